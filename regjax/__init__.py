@@ -1,0 +1,1 @@
+"""Everything that fights overfitting, as pure JAX functions."""

@@ -1,0 +1,100 @@
+"""Checks of arguments: concrete values are refused early, traced ones pass.
+
+`check_range` is the only place that asks whether a value is traced. Everything else stays branch-free, so
+one compiled program serves every number.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+
+class InputError(ValueError):
+    """Something that came from outside (a flag, a file, a name) cannot be used.
+
+    The message says what was wrong, which value it was and what is accepted, in one line; the experiments
+    print it as it is and exit with code 2.
+    """
+
+
+def is_traced(value: Any) -> bool:
+    """Whether `value` is an abstract value inside a JAX transformation, so that its number is unknown."""
+    return isinstance(value, jax.core.Tracer)
+
+
+def check_range(
+    name: str,
+    value: Any,
+    low: float = -np.inf,
+    high: float = np.inf,
+    *,
+    low_open: bool = False,
+    high_open: bool = False,
+) -> None:
+    """Refuse a concrete number (or array of numbers) outside an interval; NaN is always outside.
+
+    Args:
+      name: what the caller calls the argument, with its function: `"l1: strength"`.
+      value: scalar or array. Traced values pass: their number is not known here.
+      low: lower end of the interval.
+      high: upper end of the interval.
+      low_open: `low` itself is refused.
+      high_open: `high` itself is refused.
+
+    Raises:
+      ValueError: names the argument, the value and the accepted interval.
+
+    Example:
+      >>> check_range("dropout: rate", 1.5, 0.0, 1.0)
+      Traceback (most recent call last):
+      ...
+      ValueError: dropout: rate must be in [0, 1], got 1.5
+    """
+    if is_traced(value):
+        return
+    array = np.asarray(value)
+    if array.dtype == object or not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
+        if not hasattr(value, "dtype"):
+            raise ValueError(f"{name} must be a number, got {value!r}")
+    array = array.astype(np.float64)
+    below = array <= low if low_open else array < low
+    above = array >= high if high_open else array > high
+    bad = below | above | np.isnan(array)
+    if np.any(bad):
+        shown = value if array.ndim == 0 else array[bad].flat[0]
+        raise ValueError(f"{name} must be {_interval(low, high, low_open, high_open)}, got {shown}")
+
+
+def _interval(low: float, high: float, low_open: bool, high_open: bool) -> str:
+    if high == np.inf:
+        if low == -np.inf:
+            return "a number"
+        return f"> {low:g}" if low_open else f">= {low:g}"
+    if low == -np.inf:
+        return f"< {high:g}" if high_open else f"<= {high:g}"
+    return f"in {'(' if low_open else '['}{low:g}, {high:g}{')' if high_open else ']'}"
+
+
+def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    """Refuse a name that is not among `choices`, and suggest the nearest one.
+
+    Raises:
+      InputError: names the argument, the value and everything that is accepted.
+
+    Example:
+      >>> check_choice("optimizer", "adm", ["sgd", "adam"])
+      Traceback (most recent call last):
+      ...
+      regjax.checks.InputError: optimizer 'adm' is not known (did you mean 'adam'?); accepted: adam, sgd
+    """
+    known = sorted(choices)
+    if value in known:
+        return
+    near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise InputError(f"{name} {value!r} is not known{hint}; accepted: {', '.join(known)}")

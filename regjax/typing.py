@@ -1,0 +1,38 @@
+"""Names of types that the whole package shares."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+
+Array = jax.Array
+ArrayLike = jax.typing.ArrayLike
+PRNGKey = jax.Array
+PyTree = Any
+
+
+class Batch(NamedTuple):
+    """Examples that are processed together.
+
+    Attributes:
+      x: inputs `[B, ...]`: images are `[B, H, W, C]`, rows of a table `[B, F]`.
+      y: targets: class indices `int32[B]`, class distributions `[B, K]`, or numbers `[B]` / `[B, D]`.
+      weight: optional `[B]`: 1 counts an example, 0 is padding; None counts all.
+    """
+
+    x: Array
+    y: Array
+    weight: Array | None = None
+
+
+class Aux(NamedTuple):
+    """What a loss reports beside its value.
+
+    Attributes:
+      parts: named terms of the loss: `"data_loss"` and one entry for each penalty term.
+      model_state: collections that the model changed in this step, as batch statistics; `{}` when none.
+    """
+
+    parts: dict[str, Array]
+    model_state: PyTree
