@@ -1,0 +1,255 @@
+"""Penalties as optax transforms: coupled, decoupled, independent and proximal.
+
+| mode | what happens to a penalty `P` in one update | same as |
+|---|---|---|
+| `loss` | `P` is part of the loss (`regjax.build_loss`), not a transform | |
+| `coupled` | gradient of `P` added to the gradient before the optimizer | `loss`, step by step |
+| `decoupled` | `lr * grad P` subtracted after the optimizer | `optax.adamw(weight_decay=2 s)` for `l2(s)` |
+| `independent` | `shape * grad P` subtracted; the base learning rate does not scale it | |
+| `proximal` | the proximal map of `P` after the optimizer, in the optimizer's own metric | exact zeros |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from regjax.checks import check_choice, check_range
+from regjax.penalties import Penalty
+from regjax.stepsizes import LearningRate, StepSize, at_step
+from regjax.tree import Where
+from regjax.typing import Array, ArrayLike, PyTree
+
+MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
+
+
+class BaseAndShape(NamedTuple):
+    """A learning rate that can be taken apart: `base * shape(count)`. Wherever optax takes a schedule, so is this.
+
+    Attributes:
+      base: the peak learning rate; a number or a traced array.
+      shape: a schedule without units, as `optax.cosine_decay_schedule(1.0, steps)`; None is constant 1.
+
+    Example:
+      >>> rate = BaseAndShape(0.1, lambda count: 0.5)
+      >>> rate(3)
+      0.05
+    """
+
+    base: ArrayLike
+    shape: Callable[[Any], Any] | None = None
+
+    def __call__(self, count: ArrayLike) -> Any:
+        """The learning rate at update `count`."""
+        return self.base * self.shape_at(count)
+
+    def shape_at(self, count: ArrayLike) -> Any:
+        """The shape alone at update `count`."""
+        return 1.0 if self.shape is None else self.shape(count)
+
+
+@jax.tree_util.register_static
+class Route(NamedTuple):
+    """How terms enter training: static, so it rides in the optimizer state without being an array."""
+
+    mode: str
+    terms: tuple[tuple[str, Where], ...]
+
+
+class CountState(NamedTuple):
+    """State of a penalty transform."""
+
+    count: Array  # int32[]: updates so far
+    route: Route  # static
+
+
+class RegularizeState(NamedTuple):
+    """State of `regularize` in proximal mode."""
+
+    count: Array  # int32[]: updates so far
+    route: Route  # static
+    inner: optax.OptState  # of the wrapped optimizer
+
+
+def add_penalty(penalty: Penalty) -> optax.GradientTransformation:
+    """Add the gradient of a penalty to the updates: `g + grad P(w)`.
+
+    Put before an optimizer in `optax.chain` it is the coupled mode.
+
+    Example:
+      >>> from regjax.penalties import l2
+      >>> tx = optax.chain(add_penalty(l2(0.5)), optax.sgd(0.1))
+      >>> params = {"kernel": jnp.ones((1, 2))}
+      >>> updates, _ = tx.update({"kernel": jnp.zeros((1, 2))}, tx.init(params), params)
+      >>> updates["kernel"]
+      Array([[-0.1, -0.1]], dtype=float32)
+    """
+    return _gradient_transform(penalty, "coupled", lambda count: 1.0)
+
+
+def add_decay(
+    penalty: Penalty, learning_rate: LearningRate, *, independent: bool = False
+) -> optax.GradientTransformation:
+    """Subtract the gradient of a penalty from finished updates: `u - lr(count) grad P(w)`.
+
+    Put after an optimizer in `optax.chain` it is the decoupled mode.
+
+    Args:
+      penalty: what to decay; it must have a gradient.
+      learning_rate: a number, traced array or schedule. With `independent`, a number or a `BaseAndShape`.
+      independent: scale by the schedule's shape alone: `u - shape(count) grad P(w)`.
+
+    Raises:
+      ValueError: `independent` with a callable that cannot be taken apart into base and shape.
+
+    Example:
+      >>> from regjax.penalties import l2
+      >>> tx = optax.chain(optax.sgd(0.1), add_decay(l2(0.5), learning_rate=0.1))
+    """
+    if not independent:
+        return _gradient_transform(penalty, "decoupled", lambda count: -at_step(learning_rate, count))
+    if isinstance(learning_rate, BaseAndShape):
+        return _gradient_transform(penalty, "independent", lambda count: -learning_rate.shape_at(count))
+    if callable(learning_rate):
+        raise ValueError(
+            "independent: a schedule cannot be taken apart into base and shape; "
+            "give learning_rate=rj.BaseAndShape(base, shape) or a number"
+        )
+    return _gradient_transform(penalty, "independent", lambda count: -1.0)
+
+
+def regularize(
+    tx: optax.GradientTransformation,
+    penalty: Penalty,
+    *,
+    mode: str,
+    learning_rate: LearningRate | None = None,
+    stepsize: StepSize | None = None,
+) -> optax.GradientTransformation:
+    """Make an optimizer that also minimizes a penalty; the mode says how (see the table of this module).
+
+    Args:
+      tx: any optax optimizer, learning rate included.
+      penalty: what to add.
+      mode: `"coupled"`, `"decoupled"`, `"independent"` or `"proximal"`.
+      learning_rate: of `tx`; needed by decoupled and independent (there a number or `BaseAndShape`).
+      stepsize: of `tx`; needed by proximal: `rj.stepsizes.sgd(lr, momentum)` or `rj.stepsizes.adam(lr, b2, eps)`.
+
+    Returns:
+      A transform whose `update` needs `params`.
+
+    Raises:
+      ValueError: an unknown mode, a missing or misplaced argument, or proximal around `optax.MultiSteps`
+        (wrap the other way round: `optax.MultiSteps(regularize(...))`).
+
+    Example:
+      >>> from regjax import stepsizes
+      >>> from regjax.penalties import l1
+      >>> tx = regularize(optax.sgd(0.1), l1(1.0), mode="proximal", stepsize=stepsizes.sgd(0.1))
+      >>> params = {"kernel": jnp.array([[0.05, 1.0]])}
+      >>> updates, _ = tx.update({"kernel": jnp.zeros((1, 2))}, tx.init(params), params)
+      >>> optax.apply_updates(params, updates)["kernel"]
+      Array([[0. , 0.9]], dtype=float32)
+
+    Reference:
+      Loshchilov and Hutter, Decoupled weight decay regularization, 2019; Parikh and Boyd, Proximal
+      algorithms, 2014.
+    """
+    check_choice("mode", mode, MODES)
+    if mode == "loss":
+        raise ValueError("mode 'loss' is not a transform: give the penalty to rj.build_loss")
+    _check_arguments(mode, learning_rate, stepsize)
+    if mode == "coupled":
+        return optax.chain(add_penalty(penalty), tx)
+    if mode == "proximal":
+        assert stepsize is not None
+        return _proximal(tx, penalty, stepsize)
+    assert learning_rate is not None
+    return optax.chain(tx, add_decay(penalty, learning_rate, independent=mode == "independent"))
+
+
+def routes(opt_state: optax.OptState) -> tuple[Route, ...]:
+    """The routes through which an optimizer applies penalties, read from its state."""
+
+    def is_ours(node: Any) -> bool:
+        return isinstance(node, CountState | RegularizeState)
+
+    found: list[Route] = []
+    for node in jax.tree.leaves(opt_state, is_leaf=is_ours):
+        if is_ours(node):
+            found.append(node.route)
+            found.extend(routes(node.inner) if isinstance(node, RegularizeState) else ())
+    return tuple(found)
+
+
+def _gradient_transform(
+    penalty: Penalty, mode: str, scale: Callable[[Array], Any]
+) -> optax.GradientTransformation:
+    """`updates + scale(count) * grad P(params)`."""
+    route = _route(mode, penalty)
+
+    def init(params: PyTree) -> CountState:
+        del params
+        return CountState(jnp.zeros([], jnp.int32), route)
+
+    def update(updates: PyTree, state: CountState, params: PyTree | None = None) -> tuple[PyTree, CountState]:
+        if params is None:
+            raise ValueError(f"{mode} penalties need the parameters: call update(grads, state, params)")
+        factor = scale(state.count)
+        gradient = jax.grad(penalty.value, allow_int=True)(params, state.count)
+        updates = jax.tree.map(lambda u, g: u + (factor * g).astype(u.dtype), updates, gradient)
+        return updates, CountState(optax.safe_increment(state.count), route)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _proximal(
+    tx: optax.GradientTransformation, penalty: Penalty, stepsize: StepSize
+) -> optax.GradientTransformation:
+    tx = optax.with_extra_args_support(tx)
+    route = _route("proximal", penalty)
+
+    def init(params: PyTree) -> RegularizeState:
+        inner = tx.init(params)
+        if isinstance(inner, optax.MultiStepsState):
+            raise ValueError(
+                "regularize(MultiSteps(tx), mode='proximal') would apply the proximal step between accumulations; "
+                "use MultiSteps(regularize(tx, ...))"
+            )
+        return RegularizeState(jnp.zeros([], jnp.int32), route, inner)
+
+    def update(
+        updates: PyTree, state: RegularizeState, params: PyTree | None = None, **extra: Any
+    ) -> tuple[PyTree, RegularizeState]:
+        if params is None:
+            raise ValueError("proximal penalties need the parameters: call update(grads, state, params)")
+        updates, inner = tx.update(updates, state.inner, params, **extra)
+        moved = optax.apply_updates(params, updates)
+        target = penalty.prox(moved, stepsize.compute(inner, state.count), state.count)
+        # A zero survives the round trip: w + (0 - w) is exactly 0.
+        updates = jax.tree.map(lambda new, old: new - old, target, params)
+        return updates, RegularizeState(optax.safe_increment(state.count), route, inner)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _route(mode: str, penalty: Penalty) -> Route:
+    return Route(mode, tuple((term.kind, term.where) for term in penalty.flat()))
+
+
+def _check_arguments(mode: str, learning_rate: LearningRate | None, stepsize: StepSize | None) -> None:
+    wanted = {"coupled": None, "proximal": "stepsize"}.get(mode, "learning_rate")
+    given = {"learning_rate": learning_rate, "stepsize": stepsize}
+    for name, value in given.items():
+        if name == wanted and value is None:
+            raise ValueError(f"mode {mode!r} needs {name}=")
+        if name != wanted and value is not None:
+            raise ValueError(f"mode {mode!r} does not take {name}=")
+    if stepsize is not None and not isinstance(stepsize, StepSize):
+        raise ValueError(f"stepsize must be one of rj.stepsizes, as rj.stepsizes.sgd(lr), got {stepsize!r}")
+    if learning_rate is not None and not callable(learning_rate):
+        check_range("regularize: learning_rate", learning_rate, 0.0)

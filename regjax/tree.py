@@ -1,0 +1,129 @@
+"""Names of parameter leaves, and masks over them: which weights a penalty acts on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from regjax.typing import PyTree
+
+# Leaves with these last names are offsets and scales, not weights: shrinking them only biases the fit.
+UNPENALIZED = frozenset({"bias", "b", "scale", "offset"})
+
+Where = str | Callable[[str, Any], bool] | frozenset[str] | None
+
+
+def leaf_names(tree: PyTree) -> list[str]:
+    """Names of the leaves of `tree` in the order of `jax.tree.leaves`, as `"Dense_0/kernel"`.
+
+    A trailing `.value`, which the states of `flax.nnx` add to every path, is left off.
+
+    Example:
+      >>> leaf_names({"dense": {"bias": 0.0, "kernel": 1.0}})
+      ['dense/bias', 'dense/kernel']
+    """
+    return [_name(path) for path, _ in jax.tree_util.tree_flatten_with_path(tree)[0]]
+
+
+def is_weight_leaf(leaf: Any) -> bool:
+    """Whether a leaf holds real or complex numbers, so that a penalty can act on it; keys and counters do not."""
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is None:
+        return isinstance(leaf, float | complex)
+    return bool(jnp.issubdtype(dtype, jnp.inexact))
+
+
+def select(params: PyTree, where: Where = None) -> list[bool]:
+    """For each leaf of `params`, whether `where` selects it.
+
+    Args:
+      params: any pytree of arrays.
+      where: None selects weights: numeric leaves of rank >= 2 that are not called bias, b, scale or offset. A string is
+        a regular expression searched in the leaf's name. A callable gets `(name, leaf)`. A frozenset lists
+        names (see `freeze_where`). Leaves that are not floating point are never selected.
+
+    Returns:
+      One bool a leaf, in the order of `jax.tree.leaves`.
+
+    Raises:
+      ValueError: nothing is selected; the message lists the leaves there are.
+
+    Example:
+      >>> params = {"bias": jnp.zeros(2), "kernel": jnp.zeros((3, 2))}
+      >>> select(params), select(params, "bias")
+      ([False, True], [True, False])
+    """
+    names = leaf_names(params)
+    leaves = jax.tree.leaves(params)
+    chosen = [
+        is_weight_leaf(leaf) and _matches(name, leaf, where) for name, leaf in zip(names, leaves, strict=True)
+    ]
+    if not any(chosen):
+        what = "no weight (rank >= 2 and not a bias or scale)" if where is None else f"nothing matches {_show(where)}"
+        shapes = ", ".join(f"{n} {tuple(np.shape(x))}" for n, x in zip(names, leaves, strict=True)) or "none"
+        raise ValueError(f"where: {what} among the leaves: {shapes}")
+    return chosen
+
+
+def freeze_where(where: Where | PyTree) -> Where:
+    """Turn any accepted `where` into a hashable one, so that it can be a static part of a penalty.
+
+    Args:
+      where: None, a regular expression, a callable `(name, leaf) -> bool`, or a pytree of bools with the
+        structure of the parameters, which becomes the set of the names marked True.
+
+    Raises:
+      ValueError: an invalid regular expression, or a pytree whose leaves are not bools.
+
+    Example:
+      >>> sorted(freeze_where({"a": True, "b": {"c": True, "d": False}}))
+      ['a', 'b/c']
+    """
+    if where is None or callable(where) or isinstance(where, frozenset):
+        return where
+    if isinstance(where, str):
+        try:
+            re.compile(where)
+        except re.error as error:
+            raise ValueError(f"where: {where!r} is not a regular expression: {error}") from None
+        return where
+    leaves = jax.tree.leaves(where)
+    if not leaves or not all(isinstance(leaf, bool | np.bool_) for leaf in leaves):
+        raise ValueError("where must be None, a regular expression, a callable (name, leaf) -> bool, or a tree of bools")
+    return frozenset(name for name, leaf in zip(leaf_names(where), leaves, strict=True) if leaf)
+
+
+def map_selected(function: Callable[..., Any], chosen: Sequence[bool], tree: PyTree, *rest: PyTree) -> PyTree:
+    """Apply `function` to the chosen leaves (and the matching leaves of `rest`); keep the others."""
+    leaves, treedef = jax.tree.flatten(tree)
+    others = [treedef.flatten_up_to(other) for other in rest]
+    out = [
+        function(leaf, *(other[i] for other in others)) if chosen[i] else leaf for i, leaf in enumerate(leaves)
+    ]
+    return treedef.unflatten(out)
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    parts = [jax.tree_util.keystr((key,), simple=True).lstrip(".") for key in path]
+    if len(parts) > 1 and parts[-1] == "value":
+        parts = parts[:-1]
+    return "/".join(parts)
+
+
+def _matches(name: str, leaf: Any, where: Where) -> bool:
+    if where is None:
+        return np.ndim(leaf) >= 2 and name.rsplit("/", 1)[-1] not in UNPENALIZED
+    if isinstance(where, str):
+        return re.search(where, name) is not None
+    if isinstance(where, frozenset):
+        return name in where
+    return bool(where(name, leaf))
+
+
+def _show(where: Where) -> str:
+    return f"the names {sorted(where)}" if isinstance(where, frozenset) else repr(where)
