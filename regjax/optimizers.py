@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import optax
@@ -10,7 +10,7 @@ import optax
 from regjax import stepsizes
 from regjax.checks import check_choice, check_range
 from regjax.penalties import Penalty
-from regjax.stepsizes import LearningRate, StepSize
+from regjax.stepsizes import LearningRate
 from regjax.transforms import MODES, regularize
 from regjax.typing import ArrayLike
 
@@ -53,35 +53,53 @@ def make_optimizer(
       >>> from regjax.penalties import l1
       >>> tx = make_optimizer("adam", 1e-3, penalty=l1(1e-4), mode="proximal")
     """
-    check_choice("optimizer", name, OPTIMIZERS)
     check_choice("mode", mode, MODES)
+    if penalty is None:
+        return with_penalties(name, learning_rate, {}, momentum=momentum, b1=b1, b2=b2, eps=eps)
+    return with_penalties(name, learning_rate, {mode: penalty}, momentum=momentum, b1=b1, b2=b2, eps=eps)
+
+
+def with_penalties(
+    name: str,
+    learning_rate: LearningRate,
+    penalties: Mapping[str, Penalty],
+    *,
+    momentum: ArrayLike = 0.9,
+    b1: ArrayLike = 0.9,
+    b2: ArrayLike = 0.999,
+    eps: ArrayLike = 1e-8,
+) -> optax.GradientTransformation:
+    """Like `make_optimizer`, with a penalty for each of several routes, as `{"decoupled": l2(.1), "proximal": l1(.01)}`.
+
+    The proximal step acts on the finished update, so its zeros are final.
+
+    Raises:
+      InputError: unknown name or mode.
+      ValueError: as `make_optimizer`.
+
+    Example:
+      >>> from regjax.penalties import l1, l2
+      >>> tx = with_penalties("sgd", 0.1, {"coupled": l2(0.01), "proximal": l1(0.1)})
+    """
+    check_choice("optimizer", name, OPTIMIZERS)
     if not callable(learning_rate):
         check_range("make_optimizer: learning_rate", learning_rate, 0.0, low_open=True)
     for label, value in (("momentum", momentum), ("b1", b1), ("b2", b2)):
         check_range(f"make_optimizer: {label}", value, 0.0, 1.0, high_open=True)
     check_range("make_optimizer: eps", eps, 0.0)
 
-    build: dict[str, Callable[[], tuple[optax.GradientTransformation, Callable[[], StepSize]]]] = {
-        "sgd": lambda: (optax.sgd(learning_rate), lambda: stepsizes.sgd(learning_rate)),
-        "momentum": lambda: (
-            optax.sgd(learning_rate, momentum=momentum),
-            lambda: stepsizes.sgd(learning_rate, momentum),
-        ),
-        "nesterov": lambda: (
-            optax.sgd(learning_rate, momentum=momentum, nesterov=True),
-            lambda: stepsizes.sgd(learning_rate, momentum, nesterov=True),
-        ),
-        "adam": lambda: (
-            optax.adam(learning_rate, b1=b1, b2=b2, eps=eps),
-            lambda: stepsizes.adam(learning_rate, b2, eps),
-        ),
-    }
-    tx, metric = build[name]()
-    if penalty is None:
-        return tx
-    arguments: dict[str, Any] = {}
-    if mode == "proximal":
-        arguments["stepsize"] = metric()
-    elif mode in ("decoupled", "independent"):
-        arguments["learning_rate"] = learning_rate
-    return regularize(tx, penalty, mode=mode, **arguments)
+    if name == "adam":
+        tx = optax.adam(learning_rate, b1=b1, b2=b2, eps=eps)
+        stepsize = stepsizes.adam(learning_rate, b2, eps)
+    else:
+        mu, nesterov = (0.0 if name == "sgd" else momentum), name == "nesterov"
+        tx = optax.sgd(learning_rate, momentum=None if name == "sgd" else mu, nesterov=nesterov)
+        stepsize = stepsizes.sgd(learning_rate, mu, nesterov=nesterov)
+    for mode in sorted(penalties, key=MODES.index):  # proximal is the last of MODES
+        needs: dict[str, Any] = {
+            "proximal": {"stepsize": stepsize},
+            "decoupled": {"learning_rate": learning_rate},
+            "independent": {"learning_rate": learning_rate},
+        }.get(mode, {})
+        tx = regularize(tx, penalties[mode], mode=mode, **needs)
+    return tx

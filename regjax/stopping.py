@@ -131,6 +131,13 @@ class EarlyStopping:
         check_choice("EarlyStopping: nan", self.nan, ("stop", "ignore"))
         check_range("EarlyStopping: k", self.k, 1)
 
+    def canonical(self) -> EarlyStopping:
+        """The same rule with NumPy numbers of fixed types, so that no number changes a compiled program."""
+        whole = {"patience", "strips", "start_from_epoch", "min_epochs"}
+        numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata.get("static")}
+        typed = {n: np.asarray(v, np.int32 if n in whole else np.float32) for n, v in numbers.items()}
+        return dataclasses.replace(self, **typed)
+
     def init(self) -> StopState:
         """The state before the first evaluation."""
         inf = jnp.asarray(jnp.inf, jnp.float32)

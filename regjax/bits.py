@@ -1,0 +1,173 @@
+"""Cheap random bits: Threefry-2x32 written elementwise, so that XLA fuses it into whatever reads it.
+
+`jax.random.bits` lowers to a rolled loop on CPU and computes a whole block of two words for every word that
+it returns. Here the twenty rounds are unrolled over a counter that is itself elementwise (an iota), and both
+words of a block are used: the same generator, several times cheaper inside a compiled training loop.
+
+The upper counter word is a constant of our own, so no draw here coincides with what `jax.random.split` or
+`jax.random.fold_in` derive from the same key. As with `jax.random`, a key is good for one draw.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from regjax.typing import Array, PRNGKey
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = np.uint32(0x1BD11BDA)
+_COUNTER_HIGH = np.uint32(0x72676A78)  # "rgjx": keeps these draws apart from jax.random's own counters
+
+
+def threefry_block(key: tuple[Array, Array], counter: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Threefry-2x32 with 20 rounds: one block of two words for each counter.
+
+    Args:
+      key: two words `uint32[]` (anything that broadcasts against the counters).
+      counter: two words `uint32[...]`.
+
+    Returns:
+      Two words `uint32[...]`, bit-equal to `jax.extend.random.threefry_2x32`.
+
+    Example:
+      >>> zero = jnp.uint32(0)
+      >>> [hex(int(word)) for word in threefry_block((zero, zero), (zero, zero))]
+      ['0x6b200159', '0x99ba4efe']
+
+    Reference: Parallel Random Numbers: As Easy as 1, 2, 3 (Salmon et al., 2011).
+    """
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
+    x0, x1 = counter[0] + schedule[0], counter[1] + schedule[1]
+    for group in range(5):
+        for rotation in _ROTATIONS[group % 2]:
+            x0 = x0 + x1
+            x1 = (x1 << np.uint32(rotation)) | (x1 >> np.uint32(32 - rotation))
+            x1 = x1 ^ x0
+        x0 = x0 + schedule[(group + 1) % 3]
+        x1 = x1 + schedule[(group + 2) % 3] + np.uint32(group + 1)
+    return x0, x1
+
+
+def key_words(key: PRNGKey) -> tuple[Array, Array]:
+    """Two words of a key: those of a threefry key; a longer key (as rbg) is folded down to two.
+
+    Args:
+      key: a typed key (`jax.random.key`) or raw key data `uint32[2]` / `uint32[4]`.
+
+    Returns:
+      Two scalars `uint32[]`.
+
+    Raises:
+      ValueError: `key` is neither, or is a batch of keys (map over it with `jax.vmap`).
+
+    Example:
+      >>> [int(word) for word in key_words(jax.random.key(7))]
+      [0, 7]
+    """
+    if hasattr(key, "dtype") and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        key = jax.random.key_data(key)
+    if getattr(key, "dtype", None) != jnp.uint32 or key.ndim != 1 or key.shape[0] < 2:
+        got = f"{key.dtype}{list(key.shape)}" if hasattr(key, "shape") else repr(key)
+        raise ValueError(f"key must be one key (jax.random.key(seed)) or its data uint32[2], got {got}")
+    first, second = key[0], key[1]
+    for i in range(2, key.shape[0] - 1, 2):
+        # Words enter one after the other through the block function: keys that differ anywhere stay apart.
+        first, second = threefry_block((first, second), (key[i], key[i + 1]))
+    return first, second
+
+
+def random_words(key: PRNGKey, shape: tuple[int, ...]) -> Array:
+    """Uniform 32-bit words.
+
+    Args:
+      key: one key; batches of keys through `jax.vmap`.
+      shape: shape of the result, below 2**32 words.
+
+    Returns:
+      `uint32[shape]`.
+
+    Example:
+      >>> random_words(jax.random.key(0), (2, 3)).shape
+      (2, 3)
+    """
+    row, first, second = _blocks(key, shape, per_block=2)
+    return _shaped(jnp.where(row == 0, first, second), shape)
+
+
+def random_u16(key: PRNGKey, shape: tuple[int, ...]) -> Array:
+    """Uniform 16-bit numbers, four for each block: enough for a decision with probability k/65536.
+
+    Args:
+      key: one key; batches of keys through `jax.vmap`.
+      shape: shape of the result.
+
+    Returns:
+      `uint16[shape]`.
+
+    Example:
+      >>> random_u16(jax.random.key(0), (4,)).dtype
+      dtype('uint16')
+    """
+    row, first, second = _blocks(key, shape, per_block=4)
+    word = jnp.where(row < 2, first, second)
+    return _shaped((word >> ((row & np.uint32(1)) * np.uint32(16))).astype(jnp.uint16), shape)
+
+
+def random_uniform(key: PRNGKey, shape: tuple[int, ...]) -> Array:
+    """Uniform numbers in (0, 1), symmetric about 1/2: `(word // 2**9 + 1/2) / 2**23`.
+
+    Neither end is ever reached, so the inverse of a distribution function is finite on all of them.
+
+    Args:
+      key: one key.
+      shape: shape of the result.
+
+    Returns:
+      `float32[shape]`.
+
+    Example:
+      >>> u = random_uniform(jax.random.key(0), (1000,))
+      >>> bool((u > 0).all() and (u < 1).all())
+      True
+    """
+    # 23 bits: with 24 the half step of the largest value would round up to 1.
+    return ((random_words(key, shape) >> np.uint32(9)).astype(jnp.float32) + 0.5) * np.float32(2.0**-23)
+
+
+def random_normal(key: PRNGKey, shape: tuple[int, ...]) -> Array:
+    """Standard normal numbers: `sqrt(2) * erf_inv(2 u - 1)`, within +-5.3.
+
+    Args:
+      key: one key.
+      shape: shape of the result.
+
+    Returns:
+      `float32[shape]`.
+
+    Example:
+      >>> random_normal(jax.random.key(0), (3,)).dtype
+      dtype('float32')
+    """
+    return np.float32(np.sqrt(2.0)) * lax.erf_inv(2.0 * random_uniform(key, shape) - 1.0)
+
+
+def _blocks(key: PRNGKey, shape: tuple[int, ...], per_block: int) -> tuple[Array, Array, Array]:
+    """Row index, and both words of the block of each column, as `uint32[per_block, ceil(n / per_block)]`.
+
+    Each entry computes its own block again and keeps a part: on CPU that vectorizes, and is 5 times faster
+    than a block computed once whose parts are then concatenated.
+    """
+    size = (per_block, -(-math.prod(shape) // per_block))
+    row = lax.broadcasted_iota(jnp.uint32, size, 0)
+    column = lax.broadcasted_iota(jnp.uint32, size, 1)
+    return (row, *threefry_block(key_words(key), (jnp.full_like(column, _COUNTER_HIGH), column)))
+
+
+def _shaped(values: Array, shape: tuple[int, ...]) -> Array:
+    count = math.prod(shape)
+    return values.reshape(-1)[:count].reshape(shape)

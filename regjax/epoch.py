@@ -1,0 +1,237 @@
+"""One epoch: a block of updates, an evaluation, and the bookkeeping of early stopping.
+
+`run` (everything compiled) and `fit` (a host loop) both call `epoch_block`, so they train alike.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from regjax.adapt import as_model
+from regjax.augment import mixup
+from regjax.evaluate import METRICS, evaluate
+from regjax.losses import TASK_LOSSES, smooth_labels
+from regjax.objective import build_loss
+from regjax.optimizers import with_penalties
+from regjax.rng import stream
+from regjax.shuffle import shuffled_indices
+from regjax.spec import Hparams, Spec
+from regjax.step import MakeTx, TrainState, init_train_state, make_step
+from regjax.stopping import StopState, keep_best
+from regjax.transforms import BaseAndShape
+from regjax.typing import Array, Batch, PRNGKey, PyTree
+
+
+class TrainData(NamedTuple):
+    """The arrays of one run, or of all runs of a sweep: they differ between seeds only in `y` and `order`.
+
+    Attributes:
+      x: training pool `[N, ...]`.
+      y: labels `[N, ...]`, or `[S, N, ...]` when they differ between seeds (label noise).
+      order: `int32[N]` or `int32[S, N]`: a run uses the examples `order[:n_train]`.
+      x_val: validation inputs; early stopping watches them.
+      y_val: validation targets.
+    """
+
+    x: Array
+    y: Array
+    order: Array
+    x_val: Array
+    y_val: Array
+
+    def for_seed(self, seed: Array | int) -> TrainData:
+        """The arrays of one seed; arrays without an axis of seeds are shared."""
+        if self.order.ndim == 1:
+            return self
+        return self._replace(y=self.y[seed], order=self.order[seed])
+
+
+class Weights(NamedTuple):
+    """Parameters together with the other collections of the model."""
+
+    params: PyTree
+    model_state: PyTree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class History:
+    """Measurements of each epoch; entries of epochs that did not happen are NaN and not valid."""
+
+    table: Array  # float32[epochs, columns]; one array, so that an epoch is one write
+    valid: Array  # bool[epochs]
+    names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+
+    @property
+    def values(self) -> dict[str, Array]:
+        """Each column by its name of `metrics.jsonl`, `[..., epochs]`."""
+        return {name: self.table[..., i] for i, name in enumerate(self.names)}
+
+
+class RunState(NamedTuple):
+    """Everything that a resume needs."""
+
+    train: TrainState
+    stop: StopState
+    best: Weights  # of the evaluation stop.best_step
+    history: History
+    epoch: Array  # int32[]: epochs done
+
+    def weights(self, restore_best: Array | bool) -> Weights:
+        """The weights that the run ends with: of the best evaluation, or the last ones."""
+        last = Weights(self.train.params, self.train.model_state)
+        return keep_best(last, self.best, restore_best & (self.stop.best_step >= 0))
+
+
+class Program(NamedTuple):
+    """The functions of one `Spec`; pure, not yet jitted.
+
+    Attributes:
+      init: `(hparams, key, data, weights=None) -> RunState`; `weights` replace the random initialization.
+      epoch_block: `(state, hparams, key, data) -> RunState` after one more epoch.
+    """
+
+    init: Callable[..., RunState]
+    epoch_block: Callable[[RunState, Hparams, PRNGKey, TrainData], RunState]
+
+
+def history_names(task: str) -> tuple[str, ...]:
+    """The columns of a history, named as in `metrics.jsonl`."""
+    metrics = [name for name in METRICS[task] if name != "loss"]
+    train = ["train/loss", "train/data_loss", "train/penalty", *(f"train/{m}" for m in metrics), "train/running_loss"]
+    return (*train, "val/loss", *(f"val/{m}" for m in metrics), "learning_rate")
+
+
+def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
+    """Build the functions that train one `Spec`.
+
+    Args:
+      spec: what to compile.
+      make_tx: `hparams -> optax transform`; None builds `spec.optimizer` with the penalties of `hparams` on their routes.
+        A custom one has to apply the optimizer-side penalties itself.
+
+    Returns:
+      A `Program`.
+    """
+    model = as_model(spec.model)
+    make_tx = make_tx or (lambda hparams: _optimizer(spec, hparams))
+    loss_fn = build_loss(
+        model.apply,
+        TASK_LOSSES[spec.task],
+        penalty=lambda hparams: hparams.penalties.get("loss"),
+        rates=lambda hparams: hparams.rates,
+        transform_batch=lambda key, batch, hparams: _transform_batch(spec, key, batch, hparams),
+    )
+    step = make_step(loss_fn, make_tx)
+
+    names = history_names(spec.task)
+
+    def init(
+        hparams: Hparams, key: PRNGKey, data: TrainData, weights: Weights | None = None
+    ) -> RunState:
+        weights = init_weights(spec, key, data.x[:1]) if weights is None else weights
+        return RunState(
+            train=init_train_state(*weights, make_tx(hparams)),
+            stop=hparams.stopping.init(),
+            # A copy, so that the buffers of the state can be donated.
+            best=jax.tree.map(jnp.copy, weights),
+            history=History(jnp.full((spec.epochs, len(names)), jnp.nan), jnp.zeros((spec.epochs,), bool), names),
+            epoch=jnp.asarray(0, jnp.int32),
+        )
+
+    def epoch_block(state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunState:
+        train, running_loss = _updates(spec, step, state.train, hparams, key, data)
+        weights = Weights(train.params, train.model_state)
+        on_train, on_val = _measure(spec, model.apply, weights, hparams, data)
+        # A training loss that is not finite must stop the run even while validation still looks finite.
+        watched = jnp.where(jnp.isfinite(running_loss), on_val["loss"], jnp.nan)
+        stop = hparams.stopping.update(state.stop, watched, on_train["loss"])
+        penalty = _penalty_value(hparams, train.params, train.step)
+        row = {
+            "train/loss": on_train["loss"] + penalty,
+            "train/data_loss": on_train["loss"],
+            "train/penalty": penalty,
+            "train/running_loss": running_loss,
+            "learning_rate": _learning_rate(spec, hparams)(train.step - 1),
+            **{f"train/{name}": value for name, value in on_train.items() if name != "loss"},
+            **{f"val/{name}": value for name, value in on_val.items()},
+        }
+        table = state.history.table.at[state.epoch].set(jnp.stack([row[name] for name in names]))
+        return RunState(
+            train=train,
+            stop=stop,
+            best=keep_best(state.best, weights, stop.improved),
+            history=History(table, state.history.valid.at[state.epoch].set(True), names),
+            epoch=state.epoch + 1,
+        )
+
+    return Program(init, epoch_block)
+
+
+def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
+    """The weights that a run with this key starts from; `x` is an example batch, as `data.x[:1]`."""
+    return Weights(*as_model(spec.model).init(stream(key, "init"), x))
+
+
+def _updates(
+    spec: Spec, step: Any, train: TrainState, hparams: Hparams, key: PRNGKey, data: TrainData
+) -> tuple[TrainState, Array]:
+    """`steps_per_epoch` updates in one scan, and the mean of their training-mode losses."""
+    start = train.step * spec.batch_size
+    count = spec.steps_per_epoch * spec.batch_size
+    picked = shuffled_indices(stream(key, "shuffle"), start, count, hparams.n_train)
+    index = data.order[picked].reshape(spec.steps_per_epoch, spec.batch_size)
+
+    def body(train: TrainState, rows: Array) -> tuple[TrainState, Array]:
+        batch = Batch(data.x[rows], data.y[rows])
+        train, metrics = step(hparams, train, batch, stream(key, "step", train.step))
+        return train, metrics["loss"]
+
+    train, losses = jax.lax.scan(body, train, index)
+    return train, jnp.mean(losses)
+
+
+def _measure(
+    spec: Spec, apply_fn: Callable[..., Any], weights: Weights, hparams: Hparams, data: TrainData
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Metrics on the training examples in use and on validation, from one pass over both."""
+    seen = min(spec.eval_train_examples, data.order.shape[0])
+    subset = data.order[:seen]
+    x = jnp.concatenate([data.x[subset], data.x_val])
+    y = jnp.concatenate([data.y[subset], data.y_val])
+    index = jnp.arange(x.shape[0])
+    groups = jnp.stack([index < jnp.minimum(seen, hparams.n_train), index >= seen])
+    both = evaluate(apply_fn, *weights, x, y, groups, task=spec.task, batch_size=spec.eval_batch_size)
+    return {name: value[0] for name, value in both.items()}, {name: value[1] for name, value in both.items()}
+
+
+def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -> Batch:
+    """Augmentation, label smoothing and mixup, as far as `hparams` has a place for them."""
+    if spec.augmentation is not None and hparams.augment is not None:
+        batch = batch._replace(x=spec.augmentation.apply(stream(key, "augment"), batch.x, hparams.augment))
+    if hparams.label_smoothing is not None:
+        batch = batch._replace(y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes))
+    if hparams.mixup is not None:
+        classes = spec.num_classes if spec.task == "classification" else None
+        batch = mixup(stream(key, "mixup"), batch, hparams.mixup, num_classes=classes)
+    return batch
+
+
+def _learning_rate(spec: Spec, hparams: Hparams) -> BaseAndShape:
+    return BaseAndShape(hparams.learning_rate, spec.schedule_shape())
+
+
+def _optimizer(spec: Spec, hparams: Hparams) -> optax.GradientTransformation:
+    routes = {mode: penalty for mode, penalty in hparams.penalties.items() if mode != "loss"}
+    return with_penalties(spec.optimizer, _learning_rate(spec, hparams), routes)
+
+
+def _penalty_value(hparams: Hparams, params: PyTree, step: Array) -> Array:
+    """The value of all penalties, whatever their route."""
+    return sum((p.value(params, step) for p in hparams.penalties.values()), start=jnp.float32(0.0))

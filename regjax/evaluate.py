@@ -1,0 +1,98 @@
+"""Loss and metrics of a model on a set, in evaluation mode: no noise, no augmentation, hard labels, data loss alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from regjax.checks import check_choice
+from regjax.losses import TASK_LOSSES, correct, get_loss
+from regjax.objective import call_model
+from regjax.typing import Array, PyTree
+
+METRICS = {"classification": ("loss", "accuracy"), "regression": ("loss", "mse", "r2")}
+SCORE = {"classification": "accuracy", "regression": "r2"}  # the headline metric; larger is better
+
+
+def evaluate(
+    apply_fn: Callable[..., Any],
+    params: PyTree,
+    model_state: PyTree | None,
+    x: Array,
+    y: Array,
+    weight: Array | None = None,
+    *,
+    task: str = "classification",
+    batch_size: int = 2048,
+) -> dict[str, Array]:
+    """Loss and metrics over a whole set, in batches when it is large.
+
+    Args:
+      apply_fn: as in `rj.build_loss`.
+      params: parameters.
+      model_state: other collections of the model, or None.
+      x: inputs `[N, ...]`.
+      y: class indices `int[N]`, or numbers `[N]` / `[N, D]`.
+      weight: optional `[N]`; 0 leaves an example out. With `[G, N]`, one row for each of `G` groups of examples, the
+        model runs once and each metric is `[G]`.
+      task: `"classification"` or `"regression"`.
+      batch_size: examples at a time; bounds the memory, not the result.
+
+    Returns:
+      float32 scalars (or `[G]`): `loss` and `accuracy`, or `loss`, `mse` and `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`.
+
+    Raises:
+      InputError: an unknown task.
+
+    Example:
+      >>> result = evaluate(lambda v, x: x * v["params"], 2.0, None, jnp.arange(3.0), 2 * jnp.arange(3.0), task="regression")
+      >>> float(result["mse"]), float(result["r2"])
+      (0.0, 1.0)
+    """
+    check_choice("task", task, METRICS)
+    weight = jnp.ones(x.shape[0], jnp.float32) if weight is None else weight.astype(jnp.float32)
+
+    def sums(batch: tuple[Array, Array, Array]) -> dict[str, Array]:
+        bx, by, bw = batch  # weights are [B] or [B, G]: examples lead, as everywhere
+        outputs, _ = call_model(apply_fn, params, model_state, bx, train=False)
+        total = {"loss": get_loss(TASK_LOSSES[task])(outputs, by) @ bw}
+        if task == "classification":
+            total["accuracy"] = correct(outputs, by) @ bw
+        return total
+
+    if x.shape[0] <= batch_size:
+        totals = sums((x, y, weight.T))
+    else:
+        batches = _in_batches((x, y, weight.T), batch_size)
+        totals = jax.tree.map(lambda parts: jnp.sum(parts, axis=0), jax.lax.map(sums, batches))
+    count = jnp.maximum(jnp.sum(weight, axis=-1), 1.0)
+    result = {name: value / count for name, value in totals.items()}
+    if task == "regression":
+        result["mse"] = result["loss"]
+        result["r2"] = 1.0 - result["mse"] / _variance(y, weight)
+    return result
+
+
+def _in_batches(arrays: tuple[Array, ...], batch_size: int) -> tuple[Array, ...]:
+    """Pad with zeros (so the padding weighs nothing) and reshape to `[batches, batch_size, ...]`."""
+    size = arrays[0].shape[0]
+    batches = -(-size // batch_size)
+    padding = batches * batch_size - size
+
+    def reshape(a: Array) -> Array:
+        padded = jnp.concatenate([a, jnp.zeros((padding, *a.shape[1:]), a.dtype)]) if padding else a
+        return padded.reshape(batches, batch_size, *a.shape[1:])
+
+    return tuple(reshape(a) for a in arrays)
+
+
+def _variance(y: Array, weight: Array) -> Array:
+    """The weighted variance of the targets, averaged over outputs; 1 where it is 0."""
+    y = y.astype(jnp.float32).reshape(y.shape[0], -1)
+    share = weight / jnp.maximum(jnp.sum(weight, axis=-1, keepdims=True), 1.0)
+    centred = y - jnp.mean(y, axis=0)  # any shift will do; this one keeps float32 accurate
+    spread = jnp.mean(share @ jnp.square(centred) - jnp.square(share @ centred), axis=-1)
+    return jnp.where(spread > 0, spread, 1.0)

@@ -1,0 +1,58 @@
+"""A whole training run as one compiled function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+
+from regjax.epoch import RunState, TrainData, Weights, make_program
+from regjax.spec import Hparams, Spec
+from regjax.step import MakeTx
+from regjax.typing import Array, PRNGKey
+
+Run = Callable[..., RunState]
+
+
+def make_run(spec: Spec, make_tx: MakeTx | None = None) -> Run:
+    """Make `run(hparams, key, data, seed=0, weights=None) -> RunState`: training until stopped or done, evaluations included.
+
+    Args:
+      spec: what to compile.
+      make_tx: optional `hparams -> optax transform`; see `regjax.epoch.make_program`.
+
+    Returns:
+      A pure function, not jitted: `jax.jit(run)` trains one run, `rj.sweep` many. `seed` picks the row of arrays in
+      `data` that differ between seeds; `weights` replace the random initialization (a warm start). A run that stops early ends its
+      loop, so it costs what it trained. `state.weights(hparams.restore_best)` are the weights it ends with.
+
+    Example:
+      >>> import flax.linen as nn, jax.numpy as jnp
+      >>> from regjax.spec import make_hparams
+      >>> x = jax.random.normal(jax.random.key(1), (64, 2))
+      >>> data = TrainData(x, (x[:, 0] > 0).astype(jnp.int32), jnp.arange(64), x, (x[:, 0] > 0).astype(jnp.int32))
+      >>> spec = Spec(nn.Dense(2), num_classes=2, batch_size=16, steps_per_epoch=4, epochs=20)
+      >>> state = jax.jit(make_run(spec))(make_hparams(learning_rate=0.1, n_train=64), jax.random.key(0), data)
+      >>> float(state.history.values["val/accuracy"][-1]) > 0.9
+      True
+    """
+    program = make_program(spec, make_tx)
+
+    def run(
+        hparams: Hparams,
+        key: PRNGKey,
+        data: TrainData,
+        seed: Array | int = 0,
+        weights: Weights | None = None,
+    ) -> RunState:
+        data = data.for_seed(seed)
+
+        def going(state: RunState) -> Array:
+            return (state.epoch < spec.epochs) & ~state.stop.should_stop
+
+        def body(state: RunState) -> RunState:
+            return program.epoch_block(state, hparams, key, data)
+
+        return jax.lax.while_loop(going, body, program.init(hparams, key, data, weights))
+
+    return run

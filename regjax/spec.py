@@ -1,0 +1,176 @@
+"""What a run is: `Spec` holds what changes the compiled program, `Hparams` the numbers that do not.
+
+A regularizer exists in the program if `Hparams` has a place for it: a penalty on a route, a rate by name, a strength
+that is not None. The number in that place is data. So every strength shares one program, and a regularizer that
+is absent costs nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+
+from regjax.augment import Augmentation
+from regjax.checks import check_choice, check_range
+from regjax.evaluate import METRICS
+from regjax.optimizers import OPTIMIZERS
+from regjax.penalties import Penalty
+from regjax.stopping import NEVER, EarlyStopping
+from regjax.transforms import MODES
+from regjax.typing import Array, ArrayLike
+
+SCHEDULES = ("constant", "cosine", "linear")
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """What changes the compiled program; frozen and hashable.
+
+    Attributes:
+      model: a Flax Linen module, or a pair `(init, apply)`; see `regjax.adapt`.
+      task: `"classification"` or `"regression"`.
+      num_classes: classes of a classification task; label smoothing and mixup need it.
+      batch_size: examples in an update.
+      steps_per_epoch: updates between two evaluations.
+      epochs: evaluations at most.
+      optimizer: a name of `rj.make_optimizer`.
+      schedule: shape of the learning rate over all updates: `"constant"`, `"cosine"` or `"linear"` (to 0).
+      augmentation: from `rj.augment.make`, or None. Its strength is `Hparams.augment`.
+      eval_batch_size: examples at a time in evaluations; bounds their memory.
+      eval_train_examples: `train/*` metrics use at most so many training examples.
+
+    Raises:
+      ValueError: a size below 1 or an unknown name.
+    """
+
+    model: Any
+    task: str = "classification"
+    num_classes: int = 0
+    batch_size: int = 32
+    steps_per_epoch: int = 1
+    epochs: int = 1
+    optimizer: str = "adam"
+    schedule: str = "constant"
+    augmentation: Augmentation | None = None
+    eval_batch_size: int = 2048
+    eval_train_examples: int = 2048
+
+    def __post_init__(self):
+        check_choice("task", self.task, METRICS)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        for name in ("batch_size", "steps_per_epoch", "epochs", "eval_batch_size", "eval_train_examples"):
+            check_range(f"Spec: {name}", getattr(self, name), 1)
+
+    @property
+    def total_steps(self) -> int:
+        """Updates of a run that is not stopped early."""
+        return self.steps_per_epoch * self.epochs
+
+    def schedule_shape(self) -> optax.Schedule | None:
+        """The shape of the learning rate, 1 at the start; None when it is constant."""
+        if self.schedule == "cosine":
+            return optax.cosine_decay_schedule(1.0, self.total_steps)
+        if self.schedule == "linear":
+            return optax.linear_schedule(1.0, 0.0, self.total_steps)
+        return None
+
+
+class Hparams(NamedTuple):
+    """The numbers of a run: arrays only, always safe to trace. Make one with `make_hparams`."""
+
+    learning_rate: Array  # float32
+    penalties: dict[str, Penalty]  # by route: "loss", "coupled", "decoupled", "independent", "proximal"
+    rates: dict[str, Array]  # float32 by noise name, as "dropout"
+    augment: Array | None  # float32: multiplies every magnitude of Spec.augmentation
+    label_smoothing: Array | None  # float32
+    mixup: Array | None  # float32: alpha of Beta(alpha, alpha)
+    stopping: EarlyStopping  # its numbers are leaves, its criterion is static
+    restore_best: Array  # bool: whether the run ends with the weights of its best evaluation
+    n_train: Array  # int32: training examples used, a prefix of the seed's order
+
+
+def make_hparams(
+    *,
+    learning_rate: ArrayLike = 1e-3,
+    n_train: int,
+    penalties: Mapping[str, Penalty] | None = None,
+    rates: Mapping[str, ArrayLike] | None = None,
+    augment: ArrayLike | None = None,
+    label_smoothing: ArrayLike | None = None,
+    mixup: ArrayLike | None = None,
+    stopping: EarlyStopping | None = None,
+    restore_best: bool = False,
+) -> Hparams:
+    """Check the ranges of hyperparameters and bring each to one type.
+
+    Args:
+      learning_rate: > 0; the base of the schedule.
+      n_train: training examples used, >= 1.
+      penalties: a penalty for each route (`penalty_mode`) in use.
+      rates: fraction dropped by name of the noise, each in [0, 1).
+      augment: strength >= 0 that multiplies the magnitudes of `Spec.augmentation`.
+      label_smoothing: in [0, 1).
+      mixup: alpha >= 0; 0 mixes nothing.
+      stopping: None never stops early (but still ends a diverged run).
+      restore_best: whether to end with the weights of the best evaluation.
+
+    Returns:
+      `Hparams` of host arrays. A None is absent from the compiled program; a 0 is a number in it.
+
+    Raises:
+      ValueError: a number out of its range or NaN; an unknown route.
+
+    Example:
+      >>> from regjax.penalties import l2
+      >>> hparams = make_hparams(learning_rate=3e-3, n_train=128, penalties={"loss": l2(1e-4)})
+      >>> hparams.learning_rate.dtype, int(hparams.n_train)
+      (dtype('float32'), 128)
+    """
+    check_range("learning_rate", learning_rate, 0.0, np.inf, low_open=True, high_open=True)
+    check_range("train_examples", n_train, 1)
+    for mode in penalties or {}:
+        check_choice("penalty_mode", mode, MODES)
+    for name, rate in (rates or {}).items():
+        check_range(name, rate, 0.0, 1.0, high_open=True)
+    for name, value, high in (("augment", augment, np.inf), ("label_smoothing", label_smoothing, 1.0), ("mixup", mixup, np.inf)):
+        if value is not None:
+            check_range(name, value, 0.0, high, high_open=True)
+    stopping = EarlyStopping(patience=NEVER) if stopping is None else stopping
+    return Hparams(
+        learning_rate=_float(learning_rate),
+        penalties=dict(sorted((penalties or {}).items())),
+        rates={name: _float(rate) for name, rate in sorted((rates or {}).items())},
+        augment=_optional(augment),
+        label_smoothing=_optional(label_smoothing),
+        mixup=_optional(mixup),
+        stopping=stopping.canonical(),
+        restore_best=np.asarray(restore_best, bool),
+        n_train=np.asarray(n_train, np.int32),
+    )
+
+
+def stack_hparams(lanes: list[Hparams]) -> Hparams:
+    """One `Hparams` with a leading axis of lanes; all lanes must have the same regularizers.
+
+    Raises:
+      ValueError: the lanes differ in structure.
+    """
+    structures = {jax.tree.structure(lane) for lane in lanes}
+    if len(structures) != 1:
+        raise ValueError(f"stack_hparams: {len(structures)} different sets of regularizers among {len(lanes)} lanes")
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *lanes)
+
+
+def _float(value: Any) -> Any:
+    return np.asarray(value, np.float32)
+
+
+def _optional(value: Any) -> Any:
+    return None if value is None else _float(value)
+

@@ -1,0 +1,101 @@
+"""One update: `step(hparams, state, batch, key) -> (state, metrics)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from regjax.objective import LossFn
+from regjax.penalties import Penalty
+from regjax.transforms import Route, routes
+from regjax.tree import leaf_names, select
+from regjax.typing import Array, Batch, PRNGKey, PyTree
+
+MakeTx = Callable[[Any], optax.GradientTransformation]
+Step = Callable[[Any, "TrainState", Batch, PRNGKey], tuple["TrainState", dict[str, Array]]]
+
+
+class TrainState(NamedTuple):
+    """Everything that an update changes; arrays only."""
+
+    step: Array  # int32[]: updates so far
+    params: PyTree
+    model_state: PyTree  # other collections of the model, {} when none
+    opt_state: PyTree
+
+
+def init_train_state(params: PyTree, model_state: PyTree, tx: optax.GradientTransformation) -> TrainState:
+    """The state before the first update.
+
+    Example:
+      >>> state = init_train_state({"w": jnp.ones(2)}, {}, optax.sgd(0.1))
+      >>> int(state.step)
+      0
+    """
+    return TrainState(jnp.asarray(0, jnp.int32), params, model_state, tx.init(params))
+
+
+def make_step(loss_fn: LossFn, tx: optax.GradientTransformation | MakeTx) -> Step:
+    """Make the update function of a loss and an optimizer. It is pure; the caller jits, scans or vmaps it.
+
+    Args:
+      loss_fn: from `build_loss`.
+      tx: an optax transform, or a function `hparams -> transform`, called while tracing, so that learning rate
+        and strengths are data.
+
+    Returns:
+      `step(hparams, state, batch, key) -> (state, metrics)`; `metrics` has `"loss"` and the parts of the loss,
+      measured in training mode before the update.
+
+    Raises:
+      ValueError: when called, if one kind of term reaches one leaf through two routes, as `l2` in the
+        loss and `l2` in the optimizer. A loop written without `make_step` is not checked.
+
+    Example:
+      >>> from regjax.objective import build_loss
+      >>> loss_fn = build_loss(lambda v, x: x @ v["params"]["w"], "mse")
+      >>> tx = optax.sgd(0.5)
+      >>> state = init_train_state({"w": jnp.zeros(1)}, {}, tx)
+      >>> state, metrics = make_step(loss_fn, tx)(None, state, Batch(jnp.ones((2, 1)), jnp.ones(2)), jax.random.key(0))
+      >>> float(metrics["loss"]), state.params["w"]
+      (1.0, Array([1.], dtype=float32))
+    """
+
+    def step(
+        hparams: Any, state: TrainState, batch: Batch, key: PRNGKey
+    ) -> tuple[TrainState, dict[str, Array]]:
+        transform = tx if isinstance(tx, optax.GradientTransformation) else tx(hparams)
+        _refuse_double_routes(loss_fn.penalty_for(hparams), routes(state.opt_state), state.params)
+
+        def loss_of(params: PyTree) -> tuple[Array, Any]:
+            return loss_fn(
+                params, batch, key, model_state=state.model_state, hparams=hparams, step=state.step, train=True
+            )
+
+        (loss, aux), grads = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        updates, opt_state = transform.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        return TrainState(state.step + 1, params, aux.model_state, opt_state), {"loss": loss, **aux.parts}
+
+    return step
+
+
+def _refuse_double_routes(in_loss: Penalty | None, in_optimizer: tuple[Route, ...], params: PyTree) -> None:
+    """Raise if the same kind of term reaches the same leaf through two routes. Static, so it costs nothing."""
+    every = list(in_optimizer)
+    if in_loss is not None:
+        every.append(Route("loss", tuple((term.kind, term.where) for term in in_loss.flat())))
+    names = leaf_names(params)
+    seen: dict[tuple[str, str], str] = {}
+    for route in every:
+        for kind, where in route.terms:
+            for name in [n for n, chosen in zip(names, select(params, where), strict=True) if chosen]:
+                other = seen.setdefault((kind, name), route.mode)
+                if other != route.mode:
+                    raise ValueError(
+                        f"{kind} acts on {name} through two routes, {other} and {route.mode}; choose one penalty_mode"
+                    )
