@@ -7,10 +7,10 @@ as slices of the image times a matrix (im2col) does not. Accelerators keep the n
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -73,7 +73,7 @@ def conv2d(
 def max_pool(x: Array, window: tuple[int, int] = (2, 2)) -> Array:
     """Maximum over windows that do not overlap; rows and columns that fill no window are dropped.
 
-    Written as a reshape and a maximum: `flax.linen.max_pool` (reduce_window, and select_and_scatter in its
+    Written as reshapes and maxima: `flax.linen.max_pool` (reduce_window, and select_and_scatter in its
     gradient) is slow on CPU. Entries that tie share the gradient.
 
     Args:
@@ -88,9 +88,13 @@ def max_pool(x: Array, window: tuple[int, int] = (2, 2)) -> Array:
       Array([[ 5.,  7.],
              [13., 15.]], dtype=float32)
     """
-    batch, height, width, channels = _cut("max_pool", x, window).shape
-    rows = _cut("max_pool", x, window).reshape(batch, height // window[0], window[0], width, channels).max(2)
-    return rows.reshape(batch, height // window[0], width // window[1], window[1], channels).max(3)
+    x = _cut("max_pool", x, window)
+    batch, height, width, channels = x.shape
+    # One axis at a time, as maxima of slices: the gradient is then elementwise.
+    x = x.reshape(batch, height // window[0], window[0], width * channels)
+    x = functools.reduce(jnp.maximum, [x[:, :, i] for i in range(window[0])])
+    x = x.reshape(batch, height // window[0], width // window[1], window[1], channels)
+    return functools.reduce(jnp.maximum, [x[:, :, :, i] for i in range(window[1])])
 
 
 def avg_pool(x: Array, window: tuple[int, int] = (2, 2)) -> Array:
@@ -127,6 +131,7 @@ class Conv(nn.Module):
       implementation: as in `conv2d`.
 
     Example:
+      >>> import jax
       >>> params = Conv(8).init(jax.random.key(0), jnp.ones((1, 5, 5, 3)))["params"]
       >>> params["kernel"].shape
       (3, 3, 3, 8)
@@ -158,7 +163,9 @@ def _geometry(
     if x.ndim != 4:
         raise ValueError(f"conv2d: x must be [B, H, W, C], got shape {x.shape}")
     if kernel.ndim != 4 or kernel.shape[2] != x.shape[3]:
-        raise ValueError(f"conv2d: kernel must be [KH, KW, {x.shape[3]}, O] for x {x.shape}, got {kernel.shape}")
+        raise ValueError(
+            f"conv2d: kernel must be [KH, KW, {x.shape[3]}, O] for x {x.shape}, got {kernel.shape}"
+        )
     if len(strides) != 2 or min(strides) < 1:
         raise ValueError(f"conv2d: strides must be two integers >= 1, got {strides}")
     if isinstance(padding, str):
@@ -170,7 +177,9 @@ def _geometry(
             raise ValueError(f"conv2d: padding must be two pairs of integers >= 0, got {padding}")
     for size, (low, high), taps in zip(x.shape[1:3], pads, kernel.shape[:2], strict=True):
         if size + low + high < taps:
-            raise ValueError(f"conv2d: a {kernel.shape[:2]} kernel does not fit into x {x.shape} padded by {pads}")
+            raise ValueError(
+                f"conv2d: a {kernel.shape[:2]} kernel does not fit into x {x.shape} padded by {pads}"
+            )
     return (strides[0], strides[1]), pads
 
 

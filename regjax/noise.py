@@ -76,9 +76,7 @@ def dropout(
     return jnp.where(kept, x, jnp.zeros((), x.dtype))
 
 
-def gaussian_noise(
-    key: PRNGKey | None, x: Array, stddev: ArrayLike, *, deterministic: bool = False
-) -> Array:
+def gaussian_noise(key: PRNGKey | None, x: Array, stddev: ArrayLike, *, deterministic: bool = False) -> Array:
     """Adds independent normal noise: `y = x + stddev * n`, `n ~ N(0, 1)`; the expectation is x.
 
     Args:

@@ -2,20 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from typing import NamedTuple
 
 import jax
 
-from regjax.epoch import RunState, TrainData, Weights, make_program
+from regjax.epoch import History, RunState, TrainData, Weights, make_program
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx
 from regjax.typing import Array, PRNGKey
 
-Run = Callable[..., RunState]
+
+class RunResult(NamedTuple):
+    """What is kept of a run; with a leading axis of lanes, what is kept of a sweep."""
+
+    weights: Weights  # of the best evaluation if hparams.restore_best, else the last ones
+    history: History
+    epochs: Array  # int32[]: epochs run
+    best_epoch: Array  # int32[]: of the lowest validation loss, -1 if there is none
+    best_value: Array  # float32[]: that loss
+    reason: Array  # int32[]: index into regjax.stopping.REASONS
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """`run(hparams, key, data, seed=0, weights=None) -> RunState`; see `make_run`. Hashable by what it compiles."""
+
+    spec: Spec
+    make_tx: MakeTx | None = None
+
+    def __call__(
+        self,
+        hparams: Hparams,
+        key: PRNGKey,
+        data: TrainData,
+        seed: Array | int = 0,
+        weights: Weights | None = None,
+    ) -> RunState:
+        """Train until stopped or done."""
+        program = make_program(self.spec, self.make_tx)
+        data = data.for_seed(seed)
+
+        def going(state: RunState) -> Array:
+            return (state.epoch < self.spec.epochs) & ~state.stop.should_stop
+
+        def body(state: RunState) -> RunState:
+            return program.epoch_block(state, hparams, key, data)
+
+        return jax.lax.while_loop(going, body, program.init(hparams, key, data, weights))
+
+    def result(
+        self,
+        hparams: Hparams,
+        key: PRNGKey,
+        data: TrainData,
+        seed: Array | int = 0,
+        weights: Weights | None = None,
+    ) -> RunResult:
+        """Train, and keep what is of interest afterwards: neither optimizer state nor second-best weights."""
+        state = self(hparams, key, data, seed, weights)
+        return RunResult(
+            weights=state.weights(hparams.restore_best),
+            history=state.history,
+            epochs=state.epoch,
+            best_epoch=state.stop.best_step,
+            best_value=state.stop.best_value,
+            reason=state.stop.reason,
+        )
 
 
 def make_run(spec: Spec, make_tx: MakeTx | None = None) -> Run:
-    """Make `run(hparams, key, data, seed=0, weights=None) -> RunState`: training until stopped or done, evaluations included.
+    """Make `run(hparams, key, data, seed=0, weights=None) -> RunState`: training and evaluations in one function.
 
     Args:
       spec: what to compile.
@@ -23,8 +80,9 @@ def make_run(spec: Spec, make_tx: MakeTx | None = None) -> Run:
 
     Returns:
       A pure function, not jitted: `jax.jit(run)` trains one run, `rj.sweep` many. `seed` picks the row of arrays in
-      `data` that differ between seeds; `weights` replace the random initialization (a warm start). A run that stops early ends its
-      loop, so it costs what it trained. `state.weights(hparams.restore_best)` are the weights it ends with.
+      `data` that differ between seeds; `weights` replace the random initialization (a warm start). A run that stops
+      early ends its loop, so it costs what it trained. `state.weights(hparams.restore_best)` are the weights it
+      ends with.
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
@@ -36,23 +94,4 @@ def make_run(spec: Spec, make_tx: MakeTx | None = None) -> Run:
       >>> float(state.history.values["val/accuracy"][-1]) > 0.9
       True
     """
-    program = make_program(spec, make_tx)
-
-    def run(
-        hparams: Hparams,
-        key: PRNGKey,
-        data: TrainData,
-        seed: Array | int = 0,
-        weights: Weights | None = None,
-    ) -> RunState:
-        data = data.for_seed(seed)
-
-        def going(state: RunState) -> Array:
-            return (state.epoch < spec.epochs) & ~state.stop.should_stop
-
-        def body(state: RunState) -> RunState:
-            return program.epoch_block(state, hparams, key, data)
-
-        return jax.lax.while_loop(going, body, program.init(hparams, key, data, weights))
-
-    return run
+    return Run(spec, make_tx)
