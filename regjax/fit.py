@@ -1,0 +1,120 @@
+"""Training as a host loop over the same epoch blocks: progress, checkpoints and signals act between blocks."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+from regjax.checkpoint import Checkpoints
+from regjax.epoch import RunState, TrainData, Weights, make_program
+from regjax.spec import Hparams, Spec
+from regjax.step import MakeTx
+from regjax.typing import PRNGKey
+
+
+class FitResult(NamedTuple):
+    """How a fit ended.
+
+    Attributes:
+      state: the last `RunState`.
+      weights: of the best evaluation if `hparams.restore_best`, else the last ones.
+      status: `"completed"`, `"stopped_early"`, `"diverged"` or `"interrupted"`.
+      seconds: of this call, compilation included.
+    """
+
+    state: RunState
+    weights: Weights
+    status: str
+    seconds: float
+
+
+def fit(
+    spec: Spec,
+    hparams: Hparams,
+    key: PRNGKey,
+    data: TrainData,
+    *,
+    make_tx: MakeTx | None = None,
+    checkpoints: Checkpoints | None = None,
+    checkpoint_every: int = 1,
+    on_start: Callable[[int], None] | None = None,
+    on_epoch: Callable[[int, dict[str, float], RunState], None] | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> FitResult:
+    """Train one run epoch by epoch; the same numbers, bit for bit, as `make_run(spec)`.
+
+    Args:
+      spec: what to compile.
+      hparams: the numbers, from `make_hparams`.
+      key: root key of the run.
+      data: arrays of one seed.
+      make_tx: optional `hparams -> optax transform`.
+      checkpoints: where to save, and what to resume from when it holds a checkpoint.
+      checkpoint_every: epochs between saves. A save that is due while the last one is still being written is left out;
+        the end and an interruption always save.
+      on_start: called with the number of epochs that were already done.
+      on_epoch: called as `(epoch, row, state)` after each epoch, `row` being its line of the history.
+      interrupted: asked between epochs; True saves and returns with status `"interrupted"`.
+
+    Returns:
+      A `FitResult`.
+
+    Example:
+      >>> import flax.linen as nn, jax.numpy as jnp
+      >>> from regjax.spec import make_hparams
+      >>> x = jnp.linspace(-1, 1, 32)[:, None]
+      >>> data = TrainData(x, (x[:, 0] > 0).astype(jnp.int32), jnp.arange(32), x, (x[:, 0] > 0).astype(jnp.int32))
+      >>> spec = Spec(nn.Dense(2), num_classes=2, batch_size=8, steps_per_epoch=4, epochs=3)
+      >>> fit(spec, make_hparams(learning_rate=0.1, n_train=32), jax.random.key(0), data).status
+      'completed'
+    """
+    started = time.perf_counter()
+    state = _init(spec, make_tx, hparams, key, data)
+    if checkpoints is not None:
+        state = checkpoints.restore_latest(state)
+    done = int(state.epoch)
+    if on_start is not None:
+        on_start(done)
+    stop = bool(state.stop.should_stop)
+    halted = False
+    while done < spec.epochs and not stop and not halted:
+        state = _epoch(spec, make_tx, state, hparams, key, data)
+        done, stop = int(state.epoch), bool(state.stop.should_stop)
+        if on_epoch is not None:
+            on_epoch(done - 1, history_row(state, done - 1), state)
+        halted = interrupted()
+        if checkpoints is not None:
+            final = stop or halted or done == spec.epochs
+            if final or done % checkpoint_every == 0:
+                checkpoints.save(done, state, wait=final)
+    weights = jax.tree.map(lambda leaf: leaf, state.weights(hparams.restore_best))
+    return FitResult(state, weights, _status(state, spec, stop, halted), time.perf_counter() - started)
+
+
+def history_row(state: RunState, epoch: int) -> dict[str, float]:
+    """The measurements of one epoch as Python floats, by their names of `metrics.jsonl`."""
+    return dict(zip(state.history.names, jax.device_get(state.history.table[epoch]).tolist(), strict=True))
+
+
+def _status(state: RunState, spec: Spec, stop: bool, halted: bool) -> str:
+    if stop:
+        return "diverged" if state.stop.reason_name == "diverged" else "stopped_early"
+    return "interrupted" if halted and int(state.epoch) < spec.epochs else "completed"
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _init(
+    spec: Spec, make_tx: MakeTx | None, hparams: Hparams, key: PRNGKey, data: TrainData
+) -> RunState:
+    return make_program(spec, make_tx).init(hparams, key, data)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+def _epoch(
+    spec: Spec, make_tx: MakeTx | None, state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData
+) -> RunState:
+    return make_program(spec, make_tx).epoch_block(state, hparams, key, data)
