@@ -1,0 +1,25 @@
+"""What results say: diagnosis of a run, choice on validation, statistics over seeds."""
+
+from regjax.analysis.diagnosis import Diagnosis, diagnose
+from regjax.analysis.selection import Choice, choose
+from regjax.analysis.statistics import (
+    Interval,
+    holm,
+    mean_interval,
+    minimum_detectable_effect,
+    sign_flip_p,
+    two_way_bootstrap,
+)
+
+__all__ = [
+    "Choice",
+    "Diagnosis",
+    "Interval",
+    "choose",
+    "diagnose",
+    "holm",
+    "mean_interval",
+    "minimum_detectable_effect",
+    "sign_flip_p",
+    "two_way_bootstrap",
+]

@@ -1,0 +1,77 @@
+"""Choosing a setting on validation numbers; the test split is not an argument of anything here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from regjax.checks import check_choice
+
+RULES = ("best", "1se")
+
+
+class Choice(NamedTuple):
+    """The chosen setting.
+
+    Attributes:
+      index: of the setting.
+      best: index of the setting with the best mean; differs from `index` under the rule `"1se"`.
+      edge: `"low"`, `"high"` or None: whether the choice sits on an end of the grid, so that a wider grid
+        might hold a better one. A grid of one setting has no edge.
+    """
+
+    index: int
+    best: int
+    edge: str | None
+
+
+def choose(
+    scores: np.ndarray, losses: np.ndarray, strengths: Sequence[float], rule: str = "best"
+) -> Choice:
+    """Choose a setting by its mean score over seeds.
+
+    Args:
+      scores: `[settings, seeds]` on the selection split; larger is better. NaN (a diverged run) must have been replaced.
+      losses: `[settings, seeds]`; breaks ties.
+      strengths: how strongly each setting regularizes; a larger number is stronger. Breaks what is left of ties.
+      rule: `"best"`: the best mean, ties by lower mean loss, then by the stronger regularizer. `"1se"`: the
+        strongest setting whose mean is within one standard error (of the best setting, over seeds) of the best mean.
+
+    Raises:
+      InputError: an unknown rule.
+      ValueError: lengths that differ or scores that are not finite.
+
+    Example:
+      >>> scores = np.array([[0.8, 0.9], [0.9, 0.9], [0.9, 0.9]])
+      >>> choose(scores, np.zeros((3, 2)), [1.0, 2.0, 3.0])
+      Choice(index=2, best=2, edge='high')
+
+    Reference:
+      Breiman et al., Classification and regression trees, 1984 (one standard error).
+    """
+    check_choice("select", rule, RULES)
+    scores, losses = np.asarray(scores, np.float64), np.asarray(losses, np.float64)
+    if scores.shape != losses.shape or len(scores) != len(strengths):
+        raise ValueError(f"choose: {scores.shape} scores, {losses.shape} losses and {len(strengths)} strengths")
+    if not np.all(np.isfinite(scores)):
+        raise ValueError("choose: scores must be finite; score a diverged run at chance")
+    mean, loss = scores.mean(axis=1), losses.mean(axis=1)
+    loss = np.where(np.isfinite(loss), loss, np.inf)
+    best = max(range(len(mean)), key=lambda i: (round(mean[i], 9), -loss[i], strengths[i]))
+    index = best
+    if rule == "1se":
+        error = scores[best].std(ddof=1) / math.sqrt(scores.shape[1]) if scores.shape[1] > 1 else 0.0
+        near = [i for i in range(len(mean)) if mean[i] >= mean[best] - error]
+        index = max(near, key=lambda i: strengths[i])
+    return Choice(index, best, _edge(strengths, index))
+
+
+def _edge(strengths: Sequence[float], index: int) -> str | None:
+    if len(strengths) < 2:
+        return None
+    if strengths[index] == max(strengths):
+        return "high"
+    return "low" if strengths[index] == min(strengths) else None

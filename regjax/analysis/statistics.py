@@ -1,0 +1,148 @@
+"""Intervals and tests over paired seeds. NumPy and SciPy only; no randomness that is not seeded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from regjax.checks import check_range
+
+EXACT_FLIPS = 16  # up to so many pairs, all 2^n sign flips are enumerated
+RANDOM_FLIPS = 100_000
+
+
+class Interval(NamedTuple):
+    """A mean and the ends of its confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """Student's interval of a mean: `mean +- t_{n-1} s / sqrt(n)`.
+
+    Over seeds on a fixed split it measures training randomness alone, not which examples were drawn for the test.
+
+    Args:
+      values: one number a seed; with a single one, or NaN among them, the ends are NaN.
+      level: coverage, in (0, 1).
+
+    Example:
+      >>> mean_interval([1.0, 2.0, 3.0]).mean
+      2.0
+    """
+    check_range("mean_interval: level", level, 0.0, 1.0, low_open=True, high_open=True)
+    x = np.asarray(values, np.float64)
+    mean = float(np.mean(x))
+    if x.size < 2:
+        return Interval(mean, math.nan, math.nan)
+    half = float(stats.t.ppf((1 + level) / 2, x.size - 1) * np.std(x, ddof=1) / math.sqrt(x.size))
+    return Interval(mean, mean - half, mean + half)
+
+
+def sign_flip_p(differences: Sequence[float]) -> float | None:
+    """Two-sided p of paired differences: how often random signs give a mean at least as far from 0.
+
+    Exact for up to 16 pairs, so the smallest p of `n` pairs is `2 / 2^n` (0.0625 with 5); else 100,000 seeded flips,
+    counting the observed one.
+
+    Args:
+      differences: technique minus baseline, one a seed.
+
+    Returns:
+      p, or None when all differences are equal or there are fewer than two: then there is nothing to test against.
+
+    Example:
+      >>> sign_flip_p([1.0, 2.0, 3.0])
+      0.25
+
+    Reference:
+      Fisher, The design of experiments, 1935.
+    """
+    d = np.asarray(differences, np.float64)
+    if d.size < 2 or not np.all(np.isfinite(d)) or np.ptp(d) == 0:
+        return None
+    observed = abs(d.sum())
+    if d.size <= EXACT_FLIPS:
+        codes = np.arange(2**d.size)[:, None] >> np.arange(d.size)
+        extreme = np.abs((1 - 2 * (codes & 1)) @ d) >= observed * (1 - 1e-12)
+        return float(np.mean(extreme))
+    signs = np.random.default_rng(0).integers(0, 2, (RANDOM_FLIPS, d.size), dtype=np.int8) * 2 - 1
+    extreme = np.abs(signs @ d) >= observed * (1 - 1e-12)
+    return float((np.sum(extreme) + 1) / (RANDOM_FLIPS + 1))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's step-down correction: the family-wise error over all given tests stays below the level.
+
+    The `i`-th smallest of `m` values becomes `max over j <= i of min(1, (m - j) p_(j))`, `j` from 0. None stays None
+    but still counts in `m`: leaving out a test because of its result would be a choice made on the data.
+
+    Example:
+      >>> holm([0.01, 0.04, None])
+      [0.03, 0.08, None]
+
+    Reference:
+      Holm, A simple sequentially rejective multiple test procedure, 1979.
+    """
+    tested = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, i) in enumerate(tested):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p))
+        corrected[i] = largest
+    return corrected
+
+
+def minimum_detectable_effect(differences: Sequence[float], level: float = 0.05, power: float = 0.8) -> float | None:
+    """The true mean difference that a two-sided paired t-test of this many seeds finds with the given power.
+
+    `(t_{1 - level/2} + t_power) s / sqrt(n)` with `n - 1` degrees of freedom; an effect below it is easily missed.
+
+    Returns:
+      The effect in the units of `differences`; None with fewer than two or without variance.
+
+    Example:
+      >>> round(minimum_detectable_effect([1.0, 2.0, 3.0, 4.0]), 2)
+      2.69
+    """
+    d = np.asarray(differences, np.float64)
+    if d.size < 2 or not np.all(np.isfinite(d)) or np.ptp(d) == 0:
+        return None
+    quantiles = stats.t.ppf([1 - level / 2, power], d.size - 1)
+    return float(np.sum(quantiles) * np.std(d, ddof=1) / math.sqrt(d.size))
+
+
+def two_way_bootstrap(
+    differences: np.ndarray, level: float = 0.95, resamples: int = 4000, seed: int = 0
+) -> Interval:
+    """Percentile interval of a mean over seeds and test examples, both drawn again with replacement.
+
+    Wider than `mean_interval`: it also holds what another draw of test examples would change.
+
+    Args:
+      differences: `[seeds, examples]`, as correctness of the technique minus that of the baseline.
+      level: coverage.
+      resamples: bootstrap samples.
+      seed: of the resampling.
+
+    Example:
+      >>> two_way_bootstrap(np.ones((3, 5)))
+      Interval(mean=1.0, low=1.0, high=1.0)
+
+    Reference:
+      Owen, The pigeonhole bootstrap, 2007.
+    """
+    d = np.asarray(differences, np.float64)
+    rng = np.random.default_rng(seed)
+    rows, columns = d.shape
+    row_share = rng.multinomial(rows, np.full(rows, 1 / rows), resamples) / rows
+    column_share = rng.multinomial(columns, np.full(columns, 1 / columns), resamples) / columns
+    means = np.einsum("br,rc,bc->b", row_share, d, column_share, optimize=True)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(d.mean()), float(low), float(high))

@@ -1,0 +1,111 @@
+"""Data: load by name or path, split with a seed, standardize. Runs on the host; makes no JAX arrays.
+
+Example:
+  >>> import tempfile
+  >>> from regjax import data
+  >>> with tempfile.TemporaryDirectory() as folder:
+  ...     digits = data.load("digits", cache_dir=folder)
+  >>> splits = data.split(digits, seed=0)
+  >>> splits.sizes
+  {'train': 1077, 'stop': 180, 'select': 180, 'test': 360}
+  >>> data.Preprocessor.for_splits(splits).transform(splits.x_train).shape
+  (1077, 8, 8, 1)
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from regjax.checks import InputError, check_choice
+from regjax.data.cache import CacheWarning, cache_root
+from regjax.data.dataset import TASKS, Dataset
+from regjax.data.embedded import EMBEDDED, load_embedded, prepare
+from regjax.data.files import load_csv, load_npz, load_path, read_inputs
+from regjax.data.folder import ResizeWarning, load_folder
+from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
+from regjax.data.preprocess import Preprocessor
+from regjax.data.splits import Splits, nested_order, noisy_labels, split
+from regjax.data.tfds_find import find_prepared, prepared_name
+from regjax.data.tfds_source import TfdsSource, load_tfds, open_prepared
+
+__all__ = [
+    "EMBEDDED",
+    "SPARSE_REGRESSION",
+    "SPIRALS",
+    "CacheWarning",
+    "Dataset",
+    "Preprocessor",
+    "ResizeWarning",
+    "Splits",
+    "TfdsSource",
+    "cache_root",
+    "find_prepared",
+    "load",
+    "load_csv",
+    "load_embedded",
+    "load_folder",
+    "load_npz",
+    "load_path",
+    "load_tfds",
+    "nested_order",
+    "noisy_labels",
+    "open_prepared",
+    "prepare",
+    "read_inputs",
+    "sparse_regression_problem",
+    "spirals_problem",
+    "split",
+]
+
+
+def load(
+    name: str | os.PathLike[str],
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    image_size: tuple[int, int] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> Dataset:
+    """Load a dataset by embedded name, by path, or by TFDS name; nothing is downloaded.
+
+    An embedded name comes first, then a file or folder that exists, then TFDS; with `data_dir`, TFDS comes
+    before files. A folder that holds a prepared TFDS set is read as that.
+
+    Args:
+      name: one of `EMBEDDED`; a `.npz`, a `.csv` or a folder; or a TFDS name, as `mnist` or `mnist:3.0.1`.
+      data_dir: where TFDS sets are prepared; None looks in `$TFDS_DATA_DIR` and `~/tensorflow_datasets`.
+      target: target column of a `.csv` (default `target`).
+      task: `"classification"` or `"regression"` in place of what the targets suggest.
+      image_size: `(height, width)` for a folder of images.
+      cache_dir: see `cache_root`.
+
+    Returns:
+      The dataset, in memory.
+
+    Raises:
+      InputError: one line that says what is wrong and what is accepted.
+    """
+    text = os.fspath(name)
+    if not text:
+        raise InputError("dataset '' is empty; accepted: an embedded name, a TFDS name or a path")
+    path = Path(os.path.expanduser(text))  # Path.expanduser raises for an unknown ~user
+    if task is not None:
+        check_choice("task", task, TASKS)
+    looks_like_path = text.endswith((".npz", ".csv", os.sep)) or text.startswith((".", "~", os.sep))
+    is_path = looks_like_path or isinstance(name, os.PathLike) or (data_dir is None and path.exists())
+    if text not in EMBEDDED and is_path:
+        found = prepared_name(path) if path.is_dir() else None
+        if found is None:
+            return load_path(path, target=target, task=task, image_size=image_size, cache_dir=cache_dir)
+        text, data_dir = found, path
+    for option, value in (("target", target), ("image_size", image_size)):
+        if value is not None:
+            raise InputError(f"{option} {value!r}: only for files, {text!r} is a dataset by name")
+    if text not in EMBEDDED:
+        return load_tfds(text, data_dir=data_dir, task=task, cache_dir=cache_dir)
+    data = load_embedded(text, cache_dir=cache_dir)
+    if task not in (None, data.task):
+        raise InputError(f"task {task!r}: {text!r} is a {data.task} dataset")
+    return data

@@ -1,0 +1,244 @@
+"""Decoded arrays on disk: written once, verified by SHA-256 whenever they are read.
+
+An entry is a directory with one `.npy` file per array and a `manifest.json` that holds the shape, dtype, size
+and SHA-256 of each array, facts such as class names, and a fingerprint of the source they were decoded from.
+What does not verify is decoded again, with a `CacheWarning`; it is never returned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regjax.checks import InputError
+
+FORMAT = 1
+STALE_SECONDS = 3600.0
+"""Temporary directories older than this belong to a process that was killed, and are removed."""
+
+Arrays = dict[str, np.ndarray]
+
+
+class CacheWarning(UserWarning):
+    """A cache entry could not be used, and its data were decoded or prepared again."""
+
+
+class _Unusable(Exception):
+    """Why an entry cannot be used."""
+
+
+def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Directory of all caches: `cache_dir`, `$REGJAX_CACHE`, `$XDG_CACHE_HOME/regjax` or `~/.cache/regjax`.
+
+    Example:
+      >>> cache_root("/tmp/somewhere").name
+      'somewhere'
+    """
+    if cache_dir is not None:
+        return Path(cache_dir).expanduser()
+    if os.environ.get("REGJAX_CACHE"):
+        return Path(os.environ["REGJAX_CACHE"]).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path("~/.cache").expanduser()) / "regjax"
+
+
+def file_fingerprint(root: Path, files: Iterable[Path] | None = None) -> dict[str, Any]:
+    """Sizes and modification times of files, which change when a source is replaced or edited.
+
+    Args:
+      root: directory of the source.
+      files: its files; None takes every regular file below `root`.
+
+    Returns:
+      `{"relative/path": [size in bytes, mtime in ns], ...}`, sorted.
+    """
+    found = sorted(path for path in root.rglob("*") if path.is_file()) if files is None else list(files)
+    stats = ((path.relative_to(root).as_posix(), path.stat()) for path in found)
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats}
+
+
+def cached_arrays(
+    key: str,
+    fingerprint: dict[str, Any],
+    decode: Callable[[], tuple[Arrays, dict[str, Any]]],
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays of `decode()`, read from the cache when a verified entry with this fingerprint exists.
+
+    Args:
+      key: names the entry; used as a directory name.
+      fingerprint: JSON facts about the source; another fingerprint means another source.
+      decode: returns named arrays and JSON facts; called when the cache cannot answer.
+      cache_dir: see `cache_root`.
+
+    Returns:
+      `(arrays, facts)`, the same whether decoded or read.
+
+    Example:
+      >>> import tempfile
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     first, _ = cached_arrays("a", {"v": 1}, lambda: ({"x": np.arange(3)}, {}), cache_dir=folder)
+      ...     again, _ = cached_arrays("a", {"v": 1}, lambda: 1 / 0, cache_dir=folder)
+      >>> again["x"]
+      array([0, 1, 2])
+    """
+    entry = cache_root(cache_dir) / "arrays" / key
+    fingerprint = json.loads(json.dumps(fingerprint))  # tuples become lists, as they will be when read back
+    if entry.is_dir():
+        try:
+            return _read_twice(entry, fingerprint)
+        except _Unusable as reason:
+            warnings.warn(
+                f"cache entry {entry} is not used: {reason}; decoding again", CacheWarning, stacklevel=2
+            )
+    arrays, facts = decode()
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    try:
+        _write(entry, fingerprint, arrays, facts)
+    except OSError as error:
+        # A full or read-only disk costs the next start some time; it does not make these arrays wrong.
+        warnings.warn(f"cache entry {entry} could not be written: {error}", CacheWarning, stacklevel=2)
+    return arrays, facts
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(memoryview(data)).hexdigest()
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    """SHA-256 of everything in a manifest but the seal itself."""
+    body = {name: value for name, value in manifest.items() if name != "seal"}
+    return _digest(json.dumps(body, sort_keys=True).encode())
+
+
+def _read_twice(entry: Path, fingerprint: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    # Another process may swap the entry between two of our reads; a second look tells that from corruption.
+    try:
+        return _read(entry, fingerprint)
+    except _Unusable:
+        return _read(entry, fingerprint)
+
+
+def _read(entry: Path, fingerprint: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    try:
+        manifest = json.loads((entry / "manifest.json").read_bytes())
+        sound = isinstance(manifest, dict) and manifest.get("seal") == _seal(manifest)
+    except (OSError, ValueError) as error:
+        raise _Unusable(f"its manifest cannot be read ({error})") from None
+    if not sound:
+        raise _Unusable("its manifest does not match its own checksum")
+    if manifest["format"] != FORMAT:
+        raise _Unusable(f"it has format {manifest['format']}, this version writes {FORMAT}")
+    if manifest["fingerprint"] != fingerprint:
+        raise _Unusable("its source has changed")
+    arrays = {}
+    for name, facts in manifest["arrays"].items():
+        try:
+            raw = np.fromfile(entry / f"{name}.npy", np.uint8)
+        except OSError as error:
+            raise _Unusable(f"{name}.npy cannot be read ({error})") from None
+        if raw.size != facts["file_bytes"]:
+            raise _Unusable(f"{name}.npy has {raw.size} bytes, {facts['file_bytes']} were written")
+        if _digest(raw) != facts["sha256"]:
+            raise _Unusable(f"{name}.npy does not match its SHA-256")
+        # Hashed first and viewed afterwards: no copy, and nothing unverified is ever parsed.
+        data = raw[raw.size - facts["bytes"] :]
+        arrays[name] = data.view(np.dtype(facts["dtype"])).reshape(facts["shape"])
+    return arrays, manifest["facts"]
+
+
+def _is_sound(entry: Path, fingerprint: dict[str, Any]) -> bool:
+    try:
+        _read(entry, fingerprint)
+    except _Unusable:
+        return False
+    return True
+
+
+def _write(entry: Path, fingerprint: dict[str, Any], arrays: Arrays, facts: dict[str, Any]) -> None:
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    remove_stale(entry.parent)
+    scratch = temporary_sibling(entry)
+    scratch.mkdir()
+    try:
+        described = {}
+        for name, array in arrays.items():
+            if array.dtype.kind not in "biuf":
+                raise InputError(f"cache: array {name!r} must be numeric, got dtype {array.dtype}")
+            path = scratch / f"{name}.npy"
+            np.save(path, array, allow_pickle=False)
+            described[name] = {
+                "shape": list(array.shape),
+                "dtype": array.dtype.str,
+                "count": len(array),
+                "bytes": array.nbytes,
+                "file_bytes": path.stat().st_size,
+                "sha256": _digest(np.fromfile(path, np.uint8)),
+            }
+        manifest = {"format": FORMAT, "fingerprint": fingerprint, "facts": facts, "arrays": described}
+        manifest["seal"] = _seal(json.loads(json.dumps(manifest)))
+        (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        if not _is_sound(entry, fingerprint):  # another process may have written the same meanwhile
+            replace_directory(scratch, entry)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def temporary_sibling(target: Path) -> Path:
+    """A name beside `target`, on the same file system, that no other process uses."""
+    return target.parent / f".tmp-{target.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def replace_directory(source: Path, target: Path, *, keep: bool = False) -> None:
+    """Put directory `source` at `target`, so that readers see the old one, nothing, or the new one, complete.
+
+    Two processes may do this at once: one of them wins, and both have a complete `target` afterwards.
+
+    Args:
+      source: a complete directory on the same file system.
+      target: where it goes.
+      keep: a directory that is at `target` already stays.
+
+    Raises:
+      OSError: the file system refuses for another reason than a race.
+    """
+    for attempt in range(20):
+        try:
+            source.rename(target)
+            return
+        except OSError:
+            if not target.is_dir():
+                if attempt == 19 or not source.is_dir():
+                    raise
+                continue  # the other process has moved its old directory away and not yet put the new one
+        if keep:
+            return
+        aside = temporary_sibling(target)
+        try:
+            target.rename(aside)
+        except FileNotFoundError:
+            continue
+        shutil.rmtree(aside, ignore_errors=True)
+    raise OSError(f"{target} is replaced by other processes all the time")
+
+
+def remove_stale(parent: Path) -> None:
+    """Remove temporary directories that a killed process has left in `parent`."""
+    for path in parent.glob(".tmp-*"):
+        try:
+            old = time.time() - path.stat().st_mtime > STALE_SECONDS
+        except OSError:
+            continue
+        if old:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,189 @@
+"""Comma-separated tables, read cell by cell so that a refusal can name the row and the column."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import os
+from array import array
+from pathlib import Path
+
+import numpy as np
+
+from regjax.checks import InputError, check_choice
+from regjax.data.dataset import TASKS, Dataset
+from regjax.data.targets import encode_targets
+
+MAX_CSV_BYTES = 512 * 2**20
+"""Larger CSV files are refused; `.npz` holds more and reads faster."""
+
+MAX_COLUMNS = 100_000
+"""More columns than this are refused."""
+
+DEFAULT_TARGET = "target"
+"""Column of a CSV file that holds the target, unless another is named."""
+
+
+class Table:
+    """A parsed CSV file.
+
+    Attributes:
+      x: `float32[N, F]`.
+      columns: names of the columns of x.
+      rows: the row of the file that each example stands in.
+      cells: target cells as text, empty when no target was asked for.
+    """
+
+    def __init__(self, path: Path, target: str | None, columns: tuple[str, ...] | None = None) -> None:
+        self.name = path.name
+        size = path.stat().st_size
+        if size > MAX_CSV_BYTES:
+            limit = f"{MAX_CSV_BYTES / 2**20:g} MiB"
+            raise InputError(f"{self.name}: {size / 2**20:.0f} MiB, accepted: at most {limit}; use .npz")
+        self.rows = array("q")  # row number in the file of each example; the header is row 1
+        self.cells: list[str] = []
+        numbers = array("d")
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.reader(file, strict=True)
+                header = self._header(next(reader, []))
+                wanted = self._wanted(header, target, columns)
+                target_index = None if target is None else header.index(target)
+                for row_number, row in enumerate(reader, 2):
+                    if not row or (len(row) == 1 and len(header) > 1 and not row[0].strip()):
+                        continue  # an empty line
+                    if len(row) != len(header):
+                        found = f"{len(row)} cells, the header has {len(header)}"
+                        raise InputError(f"{self.name}: row {row_number} has {found}")
+                    try:
+                        numbers.extend([float(row[i]) for i in wanted])
+                    except ValueError:
+                        self._refuse(row_number, header, row, wanted)
+                    if "_" in ",".join(row):  # Python reads 1_000 as a number; a table hardly means that
+                        self._refuse(row_number, header, row, wanted)
+                    self.rows.append(row_number)
+                    if target_index is not None:
+                        self.cells.append(row[target_index].strip())
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.name}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+        except csv.Error as error:
+            raise InputError(f"{self.name}: row {reader.line_num}: {error}") from None
+        except OSError as error:
+            raise InputError(f"{self.name}: cannot be read ({error.strerror})") from None
+        if not self.rows:
+            raise InputError(f"{self.name}: no rows below the header")
+        self.columns = tuple(header[i] for i in wanted)
+        values = np.frombuffer(numbers, np.float64).reshape(len(self.rows), len(wanted))
+        with np.errstate(over="ignore"):
+            self.x = values.astype(np.float32)
+        if not np.isfinite(self.x).all():
+            i, j = (int(k) for k in np.argwhere(~np.isfinite(self.x))[0])
+            place = f"row {self.rows[i]}, column {self.columns[j]!r}"
+            raise InputError(f"{self.name}: {place}: {values[i, j]} is not a finite float32")
+
+    def _header(self, cells: list[str]) -> list[str]:
+        header = [cell.strip() for cell in cells]
+        if not any(header):
+            raise InputError(f"{self.name}: empty; accepted: a header row, then rows of numbers")
+        if len(header) > MAX_COLUMNS:
+            raise InputError(f"{self.name}: {len(header)} columns, accepted: at most {MAX_COLUMNS}")
+        if "" in header:
+            raise InputError(f"{self.name}: column {header.index('') + 1} has no name in the header")
+        if all(_is_number(cell) for cell in header):
+            raise InputError(
+                f"{self.name}: no header: the first row is all numbers ({', '.join(header[:4])}, ...)"
+            )
+        twice = (
+            sorted({cell for cell in header if header.count(cell) > 1})
+            if len(set(header)) < len(header)
+            else []
+        )
+        if twice:
+            raise InputError(f"{self.name}: column name {twice[0]!r} occurs more than once")
+        return header
+
+    def _wanted(self, header: list[str], target: str | None, columns: tuple[str, ...] | None) -> list[int]:
+        needed = columns if columns is not None else () if target is None else (target,)
+        for column in needed:
+            if column not in header:
+                near = difflib.get_close_matches(column, header, 1, 0.5)
+                hint = f" (did you mean {near[0]!r}?)" if near else ""
+                what = "column" if columns is not None else "target column"
+                shown = ", ".join(header[:12]) + (", ..." if len(header) > 12 else "")
+                raise InputError(f"{self.name}: no {what} {column!r}{hint}; it has {shown}")
+        if columns is not None:
+            return [header.index(column) for column in columns]
+        wanted = [i for i, column in enumerate(header) if column != target]
+        if not wanted:
+            raise InputError(f"{self.name}: no columns beside the target {target!r}")
+        return wanted
+
+    def _refuse(self, row_number: int, header: list[str], row: list[str], wanted: list[int]) -> None:
+        bad = next((i for i in wanted if not _is_number(row[i])), None)
+        if bad is None:
+            return
+        what = f"{row[bad]!r} is not a number" if row[bad].strip() else "the cell is empty"
+        raise InputError(f"{self.name}: row {row_number}, column {header[bad]!r}: {what}")
+
+    def targets(self, column: str, task: str | None) -> np.ndarray:
+        """The target column: numbers if all of its cells are, text otherwise."""
+        numeric = [_is_number(cell) for cell in self.cells]
+        if "" in self.cells:
+            raise InputError(
+                f"{self.name}: row {self.rows[self.cells.index('')]}, column {column!r}: empty target"
+            )
+        if all(numeric):
+            values = np.array([float(cell) for cell in self.cells])
+            if not np.isfinite(values).all():
+                i = int(np.argmin(np.isfinite(values)))
+                raise InputError(
+                    f"{self.name}: row {self.rows[i]}, column {column!r}: {self.cells[i]!r} is not finite"
+                )
+            return values
+        if task == "regression" or (task is None and any(numeric)):
+            i = numeric.index(False)
+            hint = "" if task else "; the others are numbers (task 'classification' reads all as labels)"
+            raise InputError(
+                f"{self.name}: row {self.rows[i]}, column {column!r}: {self.cells[i]!r} is not a number{hint}"
+            )
+        return np.array(self.cells)
+
+
+def load_csv(
+    path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task: str | None = None
+) -> Dataset:
+    r"""Load a comma-separated table: a header, numbers, and one target column of numbers or labels.
+
+    Messages count rows as a spreadsheet does: the header is row 1.
+
+    Args:
+      path: the file, UTF-8.
+      target: name of the target column.
+      task: overrides `regjax.data.targets.infer_task`.
+
+    Raises:
+      InputError: the first thing that is wrong, with its row and column.
+
+    Example:
+      >>> import tempfile, pathlib
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     file = pathlib.Path(folder, "toy.csv")
+      ...     _ = file.write_text("age,target\n1.5,yes\n2,no\n")
+      ...     data = load_csv(file)
+      >>> data.columns, data.class_names, data.y.tolist()
+      (('age',), ('no', 'yes'), [1, 0])
+    """
+    path = Path(path)
+    if task is not None:
+        check_choice("task", task, TASKS)
+    table = Table(path, target)
+    task, (y,), class_names = encode_targets(path.name, [table.targets(target, task)], task)
+    return Dataset(name=path.stem, task=task, x=table.x, y=y, class_names=class_names, columns=table.columns)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell

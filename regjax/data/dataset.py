@@ -1,0 +1,142 @@
+"""One in-memory dataset: examples, targets and the facts that training and inference need about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from regjax.checks import InputError, check_choice
+
+Task = Literal["classification", "regression"]
+TASKS: tuple[str, ...] = get_args(Task)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples `x` with targets `y`, checked when it is made.
+
+    Args:
+      name: what reports call it.
+      task: `"classification"` or `"regression"`.
+      x: images `[N, H, W, C]`, uint8 or float32, or rows of a table `float32[N, F]`.
+      y: class indices `int32[N]`, or numbers `float32[N]` or `float32[N, D]`.
+      class_names: one name per class, in the order of the indices.
+      columns: one name per column of a table.
+      test: `(x_test, y_test)`, an official test split, or None when there is none.
+      pixel_max: the value of a full pixel; None means 255 for uint8 images and 1 for float32 images.
+
+    Raises:
+      InputError: shapes disagree, a number is not finite, or a label is out of range.
+
+    Example:
+      >>> data = Dataset("tiny", "classification", np.eye(3, dtype=np.float32), np.array([0, 1, 1], np.int32))
+      >>> len(data), data.kind, data.num_classes
+      (3, 'table', 2)
+    """
+
+    name: str
+    task: str
+    x: np.ndarray
+    y: np.ndarray
+    class_names: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    test: tuple[np.ndarray, np.ndarray] | None = None
+    pixel_max: float | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("dataset: task", self.task, TASKS)
+        if self.kind == "image" and self.pixel_max is None:
+            object.__setattr__(self, "pixel_max", 255.0 if self.x.dtype == np.uint8 else 1.0)
+        if self.kind == "table" and self.pixel_max is not None:
+            raise InputError(f"{self.name}: pixel_max is for images, x is a table of shape {self.x.shape}")
+        if self.pixel_max is not None and not 0 < self.pixel_max < np.inf:
+            raise InputError(f"{self.name}: pixel_max must be > 0, got {self.pixel_max}")
+        if len(self) == 0:
+            raise InputError(f"{self.name}: no examples; at least one is needed")
+        self._check_pair(self.x, self.y, "")
+        if self.columns is not None and (self.kind != "table" or len(self.columns) != self.x.shape[1]):
+            raise InputError(f"{self.name}: {len(self.columns)} column names for x of shape {self.x.shape}")
+        if self.class_names is not None:
+            if self.task != "classification":
+                raise InputError(f"{self.name}: class_names belong to classification, task is {self.task!r}")
+            if len(set(self.class_names)) != len(self.class_names):
+                raise InputError(f"{self.name}: class_names are not distinct: {_shorten(self.class_names)}")
+        if self.test is not None:
+            x_test, y_test = self.test
+            if x_test.shape[1:] != self.x.shape[1:] or x_test.dtype != self.x.dtype:
+                raise InputError(
+                    f"{self.name}: test examples are {x_test.dtype}{list(x_test.shape[1:])}, "
+                    f"training examples {self.x.dtype}{list(self.x.shape[1:])}"
+                )
+            if y_test.shape[1:] != self.y.shape[1:]:
+                raise InputError(
+                    f"{self.name}: test targets are {y_test.shape}, training targets {self.y.shape}"
+                )
+            if len(x_test) == 0:
+                raise InputError(f"{self.name}: the test split is empty")
+            self._check_pair(x_test, y_test, " test")
+
+    def _check_pair(self, x: np.ndarray, y: np.ndarray, part: str) -> None:
+        if self.kind == "image" and x.dtype not in (np.uint8, np.float32):
+            raise InputError(f"{self.name}:{part} images must be uint8 or float32, got {x.dtype}")
+        if self.kind == "table" and x.dtype != np.float32:
+            raise InputError(f"{self.name}:{part} rows must be float32, got {x.dtype}")
+        if 0 in x.shape[1:]:
+            raise InputError(f"{self.name}:{part} x of shape {x.shape} has no features")
+        if len(x) != len(y):
+            raise InputError(f"{self.name}: {len(x)}{part} examples but {len(y)} targets")
+        if x.dtype == np.float32:
+            _check_finite(f"{self.name}:{part} x", x)
+        if self.kind == "image" and (x.max(initial=0) > (self.pixel_max or 1.0) or x.min(initial=0) < 0):
+            found = f"[{x.min():g}, {x.max():g}]"
+            raise InputError(f"{self.name}:{part} pixels must be in [0, {self.pixel_max:g}], found {found}")
+        if self.task == "regression":
+            if y.dtype != np.float32 or y.ndim not in (1, 2) or 0 in y.shape[1:]:
+                raise InputError(
+                    f"{self.name}:{part} targets must be float32 [N] or [N, D], got {y.dtype} {y.shape}"
+                )
+            _check_finite(f"{self.name}:{part} y", y)
+            return
+        if y.dtype != np.int32 or y.ndim != 1:
+            raise InputError(f"{self.name}:{part} labels must be int32 [N], got {y.dtype} {y.shape}")
+        low, high = int(y.min()), int(y.max())
+        if low < 0 or high >= self.num_classes:
+            bad = low if low < 0 else high
+            raise InputError(
+                f"{self.name}:{part} label {bad} is out of range, accepted: 0..{self.num_classes - 1}"
+            )
+
+    @property
+    def kind(self) -> str:
+        """`"image"` or `"table"`, from the rank of `x`."""
+        if self.x.ndim not in (2, 4):
+            raise InputError(f"{self.name}: x must be [N, F] or [N, H, W, C], got shape {self.x.shape}")
+        return "image" if self.x.ndim == 4 else "table"
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes; 0 for regression."""
+        if self.task != "classification":
+            return 0
+        return len(self.class_names) if self.class_names is not None else max(int(self.y.max()) + 1, 0)
+
+    def __len__(self) -> int:
+        """Number of examples, the official test split not counted."""
+        return len(self.x)
+
+
+def _check_finite(what: str, values: np.ndarray) -> None:
+    # A finite sum proves that every term is finite, without a boolean array of the same size.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum(dtype=np.float64)):
+            return
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        index = tuple(int(i) for i in bad[0])
+        raise InputError(f"{what} must be finite, found {values[index]} at index {index}")
+
+
+def _shorten(names: tuple[str, ...], most: int = 8) -> str:
+    return ", ".join(map(repr, names[:most])) + (", ..." if len(names) > most else "")

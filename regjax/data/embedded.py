@@ -1,0 +1,120 @@
+"""The datasets that need no download: prepared once through their TFDS builders, then read from the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+from regjax.checks import InputError, check_choice
+from regjax.data.cache import (
+    Arrays,
+    CacheWarning,
+    cache_root,
+    cached_arrays,
+    file_fingerprint,
+    remove_stale,
+    replace_directory,
+    temporary_sibling,
+)
+from regjax.data.dataset import Dataset
+
+VERSION = "1.0.0"
+"""Version of the prepared sets; `regjax.data.builders` writes the same, and a test compares them."""
+
+EMBEDDED: tuple[str, ...] = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_regression")
+"""Names of the embedded datasets."""
+
+_PIXEL_MAX = {"digits": 16.0}
+
+
+def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None) -> Dataset:
+    """Load an embedded dataset; the first call prepares it, later ones read verified arrays.
+
+    Args:
+      name: one of `EMBEDDED`.
+      cache_dir: see `regjax.data.cache.cache_root`.
+
+    Returns:
+      The dataset, examples in scikit-learn's order, no official test split.
+
+    Raises:
+      InputError: unknown name, or a cache directory that cannot be written.
+    """
+    check_choice("dataset", name, EMBEDDED)
+    prepared = prepare(name, cache_dir=cache_dir)
+
+    def decode() -> tuple[Arrays, dict[str, Any]]:
+        try:
+            return _decode(prepared)
+        except Exception as error:  # whatever a damaged record raises, the remedy is the same
+            warnings.warn(
+                f"{prepared} cannot be read ({error}); preparing it again", CacheWarning, stacklevel=4
+            )
+            prepare(name, cache_dir=cache_dir, again=True)
+            return _decode(prepared)
+
+    fingerprint = {"name": name, "version": VERSION, "files": file_fingerprint(prepared)}
+    arrays, facts = cached_arrays(name, fingerprint, decode, cache_dir=cache_dir)
+    return Dataset(
+        name=name,
+        task=facts["task"],
+        x=arrays["x"],
+        y=arrays["y"],
+        class_names=tuple(facts["class_names"]) if facts["class_names"] else None,
+        columns=tuple(facts["columns"]) if facts["columns"] else None,
+        pixel_max=_PIXEL_MAX.get(name),
+    )
+
+
+def prepare(name: str, *, cache_dir: str | os.PathLike[str] | None = None, again: bool = False) -> Path:
+    """Write an embedded dataset as a TFDS set in array_record files, unless that is done already.
+
+    The set is prepared in a temporary directory and renamed, so a killed process leaves nothing that a
+    later one would trust, and two processes may prepare at once.
+
+    Args:
+      name: one of `EMBEDDED`.
+      cache_dir: see `regjax.data.cache.cache_root`.
+      again: replace a prepared set.
+
+    Returns:
+      Its directory, `<cache>/tensorflow_datasets/<name>/<version>`.
+
+    Raises:
+      InputError: the cache directory cannot be written.
+    """
+    target = cache_root(cache_dir) / "tensorflow_datasets" / name / VERSION
+    if not again and (target / "dataset_info.json").is_file() and (target / "features.json").is_file():
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(target.parent)
+        scratch = temporary_sibling(target)
+        scratch.mkdir()
+    except OSError as error:
+        raise InputError(
+            f"cache directory {cache_root(cache_dir)} cannot be written ({error.strerror}); "
+            "set REGJAX_CACHE to one that can"
+        ) from None
+    try:
+        from regjax.data.builders import BUILDERS
+
+        # TFDS prints progress of what takes a tenth of a second here.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            builder = BUILDERS[name](data_dir=scratch, file_format="array_record")
+            builder.download_and_prepare()
+        replace_directory(scratch / name / VERSION, target, keep=not again)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return target
+
+
+def _decode(prepared: Path) -> tuple[Arrays, dict[str, Any]]:
+    from regjax.data.tfds_source import decode_all, open_prepared
+
+    return decode_all(open_prepared(prepared))

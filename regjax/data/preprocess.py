@@ -1,0 +1,276 @@
+"""Standardization, fitted on training examples alone and stored beside the weights.
+
+`preprocess.json` is `Preprocessor.to_json()`: all that inference needs to treat a new file as training did.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from regjax.checks import InputError, check_choice
+from regjax.data.splits import Splits
+
+STANDARDIZE = ("auto", "feature", "channel", "global", "none")
+"""`feature`: each column or pixel; `channel`: each channel of images; `global`: one number for all.
+`auto` is `channel` for images and `feature` for tables."""
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessor:
+    """x -> (x / pixel_max - mean) / scale, and for regression y -> (y - y_mean) / y_scale.
+
+    Attributes:
+      kind: `"image"` or `"table"`.
+      shape: of one example, `(H, W, C)` or `(F,)`.
+      dtype: of the examples that were seen, `"uint8"` or `"float32"`.
+      task: `"classification"` or `"regression"`.
+      name: of the dataset.
+      mean: `float32`, broadcasts against one example.
+      scale: `float32`, alike, never 0.
+      pixel_max: value of a full pixel; None for tables.
+      class_names: names of the classes, or None.
+      columns: names of the columns, or None.
+      y_mean: `float32[]` or `float32[D]`, None when targets stay as they are.
+      y_scale: alike, never 0.
+
+    Example:
+      >>> rows = np.array([[1.0, 5.0], [3.0, 5.0]], np.float32)
+      >>> Preprocessor.fit(rows, "table").transform(rows)
+      array([[-1.,  0.],
+             [ 1.,  0.]], dtype=float32)
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str
+    task: str
+    name: str
+    mean: np.ndarray
+    scale: np.ndarray
+    pixel_max: float | None = None
+    class_names: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    y_mean: np.ndarray | None = None
+    y_scale: np.ndarray | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        x_train: np.ndarray,
+        kind: str,
+        *,
+        standardize: str = "auto",
+        pixel_max: float | None = None,
+        y_train: np.ndarray | None = None,
+        task: str = "classification",
+        name: str = "data",
+        class_names: tuple[str, ...] | None = None,
+        columns: tuple[str, ...] | None = None,
+    ) -> Preprocessor:
+        """Fit on training examples.
+
+        Args:
+          x_train: `[N, H, W, C]` or `[N, F]`.
+          kind: `"image"` or `"table"`.
+          standardize: one of `STANDARDIZE`.
+          pixel_max: value of a full pixel; None means 255 for uint8 images and 1 for float32 images.
+          y_train: targets to standardize, regression only; None leaves targets as they are.
+          task: stored.
+          name: stored.
+          class_names: stored.
+          columns: stored.
+
+        Raises:
+          InputError: no examples, a wrong rank, or a choice that the kind has not.
+        """
+        check_choice("preprocess: kind", kind, ("image", "table"))
+        check_choice("preprocess: standardize", standardize, STANDARDIZE)
+        rank = 4 if kind == "image" else 2
+        if x_train.ndim != rank or len(x_train) == 0:
+            raise InputError(
+                f"preprocess: {kind} examples must have rank {rank} and N > 0, got {x_train.shape}"
+            )
+        if kind == "table" and standardize == "channel":
+            raise InputError(
+                "preprocess: standardize 'channel' is for images; tables accept feature, global, none"
+            )
+        if kind == "image" and pixel_max is None:
+            pixel_max = 255.0 if x_train.dtype == np.uint8 else 1.0
+        if standardize == "auto":
+            standardize = "channel" if kind == "image" else "feature"
+        if standardize == "none":
+            mean, scale = np.zeros((), np.float32), np.ones((), np.float32)
+        else:
+            axes = {"feature": (0,), "channel": (0, 1, 2), "global": tuple(range(rank))}[standardize]
+            mean, scale = _moments(x_train, axes, pixel_max or 1.0)
+        y_mean, y_scale = (None, None) if y_train is None else _moments(y_train, (0,), 1.0)
+        return cls(
+            kind=kind,
+            shape=x_train.shape[1:],
+            dtype=str(x_train.dtype),
+            task=task,
+            name=name,
+            mean=mean,
+            scale=scale,
+            pixel_max=pixel_max,
+            class_names=class_names,
+            columns=columns,
+            y_mean=y_mean,
+            y_scale=y_scale,
+        )
+
+    @classmethod
+    def for_splits(
+        cls, splits: Splits, *, standardize: str = "auto", standardize_target: bool = True
+    ) -> Preprocessor:
+        """Fit on the training pool of `splits`, with its facts.
+
+        Args:
+          splits: from `regjax.data.split`.
+          standardize: one of `STANDARDIZE`.
+          standardize_target: regression targets are standardized too.
+        """
+        return cls.fit(
+            splits.x_train,
+            splits.kind,
+            standardize=standardize,
+            pixel_max=splits.pixel_max,
+            y_train=splits.y_train if splits.task == "regression" and standardize_target else None,
+            task=splits.task,
+            name=splits.name,
+            class_names=splits.class_names,
+            columns=splits.columns,
+        )
+
+    def transform(self, x: np.ndarray) -> np.ndarray:
+        """Standardized examples.
+
+        Args:
+          x: `[N, *shape]`.
+
+        Returns:
+          `float32[N, *shape]`; `x` is not changed.
+
+        Raises:
+          InputError: examples of another shape.
+        """
+        if x.shape[1:] != self.shape:
+            raise InputError(
+                f"preprocess: examples of shape {list(x.shape[1:])}, the model was trained on "
+                f"{list(self.shape)}"
+            )
+        out = x.astype(np.float32)
+        if self.pixel_max is not None:
+            out /= np.float32(self.pixel_max)
+        out -= self.mean
+        out /= self.scale
+        return out
+
+    def target_transform(self, y: np.ndarray) -> np.ndarray:
+        """Targets as the model sees them: `(y - y_mean) / y_scale`, or `y` itself when not standardized."""
+        if self.y_mean is None or self.y_scale is None:
+            return y
+        return ((y - self.y_mean) / self.y_scale).astype(np.float32)
+
+    def target_inverse(self, y: np.ndarray) -> np.ndarray:
+        """Predictions in original units: `y * y_scale + y_mean`, the inverse of `target_transform`."""
+        if self.y_mean is None or self.y_scale is None:
+            return y
+        return (y * self.y_scale + self.y_mean).astype(np.float32)
+
+    def to_json(self) -> str:
+        """Text of `preprocess.json`; float32 numbers come back exactly."""
+        schema = {
+            "kind": self.kind,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "task": self.task,
+            "dataset": self.name,
+            "pixel_max": self.pixel_max,
+        }
+        content = {
+            "format": FORMAT,
+            "schema": schema,
+            "class_names": None if self.class_names is None else list(self.class_names),
+            "columns": None if self.columns is None else list(self.columns),
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+            "y_mean": None if self.y_mean is None else self.y_mean.tolist(),
+            "y_scale": None if self.y_scale is None else self.y_scale.tolist(),
+        }
+        return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Preprocessor:
+        """The preprocessor that `to_json` wrote.
+
+        Raises:
+          InputError: not such a text.
+
+        Example:
+          >>> made = Preprocessor.fit(np.ones((2, 3), np.float32), "table", name="toy")
+          >>> Preprocessor.from_json(made.to_json()).name
+          'toy'
+        """
+        try:
+            content: dict[str, Any] = json.loads(text)
+            schema = content["schema"]
+            made = cls(
+                kind=schema["kind"],
+                shape=tuple(int(size) for size in schema["shape"]),
+                dtype=schema["dtype"],
+                task=schema["task"],
+                name=schema["dataset"],
+                mean=np.asarray(content["mean"], np.float32),
+                scale=np.asarray(content["scale"], np.float32),
+                pixel_max=schema["pixel_max"],
+                class_names=None if content["class_names"] is None else tuple(content["class_names"]),
+                columns=None if content["columns"] is None else tuple(content["columns"]),
+                y_mean=None if content["y_mean"] is None else np.asarray(content["y_mean"], np.float32),
+                y_scale=None if content["y_scale"] is None else np.asarray(content["y_scale"], np.float32),
+            )
+            if content["format"] != FORMAT or made.kind not in ("image", "table"):
+                raise ValueError(f"format {content['format']}, kind {made.kind!r}")
+            np.broadcast_shapes(made.mean.shape, made.scale.shape, made.shape)
+            if not np.isfinite(made.mean).all() or not (made.scale > 0).all():
+                raise ValueError("mean must be finite and scale positive")
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"preprocess.json is not usable: {type(error).__name__}: {error}") from None
+        return made
+
+
+def _moments(values: np.ndarray, axes: tuple[int, ...], unit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of `values / unit` over `axes`, in float64; constants get scale 1."""
+    count = int(np.prod([values.shape[axis] for axis in axes]))
+    # One slice at a time: a float64 copy of all images would take eight times their memory.
+    total: Any = 0.0
+    for part in _slices(values):
+        total = total + part.sum(axis=axes, dtype=np.float64)
+    mean = total / count
+    square: Any = 0.0
+    for part in _slices(values):
+        away = part - _expand(mean, values.ndim, axes)
+        square = square + np.square(away, out=away).sum(axis=axes)
+    variance = square / count
+    # The variance of a constant column is rounding errors, not 0; this is the bound of scikit-learn's scaler.
+    eps = np.finfo(np.float64).eps
+    constant = variance <= count * eps * variance + (count * mean * eps) ** 2
+    deviation = np.where(constant, 1.0, np.sqrt(variance) / unit)
+    scale = deviation.astype(np.float32)
+    # A deviation below the smallest float32 must not become a division by zero.
+    return np.asarray(mean / unit, np.float32), np.where(scale > 0, scale, np.float32(1.0))
+
+
+def _slices(values: np.ndarray, rows: int = 4096) -> list[np.ndarray]:
+    return [values[start : start + rows] for start in range(0, len(values), rows)]
+
+
+def _expand(mean: np.ndarray, rank: int, axes: tuple[int, ...]) -> np.ndarray:
+    shape = iter(np.shape(mean))
+    return np.reshape(mean, [1 if axis in axes else next(shape) for axis in range(rank)])

@@ -1,0 +1,309 @@
+"""Fixed, seeded, stratified splits, nested training subsets and label noise.
+
+Everything is a pure function of its seeds (see `regjax.data.keyed`), the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from regjax.checks import InputError, check_choice, check_range
+from regjax.data import keyed
+from regjax.data.dataset import TASKS, Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """A dataset cut into four disjoint parts, with the facts of the dataset.
+
+    `stop` is used inside runs (early stopping), `select` for every choice between settings, `test` once.
+
+    Attributes:
+      x_train: the training pool, `[N, H, W, C]` or `[N, F]`, as in the dataset: not standardized.
+      y_train: `int32[N]`, or `float32[N]` / `float32[N, D]`.
+      x_stop: and so on, the other parts alike.
+      name: of the dataset.
+      task: `"classification"` or `"regression"`.
+      kind: `"image"` or `"table"`.
+      num_classes: 0 for regression.
+      class_names: names of the classes, or None.
+      columns: names of the columns, or None.
+      pixel_max: value of a full pixel, None for tables.
+      official_test: whether the test part is the dataset's own.
+      indices: positions in `dataset.x` of the parts that were cut from it.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_stop: np.ndarray
+    y_stop: np.ndarray
+    x_select: np.ndarray
+    y_select: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    name: str
+    task: str
+    kind: str
+    num_classes: int
+    class_names: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    pixel_max: float | None = None
+    official_test: bool = False
+    indices: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of examples of each part."""
+        return {part: len(getattr(self, f"y_{part}")) for part in ("train", "stop", "select", "test")}
+
+
+def split(
+    dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, validation_fraction: float = 0.2
+) -> Splits:
+    """Cut a dataset into train, stop, select and test.
+
+    Test and validation hold `ceil(fraction * N)` examples each; validation is halved into `stop` (the larger
+    half) and `select`. Classes are cut in proportion by largest remainders, each cut in the proportions of
+    what it divides; every class with at least 4 examples is in every part, and every class is in train.
+
+    Args:
+      dataset: its official test split, where it has one, is used as it is.
+      seed: another seed, another split.
+      test_fraction: of the examples; ignored when there is an official test split.
+      validation_fraction: of the examples (without an official test split).
+
+    Returns:
+      The parts, examples in random order.
+
+    Raises:
+      InputError: fractions that leave no training examples, or a class without an example for training.
+
+    Example:
+      >>> y = np.arange(20, dtype=np.int32) % 2
+      >>> data = Dataset("toy", "classification", np.zeros((20, 1), np.float32), y)
+      >>> split(data).sizes
+      {'train': 12, 'stop': 2, 'select': 2, 'test': 4}
+    """
+    for option, fraction in (("test_fraction", test_fraction), ("validation_fraction", validation_fraction)):
+        try:
+            check_range(f"split: {option}", fraction, 0.0, 1.0, low_open=True, high_open=True)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+    total = len(dataset)
+    official = dataset.test is not None
+    n_test = 0 if official else _ceil(test_fraction * total)
+    n_validation = _ceil(validation_fraction * total)
+    if n_validation < 2 or total - n_test - n_validation < 1:
+        raise InputError(
+            f"{dataset.name}: {total} examples cannot be cut into {n_test} for test, {n_validation} for "
+            "validation (at least 2) and at least 1 for training; use more examples or other fractions"
+        )
+    labels = dataset.y if dataset.task == "classification" else np.zeros(total, np.int32)
+    rest = keyed.order(total, "split", seed)
+    test, rest = _cut(rest, labels, n_test, share=1, keep=1)
+    validation, train = _cut(rest, labels, n_validation, share=2, keep=1)
+    missing = np.setdiff1d(np.arange(dataset.num_classes), labels[train])
+    if len(missing):
+        names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
+        shown = ", ".join(repr(names[i]) for i in missing[:8]) + (", ..." if len(missing) > 8 else "")
+        raise InputError(
+            f"{dataset.name}: labels missing from train: {shown}; each class needs an example there"
+        )
+    stop, select = _cut(validation, labels, n_validation - n_validation // 2, share=1, keep=1)
+    indices = {"train": train, "stop": stop, "select": select} | ({} if official else {"test": test})
+    x_test, y_test = dataset.test if dataset.test is not None else (dataset.x[test], dataset.y[test])
+    return Splits(
+        x_train=dataset.x[train],
+        y_train=dataset.y[train],
+        x_stop=dataset.x[stop],
+        y_stop=dataset.y[stop],
+        x_select=dataset.x[select],
+        y_select=dataset.y[select],
+        x_test=x_test,
+        y_test=y_test,
+        name=dataset.name,
+        task=dataset.task,
+        kind=dataset.kind,
+        num_classes=dataset.num_classes,
+        class_names=dataset.class_names,
+        columns=dataset.columns,
+        pixel_max=dataset.pixel_max,
+        official_test=official,
+        indices=indices,
+    )
+
+
+def _ceil(value: float) -> int:
+    return math.ceil(value - 1e-9)  # 0.2 * 1795 is 359.00000000000006
+
+
+def _cut(
+    order: np.ndarray, labels: np.ndarray, size: int, *, share: int, keep: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take `size` of the examples `order`, the first of each class, in the proportions of the classes."""
+    own = labels[order]
+    counts = np.bincount(own)
+    taken = _allot(counts, size, share=share, keep=keep)
+    first = _rank_in_class(own) < taken[own]
+    return order[first], order[~first]
+
+
+def _rank_in_class(labels: np.ndarray) -> np.ndarray:
+    """How many earlier examples have the same label, `int64[N]`."""
+    by_class = np.argsort(labels, kind="stable")
+    counts = np.bincount(labels)
+    starts = np.cumsum(counts) - counts
+    rank = np.empty(len(labels), np.int64)
+    rank[by_class] = np.arange(len(labels)) - np.repeat(starts, counts)
+    return rank
+
+
+def _allot(counts: np.ndarray, size: int, *, share: int, keep: int) -> np.ndarray:
+    """Divide `size` among classes in proportion to `counts`, by largest remainders.
+
+    A class that can afford it gets at least `share`, and keeps at least `keep`, even where proportion would
+    give less; ties go to the lower class.
+    """
+    total = int(counts.sum())
+    if size == 0:
+        return np.zeros_like(counts)
+    # Integers throughout: quota = counts * size / total, its floor and its remainder are exact.
+    product = counts.astype(np.int64) * size
+    low = np.minimum(np.where(counts > keep, share, 0), np.maximum(counts - keep, 0))
+    high = np.maximum(counts - keep, 0)
+    if low.sum() > size or high.sum() < size:  # too small for these wishes: plain proportion
+        low, high = np.zeros_like(counts), counts
+    taken = np.clip(product // total, low, high)
+    while (lack := size - int(taken.sum())) != 0:
+        gap = product - taken * total  # what each class is short of its quota, in units of 1 / total
+        can = taken < high if lack > 0 else taken > low
+        candidates = np.flatnonzero(can)
+        best = candidates[np.argsort(-gap[candidates] if lack > 0 else gap[candidates], kind="stable")]
+        taken[best[: abs(lack)]] += 1 if lack > 0 else -1
+    return taken
+
+
+def nested_order(
+    y: np.ndarray, seeds: Sequence[int] | int, task: str, base_seed: int = 0, size: int | None = None
+) -> np.ndarray:
+    """For each seed an order of the training pool of which every prefix is a stratified subset.
+
+    In every prefix of length m, each class k has more than m * p_k - 1 and fewer than m * p_k + 1 examples,
+    p_k its share of the pool. `order[s, :128]` is inside `order[s, :256]`.
+
+    Args:
+      y: targets of the pool, `int32[N]` labels or numbers.
+      seeds: seeds of the S lanes; an integer S means `range(S)`.
+      task: `"classification"`, or `"regression"` for plain random orders.
+      base_seed: of the whole experiment.
+      size: only the first `size` of each order, which takes less time; None means all.
+
+    Returns:
+      `int32[S, N]`, each row a permutation of `0..N-1` (or its beginning, `int32[S, size]`).
+
+    Example:
+      >>> order = nested_order(np.array([0, 0, 0, 0, 1, 1]), 2, "classification")
+      >>> order.shape, int((order[0, :3] >= 4).sum())
+      ((2, 6), 1)
+
+    Reference: Tijdeman, The chairman assignment problem, 1980,
+      https://doi.org/10.1016/0012-365X(80)90269-1
+    """
+    check_choice("nested_order: task", task, TASKS)
+    seeds = _seed_list("nested_order", seeds)
+    n = len(y)
+    size = n if size is None else size
+    if not 0 <= size <= n:
+        raise InputError(f"nested_order: size must be in [0, {n}], got {size}")
+    shuffled = [keyed.order(n, "subset", base_seed, seed) for seed in seeds]
+    if task == "regression" or n == 0:
+        return np.asarray(shuffled, np.int32).reshape(len(seeds), n)[:, :size]
+    y = np.unique(np.asarray(y), return_inverse=True)[1].reshape(-1)
+    counts = np.bincount(y)
+    ties = np.stack([keyed.order(len(counts), "ties", base_seed, seed) for seed in seeds])
+    starts = np.cumsum(counts) - counts
+    rows = []
+    for members, classes in zip(shuffled, _class_sequence(counts, ties, size), strict=True):
+        # The j-th slot of class k takes the j-th shuffled member of class k.
+        by_class = members[np.argsort(y[members], kind="stable")]
+        rows.append(by_class[starts[classes] + _rank_in_class(classes)])
+    return np.asarray(rows, np.int32)
+
+
+def _class_sequence(counts: np.ndarray, ties: np.ndarray, size: int) -> np.ndarray:
+    """Classes in an order of which every prefix is within one of proportional, `[S, size]`.
+
+    The j-th member (from 0) of class k may be placed once `n * p_k > j` and must be by `n * p_k >= j + 1`;
+    the earliest deadline first meets all of them. `ties[S, K]` are ranks that settle equal deadlines.
+    """
+    total, lanes = int(counts.sum()), np.arange(len(ties))
+    out = np.empty((len(ties), size), np.int64)
+    placed = np.zeros(ties.shape, np.int64)
+    never = np.iinfo(np.int64).max
+    deadline = np.broadcast_to(-(-total // counts), ties.shape) * len(counts) + ties
+    for n in range(1, size + 1):
+        allowed = placed * total < counts * n
+        chosen = np.where(allowed, deadline, never).argmin(axis=1)
+        out[:, n - 1] = chosen
+        placed[lanes, chosen] += 1
+        due = -(-(placed[lanes, chosen] + 1) * total // counts[chosen])
+        deadline[lanes, chosen] = due * len(counts) + ties[lanes, chosen]
+    return out
+
+
+def noisy_labels(
+    y: np.ndarray, rate: float, num_classes: int, seeds: Sequence[int] | int, base_seed: int = 0
+) -> np.ndarray:
+    """Labels of which each is replaced, with probability `rate`, by one of the other classes.
+
+    The new class is uniform over the `num_classes - 1` others, so `rate` is the expected fraction of wrong
+    labels. The draw of an example depends on the seeds and its position alone: nested subsets share their
+    noise, and what is wrong at a lower rate is wrong, alike, at a higher one.
+
+    Args:
+      y: labels of the training pool, `int32[N]`.
+      rate: probability in [0, 1].
+      num_classes: K, at least 2 unless the rate is 0.
+      seeds: seeds of the S lanes; an integer S means `range(S)`.
+      base_seed: of the whole experiment.
+
+    Returns:
+      `int32[S, N]`.
+
+    Raises:
+      InputError: a rate outside [0, 1], or a label out of range.
+
+    Example:
+      >>> noisy_labels(np.array([0, 1, 2]), 0.0, 3, 2).tolist()
+      [[0, 1, 2], [0, 1, 2]]
+      >>> bool((noisy_labels(np.array([0, 1, 2]), 1.0, 3, 2) != np.array([0, 1, 2])).all())
+      True
+    """
+    try:
+        check_range("noisy_labels: rate", rate, 0.0, 1.0)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    y = np.asarray(y)
+    if len(y) and (y.min() < 0 or y.max() >= num_classes):
+        raise InputError(f"noisy_labels: labels must be in [0, {num_classes}), got {y.min()}..{y.max()}")
+    if rate > 0 and num_classes < 2:
+        raise InputError(f"noisy_labels: rate {rate} needs at least 2 classes, got {num_classes}")
+    rows = []
+    for seed in _seed_list("noisy_labels", seeds):
+        hit = keyed.uniform(len(y), "label noise", base_seed, seed) < rate
+        jump = 1 + np.floor(keyed.uniform(len(y), "noisy label", base_seed, seed) * (num_classes - 1)).astype(
+            int
+        )
+        rows.append(np.where(hit, (y + jump) % num_classes, y))
+    return np.asarray(rows, np.int32).reshape(len(rows), len(y))
+
+
+def _seed_list(what: str, seeds: Sequence[int] | int) -> list[int]:
+    listed = [int(seed) for seed in (range(seeds) if isinstance(seeds, (int, np.integer)) else seeds)]
+    if not listed:
+        raise InputError(f"{what}: at least one seed is needed, got {seeds}")
+    return listed

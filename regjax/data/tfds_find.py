@@ -1,0 +1,126 @@
+"""Where a prepared TFDS dataset lies on disk, or how to prepare it.
+
+Presence is checked here first: TFDS itself retries a missing dataset over the network for minutes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from pathlib import Path
+
+from regjax.checks import InputError
+
+_NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/(?P<config>[\w.+-]+))?(:(?P<version>\d+\.\d+\.\d+))?")
+
+
+def search_path(data_dir: str | os.PathLike[str] | None = None) -> list[Path]:
+    """Where prepared sets are looked for.
+
+    Args:
+      data_dir: looked in alone; None means `$TFDS_DATA_DIR` and `~/tensorflow_datasets`.
+
+    Example:
+      >>> search_path("/data")
+      [PosixPath('/data')]
+    """
+    if data_dir is not None:
+        return [Path(data_dir).expanduser()]
+    named = os.environ.get("TFDS_DATA_DIR")
+    return [Path(folder).expanduser() for folder in ([named] if named else []) + ["~/tensorflow_datasets"]]
+
+
+def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Directory of a prepared set, the newest version there is; nothing is imported and nothing downloaded.
+
+    Args:
+      name: `name`, `name/config`, each with an optional `:1.2.3`.
+      data_dir: TFDS data directory, or the directory of the set or of its version.
+
+    Returns:
+      The directory that holds `dataset_info.json`.
+
+    Raises:
+      InputError: not a TFDS name, or not prepared; the message says how to prepare it.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise InputError(
+            f"dataset {name!r} is neither a file, a folder nor a TFDS name, as mnist or mnist:3.0.1"
+        )
+    base, config, version = match["name"], match["config"], match["version"]
+    roots = [root.absolute() for root in search_path(data_dir)]
+    if data_dir is not None and not roots[0].is_dir():
+        raise InputError(f"data_dir {str(data_dir)!r} is not a directory")
+    for root in roots:
+        for folder in (root / base, root):
+            if folder.name != base and not _is_version_of(folder, base):
+                continue
+            found = _versions(folder / config if config else folder, base)
+            if not found and not config and folder.is_dir():
+                configs = sorted(child.name for child in folder.iterdir() if _versions(child, base))
+                if len(configs) > 1:
+                    raise InputError(
+                        f"dataset {base!r} is prepared in several configurations; "
+                        f"choose one of {', '.join(f'{base}/{child}' for child in configs)}"
+                    )
+                found = _versions(folder / configs[0], base) if configs else {}
+            if version:
+                found = {key: path for key, path in found.items() if ".".join(map(str, key)) == version}
+            if found:
+                return found[max(found)]
+    raise InputError(_absent(name, base, roots))
+
+
+def prepared_name(folder: Path) -> str | None:
+    """Name of the TFDS set that `folder` (a set, or one version of it) holds, None when it holds none."""
+    for path in (folder, *sorted(folder.glob("*.*.*"))):
+        try:
+            return json.loads((path / "dataset_info.json").read_text())["name"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def _versions(folder: Path, base: str) -> dict[tuple[int, ...], Path]:
+    """Prepared versions below `folder`, or `folder` itself when it is one."""
+    candidates = [folder]
+    if folder.is_dir():
+        candidates += folder.iterdir()
+    return {
+        tuple(map(int, path.name.split("."))): path
+        for path in candidates
+        if re.fullmatch(r"\d+\.\d+\.\d+", path.name) and _is_version_of(path, base)
+    }
+
+
+def _is_version_of(path: Path, base: str) -> bool:
+    try:
+        return json.loads((path / "dataset_info.json").read_text())["name"] == base
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _absent(name: str, base: str, roots: list[Path]) -> str:
+    """Why a name cannot be loaded and what to do, in one line."""
+    import tensorflow_datasets as tfds
+
+    from regjax.data.embedded import EMBEDDED
+
+    known = tfds.list_builders(with_community_datasets=False)
+    if base not in known:
+        near = difflib.get_close_matches(base, EMBEDDED, 1, 0.6) or difflib.get_close_matches(
+            base, known, 1, 0.6
+        )
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        return (
+            f"dataset {name!r} is not known{hint}; accepted: {', '.join(EMBEDDED)}, a TFDS name, "
+            "or a path to a .npz file, a .csv file or a folder of class folders"
+        )
+    return (
+        f"dataset {name!r} is not prepared in {' or '.join(map(str, roots))}; prepare it once, with network: "
+        f"pip install 'regjax[tensorflow]' && tfds build {name} --file_format=array_record "
+        f"--data_dir={roots[0]}; or pass --data_dir=DIR that holds a prepared copy"
+    )
