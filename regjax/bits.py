@@ -10,6 +10,7 @@ The upper counter word is a constant of our own, so no draw here coincides with 
 
 from __future__ import annotations
 
+import functools
 import math
 
 import jax
@@ -24,6 +25,7 @@ _PARITY = np.uint32(0x1BD11BDA)
 _COUNTER_HIGH = np.uint32(0x72676A78)  # "rgjx": keeps these draws apart from jax.random's own counters
 
 
+@functools.partial(jax.jit, inline=True)
 def threefry_block(key: tuple[Array, Array], counter: tuple[Array, Array]) -> tuple[Array, Array]:
     """Threefry-2x32 with 20 rounds: one block of two words for each counter.
 
@@ -69,11 +71,7 @@ def key_words(key: PRNGKey) -> tuple[Array, Array]:
       >>> [int(word) for word in key_words(jax.random.key(7))]
       [0, 7]
     """
-    if hasattr(key, "dtype") and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        key = jax.random.key_data(key)
-    if getattr(key, "dtype", None) != jnp.uint32 or key.ndim != 1 or key.shape[0] < 2:
-        got = f"{key.dtype}{list(key.shape)}" if hasattr(key, "shape") else repr(key)
-        raise ValueError(f"key must be one key (jax.random.key(seed)) or its data uint32[2], got {got}")
+    key = _checked(key)
     first, second = key[0], key[1]
     for i in range(2, key.shape[0] - 1, 2):
         # Words enter one after the other through the block function: keys that differ anywhere stay apart.
@@ -95,8 +93,7 @@ def random_words(key: PRNGKey, shape: tuple[int, ...]) -> Array:
       >>> random_words(jax.random.key(0), (2, 3)).shape
       (2, 3)
     """
-    row, first, second = _blocks(key, shape, per_block=2)
-    return _shaped(jnp.where(row == 0, first, second), shape)
+    return _words(_checked(key), tuple(shape))
 
 
 def random_u16(key: PRNGKey, shape: tuple[int, ...]) -> Array:
@@ -113,9 +110,7 @@ def random_u16(key: PRNGKey, shape: tuple[int, ...]) -> Array:
       >>> random_u16(jax.random.key(0), (4,)).dtype
       dtype('uint16')
     """
-    row, first, second = _blocks(key, shape, per_block=4)
-    word = jnp.where(row < 2, first, second)
-    return _shaped((word >> ((row & np.uint32(1)) * np.uint32(16))).astype(jnp.uint16), shape)
+    return _u16(_checked(key), tuple(shape))
 
 
 def random_uniform(key: PRNGKey, shape: tuple[int, ...]) -> Array:
@@ -156,7 +151,30 @@ def random_normal(key: PRNGKey, shape: tuple[int, ...]) -> Array:
     return np.float32(np.sqrt(2.0)) * lax.erf_inv(2.0 * random_uniform(key, shape) - 1.0)
 
 
-def _blocks(key: PRNGKey, shape: tuple[int, ...], per_block: int) -> tuple[Array, Array, Array]:
+@functools.partial(jax.jit, static_argnames="shape", inline=True)
+def _words(key: Array, shape: tuple[int, ...]) -> Array:
+    row, first, second = _blocks(key, shape, per_block=2)
+    return _shaped(jnp.where(row == 0, first, second), shape)
+
+
+@functools.partial(jax.jit, static_argnames="shape", inline=True)
+def _u16(key: Array, shape: tuple[int, ...]) -> Array:
+    row, first, second = _blocks(key, shape, per_block=4)
+    word = jnp.where(row < 2, first, second)
+    return _shaped((word >> ((row & np.uint32(1)) * np.uint32(16))).astype(jnp.uint16), shape)
+
+
+def _checked(key: PRNGKey) -> Array:
+    """The words of one key, `uint32[n]` with n >= 2."""
+    if hasattr(key, "dtype") and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        key = jax.random.key_data(key)
+    if getattr(key, "dtype", None) != jnp.uint32 or key.ndim != 1 or key.shape[0] < 2:
+        got = f"{key.dtype}{list(key.shape)}" if hasattr(key, "shape") else repr(key)
+        raise ValueError(f"key must be one key (jax.random.key(seed)) or its data uint32[2], got {got}")
+    return key
+
+
+def _blocks(key: Array, shape: tuple[int, ...], per_block: int) -> tuple[Array, Array, Array]:
     """Row index, and both words of the block of each column, as `uint32[per_block, ceil(n / per_block)]`.
 
     Each entry computes its own block again and keeps a part: on CPU that vectorizes, and is 5 times faster

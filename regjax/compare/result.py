@@ -1,0 +1,239 @@
+"""What a comparison found: types, the JSON form, and the table."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+from typing import Any
+
+from regjax.analysis import Interval
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """A number over seeds: mean, 95% interval of the mean (training randomness, fixed split), and the values."""
+
+    mean: float
+    ci95: tuple[float, float]
+    values: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Improvement:
+    """Technique minus baseline, paired over seeds; positive is better, for losses too.
+
+    Attributes:
+      mean: over seeds.
+      ci95: of the mean; training randomness, fixed split.
+      ci95_two_way: bootstrap over seeds and test examples together; None where a metric is not a mean of examples.
+      p: two-sided sign-flip test; None without variance.
+      p_holm: corrected over all rows of the table.
+      minimum_detectable_effect: with 80% power at the 5% level, uncorrected.
+    """
+
+    mean: float
+    ci95: tuple[float, float]
+    ci95_two_way: tuple[float, float] | None
+    p: float | None
+    p_holm: float | None
+    minimum_detectable_effect: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class GridPoint:
+    """One setting that was tried, on the selection split."""
+
+    value: float
+    select_score: Spread
+    select_loss: float
+    diverged: int
+
+
+@dataclasses.dataclass(frozen=True)
+class TechniqueResult:
+    """One row of the comparison; everything on test is of the chosen setting."""
+
+    name: str
+    title: str
+    chosen: dict[str, Any]  # parameter, value, edge ("low", "high" or None), selected_by, ...
+    grid: tuple[GridPoint, ...]
+    test: Spread  # of the headline metric: accuracy or R2
+    test_loss: Spread
+    test_mse: Spread | None  # regression, in the units of the target
+    train: Spread  # headline metric on the training examples
+    train_loss: Spread
+    generalization_gap: Spread  # training minus test, headline metric
+    improvement: Improvement | None  # None for the baseline
+    loss_improvement: Improvement | None
+    zero_fraction: float  # of the penalizable weights, exactly zero, mean over seeds
+    epochs: Spread
+    diverged: int  # seeds of the chosen setting that diverged; they score at chance
+    lanes: int  # runs that this row cost: its tuning budget
+    seconds: float  # of compute in those runs, summed over workers
+    curves: dict[str, Any]  # epoch-wise means and intervals over seeds
+    weights: dict[str, Any]  # histogram of the weights
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareResult:
+    """The outcome of `rj.compare`."""
+
+    dataset: str
+    task: str
+    metric: str
+    seeds: int
+    select: str
+    settings: dict[str, Any]
+    baseline: TechniqueResult
+    techniques: dict[str, TechniqueResult]
+    diagnosis: dict[str, Any]
+    chance: dict[str, float]
+    seconds: float
+    versions: dict[str, str]
+
+    def rows(self) -> list[TechniqueResult]:
+        """The baseline and the techniques, in order."""
+        return [self.baseline, *self.techniques.values()]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON types, NaN as null; the layout of `results.json`."""
+        content = _plain(dataclasses.asdict(self))
+        for row in [content["baseline"], *content["techniques"].values()]:
+            if self.task == "classification":
+                row["test_accuracy"], row["train_accuracy"] = row["test"], row["train"]
+            gain = row["improvement"]
+            row["minimum_detectable_effect"] = gain and gain["minimum_detectable_effect"]
+        return content
+
+    def dumps(self) -> str:
+        """The text of `results.json`."""
+        return json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n"
+
+    def csv(self) -> str:
+        """The text of `table.csv`: one line a row, plain numbers."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(_CSV_COLUMNS)
+        for row in self.rows():
+            gain, loss = row.improvement, row.loss_improvement
+            writer.writerow(
+                [
+                    row.name,
+                    row.chosen.get("value", ""),
+                    row.chosen.get("edge") or "",
+                    *_three(row.train),
+                    *_three(row.test),
+                    *_three(row.test_loss),
+                    row.generalization_gap.mean,
+                    *([gain.mean, *gain.ci95, gain.p, gain.p_holm, gain.minimum_detectable_effect] if gain else [""] * 6),
+                    *([loss.mean, *loss.ci95, loss.p_holm] if loss else [""] * 4),
+                    row.zero_fraction,
+                    row.epochs.mean,
+                    row.lanes,
+                ]
+            )
+        return out.getvalue()
+
+    def __str__(self) -> str:
+        """The table for a terminal."""
+        scale = 100.0 if self.task == "classification" else 1.0
+        digits = 1 if self.task == "classification" else 3
+        unit = " %" if self.task == "classification" else ""
+
+        def number(value: float) -> str:
+            return f"{value * scale:.{digits}f}"
+
+        def spread(s: Spread) -> str:
+            half = (s.ci95[1] - s.ci95[0]) / 2
+            return number(s.mean) + (f" ±{number(half)}" if math.isfinite(half) else "")
+
+        head = [
+            "technique", "chosen", f"train {self.metric}{unit}", f"test {self.metric}{unit}", "test loss",
+            "change", "p", "p Holm", "detectable", "zeros %", "epochs",
+        ]  # fmt: skip
+        body = []
+        for row in self.rows():
+            gain = row.improvement
+            value = f"{row.chosen['value']:g}" if row.chosen.get("parameter") else ""
+            half = (gain.ci95[1] - gain.ci95[0]) / 2 if gain else math.nan
+            body.append(
+                [
+                    row.title,
+                    value + ("*" if row.chosen.get("edge") else ""),
+                    number(row.train.mean),
+                    spread(row.test),
+                    f"{row.test_loss.mean:.3f}",
+                    f"{gain.mean * scale:+.{digits}f}" + (f" ±{number(half)}" if math.isfinite(half) else "") if gain else "",
+                    _p(gain.p) if gain else "",
+                    _p(gain.p_holm) if gain else "",
+                    number(gain.minimum_detectable_effect) if gain and gain.minimum_detectable_effect is not None else "",
+                    f"{100 * row.zero_fraction:.0f}",
+                    f"{row.epochs.mean:.0f}",
+                ]
+            )
+        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
+        lines = []
+        for line in [head, *body]:
+            cells = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
+            lines.append("  ".join(cells).rstrip())
+        lines.insert(1, "-" * len(lines[0]))
+        lines.extend(["", *self.notes()])
+        return "\n".join(lines)
+
+    def notes(self) -> list[str]:
+        """What has to be known to read the table."""
+        setting = self.settings
+        notes = [
+            f"{self.dataset}: {setting['train_examples']} training examples, {setting['updates']} updates a run, "
+            f"{self.seeds} seeds; strengths chosen on {setting['select_examples']} validation examples "
+            f"({self.select}), test ({setting['test_examples']} examples) evaluated once.",
+            "± and change: 95% interval over seeds, paired with the baseline (training randomness, fixed split). "
+            "p: sign-flip test, Holm over all rows. detectable: effect found with 80% power.",
+        ]
+        if setting.get("label_noise"):
+            notes.append(
+                f"{100 * setting['label_noise']:g}% of the training labels (and only those) are wrong on purpose, "
+                "so that there is something to overfit; --label_noise=0 turns it off."
+            )
+        if any(row.chosen.get("edge") for row in self.rows()):
+            notes.append("* the chosen value is at an end of its grid: a wider grid might hold a better one.")
+        diverged = sum(row.diverged for row in self.rows())
+        if diverged:
+            notes.append(f"{diverged} runs of chosen settings diverged; they count with the score of a constant guess.")
+        return notes
+
+
+_CSV_COLUMNS = [
+    "technique", "chosen", "edge", "train", "train_low", "train_high", "test", "test_low", "test_high",
+    "test_loss", "test_loss_low", "test_loss_high", "generalization_gap", "improvement", "improvement_low",
+    "improvement_high", "p", "p_holm", "minimum_detectable_effect", "loss_improvement", "loss_improvement_low",
+    "loss_improvement_high", "loss_p_holm", "zero_fraction", "epochs", "lanes",
+]  # fmt: skip
+
+
+def spread(values: Any, interval: Interval) -> Spread:
+    """A `Spread` from values and their interval."""
+    return Spread(interval.mean, (interval.low, interval.high), tuple(float(v) for v in values))
+
+
+def _three(s: Spread) -> list[float]:
+    return [s.mean, *s.ci95]
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value >= 0.001 else "<.001"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,32 @@
+"""Fixtures of the data tests: every test has a cache of its own, and MNIST is used where it is prepared."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache directory for one test."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("REGJAX_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def warm_cache(tmp_path_factory):
+    """A cache directory that the tests of a session share, for data that are only read."""
+    return tmp_path_factory.mktemp("warm-cache")
+
+
+@pytest.fixture(scope="session")
+def prepared_dir():
+    """Directory of prepared TFDS sets; the test is skipped by name where there is none."""
+    named = os.environ.get("REGJAX_TEST_DATA_DIR")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data" / "tensorflow_datasets"
+    if not (folder / "mnist").is_dir():
+        pytest.skip(f"no prepared mnist in {folder}; set REGJAX_TEST_DATA_DIR")
+    return folder

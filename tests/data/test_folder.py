@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from regjax.checks import InputError
+from regjax.data import Preprocessor, ResizeWarning, folder, load, load_folder, read_inputs
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
+
+
+@pytest.fixture
+def pets(tmp_path):
+    root = tmp_path / "pets"
+    save(root / "dog" / "1.png", np.full((4, 6), 10))
+    save(root / "cat" / "b.png", np.full((4, 6), 30))
+    save(root / "cat" / "a.png", np.full((4, 6), 20))
+    (root / "cat" / "notes.txt").write_text("ignored")
+    (root / "cat" / ".hidden.png").write_text("ignored")
+    return root
+
+
+def test_sorted_classes_and_files(pets):
+    data = load(pets)
+    assert (data.name, data.class_names) == ("pets", ("cat", "dog"))
+    assert data.x.shape == (3, 4, 6, 1)
+    assert data.x.dtype == np.uint8
+    assert data.x[:, 0, 0, 0].tolist() == [20, 30, 10]
+    assert data.y.tolist() == [0, 0, 1]
+
+
+def test_second_load_reads_the_cache(pets, monkeypatch):
+    first = load(pets)
+    monkeypatch.setattr(folder, "_decode", None)
+    np.testing.assert_array_equal(load(pets).x, first.x)
+
+
+def test_colour_anywhere_means_three_channels(pets):
+    save(pets / "dog" / "2.png", np.full((4, 6, 3), 5))
+    assert load(pets).x.shape == (4, 4, 6, 3)
+
+
+def test_sizes(pets):
+    assert load(pets, image_size=(8, 8)).x.shape == (3, 8, 8, 1)
+    save(pets / "dog" / "2.png", np.full((9, 9), 5))
+    with pytest.warns(ResizeWarning, match=r"2\.png is \(9, 9\), the first image \(4, 6\)"):
+        data = load(pets)
+    assert data.x.shape == (4, 4, 6, 1)
+    assert data.x[-1].tolist() == np.full((4, 6, 1), 5).tolist()
+
+
+def test_train_and_test_folders(tmp_path):
+    tmp_path = tmp_path / "pets"
+    for part, value in (("train", 1), ("test", 2)):
+        for name in ("cat", "dog"):
+            save(tmp_path / part / name / "1.png", np.full((2, 2), value))
+    data = load(tmp_path)
+    assert data.class_names == ("cat", "dog")
+    assert data.x.max() == 1
+    assert data.test[0].min() == 2
+    assert data.test[1].tolist() == [0, 1]
+    save(tmp_path / "test" / "cow" / "1.png", np.ones((2, 2)))
+    with pytest.raises(InputError, match="class 'cow' of the test part is not in train"):
+        load(tmp_path)
+
+
+def test_links_that_leave_are_refused(pets, tmp_path):
+    save(tmp_path / "secret" / "1.png", np.ones((4, 6)))
+    link = pets / "dog" / "2.png"
+    link.symlink_to(tmp_path / "secret" / "1.png")
+    with pytest.raises(InputError, match=r"dog/2\.png is a link that leaves the folder"):
+        load(pets)
+    link.unlink()
+    (pets / "fish").symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match="fish is a link that leaves the folder"):
+        load(pets)
+    (pets / "fish").unlink()
+    link.symlink_to(pets / "dog" / "1.png")
+    assert len(load(pets)) == 4
+
+
+def test_unreadable_images_are_named(pets):
+    sound = (pets / "dog" / "1.png").read_bytes()
+    for broken, message in ((b"no image", "not a readable image"), (sound[: len(sound) // 2], "")):
+        (pets / "dog" / "1.png").write_bytes(broken)
+        with pytest.raises(InputError, match=rf"dog/1\.png is .*{message}"):
+            load(pets)
+
+
+def test_limits(pets, monkeypatch):
+    monkeypatch.setattr(folder, "MAX_PIXELS", 20)
+    with pytest.raises(InputError, match=r"cat/a\.png has 6x4 pixels, accepted: up to 20"):
+        load(pets)
+    monkeypatch.undo()
+    monkeypatch.setattr(folder, "MAX_FOLDER_BYTES", 50)
+    with pytest.raises(InputError, match="use a smaller image_size"):
+        load_folder(pets, cache_dir=pets.parent / "cache")
+
+
+def test_deep_pixels_are_refused(pets):
+    Image.fromarray(np.full((4, 6), 40_000, np.uint16)).save(pets / "dog" / "1.png")
+    with pytest.raises(InputError, match="over 8 bits"):
+        load(pets)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [({"task": "regression"}, "is classification"), ({"image_size": (0, 4)}, "image_size must be positive")],
+)
+def test_refusals(pets, kwargs, message):
+    with pytest.raises(InputError, match=message):
+        load(pets, **kwargs)
+
+
+def test_folders_without_classes_or_images(tmp_path):
+    (tmp_path / "flat").mkdir()
+    with pytest.raises(InputError, match="no class folders"):
+        load(tmp_path / "flat")
+    (tmp_path / "flat" / "cat").mkdir()
+    with pytest.raises(InputError, match="class folder 'cat' has no images"):
+        load(tmp_path / "flat")
+
+
+def test_inputs_take_the_shape_and_unit_of_training(pets):
+    x, names = read_inputs(pets, Preprocessor.fit(np.zeros((1, 2, 3, 1), np.uint8), "image"))
+    assert names == ["cat/a.png", "cat/b.png", "dog/1.png"]
+    assert x.shape == (3, 2, 3, 1)
+    assert x[:, 0, 0, 0].tolist() == [20, 30, 10]
+    digits = Preprocessor.fit(np.zeros((1, 2, 3, 1), np.uint8), "image", pixel_max=16.0, standardize="none")
+    np.testing.assert_allclose(
+        digits.transform(read_inputs(pets, digits)[0])[:, 0, 0, 0], np.array([20, 30, 10]) / 255, rtol=1e-6
+    )
+    with pytest.raises(InputError, match="trained on a table"):
+        read_inputs(pets, Preprocessor.fit(np.zeros((1, 2), np.float32), "table"))
