@@ -146,6 +146,11 @@ def call_model(
     return apply_fn(variables, x, **options), model_state
 
 
+def takes_rates(apply_fn: Callable[..., Any]) -> bool:
+    """Whether a model takes noise rates, so that dropout can be switched on from outside."""
+    return _takes(_accepted_arguments(apply_fn), "rates")
+
+
 def _accepted_arguments(apply_fn: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     module = getattr(apply_fn, "__self__", None)
     target = type(module).__call__ if isinstance(module, nn.Module) else apply_fn

@@ -6,6 +6,7 @@ import dataclasses
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from regjax.epoch import History, RunState, TrainData, Weights, make_program
 from regjax.spec import Hparams, Spec
@@ -19,6 +20,7 @@ class RunResult(NamedTuple):
     weights: Weights  # of the best evaluation if hparams.restore_best, else the last ones
     history: History
     epochs: Array  # int32[]: epochs run
+    end_epoch: Array  # int32[]: the epoch whose weights these are
     best_epoch: Array  # int32[]: of the lowest validation loss, -1 if there is none
     best_value: Array  # float32[]: that loss
     reason: Array  # int32[]: index into regjax.stopping.REASONS
@@ -61,10 +63,12 @@ class Run:
     ) -> RunResult:
         """Train, and keep what is of interest afterwards: neither optimizer state nor second-best weights."""
         state = self(hparams, key, data, seed, weights)
+        restored = hparams.restore_best & (state.stop.best_step >= 0)
         return RunResult(
             weights=state.weights(hparams.restore_best),
             history=state.history,
             epochs=state.epoch,
+            end_epoch=jnp.where(restored, state.stop.best_step, state.epoch - 1),
             best_epoch=state.stop.best_step,
             best_value=state.stop.best_value,
             reason=state.stop.reason,

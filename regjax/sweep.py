@@ -11,6 +11,7 @@ import collections
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -48,7 +49,7 @@ def sweep(
     layout: str = "auto",
     chunk: int = 64,
     workers: int | None = None,
-    on_done: Callable[[int, RunResult], None] | None = None,
+    on_done: Callable[[int, RunResult, float], None] | None = None,
 ) -> RunResult:
     """Train `L` lanes of one program.
 
@@ -61,7 +62,7 @@ def sweep(
       layout: `"map"` runs lanes one by one on each worker, `"vmap"` in chunks; `"auto"` maps on CPU.
       chunk: lanes at a time with `"vmap"`; bounds the memory.
       workers: host threads; None is one per core on CPU, one per device elsewhere.
-      on_done: called as `(lane index, result)` when a lane is done, from one thread at a time.
+      on_done: called as `(lane index, result, seconds)` when a lane is done, from one thread at a time.
 
     Returns:
       A `RunResult` of NumPy arrays with a leading axis of lanes, in order.
@@ -98,7 +99,7 @@ def run_lanes(
     layout: str = "auto",
     chunk: int = 64,
     workers: int | None = None,
-    on_done: Callable[[int, RunResult], None] | None = None,
+    on_done: Callable[[int, RunResult, float], None] | None = None,
 ) -> list[RunResult]:
     """Train lanes of any mixture of programs; like `sweep`, with results as a list in the order of `lanes`.
 
@@ -118,20 +119,21 @@ def run_lanes(
     done: list[RunResult | None] = [None] * len(lanes)
     reporting = threading.Lock()
 
-    def finish(indices: Sequence[int], results: Sequence[RunResult]) -> None:
+    def finish(indices: Sequence[int], results: Sequence[RunResult], seconds: float) -> None:
         with reporting:
             for i, result in zip(indices, results, strict=True):
                 done[i] = result
                 if on_done is not None:
-                    on_done(i, result)
+                    on_done(i, result, seconds / len(indices))
 
     def work(task: _Task, device: jax.Device) -> None:
         chosen = [lanes[i] for i in task.indices]
+        started = time.perf_counter()
         if layout == "map":
             results = [_train_one(lane, replicas.on(device), device) for lane in chosen]
         else:
             results = _train_vmapped(chosen, replicas.on(device), device, task.size)
-        finish(task.indices, results)
+        finish(task.indices, results, time.perf_counter() - started)
 
     _Queue(_tasks(lanes, 1 if layout == "map" else chunk)).drain(work, [devices[i % len(devices)] for i in range(workers)])
     return done  # type: ignore[return-value]

@@ -113,7 +113,7 @@ def _l1(setting: Setting) -> Technique:
 def _dropout(setting: Setting) -> Technique | None:
     if not setting.has_rates:
         return None
-    grid = (0.1, 0.3, 0.5, 0.65, 0.8, 0.9)
+    grid = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
     return Technique("dropout", "dropout", "rate", grid, lambda r: {"rates": {"dropout": r}})
 
 

@@ -1,0 +1,16 @@
+"""Which regularizer helps on this data: techniques, selection, statistics."""
+
+from regjax.compare.procedure import compare
+from regjax.compare.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult
+from regjax.compare.techniques import TECHNIQUES, Technique
+
+__all__ = [
+    "TECHNIQUES",
+    "CompareResult",
+    "GridPoint",
+    "Improvement",
+    "Spread",
+    "Technique",
+    "TechniqueResult",
+    "compare",
+]

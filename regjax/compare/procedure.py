@@ -1,0 +1,440 @@
+"""The comparison itself: strengths swept, chosen on validation, evaluated once on test, paired over seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from regjax.adapt import as_model
+from regjax.analysis import choose
+from regjax.augment import Augmentation, make
+from regjax.checks import InputError, check_choice, check_range
+from regjax.compare import techniques as tech
+from regjax.compare.result import CompareResult, GridPoint, TechniqueResult
+from regjax.compare.scoring import Evaluation, Scorer, summarize_row, test_statistics
+from regjax.data import Dataset, Preprocessor, Splits, nested_order, noisy_labels, split
+from regjax.epoch import TrainData
+from regjax.evaluate import SCORE
+from regjax.models import make_model
+from regjax.objective import takes_rates
+from regjax.run import Run, RunResult, make_run
+from regjax.spec import Spec, make_hparams
+from regjax.stopping import REASONS
+from regjax.sweep import Lane, run_lanes
+
+MAX_STOP_EXAMPLES = 2000  # validation examples that are looked at in every epoch; selection uses all of its own
+Progress = Callable[[int, int, str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trial:
+    """One setting of one technique: its arguments and the lanes of all seeds."""
+
+    technique: str
+    value: float
+    arguments: tech.Arguments
+
+
+@dataclasses.dataclass(frozen=True)
+class _Outcome:
+    """What came out of a trial: one entry a seed, and how it does on the selection split."""
+
+    trial: _Trial
+    results: list[RunResult]
+    select: list[Evaluation]
+    seconds: float
+
+    @property
+    def diverged(self) -> int:
+        return sum(_diverged(result) for result in self.results)
+
+
+def compare(
+    model: Any,
+    data: Splits | Dataset | tuple[np.ndarray, np.ndarray],
+    techniques: Sequence[str | tech.Technique] | Mapping[str, Sequence[float]] | None = None,
+    *,
+    seeds: int = 10,
+    select: str = "best",
+    train_examples: int | None = None,
+    label_noise: float = 0.0,
+    augmentation: Augmentation | str | None = None,
+    epochs: int | None = None,
+    batch_size: int = 32,
+    optimizer: str = "adam",
+    learning_rate: float = 3e-3,
+    schedule: str = "constant",
+    patience: int = 10,
+    min_delta: float = 0.0,
+    stop_criterion: str = "patience",
+    base_seed: int = 0,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> CompareResult:
+    """Compare regularizers on a model and a dataset.
+
+    Every setting of every technique trains with the same seeds, number of updates and learning rate. Runs stop early
+    (where that is the technique) on one part of validation; settings are chosen on the other; the test part is
+    evaluated once, for the chosen setting. The last weights count, except for early stopping and the combination with
+    it, which restore their best: restoring everywhere would give every technique early stopping for free. The
+    combination takes the techniques that gained on the selection part, their strengths scaled by 1/4, 1/2 or 1.
+
+    Args:
+      model: a name of `regjax.models`, a Flax Linen module, or a pair `(init, apply)`. Dropout is compared if
+        it takes `rates` (see `regjax.models`).
+      data: a dataset, its splits, or arrays `(x, y)`: integer y is classification, floating y regression.
+      techniques: names, `Technique`s or `{name: grid}`; None compares more data, augmentation, early stopping,
+        L2, L1, dropout and the combination.
+      seeds: how many; each varies initialization, order, noise and which examples form the training part. The
+        validation and test parts are the same for all. With 5 seeds no p can be below 0.0625.
+      select: `"best"`, or `"1se"`: the most regularized setting within one standard error of the best.
+      train_examples: size of the training part; the rest of the pool is what "more data" adds. None takes 128, or
+        a quarter of a pool of less than 512.
+      label_noise: fraction of training labels (those alone) that are replaced by another class.
+      augmentation: what strength 1 does, as `"shift=1,rotate=15,noise=0.2"`; None depends on the data.
+      epochs: passes over the training part at most; None makes at least 800 updates and 50 epochs.
+      batch_size: examples in an update.
+      optimizer: a name of `rj.make_optimizer`.
+      learning_rate: the same for every setting.
+      schedule: `"constant"`, `"cosine"` or `"linear"`.
+      patience: of early stopping, in epochs; fixed, not tuned.
+      min_delta: of early stopping.
+      stop_criterion: of early stopping: `"patience"`, `"gl"`, `"pq"` or `"up"`.
+      base_seed: of the whole comparison.
+      workers: host threads; None is one per core.
+      progress: called as `(runs done, runs in all, what is running)`.
+
+    Returns:
+      A `CompareResult`; `print` shows its table, `dumps()` is its JSON.
+
+    Raises:
+      InputError: data or an argument that cannot be used.
+
+    Example:
+      >>> x = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+      >>> y = (x[:, 0] > 0).astype(np.int32)
+      >>> result = compare("linear", (x, y), {"l2": [0.01, 0.1]}, seeds=2, epochs=2)
+      >>> sorted(result.techniques)
+      ['l2']
+    """
+    started = time.perf_counter()
+    check_range("seeds", seeds, 1)
+    check_range("label_noise", label_noise, 0.0, 1.0, high_open=True)
+    check_range("patience", patience, 0)
+    check_choice("select", select, ("best", "1se"))
+    splits = _as_splits(data, base_seed)
+    module = make_model(model, num_outputs=_outputs(splits), task=splits.task) if isinstance(model, str) else model
+    n_train = _train_examples(train_examples, splits)
+    if label_noise and splits.task != "classification":
+        raise InputError(f"label_noise {label_noise} needs classes; {splits.name} is a regression set")
+    steps = math.ceil(n_train / batch_size)
+    epochs = max(50, math.ceil(800 / steps)) if epochs is None else epochs
+    augmentation = _as_augmentation(augmentation, splits)
+    setting = tech.Setting(
+        train_examples=n_train,
+        pool=len(splits.y_train),
+        patience=patience,
+        min_delta=min_delta,
+        criterion=stop_criterion,
+        has_rates=takes_rates(as_model(module).apply),
+        has_augmentation=bool(augmentation.steps),
+    )
+    chosen, with_combination = tech.resolve(techniques, setting)
+    spec = Spec(
+        model=module,
+        task=splits.task,
+        num_classes=splits.num_classes,
+        batch_size=batch_size,
+        steps_per_epoch=steps,
+        epochs=epochs,
+        optimizer=optimizer,
+        schedule=schedule,
+        augmentation=augmentation,
+        eval_train_examples=min(n_train, 2048),
+    )
+    prepared = _prepare(splits, setting, chosen, seeds, label_noise, base_seed)
+    scorer = Scorer(as_model(module).apply, prepared, splits)
+    defaults = {"learning_rate": learning_rate, "n_train": n_train}
+    runner = _Runner(make_run(spec), defaults, seeds, base_seed, prepared.train, scorer, workers, progress)
+
+    plain = tech.baseline()
+    groups = [plain, *chosen]
+    combined = len(tech.COMBINATION_SCALES) if with_combination else 0
+    runner.expect(sum(len(t.values) for t in groups) + combined)
+    trials = [_Trial(t.name, value, t.arguments(value)) for t in groups for value in t.values]
+    outcomes = runner.run(trials)
+
+    rows: dict[str, tuple[tech.Technique, list[_Outcome]]] = {
+        t.name: (t, [outcome for outcome in outcomes if outcome.trial.technique == t.name]) for t in groups
+    }
+    picks = {name: _pick(t, found, select) for name, (t, found) in rows.items()}
+    if with_combination:
+        technique, parts = _combination(rows, picks)
+        if technique is not None:
+            found = runner.run([_Trial(technique.name, c, technique.arguments(c)) for c in technique.values])
+            rows[technique.name] = (technique, found)
+            picks[technique.name] = _pick(technique, found, select) | {"parts": parts}
+        runner.expect(0)
+    return _conclude(
+        splits,
+        rows,
+        picks,
+        scorer,
+        seeds=seeds,
+        select=select,
+        started=started,
+        settings=_settings(spec, setting, prepared, splits, learning_rate, label_noise, base_seed),
+    )
+
+
+@dataclasses.dataclass
+class _Runner:
+    """Trains the lanes of trials and scores them on the selection split; the test split is not within its reach."""
+
+    run_fn: Run
+    defaults: dict[str, Any]
+    seeds: int
+    base_seed: int
+    data: TrainData
+    scorer: Scorer
+    workers: int | None
+    progress: Progress | None
+    done: int = 0
+    total: int = 0
+
+    def expect(self, trials: int) -> None:
+        """How many trials there will be; 0 says that all are done."""
+        self.total = trials * self.seeds or self.done
+
+    def run(self, trials: Sequence[_Trial]) -> list[_Outcome]:
+        """All trials, over all seeds."""
+        keys = [jax.random.fold_in(jax.random.key(self.base_seed), seed) for seed in range(self.seeds)]
+        lanes = []
+        for trial in trials:
+            hparams = make_hparams(**{**self.defaults, **trial.arguments})
+            lanes.extend(Lane(self.run_fn, hparams, keys[seed], seed) for seed in range(self.seeds))
+        seconds = [0.0] * len(lanes)
+
+        def on_done(index: int, result: RunResult, took: float) -> None:
+            del result
+            seconds[index] = took
+            self.done += 1
+            if self.progress is not None:
+                self.progress(self.done, self.total, trials[index // self.seeds].technique)
+
+        results = run_lanes(lanes, self.data, workers=self.workers, on_done=on_done)
+        outcomes = []
+        for i, trial in enumerate(trials):
+            part = slice(i * self.seeds, (i + 1) * self.seeds)
+            select = [self.scorer.on_select(result.weights, _diverged(result)) for result in results[part]]
+            outcomes.append(_Outcome(trial, results[part], select, sum(seconds[part])))
+        return outcomes
+
+
+def _pick(technique: tech.Technique, outcomes: Sequence[_Outcome], rule: str) -> dict[str, Any]:
+    """The chosen setting of a technique, as its entry `chosen` in the results, with its index."""
+    scores = np.array([[e.score for e in outcome.select] for outcome in outcomes])
+    losses = np.array([[e.loss for e in outcome.select] for outcome in outcomes])
+    choice = choose(scores, losses, technique.values, rule)
+    return {
+        "parameter": technique.parameter,
+        "value": technique.values[choice.index],
+        "edge": choice.edge if technique.parameter else None,
+        "rule": rule,
+        "index": choice.index,
+        "select_score": float(scores[choice.index].mean()),
+    }
+
+
+def _combination(
+    rows: Mapping[str, tuple[tech.Technique, list[_Outcome]]], picks: Mapping[str, dict[str, Any]]
+) -> tuple[tech.Technique | None, list[str]]:
+    """The techniques that gained on the selection split, together; None when fewer than two did."""
+    reference = picks[tech.BASELINE]["select_score"]
+    gained = [
+        (t, picks[name]["value"])
+        for name, (t, _) in rows.items()
+        if t.combines and picks[name]["select_score"] > reference
+    ]
+    if len(gained) < 2:
+        return None, []
+    technique = tech.Technique(
+        tech.COMBINATION,
+        "combination",
+        "scale of strengths",
+        tech.COMBINATION_SCALES,
+        lambda scale: tech.merge([t.scaled(value, scale) for t, value in gained]),
+    )
+    return technique, [t.name for t, _ in gained]
+
+
+def _conclude(
+    splits: Splits,
+    rows: Mapping[str, tuple[tech.Technique, list[_Outcome]]],
+    picks: Mapping[str, dict[str, Any]],
+    scorer: Scorer,
+    *,
+    seeds: int,
+    select: str,
+    started: float,
+    settings: dict[str, Any],
+) -> CompareResult:
+    """Evaluate each chosen setting on test, once, and put everything together."""
+    results: dict[str, TechniqueResult] = {}
+    tests: dict[str, list[Evaluation]] = {}
+    for name, (technique, outcomes) in rows.items():
+        outcome = outcomes[picks[name].pop("index")]
+        tests[name] = [scorer.on_test(result.weights, _diverged(result)) for result in outcome.results]
+        grid = tuple(
+            GridPoint(o.trial.value, scorer.spread([e.score for e in o.select]), _mean([e.loss for e in o.select]), o.diverged)
+            for o in outcomes
+        )
+        results[name] = summarize_row(
+            technique,
+            picks[name],
+            grid,
+            outcome.results,
+            tests[name],
+            scorer,
+            diverged=outcome.diverged,
+            lanes=len(outcomes) * seeds,
+            seconds=sum(o.seconds for o in outcomes),
+        )
+    plain = results.pop(tech.BASELINE)
+    others = test_statistics(results, tests, tests[tech.BASELINE], splits.task)
+    return CompareResult(
+        dataset=splits.name,
+        task=splits.task,
+        metric=SCORE[splits.task],
+        seeds=seeds,
+        select=select,
+        settings=settings,
+        baseline=plain,
+        techniques=others,
+        diagnosis=scorer.diagnose([result for result in rows[tech.BASELINE][1][0].results]),
+        chance={"score": scorer.chance.score, "loss": scorer.chance.loss},
+        seconds=time.perf_counter() - started,
+        versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """The standardized arrays of a comparison; the test part is kept apart in the scorer."""
+
+    train: TrainData
+    preprocessor: Preprocessor
+
+
+def _prepare(
+    splits: Splits,
+    setting: tech.Setting,
+    techniques: Sequence[tech.Technique],
+    seeds: int,
+    label_noise: float,
+    base_seed: int,
+) -> Prepared:
+    preprocessor = Preprocessor.for_splits(splits)
+    largest = max([setting.train_examples, *(int(t.arguments(v).get("n_train", 0)) for t in techniques for v in t.values)])
+    order = nested_order(splits.y_train, seeds, splits.task, base_seed, size=largest)
+    y = preprocessor.target_transform(splits.y_train)
+    if splits.task == "classification":
+        labels = noisy_labels(splits.y_train, label_noise, splits.num_classes, seeds, base_seed)
+    else:
+        labels = np.broadcast_to(y, (seeds, *y.shape))
+    stop = slice(0, MAX_STOP_EXAMPLES)
+    train = TrainData(
+        x=jnp.asarray(preprocessor.transform(splits.x_train)),
+        y=jnp.asarray(labels),
+        order=jnp.asarray(order),
+        x_val=jnp.asarray(preprocessor.transform(splits.x_stop[stop])),
+        y_val=jnp.asarray(preprocessor.target_transform(splits.y_stop[stop])),
+    )
+    return Prepared(train, preprocessor)
+
+
+def _settings(
+    spec: Spec,
+    setting: tech.Setting,
+    prepared: Prepared,
+    splits: Splits,
+    learning_rate: float,
+    label_noise: float,
+    base_seed: int,
+) -> dict[str, Any]:
+    return {
+        "model": str(spec.model) if not isinstance(spec.model, tuple) else "(init, apply)",
+        "train_examples": setting.train_examples,
+        "pool": setting.pool,
+        "stop_examples": int(prepared.train.x_val.shape[0]),
+        "select_examples": len(splits.y_select),
+        "test_examples": len(splits.y_test),
+        "batch_size": spec.batch_size,
+        "steps_per_epoch": spec.steps_per_epoch,
+        "epochs": spec.epochs,
+        "updates": spec.total_steps,
+        "optimizer": spec.optimizer,
+        "learning_rate": learning_rate,
+        "schedule": spec.schedule,
+        "label_noise": label_noise,
+        "augmentation": str(spec.augmentation),
+        "patience": setting.patience,
+        "min_delta": setting.min_delta,
+        "stop_criterion": setting.criterion,
+        "base_seed": base_seed,
+    }
+
+
+def _as_splits(data: Splits | Dataset | tuple[np.ndarray, np.ndarray], base_seed: int) -> Splits:
+    if isinstance(data, Splits):
+        return data
+    if isinstance(data, Dataset):
+        return split(data, seed=base_seed)
+    x, y = (np.asarray(part) for part in data)
+    whole = np.issubdtype(y.dtype, np.integer)
+    task = "classification" if whole else "regression"
+    x = x if x.dtype == np.uint8 and x.ndim == 4 else x.astype(np.float32)
+    return split(Dataset("data", task, x, y.astype(np.int32 if whole else np.float32)), seed=base_seed)
+
+
+def _outputs(splits: Splits) -> int:
+    if splits.task == "classification":
+        return splits.num_classes
+    return 1 if splits.y_train.ndim == 1 else splits.y_train.shape[1]
+
+
+def _train_examples(wanted: int | None, splits: Splits) -> int:
+    pool = len(splits.y_train)
+    if wanted is None:
+        return 128 if pool >= 512 else max(pool // 4, 1)
+    check_range("train_examples", wanted, 1)
+    if wanted > pool:
+        raise InputError(f"train_examples {wanted} is more than the {pool} training examples of {splits.name}")
+    return int(wanted)
+
+
+def _as_augmentation(augmentation: Augmentation | str | None, splits: Splits) -> Augmentation:
+    if augmentation is None:
+        side = min(splits.x_train.shape[1:3]) if splits.kind == "image" else 0
+        shift = max(1, round(side / 12))
+        augmentation = f"shift={shift},rotate=15,noise=0.2" if splits.kind == "image" else "noise=0.2"
+    augmentation = make(augmentation) if isinstance(augmentation, str) else augmentation
+    if splits.kind == "table" and augmentation.images_only:
+        raise InputError(f"augmentation {augmentation.images_only[0]!r} is for images; {splits.name} is a table (accepted: noise)")
+    return augmentation
+
+
+def _diverged(result: RunResult) -> bool:
+    return REASONS[int(result.reason)] == "diverged"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))

@@ -1,0 +1,198 @@
+"""What may be said about a technique, and no more: rules from numbers to words."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from regjax.report.words import Measure, count, ends, finite, fixed, listing
+
+LEVEL = 0.05
+LABELS = {
+    "helped": "helped",
+    "none": "no difference shown",
+    "hurt": "hurt",
+    "untested": "cannot be tested",
+}
+
+
+def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
+    """The verdict on a paired improvement; positive is better.
+
+    - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the Holm-corrected p is at most `level`.
+    - `"none"`: tested, and not that: no difference that so many seeds can show, which is not the same as none. Also
+      when every seed gave exactly the same result as the baseline.
+    - `"untested"`: no interval (a single seed), or no test (the same change in every seed).
+
+    Args:
+      improvement: `{"mean", "ci95", "p_holm"}` as in `results.json`, or None.
+      level: of the corrected test.
+
+    Example:
+      >>> judge({"mean": 0.03, "ci95": [0.01, 0.05], "p_holm": 0.02})
+      'helped'
+      >>> judge({"mean": 0.03, "ci95": [0.01, 0.05], "p_holm": 0.08})
+      'none'
+      >>> judge({"mean": 0.03, "ci95": [None, None], "p_holm": None})
+      'untested'
+    """
+    if improvement is None or not finite(improvement.get("mean")):
+        return "untested"
+    pair, p = ends(improvement.get("ci95")), improvement.get("p_holm")
+    if pair is None:
+        return "untested"
+    if not finite(p):
+        return "none" if improvement["mean"] == 0 and pair == (0.0, 0.0) else "untested"
+    if p <= level and pair[0] > 0:
+        return "helped"
+    if p <= level and pair[1] < 0:
+        return "hurt"
+    return "none"
+
+
+def split_dependent(improvement: Mapping[str, Any] | None) -> bool:
+    """Whether a shown effect might be due to this test set: the interval over seeds *and* examples holds 0."""
+    if judge(improvement) not in ("helped", "hurt"):
+        return False
+    wide = ends((improvement or {}).get("ci95_two_way"))
+    return wide is not None and wide[0] <= 0 <= wide[1]
+
+
+def too_few_seeds(seeds: int, rows: int, level: float = LEVEL) -> bool:
+    """Whether no result whatever could pass: the smallest sign-flip p, `2 / 2^n`, times the rows is above `level`.
+
+    Example:
+      >>> too_few_seeds(5, 7), too_few_seeds(10, 7)
+      (True, False)
+    """
+    return 2.0 ** (1 - seeds) * rows > level
+
+
+def short(title: str) -> str:
+    """A title without what stands in its brackets.
+
+    Example:
+      >>> short("more data (same updates)"), short("(odd)")
+      ('more data', '(odd)')
+    """
+    head = title.partition(" (")[0].strip()
+    return head or title
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """The techniques with one verdict, largest effect first: `(title, detail)`."""
+
+    status: str
+    label: str
+    items: tuple[tuple[str, str], ...]
+
+
+def groups(rows: Sequence[Mapping[str, Any]], measure: Measure) -> list[Group]:
+    """The techniques by verdict on the headline metric, with the numbers that the verdict rests on.
+
+    Args:
+      rows: the techniques of `results.json`, without the baseline.
+      measure: of the headline metric.
+    """
+    out = []
+    for status, label in LABELS.items():
+        found = [row for row in rows if judge(row.get("improvement")) == status]
+        found.sort(key=lambda row: -_mean(row))
+        if found:
+            out.append(Group(status, label, tuple((short(row["title"]), _detail(row, measure)) for row in found)))
+    return out
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """One sentence: what the baseline did, and what the techniques did to the headline metric on test."""
+    rows = list(results["techniques"].values())
+    seeds, name = int(results["seeds"]), Measure.of(results).name
+    names: dict[str, list[str]] = {status: [] for status in LABELS}
+    for row in sorted(rows, key=lambda row: -_mean(row)):
+        names[judge(row.get("improvement"))].append(short(row["title"]))
+    return f"{_baseline_clause(results)}; {_technique_clause(names, rows, seeds, name)}."
+
+
+def loss_sentence(results: Mapping[str, Any]) -> str:
+    """The same rules applied to the test loss, as a sentence of its own; empty when no loss was compared."""
+    rows = [row for row in results["techniques"].values() if row.get("loss_improvement")]
+    if not rows:
+        return ""
+    measure, seeds = Measure.of(results), int(results["seeds"])
+    names: dict[str, list[str]] = {status: [] for status in LABELS}
+    for row in rows:
+        names[judge(row["loss_improvement"])].append(short(row["title"]))
+    parts = []
+    if names["helped"]:
+        parts.append(f"lower with {listing(names['helped'])}")
+    if names["hurt"]:
+        parts.append(f"higher with {listing(names['hurt'])}")
+    if names["none"]:
+        parts.append(f"no difference that {count(seeds, 'seed')} can show with {listing(names['none'])}")
+    if names["untested"]:
+        parts.append(f"not testable for {listing(names['untested'])}")
+    return f"Test {measure.loss}: {'; '.join(parts)}."
+
+
+def onset_text(diagnosis: Mapping[str, Any]) -> str:
+    """The median onset as `epoch 19`, empty when no seed has one."""
+    onset = diagnosis.get("median_onset")
+    return f"epoch {fixed(onset, 0 if float(onset).is_integer() else 1)}" if finite(onset) else ""
+
+
+def _baseline_clause(results: Mapping[str, Any]) -> str:
+    diagnosis = results.get("diagnosis") or {}
+    verdict, onset = diagnosis.get("verdict"), onset_text(diagnosis)
+    subject = "Without regularization the model"
+    if verdict == "overfit" and onset:
+        rise = diagnosis.get("generalization_loss")
+        tail = f", its validation loss ending {fixed(rise, 0)}% above the lowest" if finite(rise) and rise > 0 else ""
+        return f"{subject} overfits from {onset} on{tail}"
+    if verdict == "overfit":
+        return f"{subject} overfits: it does better on its training examples than on new ones"
+    if verdict == "underfit":
+        return f"{subject} underfits, so there was nothing for a regularizer to mend"
+    if verdict == "correct_fit":
+        return f"{subject} does not overfit, so there was little for a regularizer to mend"
+    if verdict == "diverged":
+        return "Without regularization the training diverged"
+    return "The unregularized baseline was compared with each technique"
+
+
+def _technique_clause(
+    names: Mapping[str, list[str]], rows: Sequence[Mapping[str, Any]], seeds: int, metric: str
+) -> str:
+    shown = []
+    if names["helped"]:
+        shown.append(f"{listing(names['helped'])} raised test {metric}")
+    if names["hurt"]:
+        shown.append(f"{listing(names['hurt'])} lowered {'it' if names['helped'] else f'test {metric}'}")
+    if not rows:
+        return "no technique was compared with it"
+    if len(names["untested"]) == len(rows):
+        why = "a single seed" if seeds == 1 else f"these {count(seeds, 'seed')}"
+        return f"with {why} nothing can be said about chance, so no technique is called better or worse"
+    if not shown:
+        return f"no technique made a difference in test {metric} that {count(seeds, 'seed')} can show"
+    if names["none"]:
+        shown.append(f"{listing(names['none'])} made no difference that {count(seeds, 'seed')} can show")
+    if names["untested"]:
+        shown.append(f"{listing(names['untested'])} could not be tested")
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + ", and " + shown[-1]
+
+
+def _mean(row: Mapping[str, Any]) -> float:
+    value = (row.get("improvement") or {}).get("mean")
+    return float(value) if finite(value) else float("-inf")
+
+
+def _detail(row: Mapping[str, Any], measure: Measure) -> str:
+    gain = row.get("improvement") or {}
+    if not finite(gain.get("mean")):
+        return ""
+    text = measure.change(gain["mean"]) + measure.step
+    if judge(gain) == "none" and finite(gain.get("minimum_detectable_effect")):
+        return f"{text}; an effect below {measure.value(gain['minimum_detectable_effect'])} is easily missed"
+    return f"{text}, but another test set might not show it" if split_dependent(gain) else text

@@ -1,0 +1,109 @@
+"""Mixup: convexity, the distribution of the shares, padding, the limit at alpha 0."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from regjax.augment import beta_symmetric, mixup
+from regjax.typing import Batch
+
+KEY = jax.random.key(0)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.4, 1.0, 2.0, 16.0])
+def test_beta_has_its_distribution(alpha):
+    draws = np.asarray(beta_symmetric(jax.random.key(7), alpha, (20_000,)), np.float64)
+    # float32 rounds shares near 0 and 1 to them: compare where both are well inside. Level 1e-6.
+    inside = draws[(draws > 1e-4) & (draws < 1 - 1e-4)]
+    law = scipy.stats.beta(alpha, alpha)
+    low, high = law.cdf([1e-4, 1 - 1e-4])
+    assert scipy.stats.kstest(inside, lambda v: (law.cdf(v) - low) / (high - low)).pvalue > 1e-6
+    assert scipy.stats.binomtest(len(inside), len(draws), high - low).pvalue > 1e-6
+    assert scipy.stats.binomtest(int((draws > 0.5).sum()), len(draws), 0.5).pvalue > 1e-6
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 1e6))
+def test_beta_is_never_nan(alpha):
+    draws = np.asarray(beta_symmetric(KEY, alpha, (200,)))
+    assert ((draws >= 0) & (draws <= 1)).all()
+
+
+def batch_of(count=64, weight=None):
+    # x says which example it is, so that shares and partners can be read back from the result.
+    return Batch(jnp.eye(count), jnp.arange(count) % 3, weight)
+
+
+@pytest.mark.parametrize("per", ["example", "batch"])
+def test_x_and_y_are_mixed_by_the_same_shares(per):
+    batch = batch_of()
+    mixed = mixup(KEY, batch, 1.0, num_classes=3, per=per)
+    shares = np.asarray(mixed.x)  # row i: the share of each example in the new example i
+    np.testing.assert_allclose(shares.sum(1), 1, atol=1e-6)
+    np.testing.assert_allclose(shares.sum(0), 1, atol=1e-6 if per == "batch" else 2)
+    assert ((shares > 0).sum(1) <= 2).all()
+    np.testing.assert_allclose(mixed.y, shares @ np.eye(3)[np.asarray(batch.y)], atol=1e-6)
+    own = np.diag(shares)[np.diag(shares) < 1]
+    assert len(np.unique(own)) == (1 if per == "batch" else len(own))
+
+
+def test_soft_targets_and_numbers_are_mixed():
+    batch = batch_of()
+    shares = np.asarray(mixup(KEY, batch, 1.0, num_classes=3).x)
+    for y in (jax.nn.one_hot(batch.y, 3), jnp.arange(64.0), jnp.arange(128.0).reshape(64, 2)):
+        np.testing.assert_allclose(mixup(KEY, batch._replace(y=y), 1.0).y, shares @ np.asarray(y), rtol=1e-4)
+
+
+@pytest.mark.parametrize("per", ["example", "batch"])
+def test_alpha_zero_is_the_identity_traced_or_not(per):
+    batch = Batch(jnp.array([[-0.0, jnp.inf], [jnp.nan, 2.0]]), jnp.array([1, 0]))
+    for run in (mixup, jax.jit(mixup, static_argnames=("num_classes", "per"))):
+        same = run(KEY, batch, 0.0, num_classes=2, per=per)
+        assert np.asarray(same.x).tobytes() == np.asarray(batch.x).tobytes()
+        np.testing.assert_array_equal(same.y, [[0, 1], [1, 0]])
+
+
+def test_padding_is_not_mixed_in():
+    weight = jnp.arange(64) < 40
+    mixed = mixup(KEY, batch_of(weight=weight.astype(jnp.float32)), 1.0, num_classes=3)
+    assert not np.any(np.asarray(mixed.x)[:40, 40:])
+    np.testing.assert_array_equal(mixed.weight, weight)
+
+
+def test_one_program_for_every_alpha_and_under_vmap():
+    traces = []
+    batch = batch_of()
+
+    @jax.jit
+    def run(keys, alphas):
+        traces.append(1)
+        return jax.vmap(lambda key, alpha: mixup(key, batch, alpha, num_classes=3).x)(keys, alphas)
+
+    keys = jax.random.split(KEY, 3)
+    mapped = run(keys, jnp.array([0.0, 0.4, 1.0]))
+    run(keys, jnp.array([0.1, 0.2, 0.3]))
+    assert len(traces) == 1
+    loop = [mixup(k, batch, a, num_classes=3).x for k, a in zip(keys, (0.0, 0.4, 1.0), strict=True)]
+    np.testing.assert_allclose(mapped, jnp.stack(loop), atol=1e-6)
+    assert (
+        mixup(KEY, batch._replace(x=batch.x.astype(jnp.bfloat16)), 1.0, num_classes=3).x.dtype == jnp.bfloat16
+    )
+
+
+@pytest.mark.parametrize(
+    ("batch", "options", "message"),
+    [
+        (batch_of(), {}, r"int\[B\] with num_classes, got int32\[64\] and num_classes=None"),
+        (batch_of(), {"num_classes": 3, "alpha": -1.0}, "mixup: alpha must be >= 0, got -1.0"),
+        (batch_of(), {"num_classes": 3, "per": "pixel"}, "mixup: per 'pixel' is not known"),
+        (Batch(jnp.ones((2, 3)), jnp.ones(3)), {}, "as many examples, got 2 and 3"),
+        (Batch(jnp.ones((2, 3), jnp.uint8), jnp.ones(2)), {}, "x must be floating point"),
+    ],
+)
+def test_errors(batch, options, message):
+    with pytest.raises(ValueError, match=message):
+        mixup(KEY, batch, **{"alpha": 1.0, **options})

@@ -1,0 +1,102 @@
+"""Sequences of augmentations: order, streams, descriptions and their errors."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from regjax import augment
+from regjax.checks import InputError
+from regjax.rng import stream
+from regjax.typing import Batch
+
+KEY = jax.random.key(0)
+X = jax.random.normal(jax.random.key(1), (4, 6, 6, 1))
+ALL = "shift=1,noise=0.2,rotate=15,flip=0.5,cutout=4"
+
+
+def test_description_round_trip_and_hash():
+    made = augment.make(" shift = 1, noise=0.2 ,rotate=15,flip=0.5,cutout=4,")
+    assert made == augment.make(ALL) == augment.make(str(made))
+    assert hash(made) == hash(augment.make(ALL))
+    assert made.images_only == ("shift", "rotate", "flip", "cutout")
+    assert augment.make("noise=1").images_only == ()
+    assert augment.make("") == augment.Augmentation()
+
+
+def test_steps_apply_in_order_each_from_its_own_stream():
+    expected = augment.cutout(stream(KEY, "cutout"), augment.shift(stream(KEY, "shift"), X, 2.0), 3.0)
+    np.testing.assert_array_equal(augment.make("shift=2,cutout=3").apply(KEY, X), expected)
+    assert not np.array_equal(augment.make("cutout=3,shift=2").apply(KEY, X), expected)
+
+
+def test_strength_multiplies_and_clips():
+    half = augment.make("shift=2,noise=0.4").apply(KEY, X, 0.5)
+    np.testing.assert_allclose(half, augment.make("shift=1,noise=0.2").apply(KEY, X), rtol=1e-6)
+    np.testing.assert_array_equal(augment.make("flip=0.6").apply(KEY, X, 5.0), X[:, :, ::-1])
+
+
+def test_strength_is_traced_and_zero_is_the_identity():
+    traces = []
+
+    @jax.jit
+    def run(strengths):
+        traces.append(1)
+        return jax.vmap(lambda strength: augment.make(ALL).apply(KEY, X, strength))(strengths)
+
+    result = run(jnp.array([0.0, 1.0]))
+    run(jnp.array([0.5, 0.7]))
+    assert len(traces) == 1
+    assert np.asarray(result[0]).tobytes() == np.asarray(X).tobytes()
+    np.testing.assert_allclose(result[1], augment.make(ALL).apply(KEY, X), rtol=1e-5, atol=1e-5)
+    assert augment.make("").apply(KEY, X) is X
+    with pytest.raises(ValueError, match="augmentation: strength must be >= 0, got -1"):
+        augment.make(ALL).apply(KEY, X, -1)
+
+
+def test_batches_pass_through():
+    batch = Batch(X, jnp.arange(4))
+    changed = augment.make(ALL).apply(KEY, batch)
+    np.testing.assert_array_equal(changed.x, augment.make(ALL).apply(KEY, X))
+    assert changed.y is batch.y
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ("shfit=1", r"'shfit' is not known \(did you mean 'shift'\?\); accepted: cutout, flip, noise"),
+        ("shift", r"'shift': write shift=NUMBER \(largest shift in pixels\)"),
+        ("shift=big", "'shift=big': write shift=NUMBER"),
+        ("shift=-1", "shift=-1: largest shift in pixels must be >= 0"),
+        ("flip=2", "flip=2: probability of a horizontal flip must be >= 0 and <= 1"),
+        ("noise=nan", "noise=nan: standard deviation of added noise must be >= 0"),
+        ("noise=inf", "noise=inf"),
+        ("shift=1,shift=2", "'shift' is given twice"),
+    ],
+)
+def test_description_errors(description, message):
+    with pytest.raises(InputError, match=message):
+        augment.make(description)
+
+
+def test_compose_gives_each_function_its_key():
+    keys = []
+
+    def plus(amount):
+        return lambda key, x: (keys.append(key), x + amount)[1]
+
+    def times(amount):
+        return lambda key, x: (keys.append(key), x * amount)[1]
+
+    assert augment.compose(plus(1), times(3))(KEY, 2) == 9
+    assert keys == [jax.random.fold_in(KEY, 0), jax.random.fold_in(KEY, 1)]
+    assert augment.compose()(KEY, X) is X
+
+
+def test_compose_mixes_after_moving():
+    run = augment.compose(
+        lambda key, b: augment.shift(key, b, 1), lambda key, b: augment.mixup(key, b, 0.0, num_classes=4)
+    )
+    result = run(KEY, Batch(X, jnp.arange(4)))
+    np.testing.assert_array_equal(result.x, augment.shift(jax.random.fold_in(KEY, 0), X, 1))
+    assert result.y.shape == (4, 4)

@@ -1,0 +1,192 @@
+"""What every model of the registry promises about shapes, noise rates and keys."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from regjax.checks import InputError
+from regjax.models import MODELS, make_model
+
+KEY = jax.random.key(0)
+RNGS = {"dropout": jax.random.key(1)}
+X = jax.random.normal(jax.random.key(2), (4, 8, 8, 1))
+FIELDS = {"linear": {}, "mlp": {"widths": (16, 8)}, "cnn": {"widths": (4, 6), "dense": 8}}
+each = pytest.mark.parametrize("name", MODELS)
+
+
+def small(name, num_outputs=3, **fields):
+    model = make_model(name, num_outputs=num_outputs, **FIELDS[name], **fields)
+    return model, jax.jit(model.init)(KEY, X)
+
+
+@each
+def test_output_shapes(name):
+    assert FIELDS.keys() == MODELS.keys()
+    for num_outputs, task, shape in (
+        (3, "classification", (4, 3)),
+        (1, "classification", (4, 1)),
+        (1, "regression", (4,)),
+        (2, "regression", (4, 2)),
+    ):
+        model, variables = small(name, num_outputs, task=task)
+        assert jax.eval_shape(model.apply, variables, X).shape == shape
+
+
+@each
+def test_inference_needs_no_key_and_repeats(name):
+    model, variables = small(name)
+    rates = dict.fromkeys(model.accepted_rates, 0.5)
+    first = model.apply(variables, X, rates=rates)
+    np.testing.assert_array_equal(first, model.apply(variables, X, rates=rates))
+    np.testing.assert_array_equal(first, model.apply(variables, X))
+    np.testing.assert_array_equal(first, model.apply(variables, X, train=True))
+    np.testing.assert_array_equal(first, model.apply(variables, X, train=True, rates=dict.fromkeys(rates)))
+
+
+@each
+def test_every_rate_acts_and_zero_is_the_identity(name):
+    model, variables = small(name)
+    clean = model.apply(variables, X)
+    for rate in model.accepted_rates:
+        noisy = model.apply(variables, X, train=True, rates={rate: 0.5}, rngs=RNGS)
+        assert not np.array_equal(noisy, clean)
+        zero = model.apply(variables, X, train=True, rates={rate: 0.0}, rngs=RNGS)
+        np.testing.assert_array_equal(zero, clean)
+
+
+@each
+def test_rates_are_data(name):
+    model, variables = small(name)
+    traces = []
+
+    @jax.jit
+    def run(values):
+        traces.append(1)
+        rates = [dict.fromkeys(model.accepted_rates, value) for value in values]
+        return [model.apply(variables, X, train=True, rates=r, rngs=RNGS) for r in rates]
+
+    run([jnp.float32(0.0)])
+    run([jnp.float32(0.9)])
+    assert len(traces) == 1
+
+
+@each
+def test_no_noise_means_no_random_bits(name):
+    model, variables = small(name)
+
+    def text(rates, rngs):
+        run = jax.jit(lambda v, x: model.apply(v, x, train=True, rates=rates, rngs=rngs))
+        return run.lower(variables, X).as_text()
+
+    assert "xor" not in text({}, RNGS)  # every block of Threefry has one
+    assert "xor" not in text({"input_dropout": None}, RNGS)
+    assert "xor" in text({"input_dropout": 0.0}, RNGS)
+
+
+@each
+def test_errors(name):
+    model, variables = small(name)
+    with pytest.raises(
+        ValueError, match=r"input_dropout: training .* needs a key: pass rngs=\{'dropout': key\}"
+    ):
+        model.apply(variables, X, train=True, rates={"input_dropout": 0.1})
+    accepted = ", ".join(model.accepted_rates)
+    with pytest.raises(ValueError, match=rf"rates has no 'drop'; accepted: {accepted}"):
+        model.apply(variables, X, rates={"drop": 0.1})
+    with pytest.raises(ValueError, match="x must be floating point"):
+        model.apply(variables, X.astype(jnp.int32))
+    with pytest.raises(ValueError, match=r"x must be \[B, .*, got shape \(64,\)"):
+        model.apply(variables, jnp.ones(64))
+
+
+@each
+def test_models_are_hashable_by_value(name):
+    assert hash(small(name)[0]) == hash(small(name)[0])
+    assert small(name)[0] == small(name)[0]
+    assert small(name)[0] != small(name, 5)[0]
+
+
+@each
+def test_gradients_are_finite_even_at_rate_one(name):
+    model, variables = small(name)
+
+    @jax.jit
+    def gradient(rate):
+        rates = dict.fromkeys(model.accepted_rates, rate)
+        return jax.grad(lambda v: jnp.sum(model.apply(v, X, train=True, rates=rates, rngs=RNGS) ** 2))(
+            variables
+        )
+
+    for rate in (0.0, 0.5, 1.0):
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient(rate)))
+
+
+@each
+def test_a_model_fits_four_points(name):
+    model, variables = small(name)
+    optimizer = optax.adam(0.03)
+
+    def loss(v):
+        logits = model.apply(v, X)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, jnp.array([0, 1, 2, 0])).mean()
+
+    def step(carry, _):
+        v, state = carry
+        updates, state = optimizer.update(jax.grad(loss)(v), state)
+        return (optax.apply_updates(v, updates), state), None
+
+    fitted = jax.jit(lambda v: jax.lax.scan(step, (v, optimizer.init(v)), None, length=100)[0][0])(variables)
+    assert loss(fitted) < 0.05 < loss(variables)
+
+
+def test_defaults_and_initial_scales():
+    assert make_model("mlp", num_outputs=10).widths == (256,)
+    cnn = make_model("cnn", num_outputs=10)
+    assert (cnn.widths, cnn.dense) == ((32, 64), 128)
+    params = make_model("mlp", num_outputs=500, widths=(500,)).init(KEY, jnp.ones((1, 500)))["params"]
+    # He: variance 2/fan_in under ReLU; LeCun: 1/fan_in. 250000 draws: sd of the estimate 0.15%, 5 of them.
+    assert np.var(params["hidden_0"]["kernel"]) * 500 == pytest.approx(2, rel=0.015)
+    assert np.var(params["output"]["kernel"]) * 500 == pytest.approx(1, rel=0.015)
+
+
+def test_masks_of_one_noise_do_not_depend_on_another():
+    model, variables = small("mlp")
+    alone = model.apply(variables, X, train=True, rates={"dropout": 0.5}, rngs=RNGS)
+    both = model.apply(variables, X, train=True, rates={"dropout": 0.5, "input_dropout": 0.0}, rngs=RNGS)
+    np.testing.assert_array_equal(alone, both)
+
+
+def test_mlp_by_hand():
+    model = make_model("mlp", num_outputs=1, widths=(2,), task="regression")
+    params = {
+        "hidden_0": {"kernel": jnp.array([[1.0, -1.0], [2.0, 0.0]]), "bias": jnp.array([0.5, 0.0])},
+        "output": {"kernel": jnp.array([[3.0], [1.0]]), "bias": jnp.array([-1.0])},
+    }
+    # h = relu([1 + 2 + .5, -1]) = [3.5, 0]; 3 * 3.5 - 1 = 9.5
+    np.testing.assert_allclose(model.apply({"params": params}, jnp.ones((1, 2))), [9.5])
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "message"),
+    [
+        ("mpl", {}, r"model 'mpl' is not known \(did you mean 'mlp'\?\)"),
+        ("linear", {"widths": (3,)}, "model 'linear' has no 'widths'; accepted: num_outputs, task"),
+        ("mlp", {"depth": 3}, "model 'mlp' has no 'depth'; accepted: num_outputs, task, widths"),
+        ("mlp", {"widths": (0,)}, r"widths must be >= 1, got \(0,\)"),
+        ("mlp", {"task": "ranking"}, "task 'ranking' is not known"),
+        ("mlp", {"num_outputs": 0}, "num_outputs must be >= 1, got 0"),
+    ],
+)
+def test_make_model_errors(name, fields, message):
+    with pytest.raises(InputError, match=message):
+        make_model(name, **{"num_outputs": 2, **fields})
+
+
+def test_cnn_wants_large_enough_images():
+    model = make_model("cnn", num_outputs=2)
+    with pytest.raises(ValueError, match=r"2 poolings need 4x4 images, got \(1, 3, 8, 1\)"):
+        model.init(KEY, jnp.ones((1, 3, 8, 1)))
+    with pytest.raises(ValueError, match=r"CNN: x must be \[B, H, W, C\], got shape \(2, 64\)"):
+        model.init(KEY, jnp.ones((2, 64)))
