@@ -1,1 +1,74 @@
-"""Everything that fights overfitting, as pure JAX functions."""
+"""Everything that fights overfitting, as pure JAX functions, and the evidence which of it helps.
+
+`import regjax as rj`. Penalties and transforms work on any pytree of parameters and any optax optimizer; `rj.layers` and
+`rj.augment` act on activations and data; `rj.EarlyStopping` works inside `jit`; `rj.make_run` and `rj.sweep` train one
+net or hundreds in compiled programs; `rj.compare` tells which technique helps on your data.
+"""
+
+from regjax import augment, layers, models, noise, stepsizes
+from regjax.analysis import Diagnosis, diagnose
+from regjax.checks import InputError
+from regjax.compare import CompareResult, compare
+from regjax.epoch import History, RunState, TrainData, Weights
+from regjax.evaluate import evaluate
+from regjax.fit import FitResult, fit
+from regjax.objective import build_loss
+from regjax.optimizers import make_optimizer
+from regjax.penalties import Penalty, combine, elastic_net, l1, l2
+from regjax.run import RunResult, make_run
+from regjax.spec import Hparams, Spec, make_hparams, stack_hparams
+from regjax.step import TrainState, init_train_state, make_step
+from regjax.stopping import EarlyStopping, StopState, keep_best
+from regjax.sweep import Lane, run_lanes, sweep
+from regjax.transforms import BaseAndShape, add_decay, add_penalty, regularize
+from regjax.typing import Aux, Batch
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Aux",
+    "BaseAndShape",
+    "Batch",
+    "CompareResult",
+    "Diagnosis",
+    "EarlyStopping",
+    "FitResult",
+    "History",
+    "Hparams",
+    "InputError",
+    "Lane",
+    "Penalty",
+    "RunResult",
+    "RunState",
+    "Spec",
+    "StopState",
+    "TrainData",
+    "TrainState",
+    "Weights",
+    "add_decay",
+    "add_penalty",
+    "augment",
+    "build_loss",
+    "combine",
+    "compare",
+    "diagnose",
+    "elastic_net",
+    "evaluate",
+    "fit",
+    "init_train_state",
+    "keep_best",
+    "l1",
+    "l2",
+    "layers",
+    "make_hparams",
+    "make_optimizer",
+    "make_run",
+    "make_step",
+    "models",
+    "noise",
+    "regularize",
+    "run_lanes",
+    "stack_hparams",
+    "stepsizes",
+    "sweep",
+]

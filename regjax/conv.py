@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -55,19 +56,7 @@ def conv2d(
              [4., 6., 4.]], dtype=float32)
     """
     check_choice("conv2d: implementation", implementation, IMPLEMENTATIONS)
-    strides, pads = _geometry(x, kernel, strides, padding)
-
-    def native(x: Array, kernel: Array) -> Array:
-        return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-
-    def patches(x: Array, kernel: Array) -> Array:
-        return _patches(x, kernel.shape[:2], strides, pads) @ kernel.reshape(-1, kernel.shape[-1])
-
-    if implementation == "native":
-        return native(x, kernel)
-    if implementation == "patches":
-        return patches(x, kernel)
-    return lax.platform_dependent(x, kernel, cpu=patches, default=native)
+    return _conv2d(x, kernel, *_geometry(x, kernel, strides, padding), implementation)
 
 
 def max_pool(x: Array, window: tuple[int, int] = (2, 2)) -> Array:
@@ -154,6 +143,28 @@ class Conv(nn.Module):
         if self.use_bias:
             y = y + self.param("bias", nn.initializers.zeros_init(), (self.features,)).astype(x.dtype)
         return y
+
+
+# Compiled as one, so that a call outside `jax.jit` finds its program again; inside one, `inline` dissolves it.
+@functools.partial(jax.jit, static_argnames=("strides", "pads", "implementation"), inline=True)
+def _conv2d(
+    x: Array,
+    kernel: Array,
+    strides: tuple[int, int],
+    pads: tuple[tuple[int, int], ...],
+    implementation: str,
+) -> Array:
+    def native(x: Array, kernel: Array) -> Array:
+        return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+    def patches(x: Array, kernel: Array) -> Array:
+        return _patches(x, kernel.shape[:2], strides, pads) @ kernel.reshape(-1, kernel.shape[-1])
+
+    if implementation == "native":
+        return native(x, kernel)
+    if implementation == "patches":
+        return patches(x, kernel)
+    return lax.platform_dependent(x, kernel, cpu=patches, default=native)
 
 
 def _geometry(

@@ -1,4 +1,4 @@
-"""What every augmentation does with its input: takes arrays and batches, and checks them."""
+"""What augmentations share: they take arrays and batches, check them, and draw numbers for each example."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import functools
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
+import jax
 import jax.numpy as jnp
+from jax import lax
 
-from regjax.typing import Array, Batch, PRNGKey
+from regjax.typing import Array, ArrayLike, Batch, PRNGKey
 
 Rest = ParamSpec("Rest")
 Examples = TypeVar("Examples", Array, Batch)
@@ -59,3 +61,43 @@ def check_examples(name: str, x: Array) -> Array:
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise ValueError(f"{name}: x must be floating point (scale the pixels first), got {x.dtype}")
     return x
+
+
+def draws(key: PRNGKey, shape: tuple[int, ...]) -> Array:
+    """A few uniform numbers in [0, 1) for each example, `float32[shape]`.
+
+    Not `regjax.bits`: what XLA can fuse it does fuse, and then computes the number of an example again for
+    each of its pixels. The loop inside `jax.random` keeps the result apart.
+    """
+    return jax.random.uniform(key, shape, jnp.float32)
+
+
+@functools.partial(jax.jit, static_argnames="step", inline=True)
+def apart(
+    step: Callable[..., Array], key: PRNGKey, x: Array, magnitude: ArrayLike, *rest: ArrayLike
+) -> Array:
+    """`step(key, x, magnitude, *rest)`, as a unit that the CPU compiler neither splits nor merges.
+
+    Left alone, XLA fuses one step into the gathers of the next and computes it again for every pixel that
+    reads it: two cheap steps in sequence then take ten times their sum. A conditional is not fused, and it
+    skips the step at magnitude 0. Accelerators run the step as it is.
+
+    Args:
+      step: a function of the module (not a closure: it is part of the cache key), the identity at 0.
+      key: one key.
+      x: examples.
+      magnitude: scalar; may be traced.
+      *rest: further arguments of `step`.
+
+    Returns:
+      Examples like `x`.
+    """
+
+    def guarded(key: PRNGKey, x: Array, magnitude: Array, *rest: ArrayLike) -> Array:
+        # Behind the barrier a constant magnitude is not folded, which would remove the conditional.
+        acts = lax.optimization_barrier(magnitude) > 0.0
+        return lax.cond(acts, step, lambda key, x, *_: x, key, x, magnitude, *rest)
+
+    return lax.platform_dependent(
+        key, x, jnp.asarray(magnitude, jnp.float32), *rest, cpu=guarded, default=step
+    )

@@ -6,17 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax import bits
-from regjax.augment.entry import check_images, takes_batches
+from regjax.augment.entry import apart, check_images, draws, takes_batches
 from regjax.checks import check_range
 from regjax.typing import Array, ArrayLike, PRNGKey
 
 
 @takes_batches
-def shift(key: PRNGKey, x: Array, max_pixels: ArrayLike, fill: float = 0.0) -> Array:
+def shift(key: PRNGKey, x: Array, max_pixels: ArrayLike, fill: ArrayLike = 0.0) -> Array:
     """Moves each image by whole pixels, down and right by independent numbers.
 
-      d = round(v (max_pixels + 1/2)),  v uniform in (-1, 1)
+      d = round(v (max_pixels + 1/2)),  v uniform in [-1, 1)
 
     For a whole `max_pixels = m` that is uniform over {-m, ..., m}; between whole numbers the largest shift
     becomes more frequent gradually. Zero-padding by m followed by a random crop is the same operation.
@@ -40,14 +39,17 @@ def shift(key: PRNGKey, x: Array, max_pixels: ArrayLike, fill: float = 0.0) -> A
     """
     x = check_images("shift", x)
     check_range("shift: max_pixels", max_pixels, 0.0, high_open=True)
-    limit = jnp.asarray(max_pixels, jnp.float32)
+    return apart(_shift, key, x, max_pixels, fill)
+
+
+def _shift(key: PRNGKey, x: Array, limit: Array, fill: ArrayLike) -> Array:
     offsets = jnp.round(_signed(key, (2, x.shape[0])) * (limit + 0.5))
     # At the very end of the interval, rounding could reach one pixel too far.
     offsets = jnp.clip(offsets, -jnp.ceil(limit), jnp.ceil(limit)).astype(jnp.int32)
     return shifted(x, offsets[0], offsets[1], fill)
 
 
-def shifted(x: Array, down: Array, right: Array, fill: float = 0.0) -> Array:
+def shifted(x: Array, down: Array, right: Array, fill: ArrayLike = 0.0) -> Array:
     """Image b moved by given numbers of pixels: `y[b, i, j] = x[b, i - down_b, j - right_b]`.
 
     Args:
@@ -91,12 +93,16 @@ def flip(key: PRNGKey, x: Array, probability: ArrayLike = 0.5) -> Array:
     """
     x = check_images("flip", x)
     check_range("flip: probability", probability, 0.0, 1.0)
-    chosen = bits.random_uniform(key, (x.shape[0], 1, 1, 1)) < probability
+    return apart(_flip, key, x, probability)
+
+
+def _flip(key: PRNGKey, x: Array, probability: Array) -> Array:
+    chosen = draws(key, (x.shape[0], 1, 1, 1)) < probability
     return jnp.where(chosen, x[:, :, ::-1], x)
 
 
 @takes_batches
-def rotate(key: PRNGKey, x: Array, max_degrees: ArrayLike, fill: float = 0.0) -> Array:
+def rotate(key: PRNGKey, x: Array, max_degrees: ArrayLike, fill: ArrayLike = 0.0) -> Array:
     """Rotates each image about its center by an angle uniform in [-max_degrees, max_degrees].
 
     Args:
@@ -117,10 +123,14 @@ def rotate(key: PRNGKey, x: Array, max_degrees: ArrayLike, fill: float = 0.0) ->
     """
     x = check_images("rotate", x)
     check_range("rotate: max_degrees", max_degrees, 0.0, high_open=True)
-    return rotated(x, _signed(key, (x.shape[0],)) * jnp.asarray(max_degrees, jnp.float32), fill)
+    return apart(_rotate, key, x, max_degrees, fill)
 
 
-def rotated(x: Array, degrees: Array, fill: float = 0.0) -> Array:
+def _rotate(key: PRNGKey, x: Array, max_degrees: Array, fill: ArrayLike) -> Array:
+    return rotated(x, _signed(key, (x.shape[0],)) * max_degrees, fill)
+
+
+def rotated(x: Array, degrees: Array, fill: ArrayLike = 0.0) -> Array:
     """Image b rotated counter-clockwise about its center by `degrees[b]`, with bilinear interpolation.
 
     The image is continued by `fill` on all sides before it is interpolated: the same as
@@ -158,11 +168,11 @@ def rotated(x: Array, degrees: Array, fill: float = 0.0) -> Array:
 
 
 def _signed(key: PRNGKey, shape: tuple[int, ...]) -> Array:
-    """Uniform numbers in (-1, 1)."""
-    return 2.0 * bits.random_uniform(key, shape) - 1.0
+    """Uniform numbers in [-1, 1)."""
+    return 2.0 * draws(key, shape) - 1.0
 
 
-def _taken(x: Array, rows: Array, columns: Array, fill: float) -> Array:
+def _taken(x: Array, rows: Array, columns: Array, fill: ArrayLike) -> Array:
     """`x[b, rows[b, i, j], columns[b, i, j]]`, and `fill` where that is outside the image."""
     batch, height, width, channels = x.shape
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax import bits
-from regjax.augment.entry import check_examples
+from regjax.augment.entry import check_examples, draws
 from regjax.checks import check_choice, check_range
 from regjax.rng import stream
 from regjax.typing import Array, ArrayLike, Batch, PRNGKey
@@ -91,7 +91,7 @@ def beta_symmetric(key: PRNGKey, alpha: ArrayLike, shape: tuple[int, ...]) -> Ar
 
     Reference: Random Variate Generation in One Line of Code (Devroye, 1996).
     """
-    u, v = bits.random_uniform(key, (2, *shape))
+    u, v = draws(key, (2, *shape))
     alpha = jnp.maximum(jnp.asarray(alpha, jnp.float32), np.float32(1e-20))
     cosine = jnp.cos(np.float32(2 * np.pi) * v)
     square = jnp.maximum(jnp.square(cosine), np.float32(1e-20))  # inf * 0 would be NaN

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from regjax import bits, noise
-from regjax.augment.entry import check_examples, check_images, takes_batches
+from regjax import noise
+from regjax.augment.entry import apart, check_examples, check_images, draws, takes_batches
 from regjax.checks import check_range
 from regjax.typing import Array, ArrayLike, PRNGKey
 
@@ -33,11 +33,13 @@ def gaussian_noise(key: PRNGKey, x: Array, stddev: ArrayLike) -> Array:
 
     Reference: Training with Noise is Equivalent to Tikhonov Regularization (Bishop, 1995).
     """
-    return noise.gaussian_noise(key, check_examples("gaussian_noise", x), stddev)
+    x = check_examples("gaussian_noise", x)
+    check_range("gaussian_noise: stddev", stddev, 0.0, high_open=True)
+    return apart(noise.gaussian_noise, key, x, stddev)
 
 
 @takes_batches
-def cutout(key: PRNGKey, x: Array, size: ArrayLike, fill: float = 0.0) -> Array:
+def cutout(key: PRNGKey, x: Array, size: ArrayLike, fill: ArrayLike = 0.0) -> Array:
     """Covers a square of `size` by `size` pixels of each image, clipped at the borders.
 
       y[b, i, j] = fill where -size/2 <= i + 1/2 - r_b < size/2 and likewise for j and c_b, else x[b, i, j]
@@ -67,8 +69,12 @@ def cutout(key: PRNGKey, x: Array, size: ArrayLike, fill: float = 0.0) -> Array:
     """
     x = check_images("cutout", x)
     check_range("cutout: size", size, 0.0, high_open=True)
-    half = jnp.asarray(size, jnp.float32) / 2
-    places = bits.random_uniform(key, (2, x.shape[0], 1))
+    return apart(_cutout, key, x, size, fill)
+
+
+def _cutout(key: PRNGKey, x: Array, size: Array, fill: ArrayLike) -> Array:
+    half = size / 2
+    places = draws(key, (2, x.shape[0], 1))
     covered = []
     for place, length in zip(places, x.shape[1:3], strict=True):
         distance = jnp.arange(length, dtype=jnp.float32) + 0.5 - place * length

@@ -75,6 +75,7 @@ def compare(
     patience: int = 10,
     min_delta: float = 0.0,
     stop_criterion: str = "patience",
+    always: tech.Arguments | None = None,
     base_seed: int = 0,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -108,6 +109,8 @@ def compare(
       patience: of early stopping, in epochs; fixed, not tuned.
       min_delta: of early stopping.
       stop_criterion: of early stopping: `"patience"`, `"gl"`, `"pq"` or `"up"`.
+      always: keyword arguments of `make_hparams` that act in every run, the baseline included, as
+        `{"rates": {"dropout": 0.5}}`: then the question is what helps on top of that.
       base_seed: of the whole comparison.
       workers: host threads; None is one per core.
       progress: called as `(runs done, runs in all, what is running)`.
@@ -163,7 +166,7 @@ def compare(
     prepared = _prepare(splits, setting, chosen, seeds, label_noise, base_seed)
     scorer = Scorer(as_model(module).apply, prepared, splits)
     defaults = {"learning_rate": learning_rate, "n_train": n_train}
-    runner = _Runner(make_run(spec), defaults, seeds, base_seed, prepared.train, scorer, workers, progress)
+    runner = _Runner(make_run(spec), defaults, always or {}, seeds, base_seed, prepared.train, scorer, workers, progress)
 
     plain = tech.baseline()
     groups = [plain, *chosen]
@@ -201,6 +204,7 @@ class _Runner:
 
     run_fn: Run
     defaults: dict[str, Any]
+    always: tech.Arguments
     seeds: int
     base_seed: int
     data: TrainData
@@ -219,7 +223,7 @@ class _Runner:
         keys = [jax.random.fold_in(jax.random.key(self.base_seed), seed) for seed in range(self.seeds)]
         lanes = []
         for trial in trials:
-            hparams = make_hparams(**{**self.defaults, **trial.arguments})
+            hparams = make_hparams(**{**self.defaults, **tech.merge([self.always, trial.arguments])})
             lanes.extend(Lane(self.run_fn, hparams, keys[seed], seed) for seed in range(self.seeds))
         seconds = [0.0] * len(lanes)
 
@@ -421,11 +425,17 @@ def _train_examples(wanted: int | None, splits: Splits) -> int:
     return int(wanted)
 
 
+def default_augmentation(splits: Splits) -> Augmentation:
+    """What augmentation of strength 1 is by default: shift, rotation and noise for images, noise for tables."""
+    if splits.kind == "table":
+        return make("noise=0.2")
+    side = min(splits.x_train.shape[1:3])
+    return make(f"shift={max(1, round(side / 12))},rotate=15,noise=0.5")
+
+
 def _as_augmentation(augmentation: Augmentation | str | None, splits: Splits) -> Augmentation:
     if augmentation is None:
-        side = min(splits.x_train.shape[1:3]) if splits.kind == "image" else 0
-        shift = max(1, round(side / 12))
-        augmentation = f"shift={shift},rotate=15,noise=0.2" if splits.kind == "image" else "noise=0.2"
+        return default_augmentation(splits)
     augmentation = make(augmentation) if isinstance(augmentation, str) else augmentation
     if splits.kind == "table" and augmentation.images_only:
         raise InputError(f"augmentation {augmentation.images_only[0]!r} is for images; {splits.name} is a table (accepted: noise)")

@@ -107,12 +107,9 @@ def groups(rows: Sequence[Mapping[str, Any]], measure: Measure) -> list[Group]:
 
 def headline(results: Mapping[str, Any]) -> str:
     """One sentence: what the baseline did, and what the techniques did to the headline metric on test."""
-    rows = list(results["techniques"].values())
-    seeds, name = int(results["seeds"]), Measure.of(results).name
-    names: dict[str, list[str]] = {status: [] for status in LABELS}
-    for row in sorted(rows, key=lambda row: -_mean(row)):
-        names[judge(row.get("improvement"))].append(short(row["title"]))
-    return f"{_baseline_clause(results)}; {_technique_clause(names, rows, seeds, name)}."
+    rows = sorted(results["techniques"].values(), key=lambda row: -_mean(row))
+    measure = Measure.of(results)
+    return f"{_baseline_clause(results)}; {_technique_clause(rows, int(results['seeds']), measure)}."
 
 
 def loss_sentence(results: Mapping[str, Any]) -> str:
@@ -161,26 +158,40 @@ def _baseline_clause(results: Mapping[str, Any]) -> str:
     return "The unregularized baseline was compared with each technique"
 
 
-def _technique_clause(
-    names: Mapping[str, list[str]], rows: Sequence[Mapping[str, Any]], seeds: int, metric: str
-) -> str:
-    shown = []
-    if names["helped"]:
-        shown.append(f"{listing(names['helped'])} raised test {metric}")
-    if names["hurt"]:
-        shown.append(f"{listing(names['hurt'])} lowered {'it' if names['helped'] else f'test {metric}'}")
+def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Measure) -> str:
+    named: dict[str, list[Mapping[str, Any]]] = {status: [] for status in LABELS}
+    for row in rows:
+        named[judge(row.get("improvement"))].append(row)
+    shown, metric = [], f"test {measure.name}"
     if not rows:
         return "no technique was compared with it"
-    if len(names["untested"]) == len(rows):
+    if len(named["untested"]) == len(rows):
         why = "a single seed" if seeds == 1 else f"these {count(seeds, 'seed')}"
         return f"with {why} nothing can be said about chance, so no technique is called better or worse"
-    if not shown:
-        return f"no technique made a difference in test {metric} that {count(seeds, 'seed')} can show"
-    if names["none"]:
-        shown.append(f"{listing(names['none'])} made no difference that {count(seeds, 'seed')} can show")
-    if names["untested"]:
-        shown.append(f"{listing(names['untested'])} could not be tested")
+    if not named["helped"] and not named["hurt"]:
+        return f"no technique made a difference in {metric} that {count(seeds, 'seed')} can show"
+    if named["helped"]:
+        most = named["helped"][0]
+        size = f"{measure.change(most['improvement']['mean'])}{measure.step}"
+        if len(named["helped"]) > 1:
+            size = f"most {short(most['title'])}, {size}"
+        shown.append(f"{_subject(named['helped'], len(rows))} raised {metric} ({size})")
+    if named["hurt"]:
+        shown.append(f"{_subject(named['hurt'], len(rows))} lowered {'it' if shown else metric}")
+    if named["none"]:
+        shown.append(f"{_subject(named['none'], len(rows))} made no difference that {count(seeds, 'seed')} can show")
+    if named["untested"]:
+        shown.append(f"{_subject(named['untested'], len(rows))} could not be tested")
     return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + ", and " + shown[-1]
+
+
+def _subject(rows: Sequence[Mapping[str, Any]], total: int) -> str:
+    """Up to two by name, more as a number: who they are stands below the sentence."""
+    if len(rows) == total > 2:
+        return f"all {total} techniques"
+    if len(rows) > 2:
+        return f"{len(rows)} of {total} techniques"
+    return listing([short(row["title"]) for row in rows])
 
 
 def _mean(row: Mapping[str, Any]) -> float:

@@ -156,3 +156,8 @@ def span(interval: Any, scale: float = 1.0, digits: int = 3, *, signed: bool = F
     if pair is None:
         return ""
     return " to ".join(fixed(end * scale, digits, signed=signed) for end in pair)
+
+
+def slug(name: str) -> str:
+    """A name that may stand in an id; different names give different slugs."""
+    return "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" if c != "_" else "_" for c in str(name))

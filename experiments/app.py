@@ -1,0 +1,151 @@
+"""How every experiment starts and ends: flags, exit codes, JAX settings, the working directory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from experiments import flags
+
+DONE, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 2, 3, 75
+
+
+def run(main: Callable[[], int], description: str, argv: list[str] | None = None) -> None:
+    """Parse flags, run `main`, and exit with its code; what the user got wrong is one line on stderr and code 2."""
+    try:
+        flags.parse(sys.argv if argv is None else argv, description)
+        _setup()
+        code = main()
+    except flags.FlagError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    except Exception as error:
+        # Input that a library check refused; anything else is a bug and keeps its traceback.
+        if type(error).__name__ != "InputError":
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        code = BAD_INPUT
+    sys.exit(code)
+
+
+def _setup() -> None:
+    """Settings that have to come before JAX starts."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA's notes about cached code are not for users
+    import jax
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "regjax" / "xla"
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def check_workdir(workdir: str, *, overwrite: bool, resume: bool = False) -> Path:
+    """The working directory, if it may be used; nothing is created.
+
+    Raises:
+      FlagError: it is a file, or holds something that neither --overwrite nor --resume allows to touch.
+    """
+    flags.check(bool(workdir), "workdir", "must name a directory")
+    path = Path(workdir).expanduser()
+    flags.check(not path.exists() or path.is_dir(), "workdir", "is a file; name a directory")
+    filled = path.is_dir() and any(path.iterdir())
+    ours = (path / "config.json").exists()
+    if filled and not ours:
+        flags.check(False, "workdir", "is not empty and holds no run of this project; name another directory")
+    if filled and not (overwrite or resume):
+        flags.check(False, "workdir", "holds another run; use --overwrite to replace it or name another directory")
+    parent = next(p for p in [path, *path.absolute().parents] if p.exists())
+    flags.check(os.access(parent, os.W_OK), "workdir", "cannot be written to")
+    return path
+
+
+@contextlib.contextmanager
+def written_aside(workdir: Path) -> Iterator[Path]:
+    """A fresh directory beside `workdir` that replaces it at the end, or vanishes if the block fails."""
+    workdir.absolute().parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{workdir.name}-", dir=workdir.absolute().parent))
+    aside.chmod(0o755)
+    try:
+        yield aside
+        replace_directory(aside, workdir)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def empty_directory(path: Path) -> None:
+    """Make `path` an empty directory; what was there is renamed away first, then deleted."""
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
+    fresh.chmod(0o755)
+    replace_directory(fresh, path)
+
+
+def without_nan(content: dict[str, Any]) -> dict[str, Any]:
+    """Numbers that are not finite as None, because JSON has no word for them."""
+    bad = {name for name, value in content.items() if isinstance(value, float) and not abs(value) < float("inf")}
+    return {name: None if name in bad else value for name, value in content.items()}
+
+
+def replace_directory(new: Path, target: Path) -> None:
+    """Rename `new` to `target`; what was there is deleted after the rename."""
+    old = new.with_name(new.name + "-old")
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON by a rename, so that a reader never sees half of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    partial.rename(path)
+
+
+def reproduce(module: str, started: float) -> dict[str, Any]:
+    """What it takes to run the same again: the exact command, versions, machine."""
+    import importlib.metadata
+
+    import jax
+
+    names = ("jax", "jaxlib", "flax", "optax", "numpy")
+    return {
+        "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
+        "versions": {"regjax": _version(), **{name: importlib.metadata.version(name) for name in names}},
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "devices": ", ".join(sorted({device.device_kind for device in jax.devices()})),
+        "commit": _commit(),
+        "started": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(started)),
+        "seconds": round(time.time() - started, 1),
+    }
+
+
+def _version() -> str:
+    import regjax
+
+    return regjax.__version__
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that runs, read from .git; None outside a checkout."""
+    git = Path(__file__).resolve().parent.parent / ".git"
+    try:
+        head = (git / "HEAD").read_text().strip()
+        return (git / head[5:]).read_text().strip()[:12] if head.startswith("ref: ") else head[:12]
+    except OSError:
+        return None

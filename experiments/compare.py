@@ -1,0 +1,108 @@
+"""Compare the techniques against overfitting: strengths chosen on validation, evaluated once on test, over seeds.
+
+  python -m experiments.compare --workdir=runs/compare
+
+Writes results.json, table.csv, report.html and figures/ into --workdir; about a minute with the default flags on two
+cores. By default 128 training examples of digits with 10% wrong training labels, so that there is something to
+overfit; --label_noise=0 turns that off. A regularizer flag, as --l2, acts on every row, baseline included.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from experiments import app, flags
+
+TECHNIQUES = ("more_data", "augmentation", "early_stopping", "l2", "decoupled", "l1", "dropout", "combination")
+
+flags.define_data("runs/compare")
+flags.define_training("at least 50, and 800 updates")
+flags.define_stopping()
+flags.text("compare", "techniques", None, f"some of {','.join(TECHNIQUES)}; default all but decoupled")
+flags.repeated("compare", "grid", "strengths of a technique, as l2=0.001,0.01,0.1; may be repeated")
+flags.whole("compare", "seeds", 10, "how many seeds; with 5 no p can be below 0.0625")
+flags.choice("compare", "select", "best", ("best", "1se"), "choice on validation: the best mean, or the most regularized "
+             "setting within one standard error of it")  # fmt: skip
+
+
+def main() -> int:
+    """Run the experiment; returns the exit code."""
+    started = time.time()
+    values = flags.values()
+    workdir = app.check_workdir(values["workdir"], overwrite=values["overwrite"])
+    wanted = _techniques(values)
+
+    from experiments import setup
+    from experiments.progress import Bar
+    from regjax.compare import compare
+    from regjax.report import write_compare_report
+
+    loaded = setup.load(values)
+    known = setup.facts(loaded.splits)
+    noise = values["label_noise"]
+    if noise is None:
+        noise = 0.1 if known["task"] == "classification" else 0.0
+    probe = values | {"epochs": values["epochs"] or 1}
+    spec = setup.make_spec(probe, known, loaded.splits)
+
+    with Bar("runs", 0) as bar:
+        result = compare(
+            spec.model,
+            loaded.splits,
+            wanted,
+            seeds=values["seeds"],
+            select=values["select"],
+            train_examples=values["train_examples"],
+            label_noise=noise,
+            augmentation=spec.augmentation,
+            always=setup.regularizer_arguments(values),
+            epochs=values["epochs"],
+            batch_size=values["batch_size"],
+            optimizer=values["optimizer"],
+            learning_rate=values["learning_rate"],
+            schedule=values["schedule"],
+            patience=10 if values["patience"] is None else values["patience"],
+            min_delta=values["min_delta"],
+            stop_criterion=values["stop_criterion"],
+            base_seed=values["seed"],
+            progress=lambda done, total, name: bar.update(done, name, total),
+        )
+    with app.written_aside(workdir) as directory:
+        content = result.to_json() | {"reproduce": app.reproduce("experiments.compare", started)}
+        app.write_json(directory / "config.json", {"experiment": "compare", "flags": values})
+        app.write_json(directory / "results.json", content)
+        (directory / "table.csv").write_text(result.csv())
+        write_compare_report(content, directory)
+    print(result)
+    print(f"\nreport: {workdir / 'report.html'}   numbers: {workdir / 'results.json'}   {time.time() - started:.0f} s")
+    return app.DONE
+
+
+def _techniques(values: dict[str, Any]) -> dict[str, tuple[float, ...]]:
+    """The techniques that were asked for, each with its grid, () meaning the default one."""
+    default = [name for name in TECHNIQUES if name != "decoupled"]
+    names = default if values["techniques"] is None else [part.strip() for part in values["techniques"].split(",")]
+    for name in names:
+        flags.check(name in TECHNIQUES, "techniques", f"{name!r} is not known; accepted: {', '.join(TECHNIQUES)}")
+    grids: dict[str, tuple[float, ...]] = dict.fromkeys(names, ())
+    for item in values["grid"]:
+        name, _, text = item.partition("=")
+        flags.check(name in grids, "grid", f"{name!r} is not among --techniques: {', '.join(names)}")
+        grids[name] = flags.about("grid", lambda text=text: _numbers(text))
+    return grids
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError("write NAME=NUMBER,NUMBER,...") from None
+    if any(not 0 < number < float("inf") for number in numbers):
+        raise ValueError("grid values must be finite and > 0")
+    return numbers
+
+
+if __name__ == "__main__":
+    app.run(main, __doc__ or "", sys.argv)

@@ -1,0 +1,166 @@
+"""From flags to data, `Spec` and `Hparams`."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import flags
+from regjax import data
+from regjax.augment import make as make_augmentation
+from regjax.compare.procedure import default_augmentation
+from regjax.epoch import TrainData
+from regjax.models import make_model
+from regjax.penalties import combine, l1, l2
+from regjax.spec import Hparams, Spec, make_hparams
+from regjax.stopping import NEVER, EarlyStopping
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A dataset, split and standardized."""
+
+    splits: data.Splits
+    preprocessor: data.Preprocessor
+
+
+def load(values: dict[str, Any]) -> Loaded:
+    """The dataset that the flags name.
+
+    Raises:
+      FlagError: it cannot be read, or a size does not fit it.
+    """
+    dataset = flags.about(
+        "dataset", lambda: data.load(values["dataset"], data_dir=values["data_dir"], target=values["target"])
+    )
+    splits = flags.about("dataset", lambda: data.split(dataset, seed=values["seed"]))
+    pool = len(splits.y_train)
+    if values["train_examples"] is not None:
+        flags.check(values["train_examples"] <= pool, "train_examples", f"at most {pool} of {dataset.name} are for training")
+    if values["label_noise"]:
+        flags.check(splits.task == "classification", "label_noise", f"{dataset.name} is a regression set, it has no classes")
+    return Loaded(splits, data.Preprocessor.for_splits(splits))
+
+
+def facts(splits: data.Splits) -> dict[str, Any]:
+    """What of the data a model depends on."""
+    outputs = splits.num_classes
+    if splits.task == "regression":
+        outputs = 1 if splits.y_train.ndim == 1 else splits.y_train.shape[1]
+    return {"task": splits.task, "num_classes": splits.num_classes, "num_outputs": outputs, "pool": len(splits.y_train)}
+
+
+def make_spec(values: dict[str, Any], known: dict[str, Any], splits: data.Splits | None = None) -> Spec:
+    """The `Spec` of the flags.
+
+    Raises:
+      FlagError: a flag that does not fit the model or the data.
+    """
+    classification = known["task"] == "classification"
+    n_train = values["train_examples"] or known["pool"]
+    for name in ("label_smoothing", "mixup"):
+        flags.check(not values[name] or classification or name == "mixup", name, "needs a classification set")
+    model = flags.about("widths", lambda: _model(values, known))
+    return Spec(
+        model=model,
+        task=known["task"],
+        num_classes=known["num_classes"],
+        batch_size=values["batch_size"],
+        steps_per_epoch=math.ceil(n_train / values["batch_size"]),
+        epochs=values["epochs"],
+        optimizer=values["optimizer"],
+        schedule=values["schedule"],
+        augmentation=augmentation(values, splits),
+    )
+
+
+def augmentation(values: dict[str, Any], splits: data.Splits | None) -> Any:
+    """The augmentation of --augment, or None.
+
+    Raises:
+      FlagError: it cannot be read, or is for images while the data is a table.
+    """
+    if not values["augment"]:
+        return None
+    if values["augment"] == "default" and splits is not None:
+        return default_augmentation(splits)
+    made = flags.about("augment", lambda: make_augmentation(values["augment"]))
+    if splits is not None and splits.kind == "table":
+        names = ", ".join(made.images_only)
+        flags.check(not names, "augment", f"{names}: for images, {splits.name} is a table (accepted: noise)")
+    return made
+
+
+def regularizer_arguments(values: dict[str, Any], present: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The regularizer flags as keyword arguments of `make_hparams`; what is off is absent.
+
+    Args:
+      values: of the flags.
+      present: names that are there even when they are 0, because they are swept.
+    """
+    terms = [make(values[name]) for name, make in (("l1", l1), ("l2", l2)) if values[name] or name in present]
+    arguments: dict[str, Any] = {}
+    if terms:
+        arguments["penalties"] = {values["penalty_mode"]: combine(terms)}
+    if values["dropout"] or "dropout" in present:
+        arguments["rates"] = {"dropout": values["dropout"]}
+    for name in ("label_smoothing", "mixup"):
+        if values[name] or name in present:
+            arguments[name] = values[name]
+    return arguments
+
+
+def hparams_of(
+    values: dict[str, Any], known: dict[str, Any], restore_best: bool, present: tuple[str, ...] = ()
+) -> Hparams:
+    """The `Hparams` of the flags.
+
+    Args:
+      values: of the flags; `augment_strength` is the strength of the augmentation, 1 if absent.
+      known: facts of the data.
+      restore_best: whether the run ends with its best weights.
+      present: regularizers that exist even at strength 0.
+    """
+    stopping = EarlyStopping(
+        patience=NEVER if values["patience"] is None else values["patience"],
+        min_delta=values["min_delta"],
+        criterion=values["stop_criterion"],
+    )
+    return make_hparams(
+        learning_rate=values["learning_rate"],
+        n_train=values["train_examples"] or known["pool"],
+        augment=values.get("augment_strength", 1.0) if values["augment"] else None,
+        stopping=stopping,
+        restore_best=restore_best,
+        **regularizer_arguments(values, present),
+    )
+
+
+def train_data(loaded: Loaded, values: dict[str, Any], seeds: list[int], *, validation: str) -> TrainData:
+    """Standardized arrays for training; `validation` is `"stop"` or `"all"` of the validation part."""
+    splits, pre = loaded.splits, loaded.preprocessor
+    order = data.nested_order(splits.y_train, seeds, splits.task, values["seed"])
+    y = np.stack([pre.target_transform(splits.y_train)] * len(seeds))
+    if values["label_noise"]:
+        y = data.noisy_labels(splits.y_train, values["label_noise"], splits.num_classes, seeds, values["seed"])
+    x_val, y_val = splits.x_stop, splits.y_stop
+    if validation == "all":
+        x_val, y_val = np.concatenate([x_val, splits.x_select]), np.concatenate([y_val, splits.y_select])
+    return TrainData(
+        x=jnp.asarray(pre.transform(splits.x_train)),
+        y=jnp.asarray(y),
+        order=jnp.asarray(order),
+        x_val=jnp.asarray(pre.transform(x_val)),
+        y_val=jnp.asarray(pre.target_transform(y_val)),
+    )
+
+
+def _model(values: dict[str, Any], known: dict[str, Any]) -> Any:
+    if values["widths"] and values["model"] == "linear":
+        raise ValueError("a linear model has no hidden layers")
+    widths = None if values["widths"] is None else tuple(values["widths"])
+    return make_model(values["model"], num_outputs=known["num_outputs"], widths=widths, task=known["task"])

@@ -1,0 +1,221 @@
+"""Train one run: progress, checkpoints, early stopping, resume.
+
+  python -m experiments.train --dataset=digits --l2=0.001 --dropout=0.3 --patience=10 --workdir=runs/train
+
+Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json and checkpoints/ into --workdir; about
+5 seconds with the default flags. Exit code 0 done, 2 bad input, 3 diverged, 75 interrupted and resumable (--resume).
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments import app, flags
+
+if TYPE_CHECKING:
+    from regjax.epoch import RunState
+    from regjax.fit import FitResult
+
+EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
+# What may differ between a run and its resumption without changing a number.
+FREE = {"workdir", "overwrite", "resume", "checkpoint_every", "data_dir"}
+
+flags.define_data("runs/train")
+flags.define_training("50")
+flags.define_stopping()
+flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
+flags.whole("run", "checkpoint_every", 1, "epochs between checkpoints")
+flags.switch("run", "resume", False, "go on with the run in --workdir")
+flags.choice("run", "loader", "memory", ("memory",), "where the training set lives")
+
+
+def main() -> int:
+    """Run the experiment; returns the exit code."""
+    started = time.time()
+    values = flags.values()
+    values["epochs"] = values["epochs"] or 50
+    flags.check(not (values["resume"] and values["overwrite"]), "resume", "and --overwrite exclude each other")
+    workdir = app.check_workdir(values["workdir"], overwrite=values["overwrite"], resume=values["resume"])
+    resuming = values["resume"] and (workdir / "config.json").exists()
+    if resuming:
+        _check_same(workdir, values)
+        finished = _finished(workdir)
+        if finished is not None:
+            print(f"{workdir}: this run is finished ({finished}); nothing to do")
+            return EXIT_CODE.get(finished, app.DONE)
+
+    import jax
+
+    from experiments import setup
+    from experiments.progress import Bar, epoch_status
+    from regjax.checkpoint import Checkpoints
+    from regjax.fit import fit
+    from regjax.monitor import CompilationCounter
+
+    loaded = setup.load(values)
+    known = setup.facts(loaded.splits)
+    spec = setup.make_spec(values, known, loaded.splits)
+    hparams = setup.hparams_of(values, known, values["restore_best"])
+    arrays = setup.train_data(loaded, values, [values["seed"]], validation="all").for_seed(0)
+
+    if not resuming:
+        app.empty_directory(workdir)
+        (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
+        config = {"experiment": "train", "flags": values, "facts": known, "augmentation": str(spec.augmentation or "")}
+        app.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
+
+    stopping = _Signals()
+    with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
+        metrics = _Metrics(workdir / "metrics.jsonl", spec.steps_per_epoch)
+
+        def on_start(done: int) -> None:
+            metrics.open(done)
+            bar.start_at(done)
+
+        def on_epoch(epoch: int, row: dict[str, float], state: RunState) -> None:
+            metrics.write(epoch, row)
+            bar.update(epoch + 1, epoch_status(row, int(state.stop.wait), int(hparams.stopping.patience)))
+
+        result = fit(
+            spec,
+            hparams,
+            jax.random.key(values["seed"]),
+            arrays,
+            checkpoints=Checkpoints(workdir / "checkpoints"),
+            checkpoint_every=values["checkpoint_every"],
+            on_start=on_start,
+            on_epoch=on_epoch,
+            interrupted=lambda: stopping.received,
+        )
+    summary = _summary(result, spec, loaded, hparams, compilations.count)
+    app.write_json(workdir / "summary.json", summary)
+    _draw(result, workdir, known["task"], summary)
+    _print(summary, workdir)
+    return EXIT_CODE.get(result.status, app.DONE)
+
+
+class _Signals:
+    """Remembers SIGINT and SIGTERM, so that the run ends between two blocks; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self.received = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        del frame
+        if self.received:
+            raise KeyboardInterrupt
+        self.received = True
+        print(f"\n{signal.Signals(number).name}: saving after this epoch", file=sys.stderr)
+
+
+class _Metrics:
+    """The file metrics.jsonl: one line an epoch, without gap or duplicate after a resume."""
+
+    def __init__(self, path: Path, steps_per_epoch: int):
+        self.path, self.steps = path, steps_per_epoch
+        self._last = time.perf_counter()
+
+    def open(self, done: int) -> None:
+        """Drop lines of epochs that will be trained again."""
+        lines = self.path.read_text().splitlines()[:done] if self.path.exists() else []
+        self.path.write_text("".join(line + "\n" for line in lines))
+
+    def write(self, epoch: int, row: dict[str, float]) -> None:
+        """Append the line of an epoch; what is not finite becomes null."""
+        now = time.perf_counter()
+        line: dict[str, Any] = {"epoch": epoch, "step": (epoch + 1) * self.steps}
+        line |= {name: value if abs(value) < float("inf") else None for name, value in row.items()}
+        line["seconds"] = round(now - self._last, 6)
+        self._last = now
+        with self.path.open("a") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def _summary(result: FitResult, spec: Any, loaded: Any, hparams: Any, compilations: int) -> dict[str, Any]:
+    import jax.numpy as jnp
+    import numpy as np
+
+    from regjax.adapt import as_model
+    from regjax.analysis import diagnose
+    from regjax.evaluate import evaluate
+    from regjax.monitor import params_sha256, zero_fraction
+
+    state, weights, pre = result.state, result.weights, loaded.preprocessor
+    x = jnp.asarray(pre.transform(loaded.splits.x_test))
+    y = jnp.asarray(pre.target_transform(loaded.splits.y_test))
+    test = {name: float(v) for name, v in evaluate(as_model(spec.model).apply, *weights, x, y, task=spec.task).items()}
+    if pre.y_scale is not None:
+        test["mse"] *= float(np.mean(np.square(pre.y_scale)))  # in the units of the target
+    summary: dict[str, Any] = {
+        "status": result.status,
+        "stop_reason": None if result.status in ("completed", "interrupted") else state.stop.reason_name,
+        "epochs_run": int(state.epoch),
+        "best_epoch": int(state.stop.best_step),
+        "best_val_loss": float(state.stop.best_value),
+        "weights": "best" if bool(hparams.restore_best) else "last",
+        **{f"test/{name}": value for name, value in test.items()},
+        "zero_fraction": zero_fraction(weights.params),
+        "params_sha256": params_sha256(weights.params),
+        "compilations": compilations,
+        "seconds": round(result.seconds, 3),
+    }
+    try:
+        n_val = len(loaded.splits.y_stop) + len(loaded.splits.y_select)
+        chance = float(np.log(spec.num_classes)) if spec.task == "classification" else float(np.var(y))
+        verdict = diagnose(state.history, chance_loss=chance, n_val=n_val)
+        summary |= {
+            "diagnosis": verdict.verdict,
+            "generalization_gap": verdict.generalization_gap,
+            "onset_epoch": verdict.onset_epoch,
+            "evidence": list(verdict.evidence),
+        }
+    except ValueError:  # no epoch has a finite loss
+        summary |= {"diagnosis": None, "generalization_gap": None, "onset_epoch": None, "evidence": []}
+    return app.without_nan(summary)
+
+
+def _draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) -> None:
+    from regjax.report import write_curves
+
+    state = result.state
+    if int(state.epoch) == 0:
+        return
+    history = {name: column[state.history.valid].tolist() for name, column in state.history.values.items()}
+    write_curves(history, workdir / "curves.png", title=f"{workdir.name}: {task}", diagnosis=summary)
+
+
+def _check_same(workdir: Path, values: dict[str, Any]) -> None:
+    before = json.loads((workdir / "config.json").read_text())["flags"]
+    now = json.loads(json.dumps(values))
+    changed = [name for name in sorted(set(before) | set(now)) if name not in FREE and before.get(name) != now.get(name)]
+    diff = ", ".join(f"--{name} was {before.get(name)} and is {now.get(name)}" for name in changed)
+    flags.check(not changed, "resume", f"the run in {workdir} has other flags: {diff}")
+
+
+def _finished(workdir: Path) -> str | None:
+    summary = workdir / "summary.json"
+    status = json.loads(summary.read_text())["status"] if summary.exists() else None
+    return None if status == "interrupted" else status
+
+
+def _print(summary: dict[str, Any], workdir: Path) -> None:
+    metric = "accuracy" if "test/accuracy" in summary else "r2"
+    reason = f" ({summary['stop_reason']})" if summary["stop_reason"] else ""
+    print(f"{summary['status']}{reason} after {summary['epochs_run']} epochs; weights: {summary['weights']}")
+    print(f"test loss {summary['test/loss']}, test {metric} {summary[f'test/{metric}']}")
+    onset = "" if summary["onset_epoch"] is None else f" from epoch {summary['onset_epoch']} on"
+    print(f"diagnosis: {summary['diagnosis']}{onset}")
+    for sentence in summary["evidence"]:
+        print(f"  {sentence}")
+    print(f"files: {workdir}")
+
+
+if __name__ == "__main__":
+    app.run(main, __doc__ or "")

@@ -1,0 +1,86 @@
+"""The page about a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from regjax.report import figures, histograms, strength
+from regjax.report.notes import captions, notes
+from regjax.report.page import clean, figure, render, reproduce, write
+from regjax.report.panels import Panel, save
+from regjax.report.table import table
+from regjax.report.verdict import LABELS, groups, headline, judge, loss_sentence, too_few_seeds
+from regjax.report.words import Measure, count
+
+
+def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
+    """Write `report.html`, one file that needs nothing else, and `figures/` (SVG and PNG) for use elsewhere.
+
+    Args:
+      results: the content of `results.json` of `experiments.compare`; `reproduce`, curves, weights and diagnosis may
+        be missing, their parts are left out then.
+      workdir: folder to write into; made if it is not there.
+
+    Returns:
+      The path of `report.html`.
+    """
+    results, workdir = clean(results), Path(workdir)
+    measure = Measure.of(results)
+    rows = list(results["techniques"].values())
+    wide, narrow = figures.overfitting(results), figures.overfitting(results, narrow=True)
+    forest = [panel for key in ("improvement", "loss_improvement") if (panel := figures.forest(results, key))]
+    strengths, weights = strength.strengths(results), histograms.weights(results)
+    curves = figures.technique_curves(results)
+    used = {judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)}
+    content = {
+        "dataset": results["dataset"],
+        "headline": headline(results),
+        "loss_sentence": loss_sentence(results),
+        "caution": _caution(results, len(rows)),
+        "groups": groups(rows, measure),
+        "legend": [(status, label) for status, label in LABELS.items() if status in used],
+        "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]} if wide and narrow else None,
+        "forest": [figure(panel) for panel in forest],
+        "table": table(results, measure),
+        "strengths": [figure(panel) for panel in strengths],
+        "weights": [figure(panel) for panel in weights],
+        "curves": [figure(panel) for panel in curves],
+        "loss": measure.loss,
+        "notes": notes(results, measure),
+        "reproduce": reproduce(results),
+        "footer": "Made by regjax from results.json; this page loads nothing from anywhere.",
+        **captions(results, measure),
+    }
+    _save_figures(workdir / "figures", results, wide, forest, strengths, weights, curves)
+    return write(workdir / "report.html", render("compare.html", content))
+
+
+def _save_figures(folder: Path, results: Mapping[str, Any], wide: Panel | None, *several: list[Panel]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = results["dataset"]
+    if wide:
+        save([wide], folder / "overfitting", f"{name}: the baseline")
+    stems = (
+        ("improvement", "paired change against the baseline", 2),
+        ("strength", "selection score against strength", 3),
+        ("weights", "weights after training", 3),
+        ("curves", "validation loss (orange), training loss (blue), baseline (dashed)", 3),
+    )
+    for panels, (stem, title, columns) in zip(several, stems, strict=True):
+        if panels:
+            save(panels, folder / stem, f"{name}: {title}", columns=columns)
+
+
+def _caution(results: Mapping[str, Any], rows: int) -> str:
+    seeds = int(results["seeds"])
+    if seeds < 2:
+        return "One seed: every number is a single run, and no interval or test is possible."
+    if rows and too_few_seeds(seeds, rows):
+        smallest = 2.0 ** (1 - seeds)
+        return (
+            f"Too few seeds: with {seeds} the smallest possible p is {smallest:.3g}, so after correction for "
+            f"{count(rows, 'technique')} nothing can pass, however large the effect."
+        )
+    return ""

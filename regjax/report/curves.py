@@ -1,0 +1,96 @@
+"""The curves of one training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regjax.report.figures import mark_onset
+from regjax.report.page import clean
+from regjax.report.panels import Panel, legend, number_ticks, save
+from regjax.report.series import numbers
+from regjax.report.style import Palette
+from regjax.report.words import finite
+
+_METRICS = (("accuracy", "accuracy (%)", 100.0), ("r2", "R²", 1.0))
+
+
+def write_curves(
+    history: Mapping[str, Sequence[float | None]], path: str | Path, *, title: str, diagnosis: Any = None
+) -> Path:
+    """Draw losses, and accuracy or R² where there is one, against epochs, with the onset of overfitting marked.
+
+    Args:
+      history: columns of `metrics.jsonl`: `train/data_loss` (or `train/loss`), `val/loss`, `train/accuracy`,
+        `val/accuracy` or the same of `r2`; `epoch` is optional. Null and NaN are gaps.
+      path: of the PNG.
+      title: above the picture.
+      diagnosis: something with `onset_epoch`, as a mapping or an attribute; None marks nothing.
+
+    Returns:
+      The path.
+
+    Raises:
+      ValueError: there is no loss to draw.
+
+    Example:
+      >>> import tempfile
+      >>> history = {"train/data_loss": [1.0, 0.5, 0.2], "val/loss": [1.1, 0.9, 1.2]}
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     write_curves(history, Path(folder) / "curves.png", title="run", diagnosis={"onset_epoch": 1}).name
+      'curves.png'
+    """
+    path = Path(path)
+    onset = diagnosis.get("onset_epoch") if isinstance(diagnosis, Mapping) else getattr(diagnosis, "onset_epoch", None)
+    train = next((name for name in ("train/data_loss", "train/loss") if name in history), None)
+    losses = [(train, "train", "training"), ("val/loss", "val", "validation")]
+    present = [(name, role, label) for name, role, label in losses if name is not None and name in history]
+    if not present:
+        raise ValueError(f"history: no train/data_loss, train/loss or val/loss; there are {', '.join(sorted(history)) or 'none'}")
+    panels = [_panel(history, "loss", present, "loss", 1.0, onset)]
+    for metric, label, scale in _METRICS:
+        columns = [(f"train/{metric}", "train", "training"), (f"val/{metric}", "val", "validation")]
+        if all(name in history for name, _, _ in columns):
+            panels.append(_panel(history, metric, columns, label, scale, onset))
+            break
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(panels, path.with_suffix(""), clean(title), columns=2, svg=False)
+    return path
+
+
+def _panel(
+    history: Mapping[str, Any],
+    name: str,
+    columns: Sequence[tuple[str, str, str]],
+    label: str,
+    scale: float,
+    onset: Any,
+) -> Panel:
+    drawn = [(numbers(history[column]) * scale, role, words) for column, role, words in columns]
+    longest = max(values.size for values, _, _ in drawn)
+    x = numbers(history.get("epoch")) if len(history.get("epoch") or []) == longest else np.arange(longest)
+
+    def draw(axes: Any, palette: Palette) -> None:
+        for values, role, words in drawn:
+            marker = "o" if values.size == 1 else None
+            axes.plot(x[: values.size], values, color=palette[role], label=words, marker=marker)
+        last = max(float(x[-1]), 1.0) if longest else 1.0
+        axes.set_xlim(0, last)
+        known = np.concatenate([values[np.isfinite(values)] for values, _, _ in drawn])
+        if name == "loss" and known.size and known.min() >= 0 and known.max() > 0:
+            axes.set_ylim(0, 1.06 * known.max())
+        if finite(onset):
+            if name == "loss":
+                mark_onset(axes, palette, float(onset), last)
+            else:
+                axes.axvline(onset, color=palette["ink"], linewidth=1.1, linestyle=(0, (4, 3)))
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+        number_ticks(axes.xaxis, 6, integer=True)
+        number_ticks(axes.yaxis)
+        legend(axes, palette)
+
+    return Panel(name, "", "", draw, width=440, height=290, margins=(52, 16, 18, 40))

@@ -1,0 +1,105 @@
+"""Selection score against strength."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from regjax.report.panels import Panel, number_ticks
+from regjax.report.scale import Scale
+from regjax.report.style import Palette
+from regjax.report.verdict import short
+from regjax.report.words import Measure, ends, finite, plain, slug
+
+Row = Mapping[str, Any]
+
+
+def strengths(results: Mapping[str, Any]) -> list[Panel]:
+    """Selection score against strength, one panel a technique that has something to choose; shared vertical axis."""
+    rows = [row for row in results["techniques"].values() if _has_grid(row)]
+    measure = Measure.of(results)
+    base = next(iter(results["baseline"].get("grid") or []), {}).get("select_score")
+    low, high = _shared_limits(rows, base)
+    start = (results.get("settings") or {}).get("train_examples")
+    return [_strength(row, measure, base, (low, high), start) for row in rows]
+
+
+def _has_grid(row: Row) -> bool:
+    return bool((row.get("chosen") or {}).get("parameter")) and len(row.get("grid") or []) > 0
+
+
+def _shared_limits(rows: Sequence[Row], base: Row | None) -> tuple[float, float]:
+    """Of all scores; settings far below the baseline (destroyed by too much) do not flatten everything else."""
+    spreads = [p["select_score"] for row in rows for p in row["grid"]] + ([base] if base else [])
+    values = [v for s in spreads for v in (s["mean"], *(ends(s["ci95"]) or ())) if finite(v)]
+    if not values:
+        return 0.0, 1.0
+    low, high = min(values), max(values)
+    anchor = base["mean"] if base and finite(base["mean"]) else float(np.median(values))
+    low = max(low, anchor - 1.5 * max(high - anchor, 0.03))
+    room = 0.06 * (high - low) or 0.05
+    return low - room, high + room
+
+
+def _strength(
+    row: Row, measure: Measure, base: Row | None, limits: tuple[float, float], start: float | None
+) -> Panel:
+    curve = row["name"] == "more_data"
+    grid = [(point["value"], point["select_score"]) for point in row["grid"]]
+    if curve and base and finite(start):
+        grid = [(start, base), *grid]
+    scale, chosen = Scale.of([value for value, _ in grid]), row["chosen"]["value"]
+
+    def draw(axes: Any, palette: Palette) -> None:
+        band_of = ends(base["ci95"]) if base else None
+        if band_of:
+            axes.axhspan(*band_of, color=palette["muted"], alpha=0.13, linewidth=0)
+        if base and finite(base["mean"]):
+            axes.axhline(base["mean"], color=palette["muted"], linewidth=1.0, linestyle=(0, (4, 3)))
+        x = [scale.at(value) for value, _ in grid]
+        y = np.array([s["mean"] if finite(s["mean"]) else np.nan for _, s in grid], float)
+        axes.plot(x, y, color=palette["train"], linewidth=1.4)
+        for place, height, (value, s) in zip(x, y, grid, strict=True):
+            pair = ends(s["ci95"])
+            if pair:
+                axes.plot([place, place], pair, color=palette["train"], linewidth=1.2)
+            mine = value == chosen
+            if height < limits[0]:
+                axes.plot(place, 0.02, "v", color=palette["train"], markersize=6, transform=axes.get_xaxis_transform())
+            face = palette["train"] if mine else palette["paper"]
+            axes.plot(place, height, "o", color=palette["train"], markersize=8 if mine else 4.5, markerfacecolor=face)
+            if mine and math.isfinite(height):
+                _label_chosen(axes, palette, scale, place, pair[1] if pair else height, plain(chosen), limits)
+        axes.set_xlim(*scale.limits())
+        axes.set_ylim(*limits)
+        ticks = scale.ticks()
+        axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
+        parameter = "training examples" if curve else str(row["chosen"]["parameter"])
+        axes.set_xlabel(parameter + (" (log axis)" if scale.kind == "log" else ""))
+        number_ticks(axes.yaxis, 5, scale=measure.scale)
+
+    text = f"Selection {measure.name}{measure.unit} by {row['chosen']['parameter']}: "
+    text += ", ".join(f"{plain(value)}: {measure.value(s['mean'])}" for value, s in grid)
+    text += f". Chosen: {plain(chosen)}."
+    if base:
+        text += f" Baseline: {measure.value(base['mean'])}."
+    return Panel(f"strength-{slug(row['name'])}", short(row["title"]), text, draw, margins=(40, 10, 10, 38))
+
+
+def _label_chosen(
+    axes: Any, palette: Palette, scale: Scale, x: float, y: float, label: str, limits: tuple[float, float]
+) -> None:
+    left, right = scale.limits()
+    share = (x - left) / (right - left)
+    near_top = y > limits[0] + 0.86 * (limits[1] - limits[0])
+    side = "left" if share < 0.25 else "right" if share > 0.75 else "center"
+    shift = {"left": -4, "right": 4, "center": 0}[side]
+    if near_top:
+        side, shift = ("left", 8) if share < 0.5 else ("right", -8)
+    axes.annotate(
+        label, (x, min(y, limits[1])), xytext=(shift, -2 if near_top else 4), textcoords="offset points", ha=side,
+        va="top" if near_top else "bottom", color=palette["ink"], weight="bold",
+    )  # fmt: skip

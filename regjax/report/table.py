@@ -1,0 +1,108 @@
+"""The table of a comparison as cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from regjax.report.verdict import LABELS, judge
+from regjax.report.words import NONE, Measure, finite, fixed, p_value, plain, span
+
+Cell = dict[str, Any]  # text, small, flag, label
+
+
+def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
+    """Columns and rows for the template; intervals stand small below their number.
+
+    Args:
+      results: the content of `results.json`.
+      measure: of the headline metric.
+    """
+    base = results["baseline"]
+    regression = measure.loss == "MSE"
+    units = regression and bool(base.get("test_mse"))
+    unit, step = measure.unit.strip(), measure.step.strip()
+    columns = [
+        ("chosen", ""),
+        (f"train {measure.name}", unit),
+        (f"test {measure.name}", unit),
+        (f"test {measure.loss}", "standardized target" if units else ""),
+        *([("test MSE", "target's own unit")] if units else []),
+        ("gap", step),
+        (f"change of {measure.name}", step),
+        ("p", ""),
+        ("p Holm", ""),
+        ("detect\N{SOFT HYPHEN}able", step),
+        ("exact zeros", "%"),
+        ("epochs", ""),
+    ]
+    names = [name.replace("\N{SOFT HYPHEN}", "") + (f" ({unit})" if unit else "") for name, unit in columns]
+    rows = []
+    for row in [base, *results["techniques"].values()]:
+        gain = row.get("improvement")
+        status = judge(gain) if gain else ""
+        cells = [
+            _chosen(row, results),
+            _score(row["train"], measure),
+            _score(row["test"], measure),
+            _plain_spread(row["test_loss"]),
+            *([_own_units(row.get("test_mse"))] if units else []),
+            {"text": measure.value(row["generalization_gap"]["mean"])},
+            *(_gain(gain, measure) if gain else [{"text": ""}] * 4),
+            {"text": fixed(100 * row["zero_fraction"], 0) if finite(row.get("zero_fraction")) else NONE},
+            {"text": fixed(row["epochs"]["mean"], 0)},
+        ]
+        rows.append(
+            {
+                "title": row["title"],
+                "verdict": status,
+                "label": LABELS.get(status, ""),
+                "mark": "",
+                "cells": [{"small": "", "flag": False, "label": name, **cell} for name, cell in zip(names, cells, strict=True)],
+            }
+        )
+    heads = [{"name": "technique", "unit": ""}, *({"name": name, "unit": unit} for name, unit in columns)]
+    return {"label": "Baseline and techniques", "columns": heads, "rows": rows, "caption": _caption(results, measure)}
+
+
+def _chosen(row: Mapping[str, Any], results: Mapping[str, Any]) -> Cell:
+    chosen = row.get("chosen") or {}
+    if not chosen.get("parameter"):
+        examples = (results.get("settings") or {}).get("train_examples")
+        is_base = row["name"] == results["baseline"]["name"] and finite(examples)
+        return {"text": plain(examples), "small": "examples"} if is_base else {"text": ""}
+    edge = chosen.get("edge")
+    small = f"grid's {'lowest' if edge == 'low' else 'highest'}" if edge else str(chosen["parameter"])
+    return {"text": plain(chosen.get("value")), "small": small, "flag": bool(edge)}
+
+
+def _score(spread: Mapping[str, Any], measure: Measure) -> Cell:
+    return {"text": measure.value(spread["mean"]), "small": measure.range(spread["ci95"])}
+
+
+def _plain_spread(spread: Mapping[str, Any]) -> Cell:
+    return {"text": fixed(spread["mean"], 3), "small": span(spread["ci95"])}
+
+
+def _own_units(spread: Mapping[str, Any] | None) -> Cell:
+    return {"text": NONE} if not spread else {"text": plain(spread["mean"]), "small": ""}
+
+
+def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:
+    return [
+        {"text": measure.change(gain.get("mean")), "small": measure.range(gain.get("ci95"), signed=True)},
+        {"text": p_value(gain.get("p"))},
+        {"text": p_value(gain.get("p_holm"))},
+        {"text": measure.value(gain.get("minimum_detectable_effect"))},
+    ]
+
+
+def _caption(results: Mapping[str, Any], measure: Measure) -> str:
+    text = (
+        "Small numbers are 95% intervals over seeds. Gap: training minus test. Change: paired with the baseline seed by "
+        "seed. p: two-sided sign-flip test; p Holm: corrected over all techniques. Detectable: the smallest effect that "
+        "this many seeds find with 80% power, uncorrected."
+    )
+    if any((row.get("chosen") or {}).get("edge") for row in results["techniques"].values()):
+        text += " A value marked as its grid's highest or lowest sits at the end of what was tried: a wider grid might hold a better one."
+    return text

@@ -1,0 +1,180 @@
+"""A comparison as `results.json` has it, made up, with the effects that one expects on digits."""
+
+import math
+
+import numpy as np
+import pytest
+
+from regjax.analysis import holm, mean_interval, minimum_detectable_effect, sign_flip_p
+from regjax.compare.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult, spread
+
+EPOCHS = 200
+# name, title, parameter, grid, chosen, gain in accuracy, gain in loss, train accuracy, exact zeros
+TECHNIQUES = [
+    ("more_data", "more data (same updates)", "examples", (256, 512, 1024), 1024, 0.127, 0.51, 0.93, 0.0),
+    ("augmentation", "augmentation", "strength", (0.25, 0.5, 1.0, 1.5, 2.0), 1.0, 0.085, 0.41, 0.91, 0.0),
+    ("early_stopping", "early stopping", "", (1.0,), 1.0, 0.036, 0.22, 0.95, 0.0),
+    ("l2", "L2 in the loss", "strength", (1e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 0.1), 0.02, 0.035, 0.11, 0.93, 0.0),
+    ("l1", "L1 proximal", "strength", (1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 2e-2), 4e-3, 0.003, 0.02, 0.92, 0.81),
+    ("dropout", "dropout", "rate", (0.1, 0.3, 0.5, 0.65, 0.8, 0.9), 0.9, 0.036, 0.22, 0.996, 0.0),
+    ("combination", "combination", "scale of strengths", (0.25, 0.5, 1.0), 0.25, 0.088, 0.37, 0.9, 0.2),
+]
+
+
+def spread_of(values) -> Spread:
+    return spread(values, mean_interval(values))
+
+
+def improvement(differences, holm_p) -> Improvement:
+    interval = mean_interval(differences)
+    wide = 1.4 * (interval.high - interval.low) / 2
+    return Improvement(
+        interval.mean,
+        (interval.low, interval.high),
+        (interval.mean - wide, interval.mean + wide) if math.isfinite(wide) else None,
+        sign_flip_p(differences),
+        holm_p,
+        minimum_detectable_effect(differences),
+    )
+
+
+def curve(values, seeds, stop=None):
+    low = [float(v) * 0.95 for v in values]
+    high = [float(v) * 1.05 for v in values]
+    out = {"mean": [float(v) for v in values], "low": low, "high": high}
+    if seeds == 1:
+        out |= {"low": [None] * len(values), "high": [None] * len(values)}
+    if stop is not None:
+        out = {key: [v if i < stop else None for i, v in enumerate(column)] for key, column in out.items()}
+    return out
+
+
+def curves(seeds, rise, stop=None):
+    t = np.arange(EPOCHS)
+    train = 2.1 * np.exp(-t / 12) + 0.002
+    val = 0.55 + 1.6 * np.exp(-t / 6) + rise * np.log1p(t / 19)
+    runs = [seeds if stop is None or i < stop else 0 for i in t]
+    return {
+        "epoch": t.tolist(),
+        "runs": runs,
+        "train_loss": curve(train, seeds, stop),
+        "val_loss": curve(val, seeds, stop),
+        "train_score": curve(1 - 0.9 * np.exp(-t / 10), seeds, stop),
+        "val_score": curve(0.81 - 0.7 * np.exp(-t / 8), seeds, stop),
+    }
+
+
+def histogram(rng, scale, zeros):
+    values = np.concatenate([rng.normal(0, scale, 9000), rng.laplace(0, scale * 1.5, 1000)])
+    counts, edges = np.histogram(values, bins=60, range=(-4 * scale, 4 * scale))
+    counts = (counts * (1 - zeros) * 19).astype(int)
+    return {
+        "edges": edges.tolist(),
+        "counts": counts.tolist(),
+        "zero_fraction": zeros,
+        "small_fraction": float((np.abs(values) < 1e-3).mean()) * (1 - zeros),
+    }
+
+
+def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
+    """A `CompareResult`; `effects` overrides the gain in the headline metric by technique."""
+    rng = np.random.default_rng(7)
+    effects = effects or {}
+    base, base_loss = rng.normal(0.809, 0.03, seeds), rng.normal(0.781, 0.05, seeds)
+    gains, losses = {}, {}
+    for name, *_, gain, loss_gain, _, _ in TECHNIQUES:
+        gains[name] = effects.get(name, gain) + rng.normal(0, 0.018, seeds)
+        losses[name] = loss_gain + rng.normal(0, 0.04, seeds)
+    p_score = dict(zip(gains, holm([sign_flip_p(v) for v in gains.values()]), strict=True))
+    p_loss = dict(zip(losses, holm([sign_flip_p(v) for v in losses.values()]), strict=True))
+
+    def row(name, title, parameter, grid, chosen, train, zeros, gain=None, loss=None):
+        test = base if gain is None else base + gain
+        loss_values = base_loss if loss is None else base_loss - loss
+        level = 0.0 if gain is None else float(np.mean(gain))
+        points = tuple(
+            GridPoint(v, spread_of(base + level * (1 - abs(i - grid.index(chosen)) / 4) + rng.normal(0, 0.01, seeds)), 0.6, 0)
+            for i, v in enumerate(grid)
+        )
+        edge = "high" if parameter and chosen == grid[-1] else None
+        pick = {"parameter": parameter, "value": chosen, "edge": edge, "rule": "best", "select_score": 0.8}
+        if name == "combination":
+            pick["parts"] = ["augmentation", "l2", "dropout"]
+        stop = 60 if name == "early_stopping" else None
+        return TechniqueResult(
+            name=name,
+            title=title,
+            chosen=pick,
+            grid=points,
+            test=spread_of(test),
+            test_loss=spread_of(loss_values),
+            test_mse=spread_of(loss_values * 3000) if task == "regression" else None,
+            train=spread_of(np.full(seeds, train) + rng.normal(0, 0.003, seeds)),
+            train_loss=spread_of(np.full(seeds, 0.01) + rng.normal(0, 0.001, seeds)),
+            generalization_gap=spread_of(train - test),
+            improvement=None if gain is None else improvement(gain, p_score[name]),
+            loss_improvement=None if loss is None else improvement(loss, p_loss[name]),
+            zero_fraction=zeros,
+            epochs=spread_of(np.full(seeds, float(stop or EPOCHS))),
+            diverged=1 if name == "dropout" else 0,
+            lanes=len(grid) * seeds,
+            seconds=1.5,
+            curves=curves(seeds, 0.12 if gain is None else 0.02, stop),
+            weights=histogram(rng, 0.05 if name == "l2" else 0.2, zeros),
+        )
+
+    techniques = {
+        name: row(name, title, parameter, grid, chosen, train, zeros, gains[name], losses[name])
+        for name, title, parameter, grid, chosen, _, _, train, zeros in TECHNIQUES
+    }
+    onsets = [None if i == 3 else 11 + 3 * i for i in range(seeds)]
+    known = [onset for onset in onsets if onset is not None]
+    return CompareResult(
+        dataset="digits" if task == "classification" else "diabetes",
+        task=task,
+        metric="accuracy" if task == "classification" else "r2",
+        seeds=seeds,
+        select="best",
+        settings={
+            "train_examples": 128, "pool": 1077, "updates": 800, "epochs": EPOCHS, "steps_per_epoch": 4, "batch_size": 32,
+            "optimizer": "adam", "learning_rate": 3e-3, "label_noise": 0.1 if task == "classification" else 0.0,
+            "augmentation": "shift=1,rotate=15,noise=0.2", "stop_examples": 180, "select_examples": 180,
+            "test_examples": 360, "model": "mlp", "patience": 10,
+        },
+        baseline=row("baseline", "baseline", "", (0.0,), 0.0, 1.0, 0.0),
+        techniques=techniques,
+        diagnosis={
+            "verdict": "overfit", "verdicts": {"overfit": seeds}, "onset_epochs": onsets,
+            "median_onset": float(np.median(known)), "generalization_loss": 36.2, "generalization_gap": 0.78,
+            "metric_gap": 0.19, "evidence": ["training loss 0.002 and validation loss 0.780 at epoch 199"],
+        },
+        chance={"score": 0.1, "loss": 2.303},
+        seconds=48.0,
+        versions={"jax": "0.7.0", "numpy": "2.3.0"},
+    )  # fmt: skip
+
+
+REPRODUCE = {
+    "command": "python -m experiments.compare --dataset=digits --workdir=runs/demo",
+    "workdir": "runs/demo",
+    "versions": {"jax": "0.7.0", "flax": "0.11.0"},
+    "python": "3.11.2",
+    "platform": "Linux x86_64, 2 cores",
+    "devices": ["cpu:0", "cpu:1"],
+    "seeds": 10,
+    "commit": None,
+    "started": "2025-01-01T00:00:00Z",
+    "seconds": 48.2,
+}
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """`results.json` of a classification set."""
+    return make_result().to_json() | {"reproduce": REPRODUCE}
+
+
+@pytest.fixture(scope="session")
+def diabetes():
+    """`results.json` of a regression set."""
+    return make_result(task="regression").to_json()
