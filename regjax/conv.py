@@ -145,7 +145,7 @@ class Conv(nn.Module):
         return y
 
 
-# Compiled as one, so that a call outside `jax.jit` finds its program again; inside one, `inline` dissolves it.
+# One program for a call outside `jax.jit`, found again the next time; inside one, `inline` dissolves it.
 @functools.partial(jax.jit, static_argnames=("strides", "pads", "implementation"), inline=True)
 def _conv2d(
     x: Array,

@@ -10,7 +10,7 @@ small weights oscillating around zero; only the proximal route gives exact zeros
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -273,7 +273,7 @@ def elastic_net(strength: Strength, l1_ratio: ArrayLike = 0.5, where: Where | Py
     return _ElasticNet(value, _canonical(l1_ratio), **_static(where, strength))
 
 
-def combine(*penalties: Penalty | Iterable[Penalty]) -> Penalty:
+def combine(*penalties: Penalty | Sequence[Penalty]) -> Penalty:
     """The sum of penalties; `combine(p, q)`, `combine([p, q])`, `p + q` and `sum([p, q])` are the same.
 
     Raises:
@@ -286,7 +286,7 @@ def combine(*penalties: Penalty | Iterable[Penalty]) -> Penalty:
     """
     flat: list[Term] = []
     for item in penalties:
-        for penalty in [item] if isinstance(item, Penalty) else item:
+        for penalty in item if isinstance(item, list | tuple) else [item]:
             if not isinstance(penalty, Penalty):
                 raise ValueError(f"combine: expected penalties, got {penalty!r}")
             flat.extend(penalty.flat())

@@ -19,8 +19,8 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     """Write `report.html`, one file that needs nothing else, and `figures/` (SVG and PNG) for use elsewhere.
 
     Args:
-      results: the content of `results.json` of `experiments.compare`; `reproduce`, curves, weights and diagnosis may
-        be missing, their parts are left out then.
+      results: the content of `results.json` of `experiments.compare`; `reproduce`, curves, weights and
+        diagnosis may be missing, their parts are left out then.
       workdir: folder to write into; made if it is not there.
 
     Returns:
@@ -33,7 +33,9 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     forest = [panel for key in ("improvement", "loss_improvement") if (panel := figures.forest(results, key))]
     strengths, weights = strength.strengths(results), histograms.weights(results)
     curves = figures.technique_curves(results)
-    used = {judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)}
+    used = {
+        judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)
+    }
     content = {
         "dataset": results["dataset"],
         "headline": headline(results),
@@ -41,7 +43,9 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "caution": _caution(results, len(rows)),
         "groups": groups(rows, measure),
         "legend": [(status, label) for status, label in LABELS.items() if status in used],
-        "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]} if wide and narrow else None,
+        "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]}
+        if wide and narrow
+        else None,
         "forest": [figure(panel) for panel in forest],
         "table": table(results, measure),
         "strengths": [figure(panel) for panel in strengths],
@@ -57,7 +61,9 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     return write(workdir / "report.html", render("compare.html", content))
 
 
-def _save_figures(folder: Path, results: Mapping[str, Any], wide: Panel | None, *several: list[Panel]) -> None:
+def _save_figures(
+    folder: Path, results: Mapping[str, Any], wide: Panel | None, *several: list[Panel]
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = results["dataset"]
     if wide:
@@ -80,7 +86,7 @@ def _caution(results: Mapping[str, Any], rows: int) -> str:
     if rows and too_few_seeds(seeds, rows):
         smallest = 2.0 ** (1 - seeds)
         return (
-            f"Too few seeds: with {seeds} the smallest possible p is {smallest:.3g}, so after correction for "
-            f"{count(rows, 'technique')} nothing can pass, however large the effect."
+            f"Too few seeds: with {seeds} the smallest possible p is {smallest:.3g}, so after correction "
+            f"for {count(rows, 'technique')} nothing can pass, however large the effect."
         )
     return ""

@@ -21,7 +21,7 @@ _METRICS = (("accuracy", "accuracy (%)", 100.0), ("r2", "R²", 1.0))
 def write_curves(
     history: Mapping[str, Sequence[float | None]], path: str | Path, *, title: str, diagnosis: Any = None
 ) -> Path:
-    """Draw losses, and accuracy or R² where there is one, against epochs, with the onset of overfitting marked.
+    """Draw losses, and accuracy or R² if there is one, against epochs, with the onset of overfitting marked.
 
     Args:
       history: columns of `metrics.jsonl`: `train/data_loss` (or `train/loss`), `val/loss`, `train/accuracy`,
@@ -40,16 +40,24 @@ def write_curves(
       >>> import tempfile
       >>> history = {"train/data_loss": [1.0, 0.5, 0.2], "val/loss": [1.1, 0.9, 1.2]}
       >>> with tempfile.TemporaryDirectory() as folder:
-      ...     write_curves(history, Path(folder) / "curves.png", title="run", diagnosis={"onset_epoch": 1}).name
+      ...     path = Path(folder) / "curves.png"
+      ...     write_curves(history, path, title="run", diagnosis={"onset_epoch": 1}).name
       'curves.png'
     """
     path = Path(path)
-    onset = diagnosis.get("onset_epoch") if isinstance(diagnosis, Mapping) else getattr(diagnosis, "onset_epoch", None)
+    onset = (
+        diagnosis.get("onset_epoch")
+        if isinstance(diagnosis, Mapping)
+        else getattr(diagnosis, "onset_epoch", None)
+    )
     train = next((name for name in ("train/data_loss", "train/loss") if name in history), None)
     losses = [(train, "train", "training"), ("val/loss", "val", "validation")]
     present = [(name, role, label) for name, role, label in losses if name is not None and name in history]
     if not present:
-        raise ValueError(f"history: no train/data_loss, train/loss or val/loss; there are {', '.join(sorted(history)) or 'none'}")
+        raise ValueError(
+            "history: no train/data_loss, train/loss or val/loss; there are "
+            f"{', '.join(sorted(history)) or 'none'}"
+        )
     panels = [_panel(history, "loss", present, "loss", 1.0, onset)]
     for metric, label, scale in _METRICS:
         columns = [(f"train/{metric}", "train", "training"), (f"val/{metric}", "val", "validation")]

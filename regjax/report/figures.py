@@ -28,8 +28,12 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
 
     def draw(axes: Any, palette: Palette) -> None:
         for shown, role, label in ((train, "train", "training"), (val, "val", "validation")):
-            draw_band(axes, epochs(curves, shown.mean.size), shown, palette[role], label=f"{label} {measure.loss}")
-        top = 1.06 * np.nanmax([shown.high if np.isfinite(shown.high).any() else shown.mean for shown in (train, val)])
+            draw_band(
+                axes, epochs(curves, shown.mean.size), shown, palette[role], label=f"{label} {measure.loss}"
+            )
+        top = 1.06 * np.nanmax(
+            [shown.high if np.isfinite(shown.high).any() else shown.mean for shown in (train, val)]
+        )
         last = max(epochs(curves, val.mean.size)[-1], 1)
         axes.set_ylim(0, top if top > 0 else 1)
         axes.set_xlim(0, last + 1 if last >= 10 else last)
@@ -45,15 +49,19 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
     ending = val.mean[np.isfinite(val.mean)][-1]
     text = (
         f"Line chart over epochs, mean over seeds with 95% interval. Training {measure.loss} ends at "
-        f"{fixed(train.mean[np.isfinite(train.mean)][-1], 3)}. Validation {measure.loss} is lowest at {fixed(best, 3)} "
-        f"and ends at {fixed(ending, 3)}."
+        f"{fixed(train.mean[np.isfinite(train.mean)][-1], 3)}. Validation {measure.loss} is lowest at "
+        f"{fixed(best, 3)} and ends at {fixed(ending, 3)}."
     )
     if onset_text(diagnosis):
         text += f" Onset of overfitting marked at {onset_text(diagnosis)}."
-    size = {"width": 340, "height": 260} if narrow else {"width": 760, "height": 340}
+    width, height = (320, 250) if narrow else (760, 340)
     name = "overfitting-narrow" if narrow else "overfitting"
-    title = "Training and validation loss" if measure.loss == "loss" else f"Training and validation {measure.loss}"
-    return Panel(name, title, text, draw, margins=(44, 12, 26, 38), **size)
+    title = (
+        "Training and validation loss"
+        if measure.loss == "loss"
+        else f"Training and validation {measure.loss}"
+    )
+    return Panel(name, title, text, draw, width=width, height=height, margins=(44, 12, 26, 38))
 
 
 def mark_onset(axes: Any, palette: Palette, onset: float, last: float, each: Sequence[float] = ()) -> None:
@@ -79,7 +87,7 @@ def mark_onset(axes: Any, palette: Palette, onset: float, last: float, each: Seq
 
 
 def forest(results: Mapping[str, Any], key: str) -> Panel | None:
-    """Paired improvement of every technique: a mark by verdict, the interval, and the wider one over test examples."""
+    """Paired improvement of every technique: a mark by verdict, the interval, the one over test examples."""
     rows = [row for row in results["techniques"].values() if finite((row.get(key) or {}).get("mean"))]
     if not rows:
         return None
@@ -92,11 +100,16 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
         for y, row in enumerate(rows):
             gain = row[key]
             marker, role, filled = MARKS[judge(gain)]
-            for interval, width, alpha in ((gain.get("ci95_two_way"), 5.0, 0.25), (gain.get("ci95"), 1.8, 1.0)):
+            for interval, width, alpha in (
+                (gain.get("ci95_two_way"), 5.0, 0.25),
+                (gain.get("ci95"), 1.8, 1.0),
+            ):
                 pair = ends(interval)
                 if pair is not None:
                     x = [end * factor for end in pair]
-                    axes.plot(x, [y, y], color=palette[role], linewidth=width, alpha=alpha, solid_capstyle="butt")
+                    axes.plot(
+                        x, [y, y], color=palette[role], linewidth=width, alpha=alpha, solid_capstyle="butt"
+                    )
             face = palette[role] if filled else palette["paper"]
             axes.plot(
                 gain["mean"] * factor, y, marker, color=palette[role], markersize=7.5, markerfacecolor=face,
@@ -110,7 +123,9 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
         axes.spines["left"].set_visible(False)
         number_ticks(axes.xaxis, 5)
         unit = " (points)" if measure.step else ""
-        axes.set_xlabel(f"change of test {measure.name}{unit}" if by_score else f"reduction of test {measure.loss}")
+        axes.set_xlabel(
+            f"change of test {measure.name}{unit}" if by_score else f"reduction of test {measure.loss}"
+        )
 
     lines = []
     for row in rows:
@@ -121,7 +136,7 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
     text = "Dot and interval for each technique, right of zero is better: " + "; ".join(lines) + "."
     return Panel(
         "forest-score" if by_score else "forest-loss", what, text, draw,
-        width=360, height=52 + 27 * len(rows), margins=(112, 14, 6, 40),
+        width=340, height=50 + 26 * len(rows), margins=(104, 12, 6, 40),
     )  # fmt: skip
 
 
@@ -158,8 +173,11 @@ def _curve(row: Row, base: Band, base_x: np.ndarray, top: float, last: float, me
         number_ticks(axes.xaxis, 4, integer=True)
 
     ending = val.mean[np.isfinite(val.mean)][-1]
-    text = f"Validation {measure.loss} ends at {fixed(ending, 3)}; baseline {fixed(base.mean[np.isfinite(base.mean)][-1], 3)}."
-    return Panel(f"curve-{slug(row['name'])}", short(row["title"]), text, draw, height=180, margins=(36, 10, 8, 36))
+    other = base.mean[np.isfinite(base.mean)][-1]
+    text = f"Validation {measure.loss} ends at {fixed(ending, 3)}; baseline {fixed(other, 3)}."
+    return Panel(
+        f"curve-{slug(row['name'])}", short(row["title"]), text, draw, height=180, margins=(36, 10, 8, 36)
+    )
 
 
 def clip(text: str, length: int = 18) -> str:

@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 
 def weights(results: Mapping[str, Any]) -> list[Panel]:
-    """Histograms of the weights: baseline, L2 (small but not zero), L1 (exactly zero); one horizontal axis."""
+    """Histograms of the weights: baseline, L2 (small but not zero), L1 (exactly zero), on one axis."""
     techniques = results["techniques"]
     l2 = next((techniques[name] for name in ("l2", "decoupled") if name in techniques), None)
     rows = [results["baseline"], *(row for row in (l2, techniques.get("l1")) if row)]
@@ -39,13 +39,15 @@ def _histogram(row: Row, reach: float, top: float) -> Panel:
     edges, counts = np.asarray(content["edges"], float), np.asarray(content["counts"], float)
 
     def draw(axes: Any, palette: Palette) -> None:
-        axes.stairs(np.maximum(counts, 0.5), edges, baseline=0.5, fill=True, color=palette["train"], alpha=0.55)
+        axes.stairs(
+            np.maximum(counts, 0.5), edges, baseline=0.5, fill=True, color=palette["train"], alpha=0.55
+        )
         if share > 0:
             height, wide = _zeros(content), 0.016 * reach
             axes.fill_between([-wide, wide], 0.5, height, color=palette["accent"], linewidth=0)
             axes.annotate(
-                f"{_percent(share)} exactly 0", (0, height), xytext=(0, 5), textcoords="offset points", ha="center",
-                va="bottom", color=palette["accent"], weight="bold",
+                f"{_percent(share)} exactly 0", (0, height), xytext=(0, 5), textcoords="offset points",
+                ha="center", va="bottom", color=palette["accent"], weight="bold",
             )  # fmt: skip
         axes.set_yscale("log")
         axes.set_ylim(0.5, top)
@@ -57,13 +59,15 @@ def _histogram(row: Row, reach: float, top: float) -> Panel:
     exactly = f"{_percent(share)} exactly zero" if share else "none exactly zero"
     note = f"{exactly}, {_percent(small)} below 0.001 but not zero"
     text = f"Histogram of the weights on a logarithmic count axis: {note}."
-    return Panel(f"weights-{slug(row['name'])}", short(row["title"]), text, draw, margins=(40, 10, 8, 38), note=note)
+    return Panel(
+        f"weights-{slug(row['name'])}", short(row["title"]), text, draw, margins=(40, 10, 8, 38), note=note
+    )
 
 
 def _power_ticks(axes: Any, top: float) -> None:
     from matplotlib.ticker import NullLocator
 
-    powers = range(int(math.floor(math.log10(top))) + 1)
+    powers = range(math.floor(math.log10(top)) + 1)
     step = max(1, math.ceil(len(powers) / 4))
     places = [10.0**power for power in powers[::step]]
     axes.set_yticks(places, [_compact(place) for place in places])

@@ -21,30 +21,39 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         "picture": _picture(results, measure, shade),
         "forest_caption": (
             "Right of zero is better. Line: 95% interval over seeds (training randomness, fixed split). "
-            "Light bar: also over the test examples, so what another test set could change. Each technique is compared with "
-            "the baseline, not with its neighbours."
+            "Light bar: bootstrap over seeds and test examples, so also what another test set could "
+            "change"
+            + ("; with so few seeds it is too narrow. " if int(results["seeds"]) < 8 else ". ")
+            + "Each technique is compared with the baseline, not with its neighbours."
         ),
+        "strength_heading": f"Validation {measure.name} against strength",
         "strength_text": (
             "Every strength was trained with the same seeds and the same number of updates, and compared on "
             + (f"{plain(examples)} " if finite(examples) else "")
             + "validation examples that no run saw. The filled dot was chosen; test examples had no say."
         ),
         "strength_caption": (
-            f"Selection {measure.name}{' in percent' if measure.unit else ''}, {shade.replace('shaded', 'bars')}. "
-            "Dashed, grey band: the baseline. A triangle at the foot is a value below the axis."
-            + (" More data is a learning curve: its first point is the baseline's own number of examples." if more else "")
+            f"Selection {measure.name}{' in percent' if measure.unit else ''}, "
+            f"{shade.replace('shaded', 'bars')}. Dashed, grey band: the baseline. A triangle at the foot "
+            "is a value below the axis."
+            + (
+                " More data is a learning curve: its first point is the baseline's own number of examples."
+                if more
+                else ""
+            )
         ),
         "weights_text": (
-            "L2 takes from each weight in proportion to its size: weights become small, not zero. L1 takes the same from "
-            "each: as a proximal step it sets the ones that matter least to exactly zero."
+            "L2 takes from each weight in proportion to its size: weights become small, not zero. L1 "
+            "takes the same from each: as a proximal step it sets the ones that matter least to exactly "
+            "zero."
         ),
         "weights_caption": (
-            f"All penalized weights, {seeds} pooled, on one horizontal axis; counts are logarithmic. Exact zeros are the "
-            "separate narrow bar; the outermost bars hold everything beyond."
+            f"All penalized weights, {seeds} pooled, on one horizontal axis; counts are logarithmic. "
+            "Exact zeros are the separate narrow bar; the outermost bars hold everything beyond."
         ),
         "curves_caption": (
-            f"Losses on clean data without penalties or noise, {shade}; while some seeds have stopped, the mean is over those "
-            "that still run."
+            f"Losses on clean data without penalties or noise, {shade}. A curve is over the seeds that "
+            "still run and ends when fewer than half do."
         ),
     }
 
@@ -66,15 +75,17 @@ def _picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[s
         seen = f"{len(known)} of {len(each)} seeds" if len(each) > 1 else "its one seed"
         between = f", between {plain(min(known))} and {plain(max(known))}" if len(set(known)) > 1 else ""
         text += (
-            f" Training goes on fitting its examples while validation {measure.loss} turns around: the lowest point was at "
-            f"{onset}{' (median)' if len(known) > 1 else ''}, found in {seen}{between}."
+            f" Training goes on fitting its examples while validation {measure.loss} turns around: the "
+            f"lowest point was at {onset}{' (median)' if len(known) > 1 else ''}, found in "
+            f"{seen}{between}."
         )
         if len(known) > 1:
             text += " The ticks at the foot are the seeds."
     gap = diagnosis.get("metric_gap")
     if finite(gap):
         side = "above" if gap >= 0 else "below"
-        text += f" At the end, training {measure.name} is {measure.value(abs(gap))}{measure.step} {side} validation."
+        size = measure.value(abs(gap)) + measure.step
+        text += f" At the end, training {measure.name} is {size} {side} validation."
     return {"heading": heading, "caption": text}
 
 
@@ -86,46 +97,55 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
     noise = settings.get("label_noise")
     if finite(noise) and noise > 0:
         out.append(
-            f"{fixed(100 * noise, 0)}% of the training labels, and only those, are wrong on purpose, so that there is "
-            "something to overfit; validation and test labels are untouched. With --label_noise=0 the effects on accuracy "
-            "are smaller."
+            f"{fixed(100 * noise, 0)}% of the training labels, and only those, are wrong on purpose, so "
+            "that there is something to overfit; validation and test labels are untouched. With "
+            "--label_noise=0 the effects on accuracy are smaller."
         )
     out.append(
-        "Seeds vary the initial weights, the order of examples, dropout and augmentation noise, and which examples form the "
-        "training part. Validation and test examples are the same for every run, so intervals over seeds measure "
-        "training randomness on this split, not what another split would give."
+        "Seeds vary the initial weights, the order of examples, dropout and augmentation noise, and "
+        "which examples form the training part. Validation and test examples are the same for every run, "
+        "so intervals over seeds measure training randomness on this split, not what another split would "
+        "give."
     )
-    rule = "the most regularized setting within one standard error of the best" if results.get("select") == "1se" else "the best mean"
-    out.append(
-        f"Settings were chosen by {rule} of validation {measure.name} over all seeds, on examples that early stopping did "
-        "not use. The test part was evaluated once, for the chosen setting. Every run ends with its last weights, "
-        "except where early stopping is part of the technique: there the best are restored."
+    rule = (
+        "the most regularized setting within one standard error of the best"
+        if results.get("select") == "1se"
+        else "the best mean"
     )
     out.append(
-        f"{count(len(rows), 'technique')} tested at once: “helped” and “hurt” need a 95% interval without 0 and a "
-        "Holm-corrected p of at most 0.05. “No difference shown” is not “no effect”: see the detectable column."
+        f"Settings were chosen by {rule} of validation {measure.name} over all seeds, on examples that "
+        "early stopping did not use. The test part was evaluated once, for the chosen setting. Every run "
+        "ends with its last weights, except where early stopping is part of the technique: there the "
+        "best are restored."
+    )
+    out.append(
+        f"{count(len(rows), 'technique')} tested at once: “helped” and “hurt” need a 95% interval without "
+        "0 and a Holm-corrected p of at most 0.05. “No difference shown” is not “no effect”: see the "
+        "detectable column."
     )
     doubtful = [short(row["title"]) for row in rows if split_dependent(row.get("improvement"))]
     if doubtful:
         out.append(
-            f"{listing(doubtful)}: clear over seeds on this test set, but the interval that also counts the test examples "
-            "holds 0, so another test set might not show it."
+            f"{listing(doubtful)}: clear over seeds on this test set, but the interval that also counts "
+            "the test examples holds 0, so another test set might not show it."
         )
     parts = (results["techniques"].get("combination") or {}).get("chosen", {}).get("parts")
     if parts:
         titles = [short(results["techniques"].get(name, {}).get("title", name)) for name in parts]
         out.append(
-            f"The combination unites what gained on validation ({listing(titles)}), each at its chosen strength times the "
-            "scale shown."
+            f"The combination unites what gained on validation ({listing(titles)}), each at its chosen "
+            "strength times the scale shown."
         )
     edges = [short(row["title"]) for row in rows if (row.get("chosen") or {}).get("edge")]
     if edges:
-        out.append(f"Chosen at the end of the grid: {listing(edges)}. A wider grid might hold a better value.")
+        out.append(
+            f"Chosen at the end of the grid: {listing(edges)}. A wider grid might hold a better value."
+        )
     out.extend(_diverged([results["baseline"], *rows]))
     out.append(
-        "Explicit regularization is a knob to tune, not the whole reason why networks generalize: they can fit random labels "
-        "with it and often generalize without it (Zhang et al., Understanding deep learning requires rethinking "
-        "generalization, 2017)."
+        "Explicit regularization is a knob to tune, not the whole reason why networks generalize: they "
+        "can fit random labels with it and often generalize without it (Zhang et al., Understanding deep "
+        "learning requires rethinking generalization, 2017)."
     )
     return out
 
@@ -133,11 +153,19 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
 def _setup(settings: Mapping[str, Any]) -> str:
     def part(key: str, text: str) -> list[str]:
         value = settings.get(key)
-        return [] if value in (None, "") else [text.format(plain(value))]
+        return (
+            []
+            if value in (None, "")
+            else [text.format(" ".join(plain(value).replace("# attributes", "").split()))]
+        )
 
     facts = [
         *part("model", "model {}"),
-        *part("train_examples", "{} training examples" + (f" of {plain(settings['pool'])}" if finite(settings.get("pool")) else "")),
+        *part(
+            "train_examples",
+            "{} training examples"
+            + (f" of {plain(settings['pool'])}" if finite(settings.get("pool")) else ""),
+        ),
         *part("updates", "{} updates a run"),
         *part("epochs", "{} epochs at most"),
         *part("batch_size", "batches of {}"),
@@ -158,4 +186,7 @@ def _diverged(rows: list[Mapping[str, Any]]) -> list[str]:
     found = [f"{short(row['title'])} ({row['diverged']})" for row in rows if row.get("diverged")]
     if not found:
         return []
-    return [f"Runs that diverged, counted with the score of a constant guess and never left out: {listing(found)}."]
+    return [
+        "Runs that diverged, counted with the score of a constant guess and never left out: "
+        f"{listing(found)}."
+    ]

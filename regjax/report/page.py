@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from regjax.report.panels import Panel
 from regjax.report.style import DARK, LIGHT, css_variables
 from regjax.report.words import duration, finite, plain
+
+_CONTROL = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:
@@ -44,8 +47,8 @@ def reproduce(results: Mapping[str, Any]) -> dict[str, Any] | None:
     """The part on how to run it again, None when the file does not say.
 
     Args:
-      results: with `reproduce`: `{command, versions, python, platform, devices, seeds, commit, started, seconds}`, all
-        of them optional.
+      results: with `reproduce`: `{command, versions, python, platform, devices, seeds, commit, started,
+        seconds}`, all of them optional.
     """
     found = results.get("reproduce")
     if not found:
@@ -74,18 +77,14 @@ def _seeds(seeds: Any) -> str | None:
 
 
 def clean(value: Any) -> Any:
-    """The same structure with control characters in its strings replaced: no XML may hold them."""
+    """The same structure without control characters in its strings, which no XML may hold; newlines stay."""
     if isinstance(value, Mapping):
         return {clean(key): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [clean(item) for item in value]
     if isinstance(value, str):
-        return "".join(c if c >= " " and not "\x7f" <= c <= "\x9f" and not _odd(c) else "\N{REPLACEMENT CHARACTER}" for c in value)
+        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
     return value
-
-
-def _odd(character: str) -> bool:
-    return "\ud800" <= character <= "\udfff" or character in "\ufffe\uffff"
 
 
 def write(path: Path, text: str) -> Path:

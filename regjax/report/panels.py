@@ -76,14 +76,16 @@ def save(panels: Sequence[Panel], stem: Path, title: str, *, columns: int = 1, s
     """
     from matplotlib.figure import Figure
 
-    head, gap = 34.0, 24.0
+    head, gap = 34.0, 24.0 if any(panel.title for panel in panels) else 6.0
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
     width, cell = panels[0].width, panels[0].height + gap
     size = (columns * width, rows * cell + head)
     with drawing():
         figure = Figure(figsize=(size[0] / 72, size[1] / 72), facecolor=LIGHT["paper"])
-        figure.text(12 / size[0], 1 - 12 / size[1], title, va="top", size=13, weight="bold", color=LIGHT["ink"])
+        figure.text(
+            12 / size[0], 1 - 12 / size[1], title, va="top", size=13, weight="bold", color=LIGHT["ink"]
+        )
         for index, panel in enumerate(panels):
             row, column = divmod(index, columns)
             corner = (column * width, size[1] - head - row * cell - gap - panel.height)

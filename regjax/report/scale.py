@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -28,14 +29,14 @@ def looks_logarithmic(values: Sequence[float]) -> bool:
 
 
 def _unevenness(points: Sequence[float]) -> float:
-    gaps = [b - a for a, b in zip(points, points[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(points)]
     mean = sum(gaps) / len(gaps)
     return math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / len(gaps)) / mean
 
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """Positions of parameter values: linear, logarithmic (0 one step to the left of the rest) or one after the other.
+    """Positions of parameter values: linear, logarithmic (0 one step to the left) or one after the other.
 
     Attributes:
       kind: `"linear"`, `"log"` or `"category"`.
@@ -75,7 +76,7 @@ class Scale:
         return min(places) - room, max(places) + room
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Positions with labels: the values themselves where there is room, else decades or every other one."""
+        """Positions with labels: the values where there is room, else decades or every other one."""
         places = [(self.at(v), plain(v)) for v in self.values]
         if self.kind == "log" and not _roomy(places):
             low, high = math.log10(min(v for v in self.values if v > 0)), places[-1][0]
@@ -83,7 +84,7 @@ class Scale:
             step = max(1, math.ceil(len(decades) / 5))
             zero = [(self._zero(), "0")] if 0.0 in self.values else []
             if len(decades) > 1:
-                return zero + [(float(d), _power(d)) for d in decades[::step]]
+                return zero + [(float(d), plain(10.0**d)) for d in decades[::step]]
         while len(places) > 2 and not _roomy(places):
             places = places[::2]
         return places
@@ -99,10 +100,4 @@ def _roomy(places: Sequence[tuple[float, str]]) -> bool:
     width = places[-1][0] - places[0][0]
     letters = max(len(label) for _, label in places)
     wanted = max(GAP, 0.03 * letters) * width
-    return all(b[0] - a[0] >= wanted for a, b in zip(places, places[1:], strict=False))
-
-
-def _power(exponent: int) -> str:
-    if -4 <= exponent <= 4:
-        return plain(10.0**exponent)
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return all(b[0] - a[0] >= wanted for a, b in itertools.pairwise(places))

@@ -30,7 +30,10 @@ def numbers(values: Sequence[Any] | None) -> np.ndarray:
 
 
 def band(curves: Mapping[str, Any], name: str) -> Band | None:
-    """The curve `name` of a row, or None when the file has none or nothing in it is finite."""
+    """The curve `name` of a row, or None when the file has none or nothing in it is finite.
+
+    It ends where fewer than half of the runs go on: a mean over the few that last longest says little.
+    """
     part = curves.get(name)
     if not part:
         return None
@@ -38,6 +41,11 @@ def band(curves: Mapping[str, Any], name: str) -> Band | None:
     if not np.isfinite(mean).any():
         return None
     low, high = (numbers(part.get(end)) for end in ("low", "high"))
+    runs = numbers(curves.get("runs"))
+    if runs.size == mean.size and np.isfinite(runs).any():
+        few = runs < np.nanmax(runs) / 2
+        mean = np.where(few, np.nan, mean)
+        low, high = (np.where(few, np.nan, end) if end.size == few.size else end for end in (low, high))
     return Band(mean, low if low.size == mean.size else mean, high if high.size == mean.size else mean)
 
 

@@ -18,10 +18,11 @@ Row = Mapping[str, Any]
 
 
 def strengths(results: Mapping[str, Any]) -> list[Panel]:
-    """Selection score against strength, one panel a technique that has something to choose; shared vertical axis."""
+    """Selection score against strength, one panel a technique that has a grid; shared vertical axis."""
     rows = [row for row in results["techniques"].values() if _has_grid(row)]
     measure = Measure.of(results)
-    base = next(iter(results["baseline"].get("grid") or []), {}).get("select_score")
+    grid = results["baseline"].get("grid") or []
+    base = grid[0]["select_score"] if grid else None
     low, high = _shared_limits(rows, base)
     start = (results.get("settings") or {}).get("train_examples")
     return [_strength(row, measure, base, (low, high), start) for row in rows]
@@ -32,7 +33,7 @@ def _has_grid(row: Row) -> bool:
 
 
 def _shared_limits(rows: Sequence[Row], base: Row | None) -> tuple[float, float]:
-    """Of all scores; settings far below the baseline (destroyed by too much) do not flatten everything else."""
+    """Of all scores; settings far below the baseline do not flatten everything else."""
     spreads = [p["select_score"] for row in rows for p in row["grid"]] + ([base] if base else [])
     values = [v for s in spreads for v in (s["mean"], *(ends(s["ci95"]) or ())) if finite(v)]
     if not values:
@@ -41,7 +42,7 @@ def _shared_limits(rows: Sequence[Row], base: Row | None) -> tuple[float, float]
     anchor = base["mean"] if base and finite(base["mean"]) else float(np.median(values))
     low = max(low, anchor - 1.5 * max(high - anchor, 0.03))
     room = 0.06 * (high - low) or 0.05
-    return low - room, high + room
+    return low - room, high + 2.6 * room  # above: the label of the chosen point
 
 
 def _strength(
@@ -68,9 +69,23 @@ def _strength(
                 axes.plot([place, place], pair, color=palette["train"], linewidth=1.2)
             mine = value == chosen
             if height < limits[0]:
-                axes.plot(place, 0.02, "v", color=palette["train"], markersize=6, transform=axes.get_xaxis_transform())
+                axes.plot(
+                    place,
+                    0.02,
+                    "v",
+                    color=palette["train"],
+                    markersize=6,
+                    transform=axes.get_xaxis_transform(),
+                )
             face = palette["train"] if mine else palette["paper"]
-            axes.plot(place, height, "o", color=palette["train"], markersize=8 if mine else 4.5, markerfacecolor=face)
+            axes.plot(
+                place,
+                height,
+                "o",
+                color=palette["train"],
+                markersize=8 if mine else 4.5,
+                markerfacecolor=face,
+            )
             if mine and math.isfinite(height):
                 _label_chosen(axes, palette, scale, place, pair[1] if pair else height, plain(chosen), limits)
         axes.set_xlim(*scale.limits())
@@ -94,12 +109,9 @@ def _label_chosen(
 ) -> None:
     left, right = scale.limits()
     share = (x - left) / (right - left)
-    near_top = y > limits[0] + 0.86 * (limits[1] - limits[0])
     side = "left" if share < 0.25 else "right" if share > 0.75 else "center"
     shift = {"left": -4, "right": 4, "center": 0}[side]
-    if near_top:
-        side, shift = ("left", 8) if share < 0.5 else ("right", -8)
     axes.annotate(
-        label, (x, min(y, limits[1])), xytext=(shift, -2 if near_top else 4), textcoords="offset points", ha=side,
-        va="top" if near_top else "bottom", color=palette["ink"], weight="bold",
+        label, (x, min(y, limits[1])), xytext=(shift, 4), textcoords="offset points", ha=side, va="bottom",
+        color=palette["ink"], weight="bold",
     )  # fmt: skip

@@ -59,18 +59,20 @@ def css_variables(palette: Palette) -> str:
 def drawing() -> Iterator[None]:
     """Matplotlib's defaults with our type, whatever the user's matplotlibrc says; restored afterwards.
 
-    Mathtext is off, so a `$` in a name is a dollar sign. Missing glyphs do not warn: browsers have their own fonts.
+    Mathtext is off, so a `$` in a name is a dollar sign. Missing glyphs do not warn: browsers have
+    their own fonts.
     """
     import matplotlib
 
     with warnings.catch_warnings(), matplotlib.rc_context():
         warnings.simplefilter("ignore")
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_RC)
+        for name, value in _RC.items():
+            matplotlib.rcParams[name] = value
         yield
 
 
-_RC: dict[str, Any] = {
+_RC: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "regjax",
     "text.parse_math": False,

@@ -37,8 +37,9 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
     """Write `report.html` and `figures/` of a sweep.
 
     Args:
-      results: `{dataset, metric, seeds, parameters: {name: [values]}, lanes: [{name: value, ..., seed, val_score, val_loss,
-        train_score, epochs, status}], reproduce}`; lanes without a finite score count as failed.
+      results: `{dataset, metric, seeds, parameters: {name: [values]}, lanes: [{name: value, ..., seed,
+        val_score, val_loss, train_score, epochs, status}], reproduce}`; lanes that diverged or have no finite
+        score count as failed.
       workdir: folder to write into; made if it is not there.
 
     Returns:
@@ -64,7 +65,7 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
         "panels": [figure(panel) for panel in panels],
         "panels_caption": _panels_caption(names, measure),
         "heat": figure(heat) if heat else None,
-        "heat_caption": f"Mean validation {measure.name}{' in percent' if measure.unit else ''} over seeds; outlined: the best.",
+        "heat_caption": f"Mean validation {_named(measure)} over seeds; outlined: the best.",
         "table": _table(names, ranked, best, measure),
         "notes": _notes(results, settings, best, names),
         "reproduce": reproduce(results),
@@ -92,12 +93,15 @@ def summarize(lanes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
         grouped.setdefault(tuple(lane.get(name) for name in names), []).append(lane)
     out = []
     for values, group in grouped.items():
-        scores = [lane.get("val_score") for lane in group]
+        scores = [lane.get("val_score") for lane in group if lane.get("status") != "diverged"]
         good = [float(score) for score in scores if finite(score)]
         failed = len(group) - len(good)
         mean = math.nan if failed else float(np.mean(good))
-        columns = [_mean(lane.get(key) for lane in group) for key in ("train_score", "val_loss", "epochs")]
-        out.append(Setting(values, mean, None if failed else _interval(good), *columns, len(group), failed))
+        train, loss, epochs = (
+            _mean(lane.get(key) for lane in group) for key in ("train_score", "val_loss", "epochs")
+        )
+        ci95 = None if failed else _interval(good)
+        out.append(Setting(values, mean, ci95, train, loss, epochs, len(group), failed))
     return out
 
 
@@ -141,8 +145,8 @@ def _against(
     def draw(axes: Any, palette: Palette) -> None:
         others = [s for s in usable if s not in tops]
         axes.plot(
-            [scale.at(s.values[index]) for s in others], [s.mean for s in others], "o", color=palette["muted"], alpha=0.45,
-            markersize=3.5, markeredgewidth=0,
+            [scale.at(s.values[index]) for s in others], [s.mean for s in others], "o",
+            color=palette["muted"], alpha=0.45, markersize=3.5, markeredgewidth=0,
         )  # fmt: skip
         x = [scale.at(s.values[index]) for s in tops]
         if scale.kind != "category":
@@ -152,7 +156,9 @@ def _against(
             if s.ci95:
                 axes.plot([place, place], s.ci95, color=palette["train"], linewidth=1.2)
             face = palette["train"] if mine else palette["paper"]
-            axes.plot(place, s.mean, "o", color=palette["train"], markersize=8 if mine else 5, markerfacecolor=face)
+            axes.plot(
+                place, s.mean, "o", color=palette["train"], markersize=8 if mine else 5, markerfacecolor=face
+            )
         axes.set_xlim(*scale.limits())
         ticks = scale.ticks()
         axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
@@ -165,7 +171,9 @@ def _against(
     return Panel(f"sweep-{slug(name)}", name, text, draw, width=360, height=230, margins=(46, 12, 10, 40))
 
 
-def _heat(names: Sequence[str], settings: Sequence[Setting], best: Setting | None, measure: Measure) -> Panel | None:
+def _heat(
+    names: Sequence[str], settings: Sequence[Setting], best: Setting | None, measure: Measure
+) -> Panel | None:
     across, down = (Scale.of([s.values[i] for s in settings]) for i in (0, 1))
     columns, rows = len(across.values), len(down.values)
     means = [s.mean for s in settings if math.isfinite(s.mean)]
@@ -180,13 +188,19 @@ def _heat(names: Sequence[str], settings: Sequence[Setting], best: Setting | Non
             x = [across.at(v) for v in across.values].index(across.at(s.values[0]))
             y = [down.at(v) for v in down.values].index(down.at(s.values[1]))
             shade = 0.04 + 0.56 * (s.mean - low) / wide if math.isfinite(s.mean) else 0.0
-            axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=palette["train"], alpha=shade, linewidth=0))
+            axes.add_patch(
+                Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=palette["train"], alpha=shade, linewidth=0)
+            )
             if s is best:
                 edge = palette["ink"]
-                axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=edge, linewidth=1.8, zorder=3))
+                axes.add_patch(
+                    Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=edge, linewidth=1.8, zorder=3)
+                )
             if columns <= 12:
                 size = 9.5 if columns <= 8 else 7.5
-                label = measure.value(s.mean).removeprefix("0") if measure.scale == 1.0 else measure.value(s.mean)
+                label = (
+                    measure.value(s.mean).removeprefix("0") if measure.scale == 1.0 else measure.value(s.mean)
+                )
                 axes.text(x, y, label, ha="center", va="center", color=palette["ink"], size=size)
         axes.set_xlim(-0.5, columns - 0.5)
         axes.set_ylim(-0.5, rows - 0.5)
@@ -197,18 +211,24 @@ def _heat(names: Sequence[str], settings: Sequence[Setting], best: Setting | Non
         axes.set_xlabel(names[0])
         axes.set_ylabel(names[1])
 
-    text = f"Heat map of mean validation {measure.name} over {names[0]} and {names[1]}; the table has its numbers."
+    text = f"Heat map of mean validation {measure.name} over {listing(names)}; the table has its numbers."
     return Panel(
         "sweep-heat", f"{names[0]} and {names[1]}", text, draw, width=440, height=70 + max(24 * rows, 90),
         margins=(74, 10, 8, 40),
     )  # fmt: skip
 
 
+def _named(measure: Measure) -> str:
+    return f"{measure.name} in percent" if measure.unit else measure.name
+
+
 def _label(value: Any) -> str:
     return f"{value:.2g}" if isinstance(value, float) and value < 100 else plain(value)
 
 
-def _headline(results: Mapping[str, Any], names: Sequence[str], best: Setting | None, measure: Measure) -> str:
+def _headline(
+    results: Mapping[str, Any], names: Sequence[str], best: Setting | None, measure: Measure
+) -> str:
     swept = listing(names)
     if best is None:
         return f"Every setting of {swept} had a run without a result, so none can be called best."
@@ -216,22 +236,32 @@ def _headline(results: Mapping[str, Any], names: Sequence[str], best: Setting | 
     interval = measure.range(best.ci95)
     tail = f" (95% interval {interval})" if interval else ""
     runs = f"mean of {count(best.lanes, 'seed')}" if best.lanes > 1 else "one seed"
-    return f"Best on validation: {where}, with {measure.name} {measure.value(best.mean)}{measure.unit}{tail}, {runs}."
+    value = measure.value(best.mean) + measure.unit
+    return f"Best on validation: {where}, with {measure.name} {value}{tail}, {runs}."
 
 
 def _panels_caption(names: Sequence[str], measure: Measure) -> str:
-    text = f"Validation {measure.name}{' in percent' if measure.unit else ''}, mean and 95% interval over seeds; filled: the best."
+    text = f"Validation {_named(measure)}, mean and 95% interval over seeds; filled: the best."
     if len(names) > 1:
         text += " Each point is the best setting with that value; the small dots are all others."
     return text
 
 
-def _table(names: Sequence[str], ranked: Sequence[Setting], best: Setting | None, measure: Measure) -> dict[str, Any]:
-    heads = [*names[1:], f"validation {measure.name}", f"train {measure.name}", f"validation {measure.loss}", "epochs", "runs"]
+def _table(
+    names: Sequence[str], ranked: Sequence[Setting], best: Setting | None, measure: Measure
+) -> dict[str, Any]:
+    heads = [
+        *names[1:],
+        f"validation {measure.name}",
+        f"train {measure.name}",
+        f"validation {measure.loss}",
+        "epochs",
+        "runs",
+    ]
     rows = []
     for s in ranked[:SHOWN]:
         failed = f"{s.failed} failed" if s.failed else ""
-        cells = [
+        plainly: list[dict[str, Any]] = [
             *({"text": plain(value)} for value in s.values[1:]),
             {"text": measure.value(s.mean), "small": span(s.ci95, measure.scale, measure.digits)},
             {"text": measure.value(s.train)},
@@ -239,7 +269,10 @@ def _table(names: Sequence[str], ranked: Sequence[Setting], best: Setting | None
             {"text": fixed(s.epochs, 0) if math.isfinite(s.epochs) else NONE},
             {"text": plain(s.lanes), "small": failed, "flag": bool(failed)},
         ]
-        cells = [{"small": "", "flag": False, "label": head, **cell} for head, cell in zip(heads, cells, strict=True)]
+        cells = [
+            {"small": "", "flag": False, "label": head, **cell}
+            for head, cell in zip(heads, plainly, strict=True)
+        ]
         mark = "best" if s is best else ""
         rows.append({"title": plain(s.values[0]), "verdict": "", "label": "", "mark": mark, "cells": cells})
     columns = [{"name": head, "unit": ""} for head in (names[0], *heads)]
@@ -250,16 +283,27 @@ def _notes(
     results: Mapping[str, Any], settings: Sequence[Setting], best: Setting | None, names: Sequence[str]
 ) -> list[str]:
     out = [
-        f"{count(len(settings), 'setting')}, {count(len(results['lanes']), 'run')}. All numbers are on validation; the best of "
-        "many settings looks better there than it will on new data, so confirm it on examples that took no part."
+        f"{count(len(settings), 'setting')}, {count(len(results['lanes']), 'run')}. All numbers are on "
+        "validation; the best of many settings looks better there than it will on new data, so confirm "
+        "it on examples that took no part."
     ]
     for i, name in enumerate(names):
         scale = Scale.of([s.values[i] for s in settings])
-        if best and scale.kind != "category" and len(scale.values) > 2 and float(best.values[i]) in (scale.values[0], scale.values[-1]):
-            out.append(f"The best {name} is at the end of what was tried: a wider range might hold a better one.")
+        if (
+            best
+            and scale.kind != "category"
+            and len(scale.values) > 2
+            and float(best.values[i]) in (scale.values[0], scale.values[-1])
+        ):
+            out.append(
+                f"The best {name} is at the end of what was tried: a wider range might hold a better one."
+            )
     failed = sum(s.failed for s in settings)
     if failed:
-        out.append(f"{count(failed, 'run')} ended without a finite score; their settings stand last and are never the best.")
+        out.append(
+            f"{count(failed, 'run')} ended without a finite score; their settings stand last and are "
+            "never the best."
+        )
     if len(settings) > SHOWN:
         out.append(f"The table shows the best {SHOWN}; all are in results.json.")
     return out

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regjax.report.verdict import LABELS, judge
-from regjax.report.words import NONE, Measure, finite, fixed, p_value, plain, span
+from regjax.report.words import NONE, Measure, ends, finite, fixed, p_value, plain, span
 
 Cell = dict[str, Any]  # text, small, flag, label
 
@@ -36,7 +36,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         ("exact zeros", "%"),
         ("epochs", ""),
     ]
-    names = [name.replace("\N{SOFT HYPHEN}", "") + (f" ({unit})" if unit else "") for name, unit in columns]
+    labels = [_brief(name, unit, measure) for name, unit in columns]
     rows = []
     for row in [base, *results["techniques"].values()]:
         gain = row.get("improvement")
@@ -58,11 +58,27 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
                 "verdict": status,
                 "label": LABELS.get(status, ""),
                 "mark": "",
-                "cells": [{"small": "", "flag": False, "label": name, **cell} for name, cell in zip(names, cells, strict=True)],
+                "cells": [
+                    {"small": "", "flag": False, "label": label, **cell}
+                    for label, cell in zip(labels, cells, strict=True)
+                ],
             }
         )
     heads = [{"name": "technique", "unit": ""}, *({"name": name, "unit": unit} for name, unit in columns)]
-    return {"label": "Baseline and techniques", "columns": heads, "rows": rows, "caption": _caption(results, measure)}
+    return {
+        "label": "Baseline and techniques",
+        "columns": heads,
+        "rows": rows,
+        "caption": _caption(results, measure),
+    }
+
+
+def _brief(name: str, unit: str, measure: Measure) -> str:
+    """The heading of a cell where there is little room."""
+    name = name.replace("\N{SOFT HYPHEN}", "").replace(f" of {measure.name}", "")
+    if measure.unit:
+        name = name.replace(f" {measure.name}", "")
+    return f"{name}, %" if unit == "%" else f"{name}, own unit" if unit.startswith("target") else name
 
 
 def _chosen(row: Mapping[str, Any], results: Mapping[str, Any]) -> Cell:
@@ -77,7 +93,10 @@ def _chosen(row: Mapping[str, Any], results: Mapping[str, Any]) -> Cell:
 
 
 def _score(spread: Mapping[str, Any], measure: Measure) -> Cell:
-    return {"text": measure.value(spread["mean"]), "small": measure.range(spread["ci95"])}
+    pair = ends(spread["ci95"])
+    if pair and measure.unit:  # Student's interval does not know that accuracy ends at 0 and 1
+        pair = (max(pair[0], 0.0), min(pair[1], 1.0))
+    return {"text": measure.value(spread["mean"]), "small": measure.range(pair)}
 
 
 def _plain_spread(spread: Mapping[str, Any]) -> Cell:
@@ -99,10 +118,13 @@ def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:
 
 def _caption(results: Mapping[str, Any], measure: Measure) -> str:
     text = (
-        "Small numbers are 95% intervals over seeds. Gap: training minus test. Change: paired with the baseline seed by "
-        "seed. p: two-sided sign-flip test; p Holm: corrected over all techniques. Detectable: the smallest effect that "
-        "this many seeds find with 80% power, uncorrected."
+        "Small numbers are 95% intervals over seeds. Gap: training minus test. Change: paired with the "
+        "baseline seed by seed. p: two-sided sign-flip test; p Holm: corrected over all techniques. "
+        "Detectable: the smallest effect that this many seeds find with 80% power, uncorrected."
     )
     if any((row.get("chosen") or {}).get("edge") for row in results["techniques"].values()):
-        text += " A value marked as its grid's highest or lowest sits at the end of what was tried: a wider grid might hold a better one."
+        text += (
+            " A value marked as its grid's highest or lowest sits at the end of what was tried: a wider "
+            "grid might hold a better one."
+        )
     return text

@@ -21,8 +21,8 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     """The verdict on a paired improvement; positive is better.
 
     - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the Holm-corrected p is at most `level`.
-    - `"none"`: tested, and not that: no difference that so many seeds can show, which is not the same as none. Also
-      when every seed gave exactly the same result as the baseline.
+    - `"none"`: tested, and not that: no difference that so many seeds can show, which is not the same as
+      none. Also when every seed gave exactly the same result as the baseline.
     - `"untested"`: no interval (a single seed), or no test (the same change in every seed).
 
     Args:
@@ -52,7 +52,7 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
 
 
 def split_dependent(improvement: Mapping[str, Any] | None) -> bool:
-    """Whether a shown effect might be due to this test set: the interval over seeds *and* examples holds 0."""
+    """Whether a shown effect may be due to this test set: the interval over seeds and examples holds 0."""
     if judge(improvement) not in ("helped", "hurt"):
         return False
     wide = ends((improvement or {}).get("ci95_two_way"))
@@ -60,7 +60,7 @@ def split_dependent(improvement: Mapping[str, Any] | None) -> bool:
 
 
 def too_few_seeds(seeds: int, rows: int, level: float = LEVEL) -> bool:
-    """Whether no result whatever could pass: the smallest sign-flip p, `2 / 2^n`, times the rows is above `level`.
+    """Whether no result could pass: the smallest sign-flip p, `2 / 2^n`, times the rows is above `level`.
 
     Example:
       >>> too_few_seeds(5, 7), too_few_seeds(10, 7)
@@ -101,7 +101,9 @@ def groups(rows: Sequence[Mapping[str, Any]], measure: Measure) -> list[Group]:
         found = [row for row in rows if judge(row.get("improvement")) == status]
         found.sort(key=lambda row: -_mean(row))
         if found:
-            out.append(Group(status, label, tuple((short(row["title"]), _detail(row, measure)) for row in found)))
+            out.append(
+                Group(status, label, tuple((short(row["title"]), _detail(row, measure)) for row in found))
+            )
     return out
 
 
@@ -121,6 +123,8 @@ def loss_sentence(results: Mapping[str, Any]) -> str:
     names: dict[str, list[str]] = {status: [] for status in LABELS}
     for row in rows:
         names[judge(row["loss_improvement"])].append(short(row["title"]))
+    if len(names["none"]) == len(rows):
+        return f"Test {measure.loss}: no difference that {count(seeds, 'seed')} can show with any technique."
     parts = []
     if names["helped"]:
         parts.append(f"lower with {listing(names['helped'])}")
@@ -128,9 +132,9 @@ def loss_sentence(results: Mapping[str, Any]) -> str:
         parts.append(f"higher with {listing(names['hurt'])}")
     if names["none"]:
         parts.append(f"no difference that {count(seeds, 'seed')} can show with {listing(names['none'])}")
-    if names["untested"]:
+    if names["untested"] and len(names["untested"]) < len(rows):
         parts.append(f"not testable for {listing(names['untested'])}")
-    return f"Test {measure.loss}: {'; '.join(parts)}."
+    return f"Test {measure.loss}: {'; '.join(parts)}." if parts else ""
 
 
 def onset_text(diagnosis: Mapping[str, Any]) -> str:
@@ -145,7 +149,11 @@ def _baseline_clause(results: Mapping[str, Any]) -> str:
     subject = "Without regularization the model"
     if verdict == "overfit" and onset:
         rise = diagnosis.get("generalization_loss")
-        tail = f", its validation loss ending {fixed(rise, 0)}% above the lowest" if finite(rise) and rise > 0 else ""
+        tail = (
+            f", its validation loss ending {fixed(rise, 0)}% above the lowest"
+            if finite(rise) and rise > 0
+            else ""
+        )
         return f"{subject} overfits from {onset} on{tail}"
     if verdict == "overfit":
         return f"{subject} overfits: it does better on its training examples than on new ones"
@@ -174,12 +182,14 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
         most = named["helped"][0]
         size = f"{measure.change(most['improvement']['mean'])}{measure.step}"
         if len(named["helped"]) > 1:
-            size = f"most {short(most['title'])}, {size}"
+            size = f"{short(most['title'])} most, {size}"
         shown.append(f"{_subject(named['helped'], len(rows))} raised {metric} ({size})")
     if named["hurt"]:
         shown.append(f"{_subject(named['hurt'], len(rows))} lowered {'it' if shown else metric}")
     if named["none"]:
-        shown.append(f"{_subject(named['none'], len(rows))} made no difference that {count(seeds, 'seed')} can show")
+        shown.append(
+            f"{_subject(named['none'], len(rows))} made no difference that {count(seeds, 'seed')} can show"
+        )
     if named["untested"]:
         shown.append(f"{_subject(named['untested'], len(rows))} could not be tested")
     return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + ", and " + shown[-1]
@@ -205,5 +215,5 @@ def _detail(row: Mapping[str, Any], measure: Measure) -> str:
         return ""
     text = measure.change(gain["mean"]) + measure.step
     if judge(gain) == "none" and finite(gain.get("minimum_detectable_effect")):
-        return f"{text}; an effect below {measure.value(gain['minimum_detectable_effect'])} is easily missed"
+        return f"{text} (detectable from {measure.value(gain['minimum_detectable_effect'])})"
     return f"{text}, but another test set might not show it" if split_dependent(gain) else text

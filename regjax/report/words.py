@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
-def finite(value: Any) -> bool:
+def finite(value: Any) -> TypeGuard[float]:
     """Whether `value` is a number that can be shown; null, NaN and text are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -160,4 +160,6 @@ def span(interval: Any, scale: float = 1.0, digits: int = 3, *, signed: bool = F
 
 def slug(name: str) -> str:
     """A name that may stand in an id; different names give different slugs."""
-    return "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" if c != "_" else "_" for c in str(name))
+    return "".join(
+        c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" if c != "_" else "_" for c in str(name)
+    )

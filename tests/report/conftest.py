@@ -1,6 +1,7 @@
 """A comparison as `results.json` has it, made up, with the effects that one expects on digits."""
 
 import math
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -14,8 +15,28 @@ TECHNIQUES = [
     ("more_data", "more data (same updates)", "examples", (256, 512, 1024), 1024, 0.127, 0.51, 0.93, 0.0),
     ("augmentation", "augmentation", "strength", (0.25, 0.5, 1.0, 1.5, 2.0), 1.0, 0.085, 0.41, 0.91, 0.0),
     ("early_stopping", "early stopping", "", (1.0,), 1.0, 0.036, 0.22, 0.95, 0.0),
-    ("l2", "L2 in the loss", "strength", (1e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 0.1), 0.02, 0.035, 0.11, 0.93, 0.0),
-    ("l1", "L1 proximal", "strength", (1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 2e-2), 4e-3, 0.003, 0.02, 0.92, 0.81),
+    (
+        "l2",
+        "L2 in the loss",
+        "strength",
+        (1e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 0.1),
+        0.02,
+        0.035,
+        0.11,
+        0.93,
+        0.0,
+    ),
+    (
+        "l1",
+        "L1 proximal",
+        "strength",
+        (1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 2e-2),
+        4e-3,
+        0.003,
+        0.02,
+        0.92,
+        0.81,
+    ),
     ("dropout", "dropout", "rate", (0.1, 0.3, 0.5, 0.65, 0.8, 0.9), 0.9, 0.036, 0.22, 0.996, 0.0),
     ("combination", "combination", "scale of strengths", (0.25, 0.5, 1.0), 0.25, 0.088, 0.37, 0.9, 0.2),
 ]
@@ -93,7 +114,12 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
         loss_values = base_loss if loss is None else base_loss - loss
         level = 0.0 if gain is None else float(np.mean(gain))
         points = tuple(
-            GridPoint(v, spread_of(base + level * (1 - abs(i - grid.index(chosen)) / 4) + rng.normal(0, 0.01, seeds)), 0.6, 0)
+            GridPoint(
+                v,
+                spread_of(base + level * (1 - abs(i - grid.index(chosen)) / 4) + rng.normal(0, 0.01, seeds)),
+                0.6,
+                0,
+            )
             for i, v in enumerate(grid)
         )
         edge = "high" if parameter and chosen == grid[-1] else None
@@ -178,3 +204,83 @@ def digits():
 def diabetes():
     """`results.json` of a regression set."""
     return make_result(task="regression").to_json()
+
+
+@pytest.fixture
+def make():
+    """Makes a `CompareResult`: `make(seeds=10, task="classification", effects=None)`."""
+    return make_result
+
+
+@pytest.fixture
+def check():
+    """Holds a page against the rules and returns it as a `Page`."""
+    return check_page
+
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Every tag closed in order; keeps tags, ids, references, attributes and the text."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.ids, self.references, self.attributes, self.words = [], [], [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        self._attributes(attrs)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self._attributes(attrs)
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+    def _attributes(self, attrs):
+        self.attributes.extend(attrs)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name == "href":
+                self.references.append(value)
+            if name in ("aria-labelledby", "aria-describedby"):
+                self.references.append("#" + value)
+            if "url(#" in (value or ""):
+                self.references.append("#" + value.partition("url(#")[2].partition(")")[0])
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def check_page(text):
+    """Well-formed, self-contained, with ids that are unique and found; returns the page."""
+    page = Page(text)
+    assert len(set(page.ids)) == len(page.ids)
+    assert all(reference.startswith("#") and reference[1:] in page.ids for reference in page.references)
+    assert not {"script", "link", "img", "iframe", "object", "embed"} & set(page.tags)
+    names = {name for name, _ in page.attributes}
+    assert not {"src", "srcset", "xlink:href", "action"} & names
+    assert not any(name.startswith("on") for name in names)
+    assert "@import" not in text
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "url(http" not in text
+    assert "#a1b2" not in text, "a placeholder colour is left"
+    for tag in ("title", "desc"):
+        assert page.tags.count(tag) >= page.tags.count("svg")
+    assert all(value in ("col", "row") for name, value in page.attributes if name == "scope")
+    return page

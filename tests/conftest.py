@@ -1,0 +1,23 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import regjax as rj
+
+@pytest.fixture(scope="session")
+def blobs() -> rj.TrainData:
+    """Two overlapping classes, 96 rows in training and 64 in validation, with label noise for two seeds."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(160, 6)).astype(np.float32)
+    y = (x[:, 0] + 0.5 * rng.normal(size=160) > 0).astype(np.int32)
+    order = np.stack([rng.permutation(96), rng.permutation(96)]).astype(np.int32)
+    labels = np.stack([y[:96], np.where(rng.random(96) < 0.1, 1 - y[:96], y[:96])])
+    return rj.TrainData(
+        *(jnp.asarray(a) for a in (x[:96], labels, order, x[96:], y[96:])),
+    )
+
+
+@pytest.fixture(scope="session")
+def spec() -> rj.Spec:
+    model = rj.models.make_model("mlp", num_outputs=2, widths=(16,))
+    return rj.Spec(model, num_classes=2, batch_size=16, steps_per_epoch=3, epochs=6)

@@ -1,0 +1,162 @@
+import pytest
+
+from regjax.report.verdict import (
+    groups,
+    headline,
+    judge,
+    loss_sentence,
+    onset_text,
+    short,
+    split_dependent,
+    too_few_seeds,
+)
+from regjax.report.words import Measure
+
+
+def gain(mean, low, high, p_holm, wide=None, mde=0.01):
+    return {
+        "mean": mean,
+        "ci95": [low, high],
+        "ci95_two_way": wide,
+        "p": p_holm,
+        "p_holm": p_holm,
+        "minimum_detectable_effect": mde,
+    }
+
+
+HELPED = gain(0.05, 0.03, 0.07, 0.01, wide=[0.01, 0.09])
+NONE = gain(0.01, -0.01, 0.03, 0.4)
+HURT = gain(-0.05, -0.07, -0.03, 0.01)
+UNTESTED = gain(0.05, None, None, None, mde=None)
+
+
+@pytest.mark.parametrize(
+    ("improvement", "status"),
+    [
+        (HELPED, "helped"),
+        (NONE, "none"),
+        (HURT, "hurt"),
+        (UNTESTED, "untested"),
+        (None, "untested"),
+        (gain(0.05, 0.03, 0.07, 0.05), "helped"),  # at the level
+        (gain(0.05, 0.03, 0.07, 0.051), "none"),  # the interval alone is not enough
+        (gain(0.05, -0.001, 0.101, 0.01), "none"),  # the test alone is not enough
+        (gain(0.05, 0.0, 0.1, 0.01), "none"),  # an interval that touches 0 does not exclude it
+        (gain(0.0, 0.0, 0.0, None), "none"),  # exactly the baseline in every seed
+        (gain(0.02, 0.02, 0.02, None), "untested"),  # the same change in every seed: no test
+        (gain(None, None, None, None), "untested"),
+        (gain(float("nan"), 0.0, 1.0, 0.01), "untested"),
+    ],
+)
+def test_judge(improvement, status):
+    assert judge(improvement) == status
+
+
+def test_split_dependent():
+    assert split_dependent(gain(0.05, 0.03, 0.07, 0.01, wide=[-0.002, 0.1]))
+    assert not split_dependent(HELPED)
+    assert not split_dependent(gain(0.05, 0.03, 0.07, 0.01, wide=None))
+    assert not split_dependent(gain(0.01, -0.01, 0.03, 0.4, wide=[-0.02, 0.04]))  # nothing was claimed
+
+
+def test_too_few_seeds():
+    # 2 / 2^8 = 0.0078, times 6 rows 0.047, times 7 rows 0.055.
+    assert not too_few_seeds(8, 6)
+    assert too_few_seeds(8, 7)
+    assert too_few_seeds(5, 1)
+    assert not too_few_seeds(6, 1)
+
+
+def results(metric="accuracy", seeds=10, diagnosis=None, **effects):
+    rows = {
+        name: {
+            "name": name,
+            "title": name.replace("_", " "),
+            "improvement": effect,
+            "loss_improvement": effect,
+        }
+        for name, effect in effects.items()
+    }
+    return {"metric": metric, "seeds": seeds, "techniques": rows, "diagnosis": diagnosis}
+
+
+OVERFIT = {"verdict": "overfit", "median_onset": 19.0, "generalization_loss": 36.2}
+
+
+def test_headline_overfit_and_mixed():
+    found = headline(results(diagnosis=OVERFIT, l2=HELPED, l1=NONE, dropout=HURT))
+    assert found == (
+        "Without regularization the model overfits from epoch 19 on, its validation loss ending 36% above the lowest; "
+        "l2 raised test accuracy (+5.0 points), dropout lowered it, and l1 made no difference that 10 seeds can show."
+    )
+
+
+def test_headline_counts_many_and_names_the_largest():
+    more = gain(0.1, 0.08, 0.12, 0.01)
+    found = headline(results(diagnosis=OVERFIT, a=HELPED, more_data=more, b=HELPED, c=NONE))
+    assert found.endswith(
+        "3 of 4 techniques raised test accuracy (more data most, +10.0 points), and c made no difference that 10 seeds "
+        "can show."
+    )
+    assert "; all 3 techniques raised" in headline(results(a=HELPED, b=HELPED, c=HELPED))
+
+
+def test_headline_never_claims_more():
+    assert headline(results(l2=NONE, l1=NONE)).endswith(
+        "; no technique made a difference in test accuracy that 10 seeds can show."
+    )
+    assert headline(results(seeds=1, l2=UNTESTED)).endswith(
+        "; with a single seed nothing can be said about chance, so no technique is called better or worse."
+    )
+    assert headline(results(l2=HURT)).endswith("; l2 lowered test accuracy.")
+    assert headline(results(l2=HELPED, l1=UNTESTED)).endswith(", and l1 could not be tested.")
+    assert "no technique was compared" in headline(results())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("correct_fit", "does not overfit, so there was little"),
+        ("underfit", "underfits, so there was nothing"),
+        ("diverged", "the training diverged"),
+        ("overfit", "overfits: it does better on its training examples"),
+        ("something else", "baseline was compared"),
+    ],
+)
+def test_headline_of_other_baselines(verdict, words):
+    assert words in headline(results(diagnosis={"verdict": verdict, "median_onset": None}, l2=NONE))
+
+
+def test_headline_regression():
+    assert "raised test R² (+0.050)" in headline(results("r2", l2=HELPED))
+
+
+def test_loss_sentence():
+    found = loss_sentence(results(a=HELPED, b=NONE, c=HURT))
+    assert found == "Test loss: lower with a; higher with c; no difference that 10 seeds can show with b."
+    assert loss_sentence(results("r2", a=HELPED)) == "Test MSE: lower with a."
+    assert loss_sentence(results(a=NONE, b=NONE)).endswith("can show with any technique.")
+    assert loss_sentence(results(seeds=1, a=UNTESTED)) == ""
+    assert loss_sentence(results()) == ""
+
+
+def test_groups_largest_first_with_their_numbers():
+    rows = list(
+        results(a=HELPED, b=gain(0.1, 0.08, 0.12, 0.01, wide=[-0.1, 0.3]), c=NONE, d=UNTESTED)[
+            "techniques"
+        ].values()
+    )
+    found = {g.status: g.items for g in groups(rows, Measure.of({"metric": "accuracy"}))}
+    assert found["helped"] == (
+        ("b", "+10.0 points, but another test set might not show it"),
+        ("a", "+5.0 points"),
+    )
+    assert found["none"] == (("c", "+1.0 points (detectable from 1.0)"),)
+    assert "hurt" not in found
+    assert found["untested"] == (("d", "+5.0 points"),)
+
+
+def test_onset_and_titles():
+    assert onset_text({"median_onset": 19.5}) == "epoch 19.5"
+    assert onset_text({"median_onset": None}) == ""
+    assert short("L2 decoupled (AdamW)") == "L2 decoupled"

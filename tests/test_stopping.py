@@ -1,0 +1,219 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax.training.early_stopping import EarlyStopping as FlaxStopping
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.neural_network import MLPClassifier
+
+import regjax as rj
+from regjax.stopping import NEVER, EarlyStopping
+
+EXAMPLE = [4.0, 3.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0]
+
+
+def run(stopper, values, train=None):
+    """(epoch of the stop or None, final state), as a plain Python loop."""
+    state = stopper.init()
+    for epoch, value in enumerate(values):
+        state = stopper.update(state, value, None if train is None else train[epoch])
+        if state.should_stop:
+            return epoch, state
+    return None, state
+
+
+def keras_epoch(values, patience, min_delta):
+    """The rule of keras.callbacks.EarlyStopping, written out."""
+    best, wait = math.inf, 0
+    for epoch, value in enumerate(values):
+        wait += 1
+        if value + min_delta < best:
+            best, wait = value, 0
+            continue
+        if wait >= patience and epoch > 0:
+            return epoch
+    return None
+
+
+def flax_epoch(values, patience, min_delta):
+    stopper = FlaxStopping(min_delta=min_delta, patience=patience)
+    for epoch, value in enumerate(values):
+        stopper = stopper.update(value)
+        if stopper.should_stop:
+            return epoch
+    return None
+
+
+def sklearn_epoch(values, n_iter_no_change, tol):
+    model = MLPClassifier(n_iter_no_change=n_iter_no_change, tol=tol, early_stopping=False)
+    model._no_improvement_count, model.best_loss_, model.loss_curve_ = 0, np.inf, []
+    for epoch, value in enumerate(values):
+        model.loss_curve_.append(value)
+        model._update_no_improvement_count(False, None, None, None)
+        if model._no_improvement_count > n_iter_no_change:
+            return epoch
+    return None
+
+
+def test_the_published_example():
+    epochs = {
+        name: run(getattr(EarlyStopping, name)(2, 1e-3), EXAMPLE)[0]
+        for name in ("keras", "lightning", "flax", "sklearn")
+    }
+    assert epochs == {"keras": 3, "lightning": 3, "flax": 7, "sklearn": 7}
+
+
+# Values on a grid of 1/8 and thresholds off the grid, so that float32 and float64 compare alike.
+losses = st.lists(st.integers(1, 24).map(lambda i: i / 8), min_size=1, max_size=30)
+deltas = st.sampled_from([0.0, 0.0625, 0.3125])
+
+
+@settings(max_examples=150, deadline=None)
+@given(values=losses, patience=st.integers(0, 4), delta=deltas)
+def test_presets_stop_where_their_libraries_stop(values, patience, delta):
+    assert run(EarlyStopping.keras(patience, delta), values)[0] == keras_epoch(values, patience, delta)
+    assert run(EarlyStopping.flax(patience, delta), values)[0] == flax_epoch(values, patience, delta)
+    assert run(EarlyStopping.sklearn(patience, delta), values)[0] == sklearn_epoch(values, patience, delta)
+
+
+@settings(max_examples=50, deadline=None)
+@given(values=losses, patience=st.integers(0, 4), delta=deltas)
+def test_scan_and_vmap_equal_the_python_loop(values, patience, delta):
+    stopper = EarlyStopping(patience=patience, min_delta=delta).canonical()
+
+    def scanned(stopper, values):
+        def body(state, value):
+            state = stopper.update(state, value)
+            return state, state.should_stop
+
+        return jax.lax.scan(body, stopper.init(), values)
+
+    state, stops = jax.jit(scanned)(stopper, jnp.asarray(values))
+    epoch = int(np.argmax(stops)) if np.any(stops) else None
+    assert epoch == run(stopper, values)[0]
+    stacked = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), stopper)
+    both, _ = jax.vmap(scanned)(stacked, jnp.asarray([values, values]))
+    np.testing.assert_array_equal(both.reason, [state.reason] * 2)
+
+
+@settings(max_examples=50, deadline=None)
+@given(values=losses, delta=deltas)
+def test_best_is_the_true_minimum_even_below_min_delta(values, delta):
+    _, state = run(EarlyStopping(patience=NEVER, min_delta=delta), values)
+    assert float(state.best_value) == min(values)
+    assert int(state.best_step) == int(np.argmin(values))
+
+
+def test_mode_max_mirrors_mode_min():
+    low = run(EarlyStopping(patience=2, min_delta=0.1), EXAMPLE)
+    high = run(EarlyStopping(patience=2, min_delta=0.1, mode="max"), [-v for v in EXAMPLE])
+    assert low[0] == high[0]
+    assert float(low[1].best_value) == -float(high[1].best_value)
+
+
+def test_relative_min_delta():
+    values = [100.0, 99.5, 99.0, 98.5, 98.0]  # gains of half a percent
+    assert run(EarlyStopping(patience=2, min_delta=0.01, relative=True), values)[0] == 2
+    assert run(EarlyStopping(patience=2, min_delta=0.004, relative=True), values)[0] is None
+
+
+def test_gl_by_hand():
+    # Against the minimum 1.0: GL is 4, then 6 percent.
+    epoch, state = run(EarlyStopping(criterion="gl", alpha=5.0), [2.0, 1.0, 1.04, 1.06, 0.5])
+    assert (epoch, state.reason_name) == (3, "gl")
+
+
+def test_pq_by_hand():
+    # k = 2: P = 1000 (sum / (2 min) - 1). Train 1.0, 0.9: P = 55.6; GL = 10 at the third evaluation.
+    values, train = [1.0, 1.0, 1.1], [1.0, 1.0, 0.9]
+    assert run(EarlyStopping(criterion="pq", k=2, alpha=0.17), values, train)[0] == 2
+    assert run(EarlyStopping(criterion="pq", k=2, alpha=0.19), values, train)[0] is None
+
+
+def test_pq_waits_for_k_training_losses_and_survives_no_progress():
+    stopper = EarlyStopping(criterion="pq", k=3, alpha=1.0)
+    # Training stands still, so P = 0: any rise of validation stops, without a division by zero.
+    epoch, state = run(stopper, [1.0, 2.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0])
+    assert (epoch, state.reason_name) == (2, "pq")
+    with pytest.raises(ValueError, match="needs train_value"):
+        stopper.update(stopper.init(), 1.0)
+
+
+def test_up_counts_successive_strips():
+    stopper = EarlyStopping(criterion="up", k=2, strips=2)
+    # Ends of strips: 1.0, 1.1, 1.2, that is two rises in a row at evaluation 5.
+    assert run(stopper, [2.0, 1.0, 0.5, 1.1, 0.5, 1.2])[0] == 5
+    # A strip that ends lower starts the count again.
+    assert run(stopper, [2.0, 1.0, 0.5, 1.1, 0.5, 1.0, 0.9, 1.1])[0] is None
+
+
+def test_target_threshold_warmup_and_minimum():
+    assert run(EarlyStopping(target=2.5), EXAMPLE)[1].reason_name == "target"
+    epoch, state = run(EarlyStopping(divergence_threshold=3.5, start_from_epoch=3), EXAMPLE)
+    assert (epoch, state.reason_name) == (0, "diverged")
+    assert run(EarlyStopping(patience=1, min_epochs=7), EXAMPLE)[0] == 6
+    # Evaluations before start_from_epoch do not count: the first watched one is the third.
+    _, state = run(EarlyStopping(patience=1, start_from_epoch=2), [1.0, 1.0, 5.0, 4.0])
+    assert (int(state.wait), int(state.best_step)) == (0, 3)
+
+
+def test_baseline_has_to_be_beaten():
+    assert run(EarlyStopping(patience=2, baseline=0.5), [4.0, 3.0, 3.0])[0] == 2
+    assert run(EarlyStopping(patience=2, baseline=3.5), [4.0, 3.0, 3.0])[0] is None
+
+
+def test_nan_stops_or_is_ignored_and_never_becomes_best():
+    epoch, state = run(EarlyStopping(patience=5), [1.0, float("nan"), 0.5])
+    assert (epoch, state.reason_name, float(state.best_value)) == (1, "diverged", 1.0)
+    _, state = run(EarlyStopping(patience=5, nan="ignore"), [1.0, float("nan"), 0.5])
+    assert (float(state.best_value), int(state.best_step)) == (0.5, 2)
+    epoch, state = run(EarlyStopping(patience=2, nan="ignore"), [float("nan")] * 4)
+    assert (epoch, state.reason_name, int(state.best_step)) == (1, "diverged", -1)
+
+
+def test_update_keeps_dtypes_and_does_not_retrace_for_numbers():
+    traces = []
+
+    @jax.jit
+    def update(stopper, state, value):
+        traces.append(1)
+        return stopper.update(state, value)
+
+    state = EarlyStopping().init()
+    for patience in (1, 2, 3):
+        new = update(EarlyStopping(patience=patience, min_delta=0.5 * patience).canonical(), state, jnp.float32(1.0))
+        assert jax.tree.map(lambda a: (a.shape, a.dtype), new) == jax.tree.map(lambda a: (a.shape, a.dtype), state)
+        state = new
+    assert len(traces) == 1
+
+
+def test_reason_stays_after_the_stop():
+    stopper = EarlyStopping(patience=1)
+    _, state = run(stopper, [1.0, 2.0])
+    assert stopper.update(state, 0.1).reason_name == "patience"
+
+
+def test_keep_best_takes_the_candidate_where_improved():
+    best, candidate = {"w": jnp.zeros(2)}, {"w": jnp.ones(2)}
+    np.testing.assert_array_equal(rj.keep_best(best, candidate, jnp.asarray(False))["w"], 0)
+    np.testing.assert_array_equal(jax.jit(rj.keep_best)(best, candidate, True)["w"], 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"patience": -1}, "patience must be >= 0, got -1"),
+        ({"min_delta": float("nan")}, "min_delta must be >= 0, got nan"),
+        ({"alpha": 0.0}, "alpha must be > 0, got 0.0"),
+        ({"mode": "maximum"}, "did you mean 'max'"),
+        ({"criterion": "glx"}, "did you mean 'gl'"),
+        ({"k": 0}, "k must be >= 1"),
+        ({"nan": "skip"}, "accepted: ignore, stop"),
+    ],
+)
+def test_errors_name_the_argument(options, message):
+    with pytest.raises(ValueError, match=message):
+        EarlyStopping(**options)
