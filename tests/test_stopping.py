@@ -15,11 +15,14 @@ from regjax.stopping import NEVER, EarlyStopping
 EXAMPLE = [4.0, 3.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0]
 
 
+_update = jax.jit(lambda stopper, state, value, train: stopper.update(state, value, train))
+
+
 def run(stopper, values, train=None):
-    """(epoch of the stop or None, final state), as a plain Python loop."""
-    state = stopper.init()
+    """(epoch of the stop or None, final state), in a Python loop over a jitted update."""
+    state, stopper = stopper.init(), stopper.canonical()
     for epoch, value in enumerate(values):
-        state = stopper.update(state, value, None if train is None else train[epoch])
+        state = _update(stopper, state, value, None if train is None else train[epoch])
         if state.should_stop:
             return epoch, state
     return None, state
@@ -56,6 +59,16 @@ def sklearn_epoch(values, n_iter_no_change, tol):
         if model._no_improvement_count > n_iter_no_change:
             return epoch
     return None
+
+
+def test_a_plain_python_object():
+    stopper = EarlyStopping(patience=2)
+    state = stopper.init()
+    for epoch, value in enumerate(EXAMPLE):
+        state = stopper.update(state, value)
+        if state.should_stop:
+            break
+    assert (epoch, state.reason_name, float(state.best_value)) == (3, "patience", 3.0)
 
 
 def test_the_published_example():

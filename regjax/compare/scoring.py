@@ -284,7 +284,8 @@ def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dic
     out: dict[str, Any] = {"epoch": epochs.tolist(), "runs": valid[:, epochs].sum(axis=0).tolist()}
     for name, column in columns.items():
         table = np.stack([result.history.values[column] for result in results])
-        intervals = [mean_interval(table[valid[:, e] & np.isfinite(table[:, e]), e]) if valid[:, e].any() else None for e in epochs]
+        running = [table[valid[:, e] & np.isfinite(table[:, e]), e] for e in epochs]
+        intervals = [mean_interval(values) if values.size else None for values in running]
         out[name] = {
             part: [None if i is None else float(getattr(i, part)) for i in intervals] for part in ("mean", "low", "high")
         }

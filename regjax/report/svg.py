@@ -19,8 +19,8 @@ _DROP = {"metadata", "style"}
 def inline_svg(figure: Any, name: str, title: str, description: str) -> str:
     """A figure drawn with `PLACEHOLDER` as an `<svg>` element for an HTML page.
 
-    Colours become `var(--role)`, the background stays transparent, text stays text in the page's own font, every
-    id starts with `name`, and a title and a description are there for screen readers.
+    Colours become `var(--role)`, the background stays transparent, text stays text in the page's own font,
+    every id starts with `name`, and a title and a description are there for screen readers.
 
     Args:
       figure: a `matplotlib.figure.Figure`.

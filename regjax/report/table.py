@@ -104,7 +104,8 @@ def _plain_spread(spread: Mapping[str, Any]) -> Cell:
 
 
 def _own_units(spread: Mapping[str, Any] | None) -> Cell:
-    return {"text": NONE} if not spread else {"text": plain(spread["mean"]), "small": ""}
+    mean = spread["mean"] if spread else None
+    return {"text": f"{mean:,.0f}" if finite(mean) and mean >= 100 else fixed(mean, 3)}
 
 
 def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:

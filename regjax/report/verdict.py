@@ -146,11 +146,11 @@ def onset_text(diagnosis: Mapping[str, Any]) -> str:
 def _baseline_clause(results: Mapping[str, Any]) -> str:
     diagnosis = results.get("diagnosis") or {}
     verdict, onset = diagnosis.get("verdict"), onset_text(diagnosis)
-    subject = "Without regularization the model"
+    subject, loss = "Without regularization the model", Measure.of(results).loss
     if verdict == "overfit" and onset:
         rise = diagnosis.get("generalization_loss")
         tail = (
-            f", its validation loss ending {fixed(rise, 0)}% above the lowest"
+            f", its validation {loss} ending {fixed(rise, 0)}% above the lowest"
             if finite(rise) and rise > 0
             else ""
         )

@@ -162,8 +162,9 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
         seeds=seeds,
         select="best",
         settings={
-            "train_examples": 128, "pool": 1077, "updates": 800, "epochs": EPOCHS, "steps_per_epoch": 4, "batch_size": 32,
-            "optimizer": "adam", "learning_rate": 3e-3, "label_noise": 0.1 if task == "classification" else 0.0,
+            "train_examples": 128, "pool": 1077, "updates": 800, "epochs": EPOCHS, "steps_per_epoch": 4,
+            "batch_size": 32, "optimizer": "adam", "learning_rate": 3e-3,
+            "label_noise": 0.1 if task == "classification" else 0.0,
             "augmentation": "shift=1,rotate=15,noise=0.2", "stop_examples": 180, "select_examples": 180,
             "test_examples": 360, "model": "mlp", "patience": 10,
         },

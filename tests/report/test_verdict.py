@@ -86,8 +86,9 @@ OVERFIT = {"verdict": "overfit", "median_onset": 19.0, "generalization_loss": 36
 def test_headline_overfit_and_mixed():
     found = headline(results(diagnosis=OVERFIT, l2=HELPED, l1=NONE, dropout=HURT))
     assert found == (
-        "Without regularization the model overfits from epoch 19 on, its validation loss ending 36% above the lowest; "
-        "l2 raised test accuracy (+5.0 points), dropout lowered it, and l1 made no difference that 10 seeds can show."
+        "Without regularization the model overfits from epoch 19 on, its validation loss ending 36% above "
+        "the lowest; l2 raised test accuracy (+5.0 points), dropout lowered it, and l1 made no difference "
+        "that 10 seeds can show."
     )
 
 
@@ -95,8 +96,8 @@ def test_headline_counts_many_and_names_the_largest():
     more = gain(0.1, 0.08, 0.12, 0.01)
     found = headline(results(diagnosis=OVERFIT, a=HELPED, more_data=more, b=HELPED, c=NONE))
     assert found.endswith(
-        "3 of 4 techniques raised test accuracy (more data most, +10.0 points), and c made no difference that 10 seeds "
-        "can show."
+        "3 of 4 techniques raised test accuracy (more data most, +10.0 points), and c made no difference "
+        "that 10 seeds can show."
     )
     assert "; all 3 techniques raised" in headline(results(a=HELPED, b=HELPED, c=HELPED))
 

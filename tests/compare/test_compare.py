@@ -1,0 +1,157 @@
+import json
+import math
+
+import flax.linen as nn
+import numpy as np
+import pytest
+
+import regjax as rj
+from regjax.compare.procedure import _Runner
+from regjax.data import Dataset, split
+
+
+@pytest.fixture(scope="module")
+def table():
+    """A classification table of 400 rows with 6 useless columns, easy to overfit with 40 of them."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 8)).astype(np.float32)
+    y = (x[:, 0] + x[:, 1] + 0.5 * rng.normal(size=400) > 0).astype(np.int32)
+    return split(Dataset("table", "classification", x, y))
+
+
+@pytest.fixture(scope="module")
+def result(table):
+    return rj.compare(
+        "mlp", table, {"more_data": [], "early_stopping": [], "l2": [0.01, 0.1], "dropout": [0.5], "combination": []},
+        seeds=4, train_examples=40, label_noise=0.1, epochs=12,
+    )  # fmt: skip
+
+
+def test_rows_and_budget(result):
+    assert list(result.techniques) == ["more_data", "early_stopping", "l2", "dropout", "combination"] or list(
+        result.techniques
+    ) == ["more_data", "early_stopping", "l2", "dropout"]
+    assert result.techniques["l2"].lanes == 2 * 4
+    assert result.baseline.lanes == 4
+    assert result.metric == "accuracy"
+    assert result.baseline.improvement is None
+
+
+def test_numbers_hang_together(result):
+    for row in result.techniques.values():
+        paired = np.array(row.test.values) - np.array(result.baseline.test.values)
+        assert row.improvement.mean == pytest.approx(paired.mean())
+        assert row.test.ci95[0] <= row.test.mean <= row.test.ci95[1]
+        assert row.generalization_gap.mean == pytest.approx(row.train.mean - row.test.mean)
+        assert row.chosen["value"] in [point.value for point in row.grid]
+        best = max(point.select_score.mean for point in row.grid)
+        assert row.chosen["select_score"] == pytest.approx(best)
+        loss = np.array(result.baseline.test_loss.values) - np.array(row.test_loss.values)
+        assert row.loss_improvement.mean == pytest.approx(loss.mean())
+        if row.improvement.p is not None:
+            assert row.improvement.p_holm >= row.improvement.p >= 2 / 2**4
+
+
+def test_json_follows_the_contract(result):
+    content = json.loads(result.dumps())
+    assert {"dataset", "metric", "seeds", "baseline", "techniques"} <= set(content)
+    for row in content["techniques"].values():
+        assert {
+            "chosen", "test", "test_accuracy", "train_accuracy", "generalization_gap", "improvement",
+            "minimum_detectable_effect", "zero_fraction", "lanes", "seconds",
+        } <= set(row)  # fmt: skip
+        assert {"mean", "ci95", "values"} <= set(row["test"])
+        assert {"mean", "ci95", "p", "p_holm"} <= set(row["improvement"])
+        assert len(row["test"]["values"]) == 4
+    lines = result.csv().splitlines()
+    assert len(lines) == 2 + len(result.techniques)
+
+
+def test_table_states_the_label_noise_and_the_rules(result):
+    text = str(result)
+    assert "10% of the training labels" in text
+    assert "evaluated once" in text
+    assert "baseline" in text.splitlines()[2]
+
+
+def test_same_arguments_same_numbers(table, result):
+    again = rj.compare("mlp", table, {"l2": [0.01, 0.1]}, seeds=4, train_examples=40, label_noise=0.1, epochs=12)
+    assert again.baseline.test == result.baseline.test
+    assert again.techniques["l2"].test == result.techniques["l2"].test
+
+
+def test_the_test_part_is_out_of_reach_until_the_end(table, monkeypatch):
+    """Training and choosing see the same numbers whatever the test part holds."""
+    import dataclasses
+
+    scrambled = dataclasses.replace(table, x_test=table.x_test * 0, y_test=1 - table.y_test)
+    arguments = {"seeds": 2, "train_examples": 40, "epochs": 6}
+    a = rj.compare("mlp", table, {"l2": [0.01, 0.1]}, **arguments)
+    b = rj.compare("mlp", scrambled, {"l2": [0.01, 0.1]}, **arguments)
+    assert a.techniques["l2"].chosen == b.techniques["l2"].chosen
+    assert a.techniques["l2"].grid == b.techniques["l2"].grid
+    assert a.techniques["l2"].train == b.techniques["l2"].train
+    assert a.techniques["l2"].test != b.techniques["l2"].test
+    assert not hasattr(_Runner, "on_test")
+
+
+def test_only_early_stopping_restores_the_best(table):
+    result = rj.compare("mlp", table, ["early_stopping", "dropout"], seeds=2, train_examples=40, epochs=30, patience=2)
+    assert result.baseline.epochs.mean == 30
+    assert result.techniques["dropout"].epochs.mean == 30
+    assert result.techniques["early_stopping"].epochs.mean < 30
+
+
+def test_regression_uses_r2_and_mse_in_the_units_of_the_target():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 4)).astype(np.float32)
+    y = (100 * x[:, 0] + 10 * rng.normal(size=200) + 500).astype(np.float32)
+    result = rj.compare("linear", (x, y), {"l2": [1e-4, 1e-2]}, seeds=2, epochs=60, learning_rate=0.03)
+    row = result.techniques["l2"]
+    assert result.metric == "r2"
+    assert row.test.mean > 0.9
+    assert 50 < row.test_mse.mean < 1500
+    with pytest.raises(rj.InputError, match="label_noise 0.1 needs classes"):
+        rj.compare("linear", (x, y), seeds=2, label_noise=0.1)
+
+
+def test_a_diverged_lane_scores_at_chance(table):
+    result = rj.compare("mlp", table, {"l2": [1e-3]}, seeds=2, train_examples=40, epochs=3, learning_rate=1e30)
+    assert result.baseline.diverged == 2
+    assert result.baseline.test.mean == pytest.approx(result.chance["score"])
+    assert result.baseline.test_loss.mean == pytest.approx(result.chance["loss"])
+    assert result.techniques["l2"].improvement.p is None
+    assert all(v is None or math.isfinite(v) for v in json.loads(result.dumps())["baseline"]["test"]["ci95"])
+
+
+def test_a_model_of_ones_own_without_rates(table):
+    class Own(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return nn.Dense(2)(nn.tanh(nn.Dense(8)(x)))
+
+    result = rj.compare(Own(), table, ["l1", "dropout"], seeds=2, train_examples=40, epochs=3)
+    assert list(result.techniques) == ["l1"]
+
+
+def test_one_seed_has_no_intervals_and_no_p(table):
+    result = rj.compare("linear", table, {"l2": [0.01]}, seeds=1, train_examples=40, epochs=2)
+    row = json.loads(result.dumps())["techniques"]["l2"]
+    assert row["improvement"]["p"] is None
+    assert row["test"]["ci95"] == [None, None]
+    assert "l2" in result.csv()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train_examples": 10_000}, "train_examples 10000 is more than the 240"),
+        ({"seeds": 0}, "seeds must be >= 1, got 0"),
+        ({"label_noise": 1.0}, r"label_noise must be in \[0, 1\), got 1.0"),
+        ({"select": "2se"}, "did you mean '1se'"),
+        ({"augmentation": "shift=1"}, "'shift' is for images"),
+    ],
+)
+def test_errors_come_before_any_training(table, options, message):
+    with pytest.raises(ValueError, match=message):
+        rj.compare("mlp", table, **{"epochs": 1, "seeds": 1, **options})

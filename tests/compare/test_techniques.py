@@ -1,0 +1,65 @@
+import pytest
+
+import regjax as rj
+from regjax.compare.techniques import DEFAULT, TECHNIQUES, Setting, Technique, merge, resolve
+from regjax.spec import make_hparams
+
+SETTING = Setting(train_examples=100, pool=1000)
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_every_value_of_every_grid_makes_valid_hyperparameters(name):
+    technique = TECHNIQUES[name](SETTING)
+    assert list(technique.values) == sorted(technique.values)
+    for value in technique.values:
+        make_hparams(**{"n_train": 100, **technique.arguments(value)})
+
+
+def test_default_is_the_guide():
+    found, combination = resolve(None, SETTING)
+    assert combination
+    assert [t.name for t in found] == [name for name in DEFAULT if name != "combination"]
+
+
+def test_more_data_needs_a_pool():
+    sizes = {pool: resolve(["more_data"], Setting(100, pool))[0][0].values for pool in (150, 500, 5000)}
+    assert sizes == {150: (150,), 500: (200, 400, 500), 5000: (200, 400, 800)}
+    with pytest.raises(rj.InputError, match="nothing to compare"):
+        resolve(["more_data"], Setting(100, 100))
+
+
+def test_what_a_model_cannot_do_is_left_out():
+    found, _ = resolve(None, Setting(100, 1000, has_rates=False, has_augmentation=False))
+    assert {"dropout", "augmentation"}.isdisjoint(t.name for t in found)
+
+
+def test_grids_are_replaced_and_sorted():
+    found, combination = resolve({"l2": [0.1, 0.01], "early_stopping": []}, SETTING)
+    assert found[0].values == (0.01, 0.1)
+    assert not combination
+
+
+def test_custom_technique():
+    own = Technique("own", "own", "strength", (1.0,), lambda s: {"mixup": s})
+    assert resolve([own], SETTING)[0] == [own]
+
+
+def test_merge_unites_routes_and_refuses_conflicts():
+    both = merge([{"penalties": {"loss": rj.l2(0.1)}}, {"penalties": {"loss": rj.l1(0.1)}, "rates": {"dropout": 0.5}}])
+    assert [term.kind for term in both["penalties"]["loss"].flat()] == ["l2", "l1"]
+    assert both["rates"] == {"dropout": 0.5}
+    with pytest.raises(rj.InputError, match="two techniques set augment"):
+        merge([{"augment": 1.0}, {"augment": 0.5}])
+
+
+@pytest.mark.parametrize(
+    ("techniques", "message"),
+    [
+        (["l3"], "did you mean"),
+        (["l2", "l2"], "different names"),
+        ({"early_stopping": [1.0]}, "takes no grid"),
+    ],
+)
+def test_errors(techniques, message):
+    with pytest.raises(rj.InputError, match=message):
+        resolve(techniques, SETTING)
