@@ -9,13 +9,23 @@ overfit; --label_noise=0 turns that off. A regularizer flag, as --l2, acts on ev
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from typing import Any
 
 from experiments import app, flags
 
-TECHNIQUES = ("more_data", "augmentation", "early_stopping", "l2", "decoupled", "l1", "dropout", "combination")
+TECHNIQUES = (
+    "more_data",
+    "augmentation",
+    "early_stopping",
+    "l2",
+    "decoupled",
+    "l1",
+    "dropout",
+    "combination",
+)
 
 flags.define_data("runs/compare")
 flags.define_training("at least 50, and 800 updates")
@@ -23,8 +33,8 @@ flags.define_stopping()
 flags.text("compare", "techniques", None, f"some of {','.join(TECHNIQUES)}; default all but decoupled")
 flags.repeated("compare", "grid", "strengths of a technique, as l2=0.001,0.01,0.1; may be repeated")
 flags.whole("compare", "seeds", 10, "how many seeds; with 5 no p can be below 0.0625")
-flags.choice("compare", "select", "best", ("best", "1se"), "choice on validation: the best mean, or the most regularized "
-             "setting within one standard error of it")  # fmt: skip
+_SELECT = "choice on validation: the best mean, or the most regularized setting within one standard error of it"
+flags.choice("compare", "select", "best", ("best", "1se"), _SELECT)
 
 
 def main() -> int:
@@ -90,7 +100,7 @@ def _techniques(values: dict[str, Any]) -> dict[str, tuple[float, ...]]:
     for item in values["grid"]:
         name, _, text = item.partition("=")
         flags.check(name in grids, "grid", f"{name!r} is not among --techniques: {', '.join(names)}")
-        grids[name] = flags.about("grid", lambda text=text: _numbers(text))
+        grids[name] = flags.about("grid", functools.partial(_numbers, text))
     return grids
 
 

@@ -145,10 +145,22 @@ def define_data(workdir: str) -> None:
     """Flags about data and files."""
     text("data", "dataset", "digits", "digits, breast_cancer, wine, diabetes, spirals, sparse_regression; a TFDS name; "
          "or a path: .npz with x and y, .csv, a folder of class folders of images")  # fmt: skip
-    text("data", "data_dir", None, "where prepared TFDS sets are; default $TFDS_DATA_DIR or ~/tensorflow_datasets")
+    text(
+        "data",
+        "data_dir",
+        None,
+        "where prepared TFDS sets are; default $TFDS_DATA_DIR or ~/tensorflow_datasets",
+    )
     text("data", "target", None, "target column of a .csv; default 'target'")
     whole("data", "train_examples", None, "training examples used; default: see the experiment")
-    number("data", "label_noise", None, "fraction of training labels replaced by another class", high=1.0, high_open=True)
+    number(
+        "data",
+        "label_noise",
+        None,
+        "fraction of training labels replaced by another class",
+        high=1.0,
+        high_open=True,
+    )
     text("data", "workdir", workdir, "where the results go")
     switch("data", "overwrite", False, "replace a run that is in --workdir")
 
@@ -156,25 +168,54 @@ def define_data(workdir: str) -> None:
 def define_training(epochs: str) -> None:
     """Flags about the model, the optimizer and the regularizers."""
     choice("model", "model", "mlp", MODELS, "model")
-    _define("model", "widths", _Widths(), None, "units of hidden layers (mlp) or channels (cnn); default 256 or 32,64")
+    _define(
+        "model",
+        "widths",
+        _Widths(),
+        None,
+        "units of hidden layers (mlp) or channels (cnn); default 256 or 32,64",
+    )
     whole("training", "seed", 0, "root of all randomness", low=0)
     whole("training", "epochs", None, f"passes over the training examples at most; default {epochs}")
     whole("training", "batch_size", 32, "examples in an update")
     choice("training", "optimizer", "adam", OPTIMIZERS, "optimizer")
     number("training", "learning_rate", 3e-3, "base learning rate", low_open=True)
     choice("training", "schedule", "constant", SCHEDULES, "shape of the learning rate over all updates")
-    number("regularizers", "l1", 0.0, "strength of L1: s * sum |w|; exact zeros only with --penalty_mode=proximal")
+    number(
+        "regularizers",
+        "l1",
+        0.0,
+        "strength of L1: s * sum |w|; exact zeros only with --penalty_mode=proximal",
+    )
     number("regularizers", "l2", 0.0, "strength of L2: s * sum w^2; weight decay wd of torch is s = wd / 2")
     choice("regularizers", "penalty_mode", "loss", PENALTY_MODES, "how --l1 and --l2 enter the training")
-    number("regularizers", "dropout", 0.0, "fraction of hidden units dropped in training", high=1.0, high_open=True)
-    text("regularizers", "augment", "", "as shift=1,rotate=15,flip=0.5,noise=0.2,cutout=4; 'default' depends on the data")
+    number(
+        "regularizers",
+        "dropout",
+        0.0,
+        "fraction of hidden units dropped in training",
+        high=1.0,
+        high_open=True,
+    )
+    text(
+        "regularizers",
+        "augment",
+        "",
+        "as shift=1,rotate=15,flip=0.5,noise=0.2,cutout=4; 'default' depends on the data",
+    )
     number("regularizers", "label_smoothing", 0.0, "e of (1 - e) y + e / K", high=1.0, high_open=True)
     number("regularizers", "mixup", 0.0, "alpha of Beta(alpha, alpha); 0 mixes nothing")
 
 
 def define_stopping() -> None:
     """Flags about early stopping."""
-    whole("stopping", "patience", None, "epochs without a gain on validation before stopping; default: never", low=0)
+    whole(
+        "stopping",
+        "patience",
+        None,
+        "epochs without a gain on validation before stopping; default: never",
+        low=0,
+    )
     number("stopping", "min_delta", 0.0, "what a gain has to exceed")
     choice("stopping", "stop_criterion", "patience", STOP_CRITERIA, "patience, or Prechelt's GL, PQ, UP")
 
@@ -204,7 +245,9 @@ def usage(description: str) -> str:
         for name in names:
             flag = FLAGS[name]
             accepted = getattr(flag.parser, "syntactic_help", "")
-            kind = {"boolean": "", "string": "=TEXT", "multi_string": "=TEXT"}.get(flag.flag_type(), f"={flag.flag_type()}")
+            kind = {"boolean": "", "string": "=TEXT", "multi_string": "=TEXT"}.get(
+                flag.flag_type(), f"={flag.flag_type()}"
+            )
             lines.append(f"  --{'[no]' if flag.boolean else ''}{name}{kind}")
             detail = flag.help if not accepted or flag.boolean else f"{flag.help} ({accepted})"
             if flag.default not in (None, "", []):

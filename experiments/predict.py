@@ -67,8 +67,8 @@ def main() -> int:
     x = flags.about("input", lambda: pre.transform(x))
 
     # The shapes of the state come from the configuration; the arrays from the checkpoint.
-    example = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
-    index = jax.ShapeDtypeStruct((1,), jnp.int32)
+    example: Any = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
+    index: Any = jax.ShapeDtypeStruct((1,), jnp.int32)
     like = jax.eval_shape(
         make_program(spec).init, hparams, jax.random.key(0), TrainData(example, index, index, example, index)
     )
@@ -114,16 +114,21 @@ def _rows(outputs: Any, ids: list[str], truth: Any, pre: Any) -> tuple[list[str]
         names = ["prediction"] if predicted.shape[1] == 1 else [f"prediction_{i}" for i in range(predicted.shape[1])]
         known = [] if truth is None else ["target"]
         values = np.reshape(truth, (len(ids), -1)) if truth is not None else None
-        rows = [[i, *row, *([] if values is None else values[k].tolist())] for k, (i, row) in enumerate(zip(ids, predicted.tolist(), strict=True))]
+        rows = [
+            [i, *row, *([] if values is None else values[k].tolist())]
+            for k, (i, row) in enumerate(zip(ids, predicted.tolist(), strict=True))
+        ]
         return ["id", *names, *known], rows
     shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     probability = shifted / shifted.sum(axis=1, keepdims=True)
     best = np.argmax(outputs, axis=1)
-    names = pre.class_names or tuple(str(k) for k in range(outputs.shape[1]))
-    rows = [[i, names[k], round(float(probability[j, k]), 6)] for j, (i, k) in enumerate(zip(ids, best, strict=True))]
+    classes = pre.class_names or tuple(str(k) for k in range(outputs.shape[1]))
+    rows = [[i, classes[k], round(float(probability[j, k]), 6)] for j, (i, k) in enumerate(zip(ids, best, strict=True))]
     if truth is None:
         return ["id", "prediction", "probability"], rows
-    return ["id", "prediction", "probability", "target"], [[*row, names[t]] for row, t in zip(rows, truth, strict=True)]
+    return ["id", "prediction", "probability", "target"], [
+        [*row, classes[t]] for row, t in zip(rows, truth, strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -64,7 +64,11 @@ class Bar:
         now = time.monotonic()
         if now - self._last >= self.every or done >= self.total:
             self._last = now
-            print(f"{self.what} {done}/{self.total}  {status}  {now - self._started:.0f} s", file=sys.stderr, flush=True)
+            print(
+                f"{self.what} {done}/{self.total}  {status}  {now - self._started:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def epoch_status(row: dict[str, float], wait: int, patience: int) -> str:

@@ -40,9 +40,17 @@ def load(values: dict[str, Any]) -> Loaded:
     splits = flags.about("dataset", lambda: data.split(dataset, seed=values["seed"]))
     pool = len(splits.y_train)
     if values["train_examples"] is not None:
-        flags.check(values["train_examples"] <= pool, "train_examples", f"at most {pool} of {dataset.name} are for training")
+        flags.check(
+            values["train_examples"] <= pool,
+            "train_examples",
+            f"at most {pool} of {dataset.name} are for training",
+        )
     if values["label_noise"]:
-        flags.check(splits.task == "classification", "label_noise", f"{dataset.name} is a regression set, it has no classes")
+        flags.check(
+            splits.task == "classification",
+            "label_noise",
+            f"{dataset.name} is a regression set, it has no classes",
+        )
     return Loaded(splits, data.Preprocessor.for_splits(splits))
 
 
@@ -51,7 +59,12 @@ def facts(splits: data.Splits) -> dict[str, Any]:
     outputs = splits.num_classes
     if splits.task == "regression":
         outputs = 1 if splits.y_train.ndim == 1 else splits.y_train.shape[1]
-    return {"task": splits.task, "num_classes": splits.num_classes, "num_outputs": outputs, "pool": len(splits.y_train)}
+    return {
+        "task": splits.task,
+        "num_classes": splits.num_classes,
+        "num_outputs": outputs,
+        "pool": len(splits.y_train),
+    }
 
 
 def make_spec(values: dict[str, Any], known: dict[str, Any], splits: data.Splits | None = None) -> Spec:

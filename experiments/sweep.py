@@ -20,7 +20,8 @@ from typing import Any
 from experiments import app, flags
 
 NAMES = (
-    "l1", "l2", "dropout", "learning_rate", "label_smoothing", "mixup", "augment", "patience", "min_delta", "train_examples",
+    "l1", "l2", "dropout", "learning_rate", "label_smoothing", "mixup", "augment", "patience", "min_delta",
+    "train_examples",
 )  # fmt: skip
 WHOLE = ("patience", "train_examples")
 BELOW_ONE = ("dropout", "label_smoothing")
@@ -105,7 +106,12 @@ def main() -> int:
     run = make_run(spec)
     points = [dict(zip(swept, point, strict=True)) for point in itertools.product(*swept.values())]
     lanes = [
-        Lane(run, setup.hparams_of(values | _typed(point), known, values["restore_best"], present=tuple(swept)), jax.random.key(seed), i)
+        Lane(
+            run,
+            setup.hparams_of(values | _typed(point), known, values["restore_best"], present=tuple(swept)),
+            jax.random.key(seed),
+            i,
+        )
         for point in points
         for i, seed in enumerate(seeds)
     ]

@@ -66,7 +66,12 @@ def main() -> int:
     if not resuming:
         app.empty_directory(workdir)
         (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
-        config = {"experiment": "train", "flags": values, "facts": known, "augmentation": str(spec.augmentation or "")}
+        config = {
+            "experiment": "train",
+            "flags": values,
+            "facts": known,
+            "augmentation": str(spec.augmentation or ""),
+        }
         app.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
 
     stopping = _Signals()
@@ -194,7 +199,9 @@ def _draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) 
 def _check_same(workdir: Path, values: dict[str, Any]) -> None:
     before = json.loads((workdir / "config.json").read_text())["flags"]
     now = json.loads(json.dumps(values))
-    changed = [name for name in sorted(set(before) | set(now)) if name not in FREE and before.get(name) != now.get(name)]
+    changed = [
+        name for name in sorted(set(before) | set(now)) if name not in FREE and before.get(name) != now.get(name)
+    ]
     diff = ", ".join(f"--{name} was {before.get(name)} and is {now.get(name)}" for name in changed)
     flags.check(not changed, "resume", f"the run in {workdir} has other flags: {diff}")
 

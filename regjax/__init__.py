@@ -1,8 +1,8 @@
 """Everything that fights overfitting, as pure JAX functions, and the evidence which of it helps.
 
-`import regjax as rj`. Penalties and transforms work on any pytree of parameters and any optax optimizer; `rj.layers` and
-`rj.augment` act on activations and data; `rj.EarlyStopping` works inside `jit`; `rj.make_run` and `rj.sweep` train one
-net or hundreds in compiled programs; `rj.compare` tells which technique helps on your data.
+`import regjax as rj`. Penalties and transforms work on any pytree of parameters and any optax optimizer;
+`rj.layers` and `rj.augment` act on activations and data; `rj.EarlyStopping` works inside `jit`; `rj.make_run` and
+`rj.sweep` train one net or hundreds in compiled programs; `rj.compare` tells which technique helps on your data.
 """
 
 from regjax import augment, layers, models, noise, stepsizes

@@ -88,7 +88,7 @@ class Checkpoints:
             a is None or a.shape != b.shape or a.dtype != b.dtype for a, b in zip(found, leaves, strict=True)
         ):
             raise InputError(f"checkpoint {path} does not belong to this run: other arrays, shapes or dtypes")
-        return treedef.unflatten([jax.numpy.asarray(leaf) for leaf in found])
+        return jax.tree.unflatten(treedef, [jax.numpy.asarray(leaf) for leaf in found])
 
     def _write(self, epoch: int, state: RunState) -> None:
         import orbax.checkpoint as ocp

@@ -58,9 +58,8 @@ def check_range(
     if is_traced(value):
         return
     array = np.asarray(value)
-    if array.dtype == object or not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
-        if not hasattr(value, "dtype"):
-            raise ValueError(f"{name} must be a number, got {value!r}")
+    if array.dtype.kind not in "biufV" or array.dtype == object:  # V: bfloat16 and its like
+        raise ValueError(f"{name} must be a number, got {value!r}")
     array = array.astype(np.float64)
     below = array <= low if low_open else array < low
     above = array >= high if high_open else array > high

@@ -174,9 +174,7 @@ def _geometry(
     if x.ndim != 4:
         raise ValueError(f"conv2d: x must be [B, H, W, C], got shape {x.shape}")
     if kernel.ndim != 4 or kernel.shape[2] != x.shape[3]:
-        raise ValueError(
-            f"conv2d: kernel must be [KH, KW, {x.shape[3]}, O] for x {x.shape}, got {kernel.shape}"
-        )
+        raise ValueError(f"conv2d: kernel must be [KH, KW, {x.shape[3]}, O] for x {x.shape}, got {kernel.shape}")
     if len(strides) != 2 or min(strides) < 1:
         raise ValueError(f"conv2d: strides must be two integers >= 1, got {strides}")
     if isinstance(padding, str):
@@ -188,15 +186,11 @@ def _geometry(
             raise ValueError(f"conv2d: padding must be two pairs of integers >= 0, got {padding}")
     for size, (low, high), taps in zip(x.shape[1:3], pads, kernel.shape[:2], strict=True):
         if size + low + high < taps:
-            raise ValueError(
-                f"conv2d: a {kernel.shape[:2]} kernel does not fit into x {x.shape} padded by {pads}"
-            )
+            raise ValueError(f"conv2d: a {kernel.shape[:2]} kernel does not fit into x {x.shape} padded by {pads}")
     return (strides[0], strides[1]), pads
 
 
-def _patches(
-    x: Array, taps: tuple[int, ...], strides: tuple[int, int], pads: tuple[tuple[int, int], ...]
-) -> Array:
+def _patches(x: Array, taps: tuple[int, ...], strides: tuple[int, int], pads: tuple[tuple[int, int], ...]) -> Array:
     """`[B, H', W', KH * KW * C]`: for each output pixel the inputs that it sees, in the kernel's order."""
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     batch, height, width, channels = x.shape

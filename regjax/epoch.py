@@ -25,7 +25,7 @@ from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx, TrainState, init_train_state, make_step
 from regjax.stopping import StopState, keep_best
 from regjax.transforms import BaseAndShape
-from regjax.typing import Array, Batch, PRNGKey, PyTree
+from regjax.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
 
 
 class TrainData(NamedTuple):
@@ -83,10 +83,10 @@ class RunState(NamedTuple):
     history: History
     epoch: Array  # int32[]: epochs done
 
-    def weights(self, restore_best: Array | bool) -> Weights:
+    def weights(self, restore_best: ArrayLike) -> Weights:
         """The weights that the run ends with: of the best evaluation, or the last ones."""
         last = Weights(self.train.params, self.train.model_state)
-        return keep_best(last, self.best, restore_best & (self.stop.best_step >= 0))
+        return keep_best(last, self.best, jnp.logical_and(restore_best, self.stop.best_step >= 0))
 
 
 class Program(NamedTuple):
@@ -104,7 +104,13 @@ class Program(NamedTuple):
 def history_names(task: str) -> tuple[str, ...]:
     """The columns of a history, named as in `metrics.jsonl`."""
     metrics = [name for name in METRICS[task] if name != "loss"]
-    train = ["train/loss", "train/data_loss", "train/penalty", *(f"train/{m}" for m in metrics), "train/running_loss"]
+    train = [
+        "train/loss",
+        "train/data_loss",
+        "train/penalty",
+        *(f"train/{m}" for m in metrics),
+        "train/running_loss",
+    ]
     return (*train, "val/loss", *(f"val/{m}" for m in metrics), "learning_rate")
 
 
@@ -113,8 +119,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
     Args:
       spec: what to compile.
-      make_tx: `hparams -> optax transform`; None builds `spec.optimizer` with the penalties of `hparams` on their routes.
-        A custom one has to apply the optimizer-side penalties itself.
+      make_tx: `hparams -> optax transform`; None builds `spec.optimizer` with the penalties of `hparams` on
+        their routes. A custom one has to apply the optimizer-side penalties itself.
 
     Returns:
       A `Program`.
@@ -132,9 +138,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
     names = history_names(spec.task)
 
-    def init(
-        hparams: Hparams, key: PRNGKey, data: TrainData, weights: Weights | None = None
-    ) -> RunState:
+    def init(hparams: Hparams, key: PRNGKey, data: TrainData, weights: Weights | None = None) -> RunState:
         weights = init_weights(spec, key, data.x[:1]) if weights is None else weights
         return RunState(
             train=init_train_state(*weights, make_tx(hparams)),

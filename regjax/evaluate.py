@@ -42,13 +42,15 @@ def evaluate(
       batch_size: examples at a time; bounds the memory, not the result.
 
     Returns:
-      float32 scalars (or `[G]`): `loss` and `accuracy`, or `loss`, `mse` and `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`.
+      float32 scalars (or `[G]`): `loss` and `accuracy`, or `loss`, `mse` and
+      `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`.
 
     Raises:
       InputError: an unknown task.
 
     Example:
-      >>> result = evaluate(lambda v, x: x * v["params"], 2.0, None, jnp.arange(3.0), 2 * jnp.arange(3.0), task="regression")
+      >>> x = jnp.arange(3.0)
+      >>> result = evaluate(lambda v, x: x * v["params"], 2.0, None, x, 2 * x, task="regression")
       >>> float(result["mse"]), float(result["r2"])
       (0.0, 1.0)
     """

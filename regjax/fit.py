@@ -107,9 +107,7 @@ def _status(state: RunState, spec: Spec, stop: bool, halted: bool) -> str:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _init(
-    spec: Spec, make_tx: MakeTx | None, hparams: Hparams, key: PRNGKey, data: TrainData
-) -> RunState:
+def _init(spec: Spec, make_tx: MakeTx | None, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunState:
     return make_program(spec, make_tx).init(hparams, key, data)
 
 

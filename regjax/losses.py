@@ -97,7 +97,7 @@ def smooth_labels(targets: Array, smoothing: ArrayLike, num_classes: int) -> Arr
     """
     check_range("smooth_labels: smoothing", smoothing, 0.0, 1.0)
     soft = one_hot(targets, num_classes)
-    return (1 - smoothing) * soft + smoothing / num_classes
+    return jnp.asarray((1 - smoothing) * soft + smoothing / num_classes)
 
 
 def one_hot(targets: Array, num_classes: int) -> Array:

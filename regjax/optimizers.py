@@ -69,7 +69,7 @@ def with_penalties(
     b2: ArrayLike = 0.999,
     eps: ArrayLike = 1e-8,
 ) -> optax.GradientTransformation:
-    """Like `make_optimizer`, with a penalty for each of several routes, as `{"decoupled": l2(.1), "proximal": l1(.01)}`.
+    """Like `make_optimizer`, with a penalty for each of several routes, as `{"coupled": l2(.1)}`.
 
     The proximal step acts on the finished update, so its zeros are final.
 
@@ -96,10 +96,10 @@ def with_penalties(
         tx = optax.sgd(learning_rate, momentum=None if name == "sgd" else mu, nesterov=nesterov)
         stepsize = stepsizes.sgd(learning_rate, mu, nesterov=nesterov)
     for mode in sorted(penalties, key=MODES.index):  # proximal is the last of MODES
-        needs: dict[str, Any] = {
-            "proximal": {"stepsize": stepsize},
-            "decoupled": {"learning_rate": learning_rate},
-            "independent": {"learning_rate": learning_rate},
-        }.get(mode, {})
+        needs: dict[str, Any] = {}
+        if mode == "proximal":
+            needs["stepsize"] = stepsize
+        elif mode in ("decoupled", "independent"):
+            needs["learning_rate"] = learning_rate
         tx = regularize(tx, penalties[mode], mode=mode, **needs)
     return tx

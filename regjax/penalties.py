@@ -64,7 +64,7 @@ class Penalty:
         Raises:
           ValueError: a concrete `stepsize` <= 0, or several terms on one leaf whose sum has no closed form.
         """
-        if jax.tree.structure(stepsize) == jax.tree.structure(0):
+        if jax.tree_util.treedef_is_leaf(jax.tree.structure(stepsize)):
             check_range("prox: stepsize", stepsize, 0.0, low_open=True)
             stepsize = jax.tree.map(lambda _: stepsize, params)
         acting = self._acting_terms(params)
@@ -107,9 +107,7 @@ class Term(Penalty):
 
     strength: Any
     where: Where = dataclasses.field(default=None, metadata={"static": True}, kw_only=True)
-    schedule: Callable[[Any], Any] | None = dataclasses.field(
-        default=None, metadata={"static": True}, kw_only=True
-    )
+    schedule: Callable[[Any], Any] | None = dataclasses.field(default=None, metadata={"static": True}, kw_only=True)
 
     kind: ClassVar[str]
     is_smooth: ClassVar[bool]
@@ -155,7 +153,7 @@ class _L1(Term):
     is_smooth = False
 
     def leaf_value(self, w: Array, strength: ArrayLike) -> Array:
-        return strength * jnp.sum(jnp.abs(w), dtype=jnp.float32)
+        return jnp.asarray(strength * jnp.sum(jnp.abs(w), dtype=jnp.float32))
 
     def elastic_weights(self, strength: ArrayLike) -> tuple[Any, Any]:
         return strength, 0.0
@@ -168,7 +166,7 @@ class _L2(Term):
     is_smooth = True
 
     def leaf_value(self, w: Array, strength: ArrayLike) -> Array:
-        return strength * _sum_of_squares(w)
+        return jnp.asarray(strength * _sum_of_squares(w))
 
     def elastic_weights(self, strength: ArrayLike) -> tuple[Any, Any]:
         return 0.0, strength
@@ -313,11 +311,18 @@ class Plan(NamedTuple):
         """A table with one line a leaf and a line of totals."""
         head = ("leaf", "shape", "size", "penalty")
         body = [
-            (row.leaf, "x".join(map(str, row.shape)) or "scalar", f"{row.size:,}", " + ".join(row.terms) or "-")
+            (
+                row.leaf,
+                "x".join(map(str, row.shape)) or "scalar",
+                f"{row.size:,}",
+                " + ".join(row.terms) or "-",
+            )
             for row in self.rows
         ]
         widths = [max(len(line[i]) for line in [head, *body]) for i in range(4)]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in [head, *body]]
+        lines = [
+            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in [head, *body]
+        ]
         touched = [row for row in self.rows if row.terms]
         total = sum(row.size for row in self.rows)
         penalized = sum(row.size for row in touched)
@@ -344,7 +349,9 @@ def _sum_of_squares(w: Array) -> Array:
 
 
 def _term_names(kinds: Sequence[str]) -> list[str]:
-    return [kind if kinds[:i].count(kind) == 0 else f"{kind}_{kinds[:i].count(kind) + 1}" for i, kind in enumerate(kinds)]
+    return [
+        kind if kinds[:i].count(kind) == 0 else f"{kind}_{kinds[:i].count(kind) + 1}" for i, kind in enumerate(kinds)
+    ]
 
 
 def _strength(kind: str, strength: Strength) -> tuple[Any]:

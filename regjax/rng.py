@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 
 import jax
-import jax.numpy as jnp
 
 from regjax.typing import Array, PRNGKey
 

@@ -63,7 +63,7 @@ class Run:
     ) -> RunResult:
         """Train, and keep what is of interest afterwards: neither optimizer state nor second-best weights."""
         state = self(hparams, key, data, seed, weights)
-        restored = hparams.restore_best & (state.stop.best_step >= 0)
+        restored = jnp.logical_and(hparams.restore_best, state.stop.best_step >= 0)
         return RunResult(
             weights=state.weights(hparams.restore_best),
             history=state.history,

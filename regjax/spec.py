@@ -22,7 +22,7 @@ from regjax.optimizers import OPTIMIZERS
 from regjax.penalties import Penalty
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.transforms import MODES
-from regjax.typing import Array, ArrayLike
+from regjax.typing import ArrayLike
 
 SCHEDULES = ("constant", "cosine", "linear")
 
@@ -84,15 +84,15 @@ class Spec:
 class Hparams(NamedTuple):
     """The numbers of a run: arrays only, always safe to trace. Make one with `make_hparams`."""
 
-    learning_rate: Array  # float32
+    learning_rate: ArrayLike  # float32
     penalties: dict[str, Penalty]  # by route: "loss", "coupled", "decoupled", "independent", "proximal"
-    rates: dict[str, Array]  # float32 by noise name, as "dropout"
-    augment: Array | None  # float32: multiplies every magnitude of Spec.augmentation
-    label_smoothing: Array | None  # float32
-    mixup: Array | None  # float32: alpha of Beta(alpha, alpha)
+    rates: dict[str, ArrayLike]  # float32 by noise name, as "dropout"
+    augment: ArrayLike | None  # float32: multiplies every magnitude of Spec.augmentation
+    label_smoothing: ArrayLike | None  # float32
+    mixup: ArrayLike | None  # float32: alpha of Beta(alpha, alpha)
     stopping: EarlyStopping  # its numbers are leaves, its criterion is static
-    restore_best: Array  # bool: whether the run ends with the weights of its best evaluation
-    n_train: Array  # int32: training examples used, a prefix of the seed's order
+    restore_best: ArrayLike  # bool: whether the run ends with the weights of its best evaluation
+    n_train: ArrayLike  # int32: training examples used, a prefix of the seed's order
 
 
 def make_hparams(
@@ -138,7 +138,11 @@ def make_hparams(
         check_choice("penalty_mode", mode, MODES)
     for name, rate in (rates or {}).items():
         check_range(name, rate, 0.0, 1.0, high_open=True)
-    for name, value, high in (("augment", augment, np.inf), ("label_smoothing", label_smoothing, 1.0), ("mixup", mixup, np.inf)):
+    for name, value, high in (
+        ("augment", augment, np.inf),
+        ("label_smoothing", label_smoothing, 1.0),
+        ("mixup", mixup, np.inf),
+    ):
         if value is not None:
             check_range(name, value, 0.0, high, high_open=True)
     stopping = EarlyStopping(patience=NEVER) if stopping is None else stopping
@@ -173,4 +177,3 @@ def _float(value: Any) -> Any:
 
 def _optional(value: Any) -> Any:
     return None if value is None else _float(value)
-

@@ -65,15 +65,19 @@ def make_step(loss_fn: LossFn, tx: optax.GradientTransformation | MakeTx) -> Ste
       (1.0, Array([1.], dtype=float32))
     """
 
-    def step(
-        hparams: Any, state: TrainState, batch: Batch, key: PRNGKey
-    ) -> tuple[TrainState, dict[str, Array]]:
+    def step(hparams: Any, state: TrainState, batch: Batch, key: PRNGKey) -> tuple[TrainState, dict[str, Array]]:
         transform = tx if isinstance(tx, optax.GradientTransformation) else tx(hparams)
         _refuse_double_routes(loss_fn.penalty_for(hparams), routes(state.opt_state), state.params)
 
         def loss_of(params: PyTree) -> tuple[Array, Any]:
             return loss_fn(
-                params, batch, key, model_state=state.model_state, hparams=hparams, step=state.step, train=True
+                params,
+                batch,
+                key,
+                model_state=state.model_state,
+                hparams=hparams,
+                step=state.step,
+                train=True,
             )
 
         (loss, aux), grads = jax.value_and_grad(loss_of, has_aux=True)(state.params)

@@ -18,7 +18,7 @@ import optax
 from regjax.checks import check_range
 from regjax.typing import Array, ArrayLike, PyTree
 
-LearningRate = ArrayLike | Callable[[Any], Any]
+LearningRate = ArrayLike | Callable[..., Any]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,7 @@ class StopState(NamedTuple):
     best_value: Array  # float32: the true best of all finite values
     best_step: Array  # int32: the evaluation that brought it, -1 before the first
     wait: Array  # int32: evaluations since the last gain
-    count: Array  # int32: evaluations so far
+    count: Array  # type: ignore[assignment]  # int32: evaluations so far
     reason: Array  # int32: 0 while running, else an index into REASONS
     improved: Array  # bool: whether the last update brought a new true best
     window: Array  # float32[k]: last k training losses, newest last (criterion pq)
@@ -80,7 +80,8 @@ class EarlyStopping:
       relative: whether `min_delta` is a fraction.
       track: `"gain"`: `reference` moves only on a gain; `"best"`: it is the true best, and equality with
         `reference - min_delta` counts as a gain (scikit-learn).
-      nan: `"stop"`: a value that is not finite ends the run as diverged; `"ignore"`: it is an evaluation without a gain.
+      nan: `"stop"`: a value that is not finite ends the run as diverged; `"ignore"`: it is an evaluation without
+        a gain.
 
     Raises:
       ValueError: a concrete number out of range or an unknown name.
@@ -135,7 +136,7 @@ class EarlyStopping:
         """The same rule with NumPy numbers of fixed types, so that no number changes a compiled program."""
         whole = {"patience", "strips", "start_from_epoch", "min_epochs"}
         numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata.get("static")}
-        typed = {n: np.asarray(v, np.int32 if n in whole else np.float32) for n, v in numbers.items()}
+        typed: dict[str, Any] = {n: np.asarray(v, np.int32 if n in whole else np.float32) for n, v in numbers.items()}
         return dataclasses.replace(self, **typed)
 
     def init(self) -> StopState:

@@ -87,7 +87,7 @@ def sweep(
     sizes = {len(seeds), *(np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in jax.tree.leaves(hparams))}
     if sizes != {count}:
         raise ValueError(f"sweep: keys, seeds and every leaf of hparams need one length, got {sorted({count} | sizes)}")
-    lanes = [Lane(run, jax.tree.map(lambda leaf: leaf[i], hparams), keys[i], seeds[i]) for i in range(count)]
+    lanes = [Lane(run, _lane(hparams, i), keys[i], seeds[i]) for i in range(count)]
     results = run_lanes(lanes, data, layout=layout, chunk=chunk, workers=workers, on_done=on_done)
     return jax.tree.map(lambda *leaves: np.stack(leaves), *results)
 
@@ -135,7 +135,9 @@ def run_lanes(
             results = _train_vmapped(chosen, replicas.on(device), device, task.size)
         finish(task.indices, results, time.perf_counter() - started)
 
-    _Queue(_tasks(lanes, 1 if layout == "map" else chunk)).drain(work, [devices[i % len(devices)] for i in range(workers)])
+    _Queue(_tasks(lanes, 1 if layout == "map" else chunk)).drain(
+        work, [devices[i % len(devices)] for i in range(workers)]
+    )
     return done  # type: ignore[return-value]
 
 
@@ -258,7 +260,7 @@ def _train_vmapped(lanes: Sequence[Lane], data: TrainData, device: Any, size: in
     weights = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[_start(lane, lane.key, data) for lane in filled])
     arguments = jax.device_put((stack_hparams([lane.hparams for lane in filled]), keys), device)
     results = _fetch(_many(filled[0].run, *arguments, data, *jax.device_put((seeds, weights), device)))
-    return [jax.tree.map(lambda leaf: leaf[i], results) for i in range(len(lanes))]
+    return [_lane(results, i) for i in range(len(lanes))]
 
 
 def _start(lane: Lane, key: PRNGKey, data: TrainData) -> Weights:
@@ -267,6 +269,10 @@ def _start(lane: Lane, key: PRNGKey, data: TrainData) -> Weights:
     spec = lane.run.spec
     # Only the model and the task decide about the initial weights; other fields would compile it again.
     return _initial(Spec(spec.model, task=spec.task), key, data.x[:1])
+
+
+def _lane(tree: PyTree, index: int) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
 def _fetch(result: PyTree) -> PyTree:

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,7 +28,8 @@ from regjax.typing import Array, ArrayLike, PyTree
 MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
 
 
-class BaseAndShape(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class BaseAndShape:
     """A learning rate that can be taken apart: `base * shape(count)`. Wherever optax takes a schedule, so is this.
 
     Attributes:
@@ -63,14 +65,14 @@ class Route(NamedTuple):
 class CountState(NamedTuple):
     """State of a penalty transform."""
 
-    count: Array  # int32[]: updates so far
+    count: Array  # type: ignore[assignment]  # int32[]: updates so far
     route: Route  # static
 
 
 class RegularizeState(NamedTuple):
     """State of `regularize` in proximal mode."""
 
-    count: Array  # int32[]: updates so far
+    count: Array  # type: ignore[assignment]  # int32[]: updates so far
     route: Route  # static
     inner: optax.OptState  # of the wrapped optimizer
 
@@ -186,9 +188,7 @@ def routes(opt_state: optax.OptState) -> tuple[Route, ...]:
     return tuple(found)
 
 
-def _gradient_transform(
-    penalty: Penalty, mode: str, scale: Callable[[Array], Any]
-) -> optax.GradientTransformation:
+def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], Any]) -> optax.GradientTransformation:
     """`updates + scale(count) * grad P(params)`."""
     route = _route(mode, penalty)
 
@@ -207,9 +207,7 @@ def _gradient_transform(
     return optax.GradientTransformation(init, update)
 
 
-def _proximal(
-    tx: optax.GradientTransformation, penalty: Penalty, stepsize: StepSize
-) -> optax.GradientTransformation:
+def _proximal(tx: optax.GradientTransformation, penalty: Penalty, stepsize: StepSize) -> optax.GradientTransformation:
     tx = optax.with_extra_args_support(tx)
     route = _route("proximal", penalty)
 

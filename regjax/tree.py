@@ -60,9 +60,7 @@ def select(params: PyTree, where: Where = None) -> list[bool]:
     """
     names = leaf_names(params)
     leaves = jax.tree.leaves(params)
-    chosen = [
-        is_weight_leaf(leaf) and _matches(name, leaf, where) for name, leaf in zip(names, leaves, strict=True)
-    ]
+    chosen = [is_weight_leaf(leaf) and _matches(name, leaf, where) for name, leaf in zip(names, leaves, strict=True)]
     if not any(chosen):
         what = "no weight (rank >= 2 and not a bias or scale)" if where is None else f"nothing matches {_show(where)}"
         shapes = ", ".join(f"{n} {tuple(np.shape(x))}" for n, x in zip(names, leaves, strict=True)) or "none"
@@ -94,18 +92,18 @@ def freeze_where(where: Where | PyTree) -> Where:
         return where
     leaves = jax.tree.leaves(where)
     if not leaves or not all(isinstance(leaf, bool | np.bool_) for leaf in leaves):
-        raise ValueError("where must be None, a regular expression, a callable (name, leaf) -> bool, or a tree of bools")
+        raise ValueError(
+            "where must be None, a regular expression, a callable (name, leaf) -> bool, or a tree of bools"
+        )
     return frozenset(name for name, leaf in zip(leaf_names(where), leaves, strict=True) if leaf)
 
 
 def map_selected(function: Callable[..., Any], chosen: Sequence[bool], tree: PyTree, *rest: PyTree) -> PyTree:
     """Apply `function` to the chosen leaves (and the matching leaves of `rest`); keep the others."""
     leaves, treedef = jax.tree.flatten(tree)
-    others = [treedef.flatten_up_to(other) for other in rest]
-    out = [
-        function(leaf, *(other[i] for other in others)) if chosen[i] else leaf for i, leaf in enumerate(leaves)
-    ]
-    return treedef.unflatten(out)
+    others = [jax.tree.leaves(jax.tree.map(lambda _, part: part, tree, other)) for other in rest]
+    out = [function(leaf, *(other[i] for other in others)) if chosen[i] else leaf for i, leaf in enumerate(leaves)]
+    return jax.tree.unflatten(treedef, out)
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 import regjax as rj
 
+
 @pytest.fixture(scope="session")
 def blobs() -> rj.TrainData:
     """Two overlapping classes, 96 rows in training and 64 in validation, with label noise for two seeds."""

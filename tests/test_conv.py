@@ -22,9 +22,7 @@ def normal(seed, shape):
 
 
 @settings(max_examples=8, deadline=None)
-@given(
-    st.tuples(small, sides, sides, small), st.tuples(small, small, small), st.tuples(small, small), paddings
-)
+@given(st.tuples(small, sides, sides, small), st.tuples(small, small, small), st.tuples(small, small), paddings)
 def test_patches_equal_the_native_convolution(shape, rest, strides, padding):
     x, kernel = normal(0, shape), normal(1, (rest[0], rest[1], shape[3], rest[2]))
 
@@ -90,9 +88,7 @@ def test_pools_equal_flax(window):
 
 
 def test_ties_share_the_gradient():
-    np.testing.assert_array_equal(
-        jax.grad(lambda x: max_pool(x).sum())(jnp.ones((1, 2, 2, 1))).ravel(), [0.25] * 4
-    )
+    np.testing.assert_array_equal(jax.grad(lambda x: max_pool(x).sum())(jnp.ones((1, 2, 2, 1))).ravel(), [0.25] * 4)
 
 
 @pytest.mark.parametrize(

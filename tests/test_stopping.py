@@ -64,10 +64,10 @@ def sklearn_epoch(values, n_iter_no_change, tol):
 def test_a_plain_python_object():
     stopper = EarlyStopping(patience=2)
     state = stopper.init()
-    for epoch, value in enumerate(EXAMPLE):
-        state = stopper.update(state, value)
-        if state.should_stop:
-            break
+    epoch = -1
+    while not state.should_stop:
+        epoch += 1
+        state = stopper.update(state, EXAMPLE[epoch])
     assert (epoch, state.reason_name, float(state.best_value)) == (3, "patience", 3.0)
 
 

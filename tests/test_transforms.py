@@ -3,13 +3,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tests.helpers import assert_trees_equal
 from sklearn.datasets import make_regression
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 import regjax as rj
 from regjax.optimizers import OPTIMIZERS, with_penalties
 from regjax.transforms import routes
+from tests.helpers import assert_trees_equal
 
 STEPS = 3000
 # Adam with a constant rate keeps jumping around a minimum without zeros; a falling one settles.
@@ -65,9 +65,7 @@ def test_proximal_elastic_net_reaches_sklearn(problem, name):
     # Twice alpha (r |w| + (1 - r)/2 w^2) is l1(2 alpha r) + l2(alpha (1 - r)).
     penalty = rj.l1(2 * alpha * ratio) + rj.l2(alpha * (1 - ratio))
     tx = rj.make_optimizer(name, RATES[name], penalty=penalty, mode="proximal")
-    np.testing.assert_allclose(
-        np.asarray(minimize(tx, mse(x, y), start())["kernel"])[:, 0], reference.coef_, atol=1e-5
-    )
+    np.testing.assert_allclose(np.asarray(minimize(tx, mse(x, y), start())["kernel"])[:, 0], reference.coef_, atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["loss", "coupled", "proximal"])
@@ -102,7 +100,10 @@ def test_decoupled_l2_equals_adamw(problem, rate):
     theirs = optax.adamw(rate, weight_decay=0.1)
     for steps in (1, 30):
         assert_trees_equal(
-            minimize(ours, mse(x, y), start(), steps), minimize(theirs, mse(x, y), start(), steps), rtol=1e-5, atol=1e-7
+            minimize(ours, mse(x, y), start(), steps),
+            minimize(theirs, mse(x, y), start(), steps),
+            rtol=1e-5,
+            atol=1e-7,
         )
 
 
@@ -121,9 +122,7 @@ def test_independent_decay_ignores_the_base_but_follows_the_shape():
 def test_plain_threshold_under_momentum_solves_a_weaker_problem(problem):
     """The trap that the stepsize argument exists for: lr * s under momentum mu solves strength s (1 - mu)."""
     x, y = problem
-    tx = rj.regularize(
-        optax.sgd(0.01, momentum=0.9), rj.l1(0.5), mode="proximal", stepsize=rj.stepsizes.sgd(0.01)
-    )
+    tx = rj.regularize(optax.sgd(0.01, momentum=0.9), rj.l1(0.5), mode="proximal", stepsize=rj.stepsizes.sgd(0.01))
     w = np.asarray(minimize(tx, mse(x, y), start())["kernel"])[:, 0]
     weaker = Lasso(alpha=0.025, fit_intercept=False, tol=1e-6).fit(x.astype(np.float64), y.astype(np.float64)).coef_
     np.testing.assert_allclose(w, weaker, atol=1e-4)
@@ -152,9 +151,7 @@ def test_orthonormal_design_is_soft_thresholding():
     tx = rj.make_optimizer("sgd", 0.5, penalty=rj.l1(0.1), mode="proximal")
     w = np.asarray(minimize(tx, mse(x, y), start(), 200)["kernel"])[:, 0]
     least_squares = x.T @ y / 40
-    np.testing.assert_allclose(
-        w, np.sign(least_squares) * np.maximum(np.abs(least_squares) - 0.05, 0), atol=1e-6
-    )
+    np.testing.assert_allclose(w, np.sign(least_squares) * np.maximum(np.abs(least_squares) - 0.05, 0), atol=1e-6)
 
 
 def test_bfloat16_parameters_keep_their_dtype():
@@ -190,7 +187,10 @@ def test_routes_ride_in_the_state():
     ("call", "message"),
     [
         (lambda: rj.regularize(optax.sgd(0.1), rj.l1(1.0), mode="proximal"), "'proximal' needs stepsize"),
-        (lambda: rj.regularize(optax.sgd(0.1), rj.l1(1.0), mode="decoupled"), "'decoupled' needs learning_rate"),
+        (
+            lambda: rj.regularize(optax.sgd(0.1), rj.l1(1.0), mode="decoupled"),
+            "'decoupled' needs learning_rate",
+        ),
         (
             lambda: rj.regularize(optax.sgd(0.1), rj.l1(1.0), mode="coupled", learning_rate=0.1),
             "'coupled' does not take learning_rate",
@@ -218,9 +218,9 @@ def test_routes_ride_in_the_state():
             r"use MultiSteps\(regularize",
         ),
         (
-            lambda: (
-                lambda tx: tx.update(start(), tx.init(start()), start())
-            )(rj.regularize(optax.sgd(0.1), rj.l1(1.0), mode="proximal", stepsize=rj.stepsizes.adam(0.1))),
+            lambda: (lambda tx: tx.update(start(), tx.init(start()), start()))(
+                rj.regularize(optax.sgd(0.1), rj.l1(1.0), mode="proximal", stepsize=rj.stepsizes.adam(0.1))
+            ),
             "must hold one Adam state",
         ),
     ],

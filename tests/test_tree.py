@@ -32,7 +32,11 @@ def test_nnx_state_has_names_without_value():
 
 @pytest.mark.parametrize(
     "where",
-    ["bias$", lambda name, leaf: name.endswith("bias"), freeze_where({"dense": {"bias": True, "kernel": False}})],
+    [
+        "bias$",
+        lambda name, leaf: name.endswith("bias"),
+        freeze_where({"dense": {"bias": True, "kernel": False}}),
+    ],
     ids=["regex", "callable", "mask"],
 )
 def test_every_form_of_where_selects_the_same(where):

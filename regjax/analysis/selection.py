@@ -17,24 +17,23 @@ class Choice(NamedTuple):
     """The chosen setting.
 
     Attributes:
-      index: of the setting.
-      best: index of the setting with the best mean; differs from `index` under the rule `"1se"`.
+      setting: its position in the grid.
+      best: position of the setting with the best mean; differs from `setting` under the rule `"1se"`.
       edge: `"low"`, `"high"` or None: whether the choice sits on an end of the grid, so that a wider grid
         might hold a better one. A grid of one setting has no edge.
     """
 
-    index: int
+    setting: int
     best: int
     edge: str | None
 
 
-def choose(
-    scores: np.ndarray, losses: np.ndarray, strengths: Sequence[float], rule: str = "best"
-) -> Choice:
+def choose(scores: np.ndarray, losses: np.ndarray, strengths: Sequence[float], rule: str = "best") -> Choice:
     """Choose a setting by its mean score over seeds.
 
     Args:
-      scores: `[settings, seeds]` on the selection split; larger is better. NaN (a diverged run) must have been replaced.
+      scores: `[settings, seeds]` on the selection split; larger is better. NaN (a diverged run) is not
+        accepted: score it at chance.
       losses: `[settings, seeds]`; breaks ties.
       strengths: how strongly each setting regularizes; a larger number is stronger. Breaks what is left of ties.
       rule: `"best"`: the best mean, ties by lower mean loss, then by the stronger regularizer. `"1se"`: the
@@ -47,7 +46,7 @@ def choose(
     Example:
       >>> scores = np.array([[0.8, 0.9], [0.9, 0.9], [0.9, 0.9]])
       >>> choose(scores, np.zeros((3, 2)), [1.0, 2.0, 3.0])
-      Choice(index=2, best=2, edge='high')
+      Choice(setting=2, best=2, edge='high')
 
     Reference:
       Breiman et al., Classification and regression trees, 1984 (one standard error).

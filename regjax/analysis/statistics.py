@@ -118,9 +118,7 @@ def minimum_detectable_effect(differences: Sequence[float], level: float = 0.05,
     return float(np.sum(quantiles) * np.std(d, ddof=1) / math.sqrt(d.size))
 
 
-def two_way_bootstrap(
-    differences: np.ndarray, level: float = 0.95, resamples: int = 4000, seed: int = 0
-) -> Interval:
+def two_way_bootstrap(differences: np.ndarray, level: float = 0.95, resamples: int = 4000, seed: int = 0) -> Interval:
     """Percentile interval of a mean over seeds and test examples, both drawn again with replacement.
 
     Wider than `mean_interval`: it also holds what another draw of test examples would change.

@@ -73,9 +73,7 @@ def draws(key: PRNGKey, shape: tuple[int, ...]) -> Array:
 
 
 @functools.partial(jax.jit, static_argnames="step", inline=True)
-def apart(
-    step: Callable[..., Array], key: PRNGKey, x: Array, magnitude: ArrayLike, *rest: ArrayLike
-) -> Array:
+def apart(step: Callable[..., Array], key: PRNGKey, x: Array, magnitude: ArrayLike, *rest: ArrayLike) -> Array:
     """`step(key, x, magnitude, *rest)`, as a unit that the CPU compiler neither splits nor merges.
 
     Left alone, XLA fuses one step into the gathers of the next and computes it again for every pixel that
@@ -98,6 +96,4 @@ def apart(
         acts = lax.optimization_barrier(magnitude) > 0.0
         return lax.cond(acts, step, lambda key, x, *_: x, key, x, magnitude, *rest)
 
-    return lax.platform_dependent(
-        key, x, jnp.asarray(magnitude, jnp.float32), *rest, cpu=guarded, default=step
-    )
+    return lax.platform_dependent(key, x, jnp.asarray(magnitude, jnp.float32), *rest, cpu=guarded, default=step)

@@ -166,7 +166,9 @@ def compare(
     prepared = _prepare(splits, setting, chosen, seeds, label_noise, base_seed)
     scorer = Scorer(as_model(module).apply, prepared, splits)
     defaults = {"learning_rate": learning_rate, "n_train": n_train}
-    runner = _Runner(make_run(spec), defaults, always or {}, seeds, base_seed, prepared.train, scorer, workers, progress)
+    runner = _Runner(
+        make_run(spec), defaults, always or {}, seeds, base_seed, prepared.train, scorer, workers, progress
+    )
 
     plain = tech.baseline()
     groups = [plain, *chosen]
@@ -221,7 +223,7 @@ class _Runner:
     def run(self, trials: Sequence[_Trial]) -> list[_Outcome]:
         """All trials, over all seeds."""
         keys = [jax.random.fold_in(jax.random.key(self.base_seed), seed) for seed in range(self.seeds)]
-        lanes = []
+        lanes: list[Lane] = []
         for trial in trials:
             hparams = make_hparams(**{**self.defaults, **tech.merge([self.always, trial.arguments])})
             lanes.extend(Lane(self.run_fn, hparams, keys[seed], seed) for seed in range(self.seeds))
@@ -250,11 +252,11 @@ def _pick(technique: tech.Technique, outcomes: Sequence[_Outcome], rule: str) ->
     choice = choose(scores, losses, technique.values, rule)
     return {
         "parameter": technique.parameter,
-        "value": technique.values[choice.index],
+        "value": technique.values[choice.setting],
         "edge": choice.edge if technique.parameter else None,
         "rule": rule,
-        "index": choice.index,
-        "select_score": float(scores[choice.index].mean()),
+        "index": choice.setting,
+        "select_score": float(scores[choice.setting].mean()),
     }
 
 
@@ -298,7 +300,12 @@ def _conclude(
         outcome = outcomes[picks[name].pop("index")]
         tests[name] = [scorer.on_test(result.weights, _diverged(result)) for result in outcome.results]
         grid = tuple(
-            GridPoint(o.trial.value, scorer.spread([e.score for e in o.select]), _mean([e.loss for e in o.select]), o.diverged)
+            GridPoint(
+                o.trial.value,
+                scorer.spread([e.score for e in o.select]),
+                _mean([e.loss for e in o.select]),
+                o.diverged,
+            )
             for o in outcomes
         )
         results[name] = summarize_row(
@@ -323,7 +330,7 @@ def _conclude(
         settings=settings,
         baseline=plain,
         techniques=others,
-        diagnosis=scorer.diagnose([result for result in rows[tech.BASELINE][1][0].results]),
+        diagnosis=scorer.diagnose(rows[tech.BASELINE][1][0].results),
         chance={"score": scorer.chance.score, "loss": scorer.chance.loss},
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
@@ -347,7 +354,12 @@ def _prepare(
     base_seed: int,
 ) -> Prepared:
     preprocessor = Preprocessor.for_splits(splits)
-    largest = max([setting.train_examples, *(int(t.arguments(v).get("n_train", 0)) for t in techniques for v in t.values)])
+    largest = max(
+        [
+            setting.train_examples,
+            *(int(t.arguments(v).get("n_train", 0)) for t in techniques for v in t.values),
+        ]
+    )
     order = nested_order(splits.y_train, seeds, splits.task, base_seed, size=largest)
     y = preprocessor.target_transform(splits.y_train)
     if splits.task == "classification":
@@ -438,7 +450,9 @@ def _as_augmentation(augmentation: Augmentation | str | None, splits: Splits) ->
         return default_augmentation(splits)
     augmentation = make(augmentation) if isinstance(augmentation, str) else augmentation
     if splits.kind == "table" and augmentation.images_only:
-        raise InputError(f"augmentation {augmentation.images_only[0]!r} is for images; {splits.name} is a table (accepted: noise)")
+        raise InputError(
+            f"augmentation {augmentation.images_only[0]!r} is for images; {splits.name} is a table (accepted: noise)"
+        )
     return augmentation
 
 

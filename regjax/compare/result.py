@@ -128,7 +128,11 @@ class CompareResult:
                     *_three(row.test),
                     *_three(row.test_loss),
                     row.generalization_gap.mean,
-                    *([gain.mean, *gain.ci95, gain.p, gain.p_holm, gain.minimum_detectable_effect] if gain else [""] * 6),
+                    *(
+                        [gain.mean, *gain.ci95, gain.p, gain.p_holm, gain.minimum_detectable_effect]
+                        if gain
+                        else [""] * 6
+                    ),
                     *([loss.mean, *loss.ci95, loss.p_holm] if loss else [""] * 4),
                     row.zero_fraction,
                     row.epochs.mean,
@@ -166,10 +170,14 @@ class CompareResult:
                     number(row.train.mean),
                     spread(row.test),
                     f"{row.test_loss.mean:.3f}",
-                    f"{gain.mean * scale:+.{digits}f}" + (f" ±{number(half)}" if math.isfinite(half) else "") if gain else "",
+                    f"{gain.mean * scale:+.{digits}f}" + (f" ±{number(half)}" if math.isfinite(half) else "")
+                    if gain
+                    else "",
                     _p(gain.p) if gain else "",
                     _p(gain.p_holm) if gain else "",
-                    number(gain.minimum_detectable_effect) if gain and gain.minimum_detectable_effect is not None else "",
+                    number(gain.minimum_detectable_effect)
+                    if gain and gain.minimum_detectable_effect is not None
+                    else "",
                     f"{100 * row.zero_fraction:.0f}",
                     f"{row.epochs.mean:.0f}",
                 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +42,7 @@ class Evaluation(NamedTuple):
     score: float  # accuracy or R2
     loss: float
     losses: np.ndarray  # [N] of each example
-    hits: np.ndarray | None  # [N] 1 where right, classification only
+    hits: np.ndarray  # [N] 1 where right; empty for regression
 
 
 class Scorer:
@@ -81,7 +82,13 @@ class Scorer:
             if np.isfinite(result.history.values["val/loss"]).any()
         ]
         if not each:
-            return {"verdict": "diverged", "onset_epochs": [], "median_onset": None, "evidence": [], "verdicts": {}}
+            return {
+                "verdict": "diverged",
+                "onset_epochs": [],
+                "median_onset": None,
+                "evidence": [],
+                "verdicts": {},
+            }
         names = [d.verdict for d in each]
         verdicts = {name: names.count(name) for name in sorted(set(names))}
         verdict = max(verdicts, key=lambda name: verdicts[name])
@@ -113,10 +120,12 @@ class Scorer:
         if self.task == "classification":
             hits = np.concatenate([piece[1] for piece in pieces])
             return Evaluation(float(hits.mean()), float(losses.mean()), losses, hits)
-        return Evaluation(1.0 - float(losses.mean()) / _variance(np.asarray(y)), float(losses.mean()), losses, None)
+        return Evaluation(
+            1.0 - float(losses.mean()) / _variance(np.asarray(y)), float(losses.mean()), losses, np.zeros(0)
+        )
 
     def _constant(self, y: Any) -> Evaluation:
-        hits = np.full(len(y), self.chance.score) if self.task == "classification" else None
+        hits = np.full(len(y) if self.task == "classification" else 0, self.chance.score)
         return Evaluation(self.chance.score, self.chance.loss, np.full(len(y), self.chance.loss), hits)
 
 
@@ -175,8 +184,6 @@ def test_statistics(
     task: str,
 ) -> dict[str, TechniqueResult]:
     """The rows with their paired improvements over the baseline, corrected over all rows."""
-    import dataclasses
-
     scores = {n: [a.score - b.score for a, b in zip(tests[n], baseline, strict=True)] for n in rows}
     losses = {n: [b.loss - a.loss for a, b in zip(tests[n], baseline, strict=True)] for n in rows}
     hits = {}
@@ -287,6 +294,7 @@ def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dic
         running = [table[valid[:, e] & np.isfinite(table[:, e]), e] for e in epochs]
         intervals = [mean_interval(values) if values.size else None for values in running]
         out[name] = {
-            part: [None if i is None else float(getattr(i, part)) for i in intervals] for part in ("mean", "low", "high")
+            part: [None if i is None else float(getattr(i, part)) for i in intervals]
+            for part in ("mean", "low", "high")
         }
     return out

@@ -73,9 +73,7 @@ def _more_data(setting: Setting) -> Technique | None:
     if not sizes:
         return None
     title = "more data (same updates)"
-    return Technique(
-        "more_data", title, "examples", tuple(sizes), lambda n: {"n_train": int(n)}, combines=False
-    )
+    return Technique("more_data", title, "examples", tuple(sizes), lambda n: {"n_train": int(n)}, combines=False)
 
 
 def _augmentation(setting: Setting) -> Technique | None:
@@ -86,9 +84,7 @@ def _augmentation(setting: Setting) -> Technique | None:
 
 
 def _early_stopping(setting: Setting) -> Technique:
-    rule = EarlyStopping(
-        patience=setting.patience, min_delta=setting.min_delta, criterion=setting.criterion
-    )
+    rule = EarlyStopping(patience=setting.patience, min_delta=setting.min_delta, criterion=setting.criterion)
     arguments = {"stopping": rule, "restore_best": True}
     return Technique("early_stopping", "early stopping", "", (1.0,), lambda _: dict(arguments))
 

@@ -60,9 +60,7 @@ class _ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
 class Digits(_ArraysBuilder):
     """1,797 handwritten digits, 8 x 8 pixels with values 0..16."""
 
-    DESCRIPTION = (
-        "Optical recognition of handwritten digits (UCI), the 8x8 test part shipped by scikit-learn."
-    )
+    DESCRIPTION = "Optical recognition of handwritten digits (UCI), the 8x8 test part shipped by scikit-learn."
     HOMEPAGE = "https://archive.ics.uci.edu/dataset/80"
 
     def _features(self) -> tuple[dict[str, Any], tuple[str, ...] | None]:
@@ -159,9 +157,7 @@ class SparseRegression(_ArraysBuilder):
     def _features(self) -> tuple[dict[str, Any], tuple[str, ...] | None]:
         p = generated.SPARSE_REGRESSION["p"]
         rows = tfds.features.Tensor(shape=(p,), dtype=np.float32)
-        return {"features": rows, "target": tfds.features.Scalar(dtype=np.float32)}, tuple(
-            f"x{i}" for i in range(p)
-        )
+        return {"features": rows, "target": tfds.features.Scalar(dtype=np.float32)}, tuple(f"x{i}" for i in range(p))
 
     def _arrays(self) -> tuple[np.ndarray, np.ndarray]:
         x, y, _ = generated.sparse_regression_problem(**generated.SPARSE_REGRESSION)

@@ -99,9 +99,7 @@ def cached_arrays(
         try:
             return _read_twice(entry, fingerprint)
         except _Unusable as reason:
-            warnings.warn(
-                f"cache entry {entry} is not used: {reason}; decoding again", CacheWarning, stacklevel=2
-            )
+            warnings.warn(f"cache entry {entry} is not used: {reason}; decoding again", CacheWarning, stacklevel=2)
     arrays, facts = decode()
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     try:

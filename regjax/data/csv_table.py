@@ -90,14 +90,8 @@ class Table:
         if "" in header:
             raise InputError(f"{self.name}: column {header.index('') + 1} has no name in the header")
         if all(_is_number(cell) for cell in header):
-            raise InputError(
-                f"{self.name}: no header: the first row is all numbers ({', '.join(header[:4])}, ...)"
-            )
-        twice = (
-            sorted({cell for cell in header if header.count(cell) > 1})
-            if len(set(header)) < len(header)
-            else []
-        )
+            raise InputError(f"{self.name}: no header: the first row is all numbers ({', '.join(header[:4])}, ...)")
+        twice = sorted({cell for cell in header if header.count(cell) > 1}) if len(set(header)) < len(header) else []
         if twice:
             raise InputError(f"{self.name}: column name {twice[0]!r} occurs more than once")
         return header
@@ -129,16 +123,12 @@ class Table:
         """The target column: numbers if all of its cells are, text otherwise."""
         numeric = [_is_number(cell) for cell in self.cells]
         if "" in self.cells:
-            raise InputError(
-                f"{self.name}: row {self.rows[self.cells.index('')]}, column {column!r}: empty target"
-            )
+            raise InputError(f"{self.name}: row {self.rows[self.cells.index('')]}, column {column!r}: empty target")
         if all(numeric):
             values = np.array([float(cell) for cell in self.cells])
             if not np.isfinite(values).all():
                 i = int(np.argmin(np.isfinite(values)))
-                raise InputError(
-                    f"{self.name}: row {self.rows[i]}, column {column!r}: {self.cells[i]!r} is not finite"
-                )
+                raise InputError(f"{self.name}: row {self.rows[i]}, column {column!r}: {self.cells[i]!r} is not finite")
             return values
         if task == "regression" or (task is None and any(numeric)):
             i = numeric.index(False)
@@ -149,9 +139,7 @@ class Table:
         return np.array(self.cells)
 
 
-def load_csv(
-    path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task: str | None = None
-) -> Dataset:
+def load_csv(path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task: str | None = None) -> Dataset:
     r"""Load a comma-separated table: a header, numbers, and one target column of numbers or labels.
 
     Messages count rows as a spreadsheet does: the header is row 1.

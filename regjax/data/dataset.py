@@ -71,9 +71,7 @@ class Dataset:
                     f"training examples {self.x.dtype}{list(self.x.shape[1:])}"
                 )
             if y_test.shape[1:] != self.y.shape[1:]:
-                raise InputError(
-                    f"{self.name}: test targets are {y_test.shape}, training targets {self.y.shape}"
-                )
+                raise InputError(f"{self.name}: test targets are {y_test.shape}, training targets {self.y.shape}")
             if len(x_test) == 0:
                 raise InputError(f"{self.name}: the test split is empty")
             self._check_pair(x_test, y_test, " test")
@@ -94,9 +92,7 @@ class Dataset:
             raise InputError(f"{self.name}:{part} pixels must be in [0, {self.pixel_max:g}], found {found}")
         if self.task == "regression":
             if y.dtype != np.float32 or y.ndim not in (1, 2) or 0 in y.shape[1:]:
-                raise InputError(
-                    f"{self.name}:{part} targets must be float32 [N] or [N, D], got {y.dtype} {y.shape}"
-                )
+                raise InputError(f"{self.name}:{part} targets must be float32 [N] or [N, D], got {y.dtype} {y.shape}")
             _check_finite(f"{self.name}:{part} y", y)
             return
         if y.dtype != np.int32 or y.ndim != 1:
@@ -104,9 +100,7 @@ class Dataset:
         low, high = int(y.min()), int(y.max())
         if low < 0 or high >= self.num_classes:
             bad = low if low < 0 else high
-            raise InputError(
-                f"{self.name}:{part} label {bad} is out of range, accepted: 0..{self.num_classes - 1}"
-            )
+            raise InputError(f"{self.name}:{part} label {bad} is out of range, accepted: 0..{self.num_classes - 1}")
 
     @property
     def kind(self) -> str:

@@ -52,9 +52,7 @@ def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None)
         try:
             return _decode(prepared)
         except Exception as error:  # whatever a damaged record raises, the remedy is the same
-            warnings.warn(
-                f"{prepared} cannot be read ({error}); preparing it again", CacheWarning, stacklevel=4
-            )
+            warnings.warn(f"{prepared} cannot be read ({error}); preparing it again", CacheWarning, stacklevel=4)
             prepare(name, cache_dir=cache_dir, again=True)
             return _decode(prepared)
 

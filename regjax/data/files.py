@@ -58,9 +58,7 @@ def load_path(
         return load_npz(path, task=task)
     if path.suffix.lower() == ".csv":
         return load_csv(path, target=target or DEFAULT_TARGET, task=task)
-    raise InputError(
-        f"dataset {str(path)!r}: accepted are .npz files, .csv files and folders of class folders"
-    )
+    raise InputError(f"dataset {str(path)!r}: accepted are .npz files, .csv files and folders of class folders")
 
 
 def load_npz(path: str | os.PathLike[str], *, task: str | None = None) -> Dataset:
@@ -184,24 +182,18 @@ def read_inputs(path: str | os.PathLike[str], preprocessor: Preprocessor) -> tup
         return x * np.float32((preprocessor.pixel_max or 1.0) / 255.0), names
     if path.suffix.lower() == ".csv":
         if preprocessor.columns is None:
-            raise InputError(
-                f"input {path.name}: the model was trained without column names; accepted: .npz, folders"
-            )
+            raise InputError(f"input {path.name}: the model was trained without column names; accepted: .npz, folders")
         table = Table(path, None, preprocessor.columns)
         return table.x, [str(row) for row in table.rows]
     if path.suffix.lower() != ".npz":
         raise InputError(f"input {str(path)!r}: accepted are .npz files, .csv files and folders of images")
     x = as_inputs(path.name, _read_npz(path, required=("x",))["x"])
-    if x.shape[1:] != preprocessor.shape or (
-        preprocessor.kind == "image" and str(x.dtype) != preprocessor.dtype
-    ):
+    if x.shape[1:] != preprocessor.shape or (preprocessor.kind == "image" and str(x.dtype) != preprocessor.dtype):
         raise InputError(
             f"{path.name}: x is {x.dtype}{list(x.shape[1:])}, "
             f"the model was trained on {preprocessor.dtype}{list(preprocessor.shape)}"
         )
-    if preprocessor.pixel_max is not None and (
-        x.min(initial=0) < 0 or x.max(initial=0) > preprocessor.pixel_max
-    ):
+    if preprocessor.pixel_max is not None and (x.min(initial=0) < 0 or x.max(initial=0) > preprocessor.pixel_max):
         found = f"[{x.min():g}, {x.max():g}]"
         raise InputError(f"{path.name}: pixels must be in [0, {preprocessor.pixel_max:g}], found {found}")
     return x, [str(i) for i in range(len(x))]

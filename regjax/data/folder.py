@@ -122,9 +122,7 @@ def _is_image(file: Path) -> bool:
 
 def _check_inside(root: Path, file: Path) -> None:
     if not file.resolve().is_relative_to(root):
-        raise InputError(
-            f"{root.name}: {file.relative_to(root)} is a link that leaves the folder; not followed"
-        )
+        raise InputError(f"{root.name}: {file.relative_to(root)} is a link that leaves the folder; not followed")
 
 
 def _list_classes(root: Path, part: Path, class_names: list[str]) -> list[tuple[Path, int]]:
@@ -135,9 +133,7 @@ def _list_classes(root: Path, part: Path, class_names: list[str]) -> list[tuple[
             raise InputError(f"{root.name}: class {child.name!r} of the test part is not in train")
         files = sorted(file for file in child.iterdir() if _is_image(file))
         if not files:
-            raise InputError(
-                f"{root.name}: class folder {child.name!r} has no images ({', '.join(SUFFIXES)})"
-            )
+            raise InputError(f"{root.name}: class folder {child.name!r} has no images ({', '.join(SUFFIXES)})")
         for file in files:
             _check_inside(root, file)
         found += [(file, class_names.index(child.name)) for file in files]

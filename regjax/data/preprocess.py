@@ -93,13 +93,9 @@ class Preprocessor:
         check_choice("preprocess: standardize", standardize, STANDARDIZE)
         rank = 4 if kind == "image" else 2
         if x_train.ndim != rank or len(x_train) == 0:
-            raise InputError(
-                f"preprocess: {kind} examples must have rank {rank} and N > 0, got {x_train.shape}"
-            )
+            raise InputError(f"preprocess: {kind} examples must have rank {rank} and N > 0, got {x_train.shape}")
         if kind == "table" and standardize == "channel":
-            raise InputError(
-                "preprocess: standardize 'channel' is for images; tables accept feature, global, none"
-            )
+            raise InputError("preprocess: standardize 'channel' is for images; tables accept feature, global, none")
         if kind == "image" and pixel_max is None:
             pixel_max = 255.0 if x_train.dtype == np.uint8 else 1.0
         if standardize == "auto":
@@ -126,9 +122,7 @@ class Preprocessor:
         )
 
     @classmethod
-    def for_splits(
-        cls, splits: Splits, *, standardize: str = "auto", standardize_target: bool = True
-    ) -> Preprocessor:
+    def for_splits(cls, splits: Splits, *, standardize: str = "auto", standardize_target: bool = True) -> Preprocessor:
         """Fit on the training pool of `splits`, with its facts.
 
         Args:
@@ -162,8 +156,7 @@ class Preprocessor:
         """
         if x.shape[1:] != self.shape:
             raise InputError(
-                f"preprocess: examples of shape {list(x.shape[1:])}, the model was trained on "
-                f"{list(self.shape)}"
+                f"preprocess: examples of shape {list(x.shape[1:])}, the model was trained on {list(self.shape)}"
             )
         out = x.astype(np.float32)
         if self.pixel_max is not None:

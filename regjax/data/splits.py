@@ -61,9 +61,7 @@ class Splits:
         return {part: len(getattr(self, f"y_{part}")) for part in ("train", "stop", "select", "test")}
 
 
-def split(
-    dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, validation_fraction: float = 0.2
-) -> Splits:
+def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, validation_fraction: float = 0.2) -> Splits:
     """Cut a dataset into train, stop, select and test.
 
     Test and validation hold `ceil(fraction * N)` examples each; validation is halved into `stop` (the larger
@@ -110,9 +108,7 @@ def split(
     if len(missing):
         names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
         shown = ", ".join(repr(names[i]) for i in missing[:8]) + (", ..." if len(missing) > 8 else "")
-        raise InputError(
-            f"{dataset.name}: labels missing from train: {shown}; each class needs an example there"
-        )
+        raise InputError(f"{dataset.name}: labels missing from train: {shown}; each class needs an example there")
     stop, select = _cut(validation, labels, n_validation - n_validation // 2, share=1, keep=1)
     indices = {"train": train, "stop": stop, "select": select} | ({} if official else {"test": test})
     x_test, y_test = dataset.test if dataset.test is not None else (dataset.x[test], dataset.y[test])
@@ -141,9 +137,7 @@ def _ceil(value: float) -> int:
     return math.ceil(value - 1e-9)  # 0.2 * 1795 is 359.00000000000006
 
 
-def _cut(
-    order: np.ndarray, labels: np.ndarray, size: int, *, share: int, keep: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _cut(order: np.ndarray, labels: np.ndarray, size: int, *, share: int, keep: int) -> tuple[np.ndarray, np.ndarray]:
     """Take `size` of the examples `order`, the first of each class, in the proportions of the classes."""
     own = labels[order]
     counts = np.bincount(own)
@@ -295,9 +289,7 @@ def noisy_labels(
     rows = []
     for seed in _seed_list("noisy_labels", seeds):
         hit = keyed.uniform(len(y), "label noise", base_seed, seed) < rate
-        jump = 1 + np.floor(keyed.uniform(len(y), "noisy label", base_seed, seed) * (num_classes - 1)).astype(
-            int
-        )
+        jump = 1 + np.floor(keyed.uniform(len(y), "noisy label", base_seed, seed) * (num_classes - 1)).astype(int)
         rows.append(np.where(hit, (y + jump) % num_classes, y))
     return np.asarray(rows, np.int32).reshape(len(rows), len(y))
 

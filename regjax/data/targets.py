@@ -37,9 +37,7 @@ def infer_task(values: np.ndarray) -> str:
     if values.ndim != 1 or not np.all(values == np.floor(values)):
         return "regression"
     distinct = len(np.unique(values))
-    return (
-        "classification" if distinct <= MAX_INFERRED_CLASSES and 2 * distinct <= len(values) else "regression"
-    )
+    return "classification" if distinct <= MAX_INFERRED_CLASSES and 2 * distinct <= len(values) else "regression"
 
 
 def encode_targets(
@@ -74,14 +72,10 @@ def encode_targets(
     check_choice("task", task, TASKS)
     if task == "regression":
         if any(values.dtype.kind in "US" for values in parts):
-            raise InputError(
-                f"{name}: task 'regression' needs numeric targets, found text {str(parts[0].flat[0])!r}"
-            )
+            raise InputError(f"{name}: task 'regression' needs numeric targets, found text {str(parts[0].flat[0])!r}")
         return task, [values.astype(np.float32) for values in parts], None
     if parts[0].ndim != 1:
-        raise InputError(
-            f"{name}: labels must be one value per example, got targets of shape {parts[0].shape}"
-        )
+        raise InputError(f"{name}: labels must be one value per example, got targets of shape {parts[0].shape}")
     labels = np.unique(parts[0])
     if len(labels) > MAX_CLASSES:
         raise InputError(f"{name}: {len(labels)} distinct labels, accepted: at most {MAX_CLASSES}")
@@ -89,9 +83,7 @@ def encode_targets(
     for values in parts:
         index = np.minimum(np.searchsorted(labels, values), max(len(labels) - 1, 0))
         if len(labels) and not np.all(found := labels[index] == values):
-            raise InputError(
-                f"{name}: label {_text(values[np.argmin(found)])!r} of the test part is not in train"
-            )
+            raise InputError(f"{name}: label {_text(values[np.argmin(found)])!r} of the test part is not in train")
         encoded.append(index.astype(np.int32))
     return task, encoded, tuple(_text(label) for label in labels)
 

@@ -47,9 +47,7 @@ def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> 
     """
     match = _NAME.fullmatch(name)
     if match is None:
-        raise InputError(
-            f"dataset {name!r} is neither a file, a folder nor a TFDS name, as mnist or mnist:3.0.1"
-        )
+        raise InputError(f"dataset {name!r} is neither a file, a folder nor a TFDS name, as mnist or mnist:3.0.1")
     base, config, version = match["name"], match["config"], match["version"]
     roots = [root.absolute() for root in search_path(data_dir)]
     if data_dir is not None and not roots[0].is_dir():
@@ -111,9 +109,7 @@ def _absent(name: str, base: str, roots: list[Path]) -> str:
 
     known = tfds.list_builders(with_community_datasets=False)
     if base not in known:
-        near = difflib.get_close_matches(base, EMBEDDED, 1, 0.6) or difflib.get_close_matches(
-            base, known, 1, 0.6
-        )
+        near = difflib.get_close_matches(base, EMBEDDED, 1, 0.6) or difflib.get_close_matches(base, known, 1, 0.6)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         return (
             f"dataset {name!r} is not known{hint}; accepted: {', '.join(EMBEDDED)}, a TFDS name, "

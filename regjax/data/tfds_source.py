@@ -121,9 +121,7 @@ class TfdsSource:
         x = np.empty((count, *shape), dtype)
         targets = []
         for start in range(0, count, CHUNK):
-            for i, record in enumerate(
-                source.__getitems__(list(range(start, min(start + CHUNK, count)))), start
-            ):
+            for i, record in enumerate(source.__getitems__(list(range(start, min(start + CHUNK, count)))), start):
                 value = record[self.x_key]
                 if own_png:
                     x[i] = _decode_image(value, shape)
@@ -243,9 +241,7 @@ def decode_all(source: TfdsSource, task: str | None = None) -> tuple[Arrays, dic
     """
     names = [name for name in ("train", "validation") if name in source.splits]
     if not names:
-        raise InputError(
-            f"{source.name}: no split 'train' or 'validation', there are: {', '.join(source.splits)}"
-        )
+        raise InputError(f"{source.name}: no split 'train' or 'validation', there are: {', '.join(source.splits)}")
     read = [source.decode(name) for name in names]
     parts = [tuple(np.concatenate(both) if len(both) > 1 else both[0] for both in zip(*read, strict=True))]
     if source.splits.get("test"):
@@ -277,17 +273,13 @@ def _layout(name: str, key: str, feature: Any) -> tuple[tuple[int, ...], Any]:
     if hasattr(feature, "keys"):
         for column, part in feature.items():
             if part.shape != () or not _numeric(part):
-                raise InputError(
-                    f"{name}: column {column!r} of {key!r} is not a number; it cannot be used as a row"
-                )
+                raise InputError(f"{name}: column {column!r} of {key!r} is not a number; it cannot be used as a row")
         return (len(feature),), np.float32
     shape = feature.shape
     if not _numeric(feature) or shape is None:
         raise InputError(f"{name}: feature {key!r} is not numeric; accepted: images, rows of numbers")
     if None in shape:
-        raise InputError(
-            f"{name}: feature {key!r} has no fixed size {shape}; export it as a folder with one size"
-        )
+        raise InputError(f"{name}: feature {key!r} has no fixed size {shape}; export it as a folder with one size")
     if len(shape) == 3:
         return shape, np.uint8 if feature.np_dtype == np.uint8 else np.float32
     if len(shape) == 1:

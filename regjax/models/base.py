@@ -55,9 +55,7 @@ class NoisyModel(nn.Module):
         for name in rates or {}:
             if name not in self.accepted_rates:
                 accepted = ", ".join(self.accepted_rates)
-                raise ValueError(
-                    f"{type(self).__name__}: rates has no {name!r}; accepted: {accepted or 'none'}"
-                )
+                raise ValueError(f"{type(self).__name__}: rates has no {name!r}; accepted: {accepted or 'none'}")
         return {name: rate for name, rate in (rates or {}).items() if train and rate is not None}
 
     def drop(self, name: str, x: Array, active: Rates, layer: str) -> Array:

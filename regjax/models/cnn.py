@@ -34,9 +34,7 @@ class CNN(NoisyModel):
         check_input("CNN", x, rank=4)
         smallest = 2 ** len(self.widths)
         if min(x.shape[1:3]) < smallest:
-            raise ValueError(
-                f"CNN: {len(self.widths)} poolings need {smallest}x{smallest} images, got {x.shape}"
-            )
+            raise ValueError(f"CNN: {len(self.widths)} poolings need {smallest}x{smallest} images, got {x.shape}")
         active = self.active_rates(rates, train)
         x = self.drop("input_dropout", x, active, "input_dropout")
         for i, width in enumerate(self.widths):

@@ -33,9 +33,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     forest = [panel for key in ("improvement", "loss_improvement") if (panel := figures.forest(results, key))]
     strengths, weights = strength.strengths(results), histograms.weights(results)
     curves = figures.technique_curves(results)
-    used = {
-        judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)
-    }
+    used = {judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)}
     content = {
         "dataset": results["dataset"],
         "headline": headline(results),
@@ -43,9 +41,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "caution": _caution(results, len(rows)),
         "groups": groups(rows, measure),
         "legend": [(status, label) for status, label in LABELS.items() if status in used],
-        "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]}
-        if wide and narrow
-        else None,
+        "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]} if wide and narrow else None,
         "forest": [figure(panel) for panel in forest],
         "table": table(results, measure),
         "strengths": [figure(panel) for panel in strengths],
@@ -61,9 +57,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     return write(workdir / "report.html", render("compare.html", content))
 
 
-def _save_figures(
-    folder: Path, results: Mapping[str, Any], wide: Panel | None, *several: list[Panel]
-) -> None:
+def _save_figures(folder: Path, results: Mapping[str, Any], wide: Panel | None, *several: list[Panel]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = results["dataset"]
     if wide:

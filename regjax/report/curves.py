@@ -45,18 +45,13 @@ def write_curves(
       'curves.png'
     """
     path = Path(path)
-    onset = (
-        diagnosis.get("onset_epoch")
-        if isinstance(diagnosis, Mapping)
-        else getattr(diagnosis, "onset_epoch", None)
-    )
+    onset = diagnosis.get("onset_epoch") if isinstance(diagnosis, Mapping) else getattr(diagnosis, "onset_epoch", None)
     train = next((name for name in ("train/data_loss", "train/loss") if name in history), None)
     losses = [(train, "train", "training"), ("val/loss", "val", "validation")]
     present = [(name, role, label) for name, role, label in losses if name is not None and name in history]
     if not present:
         raise ValueError(
-            "history: no train/data_loss, train/loss or val/loss; there are "
-            f"{', '.join(sorted(history)) or 'none'}"
+            f"history: no train/data_loss, train/loss or val/loss; there are {', '.join(sorted(history)) or 'none'}"
         )
     panels = [_panel(history, "loss", present, "loss", 1.0, onset)]
     for metric, label, scale in _METRICS:

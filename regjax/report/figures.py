@@ -28,12 +28,8 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
 
     def draw(axes: Any, palette: Palette) -> None:
         for shown, role, label in ((train, "train", "training"), (val, "val", "validation")):
-            draw_band(
-                axes, epochs(curves, shown.mean.size), shown, palette[role], label=f"{label} {measure.loss}"
-            )
-        top = 1.06 * np.nanmax(
-            [shown.high if np.isfinite(shown.high).any() else shown.mean for shown in (train, val)]
-        )
+            draw_band(axes, epochs(curves, shown.mean.size), shown, palette[role], label=f"{label} {measure.loss}")
+        top = 1.06 * np.nanmax([shown.high if np.isfinite(shown.high).any() else shown.mean for shown in (train, val)])
         last = max(epochs(curves, val.mean.size)[-1], 1)
         axes.set_ylim(0, top if top > 0 else 1)
         axes.set_xlim(0, last + 1 if last >= 10 else last)
@@ -56,11 +52,7 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
         text += f" Onset of overfitting marked at {onset_text(diagnosis)}."
     width, height = (320, 250) if narrow else (760, 340)
     name = "overfitting-narrow" if narrow else "overfitting"
-    title = (
-        "Training and validation loss"
-        if measure.loss == "loss"
-        else f"Training and validation {measure.loss}"
-    )
+    title = "Training and validation loss" if measure.loss == "loss" else f"Training and validation {measure.loss}"
     return Panel(name, title, text, draw, width=width, height=height, margins=(44, 12, 26, 38))
 
 
@@ -107,9 +99,7 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
                 pair = ends(interval)
                 if pair is not None:
                     x = [end * factor for end in pair]
-                    axes.plot(
-                        x, [y, y], color=palette[role], linewidth=width, alpha=alpha, solid_capstyle="butt"
-                    )
+                    axes.plot(x, [y, y], color=palette[role], linewidth=width, alpha=alpha, solid_capstyle="butt")
             face = palette[role] if filled else palette["paper"]
             axes.plot(
                 gain["mean"] * factor, y, marker, color=palette[role], markersize=7.5, markerfacecolor=face,
@@ -123,9 +113,7 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
         axes.spines["left"].set_visible(False)
         number_ticks(axes.xaxis, 5)
         unit = " (points)" if measure.step else ""
-        axes.set_xlabel(
-            f"change of test {measure.name}{unit}" if by_score else f"reduction of test {measure.loss}"
-        )
+        axes.set_xlabel(f"change of test {measure.name}{unit}" if by_score else f"reduction of test {measure.loss}")
 
     lines = []
     for row in rows:
@@ -175,9 +163,7 @@ def _curve(row: Row, base: Band, base_x: np.ndarray, top: float, last: float, me
     ending = val.mean[np.isfinite(val.mean)][-1]
     other = base.mean[np.isfinite(base.mean)][-1]
     text = f"Validation {measure.loss} ends at {fixed(ending, 3)}; baseline {fixed(other, 3)}."
-    return Panel(
-        f"curve-{slug(row['name'])}", short(row["title"]), text, draw, height=180, margins=(36, 10, 8, 36)
-    )
+    return Panel(f"curve-{slug(row['name'])}", short(row["title"]), text, draw, height=180, margins=(36, 10, 8, 36))
 
 
 def clip(text: str, length: int = 18) -> str:

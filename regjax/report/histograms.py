@@ -39,9 +39,7 @@ def _histogram(row: Row, reach: float, top: float) -> Panel:
     edges, counts = np.asarray(content["edges"], float), np.asarray(content["counts"], float)
 
     def draw(axes: Any, palette: Palette) -> None:
-        axes.stairs(
-            np.maximum(counts, 0.5), edges, baseline=0.5, fill=True, color=palette["train"], alpha=0.55
-        )
+        axes.stairs(np.maximum(counts, 0.5), edges, baseline=0.5, fill=True, color=palette["train"], alpha=0.55)
         if share > 0:
             height, wide = _zeros(content), 0.016 * reach
             axes.fill_between([-wide, wide], 0.5, height, color=palette["accent"], linewidth=0)
@@ -59,9 +57,7 @@ def _histogram(row: Row, reach: float, top: float) -> Panel:
     exactly = f"{_percent(share)} exactly zero" if share else "none exactly zero"
     note = f"{exactly}, {_percent(small)} below 0.001 but not zero"
     text = f"Histogram of the weights on a logarithmic count axis: {note}."
-    return Panel(
-        f"weights-{slug(row['name'])}", short(row["title"]), text, draw, margins=(40, 10, 8, 38), note=note
-    )
+    return Panel(f"weights-{slug(row['name'])}", short(row["title"]), text, draw, margins=(40, 10, 8, 38), note=note)
 
 
 def _power_ticks(axes: Any, top: float) -> None:

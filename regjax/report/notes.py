@@ -138,9 +138,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         )
     edges = [short(row["title"]) for row in rows if (row.get("chosen") or {}).get("edge")]
     if edges:
-        out.append(
-            f"Chosen at the end of the grid: {listing(edges)}. A wider grid might hold a better value."
-        )
+        out.append(f"Chosen at the end of the grid: {listing(edges)}. A wider grid might hold a better value.")
     out.extend(_diverged([results["baseline"], *rows]))
     out.append(
         "Explicit regularization is a knob to tune, not the whole reason why networks generalize: they "
@@ -153,18 +151,13 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
 def _setup(settings: Mapping[str, Any]) -> str:
     def part(key: str, text: str) -> list[str]:
         value = settings.get(key)
-        return (
-            []
-            if value in (None, "")
-            else [text.format(" ".join(plain(value).replace("# attributes", "").split()))]
-        )
+        return [] if value in (None, "") else [text.format(" ".join(plain(value).replace("# attributes", "").split()))]
 
     facts = [
         *part("model", "model {}"),
         *part(
             "train_examples",
-            "{} training examples"
-            + (f" of {plain(settings['pool'])}" if finite(settings.get("pool")) else ""),
+            "{} training examples" + (f" of {plain(settings['pool'])}" if finite(settings.get("pool")) else ""),
         ),
         *part("updates", "{} updates a run"),
         *part("epochs", "{} epochs at most"),
@@ -186,7 +179,4 @@ def _diverged(rows: list[Mapping[str, Any]]) -> list[str]:
     found = [f"{short(row['title'])} ({row['diverged']})" for row in rows if row.get("diverged")]
     if not found:
         return []
-    return [
-        "Runs that diverged, counted with the score of a constant guess and never left out: "
-        f"{listing(found)}."
-    ]
+    return [f"Runs that diverged, counted with the score of a constant guess and never left out: {listing(found)}."]

@@ -48,9 +48,7 @@ class Panel:
             self._place(figure, (0.0, 0.0), (self.width, self.height), PLACEHOLDER)
             return inline_svg(figure, self.name, self.title or self.name, self.description)
 
-    def _place(
-        self, figure: Any, corner: tuple[float, float], size: tuple[float, float], palette: Palette
-    ) -> Any:
+    def _place(self, figure: Any, corner: tuple[float, float], size: tuple[float, float], palette: Palette) -> Any:
         left, right, top, bottom = self.margins
         box = (
             (corner[0] + left) / size[0],
@@ -83,9 +81,7 @@ def save(panels: Sequence[Panel], stem: Path, title: str, *, columns: int = 1, s
     size = (columns * width, rows * cell + head)
     with drawing():
         figure = Figure(figsize=(size[0] / 72, size[1] / 72), facecolor=LIGHT["paper"])
-        figure.text(
-            12 / size[0], 1 - 12 / size[1], title, va="top", size=13, weight="bold", color=LIGHT["ink"]
-        )
+        figure.text(12 / size[0], 1 - 12 / size[1], title, va="top", size=13, weight="bold", color=LIGHT["ink"])
         for index, panel in enumerate(panels):
             row, column = divmod(index, columns)
             corner = (column * width, size[1] - head - row * cell - gap - panel.height)
@@ -95,12 +91,8 @@ def save(panels: Sequence[Panel], stem: Path, title: str, *, columns: int = 1, s
             figure.text(x, y, panel.title, size=11, color=LIGHT["ink"])
         if svg:
             description = " ".join(panel.description for panel in panels)
-            stem.with_suffix(".svg").write_text(
-                standalone_svg(figure, stem.name, title, description), encoding="utf-8"
-            )
-        figure.savefig(
-            stem.with_suffix(".png"), dpi=144, facecolor=LIGHT["paper"], metadata={"Software": None}
-        )
+            stem.with_suffix(".svg").write_text(standalone_svg(figure, stem.name, title, description), encoding="utf-8")
+        figure.savefig(stem.with_suffix(".png"), dpi=144, facecolor=LIGHT["paper"], metadata={"Software": None})
 
 
 def dress(axes: Any, palette: Palette) -> None:
@@ -117,9 +109,7 @@ def dress(axes: Any, palette: Palette) -> None:
 
 def legend(axes: Any, palette: Palette, **arguments: Any) -> None:
     """A legend in one line above the axes."""
-    box = axes.legend(
-        **{"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncol": 4, "borderaxespad": 0.2, **arguments}
-    )
+    box = axes.legend(**{"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncol": 4, "borderaxespad": 0.2, **arguments})
     for text in box.get_texts():
         text.set_color(palette["ink"])
 
@@ -129,6 +119,4 @@ def number_ticks(axis: Any, count: int = 5, *, scale: float = 1.0, integer: bool
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=integer))
-    axis.set_major_formatter(
-        FuncFormatter(lambda v, _: f"{round(v * scale, 9):g}".replace("-", "\N{MINUS SIGN}"))
-    )
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{round(v * scale, 9):g}".replace("-", "\N{MINUS SIGN}")))

@@ -45,9 +45,7 @@ def _shared_limits(rows: Sequence[Row], base: Row | None) -> tuple[float, float]
     return low - room, high + 2.6 * room  # above: the label of the chosen point
 
 
-def _strength(
-    row: Row, measure: Measure, base: Row | None, limits: tuple[float, float], start: float | None
-) -> Panel:
+def _strength(row: Row, measure: Measure, base: Row | None, limits: tuple[float, float], start: float | None) -> Panel:
     curve = row["name"] == "more_data"
     grid = [(point["value"], point["select_score"]) for point in row["grid"]]
     if curve and base and finite(start):

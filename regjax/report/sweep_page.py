@@ -97,9 +97,7 @@ def summarize(lanes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
         good = [float(score) for score in scores if finite(score)]
         failed = len(group) - len(good)
         mean = math.nan if failed else float(np.mean(good))
-        train, loss, epochs = (
-            _mean(lane.get(key) for lane in group) for key in ("train_score", "val_loss", "epochs")
-        )
+        train, loss, epochs = (_mean(lane.get(key) for lane in group) for key in ("train_score", "val_loss", "epochs"))
         ci95 = None if failed else _interval(good)
         out.append(Setting(values, mean, ci95, train, loss, epochs, len(group), failed))
     return out
@@ -156,9 +154,7 @@ def _against(
             if s.ci95:
                 axes.plot([place, place], s.ci95, color=palette["train"], linewidth=1.2)
             face = palette["train"] if mine else palette["paper"]
-            axes.plot(
-                place, s.mean, "o", color=palette["train"], markersize=8 if mine else 5, markerfacecolor=face
-            )
+            axes.plot(place, s.mean, "o", color=palette["train"], markersize=8 if mine else 5, markerfacecolor=face)
         axes.set_xlim(*scale.limits())
         ticks = scale.ticks()
         axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
@@ -171,9 +167,7 @@ def _against(
     return Panel(f"sweep-{slug(name)}", name, text, draw, width=360, height=230, margins=(46, 12, 10, 40))
 
 
-def _heat(
-    names: Sequence[str], settings: Sequence[Setting], best: Setting | None, measure: Measure
-) -> Panel | None:
+def _heat(names: Sequence[str], settings: Sequence[Setting], best: Setting | None, measure: Measure) -> Panel | None:
     across, down = (Scale.of([s.values[i] for s in settings]) for i in (0, 1))
     columns, rows = len(across.values), len(down.values)
     means = [s.mean for s in settings if math.isfinite(s.mean)]
@@ -188,19 +182,13 @@ def _heat(
             x = [across.at(v) for v in across.values].index(across.at(s.values[0]))
             y = [down.at(v) for v in down.values].index(down.at(s.values[1]))
             shade = 0.04 + 0.56 * (s.mean - low) / wide if math.isfinite(s.mean) else 0.0
-            axes.add_patch(
-                Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=palette["train"], alpha=shade, linewidth=0)
-            )
+            axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=palette["train"], alpha=shade, linewidth=0))
             if s is best:
                 edge = palette["ink"]
-                axes.add_patch(
-                    Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=edge, linewidth=1.8, zorder=3)
-                )
+                axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=edge, linewidth=1.8, zorder=3))
             if columns <= 12:
                 size = 9.5 if columns <= 8 else 7.5
-                label = (
-                    measure.value(s.mean).removeprefix("0") if measure.scale == 1.0 else measure.value(s.mean)
-                )
+                label = measure.value(s.mean).removeprefix("0") if measure.scale == 1.0 else measure.value(s.mean)
                 axes.text(x, y, label, ha="center", va="center", color=palette["ink"], size=size)
         axes.set_xlim(-0.5, columns - 0.5)
         axes.set_ylim(-0.5, rows - 0.5)
@@ -226,9 +214,7 @@ def _label(value: Any) -> str:
     return f"{value:.2g}" if isinstance(value, float) and value < 100 else plain(value)
 
 
-def _headline(
-    results: Mapping[str, Any], names: Sequence[str], best: Setting | None, measure: Measure
-) -> str:
+def _headline(results: Mapping[str, Any], names: Sequence[str], best: Setting | None, measure: Measure) -> str:
     swept = listing(names)
     if best is None:
         return f"Every setting of {swept} had a run without a result, so none can be called best."
@@ -247,9 +233,7 @@ def _panels_caption(names: Sequence[str], measure: Measure) -> str:
     return text
 
 
-def _table(
-    names: Sequence[str], ranked: Sequence[Setting], best: Setting | None, measure: Measure
-) -> dict[str, Any]:
+def _table(names: Sequence[str], ranked: Sequence[Setting], best: Setting | None, measure: Measure) -> dict[str, Any]:
     heads = [
         *names[1:],
         f"validation {measure.name}",
@@ -269,10 +253,7 @@ def _table(
             {"text": fixed(s.epochs, 0) if math.isfinite(s.epochs) else NONE},
             {"text": plain(s.lanes), "small": failed, "flag": bool(failed)},
         ]
-        cells = [
-            {"small": "", "flag": False, "label": head, **cell}
-            for head, cell in zip(heads, plainly, strict=True)
-        ]
+        cells = [{"small": "", "flag": False, "label": head, **cell} for head, cell in zip(heads, plainly, strict=True)]
         mark = "best" if s is best else ""
         rows.append({"title": plain(s.values[0]), "verdict": "", "label": "", "mark": mark, "cells": cells})
     columns = [{"name": head, "unit": ""} for head in (names[0], *heads)]
@@ -295,14 +276,11 @@ def _notes(
             and len(scale.values) > 2
             and float(best.values[i]) in (scale.values[0], scale.values[-1])
         ):
-            out.append(
-                f"The best {name} is at the end of what was tried: a wider range might hold a better one."
-            )
+            out.append(f"The best {name} is at the end of what was tried: a wider range might hold a better one.")
     failed = sum(s.failed for s in settings)
     if failed:
         out.append(
-            f"{count(failed, 'run')} ended without a finite score; their settings stand last and are "
-            "never the best."
+            f"{count(failed, 'run')} ended without a finite score; their settings stand last and are never the best."
         )
     if len(settings) > SHOWN:
         out.append(f"The table shows the best {SHOWN}; all are in results.json.")

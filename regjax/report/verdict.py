@@ -101,9 +101,7 @@ def groups(rows: Sequence[Mapping[str, Any]], measure: Measure) -> list[Group]:
         found = [row for row in rows if judge(row.get("improvement")) == status]
         found.sort(key=lambda row: -_mean(row))
         if found:
-            out.append(
-                Group(status, label, tuple((short(row["title"]), _detail(row, measure)) for row in found))
-            )
+            out.append(Group(status, label, tuple((short(row["title"]), _detail(row, measure)) for row in found)))
     return out
 
 
@@ -149,11 +147,7 @@ def _baseline_clause(results: Mapping[str, Any]) -> str:
     subject, loss = "Without regularization the model", Measure.of(results).loss
     if verdict == "overfit" and onset:
         rise = diagnosis.get("generalization_loss")
-        tail = (
-            f", its validation {loss} ending {fixed(rise, 0)}% above the lowest"
-            if finite(rise) and rise > 0
-            else ""
-        )
+        tail = f", its validation {loss} ending {fixed(rise, 0)}% above the lowest" if finite(rise) and rise > 0 else ""
         return f"{subject} overfits from {onset} on{tail}"
     if verdict == "overfit":
         return f"{subject} overfits: it does better on its training examples than on new ones"
@@ -187,9 +181,7 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
     if named["hurt"]:
         shown.append(f"{_subject(named['hurt'], len(rows))} lowered {'it' if shown else metric}")
     if named["none"]:
-        shown.append(
-            f"{_subject(named['none'], len(rows))} made no difference that {count(seeds, 'seed')} can show"
-        )
+        shown.append(f"{_subject(named['none'], len(rows))} made no difference that {count(seeds, 'seed')} can show")
     if named["untested"]:
         shown.append(f"{_subject(named['untested'], len(rows))} could not be tested")
     return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + ", and " + shown[-1]

@@ -160,6 +160,4 @@ def span(interval: Any, scale: float = 1.0, digits: int = 3, *, signed: bool = F
 
 def slug(name: str) -> str:
     """A name that may stand in an id; different names give different slugs."""
-    return "".join(
-        c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" if c != "_" else "_" for c in str(name)
-    )
+    return "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" if c != "_" else "_" for c in str(name))

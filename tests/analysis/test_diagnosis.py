@@ -27,7 +27,9 @@ def test_overfit_by_the_gap_alone_has_no_onset():
 
 
 def test_correct_fit_and_underfit():
-    good = history([2, 0.5, 0.3], [2, 0.6, 0.35], **{"train/accuracy": [0.3, 0.8, 0.9], "val/accuracy": [0.3, 0.8, 0.88]})
+    good = history(
+        [2, 0.5, 0.3], [2, 0.6, 0.35], **{"train/accuracy": [0.3, 0.8, 0.9], "val/accuracy": [0.3, 0.8, 0.88]}
+    )
     assert rj.diagnose(good, chance_loss=2.3).verdict == "correct_fit"
     flat = history([2.3, 2.2, 2.1], [2.3, 2.2, 2.15])
     found = rj.diagnose(flat, chance_loss=2.3)
@@ -48,7 +50,10 @@ def test_epochs_that_are_not_finite_are_left_out():
 
 def test_reads_the_history_of_a_run(spec, blobs):
     state = rj.fit(
-        spec, rj.make_hparams(learning_rate=0.05, n_train=80), __import__("jax").random.key(0), blobs.for_seed(0)
+        spec,
+        rj.make_hparams(learning_rate=0.05, n_train=80),
+        __import__("jax").random.key(0),
+        blobs.for_seed(0),
     ).state
     assert rj.diagnose(state.history).verdict in ("underfit", "correct_fit", "overfit")
 

@@ -27,7 +27,9 @@ def test_mean_interval_covers():
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(-9, 9), min_size=2, max_size=8).filter(lambda d: len(set(d)) > 1))
 def test_sign_flip_equals_enumeration(d):
-    flips = [abs(sum(s * v for s, v in zip(signs, d, strict=True))) for signs in itertools.product((1, -1), repeat=len(d))]
+    flips = [
+        abs(sum(s * v for s, v in zip(signs, d, strict=True))) for signs in itertools.product((1, -1), repeat=len(d))
+    ]
     assert sign_flip_p(d) == pytest.approx(np.mean([f >= abs(sum(d)) for f in flips]))
 
 
@@ -54,7 +56,7 @@ def test_holm_by_hand():
 
 
 def test_minimum_detectable_effect_has_the_power_it_promises():
-    """Power of the t-test at that effect, from the noncentral t distribution: 80%, within the approximation's 3 points."""
+    """Power of the t-test at that effect, from the noncentral t distribution: 80%, within 3 points."""
     d = np.random.default_rng(0).normal(size=12)
     effect = minimum_detectable_effect(d)
     shift = effect / (d.std(ddof=1) / math.sqrt(12))

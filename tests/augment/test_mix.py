@@ -89,9 +89,7 @@ def test_one_program_for_every_alpha_and_under_vmap():
     assert len(traces) == 1
     loop = [mixup(k, batch, a, num_classes=3).x for k, a in zip(keys, (0.0, 0.4, 1.0), strict=True)]
     np.testing.assert_allclose(mapped, jnp.stack(loop), atol=1e-6)
-    assert (
-        mixup(KEY, batch._replace(x=batch.x.astype(jnp.bfloat16)), 1.0, num_classes=3).x.dtype == jnp.bfloat16
-    )
+    assert mixup(KEY, batch._replace(x=batch.x.astype(jnp.bfloat16)), 1.0, num_classes=3).x.dtype == jnp.bfloat16
 
 
 @pytest.mark.parametrize(

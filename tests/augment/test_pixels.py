@@ -22,9 +22,7 @@ def test_cutout_covers_a_clipped_square(size):
         for side, length in ((rows, 8), (columns, 6)):
             assert len(side) == side[-1] - side[0] + 1
             # Shorter than `size` only where the image ends.
-            assert len(side) == min(size, length) or (
-                len(side) < size and (side[0] == 0 or side[-1] == length - 1)
-            )
+            assert len(side) == min(size, length) or (len(side) < size and (side[0] == 0 or side[-1] == length - 1))
 
 
 def test_cutout_of_one_pixel_is_uniform():

@@ -111,7 +111,7 @@ def test_regression_uses_r2_and_mse_in_the_units_of_the_target():
     assert result.metric == "r2"
     assert row.test.mean > 0.9
     assert 50 < row.test_mse.mean < 1500
-    with pytest.raises(rj.InputError, match="label_noise 0.1 needs classes"):
+    with pytest.raises(rj.InputError, match=r"label_noise 0\.1 needs classes"):
         rj.compare("linear", (x, y), seeds=2, label_noise=0.1)
 
 

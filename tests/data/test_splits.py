@@ -58,9 +58,7 @@ def test_splits_are_disjoint_complete_and_proportional(counts, seed, test_fracti
     n = counts.sum()
     if n < 20:
         return
-    splits = split(
-        labelled(counts), seed=seed, test_fraction=test_fraction, validation_fraction=validation_fraction
-    )
+    splits = split(labelled(counts), seed=seed, test_fraction=test_fraction, validation_fraction=validation_fraction)
     together = np.concatenate([splits.indices[part] for part in PARTS])
     assert sorted(together.tolist()) == list(range(n))
     assert sorted(np.concatenate([getattr(splits, f"x_{p}")[:, 0] for p in PARTS]).tolist()) == list(range(n))

@@ -106,9 +106,7 @@ def test_no_noise_means_no_random_bits(name):
 @each
 def test_errors(name):
     model, variables = small(name)
-    with pytest.raises(
-        ValueError, match=r"input_dropout: training .* needs a key: pass rngs=\{'dropout': key\}"
-    ):
+    with pytest.raises(ValueError, match=r"input_dropout: training .* needs a key: pass rngs=\{'dropout': key\}"):
         model.apply(variables, X, train=True, rates={"input_dropout": 0.1})
     accepted = ", ".join(model.accepted_rates)
     with pytest.raises(ValueError, match=rf"rates has no 'drop'; accepted: {accepted}"):
@@ -133,9 +131,7 @@ def test_gradients_are_finite_even_at_rate_one(name):
     @jax.jit
     def gradient(rate):
         rates = dict.fromkeys(model.accepted_rates, rate)
-        return jax.grad(lambda v: jnp.sum(model.apply(v, X, train=True, rates=rates, rngs=RNGS) ** 2))(
-            variables
-        )
+        return jax.grad(lambda v: jnp.sum(model.apply(v, X, train=True, rates=rates, rngs=RNGS) ** 2))(variables)
 
     for rate in (0.0, 0.5, 1.0):
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient(rate)))

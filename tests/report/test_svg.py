@@ -30,9 +30,7 @@ def test_inline_uses_the_colours_of_the_page():
 
 def test_ids_of_two_panels_do_not_meet():
     other = Panel("two", "t", "d", draw)
-    ids = [
-        {e.attrib["id"] for e in ET.fromstring(p.inline()).iter() if "id" in e.attrib} for p in (PANEL, other)
-    ]
+    ids = [{e.attrib["id"] for e in ET.fromstring(p.inline()).iter() if "id" in e.attrib} for p in (PANEL, other)]
     assert ids[0]
     assert ids[1]
     assert not ids[0] & ids[1]

@@ -143,9 +143,7 @@ def test_loss_sentence():
 
 def test_groups_largest_first_with_their_numbers():
     rows = list(
-        results(a=HELPED, b=gain(0.1, 0.08, 0.12, 0.01, wide=[-0.1, 0.3]), c=NONE, d=UNTESTED)[
-            "techniques"
-        ].values()
+        results(a=HELPED, b=gain(0.1, 0.08, 0.12, 0.01, wide=[-0.1, 0.3]), c=NONE, d=UNTESTED)["techniques"].values()
     )
     found = {g.status: g.items for g in groups(rows, Measure.of({"metric": "accuracy"}))}
     assert found["helped"] == (

@@ -1,0 +1,39 @@
+"""Which module holds which case. Importing this imports nothing heavy."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+
+from cases.base import Case
+
+MODULES = {
+    "dense_step": "dense",
+    "conv_step": "conv",
+    "sweep_64": "sweeps",
+    "sweep_512": "sweeps",
+    "early_stop_reclaim": "reclaim",
+    "penalties": "overheads",
+    "dropout": "overheads",
+    "augment": "augmentation",
+    "loading": "starts",
+    "checkpoint": "checkpoints",
+    "cold_start": "starts",
+}
+
+
+class UnknownCaseError(Exception):
+    """A name that is no case; the text is one line for stderr."""
+
+
+def find(name: str) -> Case:
+    """The case of a name.
+
+    Raises:
+      UnknownCaseError: with the nearest name.
+    """
+    if name not in MODULES:
+        near = difflib.get_close_matches(name, MODULES, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise UnknownCaseError(f"--only={name}: is not a case{hint}; accepted: {', '.join(MODULES)}")
+    return importlib.import_module(f"cases.{MODULES[name]}").CASES[name]

@@ -1,0 +1,110 @@
+"""From outcomes to the rows of the table and of the JSON file."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+from cases.base import Case
+from cases.harness import Outcome
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn", "torch", "keras", "pillow", "kornia")
+
+
+def versions() -> dict[str, str | int]:
+    """Versions of everything that takes part, the machine and the date."""
+    found: dict[str, str | int] = {"regjax": _version("regjax")} if _version("regjax") else {}
+    found |= {name: _version(name) for name in PACKAGES if _version(name)}
+    found["python"] = platform.python_version()
+    found["platform"] = f"{platform.system()} {platform.machine()}"
+    found["cpu"] = _cpu()
+    found["cores"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found["date"] = time.strftime("%Y-%m-%d", time.gmtime())
+    return found
+
+
+def row(case: Case, outcomes: dict[str, Outcome]) -> dict[str, Any]:
+    """One entry of the JSON list."""
+    ours, floor = outcomes["ours"], outcomes.get("floor")
+    peers = {name: outcome for name, outcome in outcomes.items() if name not in ("ours", "floor")}
+    measured = [outcome.value for outcome in peers.values() if outcome.value is not None]
+    least = case.floor_value if floor is None else floor.value
+    positive = ours.value is not None and ours.value > 0
+    return {
+        "case": case.name,
+        "unit": case.unit,
+        "ours": _rounded(ours.value),
+        "peers": {name: _rounded(outcome.value) for name, outcome in peers.items()},
+        "ratio_to_best_peer": _rounded(min(measured) / ours.value) if measured and positive else None,  # type: ignore[operator]
+        "fraction_of_floor": _rounded(least / ours.value) if least and positive else None,  # type: ignore[operator]
+        "quality": {
+            "ours": _rounded(ours.quality),
+            "peers": {name: _rounded(outcome.quality) for name, outcome in peers.items()},
+        },
+        "compile_seconds": _rounded(ours.compile_seconds),
+        "versions": versions(),
+    }
+
+
+HEADER = f"{'case':<19} {'unit':<17} {'ours':>9} {'best peer':>9} {'ratio':>6} {'floor':>6} {'quality':>9} {'compile':>8}"
+
+
+def lines(case: Case, entry: dict[str, Any], outcomes: dict[str, Outcome]) -> list[str]:
+    """The row of the table, and below it every contender with its variants and its quality."""
+    measured = [value for value in entry["peers"].values() if value is not None]
+    best = min(measured) if measured else None
+    cells = [
+        f"{case.name:<19} {case.unit:<17}",
+        f"{_shown(entry['ours']):>9} {_shown(best):>9} {_shown(entry['ratio_to_best_peer'], 3):>6}",
+        f"{_shown(entry['fraction_of_floor'], 2):>6} {_shown(entry['quality']['ours']):>9}",
+        f"{_shown(entry['compile_seconds'], 2):>8}",
+    ]
+    shown = [" ".join(cells)]
+    for name, outcome in outcomes.items():
+        if outcome.missing is not None:
+            shown.append(f"    missing: {name} ({outcome.missing})")
+            continue
+        text = f"    {name} {_shown(outcome.value)}"
+        if outcome.quality is not None:
+            text += f", {case.quality} {_shown(outcome.quality)}"
+        if len(outcome.variants) > 1:
+            text += "; " + ", ".join(f"{variant} {_shown(value)}" for variant, value in outcome.variants.items())
+        shown.append(text)
+    return shown
+
+
+def with_compilation(entry: dict[str, Any], scale: float = 1.0) -> float | None:
+    """Ratio to the best peer when the compilation of ours counts; `scale` is the unit in seconds."""
+    measured = [value for value in entry["peers"].values() if value is not None]
+    if not measured or entry["compile_seconds"] is None:
+        return None
+    return min(measured) / (entry["ours"] + entry["compile_seconds"] / scale)
+
+
+def _shown(value: float | None, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:.{digits}g}"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or value != value else float(f"{value:.5g}")
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
