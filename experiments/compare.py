@@ -55,7 +55,7 @@ def main() -> int:
     if noise is None:
         noise = 0.1 if known["task"] == "classification" else 0.0
     probe = values | {"epochs": values["epochs"] or 1}
-    spec = setup.make_spec(probe, known, loaded.splits)
+    spec = setup.make_spec(probe, known, loaded)
 
     with Bar("runs", 0) as bar:
         result = compare(

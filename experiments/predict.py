@@ -55,7 +55,7 @@ def main() -> int:
     flags.check(config.get("experiment") == "train", "workdir", "is not a run of experiments.train")
     trained, known = config["flags"], config["facts"]
     pre = data.Preprocessor.from_json((workdir / "preprocess.json").read_text())
-    spec = setup.make_spec(trained | {"augment": config["augmentation"]}, known)
+    spec = setup.make_spec(trained, known)
     hparams = setup.hparams_of(trained, known, trained["restore_best"])
 
     if values["input"] in SPLITS and not Path(values["input"]).exists():

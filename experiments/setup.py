@@ -11,8 +11,9 @@ import numpy as np
 
 from experiments import flags
 from regjax import data
+from regjax.augment import Augmentation
 from regjax.augment import make as make_augmentation
-from regjax.compare.procedure import default_augmentation
+from regjax.compare.prepare import default_augmentation
 from regjax.epoch import TrainData
 from regjax.models import make_model
 from regjax.penalties import combine, l1, l2
@@ -67,7 +68,7 @@ def facts(splits: data.Splits) -> dict[str, Any]:
     }
 
 
-def make_spec(values: dict[str, Any], known: dict[str, Any], splits: data.Splits | None = None) -> Spec:
+def make_spec(values: dict[str, Any], known: dict[str, Any], loaded: Loaded | None = None) -> Spec:
     """The `Spec` of the flags.
 
     Raises:
@@ -87,25 +88,26 @@ def make_spec(values: dict[str, Any], known: dict[str, Any], splits: data.Splits
         epochs=values["epochs"],
         optimizer=values["optimizer"],
         schedule=values["schedule"],
-        augmentation=augmentation(values, splits),
+        augmentation=augmentation(values, loaded),
     )
 
 
-def augmentation(values: dict[str, Any], splits: data.Splits | None) -> Any:
+def augmentation(values: dict[str, Any], loaded: Loaded | None) -> Augmentation | None:
     """The augmentation of --augment, or None.
 
     Raises:
       FlagError: it cannot be read, or is for images while the data is a table.
     """
-    if not values["augment"]:
+    if not values["augment"] or loaded is None:
         return None
-    if values["augment"] == "default" and splits is not None:
-        return default_augmentation(splits)
-    made = flags.about("augment", lambda: make_augmentation(values["augment"]))
-    if splits is not None and splits.kind == "table":
+    if values["augment"] == "default":
+        made = default_augmentation(loaded.splits)
+    else:
+        made = flags.about("augment", lambda: make_augmentation(values["augment"]))
+    if loaded.splits.kind == "table":
         names = ", ".join(made.images_only)
-        flags.check(not names, "augment", f"{names}: for images, {splits.name} is a table (accepted: noise)")
-    return made
+        flags.check(not names, "augment", f"{names}: for images, {loaded.splits.name} is a table (accepted: noise)")
+    return dataclasses.replace(made, fill=loaded.preprocessor.background)
 
 
 def regularizer_arguments(values: dict[str, Any], present: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def main() -> int:
     known = setup.facts(loaded.splits)
     for size in swept.get("train_examples", []):
         flags.check(size <= known["pool"], "sweep", f"train_examples must be at most {known['pool']}")
-    spec = setup.make_spec(values, known, loaded.splits)
+    spec = setup.make_spec(values, known, loaded)
     seeds = list(range(values["seed"], values["seed"] + values["seeds"]))
     arrays = setup.train_data(loaded, values, seeds, validation="all")
     run = make_run(spec)

@@ -59,19 +59,14 @@ def main() -> int:
 
     loaded = setup.load(values)
     known = setup.facts(loaded.splits)
-    spec = setup.make_spec(values, known, loaded.splits)
+    spec = setup.make_spec(values, known, loaded)
     hparams = setup.hparams_of(values, known, values["restore_best"])
     arrays = setup.train_data(loaded, values, [values["seed"]], validation="all").for_seed(0)
 
     if not resuming:
         app.empty_directory(workdir)
         (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
-        config = {
-            "experiment": "train",
-            "flags": values,
-            "facts": known,
-            "augmentation": str(spec.augmentation or ""),
-        }
+        config = {"experiment": "train", "flags": values, "facts": known}
         app.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
 
     stopping = _Signals()

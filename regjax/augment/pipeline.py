@@ -29,17 +29,19 @@ class Kind:
       unit: what the magnitude is, for error messages and help.
       high: largest magnitude; a product with a strength is clipped there.
       images: whether it takes images only, or any batch `[B, ...]`.
+      outside: whether it shows what lies outside the image, and so takes a `fill`.
     """
 
-    apply: Callable[[PRNGKey, Array, ArrayLike], Array]
+    apply: Callable[..., Array]
     unit: str
     high: float = math.inf
     images: bool = True
+    outside: bool = False
 
 
 AUGMENTATIONS: dict[str, Kind] = {
-    "shift": Kind(shift, "largest shift in pixels"),
-    "rotate": Kind(rotate, "largest angle in degrees", high=180.0),
+    "shift": Kind(shift, "largest shift in pixels", outside=True),
+    "rotate": Kind(rotate, "largest angle in degrees", high=180.0, outside=True),
     "flip": Kind(flip, "probability of a horizontal flip", high=1.0),
     "noise": Kind(gaussian_noise, "standard deviation of added noise", images=False),
     "cutout": Kind(cutout, "side of the covered square in pixels"),
@@ -55,9 +57,12 @@ class Augmentation:
 
     Attributes:
       steps: `((name, magnitude), ...)`, in order of application; names are those of `AUGMENTATIONS`.
+      fill: what lies outside the image, one number or one a channel. For standardized images with a black
+        surround this is what a black pixel became, `Preprocessor.background`; 0 is the mean.
     """
 
     steps: tuple[tuple[str, float], ...] = ()
+    fill: tuple[float, ...] = (0.0,)
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -92,7 +97,8 @@ class Augmentation:
         for name, magnitude in self.steps:
             kind = AUGMENTATIONS[name]
             scaled = jnp.minimum(jnp.asarray(strength, jnp.float32) * magnitude, kind.high)
-            x = kind.apply(stream(key, name), x, scaled)
+            arguments = (scaled, jnp.asarray(self.fill)) if kind.outside else (scaled,)
+            x = kind.apply(stream(key, name), x, *arguments)
         return x
 
     @property

@@ -10,17 +10,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from regjax.adapt import as_model
 from regjax.analysis import choose
-from regjax.augment import Augmentation, make
+from regjax.augment import Augmentation
 from regjax.checks import InputError, check_choice, check_range
 from regjax.compare import techniques as tech
+from regjax.compare.prepare import (
+    as_augmentation,
+    as_splits,
+    outputs_of,
+    prepare,
+    settings_of,
+    train_examples_of,
+)
 from regjax.compare.result import CompareResult, GridPoint, TechniqueResult
 from regjax.compare.scoring import Evaluation, Scorer, summarize_row, test_statistics
-from regjax.data import Dataset, Preprocessor, Splits, nested_order, noisy_labels, split
+from regjax.data import Dataset, Preprocessor, Splits
 from regjax.epoch import TrainData
 from regjax.evaluate import SCORE
 from regjax.models import make_model
@@ -30,7 +37,6 @@ from regjax.spec import Spec, make_hparams
 from regjax.stopping import REASONS
 from regjax.sweep import Lane, run_lanes
 
-MAX_STOP_EXAMPLES = 2000  # validation examples that are looked at in every epoch; selection uses all of its own
 Progress = Callable[[int, int, str], None]
 
 
@@ -133,14 +139,15 @@ def compare(
     check_range("label_noise", label_noise, 0.0, 1.0, high_open=True)
     check_range("patience", patience, 0)
     check_choice("select", select, ("best", "1se"))
-    splits = _as_splits(data, base_seed)
-    module = make_model(model, num_outputs=_outputs(splits), task=splits.task) if isinstance(model, str) else model
-    n_train = _train_examples(train_examples, splits)
+    splits = as_splits(data, base_seed)
+    module = make_model(model, num_outputs=outputs_of(splits), task=splits.task) if isinstance(model, str) else model
+    n_train = train_examples_of(train_examples, splits)
     if label_noise and splits.task != "classification":
         raise InputError(f"label_noise {label_noise} needs classes; {splits.name} is a regression set")
     steps = math.ceil(n_train / batch_size)
     epochs = max(50, math.ceil(800 / steps)) if epochs is None else epochs
-    augmentation = _as_augmentation(augmentation, splits)
+    preprocessor = Preprocessor.for_splits(splits)
+    augmentation = as_augmentation(augmentation, splits, preprocessor)
     setting = tech.Setting(
         train_examples=n_train,
         pool=len(splits.y_train),
@@ -163,7 +170,7 @@ def compare(
         augmentation=augmentation,
         eval_train_examples=min(n_train, 2048),
     )
-    prepared = _prepare(splits, setting, chosen, seeds, label_noise, base_seed)
+    prepared = prepare(splits, preprocessor, setting, chosen, seeds, label_noise, base_seed)
     scorer = Scorer(as_model(module).apply, prepared, splits)
     defaults = {"learning_rate": learning_rate, "n_train": n_train}
     runner = _Runner(
@@ -196,7 +203,7 @@ def compare(
         seeds=seeds,
         select=select,
         started=started,
-        settings=_settings(spec, setting, prepared, splits, learning_rate, label_noise, base_seed),
+        settings=settings_of(spec, setting, prepared, splits, learning_rate, label_noise, base_seed),
     )
 
 
@@ -335,125 +342,6 @@ def _conclude(
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """The standardized arrays of a comparison; the test part is kept apart in the scorer."""
-
-    train: TrainData
-    preprocessor: Preprocessor
-
-
-def _prepare(
-    splits: Splits,
-    setting: tech.Setting,
-    techniques: Sequence[tech.Technique],
-    seeds: int,
-    label_noise: float,
-    base_seed: int,
-) -> Prepared:
-    preprocessor = Preprocessor.for_splits(splits)
-    largest = max(
-        [
-            setting.train_examples,
-            *(int(t.arguments(v).get("n_train", 0)) for t in techniques for v in t.values),
-        ]
-    )
-    order = nested_order(splits.y_train, seeds, splits.task, base_seed, size=largest)
-    y = preprocessor.target_transform(splits.y_train)
-    if splits.task == "classification":
-        labels = noisy_labels(splits.y_train, label_noise, splits.num_classes, seeds, base_seed)
-    else:
-        labels = np.broadcast_to(y, (seeds, *y.shape))
-    stop = slice(0, MAX_STOP_EXAMPLES)
-    train = TrainData(
-        x=jnp.asarray(preprocessor.transform(splits.x_train)),
-        y=jnp.asarray(labels),
-        order=jnp.asarray(order),
-        x_val=jnp.asarray(preprocessor.transform(splits.x_stop[stop])),
-        y_val=jnp.asarray(preprocessor.target_transform(splits.y_stop[stop])),
-    )
-    return Prepared(train, preprocessor)
-
-
-def _settings(
-    spec: Spec,
-    setting: tech.Setting,
-    prepared: Prepared,
-    splits: Splits,
-    learning_rate: float,
-    label_noise: float,
-    base_seed: int,
-) -> dict[str, Any]:
-    return {
-        "model": str(spec.model) if not isinstance(spec.model, tuple) else "(init, apply)",
-        "train_examples": setting.train_examples,
-        "pool": setting.pool,
-        "stop_examples": int(prepared.train.x_val.shape[0]),
-        "select_examples": len(splits.y_select),
-        "test_examples": len(splits.y_test),
-        "batch_size": spec.batch_size,
-        "steps_per_epoch": spec.steps_per_epoch,
-        "epochs": spec.epochs,
-        "updates": spec.total_steps,
-        "optimizer": spec.optimizer,
-        "learning_rate": learning_rate,
-        "schedule": spec.schedule,
-        "label_noise": label_noise,
-        "augmentation": str(spec.augmentation),
-        "patience": setting.patience,
-        "min_delta": setting.min_delta,
-        "stop_criterion": setting.criterion,
-        "base_seed": base_seed,
-    }
-
-
-def _as_splits(data: Splits | Dataset | tuple[np.ndarray, np.ndarray], base_seed: int) -> Splits:
-    if isinstance(data, Splits):
-        return data
-    if isinstance(data, Dataset):
-        return split(data, seed=base_seed)
-    x, y = (np.asarray(part) for part in data)
-    whole = np.issubdtype(y.dtype, np.integer)
-    task = "classification" if whole else "regression"
-    x = x if x.dtype == np.uint8 and x.ndim == 4 else x.astype(np.float32)
-    return split(Dataset("data", task, x, y.astype(np.int32 if whole else np.float32)), seed=base_seed)
-
-
-def _outputs(splits: Splits) -> int:
-    if splits.task == "classification":
-        return splits.num_classes
-    return 1 if splits.y_train.ndim == 1 else splits.y_train.shape[1]
-
-
-def _train_examples(wanted: int | None, splits: Splits) -> int:
-    pool = len(splits.y_train)
-    if wanted is None:
-        return 128 if pool >= 512 else max(pool // 4, 1)
-    check_range("train_examples", wanted, 1)
-    if wanted > pool:
-        raise InputError(f"train_examples {wanted} is more than the {pool} training examples of {splits.name}")
-    return int(wanted)
-
-
-def default_augmentation(splits: Splits) -> Augmentation:
-    """What augmentation of strength 1 is by default: shift, rotation and noise for images, noise for tables."""
-    if splits.kind == "table":
-        return make("noise=0.2")
-    side = min(splits.x_train.shape[1:3])
-    return make(f"shift={max(1, round(side / 12))},rotate=15,noise=0.5")
-
-
-def _as_augmentation(augmentation: Augmentation | str | None, splits: Splits) -> Augmentation:
-    if augmentation is None:
-        return default_augmentation(splits)
-    augmentation = make(augmentation) if isinstance(augmentation, str) else augmentation
-    if splits.kind == "table" and augmentation.images_only:
-        raise InputError(
-            f"augmentation {augmentation.images_only[0]!r} is for images; {splits.name} is a table (accepted: noise)"
-        )
-    return augmentation
 
 
 def _diverged(result: RunResult) -> bool:

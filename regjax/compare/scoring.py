@@ -30,7 +30,7 @@ from regjax.run import RunResult
 from regjax.tree import select
 
 if TYPE_CHECKING:
-    from regjax.compare.procedure import Prepared
+    from regjax.compare.prepare import Prepared
 
 BATCH = 4096  # examples at a time
 SMALL = 1e-3  # a weight below this is "small" in the histogram

@@ -165,6 +165,14 @@ class Preprocessor:
         out /= self.scale
         return out
 
+    @property
+    def background(self) -> tuple[float, ...]:
+        """What a black pixel becomes, one number a channel; tables have none and give `(0.0,)`."""
+        if self.kind != "image":
+            return (0.0,)
+        black = np.broadcast_to(-self.mean / self.scale, self.shape)
+        return tuple(float(value) for value in black.mean(axis=(0, 1)))
+
     def target_transform(self, y: np.ndarray) -> np.ndarray:
         """Targets as the model sees them: `(y - y_mean) / y_scale`, or `y` itself when not standardized."""
         if self.y_mean is None or self.y_scale is None:

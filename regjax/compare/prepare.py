@@ -1,0 +1,154 @@
+"""What a comparison needs before it starts: splits, standardized arrays, defaults that depend on the data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from regjax.augment import Augmentation, make
+from regjax.checks import InputError, check_range
+from regjax.compare import techniques as tech
+from regjax.data import Dataset, Preprocessor, Splits, nested_order, noisy_labels, split
+from regjax.epoch import TrainData
+from regjax.spec import Spec
+
+MAX_STOP_EXAMPLES = 2000  # validation examples that are looked at in every epoch; selection uses all of its own
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """The standardized arrays of a comparison; the test part is kept apart in the scorer."""
+
+    train: TrainData
+    preprocessor: Preprocessor
+
+
+def prepare(
+    splits: Splits,
+    preprocessor: Preprocessor,
+    setting: tech.Setting,
+    techniques: Sequence[tech.Technique],
+    seeds: int,
+    label_noise: float,
+    base_seed: int,
+) -> Prepared:
+    """The standardized arrays that training uses: pool, orders and labels of all seeds, the stop part."""
+    largest = max(
+        [
+            setting.train_examples,
+            *(int(t.arguments(v).get("n_train", 0)) for t in techniques for v in t.values),
+        ]
+    )
+    order = nested_order(splits.y_train, seeds, splits.task, base_seed, size=largest)
+    y = preprocessor.target_transform(splits.y_train)
+    if splits.task == "classification":
+        labels = noisy_labels(splits.y_train, label_noise, splits.num_classes, seeds, base_seed)
+    else:
+        labels = np.broadcast_to(y, (seeds, *y.shape))
+    stop = slice(0, MAX_STOP_EXAMPLES)
+    train = TrainData(
+        x=jnp.asarray(preprocessor.transform(splits.x_train)),
+        y=jnp.asarray(labels),
+        order=jnp.asarray(order),
+        x_val=jnp.asarray(preprocessor.transform(splits.x_stop[stop])),
+        y_val=jnp.asarray(preprocessor.target_transform(splits.y_stop[stop])),
+    )
+    return Prepared(train, preprocessor)
+
+
+def settings_of(
+    spec: Spec,
+    setting: tech.Setting,
+    prepared: Prepared,
+    splits: Splits,
+    learning_rate: float,
+    label_noise: float,
+    base_seed: int,
+) -> dict[str, Any]:
+    """The settings that results and report state."""
+    return {
+        "model": _described(spec.model),
+        "train_examples": setting.train_examples,
+        "pool": setting.pool,
+        "stop_examples": int(prepared.train.x_val.shape[0]),
+        "select_examples": len(splits.y_select),
+        "test_examples": len(splits.y_test),
+        "batch_size": spec.batch_size,
+        "steps_per_epoch": spec.steps_per_epoch,
+        "epochs": spec.epochs,
+        "updates": spec.total_steps,
+        "optimizer": spec.optimizer,
+        "learning_rate": learning_rate,
+        "schedule": spec.schedule,
+        "label_noise": label_noise,
+        "augmentation": str(spec.augmentation),
+        "patience": setting.patience,
+        "min_delta": setting.min_delta,
+        "stop_criterion": setting.criterion,
+        "base_seed": base_seed,
+    }
+
+
+def _described(model: Any) -> str:
+    """A model in one line, as `MLP(num_outputs=10, widths=(256,))`."""
+    if not dataclasses.is_dataclass(model):
+        return "(init, apply)"
+    names = [field.name for field in dataclasses.fields(model) if field.name not in ("parent", "name")]
+    return f"{type(model).__name__}({', '.join(f'{name}={getattr(model, name)!r}' for name in names)})"
+
+
+def as_splits(data: Splits | Dataset | tuple[np.ndarray, np.ndarray], base_seed: int) -> Splits:
+    """Splits of whatever was given; arrays with integer targets are a classification set."""
+    if isinstance(data, Splits):
+        return data
+    if isinstance(data, Dataset):
+        return split(data, seed=base_seed)
+    x, y = (np.asarray(part) for part in data)
+    whole = np.issubdtype(y.dtype, np.integer)
+    task = "classification" if whole else "regression"
+    x = x if x.dtype == np.uint8 and x.ndim == 4 else x.astype(np.float32)
+    return split(Dataset("data", task, x, y.astype(np.int32 if whole else np.float32)), seed=base_seed)
+
+
+def outputs_of(splits: Splits) -> int:
+    """How many outputs a model of this data needs."""
+    if splits.task == "classification":
+        return splits.num_classes
+    return 1 if splits.y_train.ndim == 1 else splits.y_train.shape[1]
+
+
+def train_examples_of(wanted: int | None, splits: Splits) -> int:
+    """The size of the training part: as wanted, or 128, or a quarter of a small pool."""
+    pool = len(splits.y_train)
+    if wanted is None:
+        return 128 if pool >= 512 else max(pool // 4, 1)
+    check_range("train_examples", wanted, 1)
+    if wanted > pool:
+        raise InputError(f"train_examples {wanted} is more than the {pool} training examples of {splits.name}")
+    return int(wanted)
+
+
+def default_augmentation(splits: Splits) -> Augmentation:
+    """What augmentation of strength 1 is by default: shift, rotation and noise for images, noise for tables."""
+    if splits.kind == "table":
+        return make("noise=0.2")
+    side = min(splits.x_train.shape[1:3])
+    return make(f"shift={max(1, round(side / 12))},rotate=15,noise=0.5")
+
+
+def as_augmentation(
+    augmentation: Augmentation | str | None, splits: Splits, preprocessor: Preprocessor
+) -> Augmentation:
+    """The augmentation that was described, with the data's own background around images."""
+    if not isinstance(augmentation, Augmentation):
+        made = default_augmentation(splits) if augmentation is None else make(augmentation)
+        augmentation = dataclasses.replace(made, fill=preprocessor.background)
+    if splits.kind == "table" and augmentation.images_only:
+        raise InputError(
+            f"augmentation {augmentation.images_only[0]!r} is for images; {splits.name} is a table (accepted: noise)"
+        )
+    return augmentation
