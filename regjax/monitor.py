@@ -19,8 +19,11 @@ def params_sha256(params: PyTree) -> str:
     """SHA-256 over names, dtypes, shapes and bytes of all leaves: equal if and only if the weights are, bit for bit.
 
     Example:
-      >>> params_sha256({"w": np.zeros(2, np.float32)})[:8]
-      'c29ad32e'
+      >>> zeros, ones = np.zeros(2, np.float32), np.ones(2, np.float32)
+      >>> params_sha256({"w": zeros}) == params_sha256({"w": zeros.copy()})
+      True
+      >>> params_sha256({"w": zeros}) == params_sha256({"w": ones})
+      False
     """
     digest = hashlib.sha256()
     for name, leaf in zip(leaf_names(params), jax.tree.leaves(params), strict=True):

@@ -162,8 +162,16 @@ def make_hparams(
 def stack_hparams(lanes: list[Hparams]) -> Hparams:
     """One `Hparams` with a leading axis of lanes; all lanes must have the same regularizers.
 
+    Args:
+      lanes: from `make_hparams`.
+
     Raises:
       ValueError: the lanes differ in structure.
+
+    Example:
+      >>> both = stack_hparams([make_hparams(learning_rate=r, n_train=8) for r in (0.1, 0.2)])
+      >>> both.learning_rate
+      array([0.1, 0.2], dtype=float32)
     """
     structures = {jax.tree.structure(lane) for lane in lanes}
     if len(structures) != 1:

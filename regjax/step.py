@@ -31,6 +31,11 @@ class TrainState(NamedTuple):
 def init_train_state(params: PyTree, model_state: PyTree, tx: optax.GradientTransformation) -> TrainState:
     """The state before the first update.
 
+    Args:
+      params: initial parameters.
+      model_state: other collections of the model, `{}` when there are none.
+      tx: the optimizer.
+
     Example:
       >>> state = init_train_state({"w": jnp.ones(2)}, {}, optax.sgd(0.1))
       >>> int(state.step)

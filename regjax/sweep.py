@@ -30,13 +30,21 @@ LAYOUTS = ("auto", "map", "vmap")
 
 
 class Lane(NamedTuple):
-    """One run of a sweep."""
+    """One run of a sweep.
+
+    Attributes:
+      run: the program, from `make_run`.
+      hparams: its numbers, not stacked.
+      key: root key of the run.
+      seed: row of the arrays in `data` that differ between seeds.
+      weights: to start from, instead of a random initialization.
+    """
 
     run: Run
     hparams: Hparams
     key: PRNGKey
-    seed: int = 0  # row of the arrays in `data` that differ between seeds
-    weights: Weights | None = None  # to start from, instead of a random initialization
+    seed: int = 0
+    weights: Weights | None = None
 
 
 def sweep(
@@ -105,8 +113,28 @@ def run_lanes(
 
     Every program compiles once. While one worker compiles, the others go on with lanes of programs that are ready.
 
+    Args:
+      lanes: the runs; `data`, `layout`, `chunk`, `workers` and `on_done` are those of `sweep`.
+      data: shared by all lanes.
+      layout: `"auto"`, `"map"` or `"vmap"`.
+      chunk: lanes at a time with `"vmap"`.
+      workers: host threads.
+      on_done: called as `(lane index, result, seconds)`.
+
     Raises:
       InputError: an unknown layout.
+
+    Example:
+      >>> import flax.linen as nn
+      >>> from regjax.run import make_run
+      >>> from regjax.spec import make_hparams
+      >>> x = jnp.linspace(-1, 1, 32)[:, None]
+      >>> data = TrainData(x, x[:, 0], jnp.arange(32), x, x[:, 0])
+      >>> linear = (lambda key, x: {"w": x[0]}, lambda params, x: x @ params["w"])
+      >>> spec = Spec(linear, task="regression", batch_size=8, steps_per_epoch=4, epochs=2)
+      >>> lane = Lane(make_run(spec), make_hparams(n_train=32), jax.random.key(0))
+      >>> int(run_lanes([lane], data)[0].epochs)
+      2
     """
     check_choice("layout", layout, LAYOUTS)
     check_range("chunk", chunk, 1)

@@ -1,0 +1,155 @@
+"""The commands as a user runs them: real processes, real files."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def read_csv(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+SMALL = ["--epochs=4", "--train_examples=64", "--widths=16"]
+
+
+@pytest.mark.parametrize("module", ["train", "predict", "compare", "sweep"])
+def test_help_is_fast_and_complete(module):
+    started = time.monotonic()
+    command = [sys.executable, "-X", "importtime", "-m", f"experiments.{module}", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert time.monotonic() - started < 3  # about 0.2 s on an idle machine
+    assert "| jax\n" not in done.stderr
+    assert f"python -m experiments.{module}" in done.stdout
+    assert "--workdir" in done.stdout
+
+
+def test_train_writes_the_contract_and_predict_reads_it(run, tmp_path):
+    out = run("train", "--workdir=w", "--dropout=0.2", "--l2=0.001", "--augment=default", *SMALL)
+    assert "epoch 4/4" in out.stderr  # plain lines without a terminal
+    files = {p.name for p in (tmp_path / "w").iterdir()}
+    assert files >= {
+        "config.json", "metrics.jsonl", "summary.json", "curves.png", "preprocess.json", "checkpoints",
+    }  # fmt: skip
+    lines = [json.loads(line) for line in (tmp_path / "w/metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [0, 1, 2, 3]
+    assert [line["step"] for line in lines] == [2, 4, 6, 8]
+    assert {
+        "train/loss", "train/data_loss", "train/penalty", "train/accuracy", "train/running_loss", "val/loss",
+        "val/accuracy", "learning_rate", "seconds",
+    } <= set(lines[0])  # fmt: skip
+    summary = json.loads((tmp_path / "w/summary.json").read_text())
+    assert summary["status"] == "completed"
+    assert {
+        "stop_reason", "epochs_run", "best_epoch", "best_val_loss", "test/loss", "test/accuracy", "diagnosis",
+        "generalization_gap", "onset_epoch", "zero_fraction", "params_sha256", "compilations", "seconds",
+    } <= set(summary)  # fmt: skip
+
+    run("predict", "--workdir=w", "--input=test", "--output=p.csv")
+    rows = read_csv(tmp_path / "p.csv")
+    right = np.mean([row["prediction"] == row["target"] for row in rows])
+    assert right == pytest.approx(summary["test/accuracy"], abs=1e-6)
+    np.savez(tmp_path / "some.npz", x=np.zeros((3, 8, 8, 1), np.uint8))
+    run("predict", "--workdir=w", "--input=some.npz", "--output=q.csv")
+    assert len((tmp_path / "q.csv").read_text().splitlines()) == 4
+
+
+def test_same_flags_same_weights_and_resume_is_bitwise(run, tmp_path):
+    for name in ("a", "b"):
+        run("train", f"--workdir={name}", "--dropout=0.2", *SMALL)
+    digests = [json.loads((tmp_path / name / "summary.json").read_text())["params_sha256"] for name in "ab"]
+    assert digests[0] == digests[1]
+    # A finished run resumes to itself.
+    before = (tmp_path / "a/summary.json").read_bytes()
+    assert "finished" in run("train", "--workdir=a", "--resume", "--dropout=0.2", *SMALL).stdout
+    assert (tmp_path / "a/summary.json").read_bytes() == before
+    # Other flags are refused with the difference.
+    refused = run("train", "--workdir=a", "--resume", "--dropout=0.3", *SMALL, code=2)
+    assert "--dropout was 0.2 and is 0.3" in refused.stderr
+
+
+def test_terminated_run_resumes_to_the_same_weights(run, environment, tmp_path):
+    flags = ["--dropout=0.2", "--epochs=300", "--train_examples=64", "--widths=16", "--seed=3"]
+    run("train", "--workdir=whole", *flags)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments.train", "--workdir=part", *flags],
+        cwd=tmp_path, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    metrics = tmp_path / "part/metrics.jsonl"
+    while not (metrics.exists() and metrics.read_text().count("\n") >= 3):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 75, errors
+    assert json.loads((tmp_path / "part/summary.json").read_text())["status"] == "interrupted"
+    run("train", "--workdir=part", "--resume", *flags)
+    whole, part = (json.loads((tmp_path / name / "summary.json").read_text()) for name in ("whole", "part"))
+    assert part["params_sha256"] == whole["params_sha256"]
+    epochs = [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()]
+    assert epochs == list(range(300))
+
+
+def test_divergence_exits_3_with_what_was_measured(run, tmp_path):
+    run("train", "--workdir=w", "--optimizer=sgd", "--learning_rate=1e30", *SMALL, code=3)
+    summary = json.loads((tmp_path / "w/summary.json").read_text())
+    assert (summary["status"], summary["stop_reason"]) == ("diverged", "diverged")
+    assert len((tmp_path / "w/metrics.jsonl").read_text().splitlines()) == summary["epochs_run"]
+
+
+def test_regression_and_csv(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    rows = np.column_stack([x, 5 * x[:, 0] + 100 + 0.1 * rng.normal(size=200)])
+    np.savetxt(tmp_path / "d.csv", rows, delimiter=",", header="a,b,c,price", comments="")
+    flags = ["--dataset=d.csv", "--target=price", "--model=linear", "--epochs=60", "--learning_rate=0.05"]
+    run("train", *flags, "--workdir=w")
+    summary = json.loads((tmp_path / "w/summary.json").read_text())
+    assert summary["test/r2"] > 0.98
+    assert summary["test/mse"] < 1.0
+    run("predict", "--workdir=w", "--input=d.csv", "--output=p.csv")
+    predicted = [float(row["prediction"]) for row in read_csv(tmp_path / "p.csv")]
+    assert np.corrcoef(predicted, rows[:, 3])[0, 1] > 0.99
+
+
+def test_compare_writes_table_report_and_results(run, tmp_path):
+    out = run(
+        "compare", "--workdir=w", "--seeds=2", *SMALL, "--techniques=early_stopping,l2,l1,combination",
+        "--grid=l2=0.01,0.1", "--grid=l1=0.01",
+    )  # fmt: skip
+    assert "technique" in out.stdout
+    results = json.loads((tmp_path / "w/results.json").read_text())
+    assert len(results["techniques"]["l2"]["grid"]) == 2
+    assert results["reproduce"]["command"].startswith("python -m experiments.compare --workdir=w --seeds=2")
+    page = (tmp_path / "w/report.html").read_text()
+    assert "early stopping" in page
+    assert (tmp_path / "w/figures").is_dir()
+    # A second run there is refused, and replaces the first with --overwrite.
+    assert "--workdir=w: holds another run" in run("compare", "--workdir=w", code=2).stderr
+    run("compare", "--workdir=w", "--overwrite", "--seeds=2", *SMALL, "--techniques=l2", "--grid=l2=0.01")
+    assert list(json.loads((tmp_path / "w/results.json").read_text())["techniques"]) == ["l2"]
+    assert [p.name for p in tmp_path.iterdir()] == ["w"]
+
+
+def test_sweep_writes_one_line_a_run(run, tmp_path):
+    run("sweep", "--workdir=w", "--sweep=l2=logspace(-4,-2,3)", "--sweep=dropout=0,0.5", "--seeds=2", *SMALL)
+    rows = read_csv(tmp_path / "w/lanes.csv")
+    assert len(rows) == 3 * 2 * 2
+    assert sorted({float(row["l2"]) for row in rows}) == pytest.approx([1e-4, 1e-3, 1e-2])
+    assert (tmp_path / "w/report.html").exists()
+
+
+def test_flagfile(run, tmp_path):
+    (tmp_path / "flags.txt").write_text("--epochs=2\n--train_examples=64\n# a comment\n--widths=8\n")
+    run("train", "--flagfile=flags.txt", "--workdir=w")
+    assert len((tmp_path / "w/metrics.jsonl").read_text().splitlines()) == 2

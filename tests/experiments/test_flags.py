@@ -1,0 +1,103 @@
+"""Bad input: one line on stderr that names flag, value and what is accepted; exit code 2; nothing written."""
+
+import re
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def fails(run, tmp_path):
+    """Run a command that must be refused; gives its one line of stderr."""
+
+    def call(module, *arguments):
+        before = sorted(tmp_path.rglob("*"))
+        done = run(module, *arguments, code=2)
+        assert sorted(tmp_path.rglob("*")) == before
+        assert done.stdout == ""
+        lines = done.stderr.splitlines()
+        assert len(lines) == 1, done.stderr
+        return lines[0]
+
+    return call
+
+
+BAD = [
+    (("train", "--l2=-1"), r"--l2=-1: .*must be a number >= 0"),
+    (("train", "--l1=nan"), r"--l1=nan: .*must be a number >= 0"),
+    (("train", "--dropout=1"), r"--dropout=1: .*\[0, 1\)"),
+    (("train", "--dropout=abc"), r"--dropout=abc: .*\[0, 1\)"),
+    (("train", "--learning_rate=0"), r"--learning_rate=0: .*> 0"),
+    (("train", "--learning_rate=inf"), r"--learning_rate=inf"),
+    (("train", "--patience=-1"), r"--patience=-1: .*>= 0"),
+    (("train", "--epochs=0"), r"--epochs=0: .*>= 1"),
+    (("train", "--epochs=1.5"), r"--epochs=1.5: .*whole number"),
+    (("train", "--batch_size=0"), r"--batch_size=0"),
+    (("train", "--label_noise=1"), r"--label_noise=1"),
+    (("train", "--optimizer=adm"), r"--optimizer=adm: .*did you mean 'adam'"),
+    (("train", "--penalty_mode=proximl"), r"did you mean 'proximal'"),
+    (("train", "--model=mpl"), r"--model=mpl: .*did you mean 'mlp'"),
+    (("train", "--widths=3,0"), r"--widths=3,0: .*>= 1"),
+    (("train", "--widths=8", "--model=linear"), r"--widths=\(8,\): a linear model has no hidden layers"),
+    (("train", "--dataset=digitz"), r"--dataset=digitz: .*digits"),
+    (("train", "--dataset=missing.csv"), r"--dataset=missing.csv: "),
+    (("train", "--train_examples=5000"), r"--train_examples=5000: at most 1077"),
+    (("train", "--augment=shfit=1"), r"--augment=shfit=1: .*did you mean 'shift'"),
+    (("train", "--augment=shift=1", "--dataset=wine"), r"--augment=shift=1: shift: for images"),
+    (("train", "--label_smoothing=0.1", "--dataset=diabetes"), r"--label_smoothing=0.1: needs a classification set"),
+    (("train", "--label_noise=0.1", "--dataset=diabetes"), r"--label_noise=0.1: .*regression"),
+    (("train", "--l3=1"), r"l3"),
+    (("train", "extra"), r"'extra' is not a flag"),
+    (("train", "--resume", "--overwrite"), r"--resume=True: and --overwrite exclude each other"),
+    (("compare", "--techniques=l2,lasso"), r"--techniques=l2,lasso: 'lasso' is not known"),
+    (("compare", "--grid=l2=a"), r"--grid=.*write NAME=NUMBER"),
+    (("compare", "--grid=l2=-1"), r"--grid=.*must be finite and > 0"),
+    (("compare", "--seeds=0"), r"--seeds=0"),
+    (("compare", "--select=2se"), r"did you mean '1se'"),
+    (("sweep",), r"--sweep=\[\]: give at least one"),
+    (("sweep", "--sweep=l3=1,2"), r"'l3' cannot be swept; accepted: "),
+    (("sweep", "--sweep=l2=__import__('os')"), r"write logspace"),
+    (("sweep", "--sweep=l2=logspace(1,2)"), r"write logspace"),
+    (("sweep", "--sweep=dropout=0.5,1"), r"dropout must be \[0, 1\), got 1"),
+    (("sweep", "--sweep=l2=1,1"), r"l2 has a value twice"),
+    (("sweep", "--sweep=train_examples=100,5000"), r"train_examples must be at most 1077"),
+    (("sweep", "--sweep=l2=logspace(-9,9,999999)"), r"write logspace"),
+    (("predict", "--workdir=nowhere"), r"--workdir=nowhere: holds no trained run: config.json is missing"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), BAD, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_refused_in_one_line(fails, arguments, message):
+    assert re.search(message, fails(*arguments))
+
+
+CSV = [
+    ("", "empty"),
+    ("a,target\n", "no (rows|examples)|empty"),
+    ("a,target\n1,0\n2\n", "row"),
+    ("a,target\n1,x\nabc,y\n", r"row .*column 'a'.*'abc'"),
+    ("a,a,target\n1,2,x\n", "'a'"),
+    ("a,tarjet\n1,x\n2,y\n", "did you mean 'tarjet'|tarjet"),
+    ("a,target\n1,x\nnan,y\n", "column 'a'"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), CSV)
+def test_csv_that_cannot_be_used(fails, tmp_path, content, message):
+    (tmp_path / "d.csv").write_text(content)
+    assert re.search(message, fails("train", "--dataset=d.csv"))
+
+
+def test_npz_without_targets(fails, tmp_path):
+    np.savez(tmp_path / "d.npz", x=np.zeros((8, 2), np.float32))
+    assert re.search("--dataset=d.npz: .*y", fails("train", "--dataset=d.npz"))
+
+
+def test_workdir_that_holds_something_else(fails, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/thesis.txt").write_text("mine")
+    assert "is not empty and holds no run" in fails("train", "--workdir=full", "--overwrite")
+    (tmp_path / "file").write_text("")
+    assert "--workdir=file: is a file" in fails("train", "--workdir=file")

@@ -1,0 +1,84 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
+
+import regjax as rj
+from regjax.losses import correct, cross_entropy, get_loss, smooth_labels, squared_error, weighted_mean
+
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(50, 4)).astype(np.float32)
+LABELS = RNG.integers(0, 4, 50).astype(np.int32)
+
+
+def test_cross_entropy_equals_sklearn():
+    probabilities = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(np.mean(cross_entropy(LOGITS, LABELS)), log_loss(LABELS, probabilities), rtol=1e-6)
+    soft = np.eye(4, dtype=np.float32)[LABELS]
+    np.testing.assert_allclose(cross_entropy(LOGITS, soft), cross_entropy(LOGITS, LABELS), rtol=1e-6)
+
+
+def test_squared_error_has_no_half_and_averages_outputs():
+    np.testing.assert_allclose(squared_error(jnp.array([[1.0, 2.0]]), jnp.array([[3.0, 2.0]])), [2.0])
+
+
+def test_smoothing_by_hand():
+    np.testing.assert_allclose(smooth_labels(jnp.array([2]), 0.1, 4), [[0.025, 0.025, 0.925, 0.025]], rtol=1e-6)
+    soft = smooth_labels(jnp.array([[0.5, 0.5, 0.0, 0.0]]), 0.1, 4)
+    np.testing.assert_allclose(soft.sum(), 1.0, rtol=1e-6)
+
+
+def test_correct_takes_soft_targets():
+    np.testing.assert_array_equal(correct(LOGITS, np.eye(4)[LABELS]), correct(LOGITS, LABELS))
+
+
+def test_weighted_mean():
+    values = jnp.array([1.0, 3.0, 100.0])
+    assert weighted_mean(values, jnp.array([1.0, 1.0, 0.0])) == 2.0
+    assert weighted_mean(values, jnp.zeros(3)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: cross_entropy(jnp.zeros(3), jnp.zeros(3)), r"logits must be \[B, K\]"),
+        (lambda: cross_entropy(jnp.zeros((3, 2)), jnp.zeros((2,), jnp.int32)), r"targets must be \[B\]"),
+        (lambda: squared_error(jnp.zeros((3, 1)), jnp.zeros(3)), r"\(3, 1\) and targets \(3,\)"),
+        (lambda: smooth_labels(jnp.array([0]), 1.5, 2), r"smoothing must be in \[0, 1\], got 1.5"),
+        (lambda: get_loss("mae"), "did you mean 'mse'"),
+    ],
+)
+def test_errors(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def classify(variables, x):
+    return x
+
+
+@pytest.mark.parametrize("batch_size", [2048, 16])
+def test_evaluate_equals_sklearn_whatever_the_batch(batch_size):
+    found = rj.evaluate(classify, {}, None, jnp.asarray(LOGITS), jnp.asarray(LABELS), batch_size=batch_size)
+    np.testing.assert_allclose(found["accuracy"], accuracy_score(LABELS, LOGITS.argmax(axis=1)), rtol=1e-6)
+    y = RNG.normal(size=50).astype(np.float32)
+    x = (y + RNG.normal(size=50)).astype(np.float32)
+    found = rj.evaluate(classify, {}, None, jnp.asarray(x), jnp.asarray(y), task="regression", batch_size=batch_size)
+    np.testing.assert_allclose(found["mse"], mean_squared_error(y, x), rtol=1e-5)
+    np.testing.assert_allclose(found["r2"], r2_score(y, x), rtol=1e-4)
+
+
+def test_evaluate_by_groups_equals_each_alone():
+    groups = np.zeros((2, 50), bool)
+    groups[0, :20], groups[1, 20:] = True, True
+    both = rj.evaluate(classify, {}, None, jnp.asarray(LOGITS), jnp.asarray(LABELS), jnp.asarray(groups), batch_size=16)
+    for i, part in enumerate((slice(0, 20), slice(20, 50))):
+        alone = rj.evaluate(classify, {}, None, jnp.asarray(LOGITS[part]), jnp.asarray(LABELS[part]))
+        np.testing.assert_allclose(both["loss"][i], alone["loss"], rtol=1e-5)
+
+
+def test_r2_survives_targets_far_from_zero():
+    y = (1000.0 + RNG.normal(size=50)).astype(np.float32)
+    x = (y + 0.1 * RNG.normal(size=50)).astype(np.float32)
+    found = rj.evaluate(classify, {}, None, jnp.asarray(x), jnp.asarray(y), task="regression")
+    np.testing.assert_allclose(found["r2"], r2_score(y.astype(np.float64), x), atol=1e-3)
