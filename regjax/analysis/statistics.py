@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit  # quantile of Student's t; scipy.stats would take seconds to import
 
 from regjax.checks import check_range
 
@@ -41,7 +41,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     mean = float(np.mean(x))
     if x.size < 2:
         return Interval(mean, math.nan, math.nan)
-    half = float(stats.t.ppf((1 + level) / 2, x.size - 1) * np.std(x, ddof=1) / math.sqrt(x.size))
+    half = float(stdtrit(x.size - 1, (1 + level) / 2) * np.std(x, ddof=1) / math.sqrt(x.size))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -114,7 +114,7 @@ def minimum_detectable_effect(differences: Sequence[float], level: float = 0.05,
     d = np.asarray(differences, np.float64)
     if d.size < 2 or not np.all(np.isfinite(d)) or np.ptp(d) == 0:
         return None
-    quantiles = stats.t.ppf([1 - level / 2, power], d.size - 1)
+    quantiles = stdtrit(d.size - 1, [1 - level / 2, power])
     return float(np.sum(quantiles) * np.std(d, ddof=1) / math.sqrt(d.size))
 
 

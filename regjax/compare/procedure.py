@@ -260,7 +260,7 @@ def _pick(technique: tech.Technique, outcomes: Sequence[_Outcome], rule: str) ->
     return {
         "parameter": technique.parameter,
         "value": technique.values[choice.setting],
-        "edge": choice.edge if technique.parameter else None,
+        "edge": choice.edge if technique.parameter and technique.has_edges else None,
         "rule": rule,
         "index": choice.setting,
         "select_score": float(scores[choice.setting].mean()),

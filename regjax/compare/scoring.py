@@ -294,7 +294,7 @@ def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dic
         running = [table[valid[:, e] & np.isfinite(table[:, e]), e] for e in epochs]
         intervals = [mean_interval(values) if values.size else None for values in running]
         out[name] = {
-            part: [None if i is None else float(getattr(i, part)) for i in intervals]
+            part: [None if i is None else float(f"{getattr(i, part):.5g}") for i in intervals]
             for part in ("mean", "low", "high")
         }
     return out

@@ -28,6 +28,7 @@ class Technique:
       values: the grid, ascending; a larger value regularizes more.
       arguments: `value -> keyword arguments of make_hparams`.
       combines: whether the combination may use it: it changes the training, not the data at hand.
+      has_edges: whether a choice at an end of the grid asks for a wider grid; the amount of data does not.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Technique:
     values: tuple[float, ...]
     arguments: Callable[[float], Arguments]
     combines: bool = True
+    has_edges: bool = True
 
     def scaled(self, value: float, scale: float) -> Arguments:
         """The arguments of a chosen value, weakened for use together with others; a switch stays on."""
@@ -73,7 +75,9 @@ def _more_data(setting: Setting) -> Technique | None:
     if not sizes:
         return None
     title = "more data (same updates)"
-    return Technique("more_data", title, "examples", tuple(sizes), lambda n: {"n_train": int(n)}, combines=False)
+    return Technique(
+        "more_data", title, "examples", tuple(sizes), lambda n: {"n_train": int(n)}, combines=False, has_edges=False
+    )
 
 
 def _augmentation(setting: Setting) -> Technique | None:

@@ -50,7 +50,9 @@ def row(case: Case, outcomes: dict[str, Outcome]) -> dict[str, Any]:
     }
 
 
-HEADER = f"{'case':<19} {'unit':<17} {'ours':>9} {'best peer':>9} {'ratio':>6} {'floor':>6} {'quality':>9} {'compile':>8}"
+HEADER = (
+    f"{'case':<19} {'unit':<17} {'ours':>9} {'best peer':>9} {'ratio':>6} {'floor':>6} {'quality':>9} {'compile':>8}"
+)
 
 
 def lines(case: Case, entry: dict[str, Any], outcomes: dict[str, Outcome]) -> list[str]:

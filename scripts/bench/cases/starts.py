@@ -1,0 +1,123 @@
+"""Fresh processes: until the first epoch is trained, and until MNIST is in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from cases.base import Case, Contender, Context, Measured, Round
+
+
+def fresh(name: str, argument: str = "", **environment: str) -> tuple[float, dict[str, Any]]:
+    """Seconds from the start of a process to the end of its work, and what it printed; see `cases.fresh`."""
+    command = [sys.executable, "-m", "cases.fresh", name, argument]
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ) | environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        lines = process.stdout.readlines()
+        taken = time.perf_counter() - started
+        complaint = process.stderr.read()[-500:]
+    if process.returncode:
+        raise RuntimeError(f"{name}: {complaint}")
+    return taken, json.loads(lines[-1])
+
+
+def ours_start(context: Context) -> Round:
+    """Import, digits from the cache of regjax, one epoch of `fit`; with and without the cache of compiled programs."""
+    compiled = os.path.join(context.scratch, "xla")
+    data_cache = os.path.join(context.scratch, "data")
+
+    def one_round() -> Measured:
+        first, _ = fresh("regjax_epoch", REGJAX_CACHE=data_cache)
+        second, answer = fresh("regjax_epoch", compiled, REGJAX_CACHE=data_cache)
+        return Measured({"with the cache": second, "without": first}, answer["quality"])
+
+    return one_round
+
+
+def peer_start(name: str) -> Any:
+    """The set-up of a peer."""
+
+    def setup(context: Context) -> Round:
+        del context
+
+        def one_round() -> Measured:
+            taken, answer = fresh(name)
+            return Measured({"process": taken}, answer["quality"])
+
+        return one_round
+
+    return setup
+
+
+def prepare_mnist(context: Context) -> dict[str, Any]:
+    """Decodes MNIST into the cache of regjax, and writes the files of the peers."""
+    import numpy as np
+
+    from regjax import data
+
+    found = data.load("mnist", data_dir=context.data_dir, cache_dir=os.path.join(context.scratch, "cache"))
+    np.save(os.path.join(context.scratch, "x.npy"), found.x)
+    try:
+        import torch
+    except ImportError:
+        return {}
+    torch.save(torch.tensor(found.x), os.path.join(context.scratch, "x.pt"))
+    return {}
+
+
+def load(name: str, argument: str) -> Any:
+    """The set-up of a contender that loads; `{scratch}` and `{data_dir}` in its argument are filled in."""
+
+    def setup(context: Context) -> Round:
+        filled = argument.format(scratch=context.scratch, data_dir=context.data_dir)
+
+        def one_round() -> Measured:
+            _, answer = fresh(name, filled)
+            values = {"load": 1e3 * answer["seconds"], "with imports": 1e3 * answer["with_imports"]}
+            return Measured(values, answer["quality"])
+
+        return one_round
+
+    return setup
+
+
+CASES = {
+    "cold_start": Case(
+        name="cold_start",
+        summary="a fresh process from its start to the end of the first epoch on digits",
+        unit="s",
+        quality="validation accuracy",
+        rounds=5,
+        headline="with the cache",
+        contenders={
+            "ours": Contender(ours_start),
+            "torch": Contender(peer_start("torch_epoch"), ("torch",)),
+            "keras_jax": Contender(peer_start("keras_epoch"), ("keras",)),
+        },
+    ),
+    "loading": Case(
+        name="loading",
+        summary="MNIST into memory in a fresh process, the second time; needs --data_dir",
+        unit="ms",
+        quality="mean pixel",
+        rounds=5,
+        headline="load",
+        needs_data_dir=True,
+        prepare=prepare_mnist,
+        contenders={
+            "ours": Contender(load("regjax_load", "{data_dir}|{scratch}/cache")),
+            "numpy.load (unverified)": Contender(load("numpy_load", "{scratch}/x.npy")),
+            "numpy.load and SHA-256": Contender(load("numpy_verified", "{scratch}/x.npy")),
+            "torch.load (unverified)": Contender(load("torch_load", "{scratch}/x.pt"), ("torch",)),
+            "tfds (decodes)": Contender(load("tfds_load", "{data_dir}"), warmups=0, rounds=1),
+        },
+    ),
+}

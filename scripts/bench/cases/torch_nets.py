@@ -1,0 +1,111 @@
+"""The same nets and the same training in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cases.base import fastest
+
+
+def setting(threads: int | None = None) -> Any:
+    """PyTorch with a number of threads; None is one for each core."""
+    import os
+
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(threads or cores)
+    torch.manual_seed(0)
+    return torch
+
+
+def mlp(shared: Mapping[str, Any], dropout: float) -> Any:
+    """The multilayer perceptron with the shared weights; `dropout` 0 leaves the layers out."""
+    from torch import nn
+
+    layers: list[Any] = []
+    names = [name for name in shared if name.startswith("hidden_") and name.endswith("kernel")]
+    for name in sorted(names):
+        layers += [_linear(shared, name.partition("/")[0]), nn.ReLU()]
+        layers += [nn.Dropout(dropout)] if dropout else []
+    return nn.Sequential(*layers, _linear(shared, "output"))
+
+
+def cnn(shared: Mapping[str, Any]) -> Any:
+    """The convolutional net with the shared weights; takes images `[B, C, H, W]`."""
+    import torch
+    from torch import nn
+
+    layers: list[Any] = []
+    names = sorted(name.partition("/")[0] for name in shared if name.startswith("conv_") and name.endswith("kernel"))
+    for name in names:
+        kernel = torch.tensor(shared[f"{name}/kernel"]).permute(3, 2, 0, 1)
+        layer = nn.Conv2d(kernel.shape[1], kernel.shape[0], kernel.shape[2], padding="same")
+        layer.weight.data, layer.bias.data = kernel.contiguous(), torch.tensor(shared[f"{name}/bias"])
+        layers += [layer, nn.ReLU(), nn.MaxPool2d(2)]
+    # Features come channels first here and channels last in the shared weights.
+    channels = shared[f"{names[-1]}/bias"].size
+    kernel = shared["dense/kernel"]
+    side = int((kernel.shape[0] // channels) ** 0.5)
+    kernel = kernel.reshape(side, side, channels, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)
+    dense = _linear({**shared, "dense/kernel": kernel}, "dense")
+    return nn.Sequential(*layers, nn.Flatten(), dense, nn.ReLU(), _linear(shared, "output"))
+
+
+def epoch(model: Any, optimizer: Any, x: Any, y: Any, index: Any, penalty: Callable[[], Any] | None = None) -> None:
+    """One epoch of updates in the order of `index`."""
+    from torch.nn.functional import cross_entropy
+
+    model.train()
+    for rows in index:
+        loss = cross_entropy(model(x[rows]), y[rows])
+        if penalty is not None:
+            loss = loss + penalty()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+
+def loss_of(model: Any, x: Any, y: Any) -> float:
+    """Cross-entropy in evaluation mode."""
+    import torch
+
+    model.eval()
+    with torch.no_grad():
+        return float(torch.nn.functional.cross_entropy(model(x), y))
+
+
+def tensors(shared: Mapping[str, Any]) -> dict[str, Any]:
+    """The shared data; labels and index as int64, which is what PyTorch indexes with."""
+    import torch
+
+    data = {name: torch.tensor(shared[name]) for name in ("x", "x_val")}
+    return data | {name: torch.tensor(shared[name]).long() for name in ("y", "y_val", "index")}
+
+
+def adam(parameters: Any, trial: Callable[[Any], Any], **options: Any) -> dict[str, Any]:
+    """The options of the fastest of PyTorch's implementations of Adam for a trial `optimizer -> work`."""
+    import torch
+
+    kinds: dict[str, dict[str, Any]] = {
+        "loop": {"foreach": False},
+        "foreach": {"foreach": True},
+        "fused": {"fused": True},
+    }
+
+    def candidate(kind: str) -> Callable[[], Any]:
+        optimizer = torch.optim.Adam(parameters, lr=1e-3, **kinds[kind], **options)
+        return lambda: trial(optimizer)
+
+    return kinds[fastest({kind: candidate(kind) for kind in kinds})]
+
+
+def _linear(shared: Mapping[str, Any], name: str) -> Any:
+    import torch
+    from torch import nn
+
+    kernel = torch.tensor(shared[f"{name}/kernel"])
+    layer = nn.Linear(*kernel.shape)
+    layer.weight.data, layer.bias.data = kernel.T.contiguous(), torch.tensor(shared[f"{name}/bias"])
+    return layer
