@@ -17,21 +17,21 @@ from typing import Any
 
 from experiments import flags
 
-DONE, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 2, 3, 75
+DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
 
 
-def run(main: Callable[[], int], description: str, argv: list[str] | None = None) -> None:
+def run(main: Callable[[], int], description: str, *, resumable: bool = False) -> None:
     """Parse flags, run `main`, and exit with its code; what the user got wrong is one line on stderr and code 2."""
     try:
-        flags.parse(sys.argv if argv is None else argv, description)
+        flags.parse(sys.argv, description)
         _setup()
         code = main()
     except flags.FlagError as error:
         print(f"error: {error}", file=sys.stderr)
         code = BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        code = INTERRUPTED
+        print(f"interrupted; {'go on with --resume' if resumable else 'nothing was written'}", file=sys.stderr)
+        code = INTERRUPTED if resumable else FAILED
     except Exception as error:
         # Input that a library check refused; anything else is a bug and keeps its traceback.
         if type(error).__name__ != "InputError":

@@ -10,7 +10,6 @@ overfit; --label_noise=0 turns that off. A regularizer flag, as --l2, acts on ev
 from __future__ import annotations
 
 import functools
-import sys
 import time
 from typing import Any
 
@@ -115,4 +114,4 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 if __name__ == "__main__":
-    app.run(main, __doc__ or "", sys.argv)
+    app.run(main, __doc__ or "")

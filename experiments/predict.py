@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,4 +131,4 @@ def _rows(outputs: Any, ids: list[str], truth: Any, pre: Any) -> tuple[list[str]
 
 
 if __name__ == "__main__":
-    app.run(main, __doc__ or "", sys.argv)
+    app.run(main, __doc__ or "")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-import sys
 import time
 from typing import Any
 
@@ -179,4 +178,4 @@ def _best(points: list[dict[str, float]], table: list[dict[str, Any]], seeds: in
 
 
 if __name__ == "__main__":
-    app.run(main, __doc__ or "", sys.argv)
+    app.run(main, __doc__ or "")

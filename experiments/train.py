@@ -220,4 +220,4 @@ def _print(summary: dict[str, Any], workdir: Path) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, __doc__ or "")
+    app.run(main, __doc__ or "", resumable=True)

@@ -108,10 +108,16 @@ def as_splits(data: Splits | Dataset | tuple[np.ndarray, np.ndarray], base_seed:
     if isinstance(data, Dataset):
         return split(data, seed=base_seed)
     x, y = (np.asarray(part) for part in data)
-    whole = np.issubdtype(y.dtype, np.integer)
-    task = "classification" if whole else "regression"
+    names = None
+    if y.dtype.kind in "biuUO":
+        labels, y = np.unique(y, return_inverse=True)
+        names = tuple(str(label) for label in labels)
     x = x if x.dtype == np.uint8 and x.ndim == 4 else x.astype(np.float32)
-    return split(Dataset("data", task, x, y.astype(np.int32 if whole else np.float32)), seed=base_seed)
+    if names is None:
+        dataset = Dataset("data", "regression", x, y.astype(np.float32))
+    else:
+        dataset = Dataset("data", "classification", x, y.astype(np.int32), class_names=names)
+    return split(dataset, seed=base_seed)
 
 
 def outputs_of(splits: Splits) -> int:

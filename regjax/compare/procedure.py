@@ -97,7 +97,8 @@ def compare(
     Args:
       model: a name of `regjax.models`, a Flax Linen module, or a pair `(init, apply)`. Dropout is compared if
         it takes `rates` (see `regjax.models`).
-      data: a dataset, its splits, or arrays `(x, y)`: integer y is classification, floating y regression.
+      data: a dataset, its splits, or arrays `(x, y)`: floating y is regression, anything else
+        the labels of a classification.
       techniques: names, `Technique`s or `{name: grid}`; None compares more data, augmentation, early stopping,
         L2, L1, dropout and the combination.
       seeds: how many; each varies initialization, order, noise and which examples form the training part. The

@@ -32,7 +32,9 @@ def ours(context: Context) -> Round:
     from regjax.checkpoint import Checkpoints
 
     shared = context.shared
-    spec = rj.Spec(mlp(), num_classes=10, batch_size=BATCH, steps_per_epoch=len(shared["index"]), epochs=_epochs(context))
+    spec = rj.Spec(
+        mlp(), num_classes=10, batch_size=BATCH, steps_per_epoch=len(shared["index"]), epochs=_epochs(context)
+    )
     hparams, data, key = rj.make_hparams(n_train=len(shared["x"])), problems.jax_data(shared), jax.random.key(0)
     directory = os.path.join(context.scratch, "ours")
     losses: list[float] = []
