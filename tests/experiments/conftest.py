@@ -23,13 +23,10 @@ def environment(cache):
 
 @pytest.fixture(scope="session")
 def server(environment):
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(Path(__file__).with_name("server.py"))],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment},
-    )  # fmt: skip
-    yield process
-    process.stdin.close()
-    process.wait()
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("server.py"))]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, env={**os.environ, **environment}, **pipes) as process:
+        yield process
 
 
 @pytest.fixture

@@ -139,8 +139,11 @@ def measure(case: Case, *, quick: bool, data_dir: str | None) -> dict[str, Outco
 
 def _outcome(case: Case, answers: list[dict[str, Any]]) -> Outcome:
     variants = {name: statistics.median(a["values"][name] for a in answers) for name in answers[0]["values"]}
-    pick = {"max": max, "min": min}.get(case.headline)
-    value = pick(variants.values()) if pick or case.headline not in variants else variants[case.headline]  # type: ignore[misc]
+    if case.headline in ("max", "min"):
+        value = (max if case.headline == "max" else min)(variants.values())
+    else:
+        # Peers that have no variant of that name have only one.
+        value = variants.get(case.headline, next(iter(variants.values())))
     qualities = [a["quality"] for a in answers if a["quality"] is not None]
     quality = statistics.median(qualities) if qualities else None
     return Outcome(variants, value, quality, answers[0].get("compile_seconds"), None)

@@ -33,14 +33,13 @@ def row(case: Case, outcomes: dict[str, Outcome]) -> dict[str, Any]:
     peers = {name: outcome for name, outcome in outcomes.items() if name not in ("ours", "floor")}
     measured = [outcome.value for outcome in peers.values() if outcome.value is not None]
     least = case.floor_value if floor is None else floor.value
-    positive = ours.value is not None and ours.value > 0
     return {
         "case": case.name,
         "unit": case.unit,
         "ours": _rounded(ours.value),
         "peers": {name: _rounded(outcome.value) for name, outcome in peers.items()},
-        "ratio_to_best_peer": _rounded(min(measured) / ours.value) if measured and positive else None,  # type: ignore[operator]
-        "fraction_of_floor": _rounded(least / ours.value) if least and positive else None,  # type: ignore[operator]
+        "ratio_to_best_peer": _ratio(min(measured, default=None), ours.value),
+        "fraction_of_floor": _ratio(least, ours.value),
         "quality": {
             "ours": _rounded(ours.quality),
             "peers": {name: _rounded(outcome.quality) for name, outcome in peers.items()},
@@ -85,6 +84,11 @@ def with_compilation(entry: dict[str, Any], scale: float = 1.0) -> float | None:
     if not measured or entry["compile_seconds"] is None:
         return None
     return min(measured) / (entry["ours"] + entry["compile_seconds"] / scale)
+
+
+def _ratio(other: float | None, ours: float | None) -> float | None:
+    """`other / ours`; an overhead below zero is noise, and a ratio with it means nothing."""
+    return _rounded(other / ours) if other is not None and ours is not None and min(other, ours) > 0 else None
 
 
 def _shown(value: float | None, digits: int = 4) -> str:
