@@ -201,6 +201,13 @@ class CompareResult:
             "± and change: 95% interval over seeds, paired with the baseline (training randomness, fixed split). "
             "p: sign-flip test, Holm over all rows. detectable: effect found with 80% power.",
         ]
+        smallest, tests = 2.0 / 2**self.seeds, max(len(self.techniques), 1)
+        if smallest * tests > 0.05:
+            needed = next(n for n in range(1, 64) if 2.0 / 2**n * tests <= 0.05)
+            notes.append(
+                f"With {self.seeds} seeds no p can be below {smallest:g}, so nothing can be significant after the "
+                f"correction over {tests} rows; that takes {needed} seeds."
+            )
         if setting.get("label_noise"):
             notes.append(
                 f"{100 * setting['label_noise']:g}% of the training labels (and only those) are wrong on purpose, "

@@ -1,0 +1,91 @@
+"""The benchmark script runs, says what it measured in the format of its rows, and refuses what it cannot do."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYS = {
+    "case",
+    "unit",
+    "ours",
+    "peers",
+    "ratio_to_best_peer",
+    "fraction_of_floor",
+    "quality",
+    "compile_seconds",
+    "versions",
+}
+CASES = {
+    *("dense_step", "conv_step", "sweep_64", "sweep_512", "early_stop_reclaim", "penalties", "dropout"),
+    *("augment", "loading", "checkpoint", "cold_start"),
+}
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "bench.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=dict(os.environ))
+
+
+def test_help_names_every_flag_without_loading_jax():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", str(ROOT / "scripts" / "bench.py"), "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    for flag in ("--only", "--json", "--quick", "--list", "--data_dir", "--all"):
+        assert flag in done.stdout
+    assert " jax" not in done.stderr
+    assert " numpy" not in done.stderr
+
+
+def test_list_names_every_case():
+    done = bench("--list")
+    assert done.returncode == 0, done.stderr
+    assert {line.split()[0] for line in done.stdout.splitlines()} == CASES
+
+
+@pytest.mark.parametrize(("name", "suggestion"), [("dense_stp", "dense_step"), ("sweep64", "sweep_64")])
+def test_an_unknown_case_is_refused_with_the_nearest_name(name: str, suggestion: str):
+    done = bench(f"--only={name}")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"did you mean '{suggestion}'?" in done.stderr
+
+
+def test_a_json_file_in_no_directory_is_refused_before_anything_is_measured(tmp_path: Path):
+    done = bench("--only=augment", f"--json={tmp_path}/absent/rows.json")
+    assert done.returncode == 2
+    assert "its directory does not exist" in done.stderr
+
+
+def test_a_case_that_needs_data_is_skipped_by_name():
+    done = bench("--only=loading")
+    assert done.returncode == 0
+    assert "skipped: needs --data_dir" in done.stdout
+
+
+def test_a_row_has_the_agreed_format(tmp_path: Path):
+    path = tmp_path / "rows.json"
+    done = bench("--only=augment", "--quick", f"--json={path}")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(path.read_text())
+    assert set(row) == KEYS
+    assert row["case"] == "augment"
+    assert row["ours"] > 0
+    assert set(row["peers"]) == {"pillow", "scipy", "kornia"} == set(row["quality"]["peers"])
+    measured = [value for value in row["peers"].values() if value is not None]
+    assert row["ratio_to_best_peer"] == pytest.approx(min(measured) / row["ours"], rel=1e-3)
+    # All contenders change the images alike.
+    for name in ("pillow", "scipy"):
+        assert row["quality"]["peers"][name] == pytest.approx(row["quality"]["ours"], rel=0.1)
+    assert row["compile_seconds"] >= 0
+    assert {"jax", "python", "cpu", "cores", "date"} <= set(row["versions"])
+    missing = [name for name, value in row["peers"].items() if value is None]
+    assert all(f"missing: {name}" in done.stdout for name in missing)
