@@ -12,6 +12,7 @@ import numpy as np
 
 from regjax import bits
 from regjax.checks import check_choice, check_range
+from regjax.fusion import apart
 from regjax.typing import Array, ArrayLike, PRNGKey
 
 SCALINGS = ("inverted", "classic")
@@ -69,7 +70,8 @@ def dropout(
     if deterministic:
         return x if scaling == "inverted" else x * keep.astype(x.dtype)
     shape = _decision_shape("dropout", x.shape, broadcast_dims)
-    kept = bits.random_u16(_required("dropout", key), shape).astype(jnp.uint32) >= dropped
+    everything = jnp.ones(shape, bool)
+    kept = apart(_decide, _required("dropout", key), everything, dropped.astype(jnp.float32))
     if scaling == "inverted":
         # Where nothing is kept the division is by 1: the branch that `where` discards must stay finite too.
         x = x * (1.0 / jnp.where(keep > 0.0, keep, 1.0)).astype(x.dtype)
@@ -106,6 +108,11 @@ def gaussian_noise(key: PRNGKey | None, x: Array, stddev: ArrayLike, *, determin
     noise = stddev * bits.random_normal(_required("gaussian_noise", key), x.shape)
     # x + 0 * n turns -0.0 into 0.0: the identity at 0 is chosen, not computed.
     return jnp.where(stddev > 0.0, x + noise.astype(x.dtype), x)
+
+
+def _decide(key: PRNGKey, kept: Array, dropped: Array) -> Array:
+    """The entries of a mask `kept` that are still kept when `dropped` of 65536 values drop."""
+    return kept & (bits.random_u16(key, kept.shape).astype(jnp.uint32) >= dropped.astype(jnp.uint32))
 
 
 def _quantized(rate: ArrayLike) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ SOURCES = sorted(p for folder in ("regjax", "experiments", "scripts") for p in (
 # every layer before it.
 LAYERS = [
     {"typing", "checks"},
-    {"tree", "rng", "bits"},
+    {"tree", "rng", "bits", "fusion"},
     {"losses", "prox", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
     {"penalties", "models", "adapt", "analysis"},
     {"transforms", "optimizers", "monitor"},

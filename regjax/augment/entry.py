@@ -8,9 +8,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from regjax.typing import Array, ArrayLike, Batch, PRNGKey
+from regjax.typing import Array, Batch, PRNGKey
 
 Rest = ParamSpec("Rest")
 Examples = TypeVar("Examples", Array, Batch)
@@ -70,30 +69,3 @@ def draws(key: PRNGKey, shape: tuple[int, ...]) -> Array:
     each of its pixels. The loop inside `jax.random` keeps the result apart.
     """
     return jax.random.uniform(key, shape, jnp.float32)
-
-
-@functools.partial(jax.jit, static_argnames="step", inline=True)
-def apart(step: Callable[..., Array], key: PRNGKey, x: Array, magnitude: ArrayLike, *rest: ArrayLike) -> Array:
-    """`step(key, x, magnitude, *rest)`, as a unit that the CPU compiler neither splits nor merges.
-
-    Left alone, XLA fuses one step into the gathers of the next and computes it again for every pixel that
-    reads it: two cheap steps in sequence then take ten times their sum. A conditional is not fused, and it
-    skips the step at magnitude 0. Accelerators run the step as it is.
-
-    Args:
-      step: a function of the module (not a closure: it is part of the cache key), the identity at 0.
-      key: one key.
-      x: examples.
-      magnitude: scalar; may be traced.
-      *rest: further arguments of `step`.
-
-    Returns:
-      Examples like `x`.
-    """
-
-    def guarded(key: PRNGKey, x: Array, magnitude: Array, *rest: ArrayLike) -> Array:
-        # Behind the barrier a constant magnitude is not folded, which would remove the conditional.
-        acts = lax.optimization_barrier(magnitude) > 0.0
-        return lax.cond(acts, step, lambda key, x, *_: x, key, x, magnitude, *rest)
-
-    return lax.platform_dependent(key, x, jnp.asarray(magnitude, jnp.float32), *rest, cpu=guarded, default=step)

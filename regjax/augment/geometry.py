@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.augment.entry import apart, check_images, draws, takes_batches
+from regjax.augment.entry import check_images, draws, takes_batches
 from regjax.checks import check_range
+from regjax.fusion import apart
 from regjax.typing import Array, ArrayLike, PRNGKey
 
 

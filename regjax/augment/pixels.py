@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from regjax import noise
-from regjax.augment.entry import apart, check_examples, check_images, draws, takes_batches
+from regjax.augment.entry import check_examples, check_images, draws, takes_batches
 from regjax.checks import check_range
+from regjax.fusion import apart
 from regjax.typing import Array, ArrayLike, PRNGKey
 
 
