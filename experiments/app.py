@@ -17,6 +17,11 @@ from typing import Any
 
 from experiments import flags
 
+# What a run leaves in its directory; anything else there is somebody's own.
+OUR_FILES = {
+    "config.json", "metrics.jsonl", "summary.json", "curves.png", "preprocess.json", "checkpoints", "results.json",
+    "table.csv", "report.html", "figures", "lanes.csv", "config.json.partial", "summary.json.partial",
+}  # fmt: skip
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
 
 
@@ -61,16 +66,26 @@ def check_workdir(workdir: str, *, overwrite: bool, resume: bool = False) -> Pat
     """
     flags.check(bool(workdir), "workdir", "must name a directory")
     path = Path(workdir).expanduser()
+    flags.check(path.resolve() not in [Path.cwd(), *Path.cwd().parents], "workdir", "holds the current directory")
     flags.check(not path.exists() or path.is_dir(), "workdir", "is a file; name a directory")
-    filled = path.is_dir() and any(path.iterdir())
-    ours = (path / "config.json").exists()
-    if filled and not ours:
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    if names and (read_config(path) is None or names - OUR_FILES):
         flags.check(False, "workdir", "is not empty and holds no run of this project; name another directory")
-    if filled and not (overwrite or resume):
+    if names and not (overwrite or resume):
         flags.check(False, "workdir", "holds another run; use --overwrite to replace it or name another directory")
     parent = next(p for p in [path, *path.absolute().parents] if p.exists())
     flags.check(os.access(parent, os.W_OK), "workdir", "cannot be written to")
     return path
+
+
+def read_config(workdir: Path) -> dict[str, Any] | None:
+    """The config.json of a run of ours, None if there is none."""
+    try:
+        config = json.loads((workdir / "config.json").read_text())
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(config, dict) and isinstance(config.get("flags"), dict) and "experiment" in config
+    return config if ours else None
 
 
 @contextlib.contextmanager

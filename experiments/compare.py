@@ -56,6 +56,8 @@ def main() -> int:
     probe = values | {"epochs": values["epochs"] or 1}
     spec = setup.make_spec(probe, known, loaded)
 
+    setup.check_techniques(values, loaded, wanted)
+
     with Bar("runs", 0) as bar:
         result = compare(
             spec.model,

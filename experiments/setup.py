@@ -13,7 +13,8 @@ from experiments import flags
 from regjax import data
 from regjax.augment import Augmentation
 from regjax.augment import make as make_augmentation
-from regjax.compare.prepare import default_augmentation
+from regjax.compare.prepare import check_outputs, default_augmentation, train_examples_of
+from regjax.compare.techniques import Setting, resolve
 from regjax.epoch import TrainData
 from regjax.models import make_model
 from regjax.penalties import combine, l1, l2
@@ -79,6 +80,9 @@ def make_spec(values: dict[str, Any], known: dict[str, Any], loaded: Loaded | No
     for name in ("label_smoothing", "mixup"):
         flags.check(not values[name] or classification or name == "mixup", name, "needs a classification set")
     model = flags.about("widths", lambda: _model(values, known))
+    if loaded is not None:
+        example = loaded.preprocessor.transform(loaded.splits.x_train[:1])
+        flags.about("model", lambda: check_outputs(model, example, loaded.splits))
     return Spec(
         model=model,
         task=known["task"],
@@ -108,6 +112,17 @@ def augmentation(values: dict[str, Any], loaded: Loaded | None) -> Augmentation 
         names = ", ".join(made.images_only)
         flags.check(not names, "augment", f"{names}: for images, {loaded.splits.name} is a table (accepted: noise)")
     return dataclasses.replace(made, fill=loaded.preprocessor.background)
+
+
+def check_techniques(values: dict[str, Any], loaded: Loaded, wanted: dict[str, tuple[float, ...]]) -> None:
+    """Refuse techniques and grids that no run could use.
+
+    Raises:
+      FlagError: names --grid and the value.
+    """
+    count = train_examples_of(values["train_examples"], loaded.splits)
+    facts_of_run = Setting(train_examples=count, pool=len(loaded.splits.y_train))
+    flags.about("grid", lambda: resolve(wanted, facts_of_run))
 
 
 def regularizer_arguments(values: dict[str, Any], present: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -39,6 +39,8 @@ def main() -> int:
     started = time.time()
     values = flags.values()
     values["epochs"] = values["epochs"] or 50
+    if values["patience"] is not None:
+        flags.check(values["stop_criterion"] == "patience", "patience", "is read by --stop_criterion=patience alone")
     flags.check(not (values["resume"] and values["overwrite"]), "resume", "and --overwrite exclude each other")
     workdir = app.check_workdir(values["workdir"], overwrite=values["overwrite"], resume=values["resume"])
     resuming = values["resume"] and (workdir / "config.json").exists()
@@ -192,7 +194,9 @@ def _draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) 
 
 
 def _check_same(workdir: Path, values: dict[str, Any]) -> None:
-    before = json.loads((workdir / "config.json").read_text())["flags"]
+    config = app.read_config(workdir) or {}
+    flags.check(config.get("experiment") == "train", "workdir", "holds no run of experiments.train")
+    before = config["flags"]
     now = json.loads(json.dumps(values))
     changed = [
         name for name in sorted(set(before) | set(now)) if name not in FREE and before.get(name) != now.get(name)
@@ -211,9 +215,11 @@ def _print(summary: dict[str, Any], workdir: Path) -> None:
     metric = "accuracy" if "test/accuracy" in summary else "r2"
     reason = f" ({summary['stop_reason']})" if summary["stop_reason"] else ""
     print(f"{summary['status']}{reason} after {summary['epochs_run']} epochs; weights: {summary['weights']}")
-    print(f"test loss {summary['test/loss']}, test {metric} {summary[f'test/{metric}']}")
+    test = [summary["test/loss"], summary[f"test/{metric}"]]
+    shown = ["not finite" if value is None else f"{value:.4f}" for value in test]
+    print(f"test loss {shown[0]}, test {metric} {shown[1]}")
     onset = "" if summary["onset_epoch"] is None else f" from epoch {summary['onset_epoch']} on"
-    print(f"diagnosis: {summary['diagnosis']}{onset}")
+    print(f"diagnosis: {summary['diagnosis'] or 'none, no epoch has a finite loss'}{onset}")
     for sentence in summary["evidence"]:
         print(f"  {sentence}")
     print(f"files: {workdir}")

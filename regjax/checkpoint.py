@@ -32,6 +32,8 @@ class Checkpoints:
     def __init__(self, directory: str | os.PathLike[str], keep: int = 2):
         self.directory = Path(directory).absolute()
         self.keep = keep
+        for unfinished in self.directory.glob("*.orbax-checkpoint-tmp*"):  # of a process that was killed
+            shutil.rmtree(unfinished, ignore_errors=True)
         self._pool = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
 

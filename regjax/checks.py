@@ -70,7 +70,7 @@ def check_range(
 
 
 def _interval(low: float, high: float, low_open: bool, high_open: bool) -> str:
-    if high == np.inf:
+    if high == np.inf and not high_open:
         if low == -np.inf:
             return "a number"
         return f"> {low:g}" if low_open else f">= {low:g}"

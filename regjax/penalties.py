@@ -357,7 +357,7 @@ def _term_names(kinds: Sequence[str]) -> list[str]:
 def _strength(kind: str, strength: Strength) -> tuple[Any]:
     if callable(strength):
         return (np.asarray(1.0, np.float32),)
-    check_range(f"{kind}: strength", strength, 0.0)
+    check_range(f"{kind}: strength", strength, 0.0, np.inf, high_open=True)
     return (_canonical(strength),)
 
 

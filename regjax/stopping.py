@@ -126,6 +126,13 @@ class EarlyStopping:
                 check_range(f"EarlyStopping: {name}", value, low)
         if isinstance(self.alpha, int | float | np.number):
             check_range("EarlyStopping: alpha", self.alpha, 0.0, low_open=True)
+        whole = {"patience", "strips", "start_from_epoch", "min_epochs"}
+        for name in whole:
+            value = getattr(self, name)
+            if isinstance(value, str | bool) or (isinstance(value, float) and value != int(value)):
+                raise ValueError(f"EarlyStopping: {name} must be a whole number >= 0, got {value!r}")
+        if self.criterion in ("gl", "pq") and self.mode == "max":
+            raise ValueError(f"EarlyStopping: criterion {self.criterion!r} is for losses, mode must be 'min'")
         check_choice("EarlyStopping: mode", self.mode, ("min", "max"))
         check_choice("EarlyStopping: criterion", self.criterion, CRITERIA)
         check_choice("EarlyStopping: track", self.track, ("gain", "best"))

@@ -22,7 +22,7 @@ import optax
 from regjax.checks import check_choice, check_range
 from regjax.penalties import Penalty
 from regjax.stepsizes import LearningRate, StepSize, at_step
-from regjax.tree import Where
+from regjax.tree import Where, is_weight_leaf
 from regjax.typing import Array, ArrayLike, PyTree
 
 MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
@@ -171,7 +171,10 @@ def regularize(
         assert stepsize is not None
         return _proximal(tx, penalty, stepsize)
     assert learning_rate is not None
-    return optax.chain(tx, add_decay(penalty, learning_rate, independent=mode == "independent"))
+    checked = optax.GradientTransformationExtraArgs(
+        lambda params: _refuse_accumulation(tx.init(params), mode), optax.with_extra_args_support(tx).update
+    )
+    return optax.chain(checked, add_decay(penalty, learning_rate, independent=mode == "independent"))
 
 
 def routes(opt_state: optax.OptState) -> tuple[Route, ...]:
@@ -200,11 +203,40 @@ def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], An
         if params is None:
             raise ValueError(f"{mode} penalties need the parameters: call update(grads, state, params)")
         factor = scale(state.count)
-        gradient = jax.grad(penalty.value, allow_int=True)(params, state.count)
-        updates = jax.tree.map(lambda u, g: u + (factor * g).astype(u.dtype), updates, gradient)
+        updates = _add_gradient(updates, penalty, factor, params, state.count)
         return updates, CountState(optax.safe_increment(state.count), route)
 
     return optax.GradientTransformation(init, update)
+
+
+def _add_gradient(updates: PyTree, penalty: Penalty, factor: Any, params: PyTree, step: Array) -> PyTree:
+    """`updates + factor * grad P(params)`; leaves that are no weights (counters, keys) pass unchanged."""
+    leaves, treedef = jax.tree.flatten(params)
+    weights = [i for i, leaf in enumerate(leaves) if is_weight_leaf(leaf)]
+
+    def value(changing: list[Array]) -> Array:
+        replaced = dict(zip(weights, changing, strict=True))
+        full = [replaced.get(i, leaf) for i, leaf in enumerate(leaves)]
+        return penalty.value(jax.tree.unflatten(treedef, full), step)
+
+    gradient = dict(zip(weights, jax.grad(value)([jnp.asarray(leaves[i]) for i in weights]), strict=True))
+    flat, structure = jax.tree.flatten(updates)
+    out = [u + (factor * gradient[i]).astype(u.dtype) if i in gradient else u for i, u in enumerate(flat)]
+    return jax.tree.unflatten(structure, out)
+
+
+def _refuse_accumulation(state: optax.OptState, mode: str) -> optax.OptState:
+    """Raise if the wrapped optimizer accumulates gradients: the penalty would act on every mini-step."""
+
+    def is_accumulator(node: Any) -> bool:
+        return isinstance(node, optax.MultiStepsState)
+
+    if any(is_accumulator(node) for node in jax.tree.leaves(state, is_leaf=is_accumulator)):
+        raise ValueError(
+            f"regularize(MultiSteps(tx), mode={mode!r}) would apply the penalty between accumulations; "
+            "use MultiSteps(regularize(tx, ...))"
+        )
+    return state
 
 
 def _proximal(tx: optax.GradientTransformation, penalty: Penalty, stepsize: StepSize) -> optax.GradientTransformation:
@@ -212,12 +244,7 @@ def _proximal(tx: optax.GradientTransformation, penalty: Penalty, stepsize: Step
     route = _route("proximal", penalty)
 
     def init(params: PyTree) -> RegularizeState:
-        inner = tx.init(params)
-        if isinstance(inner, optax.MultiStepsState):
-            raise ValueError(
-                "regularize(MultiSteps(tx), mode='proximal') would apply the proximal step between accumulations; "
-                "use MultiSteps(regularize(tx, ...))"
-            )
+        inner = _refuse_accumulation(tx.init(params), "proximal")
         return RegularizeState(jnp.zeros([], jnp.int32), route, inner)
 
     def update(
@@ -229,7 +256,7 @@ def _proximal(tx: optax.GradientTransformation, penalty: Penalty, stepsize: Step
         moved = optax.apply_updates(params, updates)
         target = penalty.prox(moved, stepsize.compute(inner, state.count), state.count)
         # A zero survives the round trip: w + (0 - w) is exactly 0.
-        updates = jax.tree.map(lambda new, old: new - old, target, params)
+        updates = jax.tree.map(lambda new, old, u: new - old if is_weight_leaf(old) else u, target, params, updates)
         return updates, RegularizeState(optax.safe_increment(state.count), route, inner)
 
     return optax.GradientTransformationExtraArgs(init, update)

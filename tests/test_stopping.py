@@ -224,6 +224,9 @@ def test_keep_best_takes_the_candidate_where_improved():
         ({"mode": "maximum"}, "did you mean 'max'"),
         ({"criterion": "glx"}, "did you mean 'gl'"),
         ({"k": 0}, "k must be >= 1"),
+        ({"patience": 1.5}, "patience must be a whole number >= 0, got 1.5"),
+        ({"patience": True}, "got True"),
+        ({"criterion": "gl", "mode": "max"}, "is for losses"),
         ({"nan": "skip"}, "accepted: ignore, stop"),
     ],
 )

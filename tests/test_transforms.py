@@ -230,6 +230,23 @@ def test_errors_say_what_to_do(call, message):
         call()
 
 
+def test_counters_and_keys_pass_unchanged():
+    params = {"kernel": jnp.ones((1, 2)), "count": jnp.int32(3), "key": jax.random.key(0)}
+    grads = {"kernel": jnp.zeros((1, 2)), "count": jnp.int32(0), "key": jax.random.key(0)}
+    for tx in (rj.add_penalty(rj.l2(0.5)), rj.add_decay(rj.l2(0.5), 1.0)):
+        updates, _ = tx.update(grads, tx.init(params), params)
+        np.testing.assert_allclose(np.abs(updates["kernel"]), 1.0)
+        assert updates["count"] is grads["count"]
+
+
+@pytest.mark.parametrize("mode", ["decoupled", "proximal"])
+def test_accumulation_inside_is_refused_wherever_it_hides(mode):
+    inner = optax.chain(optax.clip(1.0), optax.MultiSteps(optax.sgd(0.1), 2).gradient_transformation())
+    needs = {"learning_rate": 0.1} if mode == "decoupled" else {"stepsize": rj.stepsizes.sgd(0.1)}
+    with pytest.raises(ValueError, match=r"use MultiSteps\(regularize"):
+        rj.regularize(inner, rj.l2(0.1), mode=mode, **needs).init(start())
+
+
 def test_update_without_params_is_refused():
     for mode in ("coupled", "proximal"):
         tx = rj.make_optimizer("sgd", 0.1, penalty=rj.l1(1.0), mode=mode)

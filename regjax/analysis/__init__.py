@@ -8,7 +8,7 @@ from regjax.analysis.statistics import (
     mean_interval,
     minimum_detectable_effect,
     sign_flip_p,
-    two_way_bootstrap,
+    two_way_interval,
 )
 
 __all__ = [
@@ -21,5 +21,5 @@ __all__ = [
     "mean_interval",
     "minimum_detectable_effect",
     "sign_flip_p",
-    "two_way_bootstrap",
+    "two_way_interval",
 ]

@@ -81,6 +81,8 @@ def diagnose(
     """
     check_range("diagnose: max_gap", max_gap, 0.0)
     check_range("diagnose: max_rise", max_rise, 0.0)
+    if n_val is not None:
+        check_range("diagnose: n_val", n_val, 1)
     columns = _columns(history)
     train, val = _column(columns, "train/data_loss"), _column(columns, "val/loss")
     if len(train) != len(val):

@@ -6,14 +6,17 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from regjax.adapt import as_model
 from regjax.augment import Augmentation, make
 from regjax.checks import InputError, check_range
 from regjax.compare import techniques as tech
 from regjax.data import Dataset, Preprocessor, Splits, nested_order, noisy_labels, split
 from regjax.epoch import TrainData
+from regjax.objective import call_model
 from regjax.spec import Spec
 
 MAX_STOP_EXAMPLES = 2000  # validation examples that are looked at in every epoch; selection uses all of its own
@@ -113,6 +116,8 @@ def as_splits(data: Splits | Dataset | tuple[np.ndarray, np.ndarray], base_seed:
         labels, y = np.unique(y, return_inverse=True)
         names = tuple(str(label) for label in labels)
     x = x if x.dtype == np.uint8 and x.ndim == 4 else x.astype(np.float32)
+    if names is None and y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
     if names is None:
         dataset = Dataset("data", "regression", x, y.astype(np.float32))
     else:
@@ -125,6 +130,30 @@ def outputs_of(splits: Splits) -> int:
     if splits.task == "classification":
         return splits.num_classes
     return 1 if splits.y_train.ndim == 1 else splits.y_train.shape[1]
+
+
+def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:
+    """Refuse a model that cannot take the inputs or does not give the outputs that the targets need.
+
+    Raises:
+      InputError: the shapes that do not belong together.
+    """
+    init, apply = as_model(model)
+
+    def forward(x: Any) -> Any:
+        params, model_state = init(jax.random.key(0), x)
+        return call_model(apply, params, model_state, x, train=False)[0]
+
+    try:
+        shape = jax.eval_shape(forward, jax.ShapeDtypeStruct(x.shape, x.dtype)).shape
+    except (ValueError, TypeError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"the model cannot take inputs of shape {list(x.shape)}: {first}") from None
+    wanted: tuple[int, ...] = (1, outputs_of(splits))
+    if splits.task == "regression":
+        wanted = (1, *splits.y_train.shape[1:])
+    if shape != wanted:
+        raise InputError(f"the model gives outputs of shape {list(shape)}; {splits.name} needs {list(wanted)}")
 
 
 def train_examples_of(wanted: int | None, splits: Splits) -> int:

@@ -20,13 +20,22 @@ from regjax.compare import techniques as tech
 from regjax.compare.prepare import (
     as_augmentation,
     as_splits,
+    check_outputs,
     outputs_of,
     prepare,
     settings_of,
     train_examples_of,
 )
 from regjax.compare.result import CompareResult, GridPoint, TechniqueResult
-from regjax.compare.scoring import Evaluation, Scorer, summarize_row, test_statistics
+from regjax.compare.scoring import (
+    Evaluation,
+    Scorer,
+    chance_of,
+    diagnose_all,
+    spread_of,
+    summarize_row,
+    test_statistics,
+)
 from regjax.data import Dataset, Preprocessor, Splits
 from regjax.epoch import TrainData
 from regjax.evaluate import SCORE
@@ -137,6 +146,9 @@ def compare(
     """
     started = time.perf_counter()
     check_range("seeds", seeds, 1)
+    check_range("batch_size", batch_size, 1)
+    if int(seeds) != seeds:
+        raise InputError(f"seeds must be a whole number, got {seeds}")
     check_range("label_noise", label_noise, 0.0, 1.0, high_open=True)
     check_range("patience", patience, 0)
     check_choice("select", select, ("best", "1se"))
@@ -159,6 +171,7 @@ def compare(
         has_augmentation=bool(augmentation.steps),
     )
     chosen, with_combination = tech.resolve(techniques, setting)
+    check_outputs(module, preprocessor.transform(splits.x_train[:1]), splits)
     spec = Spec(
         model=module,
         task=splits.task,
@@ -172,7 +185,8 @@ def compare(
         eval_train_examples=min(n_train, 2048),
     )
     prepared = prepare(splits, preprocessor, setting, chosen, seeds, label_noise, base_seed)
-    scorer = Scorer(as_model(module).apply, prepared, splits)
+    apply_fn = as_model(module).apply
+    scorer = Scorer(apply_fn, splits, preprocessor, "select")
     defaults = {"learning_rate": learning_rate, "n_train": n_train}
     runner = _Runner(
         make_run(spec), defaults, always or {}, seeds, base_seed, prepared.train, scorer, workers, progress
@@ -200,7 +214,8 @@ def compare(
         splits,
         rows,
         picks,
-        scorer,
+        Scorer(apply_fn, splits, preprocessor, "test"),  # made only now: nothing before could have used it
+        preprocessor=preprocessor,
         seeds=seeds,
         select=select,
         started=started,
@@ -248,7 +263,7 @@ class _Runner:
         outcomes = []
         for i, trial in enumerate(trials):
             part = slice(i * self.seeds, (i + 1) * self.seeds)
-            select = [self.scorer.on_select(result.weights, _diverged(result)) for result in results[part]]
+            select = [self.scorer(result.weights, _diverged(result)) for result in results[part]]
             outcomes.append(_Outcome(trial, results[part], select, sum(seconds[part])))
         return outcomes
 
@@ -296,21 +311,24 @@ def _conclude(
     picks: Mapping[str, dict[str, Any]],
     scorer: Scorer,
     *,
+    preprocessor: Preprocessor,
     seeds: int,
     select: str,
     started: float,
     settings: dict[str, Any],
 ) -> CompareResult:
     """Evaluate each chosen setting on test, once, and put everything together."""
+    on_train = chance_of(splits, preprocessor, splits.y_train)
+    mse_unit = 1.0 if preprocessor.y_scale is None else float(np.mean(np.square(preprocessor.y_scale)))
     results: dict[str, TechniqueResult] = {}
     tests: dict[str, list[Evaluation]] = {}
     for name, (technique, outcomes) in rows.items():
         outcome = outcomes[picks[name].pop("index")]
-        tests[name] = [scorer.on_test(result.weights, _diverged(result)) for result in outcome.results]
+        tests[name] = [scorer(result.weights, _diverged(result)) for result in outcome.results]
         grid = tuple(
             GridPoint(
                 o.trial.value,
-                scorer.spread([e.score for e in o.select]),
+                spread_of([e.score for e in o.select]),
                 _mean([e.loss for e in o.select]),
                 o.diverged,
             )
@@ -322,7 +340,9 @@ def _conclude(
             grid,
             outcome.results,
             tests[name],
-            scorer,
+            splits.task,
+            chance=on_train,
+            mse_unit=mse_unit,
             diverged=outcome.diverged,
             lanes=len(outcomes) * seeds,
             seconds=sum(o.seconds for o in outcomes),
@@ -338,7 +358,7 @@ def _conclude(
         settings=settings,
         baseline=plain,
         techniques=others,
-        diagnosis=scorer.diagnose(rows[tech.BASELINE][1][0].results),
+        diagnosis=diagnose_all(rows[tech.BASELINE][1][0].results, on_train.loss, settings["stop_examples"]),
         chance={"score": scorer.chance.score, "loss": scorer.chance.loss},
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},

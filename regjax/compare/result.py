@@ -28,7 +28,7 @@ class Improvement:
     Attributes:
       mean: over seeds.
       ci95: of the mean; training randomness, fixed split.
-      ci95_two_way: bootstrap over seeds and test examples together; None where a metric is not a mean of examples.
+      ci95_two_way: over seeds and test examples together; None where a metric is not a mean of examples.
       p: two-sided sign-flip test; None without variance.
       p_holm: corrected over all rows of the table.
       minimum_detectable_effect: with 80% power at the 5% level, uncorrected.
@@ -194,9 +194,10 @@ class CompareResult:
     def notes(self) -> list[str]:
         """What has to be known to read the table."""
         setting = self.settings
+        seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
         notes = [
             f"{self.dataset}: {setting['train_examples']} training examples, {setting['updates']} updates a run, "
-            f"{self.seeds} seeds; strengths chosen on {setting['select_examples']} validation examples "
+            f"{seeds}; strengths chosen on {setting['select_examples']} validation examples "
             f"({self.select}), test ({setting['test_examples']} examples) evaluated once.",
             "± and change: 95% interval over seeds, paired with the baseline (training randomness, fixed split). "
             "p: sign-flip test, Holm over all rows. detectable: effect found with 80% power.",
@@ -205,7 +206,7 @@ class CompareResult:
         if smallest * tests > 0.05:
             needed = next(n for n in range(1, 64) if 2.0 / 2**n * tests <= 0.05)
             notes.append(
-                f"With {self.seeds} seeds no p can be below {smallest:g}, so nothing can be significant after the "
+                f"With {seeds} no p can be below {smallest:g}, so nothing can be significant after the "
                 f"correction over {tests} rows; that takes {needed} seeds."
             )
         if setting.get("label_noise"):

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,19 +18,16 @@ from regjax.analysis import (
     mean_interval,
     minimum_detectable_effect,
     sign_flip_p,
-    two_way_bootstrap,
+    two_way_interval,
 )
 from regjax.compare.result import GridPoint, Improvement, Spread, TechniqueResult, spread
 from regjax.compare.techniques import Technique
-from regjax.data import Splits
+from regjax.data import Preprocessor, Splits
 from regjax.epoch import Weights
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.objective import call_model
 from regjax.run import RunResult
 from regjax.tree import select
-
-if TYPE_CHECKING:
-    from regjax.compare.prepare import Prepared
 
 BATCH = 4096  # examples at a time
 SMALL = 1e-3  # a weight below this is "small" in the histogram
@@ -45,95 +42,91 @@ class Evaluation(NamedTuple):
     hits: np.ndarray  # [N] 1 where right; empty for regression
 
 
-class Scorer:
-    """Evaluates weights on the selection part, and on the test part once for each chosen run."""
-
-    def __init__(self, apply_fn: Callable[..., Any], prepared: Prepared, splits: Splits):
-        self.task = splits.task
-        self._apply = apply_fn
-        pre = prepared.preprocessor
-        self._select = _part(pre, splits.x_select, splits.y_select)
-        self._test = _part(pre, splits.x_test, splits.y_test)
-        self._mse_unit = 1.0 if pre.y_scale is None else float(np.mean(np.square(pre.y_scale)))
-        self.n_val = int(prepared.train.x_val.shape[0])
-        self.chance = _chance(self.task, splits, self._test[1])
-
-    def on_select(self, weights: Weights, diverged: bool) -> Evaluation:
-        """On the selection part; a diverged run has the score and loss of a constant guess."""
-        return self._evaluate(weights, self._select, diverged)
-
-    def on_test(self, weights: Weights, diverged: bool) -> Evaluation:
-        """On the test part; a diverged run has the score and loss of a constant guess."""
-        return self._evaluate(weights, self._test, diverged)
-
-    def mse(self, loss: float) -> float:
-        """Mean squared error in the units of the target."""
-        return loss * self._mse_unit
-
-    def spread(self, values: Sequence[float]) -> Spread:
-        """Mean, interval and values over seeds."""
-        return spread(values, mean_interval(values))
-
-    def diagnose(self, results: Sequence[RunResult]) -> dict[str, Any]:
-        """The diagnosis of the mean baseline run, and what it is seed by seed."""
-        each = [
-            diagnose(result.history, chance_loss=self.chance.loss, n_val=self.n_val)
-            for result in results
-            if np.isfinite(result.history.values["val/loss"]).any()
-        ]
-        if not each:
-            return {
-                "verdict": "diverged",
-                "onset_epochs": [],
-                "median_onset": None,
-                "evidence": [],
-                "verdicts": {},
-            }
-        names = [d.verdict for d in each]
-        verdicts = {name: names.count(name) for name in sorted(set(names))}
-        verdict = max(verdicts, key=lambda name: verdicts[name])
-        onsets = [d.onset_epoch for d in each]
-        known = [onset for onset in onsets if onset is not None]
-        typical = next(d for d in each if d.verdict == verdict)
-        return {
-            "verdict": verdict,
-            "verdicts": verdicts,
-            "onset_epochs": onsets,
-            "median_onset": float(np.median(known)) if known else None,
-            "generalization_loss": float(np.mean([d.generalization_loss for d in each])),
-            "generalization_gap": float(np.mean([d.generalization_gap for d in each])),
-            "metric_gap": float(np.mean([d.metric_gap for d in each if d.metric_gap is not None] or [math.nan])),
-            "evidence": list(typical.evidence),
-        }
-
-    def _evaluate(self, weights: Weights, part: tuple[Any, Any], diverged: bool) -> Evaluation:
-        x, y = part
-        if diverged:
-            return self._constant(y)
-        pieces = [
-            jax.device_get(_per_example(self._apply, self.task, weights, x[i : i + BATCH], y[i : i + BATCH]))
-            for i in range(0, len(x), BATCH)
-        ]
-        losses = np.concatenate([piece[0] for piece in pieces]).astype(np.float64)
-        if not np.all(np.isfinite(losses)):
-            return self._constant(y)
-        if self.task == "classification":
-            hits = np.concatenate([piece[1] for piece in pieces])
-            return Evaluation(float(hits.mean()), float(losses.mean()), losses, hits)
-        return Evaluation(
-            1.0 - float(losses.mean()) / _variance(np.asarray(y)), float(losses.mean()), losses, np.zeros(0)
-        )
-
-    def _constant(self, y: Any) -> Evaluation:
-        hits = np.full(len(y) if self.task == "classification" else 0, self.chance.score)
-        return Evaluation(self.chance.score, self.chance.loss, np.full(len(y), self.chance.loss), hits)
-
-
 class Chance(NamedTuple):
-    """What a constant guess achieves."""
+    """What the guess that needs no input achieves: the classes' shares in train, or the mean of train."""
 
     score: float
     loss: float
+
+
+class Scorer:
+    """Evaluates weights on one part of the data, and knows no other part.
+
+    Args:
+      apply_fn: of the model.
+      splits: facts and the training targets, which the constant guess comes from.
+      preprocessor: standardizes examples and targets.
+      part: `"select"` or `"test"`.
+    """
+
+    def __init__(self, apply_fn: Callable[..., Any], splits: Splits, preprocessor: Preprocessor, part: str):
+        self.task = splits.task
+        self._apply = apply_fn
+        self._x = jnp.asarray(preprocessor.transform(getattr(splits, f"x_{part}")))
+        self._y = jnp.asarray(preprocessor.target_transform(getattr(splits, f"y_{part}")))
+        self.chance = chance_of(splits, preprocessor, getattr(splits, f"y_{part}"))
+
+    def __call__(self, weights: Weights, diverged: bool) -> Evaluation:
+        """How the weights do; a diverged run has the score and loss of a constant guess."""
+        size = len(self._y)
+        if not diverged:
+            cuts = [slice(i, i + BATCH) for i in range(0, size, BATCH)]
+            pieces = [
+                jax.device_get(_per_example(self._apply, self.task, weights, self._x[cut], self._y[cut]))
+                for cut in cuts
+            ]
+            losses = np.concatenate([piece[0] for piece in pieces]).astype(np.float64)
+            if np.all(np.isfinite(losses)):
+                loss = float(losses.mean())
+                if self.task == "regression":
+                    return Evaluation(1.0 - loss / _variance(np.asarray(self._y)), loss, losses, np.zeros(0))
+                hits = np.concatenate([piece[1] for piece in pieces])
+                return Evaluation(float(hits.mean()), loss, losses, hits)
+        hits = np.full(size if self.task == "classification" else 0, self.chance.score)
+        return Evaluation(self.chance.score, self.chance.loss, np.full(size, self.chance.loss), hits)
+
+
+def chance_of(splits: Splits, preprocessor: Preprocessor, y: np.ndarray) -> Chance:
+    """What the constant guess of the training part achieves on targets `y`."""
+    if splits.task == "regression":
+        guess = preprocessor.target_transform(splits.y_train).mean(axis=0)
+        targets = preprocessor.target_transform(y)
+        loss = float(np.mean(np.square(targets - guess)))
+        return Chance(1.0 - loss / _variance(targets), loss)
+    share = np.bincount(splits.y_train, minlength=splits.num_classes) / len(splits.y_train)
+    counts = np.bincount(y, minlength=splits.num_classes) / len(y)
+    loss = -np.sum(counts * np.log(np.maximum(share, 1e-12)))
+    return Chance(float(counts[int(np.argmax(share))]), float(loss))
+
+
+def spread_of(values: Sequence[float]) -> Spread:
+    """Mean, interval and values over seeds."""
+    return spread(values, mean_interval(values))
+
+
+def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -> dict[str, Any]:
+    """The diagnosis that most baseline runs get, and what it is seed by seed."""
+    each = [
+        diagnose(result.history, chance_loss=chance_loss, n_val=n_val)
+        for result in results
+        if np.isfinite(result.history.values["val/loss"]).any()
+    ]
+    if not each:
+        return {"verdict": "diverged", "onset_epochs": [], "median_onset": None, "evidence": [], "verdicts": {}}
+    names = [d.verdict for d in each]
+    verdicts = {name: names.count(name) for name in sorted(set(names))}
+    verdict = max(verdicts, key=lambda name: verdicts[name])
+    known = [d.onset_epoch for d in each if d.onset_epoch is not None]
+    return {
+        "verdict": verdict,
+        "verdicts": verdicts,
+        "onset_epochs": [d.onset_epoch for d in each],
+        "median_onset": float(np.median(known)) if known else None,
+        "generalization_loss": float(np.mean([d.generalization_loss for d in each])),
+        "generalization_gap": float(np.mean([d.generalization_gap for d in each])),
+        "metric_gap": float(np.mean([d.metric_gap for d in each if d.metric_gap is not None] or [math.nan])),
+        "evidence": list(next(d for d in each if d.verdict == verdict).evidence),
+    }
 
 
 def summarize_row(
@@ -142,33 +135,35 @@ def summarize_row(
     grid: tuple[GridPoint, ...],
     results: Sequence[RunResult],
     tests: Sequence[Evaluation],
-    scorer: Scorer,
+    task: str,
     *,
+    chance: Chance,
+    mse_unit: float,
     diverged: int,
     lanes: int,
     seconds: float,
 ) -> TechniqueResult:
     """One row of the comparison, still without its statistics against the baseline."""
-    metric = {"classification": "accuracy", "regression": "r2"}[scorer.task]
-    train = [_at_end(result, f"train/{metric}", scorer.chance.score) for result in results]
+    metric = {"classification": "accuracy", "regression": "r2"}[task]
+    train = [_at_end(result, f"train/{metric}", chance.score) for result in results]
     test = [evaluation.score for evaluation in tests]
     loss = [evaluation.loss for evaluation in tests]
-    regression = scorer.task == "regression"
+    regression = task == "regression"
     return TechniqueResult(
         name=technique.name,
         title=technique.title,
         chosen=chosen,
         grid=grid,
-        test=scorer.spread(test),
-        test_loss=scorer.spread(loss),
-        test_mse=scorer.spread([scorer.mse(value) for value in loss]) if regression else None,
-        train=scorer.spread(train),
-        train_loss=scorer.spread([_at_end(result, "train/data_loss", scorer.chance.loss) for result in results]),
-        generalization_gap=scorer.spread([a - b for a, b in zip(train, test, strict=True)]),
+        test=spread_of(test),
+        test_loss=spread_of(loss),
+        test_mse=spread_of([value * mse_unit for value in loss]) if regression else None,
+        train=spread_of(train),
+        train_loss=spread_of([_at_end(result, "train/data_loss", chance.loss) for result in results]),
+        generalization_gap=spread_of([a - b for a, b in zip(train, test, strict=True)]),
         improvement=None,
         loss_improvement=None,
         zero_fraction=float(np.mean([_zero_fraction(result.weights.params) for result in results])),
-        epochs=scorer.spread([float(result.epochs) for result in results]),
+        epochs=spread_of([float(result.epochs) for result in results]),
         diverged=diverged,
         lanes=lanes,
         seconds=seconds,
@@ -205,7 +200,7 @@ def _improvements(
     out = {}
     for name, d in differences.items():
         interval = mean_interval(d)
-        wide = two_way_bootstrap(by_example[name]) if name in by_example else None
+        wide = two_way_interval(by_example[name]) if name in by_example else None
         out[name] = Improvement(
             mean=interval.mean,
             ci95=(interval.low, interval.high),
@@ -222,20 +217,6 @@ def _per_example(apply_fn: Callable[..., Any], task: str, weights: Weights, x: A
     outputs, _ = call_model(apply_fn, weights.params, weights.model_state, x, train=False)
     losses = get_loss(TASK_LOSSES[task])(outputs, y)
     return losses, correct(outputs, y) if task == "classification" else jnp.zeros(())
-
-
-def _part(preprocessor: Any, x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
-    return jnp.asarray(preprocessor.transform(x)), jnp.asarray(preprocessor.target_transform(y))
-
-
-def _chance(task: str, splits: Splits, y_test: Any) -> Chance:
-    """The guess that needs no input: the classes' shares in train, or the mean."""
-    if task == "regression":
-        return Chance(0.0, _variance(np.asarray(y_test)))
-    share = np.bincount(splits.y_train, minlength=splits.num_classes) / len(splits.y_train)
-    counts = np.bincount(splits.y_test, minlength=splits.num_classes) / len(splits.y_test)
-    log_share = np.log(np.maximum(share, 1e-12))
-    return Chance(float(counts[int(np.argmax(share))]), float(-np.sum(counts * log_share)))
 
 
 def _variance(y: np.ndarray) -> float:

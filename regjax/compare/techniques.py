@@ -8,6 +8,7 @@ from typing import Any
 
 from regjax.checks import InputError, check_choice
 from regjax.penalties import l1, l2
+from regjax.spec import make_hparams
 from regjax.stopping import EarlyStopping
 
 BASELINE = "baseline"
@@ -150,6 +151,8 @@ def resolve(
     Raises:
       InputError: an unknown name, a name twice, a grid for a technique without parameter, or nothing to compare.
     """
+    if isinstance(techniques, str):
+        raise InputError(f"techniques must be a list of names, as [{techniques!r}]")
     wanted = DEFAULT if techniques is None else techniques
     grids = {name: tuple(grid) for name, grid in wanted.items()} if isinstance(wanted, Mapping) else {}
     found: list[Technique] = []
@@ -168,12 +171,29 @@ def resolve(
                 raise InputError(f"technique {item!r} has nothing to choose, so it takes no grid")
             technique = dataclasses.replace(technique, values=tuple(sorted(grids[item])))
         found.append(technique)
+    for technique in found:
+        _check_values(technique, setting)
     names = [technique.name for technique in found]
     if len(set(names)) != len(names):
         raise InputError(f"techniques must have different names, got {', '.join(names)}")
     if not found:
         raise InputError("techniques: nothing to compare with the baseline here")
     return found, COMBINATION in wanted
+
+
+def _check_values(technique: Technique, setting: Setting) -> None:
+    """Refuse a value that no run could use.
+
+    Raises:
+      InputError: names the technique and the value.
+    """
+    for value in technique.values:
+        if technique.name == "more_data" and not (value == int(value) and 1 <= value <= setting.pool):
+            raise InputError(f"technique 'more_data': {value:g} is not a whole number in [1, {setting.pool}]")
+        try:
+            make_hparams(**{"n_train": setting.train_examples, **technique.arguments(value)})
+        except ValueError as error:
+            raise InputError(f"technique {technique.name!r}: {error}") from None
 
 
 def merge(arguments: Sequence[Arguments]) -> Arguments:

@@ -21,10 +21,8 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         "picture": _picture(results, measure, shade),
         "forest_caption": (
             "Right of zero is better. Line: 95% interval over seeds (training randomness, fixed split). "
-            "Light bar: bootstrap over seeds and test examples, so also what another test set could "
-            "change"
-            + ("; with so few seeds it is too narrow. " if int(results["seeds"]) < 8 else ". ")
-            + "Each technique is compared with the baseline, not with its neighbours."
+            "Light bar: interval over seeds and test examples, so also what another test set could "
+            "change. Each technique is compared with the baseline, not with its neighbours."
         ),
         "strength_heading": f"Validation {measure.name} against strength",
         "strength_text": (

@@ -93,7 +93,20 @@ def test_the_test_part_is_out_of_reach_until_the_end(table, monkeypatch):
     assert a.techniques["l2"].grid == b.techniques["l2"].grid
     assert a.techniques["l2"].train == b.techniques["l2"].train
     assert a.techniques["l2"].test != b.techniques["l2"].test
-    assert not hasattr(_Runner, "on_test")
+    # What trains and chooses holds a scorer of the selection part alone.
+    assert "Scorer" in str(_Runner.__annotations__["scorer"])
+
+
+def test_a_scorer_knows_one_part(table):
+    """With the test part blanked out, everything about selection is the same, the constant guess included."""
+    import dataclasses
+
+    from regjax.compare.scoring import Scorer
+    from regjax.data import Preprocessor
+
+    blank = dataclasses.replace(table, x_test=table.x_test[:0], y_test=table.y_test[:0])
+    scorers = [Scorer(lambda v, x: x, part, Preprocessor.for_splits(part), "select") for part in (table, blank)]
+    assert scorers[0].chance == scorers[1].chance
 
 
 def test_only_early_stopping_restores_the_best(table):
@@ -151,8 +164,31 @@ def test_one_seed_has_no_intervals_and_no_p(table):
         ({"label_noise": 1.0}, r"label_noise must be in \[0, 1\), got 1.0"),
         ({"select": "2se"}, "did you mean '1se'"),
         ({"augmentation": "shift=1"}, "'shift' is for images"),
+        ({"techniques": {"l2": [-1.0]}}, "technique 'l2': l2: strength must be"),
+        ({"techniques": {"dropout": [1.5]}}, r"technique 'dropout': dropout must be in \[0, 1\), got 1.5"),
+        ({"techniques": {"more_data": [5000]}}, r"technique 'more_data': 5000 is not a whole number in \[1, 240\]"),
+        ({"techniques": "l2"}, "must be a list of names"),
+        ({"batch_size": 0}, "batch_size must be >= 1"),
+        ({"seeds": 2.5}, "seeds must be a whole number"),
     ],
 )
 def test_errors_come_before_any_training(table, options, message):
     with pytest.raises(ValueError, match=message):
         rj.compare("mlp", table, **{"epochs": 1, "seeds": 1, **options})
+
+
+def test_a_model_with_the_wrong_outputs_is_refused(table):
+    with pytest.raises(rj.InputError, match=r"the model gives outputs of shape \[1, 3\]; table needs \[1, 2\]"):
+        rj.compare(nn.Dense(3), table, ["l2"], seeds=1)
+    with pytest.raises(rj.InputError, match="cannot take inputs of shape"):
+        rj.compare("cnn", table, ["l2"], seeds=1)
+
+
+def test_arrays_of_every_kind():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 3))
+    named = np.where(x[:, 0] > 0, "yes", "no")
+    assert rj.compare("linear", (x, named), {"l2": [0.01]}, seeds=1, epochs=2).task == "classification"
+    assert rj.compare("linear", (x, x[:, :1]), {"l2": [0.01]}, seeds=1, epochs=2).task == "regression"
+    with pytest.raises(rj.InputError, match="all labels are the same"):
+        rj.compare("linear", (x, np.zeros(80, int)), {"l2": [0.01]}, seeds=1)

@@ -52,6 +52,12 @@ BAD = [
     (("compare", "--techniques=l2,lasso"), r"--techniques=l2,lasso: 'lasso' is not known"),
     (("compare", "--grid=l2=a"), r"--grid=.*write NAME=NUMBER"),
     (("compare", "--grid=l2=-1"), r"--grid=.*must be finite and > 0"),
+    (("compare", "--grid=dropout=1.5"), r"--grid=.*technique 'dropout': dropout must be in \[0, 1\), got 1.5"),
+    (("compare", "--grid=more_data=5000"), r"--grid=.*5000 is not a whole number in \[1, 1077\]"),
+    (("compare", "--grid=early_stopping=3"), r"--grid=.*takes no grid"),
+    (("train", "--model=cnn", "--dataset=wine"), r"--model=cnn: the model cannot take inputs of shape \[1, 13\]"),
+    (("train", "--workdir=."), r"--workdir=.: holds the current directory"),
+    (("train", "--patience=3", "--stop_criterion=gl"), r"--patience=3: is read by --stop_criterion=patience alone"),
     (("compare", "--seeds=0"), r"--seeds=0"),
     (("compare", "--select=2se"), r"did you mean '1se'"),
     (("sweep",), r"--sweep=\[\]: give at least one"),
@@ -98,6 +104,11 @@ def test_npz_without_targets(fails, tmp_path):
 def test_workdir_that_holds_something_else(fails, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full/thesis.txt").write_text("mine")
+    (tmp_path / "full/config.json").write_text('{"my": "app"}')
+    for flag in ("--overwrite", "--resume"):
+        assert "is not empty and holds no run" in fails("train", "--workdir=full", flag)
+    (tmp_path / "full/config.json").write_text('{"experiment": "train", "flags": {}}')
     assert "is not empty and holds no run" in fails("train", "--workdir=full", "--overwrite")
+    assert (tmp_path / "full/thesis.txt").read_text() == "mine"
     (tmp_path / "file").write_text("")
     assert "--workdir=file: is a file" in fails("train", "--workdir=file")

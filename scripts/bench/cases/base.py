@@ -79,6 +79,7 @@ class Case:
       floor_value: a floor that is known without measuring, in the unit of the case.
       needs_data_dir: skipped without `--data_dir`.
       only_on_request: part of `--all` and `--only`, not of a plain call.
+      compilation_counts: the unit is seconds, and the ratio with compilation included is printed as well.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Case:
     floor_value: float | None = None
     needs_data_dir: bool = False
     only_on_request: bool = False
+    compilation_counts: bool = False
 
 
 def seconds(function: Callable[[], Any]) -> float:
@@ -112,7 +114,7 @@ def fastest(candidates: Mapping[str, Callable[[], Any]], repeats: int = 3) -> st
     return min(times, key=lambda name: statistics.median(times[name]))
 
 
-def overheads(base: Callable[[], Any], variants: Mapping[str, Callable[[], Any]], repeats: int = 3) -> dict[str, float]:
+def overheads(base: Callable[[], Any], variants: Mapping[str, Callable[[], Any]], repeats: int = 2) -> dict[str, float]:
     """Percent by which each variant takes longer than `base`: fastest of `repeats` calls that take turns."""
     times: dict[str, list[float]] = {name: [] for name in ("", *variants)}
     for _ in range(repeats):

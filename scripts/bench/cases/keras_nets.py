@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,7 +35,8 @@ def epoch_round(
     def fit(model: Any) -> None:
         model.fit(x, y, batch_size=index.shape[1], shuffle=False, verbose=0)
 
-    chosen = int(fastest({str(n): (lambda model=build(n): fit(model)) for n in (1, 5)}, repeats=2))
+    trials = {str(n): functools.partial(fit, build(n)) for n in (1, 5)}
+    chosen = int(fastest(trials, repeats=2))
     model = build(chosen)
     model.optimizer.build(model.trainable_variables)
     fresh = [np.array(variable) for variable in model.optimizer.variables]

@@ -1,4 +1,4 @@
-"""What a sweep saves when half of its lanes stop after a tenth of their epochs: time relative to all running to the end."""
+"""What a sweep saves when half of its lanes stop after a tenth of their epochs."""
 
 from __future__ import annotations
 

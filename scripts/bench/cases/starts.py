@@ -113,7 +113,7 @@ CASES = {
         needs_data_dir=True,
         prepare=prepare_mnist,
         contenders={
-            "ours": Contender(load("regjax_load", "{data_dir}|{scratch}/cache")),
+            "ours": Contender(load("regjax_load", "{data_dir}|{scratch}/cache"), warmups=0),
             "numpy.load (unverified)": Contender(load("numpy_load", "{scratch}/x.npy")),
             "numpy.load and SHA-256": Contender(load("numpy_verified", "{scratch}/x.npy")),
             "torch.load (unverified)": Contender(load("torch_load", "{scratch}/x.pt"), ("torch",)),

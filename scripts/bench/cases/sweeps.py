@@ -284,6 +284,7 @@ def _case(name: str, lanes: int, rounds: int) -> Case:
             "floor": Contender(floor, warmups=0),
         },
         only_on_request=lanes > 64,
+        compilation_counts=True,
     )
 
 

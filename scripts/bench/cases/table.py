@@ -65,6 +65,9 @@ def lines(case: Case, entry: dict[str, Any], outcomes: dict[str, Outcome]) -> li
         f"{_shown(entry['compile_seconds'], 2):>8}",
     ]
     shown = [" ".join(cells)]
+    if case.compilation_counts and best is not None and entry["compile_seconds"] is not None:
+        ratio = _ratio(best, entry["ours"] + entry["compile_seconds"])
+        shown.append(f"    ratio with the compilation of ours included: {_shown(ratio, 3)}")
     for name, outcome in outcomes.items():
         if outcome.missing is not None:
             shown.append(f"    missing: {name} ({outcome.missing})")
@@ -76,14 +79,6 @@ def lines(case: Case, entry: dict[str, Any], outcomes: dict[str, Outcome]) -> li
             text += "; " + ", ".join(f"{variant} {_shown(value)}" for variant, value in outcome.variants.items())
         shown.append(text)
     return shown
-
-
-def with_compilation(entry: dict[str, Any], scale: float = 1.0) -> float | None:
-    """Ratio to the best peer when the compilation of ours counts; `scale` is the unit in seconds."""
-    measured = [value for value in entry["peers"].values() if value is not None]
-    if not measured or entry["compile_seconds"] is None:
-        return None
-    return min(measured) / (entry["ours"] + entry["compile_seconds"] / scale)
 
 
 def _ratio(other: float | None, ours: float | None) -> float | None:

@@ -1,7 +1,8 @@
-"""Sweeps in PyTorch: a loop over runs, and all runs at once with `torch.func.vmap`; functions for pools of processes."""
+"""Sweeps in PyTorch, as functions for a pool of processes: a loop over runs, and all runs at once by `vmap`."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from cases import torch_nets
@@ -88,7 +89,7 @@ def _net(sizes: tuple[int, ...], rate: float) -> Any:
     from torch import nn
 
     layers: list[Any] = []
-    for inputs, units in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for inputs, units in itertools.pairwise(sizes[:-1]):
         layers += [nn.Linear(inputs, units), nn.ReLU()]
         layers += [nn.Dropout(rate)] if rate else []
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
