@@ -40,6 +40,8 @@ def load(values: dict[str, Any]) -> Loaded:
         "dataset", lambda: data.load(values["dataset"], data_dir=values["data_dir"], target=values["target"])
     )
     splits = flags.about("dataset", lambda: data.split(dataset, seed=values["seed"]))
+    one_class = splits.task == "classification" and splits.num_classes < 2
+    flags.check(not one_class, "dataset", "all labels are the same; classification needs at least 2 classes")
     pool = len(splits.y_train)
     if values["train_examples"] is not None:
         flags.check(

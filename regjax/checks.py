@@ -66,11 +66,14 @@ def check_range(
     bad = below | above | np.isnan(array)
     if np.any(bad):
         shown = value if array.ndim == 0 else array[bad].flat[0]
-        raise ValueError(f"{name} must be {_interval(low, high, low_open, high_open)}, got {shown}")
+        accepted = _interval(low, high, low_open, high_open)
+        if high == np.inf and np.any(np.isposinf(array)):
+            accepted += " and finite"
+        raise ValueError(f"{name} must be {accepted}, got {shown}")
 
 
 def _interval(low: float, high: float, low_open: bool, high_open: bool) -> str:
-    if high == np.inf and not high_open:
+    if high == np.inf:
         if low == -np.inf:
             return "a number"
         return f"> {low:g}" if low_open else f">= {low:g}"

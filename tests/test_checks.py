@@ -20,6 +20,8 @@ def test_ends_of_the_interval():
             check_range("x", value, 0.0, 1.0, **options)
     with pytest.raises(ValueError, match="x must be > 0, got 0"):
         check_range("x", 0, 0, low_open=True)
+    with pytest.raises(ValueError, match="x must be >= 0 and finite, got inf"):
+        check_range("x", float("inf"), 0.0, np.inf, high_open=True)
     with pytest.raises(ValueError, match="x must be <= 2, got 3"):
         check_range("x", 3, high=2)
     with pytest.raises(ValueError, match="x must be a number, got nan"):

@@ -138,6 +138,8 @@ def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:
     Raises:
       InputError: the shapes that do not belong together.
     """
+    if splits.task == "classification" and splits.num_classes < 2:
+        raise InputError(f"{splits.name}: all labels are the same; classification needs at least 2 classes")
     init, apply = as_model(model)
 
     def forward(x: Any) -> Any:

@@ -91,8 +91,6 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
             check_range(f"split: {option}", fraction, 0.0, 1.0, low_open=True, high_open=True)
         except ValueError as error:
             raise InputError(str(error)) from None
-    if dataset.task == "classification" and dataset.num_classes < 2:
-        raise InputError(f"{dataset.name}: all labels are the same; classification needs at least 2 classes")
     total = len(dataset)
     official = dataset.test is not None
     n_test = 0 if official else _ceil(test_fraction * total)
