@@ -60,6 +60,9 @@ def main() -> int:
         if case.needs_data_dir and arguments.data_dir is None:
             print(f"{case.name:<19} skipped: needs --data_dir", flush=True)
             continue
+        busy = table.busy_share()
+        if busy is not None and busy > 0.1:
+            print(f"warning: {case.name}: other processes use {busy:.0%} of this machine", file=sys.stderr, flush=True)
         try:
             outcomes = harness.measure(case, quick=arguments.quick, data_dir=arguments.data_dir)
         except harness.BenchmarkError as error:
@@ -67,7 +70,7 @@ def main() -> int:
             print(f"error: {error}", file=sys.stderr)
             code = 1
             continue
-        rows.append(table.row(case, outcomes))
+        rows.append(table.row(case, outcomes, busy))
         print("\n".join(table.lines(case, rows[-1], outcomes)), flush=True)
         if arguments.json:  # after every case, so that an interruption keeps what was measured
             partial = Path(f"{arguments.json}.partial")

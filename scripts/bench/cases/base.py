@@ -6,7 +6,9 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+Key = TypeVar("Key")
 
 
 class Measured(NamedTuple):
@@ -103,11 +105,11 @@ def seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def fastest(candidates: Mapping[str, Callable[[], Any]], repeats: int = 3) -> str:
+def fastest(candidates: Mapping[Key, Callable[[], Any]], repeats: int = 3) -> Key:
     """The candidate with the lowest median time after a warm-up: peers are tuned before they are measured."""
     for function in candidates.values():
         function()
-    times: dict[str, list[float]] = {name: [] for name in candidates}
+    times: dict[Key, list[float]] = {name: [] for name in candidates}
     for _ in range(repeats):
         for name, function in candidates.items():
             times[name].append(seconds(function))

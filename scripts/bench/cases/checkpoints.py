@@ -55,6 +55,13 @@ def torch(context: Context) -> Round:
     """`torch.save` of model and optimizer after each epoch."""
     module = torch_nets.setting()
     data = torch_nets.tensors(context.shared)
+
+    def trial(options: dict[str, Any]) -> Any:
+        model = torch_nets.mlp(context.shared, 0.0)
+        optimizer = module.optim.Adam(model.parameters(), lr=1e-3, **options)
+        return lambda: torch_nets.epoch(model, optimizer, data["x"], data["y"], data["index"][:20])
+
+    torch_nets.tuned(trial, {"fused": torch_nets.ADAMS["fused"]})
     path = os.path.join(context.scratch, "torch.pt")
     losses: list[float] = []
 

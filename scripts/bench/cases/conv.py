@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cases import keras_nets, problems, torch_nets
-from cases.base import Case, Contender, Context, Measured, Round, fastest, seconds
+from cases.base import Case, Contender, Context, Measured, Round, seconds
 
 BATCH, SIDE, CHANNELS, DENSE = 64, 28, (32, 64), 128
 
@@ -45,12 +45,12 @@ def torch(context: Context) -> Round:
         images = data["x"].permute(0, 3, 1, 2).contiguous(memory_format=formats[name])
         return torch_nets.cnn(context.shared).to(memory_format=formats[name]), images
 
-    def trial(name: str) -> Any:
-        model, images = placed(name)
+    def trial(options: dict[str, Any]) -> Any:
+        model, images = placed(options["format"])
         optimizer = module.optim.Adam(model.parameters(), lr=1e-3, fused=True)
         return lambda: torch_nets.epoch(model, optimizer, images, data["y"], data["index"][:5])
 
-    chosen = fastest({name: trial(name) for name in formats})
+    chosen = torch_nets.tuned(trial, {name: {"format": name} for name in formats})
     model, images = placed(chosen)
     held_out = data["x_val"].permute(0, 3, 1, 2)
 
@@ -59,7 +59,7 @@ def torch(context: Context) -> Round:
         optimizer = module.optim.Adam(model.parameters(), lr=1e-3, fused=True)
         taken = seconds(lambda: torch_nets.epoch(model, optimizer, images, data["y"], data["index"]))
         loss = torch_nets.loss_of(model, held_out, data["y_val"])
-        return Measured({chosen: 1e3 * taken / len(data["index"])}, loss)
+        return Measured({f"{chosen}, {module.get_num_threads()} threads": 1e3 * taken / len(data["index"])}, loss)
 
     return one_round
 

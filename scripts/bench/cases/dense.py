@@ -43,21 +43,24 @@ def torch_round(context: Context, compiled: bool) -> Round:
     """Eager updates, with the fastest of PyTorch's Adams; or the model through `torch.compile`."""
     torch = torch_nets.setting()
     data = torch_nets.tensors(context.shared)
-    trial = torch_nets.mlp(context.shared, RATE)
-    chosen = torch_nets.adam(
-        list(trial.parameters()),
-        lambda tx: torch_nets.epoch(trial, tx, data["x"], data["y"], data["index"][:10]),
-    )
+
+    def trial(options: dict[str, Any]) -> Any:
+        net = torch_nets.mlp(context.shared, RATE)
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, **options)
+        return lambda: torch_nets.epoch(net, optimizer, data["x"], data["y"], data["index"][:10])
+
+    name = torch_nets.tuned(trial)
+    described = f"{name} Adam, {torch.get_num_threads()} threads"
     model = torch_nets.mlp(context.shared, RATE)
     start = {name: value.clone() for name, value in model.state_dict().items()}
     called = torch.compile(model) if compiled else model
 
     def one_round() -> Measured:
         model.load_state_dict(start)
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **chosen)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **torch_nets.ADAMS[name])
         taken = seconds(lambda: torch_nets.epoch(called, optimizer, data["x"], data["y"], data["index"]))
         loss = torch_nets.loss_of(model, data["x_val"], data["y_val"])
-        return Measured({f"Adam {next(iter(chosen.items()))}": 1e3 * taken / len(data["index"])}, loss)
+        return Measured({described: 1e3 * taken / len(data["index"])}, loss)
 
     return one_round
 

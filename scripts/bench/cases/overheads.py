@@ -40,8 +40,7 @@ def ours_penalties(context: Context) -> Round:
 
 def torch_penalties(context: Context) -> Round:
     """Coupled and decoupled weight decay inside the optimizer, and L1 in the loss."""
-    torch = torch_nets.setting()
-    data = torch_nets.tensors(context.shared)
+    torch, data = _tuned_torch(context)
 
     def train(optimizer_name: str, with_l1: bool = False, **options: Any) -> Any:
         model = torch_nets.mlp(context.shared, dense.RATE)
@@ -57,6 +56,20 @@ def torch_penalties(context: Context) -> Round:
         "l1 in the loss": train("Adam", with_l1=True),
     }
     return lambda: Measured(overheads(base, variants))
+
+
+def _tuned_torch(context: Context) -> tuple[Any, dict[str, Any]]:
+    """PyTorch with the better number of threads for the update without any extra, and the data."""
+    torch = torch_nets.setting()
+    data = torch_nets.tensors(context.shared)
+
+    def trial(options: dict[str, Any]) -> Any:
+        model = torch_nets.mlp(context.shared, 0.0)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **options)
+        return lambda: torch_nets.epoch(model, optimizer, data["x"], data["y"], data["index"][:10])
+
+    torch_nets.tuned(trial, {"fused": torch_nets.ADAMS["fused"]})
+    return torch, data
 
 
 def ours_dropout(context: Context) -> Round:
@@ -103,8 +116,7 @@ def flax_dropout(context: Context) -> Round:
 
 def torch_dropout(context: Context) -> Round:
     """`nn.Dropout` in eager PyTorch."""
-    torch = torch_nets.setting()
-    data = torch_nets.tensors(context.shared)
+    torch, data = _tuned_torch(context)
 
     def train(rate: float) -> tuple[Any, Any]:
         model = torch_nets.mlp(context.shared, rate)

@@ -15,9 +15,25 @@ from cases.harness import Outcome
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn", "torch", "keras", "pillow", "kornia")
 
 
-def versions() -> dict[str, str | int]:
+def busy_share(period: float = 0.5) -> float | None:
+    """Share of the machine that other processes use just now; None where that cannot be read."""
+
+    def ticks() -> tuple[int, int]:
+        counts = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return sum(counts), counts[3] + counts[4]
+
+    try:
+        total, idle = ticks()
+        time.sleep(period)
+        later, later_idle = ticks()
+    except (OSError, ValueError):
+        return None
+    return 1.0 - (later_idle - idle) / max(later - total, 1)
+
+
+def versions() -> dict[str, str | int | float | None]:
     """Versions of everything that takes part, the machine and the date."""
-    found: dict[str, str | int] = {"regjax": _version("regjax")} if _version("regjax") else {}
+    found: dict[str, str | int | float | None] = {"regjax": _version("regjax")} if _version("regjax") else {}
     found |= {name: _version(name) for name in PACKAGES if _version(name)}
     found["python"] = platform.python_version()
     found["platform"] = f"{platform.system()} {platform.machine()}"
@@ -27,8 +43,8 @@ def versions() -> dict[str, str | int]:
     return found
 
 
-def row(case: Case, outcomes: dict[str, Outcome]) -> dict[str, Any]:
-    """One entry of the JSON list."""
+def row(case: Case, outcomes: dict[str, Outcome], busy: float | None = None) -> dict[str, Any]:
+    """One entry of the JSON list; `busy` is the `busy_share` before the case."""
     ours, floor = outcomes["ours"], outcomes.get("floor")
     peers = {name: outcome for name, outcome in outcomes.items() if name not in ("ours", "floor")}
     measured = [outcome.value for outcome in peers.values() if outcome.value is not None]
@@ -45,7 +61,7 @@ def row(case: Case, outcomes: dict[str, Outcome]) -> dict[str, Any]:
             "peers": {name: _rounded(outcome.quality) for name, outcome in peers.items()},
         },
         "compile_seconds": _rounded(ours.compile_seconds),
-        "versions": versions(),
+        "versions": versions() | {"used_by_others": _rounded(busy)},
     }
 
 
@@ -77,6 +93,8 @@ def lines(case: Case, entry: dict[str, Any], outcomes: dict[str, Outcome]) -> li
             text += f", {case.quality} {_shown(outcome.quality)}"
         if len(outcome.variants) > 1:
             text += "; " + ", ".join(f"{variant} {_shown(value)}" for variant, value in outcome.variants.items())
+        elif name not in ("ours", "floor"):
+            text += f" ({next(iter(outcome.variants))})"
         shown.append(text)
     return shown
 

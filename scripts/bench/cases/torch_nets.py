@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from cases.base import fastest
+
+# Implementations of Adam in PyTorch; which is fastest depends on the machine and the sizes.
+ADAMS: dict[str, dict[str, Any]] = {"loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
 
 
 def setting(threads: int | None = None) -> Any:
@@ -84,21 +88,27 @@ def tensors(shared: Mapping[str, Any]) -> dict[str, Any]:
     return data | {name: torch.tensor(shared[name]).long() for name in ("y", "y_val", "index")}
 
 
-def adam(parameters: Any, trial: Callable[[Any], Any], **options: Any) -> dict[str, Any]:
-    """The options of the fastest of PyTorch's implementations of Adam for a trial `optimizer -> work`."""
+def tuned(trial: Callable[[dict[str, Any]], Callable[[], Any]], variants: Mapping[str, dict[str, Any]] = ADAMS) -> str:
+    """The fastest variant of a trial `variants[name] -> work`, each with one thread and with one for each core.
+
+    The number of threads stays set. On a machine that others use as well, two threads that wait for each other can
+    be far slower than one.
+    """
     import torch
 
-    kinds: dict[str, dict[str, Any]] = {
-        "loop": {"foreach": False},
-        "foreach": {"foreach": True},
-        "fused": {"fused": True},
-    }
+    cores = torch.get_num_threads()
 
-    def candidate(kind: str) -> Callable[[], Any]:
-        optimizer = torch.optim.Adam(parameters, lr=1e-3, **kinds[kind], **options)
-        return lambda: trial(optimizer)
+    def candidate(threads: int, work: Callable[[], Any]) -> None:
+        torch.set_num_threads(threads)
+        work()
 
-    return kinds[fastest({kind: candidate(kind) for kind in kinds})]
+    candidates = {}
+    for name, options in variants.items():
+        work = trial(options)
+        candidates |= {(name, n): functools.partial(candidate, n, work) for n in sorted({1, cores})}
+    name, threads = fastest(candidates)
+    torch.set_num_threads(threads)
+    return name
 
 
 def _linear(shared: Mapping[str, Any], name: str) -> Any:
