@@ -134,7 +134,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         rates=lambda hparams: hparams.rates,
         transform_batch=lambda key, batch, hparams: _transform_batch(spec, key, batch, hparams),
     )
-    step = make_step(loss_fn, make_tx)
+    step = make_step(loss_fn, make_tx, micro_batch=spec.micro_batch_size())
 
     names = history_names(spec.task)
 

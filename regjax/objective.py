@@ -41,8 +41,8 @@ class LossFn:
         train: bool = True,
     ) -> tuple[Array, Aux]:
         """The loss of `params` on `batch`, and its parts."""
-        if train and self.transform_batch is not None:
-            batch = self.transform_batch(stream(_need(key), "batch"), batch, hparams)
+        if train:
+            batch = self.prepared(batch, key, hparams)
         outputs, new_state = call_model(
             self.apply_fn,
             params,
@@ -60,6 +60,12 @@ class LossFn:
         if penalty is not None:
             parts |= penalty.terms(params, step)
         return sum(parts.values(), start=jnp.float32(0.0)), Aux(parts, new_state)
+
+    def prepared(self, batch: Batch, key: PRNGKey | None, hparams: Any) -> Batch:
+        """The batch as training sees it: augmented, mixed, smoothed."""
+        if self.transform_batch is None:
+            return batch
+        return self.transform_batch(stream(_need(key), "batch"), batch, hparams)
 
     def penalty_for(self, hparams: Any) -> Penalty | None:
         """The penalty inside the loss under these hyperparameters."""

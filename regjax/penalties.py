@@ -155,6 +155,9 @@ class _L1(Term):
     def leaf_value(self, w: Array, strength: ArrayLike) -> Array:
         return jnp.asarray(strength * jnp.sum(jnp.abs(w), dtype=jnp.float32))
 
+    def leaf_prox(self, w: Array, stepsize: ArrayLike, strength: ArrayLike) -> Array:
+        return _prox.soft_threshold(w, stepsize * strength)
+
     def elastic_weights(self, strength: ArrayLike) -> tuple[Any, Any]:
         return strength, 0.0
 

@@ -27,7 +27,10 @@ def soft_threshold(w: Array, threshold: ArrayLike) -> Array:
       Tibshirani, Regression shrinkage and selection via the lasso, 1996.
     """
     threshold = jnp.asarray(threshold)
-    return (jnp.sign(w) * jnp.maximum(jnp.abs(w) - threshold, 0)).astype(w.dtype)
+    if jnp.iscomplexobj(w):  # shrinks the modulus
+        return (jnp.sign(w) * jnp.maximum(jnp.abs(w) - threshold, 0)).astype(w.dtype)
+    # Moreau: w minus its projection onto [-threshold, threshold], half the arithmetic of the form above.
+    return (w - jnp.maximum(jnp.minimum(w, threshold), -threshold)).astype(w.dtype)
 
 
 def elastic(w: Array, l1: ArrayLike, l2: ArrayLike) -> Array:

@@ -43,6 +43,8 @@ class Spec:
       augmentation: from `rj.augment.make`, or None. Its strength is `Hparams.augment`.
       eval_batch_size: examples at a time in evaluations; bounds their memory.
       eval_train_examples: `train/*` metrics use at most so many training examples.
+      micro_batch: examples at a time in the gradient of an update (`regjax.accumulate`). None is the whole batch;
+        `"auto"` takes, on CPU, what the model names as `cpu_micro_batch` where it divides the batch.
 
     Raises:
       ValueError: a size below 1 or an unknown name.
@@ -59,6 +61,7 @@ class Spec:
     augmentation: Augmentation | None = None
     eval_batch_size: int = 2048
     eval_train_examples: int = 2048
+    micro_batch: int | str | None = "auto"
 
     def __post_init__(self):
         check_choice("task", self.task, METRICS)
@@ -66,6 +69,18 @@ class Spec:
         check_choice("schedule", self.schedule, SCHEDULES)
         for name in ("batch_size", "steps_per_epoch", "epochs", "eval_batch_size", "eval_train_examples"):
             check_range(f"Spec: {name}", getattr(self, name), 1)
+        if isinstance(self.micro_batch, str):
+            check_choice("Spec: micro_batch", self.micro_batch, ("auto",))
+        elif self.micro_batch is not None and (self.micro_batch < 1 or self.batch_size % self.micro_batch):
+            raise ValueError(f"Spec: micro_batch must divide the batch size {self.batch_size}, got {self.micro_batch}")
+
+    def micro_batch_size(self) -> int | None:
+        """Examples at a time in the gradient on this machine, None for the whole batch."""
+        if not isinstance(self.micro_batch, str):
+            return self.micro_batch
+        wanted = getattr(self.model, "cpu_micro_batch", None)
+        fits = wanted is not None and self.batch_size % wanted == 0 and jax.default_backend() == "cpu"
+        return wanted if fits else None
 
     @property
     def total_steps(self) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 
+from regjax.accumulate import loss_and_grads
 from regjax.objective import LossFn
 from regjax.penalties import Penalty
 from regjax.transforms import Route, routes
@@ -44,13 +44,14 @@ def init_train_state(params: PyTree, model_state: PyTree, tx: optax.GradientTran
     return TrainState(jnp.asarray(0, jnp.int32), params, model_state, tx.init(params))
 
 
-def make_step(loss_fn: LossFn, tx: optax.GradientTransformation | MakeTx) -> Step:
+def make_step(loss_fn: LossFn, tx: optax.GradientTransformation | MakeTx, *, micro_batch: int | None = None) -> Step:
     """Make the update function of a loss and an optimizer. It is pure; the caller jits, scans or vmaps it.
 
     Args:
       loss_fn: from `build_loss`.
       tx: an optax transform, or a function `hparams -> transform`, called while tracing, so that learning rate
         and strengths are data.
+      micro_batch: examples at a time in the gradient; see `regjax.accumulate.loss_and_grads`. None is the batch.
 
     Returns:
       `step(hparams, state, batch, key) -> (state, metrics)`; `metrics` has `"loss"` and the parts of the loss,
@@ -74,18 +75,16 @@ def make_step(loss_fn: LossFn, tx: optax.GradientTransformation | MakeTx) -> Ste
         transform = tx if isinstance(tx, optax.GradientTransformation) else tx(hparams)
         _refuse_double_routes(loss_fn.penalty_for(hparams), routes(state.opt_state), state.params)
 
-        def loss_of(params: PyTree) -> tuple[Array, Any]:
-            return loss_fn(
-                params,
-                batch,
-                key,
-                model_state=state.model_state,
-                hparams=hparams,
-                step=state.step,
-                train=True,
-            )
-
-        (loss, aux), grads = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        (loss, aux), grads = loss_and_grads(
+            loss_fn,
+            state.params,
+            batch,
+            key,
+            model_state=state.model_state,
+            hparams=hparams,
+            step=state.step,
+            micro_batch=micro_batch,
+        )
         updates, opt_state = transform.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         return TrainState(state.step + 1, params, aux.model_state, opt_state), {"loss": loss, **aux.parts}

@@ -21,7 +21,7 @@ LAYERS = [
     {"losses", "prox", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
     {"penalties", "models", "adapt", "analysis"},
     {"transforms", "optimizers", "monitor"},
-    {"objective", "step"},
+    {"objective", "accumulate", "step"},
     {"evaluate", "spec", "epoch"},
     {"run", "fit", "checkpoint", "data"},
     {"sweep", "compare", "report"},

@@ -19,7 +19,7 @@ def cnn() -> Any:
 
 def prepare(context: Context) -> dict[str, Any]:
     """Arrays for all contenders."""
-    return problems.training_problem(cnn(), (SIDE, SIDE, 1), BATCH, context.size(20, 3), held_out=256)
+    return problems.training_problem(cnn(), (SIDE, SIDE, 1), BATCH, context.size(240, 3), held_out=256)
 
 
 def ours(context: Context) -> Round:

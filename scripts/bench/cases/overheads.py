@@ -13,6 +13,11 @@ from cases.base import Case, Contender, Context, Measured, Round, overheads
 STRENGTH = 1e-5
 
 
+def prepare(context: Context) -> dict[str, Any]:
+    """As in `cases.dense`, in short epochs: differences of a percent want many turns rather than long ones."""
+    return dense.prepare(context, steps=60)
+
+
 def ours_penalties(context: Context) -> Round:
     """L2 in the loss, decoupled L2 and proximal L1 against no penalty."""
     from regjax.penalties import l1, l2
@@ -133,7 +138,7 @@ CASES = {
         summary="what a penalty adds to the update of dense_step; the costliest way to apply one",
         unit="% of a step",
         quality="validation loss",
-        prepare=dense.prepare,
+        prepare=prepare,
         rounds=7,
         headline="max",
         contenders={"ours": Contender(ours_penalties, warmups=0), "torch": Contender(torch_penalties, ("torch",))},
@@ -143,7 +148,7 @@ CASES = {
         summary="what dropout adds to the update of dense_step",
         unit="% of a step",
         quality="validation loss",
-        prepare=dense.prepare,
+        prepare=prepare,
         rounds=7,
         headline="max",
         contenders={

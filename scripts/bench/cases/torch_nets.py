@@ -9,7 +9,7 @@ from typing import Any
 from cases.base import fastest
 
 # Implementations of Adam in PyTorch; which is fastest depends on the machine and the sizes.
-ADAMS: dict[str, dict[str, Any]] = {"loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
+ADAMS: dict[str, dict[str, Any]] = {"default": {}, "foreach": {"foreach": True}, "fused": {"fused": True}}
 
 
 def setting(threads: int | None = None) -> Any:
