@@ -13,7 +13,7 @@ from absl import flags
 FLAGS = flags.FLAGS
 
 MODELS = ("linear", "mlp", "cnn")
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam")
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad")
 PENALTY_MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
 SCHEDULES = ("constant", "cosine", "linear")
 STOP_CRITERIA = ("patience", "gl", "pq", "up")

@@ -9,18 +9,35 @@ from regjax import augment, layers, models, noise, stepsizes
 from regjax.analysis import Diagnosis, diagnose
 from regjax.checks import InputError
 from regjax.compare import CompareResult, compare
+from regjax.constraints import Constraint, apply_constraints, box, max_norm, non_negative, unit_norm
 from regjax.epoch import History, RunState, TrainData, Weights
 from regjax.evaluate import evaluate
 from regjax.fit import FitResult, fit
 from regjax.objective import build_loss
 from regjax.optimizers import make_optimizer
-from regjax.penalties import Penalty, combine, elastic_net, l1, l2
+from regjax.penalties import (
+    Penalty,
+    combine,
+    elastic_net,
+    group_lasso,
+    l0,
+    l1,
+    l2,
+    l2_to,
+    log_sum,
+    mcp,
+    nuclear,
+    orthogonal,
+    scad,
+    sparse_group_lasso,
+    spectral,
+)
 from regjax.run import RunResult, make_run
 from regjax.spec import Hparams, Spec, make_hparams, stack_hparams
 from regjax.step import TrainState, init_train_state, make_step
 from regjax.stopping import EarlyStopping, StopState, keep_best
 from regjax.sweep import Lane, run_lanes, sweep
-from regjax.transforms import BaseAndShape, add_decay, add_penalty, regularize
+from regjax.transforms import BaseAndShape, add_decay, add_penalty, project, regularize
 from regjax.typing import Aux, Batch
 
 __version__ = "0.1.0"
@@ -30,6 +47,7 @@ __all__ = [
     "BaseAndShape",
     "Batch",
     "CompareResult",
+    "Constraint",
     "Diagnosis",
     "EarlyStopping",
     "FitResult",
@@ -47,7 +65,9 @@ __all__ = [
     "Weights",
     "add_decay",
     "add_penalty",
+    "apply_constraints",
     "augment",
+    "box",
     "build_loss",
     "combine",
     "compare",
@@ -55,20 +75,34 @@ __all__ = [
     "elastic_net",
     "evaluate",
     "fit",
+    "group_lasso",
     "init_train_state",
     "keep_best",
+    "l0",
     "l1",
     "l2",
+    "l2_to",
     "layers",
+    "log_sum",
     "make_hparams",
     "make_optimizer",
     "make_run",
     "make_step",
+    "max_norm",
+    "mcp",
     "models",
     "noise",
+    "non_negative",
+    "nuclear",
+    "orthogonal",
+    "project",
     "regularize",
     "run_lanes",
+    "scad",
+    "sparse_group_lasso",
+    "spectral",
     "stack_hparams",
     "stepsizes",
     "sweep",
+    "unit_norm",
 ]

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from regjax.losses import Loss, get_loss, weighted_mean
 from regjax.penalties import Penalty
 from regjax.rng import stream
+from regjax.transforms import check_route
 from regjax.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 
 
@@ -49,7 +50,7 @@ class LossFn:
             model_state,
             batch.x,
             train=train,
-            rates=_resolve(self.rates, hparams) if train else None,
+            rates=resolve(self.rates, hparams) if train else None,
             key=None if key is None else stream(key, "dropout"),
         )
         losses = self.data_loss(outputs, batch.y)
@@ -69,7 +70,7 @@ class LossFn:
 
     def penalty_for(self, hparams: Any) -> Penalty | None:
         """The penalty inside the loss under these hyperparameters."""
-        return _resolve(self.penalty, hparams)
+        return resolve(self.penalty, hparams)
 
 
 def build_loss(
@@ -95,7 +96,8 @@ def build_loss(
       the data loss and each penalty term; `aux.model_state` holds updated collections.
 
     Raises:
-      ValueError: when called: rates for a model that takes none, training noise without a key.
+      ValueError: a term without a gradient (`l0`); when called: rates for a model that takes none, training noise
+        without a key.
 
     Example:
       >>> import flax.linen as nn, jax
@@ -107,6 +109,8 @@ def build_loss(
       >>> float(loss), {name: float(value) for name, value in aux.parts.items()}
       (5.0, {'data_loss': 4.0, 'l2': 1.0})
     """
+    if isinstance(penalty, Penalty):
+        check_route(penalty, "loss")
     return LossFn(apply_fn, get_loss(data_loss), penalty, rates, transform_batch)
 
 
@@ -167,7 +171,8 @@ def _takes(accepted: Mapping[str, inspect.Parameter], name: str) -> bool:
     return name in accepted or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
 
 
-def _resolve(value: Any, hparams: Any) -> Any:
+def resolve(value: Any, hparams: Any) -> Any:
+    """What is a function of `hparams`, for these; anything else as it is."""
     return value(hparams) if callable(value) and not isinstance(value, Penalty) else value
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import optax
 
 from regjax import stepsizes
-from regjax.checks import check_choice, check_range
+from regjax.checks import InputError, check_choice, check_range
+from regjax.constraints import Constraint
 from regjax.penalties import Penalty
 from regjax.stepsizes import LearningRate
-from regjax.transforms import MODES, regularize
+from regjax.transforms import MODES, project, regularize
 from regjax.typing import ArrayLike
 
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam")
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad")
 
 
 def make_optimizer(
@@ -23,16 +24,18 @@ def make_optimizer(
     *,
     penalty: Penalty | None = None,
     mode: str = "coupled",
+    constraint: Constraint | None = None,
     momentum: ArrayLike = 0.9,
     b1: ArrayLike = 0.9,
     b2: ArrayLike = 0.999,
     eps: ArrayLike = 1e-8,
+    decay: ArrayLike = 0.9,
 ) -> optax.GradientTransformation:
     """An optimizer with a penalty, consistent by construction.
 
     Args:
-      name: `"sgd"`, `"momentum"` (heavy ball), `"nesterov"` or `"adam"`. `"adam"` with `l2(s)` and mode
-        `"decoupled"` is AdamW with `weight_decay = 2 s`.
+      name: `"sgd"`, `"momentum"` (heavy ball), `"nesterov"`, `"adam"`, `"rmsprop"` or `"adagrad"`. `"adam"` with
+        `l2(s)` and mode `"decoupled"` is AdamW with `weight_decay = 2 s`.
       learning_rate: > 0; a number, a traced array, a schedule, or `rj.BaseAndShape` (which mode `"independent"`
         needs when the rate is scheduled).
       penalty: optional.
@@ -40,7 +43,9 @@ def make_optimizer(
       momentum: of `"momentum"` and `"nesterov"`, in [0, 1).
       b1: Adam's first decay, in [0, 1).
       b2: Adam's second decay, in [0, 1).
-      eps: Adam's `eps` >= 0, outside the root.
+      eps: >= 0, of Adam (outside the root), RMSProp and Adagrad (inside).
+      decay: of the second moment of RMSProp, in [0, 1).
+      constraint: optional; every update ends inside it (to rounding; `rj.apply_constraints` is exact).
 
     Returns:
       An optax transform whose `update` needs `params` when there is a penalty.
@@ -54,9 +59,9 @@ def make_optimizer(
       >>> tx = make_optimizer("adam", 1e-3, penalty=l1(1e-4), mode="proximal")
     """
     check_choice("mode", mode, MODES)
-    if penalty is None:
-        return with_penalties(name, learning_rate, {}, momentum=momentum, b1=b1, b2=b2, eps=eps)
-    return with_penalties(name, learning_rate, {mode: penalty}, momentum=momentum, b1=b1, b2=b2, eps=eps)
+    penalties = {} if penalty is None else {mode: penalty}
+    tx = with_penalties(name, learning_rate, penalties, momentum=momentum, b1=b1, b2=b2, eps=eps, decay=decay)
+    return tx if constraint is None else optax.chain(tx, project(constraint))
 
 
 def with_penalties(
@@ -68,6 +73,7 @@ def with_penalties(
     b1: ArrayLike = 0.9,
     b2: ArrayLike = 0.999,
     eps: ArrayLike = 1e-8,
+    decay: ArrayLike = 0.9,
 ) -> optax.GradientTransformation:
     """Like `make_optimizer`, with a penalty for each of several routes, as `{"coupled": l2(.1)}`.
 
@@ -81,16 +87,24 @@ def with_penalties(
       >>> from regjax.penalties import l1, l2
       >>> tx = with_penalties("sgd", 0.1, {"coupled": l2(0.01), "proximal": l1(0.1)})
     """
+    if name == "adamw":
+        raise InputError("optimizer 'adamw' is 'adam' with penalty l2(weight_decay / 2) and mode 'decoupled'")
     check_choice("optimizer", name, OPTIMIZERS)
     if not callable(learning_rate):
         check_range("make_optimizer: learning_rate", learning_rate, 0.0, low_open=True)
-    for label, value in (("momentum", momentum), ("b1", b1), ("b2", b2)):
+    for label, value in (("momentum", momentum), ("b1", b1), ("b2", b2), ("decay", decay)):
         check_range(f"make_optimizer: {label}", value, 0.0, 1.0, high_open=True)
     check_range("make_optimizer: eps", eps, 0.0)
 
     if name == "adam":
         tx = optax.adam(learning_rate, b1=b1, b2=b2, eps=eps)
         stepsize = stepsizes.adam(learning_rate, b2, eps)
+    elif name == "rmsprop":
+        tx = optax.rmsprop(learning_rate, decay=decay, eps=eps)
+        stepsize = stepsizes.rmsprop(learning_rate, eps)
+    elif name == "adagrad":
+        tx = optax.adagrad(learning_rate, eps=eps)
+        stepsize = stepsizes.adagrad(learning_rate, eps)
     else:
         mu, nesterov = (0.0 if name == "sgd" else momentum), name == "nesterov"
         tx = optax.sgd(learning_rate, momentum=None if name == "sgd" else mu, nesterov=nesterov)

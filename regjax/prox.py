@@ -1,10 +1,17 @@
-"""Proximal maps of single arrays: `prox_{t f}(w) = argmin_z 1/2 (z - w)^2 + t f(z)`."""
+"""Proximal maps of single arrays: `prox_{t f}(w) = argmin_z 1/2 (z - w)^2 + t f(z)`, each the global minimum.
+
+`t` is the step. Maps that act entry by entry accept an array for it, one step an entry, as an adaptive optimizer
+has. Where two minima tie, the one nearer to zero is taken.
+"""
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from regjax.typing import Array, ArrayLike
+
+_NEWTON = 10  # iterations for the scalar equation of a group; a test compares with bisection
 
 
 def soft_threshold(w: Array, threshold: ArrayLike) -> Array:
@@ -33,22 +40,231 @@ def soft_threshold(w: Array, threshold: ArrayLike) -> Array:
     return (w - jnp.maximum(jnp.minimum(w, threshold), -threshold)).astype(w.dtype)
 
 
-def elastic(w: Array, l1: ArrayLike, l2: ArrayLike) -> Array:
-    """Proximal map of `l1 |z| + l2 z^2`: `soft_threshold(w, l1) / (1 + 2 l2)`.
+def hard_threshold(w: Array, step: ArrayLike, strength: ArrayLike) -> Array:
+    """Proximal map of `strength * [z != 0]`: `w` where `w^2 > 2 step strength`, else 0.
 
     Args:
       w: array of any shape.
-      l1: step times the weight of `|z|`, >= 0; broadcasts against `w`.
-      l2: step times the weight of `z^2`, >= 0; broadcasts against `w`.
-
-    Returns:
-      Array like `w`, in its dtype.
+      step: t > 0; a scalar or one an entry.
+      strength: >= 0.
 
     Example:
-      >>> elastic(jnp.array([-2.0, 0.5, 3.0]), 1.0, 0.5)
-      Array([-0.5,  0. ,  1. ], dtype=float32)
+      >>> hard_threshold(jnp.array([-2.0, 0.5, 3.0]), 1.0, 0.5)
+      Array([-2.,  0.,  3.], dtype=float32)
 
     Reference:
-      Zou and Hastie, Regularization and variable selection via the elastic net, 2005.
+      Blumensath and Davies, Iterative thresholding for sparse approximations, 2008.
     """
-    return (soft_threshold(w, l1) / (1 + 2 * jnp.asarray(l2))).astype(w.dtype)
+    return jnp.where(jnp.square(jnp.abs(w)) > 2 * step * jnp.asarray(strength), w, jnp.zeros((), w.dtype))
+
+
+def firm_threshold(w: Array, step: ArrayLike, strength: ArrayLike, gamma: ArrayLike) -> Array:
+    """Proximal map of MCP: 0 for `|w| <= t s`, `w` for `|w| > gamma s`, and `(|w| - t s) / (1 - t / gamma)` between.
+
+    For `t >= gamma` the objective is concave between, and the map is the hard threshold at `s sqrt(gamma t)`.
+
+    Args:
+      w: array of any shape.
+      step: t > 0; a scalar or one an entry.
+      strength: s >= 0.
+      gamma: > 0, where the penalty becomes flat, in units of s.
+
+    Example:
+      >>> firm_threshold(jnp.array([0.5, 1.5, 4.0]), 1.0, 1.0, 2.0)
+      Array([0., 1., 4.], dtype=float32)
+
+    Reference:
+      Zhang, Nearly unbiased variable selection under minimax concave penalty, 2010.
+    """
+    size = jnp.abs(w)
+    convex = step < jnp.asarray(gamma)
+    slope = jnp.where(convex, 1 - step / jnp.asarray(gamma), 1.0)
+    between = jnp.maximum(size - step * jnp.asarray(strength), 0) / slope
+    shrunk = jnp.where(size > gamma * jnp.asarray(strength), size, between)
+    kept = jnp.where(jnp.square(size) > gamma * step * jnp.square(strength), size, 0)
+    return _with_size(w, jnp.where(convex, shrunk, kept))
+
+
+def scad_threshold(w: Array, step: ArrayLike, strength: ArrayLike, gamma: ArrayLike) -> Array:
+    """Proximal map of SCAD: the best of the minima of its three pieces.
+
+    On `[0, s]` soft-thresholding by `t s`; on `[s, gamma s]` the point `((gamma - 1)|w| - t gamma s) / (gamma - 1 - t)`
+    if that piece is convex (`t < gamma - 1`); beyond, `w` itself; each clipped to its piece.
+
+    Args:
+      w: array of any shape.
+      step: t > 0; a scalar or one an entry.
+      strength: s >= 0.
+      gamma: > 1, where the penalty becomes flat, in units of s.
+
+    Example:
+      >>> scad_threshold(jnp.array([0.5, 1.5, 3.0, 5.0]), 1.0, 1.0, 3.7).round(3)
+      Array([0.   , 0.5  , 2.588, 5.   ], dtype=float32)
+
+    Reference:
+      Fan and Li, Variable selection via nonconcave penalized likelihood and its oracle properties, 2001.
+    """
+    size, s = jnp.abs(w), jnp.asarray(strength)
+    room = gamma - 1 - jnp.asarray(step)
+    first = jnp.clip(size - step * s, 0, s)
+    middle = ((gamma - 1) * size - step * gamma * s) / jnp.where(room > 0, room, 1.0)
+    middle = jnp.where(room > 0, jnp.clip(middle, s, gamma * s), first)
+    last = jnp.maximum(size, gamma * s)
+    return _with_size(w, _best(size, step, lambda z: scad_value(z, s, gamma), first, middle, last))
+
+
+def scad_value(size: Array, strength: ArrayLike, gamma: ArrayLike) -> Array:
+    """SCAD of `|w|`: `s |w|`, then `(2 gamma s |w| - w^2 - s^2) / (2 (gamma - 1))`, then `s^2 (gamma + 1) / 2`.
+
+    Example:
+      >>> scad_value(jnp.array([0.5, 2.0, 9.0]), 1.0, 3.0)
+      Array([0.5 , 1.75, 2.  ], dtype=float32)
+    """
+    s = jnp.asarray(strength)
+    middle = (2 * gamma * s * size - jnp.square(size) - jnp.square(s)) / (2 * (jnp.asarray(gamma) - 1))
+    flat = jnp.square(s) * (gamma + 1) / 2
+    return jnp.where(size <= s, s * size, jnp.where(size <= gamma * s, middle, flat))
+
+
+def log_sum_threshold(w: Array, step: ArrayLike, strength: ArrayLike, epsilon: ArrayLike) -> Array:
+    """Proximal map of `strength log(1 + |z| / epsilon)`.
+
+    The larger root of `(z - |w|)(epsilon + z) + t s = 0` where that is real and positive, if it beats 0; else 0.
+
+    Args:
+      w: array of any shape.
+      step: t > 0; a scalar or one an entry.
+      strength: s >= 0.
+      epsilon: > 0; the smaller, the closer to counting.
+
+    Example:
+      >>> log_sum_threshold(jnp.array([0.5, 3.0]), 1.0, 1.0, 1.0).round(3)
+      Array([0.   , 2.732], dtype=float32)
+
+    Reference:
+      Candes, Wakin and Boyd, Enhancing sparsity by reweighted l1 minimization, 2008.
+    """
+    size = jnp.abs(w)
+    # (|w| + epsilon)^2 - 4 t s, as the discriminant of the quadratic above.
+    discriminant = jnp.square(size + epsilon) - 4 * step * jnp.asarray(strength)
+    root = (size - epsilon + jnp.sqrt(jnp.maximum(discriminant, 0))) / 2
+    root = jnp.where(discriminant >= 0, jnp.maximum(root, 0), 0)
+    # At strength 0 the root is w up to rounding; the identity is chosen, not computed.
+    root = jnp.where(jnp.asarray(strength) > 0, root, size)
+    value = lambda z: strength * jnp.log1p(z / epsilon)  # noqa: E731
+    return _with_size(w, _best(size, step, value, jnp.zeros_like(size), root))
+
+
+def group_soft_threshold(w: Array, threshold: ArrayLike, axes: tuple[int, ...]) -> Array:
+    """Proximal map of the sum of Euclidean norms of groups: `z_g = w_g max(0, 1 - threshold / ||w_g||)`.
+
+    With a threshold for each entry, `tau_i = t_i s` (the metric of an adaptive optimizer), the minimum of
+    `sum_i (z_i - w_i)^2 / (2 t_i) + s ||z_g||` is `z_i = w_i n / (n + tau_i)`, where `n = ||z_g||` is the root of
+    `sum_i (w_i / (n + tau_i))^2 = 1`, found by Newton's method; the group is zero where `sum_i (w_i / tau_i)^2 <= 1`.
+
+    Args:
+      w: array of any shape.
+      threshold: >= 0; a scalar, one a group (size 1 along `axes`), or one an entry (the shape of `w`).
+      axes: axes along which the entries of a group lie.
+
+    Returns:
+      Array like `w`; groups become zero as a whole.
+
+    Example:
+      >>> group_soft_threshold(jnp.array([[3.0, 0.1], [4.0, 0.1]]), 1.0, axes=(0,))
+      Array([[2.4, 0. ],
+             [3.2, 0. ]], dtype=float32)
+
+    Reference:
+      Yuan and Lin, Model selection and estimation in regression with grouped variables, 2006.
+    """
+    threshold = jnp.asarray(threshold, jnp.float32)
+    squares = jnp.square(jnp.abs(w)).astype(jnp.float32)
+    if threshold.ndim < w.ndim or all(threshold.shape[axis] == 1 for axis in axes):
+        norm = jnp.sqrt(jnp.sum(squares, axes, keepdims=True))
+        scale = jnp.where(norm > threshold, 1 - threshold / jnp.where(norm > 0, norm, 1.0), 0.0)
+        return (w * scale).astype(w.dtype)
+    safe = jnp.maximum(threshold, 1e-18)  # its square is still a normal number
+    norm = jnp.sqrt(jnp.sum(squares, axes, keepdims=True))
+    zero = (jnp.sum(squares / jnp.square(safe), axes, keepdims=True) <= 1.0) | (norm == 0)
+    # 1 / sqrt(sum) is concave in n and nearly linear: Newton climbs to the root from below, and settles fast.
+    start = jnp.maximum(norm - jnp.max(threshold, axes, keepdims=True), norm * 1e-6)
+
+    def newton(n: Array, _: None) -> tuple[Array, None]:
+        inverse = 1.0 / (n + safe)
+        terms = squares * jnp.square(inverse)
+        f = jnp.sum(terms, axes, keepdims=True)
+        slope = jnp.sum(terms * inverse, axes, keepdims=True)
+        moved = n + f * (jnp.sqrt(f) - 1.0) / jnp.where(slope > 0, slope, 1.0)
+        return jnp.clip(moved, n * 0.1, norm), None
+
+    n, _ = jax.lax.scan(newton, start, None, length=_NEWTON)
+    scale = jnp.where(zero, 0.0, n / jnp.where(n + threshold > 0, n + threshold, 1.0))
+    return (w * scale).astype(w.dtype)
+
+
+def shrink_singular_values(w: Array, threshold: ArrayLike) -> Array:
+    """Proximal map of the nuclear norm: the singular values of `w [M, N]`, soft-thresholded.
+
+    Args:
+      w: one matrix.
+      threshold: scalar >= 0.
+
+    Example:
+      >>> shrink_singular_values(jnp.diag(jnp.array([3.0, 0.5])), 1.0).round(3) + 0.0
+      Array([[2., 0.],
+             [0., 0.]], dtype=float32)
+
+    Reference:
+      Cai, Candes and Shen, A singular value thresholding algorithm for matrix completion, 2010.
+    """
+    u, s, v = jnp.linalg.svd(w.astype(_at_least_float32(w)), full_matrices=False)
+    return ((u * soft_threshold(s, threshold)) @ v).astype(w.dtype)
+
+
+def cap_singular_values(w: Array, threshold: ArrayLike) -> Array:
+    """Proximal map of the squared largest singular value: the largest ones are cut to one level `c`.
+
+    `argmin_Z 1/2 ||Z - W||^2 + threshold sigma_max(Z)^2` keeps the singular vectors and caps the values at the `c` with
+    `sum_i max(sigma_i - c, 0) = 2 threshold c`.
+
+    Args:
+      w: one matrix.
+      threshold: scalar >= 0.
+
+    Example:
+      >>> cap_singular_values(jnp.diag(jnp.array([4.0, 0.5])), 0.5).round(3) + 0.0
+      Array([[2. , 0. ],
+             [0. , 0.5]], dtype=float32)
+
+    Reference:
+      Yoshida and Miyato, Spectral norm regularization for improving the generalizability of deep learning, 2017.
+    """
+    u, s, v = jnp.linalg.svd(w.astype(_at_least_float32(w)), full_matrices=False)
+    # With the k largest capped, c = (s_1 + ... + s_k) / (k + 2 threshold); the right k gives the largest c.
+    count = jnp.arange(1, s.shape[0] + 1)
+    cap = jnp.max(jnp.cumsum(s) / (count + 2 * jnp.asarray(threshold)))
+    # W minus the excess, so that threshold 0 is the identity bit for bit.
+    return (w - (u * jnp.maximum(s - cap, 0)) @ v).astype(w.dtype)
+
+
+def _with_size(w: Array, size: Array) -> Array:
+    """`w` with its modulus replaced; the signs are kept, and where the size did not change, so are the bits."""
+    return jnp.where(size == jnp.abs(w), w, jnp.sign(w) * size).astype(w.dtype)
+
+
+def _best(size: Array, step: ArrayLike, value: object, *candidates: Array) -> Array:
+    """The candidate with the lowest `1/2 (z - |w|)^2 + t value(z)`, entry by entry; the first of those that tie."""
+    best, lowest = candidates[0], None
+    for candidate in candidates:
+        objective = 0.5 * jnp.square(candidate - size) + step * value(candidate)  # type: ignore[operator]
+        if lowest is None:
+            lowest = objective
+            continue
+        best = jnp.where(objective < lowest, candidate, best)
+        lowest = jnp.minimum(objective, lowest)
+    return best
+
+
+def _at_least_float32(w: Array) -> jnp.dtype:
+    return jnp.promote_types(w.dtype, jnp.float32)

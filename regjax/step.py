@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import optax
 
 from regjax.accumulate import loss_and_grads
-from regjax.objective import LossFn
+from regjax.constraints import Constraint, apply_constraints
+from regjax.objective import LossFn, resolve
 from regjax.penalties import Penalty
-from regjax.transforms import Route, routes
+from regjax.transforms import Route, check_route, routes
 from regjax.tree import leaf_names, select
 from regjax.typing import Array, Batch, PRNGKey, PyTree
 
@@ -44,13 +45,20 @@ def init_train_state(params: PyTree, model_state: PyTree, tx: optax.GradientTran
     return TrainState(jnp.asarray(0, jnp.int32), params, model_state, tx.init(params))
 
 
-def make_step(loss_fn: LossFn, tx: optax.GradientTransformation | MakeTx, *, micro_batch: int | None = None) -> Step:
+def make_step(
+    loss_fn: LossFn,
+    tx: optax.GradientTransformation | MakeTx,
+    *,
+    constraint: Constraint | Callable[[Any], Constraint | None] | None = None,
+    micro_batch: int | None = None,
+) -> Step:
     """Make the update function of a loss and an optimizer. It is pure; the caller jits, scans or vmaps it.
 
     Args:
       loss_fn: from `build_loss`.
       tx: an optax transform, or a function `hparams -> transform`, called while tracing, so that learning rate
         and strengths are data.
+      constraint: holds exactly after every update (`rj.apply_constraints`); may be a function of `hparams`.
       micro_batch: examples at a time in the gradient; see `regjax.accumulate.loss_and_grads`. None is the batch.
 
     Returns:
@@ -59,9 +67,11 @@ def make_step(loss_fn: LossFn, tx: optax.GradientTransformation | MakeTx, *, mic
 
     Raises:
       ValueError: when called, if one kind of term reaches one leaf through two routes, as `l2` in the
-        loss and `l2` in the optimizer. A loop written without `make_step` is not checked.
+        loss and `l2` in the optimizer, or if a term in the loss has no gradient (`l0`). A loop written without
+        `make_step` is not checked.
 
     Example:
+      >>> import jax
       >>> from regjax.objective import build_loss
       >>> loss_fn = build_loss(lambda v, x: x @ v["params"]["w"], "mse")
       >>> tx = optax.sgd(0.5)
@@ -86,7 +96,7 @@ def make_step(loss_fn: LossFn, tx: optax.GradientTransformation | MakeTx, *, mic
             micro_batch=micro_batch,
         )
         updates, opt_state = transform.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
+        params = apply_constraints(resolve(constraint, hparams), optax.apply_updates(state.params, updates))
         return TrainState(state.step + 1, params, aux.model_state, opt_state), {"loss": loss, **aux.parts}
 
     return step
@@ -96,6 +106,7 @@ def _refuse_double_routes(in_loss: Penalty | None, in_optimizer: tuple[Route, ..
     """Raise if the same kind of term reaches the same leaf through two routes. Static, so it costs nothing."""
     every = list(in_optimizer)
     if in_loss is not None:
+        check_route(in_loss, "loss")
         every.append(Route("loss", tuple((term.kind, term.where) for term in in_loss.flat())))
     names = leaf_names(params)
     seen: dict[tuple[str, str], str] = {}

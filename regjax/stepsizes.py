@@ -100,7 +100,7 @@ def adam(learning_rate: LearningRate, b2: ArrayLike = 0.999, eps: ArrayLike = 1e
     check_range("stepsizes.adam: eps", eps, 0.0)
 
     def compute(inner_state: Any, count: Array) -> PyTree:
-        state = _only_adam_state(inner_state)
+        state = _only("stepsizes.adam", optax.ScaleByAdamState, inner_state)
         rate = at_step(learning_rate, count)
         correction = 1 - jnp.power(jnp.float32(b2), state.count)
         return jax.tree.map(lambda v: rate / (jnp.sqrt(v / correction) + eps), state.nu)
@@ -108,14 +108,104 @@ def adam(learning_rate: LearningRate, b2: ArrayLike = 0.999, eps: ArrayLike = 1e
     return StepSize(compute, elementwise=True)
 
 
-def _only_adam_state(state: Any) -> optax.ScaleByAdamState:
-    def is_adam(node: Any) -> bool:
-        return isinstance(node, optax.ScaleByAdamState)
+def rmsprop(learning_rate: LearningRate, eps: ArrayLike = 1e-8, *, eps_in_sqrt: bool = True) -> StepSize:
+    """Step of RMSProp without momentum: `T_i = lr / sqrt(v_i + eps)`, or `lr / (sqrt(v_i) + eps)`, entry by entry.
 
-    found = [node for node in jax.tree.leaves(state, is_leaf=is_adam) if is_adam(node)]
+    `v` is read from the state of the wrapped optimizer, after its update.
+
+    Args:
+      learning_rate: > 0; a number, a traced array or a schedule `count -> number`.
+      eps: the optimizer's `eps`.
+      eps_in_sqrt: as in `optax.rmsprop`; False is PyTorch's form.
+
+    Returns:
+      A `StepSize` shaped like the parameters.
+
+    Raises:
+      ValueError: a concrete value out of range; when used, an optimizer without exactly one RMSProp state, or with
+        momentum, under which the step is not known.
+
+    Example:
+      >>> rmsprop(1e-3).elementwise
+      True
+    """
+    _check_rate("stepsizes.rmsprop", learning_rate)
+    check_range("stepsizes.rmsprop: eps", eps, 0.0)
+
+    def compute(inner_state: Any, count: Array) -> PyTree:
+        state = _only("stepsizes.rmsprop", optax.ScaleByRmsState, inner_state)
+        if _states(optax.TraceState, inner_state):
+            raise ValueError("stepsizes.rmsprop: the step of RMSProp with momentum is not known; use momentum=None")
+        rate = at_step(learning_rate, count)
+        root = (lambda v: jnp.sqrt(v + eps)) if eps_in_sqrt else (lambda v: jnp.sqrt(v) + eps)
+        return jax.tree.map(lambda v: rate / root(v), state.nu)
+
+    return StepSize(compute, elementwise=True)
+
+
+def adagrad(learning_rate: LearningRate, eps: ArrayLike = 1e-7) -> StepSize:
+    """Step of Adagrad: `T_i = lr / sqrt(sum of squared gradients + eps)`, entry by entry.
+
+    Args:
+      learning_rate: > 0; a number, a traced array or a schedule `count -> number`.
+      eps: the optimizer's `eps`.
+
+    Returns:
+      A `StepSize` shaped like the parameters.
+
+    Raises:
+      ValueError: a concrete value out of range; when used, an optimizer without exactly one Adagrad state.
+
+    Example:
+      >>> adagrad(1e-3).elementwise
+      True
+    """
+    _check_rate("stepsizes.adagrad", learning_rate)
+    check_range("stepsizes.adagrad: eps", eps, 0.0)
+
+    def compute(inner_state: Any, count: Array) -> PyTree:
+        state = _only("stepsizes.adagrad", optax.ScaleByRssState, inner_state)
+        rate = at_step(learning_rate, count)
+        return jax.tree.map(lambda v: rate * jnp.where(v > 0, jax.lax.rsqrt(v + eps), 0.0), state.sum_of_squares)
+
+    return StepSize(compute, elementwise=True)
+
+
+def plain(learning_rate: LearningRate) -> StepSize:
+    """The learning rate alone, whatever the optimizer: a threshold `lr * s`, as in many published recipes.
+
+    Under any optimizer but gradient descent this is **not** the penalized problem: with momentum `mu` the solution
+    is that of strength `s (1 - mu)`, and under Adam of no fixed strength. Use it to reproduce such a recipe.
+
+    Args:
+      learning_rate: > 0; a number, a traced array or a schedule `count -> number`.
+
+    Returns:
+      A `StepSize` that is one scalar.
+
+    Example:
+      >>> plain(0.1).elementwise
+      False
+    """
+    _check_rate("stepsizes.plain", learning_rate)
+    return StepSize(lambda state, count: jnp.asarray(at_step(learning_rate, count), jnp.float32), elementwise=False)
+
+
+def _states(kind: Any, state: Any) -> list[Any]:
+    """The states of one kind inside the state of an optimizer."""
+
+    def is_kind(node: Any) -> bool:
+        return isinstance(node, kind)
+
+    return [node for node in jax.tree.leaves(state, is_leaf=is_kind) if is_kind(node)]
+
+
+def _only(name: str, kind: Any, state: Any) -> Any:
+    found = _states(kind, state)
     if len(found) != 1:
         raise ValueError(
-            f"stepsizes.adam: the wrapped optimizer must hold one Adam state (optax.scale_by_adam), found {len(found)}"
+            f"{name}: the wrapped optimizer must hold one {kind.__name__}, found {len(found)}; the step is known for "
+            "SGD with or without momentum, Adam and AdamW, RMSProp and Adagrad"
         )
     return found[0]
 

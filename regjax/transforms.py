@@ -20,12 +20,13 @@ import jax.numpy as jnp
 import optax
 
 from regjax.checks import check_choice, check_range
-from regjax.penalties import Penalty
+from regjax.constraints import Constraint
+from regjax.penalties import ROUTES, Penalty
 from regjax.stepsizes import LearningRate, StepSize, at_step
 from regjax.tree import Where, is_weight_leaf
 from regjax.typing import Array, ArrayLike, PyTree
 
-MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
+MODES = ROUTES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +166,14 @@ def regularize(
     if mode == "loss":
         raise ValueError("mode 'loss' is not a transform: give the penalty to rj.build_loss")
     _check_arguments(mode, learning_rate, stepsize)
+    check_route(penalty, mode)
+    if stepsize is not None and stepsize.elementwise:
+        whole = [term.kind for term in penalty.flat() if not term.elementwise]
+        if whole:
+            raise ValueError(
+                f"proximal {whole[0]} needs one step for a whole leaf, this optimizer has one an entry; "
+                "use sgd, momentum or nesterov, or rj.stepsizes.plain(learning_rate) for what it is"
+            )
     if mode == "coupled":
         return optax.chain(add_penalty(penalty), tx)
     if mode == "proximal":
@@ -175,6 +184,17 @@ def regularize(
         lambda params: _refuse_accumulation(tx.init(params), mode), optax.with_extra_args_support(tx).update
     )
     return optax.chain(checked, add_decay(penalty, learning_rate, independent=mode == "independent"))
+
+
+def check_route(penalty: Penalty, mode: str) -> None:
+    """Refuse a penalty on a route that it does not support: one without a gradient would silently do nothing.
+
+    Raises:
+      ValueError: names the term and the routes that it has.
+    """
+    for term in penalty.flat():
+        if mode not in term.term_routes:
+            raise ValueError(f"{term.kind} cannot be {mode}; accepted penalty_mode: {', '.join(term.term_routes)}")
 
 
 def routes(opt_state: optax.OptState) -> tuple[Route, ...]:
@@ -193,6 +213,7 @@ def routes(opt_state: optax.OptState) -> tuple[Route, ...]:
 
 def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], Any]) -> optax.GradientTransformation:
     """`updates + scale(count) * grad P(params)`."""
+    check_route(penalty, mode)
     route = _route(mode, penalty)
 
     def init(params: PyTree) -> CountState:
@@ -260,6 +281,36 @@ def _proximal(tx: optax.GradientTransformation, penalty: Penalty, stepsize: Step
         return updates, RegularizeState(optax.safe_increment(state.count), route, inner)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def project(constraint: Constraint) -> optax.GradientTransformation:
+    """End every update inside a constraint: `u -> P(w + u) - w`, with `P` the projection.
+
+    Last in `optax.chain`. Adding the update to the parameters rounds once more, so the constraint holds to rounding;
+    `rj.apply_constraints` after the update, as `rj.make_step` does, is exact.
+
+    Args:
+      constraint: from `rj.max_norm`, `rj.unit_norm`, `rj.non_negative`, `rj.box`.
+
+    Raises:
+      ValueError: `update` was called without `params`.
+
+    Example:
+      >>> from regjax.constraints import non_negative
+      >>> tx = optax.chain(optax.sgd(1.0), project(non_negative()))
+      >>> params = {"kernel": jnp.ones((1, 2))}
+      >>> updates, _ = tx.update({"kernel": jnp.array([[0.5, 3.0]])}, tx.init(params), params)
+      >>> optax.apply_updates(params, updates)["kernel"]
+      Array([[0.5, 0. ]], dtype=float32)
+    """
+
+    def update(updates: PyTree, state: optax.EmptyState, params: PyTree | None = None) -> tuple[PyTree, Any]:
+        if params is None:
+            raise ValueError("project needs the parameters: call update(grads, state, params)")
+        target = constraint.project(optax.apply_updates(params, updates))
+        return jax.tree.map(lambda z, w, u: z - w if is_weight_leaf(w) else u, target, params, updates), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
 def _route(mode: str, penalty: Penalty) -> Route:

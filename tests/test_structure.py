@@ -19,7 +19,7 @@ LAYERS = [
     {"typing", "checks"},
     {"tree", "rng", "bits", "fusion"},
     {"losses", "prox", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
-    {"penalties", "models", "adapt", "analysis"},
+    {"penalties", "constraints", "models", "adapt", "analysis"},
     {"transforms", "optimizers", "monitor"},
     {"objective", "accumulate", "step"},
     {"evaluate", "spec", "epoch"},

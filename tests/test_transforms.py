@@ -12,8 +12,15 @@ from regjax.transforms import routes
 from tests.helpers import assert_trees_equal
 
 STEPS = 3000
-# Adam with a constant rate keeps jumping around a minimum without zeros; a falling one settles.
-RATES = {"sgd": 0.05, "momentum": 0.01, "nesterov": 0.01, "adam": optax.cosine_decay_schedule(0.03, STEPS)}
+# Adam and RMSProp with a constant rate keep jumping around a minimum without zeros; a falling one settles.
+RATES = {
+    "sgd": 0.05,
+    "momentum": 0.01,
+    "nesterov": 0.01,
+    "adam": optax.cosine_decay_schedule(0.03, STEPS),
+    "rmsprop": optax.cosine_decay_schedule(0.03, STEPS),
+    "adagrad": 1.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +228,7 @@ def test_routes_ride_in_the_state():
             lambda: (lambda tx: tx.update(start(), tx.init(start()), start()))(
                 rj.regularize(optax.sgd(0.1), rj.l1(1.0), mode="proximal", stepsize=rj.stepsizes.adam(0.1))
             ),
-            "must hold one Adam state",
+            "must hold one ScaleByAdamState, found 0",
         ),
     ],
 )
@@ -252,3 +259,14 @@ def test_update_without_params_is_refused():
         tx = rj.make_optimizer("sgd", 0.1, penalty=rj.l1(1.0), mode=mode)
         with pytest.raises(ValueError, match="need the parameters"):
             tx.update(start(), tx.init(start()))
+
+
+@pytest.mark.parametrize("mode", ["loss", "coupled", "decoupled", "independent"])
+def test_a_term_without_a_gradient_is_refused_where_it_would_do_nothing(mode):
+    with pytest.raises(ValueError, match=f"l0 cannot be {mode}; accepted penalty_mode: proximal"):
+        if mode == "loss":
+            rj.build_loss(lambda v, x: x, "mse", rj.l0(0.1))
+        else:
+            rj.make_optimizer("sgd", 0.1, penalty=rj.l0(0.1), mode=mode)
+    with pytest.raises(ValueError, match="orthogonal cannot be proximal"):
+        rj.make_optimizer("sgd", 0.1, penalty=rj.orthogonal(0.1), mode="proximal")

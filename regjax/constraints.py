@@ -1,0 +1,254 @@
+"""Hard limits on parameters, unit by unit: maximal or unit norm, non-negative, inside a box.
+
+A unit is what one index along `axis` selects: with the default -1 an output unit, that is a column of a kernel
+`[..., in, out]`. (Keras counts the other way: its `axis=0` for a dense kernel names the axis *within* a unit.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from regjax.checks import check_range, is_traced
+from regjax.penalties.base import canonical
+from regjax.penalties.groups import Axis, check_axis, within_units
+from regjax.penalties.shrinkage import squares
+from regjax.tree import Where, freeze_where, leaf_names, map_selected, select
+from regjax.typing import Array, ArrayLike, PyTree
+
+
+class Constraint:
+    """A set that parameters must stay in; make one with `max_norm`, `unit_norm`, `non_negative` or `box`, and `+`.
+
+    A pytree: limits are leaves, kinds, masks and axes are static.
+    """
+
+    def flat(self) -> tuple[_Single, ...]:
+        """The single constraints of which this one consists."""
+        raise NotImplementedError
+
+    def project(self, params: PyTree) -> PyTree:
+        """The nearest parameters inside, in Euclidean distance; dtypes are kept.
+
+        Args:
+          params: any pytree of arrays.
+        """
+        raise NotImplementedError
+
+    def __add__(self, other: Constraint) -> Constraint:
+        """Both constraints; on one leaf only `non_negative` and a norm go together."""
+        return _All(self.flat() + other.flat()) if isinstance(other, Constraint) else NotImplemented
+
+
+def apply_constraints(constraint: Constraint | Sequence[Constraint] | None, params: PyTree) -> PyTree:
+    """The nearest parameters that satisfy a constraint.
+
+    Boxes and signs hold exactly; a norm holds to the rounding of one multiplication.
+
+    Args:
+      constraint: one, several, or None for none.
+      params: any pytree of arrays.
+
+    Returns:
+      `params` with the selected leaves replaced, dtypes kept.
+
+    Raises:
+      ValueError: nothing is selected, or several constraints on one leaf that cannot be projected together.
+
+    Example:
+      >>> apply_constraints(max_norm(1.0), {"kernel": jnp.array([[3.0, 0.1], [4.0, 0.1]])})["kernel"].round(3)
+      Array([[0.6, 0.1],
+             [0.8, 0.1]], dtype=float32)
+    """
+    if constraint is None:
+        return params
+    if isinstance(constraint, Constraint):
+        return constraint.project(params)
+    return _All(tuple(single for one in constraint for single in one.flat())).project(params)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Single(Constraint):
+    """One constraint on the leaves that `where` selects."""
+
+    where: Where = dataclasses.field(default=None, metadata={"static": True}, kw_only=True)
+
+    kind: ClassVar[str]
+
+    def flat(self) -> tuple[_Single, ...]:
+        """The constraint itself."""
+        return (self,)
+
+    def project(self, params: PyTree) -> PyTree:
+        names = leaf_names(params)
+        index = jax.tree.unflatten(jax.tree.structure(params), range(len(names)))
+
+        def leaf(w: Any, i: int) -> Array:
+            w = jnp.asarray(w)
+            return self.project_leaf(w, names[i]).astype(w.dtype)
+
+        return map_selected(leaf, select(params, self.where), params, index)
+
+    def project_leaf(self, w: Array, name: str) -> Array:
+        """The projection of one array."""
+        raise NotImplementedError
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _MaxNorm(_Single):
+    limit: Any
+    axis: Any = dataclasses.field(default=-1, metadata={"static": True})
+    kind = "max_norm"
+
+    def project_leaf(self, w: Array, name: str) -> Array:
+        norm = _norms(self.kind, w, self.axis, name)
+        scale = self.limit / jnp.where(norm > 0, norm, 1.0)
+        return jnp.where(norm > self.limit, w * scale, w)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _UnitNorm(_Single):
+    axis: Any = dataclasses.field(default=-1, metadata={"static": True})
+    kind = "unit_norm"
+
+    def project_leaf(self, w: Array, name: str) -> Array:
+        norm = _norms(self.kind, w, self.axis, name)
+        # All points of the sphere are as near to 0; the one with equal entries is taken.
+        size = w.size // norm.size
+        return jnp.where(norm > 0, w / jnp.where(norm > 0, norm, 1.0), size**-0.5)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Box(_Single):
+    low: Any
+    high: Any
+    kind = "box"
+
+    def project_leaf(self, w: Array, name: str) -> Array:
+        # In the dtype of the weights, so that a bound is met exactly by what is stored.
+        return jnp.clip(w, jnp.asarray(self.low, w.dtype), jnp.asarray(self.high, w.dtype))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _NonNegative(_Single):
+    kind = "non_negative"
+
+    def project_leaf(self, w: Array, name: str) -> Array:
+        return jnp.maximum(w, 0)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _All(Constraint):
+    parts: tuple[_Single, ...]
+
+    def flat(self) -> tuple[_Single, ...]:
+        return self.parts
+
+    def project(self, params: PyTree) -> PyTree:
+        chosen = [select(params, part.where) for part in self.parts]
+        for i, name in enumerate(leaf_names(params)):
+            kinds = [part.kind for part, mask in zip(self.parts, chosen, strict=True) if mask[i]]
+            if len(kinds) > 1 and sorted(kinds) not in (["max_norm", "non_negative"], ["non_negative", "unit_norm"]):
+                raise ValueError(
+                    f"constraints {' and '.join(kinds)} on {name} have no projection in closed form; "
+                    "only non_negative goes together with max_norm or unit_norm"
+                )
+        # First onto the cone, then onto the ball: that is the projection onto both.
+        for part in sorted(self.parts, key=lambda part: part.kind != "non_negative"):
+            params = part.project(params)
+        return params
+
+
+def max_norm(limit: ArrayLike, axis: Axis = -1, where: Where | PyTree = None) -> Constraint:
+    """Maximal Euclidean norm of each unit: `||w_u||_2 <= limit`; larger ones are scaled down.
+
+    Args:
+      limit: > 0; a number or a traced array.
+      axis: the axis (or axes) that numbers the units; -1 is the output unit of a kernel, `()` the whole leaf.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+
+    Raises:
+      ValueError: a concrete limit that is not > 0; when used, an axis that a leaf does not have.
+
+    Example:
+      >>> max_norm(1.0).project({"kernel": jnp.array([[3.0], [4.0]])})["kernel"].round(3)
+      Array([[0.6],
+             [0.8]], dtype=float32)
+
+    Reference:
+      Srivastava et al., Dropout, 2014 (c = 2 to 4 together with dropout).
+    """
+    check_range("max_norm: limit", limit, 0.0, low_open=True)
+    return _MaxNorm(canonical(limit), axis=check_axis("max_norm", axis), where=freeze_where(where))
+
+
+def unit_norm(axis: Axis = -1, where: Where | PyTree = None) -> Constraint:
+    """Unit Euclidean norm of each unit: `||w_u||_2 = 1`.
+
+    Args:
+      axis: the axis (or axes) that numbers the units; -1 is the output unit of a kernel.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+
+    Raises:
+      ValueError: when used, an axis that a leaf does not have.
+
+    Example:
+      >>> unit_norm().project({"kernel": jnp.array([[3.0], [4.0]])})["kernel"].round(3)
+      Array([[0.6],
+             [0.8]], dtype=float32)
+    """
+    return _UnitNorm(axis=check_axis("unit_norm", axis), where=freeze_where(where))
+
+
+def non_negative(where: Where | PyTree = None) -> Constraint:
+    """Weights that are not negative: `w >= 0`.
+
+    Args:
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+
+    Example:
+      >>> non_negative().project({"kernel": jnp.array([[3.0, -4.0]])})["kernel"]
+      Array([[3., 0.]], dtype=float32)
+    """
+    return _NonNegative(where=freeze_where(where))
+
+
+def box(low: ArrayLike, high: ArrayLike, where: Where | PyTree = None) -> Constraint:
+    """Weights between two bounds: `low <= w <= high`.
+
+    Args:
+      low: lower bound, <= `high`; a number or a traced array.
+      high: upper bound.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+
+    Raises:
+      ValueError: concrete bounds that are NaN or in the wrong order.
+
+    Example:
+      >>> box(-1.0, 2.0).project({"kernel": jnp.array([[3.0, -4.0]])})["kernel"]
+      Array([[ 2., -1.]], dtype=float32)
+    """
+    check_range("box: low", low)
+    check_range("box: high", high)
+    if not is_traced(low) and not is_traced(high) and np.any(np.asarray(low) > np.asarray(high)):
+        raise ValueError(f"box: low must be <= high, got {low} and {high}")
+    return _Box(canonical(low), canonical(high), where=freeze_where(where))
+
+
+# By the name that a flag or a configuration gives.
+CONSTRAINTS = {"box": box, "max_norm": max_norm, "non_negative": non_negative, "unit_norm": unit_norm}
+
+
+def _norms(kind: str, w: Array, axis: Axis, name: str) -> Array:
+    within = within_units(kind, axis, w.shape, name)
+    return jnp.sqrt(jnp.sum(squares(w), within, keepdims=True, dtype=jnp.float32))

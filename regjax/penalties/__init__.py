@@ -1,0 +1,64 @@
+"""Penalties on parameters: pytrees whose strengths are data, so one compiled program serves every strength.
+
+A penalty knows its value and its proximal map. How it enters training (in the loss, coupled, decoupled,
+proximal, ...) is the choice of the caller: `regjax.build_loss` and `regjax.regularize`.
+
+Gradients of `value` come from `jax.grad`. At `w = 0` the subgradient 0 is used for `|w|`, so a gradient method keeps
+small weights oscillating around zero; only the proximal route gives exact zeros.
+
+| file | penalties |
+|---|---|
+| `shrinkage` | `l1`, `l2`, `elastic_net`, `l2_to` |
+| `nonconvex` | `mcp`, `scad`, `log_sum`, `l0` |
+| `groups` | `group_lasso`, `sparse_group_lasso` |
+| `matrices` | `nuclear`, `spectral`, `orthogonal` |
+| `base` | what a penalty is; `combine` |
+| `plan` | which leaf gets what |
+| `parse` | penalties from text |
+"""
+
+from regjax.penalties.base import ROUTES, Penalty, Term, combine
+from regjax.penalties.groups import group_lasso, sparse_group_lasso
+from regjax.penalties.matrices import nuclear, orthogonal, spectral
+from regjax.penalties.nonconvex import l0, log_sum, mcp, scad
+from regjax.penalties.plan import Plan, PlanRow
+from regjax.penalties.shrinkage import elastic_net, l1, l2, l2_to
+
+# By the name that a flag or a configuration gives; l2_to needs arrays, so it is not among them.
+PENALTIES = {
+    "elastic_net": elastic_net,
+    "group_lasso": group_lasso,
+    "l0": l0,
+    "l1": l1,
+    "l2": l2,
+    "log_sum": log_sum,
+    "mcp": mcp,
+    "nuclear": nuclear,
+    "orthogonal": orthogonal,
+    "scad": scad,
+    "sparse_group_lasso": sparse_group_lasso,
+    "spectral": spectral,
+}
+
+__all__ = [
+    "PENALTIES",
+    "ROUTES",
+    "Penalty",
+    "Plan",
+    "PlanRow",
+    "Term",
+    "combine",
+    "elastic_net",
+    "group_lasso",
+    "l0",
+    "l1",
+    "l2",
+    "l2_to",
+    "log_sum",
+    "mcp",
+    "nuclear",
+    "orthogonal",
+    "scad",
+    "sparse_group_lasso",
+    "spectral",
+]

@@ -1,0 +1,348 @@
+"""What a penalty is: a sum of terms, each with a value, a proximal map and a place in the tree of parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from regjax import prox as _prox
+from regjax.checks import check_range, is_traced
+from regjax.penalties.plan import Plan, PlanRow
+from regjax.tree import Where, freeze_where, leaf_names, map_selected, select
+from regjax.typing import Array, ArrayLike, PyTree
+
+Strength = ArrayLike | PyTree | Callable[[Any], Any]
+
+
+class Penalty:
+    """A sum of terms, each a function of some of the parameters. Build one with `l1`, `l2`, ... and `+`.
+
+    A pytree: strengths are leaves, kinds and masks are static, so it passes through `jit`, `vmap` and
+    `jax.tree.map` and a sweep over strengths is an ordinary stacked pytree.
+    """
+
+    def flat(self) -> tuple[Term, ...]:
+        """The terms of the sum, in order."""
+        raise NotImplementedError
+
+    def value(self, params: PyTree, step: ArrayLike = 0) -> Array:
+        """The penalty of `params`: the sum of `terms`, a float32 scalar.
+
+        Args:
+          params: any pytree of arrays.
+          step: counts updates; only scheduled strengths read it.
+        """
+        return sum(self.terms(params, step).values(), start=jnp.float32(0.0))
+
+    def terms(self, params: PyTree, step: ArrayLike = 0) -> dict[str, Array]:
+        """The value of each term by name (`"l1"`, `"l2"`; a second one of a kind is `"l1_2"`)."""
+        names = _term_names([term.kind for term in self.flat()])
+        return {name: term.term_value(params, step) for name, term in zip(names, self.flat(), strict=True)}
+
+    def prox(self, params: PyTree, stepsize: ArrayLike | PyTree, step: ArrayLike = 0) -> PyTree:
+        """Proximal map: `argmin_z sum_i (z_i - w_i)^2 / (2 t_i) + penalty(z)`, exact.
+
+        Args:
+          params: `w`, any pytree of arrays.
+          stepsize: `t` > 0: a scalar, or a pytree like `params` for a step that differs between weights.
+          step: counts updates; only scheduled strengths read it.
+
+        Returns:
+          `params` with the selected leaves replaced, dtypes kept.
+
+        Raises:
+          ValueError: a concrete `stepsize` <= 0; a term without a proximal map; several terms on one leaf whose sum has
+            no closed form (quadratic terms add to any other; `l1` adds to `l1`, `elastic_net` and one group term);
+            one step an entry for a term that needs one step a leaf (`nuclear`, `spectral`).
+        """
+        if jax.tree_util.treedef_is_leaf(jax.tree.structure(stepsize)):
+            check_range("prox: stepsize", stepsize, 0.0, low_open=True)
+            stepsize = jax.tree.map(lambda _: stepsize, params)
+        acting = self._acting_terms(params)
+        names = leaf_names(params)
+        index = jax.tree.unflatten(jax.tree.structure(params), range(len(acting)))
+        touched = [bool(terms) for terms in acting]
+        return map_selected(
+            lambda w, t, i: _prox_leaf(acting[i], w, t, step, names[i]), touched, params, stepsize, index
+        )
+
+    def strength_max(self, grads: PyTree) -> Array:
+        """The smallest strength at which all selected weights are zero, from the gradient of the data loss there.
+
+        Where the term is not convex (`mcp`, `scad`, `log_sum`) zero is then a local minimum.
+
+        Args:
+          grads: gradient of the data loss at zero selected weights (and, for the exact threshold, the other
+            parameters at their optimum for these), shaped like the parameters.
+
+        Returns:
+          float32 scalar.
+
+        Raises:
+          ValueError: a sum of several terms, or a term that never makes all weights zero (`l2`, `l0`, ...).
+
+        Example:
+          >>> from regjax.penalties import l1
+          >>> float(l1(1.0).strength_max({"kernel": jnp.array([[0.5, -2.0]])}))
+          2.0
+        """
+        terms = self.flat()
+        if len(terms) != 1:
+            raise ValueError(f"strength_max: defined for one term, this is a sum of {len(terms)}")
+        term = terms[0]
+        leaves = zip(jax.tree.leaves(grads), term.weights_of(grads), leaf_names(grads), strict=True)
+        each = [term.leaf_strength_max(jnp.asarray(g), name) for g, use, name in leaves if use]
+        return jnp.max(jnp.stack(each)).astype(jnp.float32)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the gradient is defined everywhere."""
+        return all(term.is_smooth for term in self.flat())
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """The modes through which every term can enter training, of `regjax.penalties.ROUTES`."""
+        return tuple(r for r in ROUTES if all(r in term.term_routes for term in self.flat()))
+
+    def plan(self, params: PyTree) -> Plan:
+        """Which leaf gets which terms, with counts; `print(penalty.plan(params))` shows a table."""
+        rows = []
+        acting = self._acting_terms(params)
+        for name, leaf, terms in zip(leaf_names(params), jax.tree.leaves(params), acting, strict=True):
+            described = tuple(term.describe(name) for term in terms)
+            rows.append(PlanRow(name, tuple(np.shape(leaf)), int(np.size(leaf)), described))
+        return Plan(tuple(rows))
+
+    def __add__(self, other: Penalty) -> Penalty:
+        """The sum of two penalties; same as `combine(self, other)`."""
+        return combine(self, other) if isinstance(other, Penalty) else NotImplemented
+
+    def __radd__(self, other: Any) -> Penalty:
+        # sum([p, q]) starts from the integer 0.
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def _acting_terms(self, params: PyTree) -> list[list[Term]]:
+        """For each leaf of `params`, the terms that act on it."""
+        chosen = [term.weights_of(params) for term in self.flat()]
+        count = len(jax.tree.leaves(params))
+        return [[t for t, mask in zip(self.flat(), chosen, strict=True) if mask[i]] for i in range(count)]
+
+
+# How a penalty can enter training; regjax.transforms has the meaning of each.
+ROUTES = ("loss", "coupled", "decoupled", "independent", "proximal")
+
+
+class Parts(NamedTuple):
+    """A term on one array, taken apart: `l1 sum |w| + l2 sum (w - center)^2 + rest`; None where there is none."""
+
+    l1: Any = None
+    l2: Any = None
+    center: Any = None  # None is 0
+    rest: Callable[[Array, Any], Array] | None = None  # (w, stepsize) -> proximal map of what is left
+    adds_to_l1: bool = False  # whether prox(l1 + rest) = prox(rest) after prox(l1), as for groups
+
+
+@dataclasses.dataclass(frozen=True)
+class Term(Penalty):
+    """One kind of penalty with a strength, on the leaves that `where` selects."""
+
+    strength: Any
+    where: Where = dataclasses.field(default=None, metadata={"static": True}, kw_only=True)
+    schedule: Callable[[Any], Any] | None = dataclasses.field(default=None, metadata={"static": True}, kw_only=True)
+
+    kind: ClassVar[str]
+    is_smooth: ClassVar[bool]
+    term_routes: ClassVar[tuple[str, ...]] = ROUTES
+    # Whether the proximal map allows one step an entry, as adaptive optimizers have.
+    elementwise: ClassVar[bool] = True
+
+    def flat(self) -> tuple[Term, ...]:
+        """The term itself."""
+        return (self,)
+
+    def weights_of(self, params: PyTree) -> list[bool]:
+        """For each leaf of `params`, whether the term acts on it.
+
+        A tree of strengths names its leaves itself; `where` then narrows it down.
+        """
+        if not self.has_tree:
+            return select(params, self.where)
+        own = frozenset(leaf_names(self.strength))
+        unknown = sorted(own - set(leaf_names(params)))
+        if unknown:
+            raise ValueError(
+                f"{self.kind}: strengths for {', '.join(unknown)}, but the leaves are {', '.join(leaf_names(params))}"
+            )
+        chosen = select(params, own)
+        return (
+            chosen if self.where is None else [a and b for a, b in zip(chosen, select(params, self.where), strict=True)]
+        )
+
+    @property
+    def has_tree(self) -> bool:
+        """Whether the strength is a tree with one strength a leaf."""
+        return not jax.tree_util.treedef_is_leaf(jax.tree.structure(self.strength))
+
+    def strength_at(self, step: ArrayLike, name: str) -> Any:
+        """The strength on the leaf `name` at update `step`: `strength * schedule(step)`."""
+        strength = self.strength
+        if self.has_tree:
+            strength = dict(zip(leaf_names(strength), jax.tree.leaves(strength), strict=True))[name]
+        return strength if self.schedule is None else strength * self.schedule(step)
+
+    def term_value(self, params: PyTree, step: ArrayLike) -> Array:
+        """The value of this term, a float32 scalar."""
+        leaves = zip(jax.tree.leaves(params), self.weights_of(params), leaf_names(params), strict=True)
+        values = [self.leaf_value(jnp.asarray(w), self.strength_at(step, name), name) for w, use, name in leaves if use]
+        return sum(values, start=jnp.float32(0.0))
+
+    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+        """The value on one array; `name` is that of the leaf, for terms that hold a tree of their own."""
+        raise NotImplementedError
+
+    def parts(self, strength: Any, name: str) -> Parts:
+        """What the proximal map of the term on one array consists of.
+
+        Raises:
+          ValueError: the term has no proximal map; the message says why.
+        """
+        raise NotImplementedError
+
+    def leaf_strength_max(self, grads: Array, name: str) -> Array:
+        """As `Penalty.strength_max`, on one array."""
+        raise ValueError(f"strength_max: no strength of {self.kind} makes all weights zero")
+
+    def describe(self, name: str) -> str:
+        """Short text such as `l2(0.01)`."""
+        scheduled = " scheduled" if self.schedule else ""
+        strength = self.strength if not self.has_tree else dataclasses.replace(self, schedule=None).strength_at(0, name)
+        shown = [_plain(value) for value in (strength, *self.details())]
+        return f"{self.kind}({', '.join(shown)}{scheduled})"
+
+    def details(self) -> tuple[Any, ...]:
+        """Numbers beside the strength that a plan shows."""
+        return ()
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Sum(Penalty):
+    """Several terms; made by `combine`."""
+
+    parts: tuple[Term, ...]
+
+    def flat(self) -> tuple[Term, ...]:
+        """The terms, in order."""
+        return self.parts
+
+
+def combine(*penalties: Penalty | Sequence[Penalty]) -> Penalty:
+    """The sum of penalties; `combine(p, q)`, `combine([p, q])`, `p + q` and `sum([p, q])` are the same.
+
+    Raises:
+      ValueError: nothing to add, or something that is not a penalty.
+
+    Example:
+      >>> from regjax.penalties import l1, l2
+      >>> both = combine(l1(1.0), l2(0.5))
+      >>> {name: float(v) for name, v in both.terms({"kernel": jnp.array([[2.0]])}).items()}
+      {'l1': 2.0, 'l2': 2.0}
+    """
+    flat: list[Term] = []
+    for item in penalties:
+        for penalty in item if isinstance(item, list | tuple) else [item]:
+            if not isinstance(penalty, Penalty):
+                raise ValueError(f"combine: expected penalties, got {penalty!r}")
+            flat.extend(penalty.flat())
+    if not flat:
+        raise ValueError("combine: at least one penalty is needed")
+    return flat[0] if len(flat) == 1 else Sum(tuple(flat))
+
+
+def _prox_leaf(terms: Sequence[Term], w: Any, stepsize: Any, step: ArrayLike, name: str) -> Array:
+    """The proximal map of a sum of terms on one array: quadratic parts are folded into the point and the step."""
+    w = jnp.asarray(w)
+    parts = [term.parts(term.strength_at(step, name), name) for term in terms]
+    rests = [(term, part) for term, part in zip(terms, parts, strict=True) if part.rest is not None]
+    l1s = [part.l1 for part in parts if part.l1 is not None]
+    if len(rests) > 1 or (rests and l1s and not rests[0][1].adds_to_l1):
+        kinds = " + ".join(term.kind for term in terms)
+        raise ValueError(f"prox: the sum {kinds} on {name} has no closed form; put the terms on different leaves")
+    if rests and not rests[0][0].elementwise and np.ndim(stepsize):
+        raise ValueError(
+            f"prox: {rests[0][0].kind} needs one step for the whole of {name}, got {np.shape(stepsize)} steps; "
+            "use an optimizer whose step is a scalar, as sgd or momentum"
+        )
+    z, t = w.astype(jnp.promote_types(w.dtype, jnp.float32)), stepsize
+    for part in parts:
+        if part.l2 is not None:
+            # argmin (z - w)^2 / 2t + b (z - c)^2 + f(z) is the map of f at the weighted mean, with a smaller step.
+            shrink = 1 + 2 * t * part.l2
+            z = (z if part.center is None else z + 2 * t * part.l2 * part.center) / shrink
+            t = t / shrink
+    if l1s:
+        z = _prox.soft_threshold(z, t * sum(l1s[1:], start=l1s[0]))
+    for _, part in rests:
+        z = part.rest(z, t)  # type: ignore[misc]
+    return z.astype(w.dtype)
+
+
+def new_term(cls: type[Term], strength: Strength, where: Where | PyTree, *rest: Any, **static: Any) -> Any:
+    """Make a term: its strength is checked and brought to one type; a schedule becomes a factor of 1.
+
+    Raises:
+      ValueError: a concrete strength that is negative, NaN or infinite, or an invalid `where`.
+    """
+    kind = cls.kind
+    schedule = None
+    if callable(strength) and not isinstance(strength, Penalty):
+        schedule, strength = strength, 1.0
+    if not jax.tree.leaves(strength):
+        raise ValueError(f"{kind}: strength must be a number, a schedule or a tree of numbers, got {strength!r}")
+    for leaf in jax.tree.leaves(strength):
+        check_range(f"{kind}: strength", leaf, 0.0, np.inf, high_open=True)
+    strength = jax.tree.map(canonical, strength)
+    return cls(strength, *rest, where=freeze_where(where), schedule=schedule, **static)
+
+
+def canonical(value: Any) -> Any:
+    """One type for every number: a Python float, a NumPy scalar and a JAX scalar would be three jit-cache entries."""
+    return value if isinstance(value, jax.Array) else np.asarray(value, np.float32)
+
+
+def weighted_sum(strength: Any, values: Array) -> Array:
+    """`sum strength * values` in float32; the strength is a number or one an entry."""
+    if np.ndim(strength) == 0:
+        return jnp.asarray(strength * jnp.sum(values, dtype=jnp.float32))
+    return jnp.sum(strength * values, dtype=jnp.float32)
+
+
+def scalar_strength(kind: str, strength: Any, name: str) -> Any:
+    """The strength, refused unless it is one number: a term on the leaf as a whole cannot weigh its entries.
+
+    Raises:
+      ValueError: an array of strengths.
+    """
+    if np.ndim(strength):
+        raise ValueError(f"{kind}: needs one strength for the whole of {name}, got shape {np.shape(strength)}")
+    return strength
+
+
+def _term_names(kinds: Sequence[str]) -> list[str]:
+    return [
+        kind if kinds[:i].count(kind) == 0 else f"{kind}_{kinds[:i].count(kind) + 1}" for i, kind in enumerate(kinds)
+    ]
+
+
+def _plain(value: Any) -> str:
+    if is_traced(value):
+        return "traced"
+    if isinstance(value, str):
+        return value
+    array = np.asarray(value)
+    return f"{float(array):g}" if array.ndim == 0 else f"{'x'.join(map(str, array.shape))} numbers"

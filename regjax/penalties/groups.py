@@ -1,0 +1,211 @@
+"""Penalties on groups of weights, which vanish together: a group is a unit, an input, a channel or a whole leaf."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from regjax import prox as _prox
+from regjax.checks import check_choice, check_range
+from regjax.penalties.base import Parts, Penalty, Strength, Term, canonical, new_term, scalar_strength, weighted_sum
+from regjax.penalties.shrinkage import absolute, squares
+from regjax.tree import Where
+from regjax.typing import Array, ArrayLike, PyTree
+
+Axis = int | tuple[int, ...]
+WEIGHTINGS = ("none", "sqrt_size")
+
+
+class _Grouped(Term):
+    """What group terms share: which axes lie within a group, and the weight of a group."""
+
+    is_smooth = False
+    axis: Any
+    weighting: str
+
+    def within(self, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+        """The axes along which the entries of a group lie."""
+        return within_units(self.kind, self.axis, shape, name)
+
+    def weight(self, shape: tuple[int, ...], name: str) -> float:
+        """The factor of a group's norm."""
+        return (
+            math.sqrt(math.prod(shape[a] for a in self.within(shape, name))) if self.weighting == "sqrt_size" else 1.0
+        )
+
+    def norms(self, w: Array, name: str) -> Array:
+        """Weighted norm of each group; its gradient at a group of zeros is 0."""
+        total = jnp.sum(squares(w), self.within(w.shape, name), dtype=jnp.float32)
+        return self.weight(w.shape, name) * safe_sqrt(total)
+
+    def shrink(self, w: Array, t: Any, strength: Any, name: str) -> Array:
+        """The proximal map of `strength * sum of norms`."""
+        return _prox.group_soft_threshold(w, t * (strength * self.weight(w.shape, name)), self.within(w.shape, name))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _GroupLasso(_Grouped):
+    axis: Any = dataclasses.field(default=-1, metadata={"static": True})
+    weighting: str = dataclasses.field(default="none", metadata={"static": True})
+    kind = "group_lasso"
+
+    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+        return scalar_strength(self.kind, strength, name) * jnp.sum(self.norms(w, name))
+
+    def parts(self, strength: Any, name: str) -> Parts:
+        scalar_strength(self.kind, strength, name)
+        return Parts(rest=lambda w, t: self.shrink(w, t, strength, name), adds_to_l1=True)
+
+    def leaf_strength_max(self, grads: Array, name: str) -> Array:
+        return jnp.max(self.norms(grads, name)) / self.weight(grads.shape, name) ** 2
+
+    def details(self) -> tuple[Any, ...]:
+        return (f"axis={self.axis}",)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _SparseGroupLasso(_Grouped):
+    l1_ratio: Any = 0.5
+    axis: Any = dataclasses.field(default=-1, metadata={"static": True})
+    weighting: str = dataclasses.field(default="none", metadata={"static": True})
+    kind = "sparse_group_lasso"
+
+    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+        scalar_strength(self.kind, strength, name)
+        within = weighted_sum(strength, absolute(w))
+        return self.l1_ratio * within + (1 - self.l1_ratio) * strength * jnp.sum(self.norms(w, name))
+
+    def parts(self, strength: Any, name: str) -> Parts:
+        scalar_strength(self.kind, strength, name)
+        group = strength * (1 - self.l1_ratio)
+        return Parts(l1=strength * self.l1_ratio, rest=lambda w, t: self.shrink(w, t, group, name), adds_to_l1=True)
+
+    def leaf_strength_max(self, grads: Array, name: str) -> Array:
+        """Root of `||soft(g, s r)|| = s (1 - r) c` for each group, by bisection; the largest of them."""
+        axes, c = self.within(grads.shape, name), self.weight(grads.shape, name)
+        size = jnp.abs(grads).astype(jnp.float32)
+
+        def zero_at(s: Array) -> Array:
+            kept = jnp.maximum(size - s * self.l1_ratio, 0)
+            return jnp.sqrt(jnp.sum(kept**2, axes, keepdims=True)) <= s * (1 - self.l1_ratio) * c
+
+        def halve(ends: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+            low, high = ends
+            middle = (low + high) / 2
+            zero = zero_at(middle)
+            return (jnp.where(zero, low, middle), jnp.where(zero, middle, high)), None
+
+        # At s = max|g| / r all entries are gone, at ||g|| / ((1 - r) c) the group is: one of them is finite.
+        by_entry = jnp.max(size, axes, keepdims=True) / jnp.maximum(self.l1_ratio, 1e-12)
+        by_group = jnp.sqrt(jnp.sum(size**2, axes, keepdims=True)) / jnp.maximum((1 - self.l1_ratio) * c, 1e-12)
+        start = (jnp.zeros_like(by_entry), jnp.minimum(by_entry, by_group))
+        (_, high), _ = jax.lax.scan(halve, start, None, length=40)
+        return jnp.max(high)
+
+    def details(self) -> tuple[Any, ...]:
+        return (self.l1_ratio, f"axis={self.axis}")
+
+
+def group_lasso(strength: Strength, axis: Axis = -1, weighting: str = "none", where: Where | PyTree = None) -> Penalty:
+    """Group lasso: `strength * sum_g c_g ||w_g||_2`; groups become zero as a whole.
+
+    Args:
+      strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
+      axis: the axis (or axes) that numbers the groups. -1, the default, is the output unit of a kernel
+        `[..., in, out]`: a group is a column. 0 is the input of a dense kernel: a group is a row, and a zero row is a
+        feature that is not used. `()` makes a whole leaf one group.
+      weighting: `"none"` (c = 1) or `"sqrt_size"` (c is the root of the group's size: groups of all sizes are alike).
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+
+    Returns:
+      A `Penalty`. Its proximal map is `w_g max(0, 1 - t s c_g / ||w_g||)`; in the metric of an adaptive optimizer,
+      the root of one equation a group (`regjax.prox.group_soft_threshold`).
+
+    Raises:
+      ValueError: a concrete strength that is negative or NaN, or an unknown weighting; when used, an axis that a
+        leaf does not have.
+
+    Example:
+      >>> float(group_lasso(1.0).value({"kernel": jnp.array([[3.0, 0.0], [4.0, 1.0]])}))  # columns: 5 and 1
+      6.0
+
+    Reference:
+      Yuan and Lin, Model selection and estimation in regression with grouped variables, 2006; Wen et al., Learning
+      structured sparsity in deep neural networks, 2016.
+    """
+    check_choice("group_lasso: weighting", weighting, WEIGHTINGS)
+    return new_term(_GroupLasso, strength, where, axis=check_axis("group_lasso", axis), weighting=weighting)
+
+
+def sparse_group_lasso(
+    strength: Strength,
+    l1_ratio: ArrayLike = 0.5,
+    axis: Axis = -1,
+    weighting: str = "none",
+    where: Where | PyTree = None,
+) -> Penalty:
+    """Sparse group lasso: `strength * (l1_ratio * sum_i |w_i| + (1 - l1_ratio) * sum_g c_g ||w_g||_2)`.
+
+    Args:
+      strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
+      l1_ratio: in [0, 1]: 1 is `l1`, 0 is `group_lasso`.
+      axis: as in `group_lasso`.
+      weighting: as in `group_lasso`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+
+    Returns:
+      A `Penalty`. Its proximal map is soft-thresholding, then that of the group lasso, which is exact.
+
+    Raises:
+      ValueError: a concrete strength that is negative or NaN, a ratio outside [0, 1] or an unknown weighting; when
+        used, an axis that a leaf does not have.
+
+    Example:
+      >>> float(sparse_group_lasso(1.0).value({"kernel": jnp.array([[3.0, 0.0], [4.0, 1.0]])}))  # (8 + 6) / 2
+      7.0
+
+    Reference:
+      Simon, Friedman, Hastie and Tibshirani, A sparse-group lasso, 2013.
+    """
+    check_choice("sparse_group_lasso: weighting", weighting, WEIGHTINGS)
+    check_range("sparse_group_lasso: l1_ratio", l1_ratio, 0.0, 1.0)
+    axis = check_axis("sparse_group_lasso", axis)
+    return new_term(_SparseGroupLasso, strength, where, canonical(l1_ratio), axis=axis, weighting=weighting)
+
+
+def check_axis(name: str, axis: Any) -> Axis:
+    """An axis or a tuple of axes as given; refuses anything else.
+
+    Raises:
+      ValueError: not an integer or a tuple of integers.
+    """
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    if any(isinstance(a, bool) or not isinstance(a, int | np.integer) for a in axes):
+        raise ValueError(f"{name}: axis must be an integer or a tuple of integers, got {axis!r}")
+    return tuple(int(a) for a in axes) if isinstance(axis, tuple | list) else int(axis)
+
+
+def within_units(kind: str, axis: Axis, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """The axes of an array that do not number the units (or groups), so along which the entries of one unit lie.
+
+    Raises:
+      ValueError: an axis that the array does not have.
+    """
+    numbering = axis if isinstance(axis, tuple) else (axis,)
+    for a in numbering:
+        if not -len(shape) <= a < len(shape):
+            raise ValueError(f"{kind}: axis must be in [{-len(shape)}, {len(shape)}) for {name} {shape}, got {a}")
+    return tuple(a for a in range(len(shape)) if a not in {b % len(shape) for b in numbering})
+
+
+def safe_sqrt(x: Array) -> Array:
+    """`sqrt(x)` with gradient 0 at 0, where the root has none: both branches of a `where` must be finite."""
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)

@@ -1,0 +1,227 @@
+"""Penalties on a leaf as a matrix: nuclear norm, largest singular value, distance from orthogonality.
+
+A kernel `[..., out]` is the matrix `[everything else, out]`. A singular value decomposition of a 1024 x 1024 matrix
+takes seconds on CPU; where a penalty needs only the largest value, `iterations` replaces it by that many steps
+of the power method.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from regjax import prox as _prox
+from regjax.checks import check_choice, check_range
+from regjax.penalties.base import ROUTES, Parts, Penalty, Strength, Term, new_term, scalar_strength
+from regjax.penalties.groups import safe_sqrt
+from regjax.tree import Where
+from regjax.typing import Array, PyTree
+
+METHODS = ("soft", "srip")
+
+
+class _Matrix(Term):
+    """What these terms share: one strength a leaf, and the leaf as a matrix."""
+
+    elementwise = False
+
+    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+        return scalar_strength(self.kind, strength, name) * self.of_matrix(as_matrix(self.kind, w, name))
+
+    def of_matrix(self, m: Array) -> Array:
+        """The value of one matrix at strength 1."""
+        raise NotImplementedError
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Nuclear(_Matrix):
+    kind = "nuclear"
+    is_smooth = False
+
+    def of_matrix(self, m: Array) -> Array:
+        return jnp.sum(jnp.linalg.svd(m, compute_uv=False))
+
+    def parts(self, strength: Any, name: str) -> Parts:
+        scalar_strength(self.kind, strength, name)
+        return Parts(rest=lambda w, t: _on_matrix(_prox.shrink_singular_values, self.kind, w, t * strength, name))
+
+    def leaf_strength_max(self, grads: Array, name: str) -> Array:
+        return largest_singular_value(as_matrix(self.kind, grads, name))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Spectral(_Matrix):
+    iterations: int | None = dataclasses.field(default=None, metadata={"static": True})
+    kind = "spectral"
+    is_smooth = False
+
+    def of_matrix(self, m: Array) -> Array:
+        return jnp.square(largest_singular_value(m, self.iterations))
+
+    def parts(self, strength: Any, name: str) -> Parts:
+        scalar_strength(self.kind, strength, name)
+        return Parts(rest=lambda w, t: _on_matrix(_prox.cap_singular_values, self.kind, w, t * strength, name))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Orthogonal(_Matrix):
+    method: str = dataclasses.field(default="soft", metadata={"static": True})
+    iterations: int | None = dataclasses.field(default=None, metadata={"static": True})
+    kind = "orthogonal"
+    term_routes = tuple(route for route in ROUTES if route != "proximal")
+
+    @property
+    def is_smooth(self) -> bool:  # type: ignore[override]
+        return self.method == "soft"
+
+    def of_matrix(self, m: Array) -> Array:
+        # The smaller of both Gram matrices can be the identity; the larger one never.
+        gram = m.T @ m if m.shape[0] >= m.shape[1] else m @ m.T
+        excess = gram - jnp.eye(gram.shape[0], dtype=gram.dtype)
+        if self.method == "soft":
+            return jnp.sum(jnp.square(excess))
+        return largest_singular_value(excess, self.iterations)
+
+    def parts(self, strength: Any, name: str) -> Parts:
+        raise ValueError("prox: orthogonal has no proximal map in closed form (it is of fourth order in the weights)")
+
+    def details(self) -> tuple[Any, ...]:
+        return (self.method,)
+
+
+def nuclear(strength: Strength, where: Where | PyTree = None) -> Penalty:
+    """Nuclear norm: `strength * sum_k sigma_k(W)`; favours matrices of low rank.
+
+    Args:
+      strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+
+    Returns:
+      A `Penalty`. Its proximal map soft-thresholds the singular values, so the rank falls exactly. It needs one step
+      for the whole leaf, which adaptive optimizers do not have.
+
+    Raises:
+      ValueError: a concrete strength that is negative or NaN; when used, a leaf of rank < 2.
+
+    Example:
+      >>> round(float(nuclear(1.0).value({"kernel": jnp.diag(jnp.array([3.0, -4.0]))})), 4)
+      7.0
+
+    Reference:
+      Fazel, Matrix rank minimization with applications, 2002.
+    """
+    return new_term(_Nuclear, strength, where)
+
+
+def spectral(strength: Strength, iterations: int | None = None, where: Where | PyTree = None) -> Penalty:
+    """Squared largest singular value: `strength * sigma_max(W)^2`; keeps a layer from amplifying perturbations.
+
+    Args:
+      strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
+      iterations: steps of the power method for value and gradient; None is exact, by singular values.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+
+    Returns:
+      A `Penalty`. Its proximal map cuts the largest singular values to one level. It needs one step for the
+      whole leaf, which adaptive optimizers do not have.
+
+    Raises:
+      ValueError: a concrete strength that is negative or NaN, `iterations` < 1; when used, a leaf of rank < 2.
+
+    Example:
+      >>> round(float(spectral(1.0).value({"kernel": jnp.diag(jnp.array([3.0, -4.0]))})), 4)
+      16.0
+
+    Reference:
+      Yoshida and Miyato, Spectral norm regularization for improving the generalizability of deep learning, 2017 (with
+      a factor of one half).
+    """
+    _check_iterations("spectral", iterations)
+    return new_term(_Spectral, strength, where, iterations=iterations)
+
+
+def orthogonal(
+    strength: Strength, method: str = "soft", iterations: int | None = None, where: Where | PyTree = None
+) -> Penalty:
+    """Distance from orthonormal columns: `strength * ||W'W - I||_F^2`.
+
+    With method `"srip"` it is `strength * sigma_max(W'W - I)`. A matrix with more columns than rows is measured by its
+    rows, `W W' - I`.
+
+    Args:
+      strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
+      method: `"soft"` (squared Frobenius norm) or `"srip"` (spectral restricted isometry property).
+      iterations: of the power method for `"srip"`; None is exact.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+
+    Returns:
+      A `Penalty` with a gradient and no proximal map: it is of fourth order in the weights.
+
+    Raises:
+      ValueError: a concrete strength that is negative or NaN, an unknown method, `iterations` < 1; when used, a leaf
+        of rank < 2.
+
+    Example:
+      >>> float(orthogonal(1.0).value({"kernel": 2 * jnp.eye(2)}))
+      18.0
+
+    Reference:
+      Bansal, Chen and Wang, Can we gain more from orthogonality regularizations in training deep networks?, 2018.
+    """
+    check_choice("orthogonal: method", method, METHODS)
+    _check_iterations("orthogonal", iterations)
+    return new_term(_Orthogonal, strength, where, method=method, iterations=iterations)
+
+
+def as_matrix(kind: str, w: Array, name: str) -> Array:
+    """`[..., out]` as `[everything else, out]`, at least float32.
+
+    Raises:
+      ValueError: an array of rank < 2.
+    """
+    if w.ndim < 2:
+        raise ValueError(f"{kind}: {name} must be a matrix or a kernel (rank >= 2), got shape {w.shape}")
+    return w.reshape(-1, w.shape[-1]).astype(jnp.promote_types(w.dtype, jnp.float32))
+
+
+def largest_singular_value(m: Array, iterations: int | None = None) -> Array:
+    """The largest singular value of a matrix, exact or from below by the power method.
+
+    Args:
+      m: `[M, N]`.
+      iterations: None is exact.
+
+    Returns:
+      A scalar whose gradient is `u v'` of its singular vectors, and finite for a matrix of zeros.
+
+    Example:
+      >>> [round(float(largest_singular_value(jnp.diag(jnp.array([3.0, 4.0])), n)), 3) for n in (None, 20)]
+      [4.0, 4.0]
+    """
+    if iterations is None:
+        return jnp.linalg.svd(m, compute_uv=False)[0]
+
+    def unit(v: Array) -> Array:
+        norm = safe_sqrt(jnp.sum(jnp.square(v)))
+        return v / jnp.where(norm > 0, norm, 1.0)
+
+    fixed = jax.lax.stop_gradient(m)
+    # A start with all frequencies, so that it is hardly ever orthogonal to the leading vector.
+    start = unit(jnp.cos(jnp.square(jnp.arange(m.shape[1], dtype=m.dtype)) + 0.5))
+    v = jax.lax.fori_loop(0, iterations, lambda _, v: unit(fixed.T @ (fixed @ v)), start)
+    return unit(fixed @ v) @ (m @ v)
+
+
+def _on_matrix(function: Any, kind: str, w: Array, threshold: Any, name: str) -> Array:
+    return function(as_matrix(kind, w, name), threshold).reshape(w.shape)
+
+
+def _check_iterations(kind: str, iterations: int | None) -> None:
+    if iterations is not None:
+        check_range(f"{kind}: iterations", iterations, 1)

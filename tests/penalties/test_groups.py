@@ -1,0 +1,85 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from scipy.optimize import brentq
+from sklearn.linear_model import MultiTaskLasso
+
+import regjax as rj
+from regjax.prox import group_soft_threshold
+
+
+def test_axis_and_weighting_by_hand():
+    params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 1.0]])}
+    root2 = 2**0.5
+    assert float(rj.group_lasso(1.0).value(params)) == pytest.approx(6.0)
+    assert float(rj.group_lasso(1.0, axis=0).value(params)) == pytest.approx(3.0 + 17**0.5)
+    assert float(rj.group_lasso(1.0, axis=()).value(params)) == pytest.approx(26**0.5)
+    assert float(rj.group_lasso(1.0, axis=(0, 1)).value(params)) == pytest.approx(8.0)
+    assert float(rj.group_lasso(1.0, weighting="sqrt_size").value(params)) == pytest.approx(6.0 * root2)
+    out = rj.group_lasso(1.0, weighting="sqrt_size").prox(params, 1.0)["kernel"]
+    np.testing.assert_allclose(out, [[3 * (1 - root2 / 5), 0], [4 * (1 - root2 / 5), 0]], rtol=1e-6)
+
+
+def test_a_group_of_a_convolution_is_an_output_channel():
+    kernel = jnp.ones((3, 3, 2, 4))
+    assert float(rj.group_lasso(1.0).value({"kernel": kernel})) == pytest.approx(4 * 18**0.5)
+
+
+def by_bisection(w, t, s):
+    """`argmin sum (z - w)^2 / 2t + s ||z||` from its scalar equation, in float64."""
+    tau = t * s
+    if np.sum((w / tau) ** 2) <= 1:
+        return np.zeros_like(w)
+    n = brentq(lambda n: np.sum((w / (n + tau)) ** 2) - 1, 1e-300, np.linalg.norm(w) + 1, xtol=1e-14)
+    return w * n / (n + tau)
+
+
+@pytest.mark.parametrize("spread", [0.5, 2.0, 4.0])
+def test_groups_in_the_metric_of_an_adaptive_optimizer(spread):
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(7, 400))
+    t = 10 ** rng.uniform(-spread, 0, size=(7, 400))
+    s = rng.choice([0.1, 1.0, 3.0])
+    got = group_soft_threshold(jnp.asarray(w, jnp.float32), jnp.asarray(t * s, jnp.float32), (0,))
+    expected = np.stack([by_bisection(w[:, g], t[:, g], s) for g in range(400)], 1)
+    np.testing.assert_allclose(got, expected, atol=3e-6)
+    np.testing.assert_array_equal(np.all(got == 0, axis=0), np.all(expected == 0, axis=0))
+
+
+def test_equal_steps_give_the_closed_form_and_strength_zero_the_identity():
+    w = jnp.asarray(np.random.default_rng(1).normal(size=(5, 30)), jnp.float32)
+    one = group_soft_threshold(w, 0.8, (0,))
+    np.testing.assert_allclose(group_soft_threshold(w, jnp.full((5, 30), 0.8), (0,)), one, atol=1e-6)
+    np.testing.assert_array_equal(group_soft_threshold(w, jnp.zeros((5, 30)), (0,)), w)
+    zeros = jnp.zeros((5, 30))
+    np.testing.assert_array_equal(group_soft_threshold(zeros, jnp.full((5, 30), 0.8), (0,)), zeros)
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "adam", "rmsprop"])
+def test_proximal_group_lasso_reaches_the_multitask_lasso_of_sklearn(name):
+    """Under Adam too: the group step in its elementwise metric is exact."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(100, 12))
+    y = x[:, :4] @ rng.normal(size=(4, 3)) + 0.5 * rng.normal(size=(100, 3))
+    alpha = 0.3
+    reference = MultiTaskLasso(alpha=alpha, fit_intercept=False, tol=1e-8, max_iter=100_000).fit(x, y).coef_.T
+    # 1/(2n) ||Y - XW||^2 + alpha sum ||row||: our mse is the mean over 3 outputs, so times 2 / 3.
+    penalty = rj.group_lasso(2 * alpha / 3, axis=0)
+    xs, ys = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
+    rates = {"sgd": 0.3, "momentum": 0.03, "nesterov": 0.03}
+    rate = rates.get(name) or optax.cosine_decay_schedule(0.03, 3000)
+    tx = rj.make_optimizer(name, rate, penalty=penalty, mode="proximal")
+
+    def body(carry, _):
+        params, state = carry
+        grads = jax.grad(lambda p: jnp.mean((ys - xs @ p["kernel"]) ** 2))(params)
+        updates, state = tx.update(grads, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    params = {"kernel": 0.1 * jax.random.normal(jax.random.key(0), (12, 3))}
+    w = np.asarray(jax.jit(lambda p: jax.lax.scan(body, (p, tx.init(p)), None, length=3000)[0][0])(params)["kernel"])
+    np.testing.assert_allclose(w, reference, atol=2e-5)
+    np.testing.assert_array_equal(np.all(w == 0, 1), np.all(reference == 0, 1))
+    assert 0 < np.all(w == 0, 1).sum() < 12
