@@ -9,7 +9,17 @@ from regjax import augment, layers, models, noise, stepsizes
 from regjax.analysis import Diagnosis, diagnose
 from regjax.checks import InputError
 from regjax.compare import CompareResult, compare
-from regjax.constraints import Constraint, apply_constraints, box, max_norm, non_negative, unit_norm
+from regjax.constraints import Constraint, apply_constraints, box, max_norm, non_negative, parse_constraint, unit_norm
+from regjax.convert import (
+    from_glmnet,
+    from_keras,
+    from_sklearn,
+    from_torch_weight_decay,
+    to_glmnet,
+    to_keras,
+    to_sklearn,
+    to_torch_weight_decay,
+)
 from regjax.epoch import History, RunState, TrainData, Weights
 from regjax.evaluate import evaluate
 from regjax.fit import FitResult, fit
@@ -28,6 +38,7 @@ from regjax.penalties import (
     mcp,
     nuclear,
     orthogonal,
+    parse_penalty,
     scad,
     sparse_group_lasso,
     spectral,
@@ -75,6 +86,10 @@ __all__ = [
     "elastic_net",
     "evaluate",
     "fit",
+    "from_glmnet",
+    "from_keras",
+    "from_sklearn",
+    "from_torch_weight_decay",
     "group_lasso",
     "init_train_state",
     "keep_best",
@@ -95,6 +110,8 @@ __all__ = [
     "non_negative",
     "nuclear",
     "orthogonal",
+    "parse_constraint",
+    "parse_penalty",
     "project",
     "regularize",
     "run_lanes",
@@ -104,5 +121,9 @@ __all__ = [
     "stack_hparams",
     "stepsizes",
     "sweep",
+    "to_glmnet",
+    "to_keras",
+    "to_sklearn",
+    "to_torch_weight_decay",
     "unit_norm",
 ]

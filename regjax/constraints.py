@@ -7,7 +7,7 @@ A unit is what one index along `axis` selects: with the default -1 an output uni
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.checks import check_range, is_traced
+from regjax.parse import parse_sum
 from regjax.penalties.base import canonical
 from regjax.penalties.groups import Axis, check_axis, within_units
 from regjax.penalties.shrinkage import squares
@@ -246,7 +247,29 @@ def box(low: ArrayLike, high: ArrayLike, where: Where | PyTree = None) -> Constr
 
 
 # By the name that a flag or a configuration gives.
-CONSTRAINTS = {"box": box, "max_norm": max_norm, "non_negative": non_negative, "unit_norm": unit_norm}
+CONSTRAINTS: dict[str, Callable[..., Constraint]] = {
+    "box": box,
+    "max_norm": max_norm,
+    "non_negative": non_negative,
+    "unit_norm": unit_norm,
+}
+
+
+def parse_constraint(text: str) -> Constraint:
+    """A constraint from text, as a flag gives it; see `regjax.parse` for the grammar. Nothing is evaluated.
+
+    Args:
+      text: as `"max_norm(2) + non_negative()"`.
+
+    Raises:
+      InputError: one line that says what cannot be read or does not fit.
+
+    Example:
+      >>> parse_constraint("box(-1, 2)").project({"kernel": jnp.array([[3.0, -4.0]])})["kernel"]
+      Array([[ 2., -1.]], dtype=float32)
+    """
+    first, *rest = parse_sum(text, CONSTRAINTS, "constraint")
+    return sum(rest, start=first)
 
 
 def _norms(kind: str, w: Array, axis: Axis, name: str) -> Array:

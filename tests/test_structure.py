@@ -17,9 +17,9 @@ SOURCES = sorted(p for folder in ("regjax", "experiments", "scripts") for p in (
 # every layer before it.
 LAYERS = [
     {"typing", "checks"},
-    {"tree", "rng", "bits", "fusion"},
+    {"tree", "rng", "bits", "fusion", "parse"},
     {"losses", "prox", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
-    {"penalties", "constraints", "models", "adapt", "analysis"},
+    {"penalties", "constraints", "convert", "models", "adapt", "analysis"},
     {"transforms", "optimizers", "monitor"},
     {"objective", "accumulate", "step"},
     {"evaluate", "spec", "epoch"},

@@ -14,9 +14,11 @@ small weights oscillating around zero; only the proximal route gives exact zeros
 | `matrices` | `nuclear`, `spectral`, `orthogonal` |
 | `base` | what a penalty is; `combine` |
 | `plan` | which leaf gets what |
-| `parse` | penalties from text |
 """
 
+from collections.abc import Callable
+
+from regjax.parse import parse_sum
 from regjax.penalties.base import ROUTES, Penalty, Term, combine
 from regjax.penalties.groups import group_lasso, sparse_group_lasso
 from regjax.penalties.matrices import nuclear, orthogonal, spectral
@@ -25,7 +27,7 @@ from regjax.penalties.plan import Plan, PlanRow
 from regjax.penalties.shrinkage import elastic_net, l1, l2, l2_to
 
 # By the name that a flag or a configuration gives; l2_to needs arrays, so it is not among them.
-PENALTIES = {
+PENALTIES: dict[str, Callable[..., Penalty]] = {
     "elastic_net": elastic_net,
     "group_lasso": group_lasso,
     "l0": l0,
@@ -39,6 +41,24 @@ PENALTIES = {
     "sparse_group_lasso": sparse_group_lasso,
     "spectral": spectral,
 }
+
+
+def parse_penalty(text: str) -> Penalty:
+    """A penalty from text, as a flag gives it; see `regjax.parse` for the grammar. Nothing is evaluated.
+
+    Args:
+      text: as `"l1(1e-3) + group_lasso(1e-3, where='.*kernel')"`.
+
+    Raises:
+      InputError: one line that says what cannot be read or does not fit.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> float(parse_penalty("l1(0.5) + l2(1)").value({"kernel": jnp.array([[2.0]])}))
+      5.0
+    """
+    return combine(parse_sum(text, PENALTIES, "penalty"))
+
 
 __all__ = [
     "PENALTIES",
@@ -58,6 +78,7 @@ __all__ = [
     "mcp",
     "nuclear",
     "orthogonal",
+    "parse_penalty",
     "scad",
     "sparse_group_lasso",
     "spectral",

@@ -1,0 +1,101 @@
+"""A small grammar for regularizers in flags: sums of calls such as `l1(1e-3) + group_lasso(1e-3, where='.*kernel')`.
+
+Nothing is evaluated: the text is parsed, and every node that is not one of a few is refused.
+
+    sum      = call {"+" call}
+    call     = name "(" [argument {"," argument}] ")"
+    argument = [name "="] value
+    value    = number | "-" number | string | None | "(" value {"," value} ")"
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from regjax.checks import InputError, check_choice
+
+MAX_LENGTH = 2000
+
+
+def parse_sum(text: str, functions: Mapping[str, Callable[..., Any]], what: str) -> list[Any]:
+    """The results of the calls in a sum.
+
+    Args:
+      text: as `"l1(1e-3) + l2(1e-4, where='kernel')"`.
+      functions: what may be called, by name.
+      what: what the text is, for messages: `"penalty"`.
+
+    Raises:
+      InputError: one line that says what cannot be read, which name is unknown, or which argument does not fit.
+
+    Example:
+      >>> parse_sum("pair(1, b=-2.5) + pair('x', (0, 1))", {"pair": lambda a, b: (a, b)}, "example")
+      [(1, -2.5), ('x', (0, 1))]
+    """
+    if len(text) > MAX_LENGTH:
+        raise InputError(f"{what}: at most {MAX_LENGTH} characters, got {len(text)}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else "it cannot be parsed"
+        raise InputError(f"{what} {text!r} cannot be read: {reason}; write {_example(functions)}") from None
+    calls = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        calls.append(node.right)
+        node = node.left
+    return [_call(call, functions, what) for call in reversed([*calls, node])]
+
+
+def _call(node: ast.expr, functions: Mapping[str, Callable[..., Any]], what: str) -> Any:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        raise InputError(f"{what}: {_shown(node)} is not a call; write {_example(functions)}")
+    name = node.func.id
+    check_choice(what, name, functions)
+    arguments = [_value(argument, what) for argument in node.args]
+    options: dict[str, Any] = {}
+    accepted = list(inspect.signature(functions[name]).parameters)
+    for keyword in node.keywords:
+        if keyword.arg not in accepted:
+            near = difflib.get_close_matches(str(keyword.arg), accepted, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise InputError(f"{what}: {name} takes no argument {keyword.arg!r}{hint}; accepted: {', '.join(accepted)}")
+        options[keyword.arg] = _value(keyword.value, what)
+    try:
+        inspect.signature(functions[name]).bind(*arguments, **options)
+    except TypeError as error:
+        raise InputError(f"{what}: {name}: {error}; accepted: {', '.join(accepted)}") from None
+    try:
+        return functions[name](*arguments, **options)
+    except ValueError as error:
+        raise InputError(f"{what}: {error}") from None
+
+
+def _value(node: ast.expr, what: str) -> Any:
+    if isinstance(node, ast.Constant) and not isinstance(node.value, bool | bytes | complex | type(...)):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        number = _value(node.operand, what)
+        if isinstance(number, int | float):
+            return -number
+    if isinstance(node, ast.Tuple):
+        return tuple(_value(part, what) for part in node.elts)
+    raise InputError(f"{what}: {_shown(node)} is not accepted; values are numbers, 'strings', None and tuples of them")
+
+
+def _shown(node: ast.expr) -> str:
+    try:
+        text = ast.unparse(node)
+    except RecursionError:
+        text = "an expression as deep as this"
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def _example(functions: Mapping[str, Callable[..., Any]]) -> str:
+    return f"a sum of calls of {', '.join(sorted(functions))}"
