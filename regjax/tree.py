@@ -82,7 +82,8 @@ def freeze_where(where: Where | PyTree) -> Where:
       >>> sorted(freeze_where({"a": True, "b": {"c": True, "d": False}}))
       ['a', 'b/c']
     """
-    if where is None or callable(where) or isinstance(where, frozenset):
+    # A tree may be callable too: an Equinox module is.
+    if where is None or isinstance(where, frozenset) or (callable(where) and jax.tree_util.all_leaves([where])):
         return where
     if isinstance(where, str):
         try:

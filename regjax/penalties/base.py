@@ -300,7 +300,8 @@ def new_term(cls: type[Term], strength: Strength, where: Where | PyTree, *rest: 
     """
     kind = cls.kind
     schedule = None
-    if callable(strength) and not isinstance(strength, Penalty):
+    # A tree of parameters may be callable too: an Equinox module is.
+    if callable(strength) and jax.tree_util.all_leaves([strength]):
         schedule, strength = strength, 1.0
     if not jax.tree.leaves(strength):
         raise ValueError(f"{kind}: strength must be a number, a schedule or a tree of numbers, got {strength!r}")

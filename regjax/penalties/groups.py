@@ -120,7 +120,8 @@ def group_lasso(strength: Strength, axis: Axis = -1, weighting: str = "none", wh
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       axis: the axis (or axes) that numbers the groups. -1, the default, is the output unit of a kernel
         `[..., in, out]`: a group is a column. 0 is the input of a dense kernel: a group is a row, and a zero row is a
-        feature that is not used. `()` makes a whole leaf one group.
+        feature that is not used. Equinox and torch store `[out, in]`: there 0 is the output. `()` makes a whole leaf
+        one group.
       weighting: `"none"` (c = 1) or `"sqrt_size"` (c is the root of the group's size: groups of all sizes are alike).
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
 
