@@ -44,6 +44,7 @@ from regjax.penalties import (
     spectral,
 )
 from regjax.run import RunResult, make_run
+from regjax.solvers import LassoPath, Solution, lasso_path, proximal_gradient, regularization_path
 from regjax.spec import Hparams, Spec, make_hparams, stack_hparams
 from regjax.step import TrainState, init_train_state, make_step
 from regjax.stopping import EarlyStopping, StopState, keep_best
@@ -66,9 +67,11 @@ __all__ = [
     "Hparams",
     "InputError",
     "Lane",
+    "LassoPath",
     "Penalty",
     "RunResult",
     "RunState",
+    "Solution",
     "Spec",
     "StopState",
     "TrainData",
@@ -97,6 +100,7 @@ __all__ = [
     "l1",
     "l2",
     "l2_to",
+    "lasso_path",
     "layers",
     "log_sum",
     "make_hparams",
@@ -113,6 +117,8 @@ __all__ = [
     "parse_constraint",
     "parse_penalty",
     "project",
+    "proximal_gradient",
+    "regularization_path",
     "regularize",
     "run_lanes",
     "scad",

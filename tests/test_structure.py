@@ -20,7 +20,7 @@ LAYERS = [
     {"tree", "rng", "bits", "fusion", "parse"},
     {"losses", "prox", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
     {"penalties", "constraints", "convert", "models", "adapt", "analysis"},
-    {"transforms", "optimizers", "monitor"},
+    {"transforms", "optimizers", "solvers", "monitor"},
     {"objective", "accumulate", "step"},
     {"evaluate", "spec", "epoch"},
     {"run", "fit", "checkpoint", "data"},

@@ -99,6 +99,15 @@ class Penalty:
         each = [term.leaf_strength_max(jnp.asarray(g), name) for g, use, name in leaves if use]
         return jnp.max(jnp.stack(each)).astype(jnp.float32)
 
+    def scaled(self, factor: ArrayLike) -> Penalty:
+        """The same penalty with every strength multiplied by `factor` >= 0, which may be traced."""
+        check_range("scaled: factor", factor, 0.0, np.inf, high_open=True)
+        terms = [
+            dataclasses.replace(term, strength=jax.tree.map(lambda s: factor * s, term.strength))
+            for term in self.flat()
+        ]
+        return combine(terms)
+
     @property
     def smooth(self) -> bool:
         """Whether the gradient is defined everywhere."""

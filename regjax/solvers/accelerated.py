@@ -1,0 +1,179 @@
+"""Accelerated proximal gradient descent (FISTA) with line search and adaptive restart, on any pytree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from regjax.checks import check_range
+from regjax.penalties import Penalty
+from regjax.transforms import check_route
+from regjax.typing import Array, ArrayLike, PyTree
+
+
+class Solution(NamedTuple):
+    """Where a solver ended; with a leading axis, the points of a path."""
+
+    params: PyTree
+    value: Array  # float32[]: loss + penalty
+    residual: Array  # float32[]: largest entry of the prox-gradient, (w - prox(w - t g)) / t
+    iterations: Array  # int32[]
+    converged: Array  # bool[]: residual <= tol
+
+
+class _State(NamedTuple):
+    params: PyTree  # w, the last point after a proximal step
+    point: PyTree  # where the next gradient is taken: w plus momentum
+    momentum: Array
+    stepsize: Array
+    residual: Array
+    iterations: Array
+
+
+def proximal_gradient(
+    loss: Callable[[PyTree], Array],
+    penalty: Penalty,
+    params: PyTree,
+    *,
+    stepsize: ArrayLike | None = None,
+    tol: ArrayLike = 1e-5,
+    max_iterations: int = 10_000,
+) -> Solution:
+    """Minimize `loss(w) + penalty(w)` with Nesterov's acceleration, restarted where it points uphill.
+
+    One iteration is `w+ = prox_t(y - t grad loss(y))`, `y+ = w+ + beta (w+ - w)`; `beta` falls back to 0 when
+    `(y - w+) . (w+ - w) > 0`. Compiled as one loop; call it inside `jit`, `vmap` or `scan` as you like.
+
+    Args:
+      loss: smooth function of the parameters, a scalar. With a convex loss and penalty the solution is global.
+      penalty: anything with a proximal map.
+      params: start, any pytree of floating point arrays.
+      stepsize: t > 0, at most one over the largest curvature; None finds it by halving, starting at 1.
+      tol: stop when no entry of the prox-gradient is larger; in the units of a gradient.
+      max_iterations: at most so many.
+
+    Returns:
+      A `Solution`. `converged` is False when the iterations ran out, or float32 could not do better.
+
+    Raises:
+      ValueError: a penalty without a proximal map, or a number out of range.
+
+    Example:
+      >>> from regjax.penalties import l1
+      >>> target = jnp.array([[3.0, 0.2]])
+      >>> found = proximal_gradient(lambda p: jnp.sum((p["w"] - target) ** 2), l1(1.0), {"w": jnp.zeros((1, 2))})
+      >>> found.params["w"], bool(found.converged)
+      (Array([[2.5, 0. ]], dtype=float32), True)
+
+    Reference:
+      Beck and Teboulle, A fast iterative shrinkage-thresholding algorithm, 2009; O'Donoghue and Candes, Adaptive
+      restart for accelerated gradient schemes, 2015.
+    """
+    check_route(penalty, "proximal")
+    if stepsize is not None:
+        check_range("proximal_gradient: stepsize", stepsize, 0.0, low_open=True)
+    check_range("proximal_gradient: tol", tol, 0.0)
+    check_range("proximal_gradient: max_iterations", max_iterations, 1)
+    value_and_grad = jax.value_and_grad(loss)
+
+    def step_from(state: _State) -> tuple[PyTree, Array]:
+        """The proximal step and its size: halved until the quadratic model is above the loss."""
+        value, grads = value_and_grad(state.point)
+
+        def moved(t: Array) -> PyTree:
+            return penalty.prox(jax.tree.map(lambda w, g: (w - t * g).astype(w.dtype), state.point, grads), t)
+
+        if stepsize is not None:
+            return moved(state.stepsize), state.stepsize
+
+        def too_long(carry: tuple[Array, PyTree]) -> Array:
+            t, new = carry
+            change = jax.tree.map(jnp.subtract, new, state.point)
+            model = value + optax.tree.vdot(grads, change) + optax.tree.norm(change, squared=True) / (2 * t)
+            slack = 4 * jnp.finfo(jnp.float32).eps * jnp.abs(value)  # differences below are rounding
+            return (loss(new) > model + slack) & (t > 1e-12)
+
+        t, new = jax.lax.while_loop(
+            too_long, lambda c: (c[0] / 2, moved(c[0] / 2)), (state.stepsize, moved(state.stepsize))
+        )
+        return new, t
+
+    def going(state: _State) -> Array:
+        return (state.residual > tol) & (state.iterations < max_iterations)
+
+    def body(state: _State) -> _State:
+        new, t = step_from(state)
+        change = jax.tree.map(jnp.subtract, new, state.params)
+        back = jax.tree.map(jnp.subtract, state.point, new)
+        restart = optax.tree.vdot(back, change) > 0
+        grown = (1 + jnp.sqrt(1 + 4 * state.momentum**2)) / 2
+        beta = jnp.where(restart, 0.0, (state.momentum - 1) / grown)
+        largest = [jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(back)]
+        return _State(
+            params=new,
+            point=jax.tree.map(lambda w, d: (w + beta * d).astype(w.dtype), new, change),
+            momentum=jnp.where(restart, 1.0, grown),
+            stepsize=t,
+            residual=jnp.max(jnp.stack(largest)).astype(jnp.float32) / t,
+            iterations=state.iterations + 1,
+        )
+
+    params = jax.tree.map(jnp.asarray, params)
+    first = jnp.asarray(1.0 if stepsize is None else stepsize, jnp.float32)
+    start = _State(params, params, jnp.float32(1.0), first, jnp.float32(jnp.inf), jnp.int32(0))
+    end = jax.lax.while_loop(going, body, start)
+    value = (loss(end.params) + penalty.value(end.params)).astype(jnp.float32)
+    return Solution(end.params, value, end.residual, end.iterations, end.residual <= tol)
+
+
+def regularization_path(
+    loss: Callable[[PyTree], Array],
+    penalty: Penalty,
+    factors: ArrayLike,
+    params: PyTree,
+    *,
+    stepsize: ArrayLike | None = None,
+    tol: ArrayLike = 1e-5,
+    max_iterations: int = 10_000,
+) -> Solution:
+    """Solutions for a sequence of strengths, each started from the one before (warm starts), in one compiled loop.
+
+    Args:
+      loss: as in `proximal_gradient`.
+      penalty: its strengths are multiplied by each of `factors` in turn.
+      factors: `[K]`, >= 0; from large to small is fastest, as few weights move at a time.
+      params: start of the first.
+      stepsize: as in `proximal_gradient`.
+      tol: as in `proximal_gradient`.
+      max_iterations: at most so many for each factor.
+
+    Returns:
+      A `Solution` whose arrays have a leading axis `[K]`.
+
+    Raises:
+      ValueError: as `proximal_gradient`.
+
+    Example:
+      >>> from regjax.penalties import l1
+      >>> target = jnp.array([[3.0, 0.2]])
+      >>> loss = lambda p: jnp.sum((p["w"] - target) ** 2)
+      >>> path = regularization_path(loss, l1(2.0), [3.0, 1.0, 0.0], {"w": jnp.zeros((1, 2))})
+      >>> [[round(float(w), 3) for w in row] for row in path.params["w"][:, 0]]
+      [[0.0, 0.0], [2.0, 0.0], [3.0, 0.2]]
+
+    Reference:
+      Friedman, Hastie and Tibshirani, Regularization paths for generalized linear models via coordinate descent, 2010.
+    """
+    check_range("regularization_path: factors", factors, 0.0)
+
+    def one(params: PyTree, factor: Array) -> tuple[PyTree, Solution]:
+        found = proximal_gradient(
+            loss, penalty.scaled(factor), params, stepsize=stepsize, tol=tol, max_iterations=max_iterations
+        )
+        return found.params, found
+
+    return jax.lax.scan(one, jax.tree.map(jnp.asarray, params), jnp.asarray(factors, jnp.float32))[1]

@@ -1,0 +1,101 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.datasets import make_regression
+from sklearn.linear_model import enet_path, lasso_path
+
+import regjax as rj
+from regjax.data.generated import sparse_regression_problem
+from regjax.solvers import lasso as module
+
+
+def problem(n, p, seed=0):
+    x, y = make_regression(n, p, n_informative=10, noise=5.0, random_state=seed)
+    return x, (y - y.mean()) / y.std()
+
+
+@pytest.mark.parametrize(("n", "p"), [(60, 20), (80, 300)], ids=["tall", "wide"])
+def test_the_path_of_sklearn(n, p):
+    x, y = problem(n, p)
+    path = rj.lasso_path(x, y, count=20, smallest=1e-2, tol=1e-4)
+    _, reference, _ = lasso_path(x, y, alphas=np.asarray(path.strengths, np.float64) / 2, tol=1e-10, max_iter=100_000)
+    assert bool(path.converged.all())
+    np.testing.assert_allclose(path.coefficients, reference.T, atol=2e-4)
+    objective = np.mean((y - reference.T @ x.T) ** 2, 1) + np.asarray(path.strengths) * np.abs(reference).sum(0)
+    np.testing.assert_allclose(path.objective, objective, rtol=1e-6)
+    assert not np.any(np.asarray(path.coefficients[0]))
+    assert (
+        np.count_nonzero(path.coefficients, axis=1) == np.count_nonzero(np.abs(reference) > 1e-7, axis=0)
+    ).mean() > 0.9
+
+
+def test_elastic_net_and_given_strengths():
+    x, y = problem(60, 100)
+    # sklearn: alpha (r |w| + (1 - r) w^2 / 2) on half of our loss.
+    alphas, ratio = np.geomspace(0.3, 0.01, 8), 0.6
+    _, reference, _ = enet_path(x, y, l1_ratio=ratio, alphas=alphas, tol=1e-10, max_iter=100_000)
+    # s r' = 2 alpha r and s (1 - r') = alpha (1 - r)
+    ours = 2 * ratio / (2 * ratio + 1 - ratio)
+    path = rj.lasso_path(x, y, alphas * (2 * ratio + 1 - ratio), l1_ratio=ours, tol=1e-4)
+    np.testing.assert_allclose(path.coefficients, reference.T, atol=1e-4)
+
+
+def test_many_features_go_without_the_whole_gram_matrix(monkeypatch):
+    x, y = problem(50, 611)
+    whole = rj.lasso_path(x, y, count=6, smallest=0.05, tol=1e-4)
+    monkeypatch.setattr(module, "GRAM_FEATURES", 100)
+    jax.clear_caches()
+    parts = rj.lasso_path(x, y, count=6, smallest=0.05, tol=1e-4)
+    np.testing.assert_allclose(parts.coefficients, whole.coefficients, atol=1e-4)
+
+
+def test_the_strong_rule_is_checked():
+    """Few strengths far apart: the rule lets features through too late, and the check brings them in."""
+    x, y = problem(80, 300, seed=3)
+    sparse = rj.lasso_path(x, y, [1.0, 0.02], tol=1e-4)
+    alone = rj.proximal_gradient(
+        lambda w: jnp.mean((jnp.asarray(y, jnp.float32) - jnp.asarray(x, jnp.float32) @ w) ** 2),
+        rj.l1(0.02, where=".*"),
+        jnp.zeros(300),
+        tol=2e-6,
+    )
+    np.testing.assert_allclose(sparse.coefficients[1], alone.params, atol=2e-4)
+
+
+def test_support_recovery():
+    """With little noise the path passes through the true support before it takes in anything else."""
+    x, y, coef = sparse_regression_problem(0, n=200, p=500, k=8, noise=0.3)
+    path = rj.lasso_path(x - x.mean(0), y - y.mean(), count=40)
+    supports = [set(np.flatnonzero(w)) for w in np.asarray(path.coefficients)]
+    assert set(np.flatnonzero(coef)) in supports
+
+
+def test_it_maps_and_compiles_once():
+    x, y = problem(40, 30)
+    ys = jnp.stack([jnp.asarray(y), -2 * jnp.asarray(y)]).astype(jnp.float32)
+    both = jax.vmap(lambda y: rj.lasso_path(x, y, [0.5, 0.1]).coefficients)(ys)
+    np.testing.assert_allclose(both[0], rj.lasso_path(x, y, [0.5, 0.1]).coefficients, atol=1e-4)
+    before = module._path._cache_size()
+    for strength in (0.3, 0.4):
+        rj.lasso_path(x, y, [strength, 0.1])
+    assert module._path._cache_size() == before
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: rj.lasso_path(np.ones((3, 2)), np.ones(2)),
+            r"x must be \[N, P\] and y \[N\], got \(3, 2\) and \(2,\)",
+        ),
+        (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), [0.1, 0.2]), "one sequence that descends"),
+        (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), [0.1, 0.0]), "strengths must be > 0, got 0.0"),
+        (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), l1_ratio=0.0), r"l1_ratio must be in \(0, 1\], got 0.0"),
+        (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), smallest=1.0), r"smallest must be in \(0, 1\), got 1.0"),
+        (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), tol=0.0), "tol must be > 0, got 0.0"),
+    ],
+)
+def test_errors_name_argument_and_value(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
