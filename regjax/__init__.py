@@ -7,6 +7,16 @@
 
 from regjax import augment, layers, models, noise, stepsizes
 from regjax.analysis import Diagnosis, diagnose
+from regjax.averaging import (
+    AverageState,
+    Snapshots,
+    ema,
+    ensemble_predict,
+    lookahead,
+    parse_average,
+    snapshot_schedule,
+    swa,
+)
 from regjax.checks import InputError
 from regjax.compare import CompareResult, compare
 from regjax.constraints import Constraint, apply_constraints, box, max_norm, non_negative, parse_constraint, unit_norm
@@ -56,6 +66,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Aux",
+    "AverageState",
     "BaseAndShape",
     "Batch",
     "CompareResult",
@@ -71,6 +82,7 @@ __all__ = [
     "Penalty",
     "RunResult",
     "RunState",
+    "Snapshots",
     "Solution",
     "Spec",
     "StopState",
@@ -87,6 +99,8 @@ __all__ = [
     "compare",
     "diagnose",
     "elastic_net",
+    "ema",
+    "ensemble_predict",
     "evaluate",
     "fit",
     "from_glmnet",
@@ -103,6 +117,7 @@ __all__ = [
     "lasso_path",
     "layers",
     "log_sum",
+    "lookahead",
     "make_hparams",
     "make_optimizer",
     "make_run",
@@ -114,6 +129,7 @@ __all__ = [
     "non_negative",
     "nuclear",
     "orthogonal",
+    "parse_average",
     "parse_constraint",
     "parse_penalty",
     "project",
@@ -122,10 +138,12 @@ __all__ = [
     "regularize",
     "run_lanes",
     "scad",
+    "snapshot_schedule",
     "sparse_group_lasso",
     "spectral",
     "stack_hparams",
     "stepsizes",
+    "swa",
     "sweep",
     "to_glmnet",
     "to_keras",

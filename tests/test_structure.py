@@ -18,7 +18,7 @@ SOURCES = sorted(p for folder in ("regjax", "experiments", "scripts") for p in (
 LAYERS = [
     {"typing", "checks"},
     {"tree", "rng", "bits", "fusion", "parse"},
-    {"losses", "prox", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
+    {"losses", "prox", "averaging", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
     {"penalties", "constraints", "convert", "models", "adapt", "analysis"},
     {"transforms", "optimizers", "solvers", "monitor"},
     {"objective", "accumulate", "step"},
