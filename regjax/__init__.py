@@ -34,7 +34,7 @@ from regjax.epoch import History, RunState, TrainData, Weights
 from regjax.evaluate import evaluate
 from regjax.fit import FitResult, fit
 from regjax.objective import build_loss
-from regjax.optimizers import make_optimizer
+from regjax.optimizers import make_optimizer, sam
 from regjax.penalties import (
     Penalty,
     combine,
@@ -137,6 +137,7 @@ __all__ = [
     "regularization_path",
     "regularize",
     "run_lanes",
+    "sam",
     "scad",
     "snapshot_schedule",
     "sparse_group_lasso",

@@ -21,7 +21,7 @@ from regjax.typing import Array, ArrayLike, PyTree
 
 
 class AverageState(NamedTuple):
-    """State of an average."""
+    """State of an average: `average` are the weights to evaluate."""
 
     count: Array  # type: ignore[assignment]  # int32[]: updates seen
     average: PyTree  # like the parameters, at least float32: small changes would vanish in bfloat16
@@ -264,7 +264,12 @@ def snapshot_schedule(learning_rate: ArrayLike, period: ArrayLike) -> Callable[[
     """
     check_range("snapshot_schedule: learning_rate", learning_rate, 0.0, low_open=True)
     check_range("snapshot_schedule: period", period, 1)
-    return lambda step: learning_rate / 2 * (1 + jnp.cos(jnp.pi * (step % period) / period))
+
+    def schedule(step: ArrayLike) -> Array:
+        part = jnp.asarray(step) % period / jnp.asarray(period)
+        return jnp.asarray(learning_rate) / 2 * (1 + jnp.cos(jnp.pi * part))
+
+    return schedule
 
 
 def ensemble_predict(

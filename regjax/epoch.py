@@ -15,10 +15,11 @@ import optax
 
 from regjax.adapt import as_model
 from regjax.augment import mixup
+from regjax.averaging import AverageState, averaged_params
 from regjax.evaluate import METRICS, evaluate
 from regjax.losses import TASK_LOSSES, smooth_labels
 from regjax.objective import build_loss
-from regjax.optimizers import with_penalties
+from regjax.optimizers import sam, with_penalties
 from regjax.rng import stream
 from regjax.shuffle import shuffled_indices
 from regjax.spec import Hparams, Spec
@@ -80,12 +81,13 @@ class RunState(NamedTuple):
     train: TrainState
     stop: StopState
     best: Weights  # of the evaluation stop.best_step
+    averages: AverageState | None  # of hparams.average
     history: History
     epoch: Array  # int32[]: epochs done
 
     def weights(self, restore_best: ArrayLike) -> Weights:
         """The weights that the run ends with: of the best evaluation, or the last ones."""
-        last = Weights(self.train.params, self.train.model_state)
+        last = _evaluated(self.train, self.averages)
         return keep_best(last, self.best, jnp.logical_and(restore_best, self.stop.best_step >= 0))
 
 
@@ -134,7 +136,9 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         rates=lambda hparams: hparams.rates,
         transform_batch=lambda key, batch, hparams: _transform_batch(spec, key, batch, hparams),
     )
-    step = make_step(loss_fn, make_tx, micro_batch=spec.micro_batch_size())
+    step = make_step(
+        loss_fn, make_tx, constraint=lambda hparams: hparams.constraint, micro_batch=spec.micro_batch_size()
+    )
 
     names = history_names(spec.task)
 
@@ -145,18 +149,19 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             stop=hparams.stopping.init(),
             # A copy, so that the buffers of the state can be donated.
             best=jax.tree.map(jnp.copy, weights),
+            averages=None if hparams.average is None else hparams.average.init(weights.params),
             history=History(jnp.full((spec.epochs, len(names)), jnp.nan), jnp.zeros((spec.epochs,), bool), names),
             epoch=jnp.asarray(0, jnp.int32),
         )
 
     def epoch_block(state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunState:
-        train, running_loss = _updates(spec, step, state.train, hparams, key, data)
-        weights = Weights(train.params, train.model_state)
+        (train, averages), running_loss = _updates(spec, step, state, hparams, key, data)
+        weights = _evaluated(train, averages)
         on_train, on_val = _measure(spec, model.apply, weights, hparams, data)
         # A training loss that is not finite must stop the run even while validation still looks finite.
         watched = jnp.where(jnp.isfinite(running_loss), on_val["loss"], jnp.nan)
         stop = hparams.stopping.update(state.stop, watched, on_train["loss"])
-        penalty = _penalty_value(hparams, train.params, train.step)
+        penalty = _penalty_value(hparams, weights.params, train.step)
         row = {
             "train/loss": on_train["loss"] + penalty,
             "train/data_loss": on_train["loss"],
@@ -171,6 +176,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             train=train,
             stop=stop,
             best=keep_best(state.best, weights, stop.improved),
+            averages=averages,
             history=History(table, state.history.valid.at[state.epoch].set(True), names),
             epoch=state.epoch + 1,
         )
@@ -183,22 +189,32 @@ def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
     return Weights(*as_model(spec.model).init(stream(key, "init"), x))
 
 
+def _evaluated(train: TrainState, averages: AverageState | None) -> Weights:
+    """The weights that are evaluated and kept: the averaged ones if there is an average."""
+    params = train.params if averages is None else averaged_params(averages, train.params)
+    return Weights(params, train.model_state)
+
+
 def _updates(
-    spec: Spec, step: Any, train: TrainState, hparams: Hparams, key: PRNGKey, data: TrainData
-) -> tuple[TrainState, Array]:
+    spec: Spec, step: Any, state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData
+) -> tuple[tuple[TrainState, AverageState | None], Array]:
     """`steps_per_epoch` updates in one scan, and the mean of their training-mode losses."""
-    start = train.step * spec.batch_size
+    start = state.train.step * spec.batch_size
     count = spec.steps_per_epoch * spec.batch_size
     picked = shuffled_indices(stream(key, "shuffle"), start, count, hparams.n_train)
     index = data.order[picked].reshape(spec.steps_per_epoch, spec.batch_size)
 
-    def body(train: TrainState, rows: Array) -> tuple[TrainState, Array]:
+    def body(carry: tuple[TrainState, Any], rows: Array) -> tuple[Any, Array]:
+        train, averages = carry
         batch = Batch(data.x[rows], data.y[rows])
         train, metrics = step(hparams, train, batch, stream(key, "step", train.step))
-        return train, metrics["loss"]
+        if hparams.average is not None:
+            averages, params = hparams.average.update(averages, train.params)
+            train = train._replace(params=params)
+        return (train, averages), metrics["loss"]
 
-    train, losses = jax.lax.scan(body, train, index)
-    return train, jnp.mean(losses)
+    carry, losses = jax.lax.scan(body, (state.train, state.averages), index)
+    return carry, jnp.mean(losses)
 
 
 def _measure(
@@ -233,7 +249,8 @@ def _learning_rate(spec: Spec, hparams: Hparams) -> BaseAndShape:
 
 def _optimizer(spec: Spec, hparams: Hparams) -> optax.GradientTransformation:
     routes = {mode: penalty for mode, penalty in hparams.penalties.items() if mode != "loss"}
-    return with_penalties(spec.optimizer, _learning_rate(spec, hparams), routes)
+    tx = with_penalties(spec.optimizer, _learning_rate(spec, hparams), routes)
+    return tx if hparams.sam is None else sam(tx, hparams.sam)
 
 
 def _penalty_value(hparams: Hparams, params: PyTree, step: Array) -> Array:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
+import optax.contrib
 
 from regjax import stepsizes
 from regjax.checks import InputError, check_choice, check_range
@@ -13,7 +17,7 @@ from regjax.constraints import Constraint
 from regjax.penalties import Penalty
 from regjax.stepsizes import LearningRate
 from regjax.transforms import MODES, project, regularize
-from regjax.typing import ArrayLike
+from regjax.typing import ArrayLike, PyTree
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad")
 
@@ -117,3 +121,43 @@ def with_penalties(
             needs["learning_rate"] = learning_rate
         tx = regularize(tx, penalties[mode], mode=mode, **needs)
     return tx
+
+
+def sam(tx: optax.GradientTransformation, rho: ArrayLike = 0.05) -> optax.GradientTransformationExtraArgs:
+    """Sharpness-aware minimization: the gradient is taken at the worst point nearby, `w + rho g / ||g||`.
+
+    `optax.contrib.sam` in its opaque mode: one update takes **two gradients**, and counts as one step everywhere.
+    `update` needs `grad_fn=(params, i) -> gradients`; `rj.make_step` gives it.
+
+    Args:
+      tx: the optimizer that uses the gradient, penalties on its side included.
+      rho: radius >= 0, in the norm of all parameters together; a number or a traced array.
+
+    Returns:
+      An optax transform.
+
+    Raises:
+      ValueError: a concrete radius that is negative or NaN.
+
+    Example:
+      >>> import jax
+      >>> loss = lambda w: w**2
+      >>> tx = sam(optax.sgd(0.5), rho=1.0)
+      >>> updates, _ = tx.update(jax.grad(loss)(2.0), tx.init(2.0), 2.0, grad_fn=lambda w, i: jax.grad(loss)(w))
+      >>> float(updates)  # the gradient is taken at 3
+      -3.0
+
+    Reference:
+      Foret, Kleiner, Mobahi and Neyshabur, Sharpness-aware minimization for efficiently improving generalization, 2021.
+    """
+    check_range("sam: rho", rho, 0.0, np.inf, high_open=True)
+
+    def ascend(grads: PyTree, state: optax.EmptyState, params: PyTree | None = None) -> tuple[PyTree, Any]:
+        del params
+        norm = optax.tree.norm(grads)
+        # optax.contrib.normalize divides by zero at a stationary point.
+        scale = jnp.where(norm > 0, rho / jnp.where(norm > 0, norm, 1.0), 0.0)
+        return jax.tree.map(lambda g: (-scale * g).astype(g.dtype), grads), state
+
+    adversary = optax.GradientTransformation(lambda params: optax.EmptyState(), ascend)
+    return optax.contrib.sam(tx, adversary, sync_period=2, opaque_mode=True)

@@ -16,7 +16,9 @@ import numpy as np
 import optax
 
 from regjax.augment import Augmentation
+from regjax.averaging import Average
 from regjax.checks import check_choice, check_range
+from regjax.constraints import Constraint
 from regjax.evaluate import METRICS
 from regjax.optimizers import OPTIMIZERS
 from regjax.penalties import Penalty
@@ -105,6 +107,9 @@ class Hparams(NamedTuple):
     augment: ArrayLike | None  # float32: multiplies every magnitude of Spec.augmentation
     label_smoothing: ArrayLike | None  # float32
     mixup: ArrayLike | None  # float32: alpha of Beta(alpha, alpha)
+    constraint: Constraint | None  # holds exactly after every update; its limits are leaves
+    average: Average | None  # whose weights are evaluated and kept; its numbers are leaves
+    sam: ArrayLike | None  # float32: radius of sharpness-aware minimization
     stopping: EarlyStopping  # its numbers are leaves, its criterion is static
     restore_best: ArrayLike  # bool: whether the run ends with the weights of its best evaluation
     n_train: ArrayLike  # int32: training examples used, a prefix of the seed's order
@@ -119,6 +124,9 @@ def make_hparams(
     augment: ArrayLike | None = None,
     label_smoothing: ArrayLike | None = None,
     mixup: ArrayLike | None = None,
+    constraint: Constraint | None = None,
+    average: Average | None = None,
+    sam: ArrayLike | None = None,
     stopping: EarlyStopping | None = None,
     restore_best: bool = False,
 ) -> Hparams:
@@ -132,6 +140,10 @@ def make_hparams(
       augment: strength >= 0 that multiplies the magnitudes of `Spec.augmentation`.
       label_smoothing: in [0, 1).
       mixup: alpha >= 0; 0 mixes nothing.
+      constraint: from `rj.max_norm`, ...; every update ends inside it.
+      average: from `rj.ema`, `rj.swa` or `rj.lookahead`. Then the averaged weights are evaluated, watched by early
+        stopping, and kept.
+      sam: radius >= 0 of sharpness-aware minimization; each update then takes two gradients.
       stopping: None never stops early (but still ends a diverged run).
       restore_best: whether to end with the weights of the best evaluation.
 
@@ -157,6 +169,7 @@ def make_hparams(
         ("augment", augment, np.inf),
         ("label_smoothing", label_smoothing, 1.0),
         ("mixup", mixup, np.inf),
+        ("sam", sam, np.inf),
     ):
         if value is not None:
             check_range(name, value, 0.0, high, high_open=True)
@@ -168,6 +181,9 @@ def make_hparams(
         augment=_optional(augment),
         label_smoothing=_optional(label_smoothing),
         mixup=_optional(mixup),
+        constraint=constraint,
+        average=average,
+        sam=_optional(sam),
         stopping=stopping.canonical(),
         restore_best=np.asarray(restore_best, bool),
         n_train=np.asarray(n_train, np.int32),

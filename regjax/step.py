@@ -56,8 +56,8 @@ def make_step(
 
     Args:
       loss_fn: from `build_loss`.
-      tx: an optax transform, or a function `hparams -> transform`, called while tracing, so that learning rate
-        and strengths are data.
+      tx: an optax transform (one with extra arguments gets `grad_fn`, as `rj.sam` needs), or a function
+        `hparams -> transform`, called while tracing, so that learning rate and strengths are data.
       constraint: holds exactly after every update (`rj.apply_constraints`); may be a function of `hparams`.
       micro_batch: examples at a time in the gradient; see `regjax.accumulate.loss_and_grads`. None is the batch.
 
@@ -85,17 +85,25 @@ def make_step(
         transform = tx if isinstance(tx, optax.GradientTransformation) else tx(hparams)
         _refuse_double_routes(loss_fn.penalty_for(hparams), routes(state.opt_state), state.params)
 
-        (loss, aux), grads = loss_and_grads(
-            loss_fn,
-            state.params,
-            batch,
-            key,
-            model_state=state.model_state,
-            hparams=hparams,
-            step=state.step,
-            micro_batch=micro_batch,
+        transform = optax.with_extra_args_support(transform)
+
+        def gradient_at(params: PyTree) -> Any:
+            return loss_and_grads(
+                loss_fn,
+                params,
+                batch,
+                key,
+                model_state=state.model_state,
+                hparams=hparams,
+                step=state.step,
+                micro_batch=micro_batch,
+            )
+
+        (loss, aux), grads = gradient_at(state.params)
+        # For optimizers that look at further points, as SAM does: on the same batch, with the same noise.
+        updates, opt_state = transform.update(
+            grads, state.opt_state, state.params, grad_fn=lambda params, _: gradient_at(params)[1]
         )
-        updates, opt_state = transform.update(grads, state.opt_state, state.params)
         params = apply_constraints(resolve(constraint, hparams), optax.apply_updates(state.params, updates))
         return TrainState(state.step + 1, params, aux.model_state, opt_state), {"loss": loss, **aux.parts}
 

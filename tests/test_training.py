@@ -28,6 +28,9 @@ SETTINGS = {
         "stopping": rj.EarlyStopping(patience=2),
         "restore_best": True,
     },
+    "averaged": {"average": rj.ema(0.9), "constraint": rj.max_norm(1.0), "sam": 0.05, "restore_best": True},
+    "swa": {"average": rj.swa(5, 2), "rates": {"dropout": 0.2}},
+    "lookahead": {"average": rj.lookahead(4), "penalties": {"coupled": rj.group_lasso(0.01)}},
 }
 SETTINGS["everything"]["penalties"].pop("decoupled")
 
@@ -279,3 +282,42 @@ def test_an_error_in_one_lane_ends_the_sweep(spec, blobs):
             blobs,
             on_done=on_done,
         )
+
+
+def test_averaged_weights_are_evaluated_and_kept(spec, blobs):
+    """The averaged weights of a run are those of the same updates with the average kept outside."""
+    rule = rj.ema(0.9)
+    state = jax.jit(rj.make_run(spec))(hparams("plain", average=rule), jax.random.key(1), blobs, 0)
+    plain = jax.jit(rj.make_run(spec))(hparams("plain"), jax.random.key(1), blobs, 0)
+    np.testing.assert_array_equal(
+        jax.tree.leaves(state.train.params)[0], jax.tree.leaves(plain.train.params)[0]
+    )  # the training itself is the same
+    kept = state.weights(False).params
+    assert_trees_equal(kept, state.averages.average)
+    assert not np.array_equal(jax.tree.leaves(kept)[0], jax.tree.leaves(plain.train.params)[0])
+    from regjax.adapt import as_model
+
+    data = blobs.for_seed(0)
+    val = rj.evaluate(as_model(spec.model).apply, kept, {}, data.x_val, data.y_val)
+    np.testing.assert_allclose(state.history.values["val/loss"][-1], val["loss"], rtol=1e-5)
+
+
+def test_constraints_hold_at_the_end_of_a_run(spec, blobs):
+    state = jax.jit(rj.make_run(spec))(hparams("plain", constraint=rj.box(-0.05, 0.05)), jax.random.key(1), blobs, 0)
+    weights = [np.asarray(w) for w in jax.tree.leaves(state.train.params) if w.ndim == 2]
+    assert max(np.abs(w).max() for w in weights) == np.float32(0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("averaged", {"average": rj.ema(0.5), "constraint": rj.max_norm(2.0), "sam": 0.1}),
+        ("swa", {"average": rj.swa(7, 3)}),
+        ("lookahead", {"average": rj.lookahead(2, 0.3)}),
+    ],
+)
+def test_numbers_of_averages_constraints_and_sam_do_not_recompile(spec, blobs, name, changes):
+    run = jax.jit(rj.make_run(spec))
+    for hp in (hparams(name), hparams(name, **changes)):
+        run(hp, jax.random.key(1), blobs, 0)
+    assert run._cache_size() == 1

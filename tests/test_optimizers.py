@@ -1,0 +1,93 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import regjax as rj
+
+X = jax.random.normal(jax.random.key(0), (32, 4))
+BATCH = rj.Batch(X, X @ jnp.array([[1.0], [-2.0], [0.5], [0.0]]))
+PARAMS = {"kernel": jax.random.normal(jax.random.key(1), (4, 1))}
+
+
+def loss(params):
+    return jnp.mean(jnp.square(BATCH.y - X @ params["kernel"]))
+
+
+def test_sam_by_hand():
+    """The gradient at w + rho g / ||g||, applied at w."""
+    g = jax.grad(loss)(PARAMS)["kernel"]
+    nearby = {"kernel": PARAMS["kernel"] + 0.3 * g / jnp.linalg.norm(g)}
+    expected = PARAMS["kernel"] - 0.1 * jax.grad(loss)(nearby)["kernel"]
+    tx = rj.sam(optax.sgd(0.1), rho=0.3)
+    loss_fn = rj.build_loss(lambda v, x: x @ v["params"]["kernel"], "mse")
+    state, _ = rj.make_step(loss_fn, tx)(None, rj.init_train_state(PARAMS, {}, tx), BATCH, jax.random.key(0))
+    np.testing.assert_allclose(state.params["kernel"], expected, rtol=1e-5)
+
+
+def test_sam_counts_as_one_step():
+    tx = rj.sam(rj.make_optimizer("adam", 0.1, penalty=rj.l1(0.1), mode="proximal"), rho=0.1)
+    loss_fn = rj.build_loss(lambda v, x: x @ v["params"]["kernel"], "mse")
+    step, state = jax.jit(rj.make_step(loss_fn, tx)), rj.init_train_state(PARAMS, {}, tx)
+    for i in range(3):
+        state, _ = step(None, state, BATCH, jax.random.key(i))
+    assert int(state.step) == 3
+    assert int(optax.tree.get(state.opt_state.opt_state, "count", filtering=lambda p, _: "inner" not in str(p))) == 3
+
+
+def test_sam_with_radius_zero_and_at_a_stationary_point():
+    tx, plain = rj.sam(optax.sgd(0.1), rho=0.0), optax.sgd(0.1)
+    grads = jax.grad(loss)(PARAMS)
+    ours, _ = tx.update(grads, tx.init(PARAMS), PARAMS, grad_fn=lambda p, i: jax.grad(loss)(p))
+    theirs, _ = plain.update(grads, plain.init(PARAMS), PARAMS)
+    np.testing.assert_allclose(ours["kernel"], theirs["kernel"], rtol=1e-6)
+    flat = jax.tree.map(jnp.zeros_like, PARAMS)
+    tx = rj.sam(optax.sgd(0.1), rho=0.5)
+    still, _ = tx.update(flat, tx.init(PARAMS), PARAMS, grad_fn=lambda p, i: flat)
+    np.testing.assert_array_equal(still["kernel"], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rj.sam(optax.sgd(0.1), -1.0), "sam: rho must be >= 0, got -1.0"),
+        (lambda: rj.make_optimizer("adamw", 0.1), r"'adamw' is 'adam' with penalty l2\(weight_decay / 2\)"),
+        (lambda: rj.make_optimizer("rmsprop", 0.1, decay=1.0), r"decay must be in \[0, 1\), got 1.0"),
+        (lambda: rj.stepsizes.rmsprop(0.0), "learning_rate must be > 0, got 0.0"),
+    ],
+)
+def test_errors_name_argument_and_value(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_rmsprop_with_momentum_has_no_known_step():
+    tx = rj.regularize(
+        optax.rmsprop(0.1, momentum=0.9), rj.l1(0.1), mode="proximal", stepsize=rj.stepsizes.rmsprop(0.1)
+    )
+    with pytest.raises(ValueError, match="RMSProp with momentum is not known"):
+        tx.update(PARAMS, tx.init(PARAMS), PARAMS)
+
+
+def test_proximal_around_adamw_is_stationary_where_it_should_be():
+    """At the end `g + wd (sqrt(v) + eps) w + s sign(w) = 0` where w is not 0: AdamW's decay is not scaled."""
+    weight_decay, s, steps = 0.5, 0.2, 6000
+    rate = optax.cosine_decay_schedule(0.05, steps)
+    tx = rj.regularize(
+        optax.adamw(rate, weight_decay=weight_decay), rj.l1(s), mode="proximal", stepsize=rj.stepsizes.adam(rate)
+    )
+
+    def body(carry, _):
+        params, state = carry
+        updates, state = tx.update(jax.grad(loss)(params), state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    run = jax.jit(lambda p: jax.lax.scan(body, (p, tx.init(p)), None, length=steps)[0])
+    params, state = run(PARAMS)
+    w, g = np.asarray(params["kernel"]), np.asarray(jax.grad(loss)(params)["kernel"])
+    root = np.sqrt(np.asarray(optax.tree.get(state, "nu")["kernel"]))
+    residual = (g + weight_decay * root * w + s * np.sign(w))[w != 0]
+    np.testing.assert_allclose(residual, 0.0, atol=2e-2)  # the decay term itself is about 0.2
+    assert (w == 0).any()
+    assert np.all(np.abs(g[w == 0]) <= s + 1e-4)
