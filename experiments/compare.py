@@ -31,6 +31,11 @@ flags.define_training("at least 50, and 800 updates")
 flags.define_stopping()
 flags.text("compare", "techniques", None, f"some of {','.join(TECHNIQUES)}; default all but decoupled")
 flags.repeated("compare", "grid", "strengths of a technique, as l2=0.001,0.01,0.1; may be repeated")
+flags.repeated(
+    "compare",
+    "try_penalty",
+    "a row for this penalty, at 0.01 to 100 times its strengths, by --penalty_mode; may be repeated",
+)
 flags.whole("compare", "seeds", 10, "how many seeds; with 5 no p can be below 0.0625")
 _SELECT = "choice on validation: the best mean, or the most regularized setting within one standard error of it"
 flags.choice("compare", "select", "best", ("best", "1se"), _SELECT)
@@ -56,6 +61,10 @@ def main() -> int:
     probe = values | {"epochs": values["epochs"] or 1}
     spec = setup.make_spec(probe, known, loaded)
 
+    example = loaded.preprocessor.transform(loaded.splits.x_train[:1])
+    setup.check_regularizers(values, spec, example)
+    for technique in setup.penalty_techniques(values, spec, example):
+        wanted[technique] = ()
     setup.check_techniques(values, loaded, wanted)
 
     with Bar("runs", 0) as bar:
@@ -91,13 +100,13 @@ def main() -> int:
     return app.DONE
 
 
-def _techniques(values: dict[str, Any]) -> dict[str, tuple[float, ...]]:
+def _techniques(values: dict[str, Any]) -> dict[Any, tuple[float, ...]]:
     """The techniques that were asked for, each with its grid, () meaning the default one."""
     default = [name for name in TECHNIQUES if name != "decoupled"]
     names = default if values["techniques"] is None else [part.strip() for part in values["techniques"].split(",")]
     for name in names:
         flags.check(name in TECHNIQUES, "techniques", f"{name!r} is not known; accepted: {', '.join(TECHNIQUES)}")
-    grids: dict[str, tuple[float, ...]] = dict.fromkeys(names, ())
+    grids: dict[Any, tuple[float, ...]] = dict.fromkeys(names, ())
     for item in values["grid"]:
         name, _, text = item.partition("=")
         flags.check(name in grids, "grid", f"{name!r} is not among --techniques: {', '.join(names)}")

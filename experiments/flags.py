@@ -15,6 +15,10 @@ FLAGS = flags.FLAGS
 MODELS = ("linear", "mlp", "cnn")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad")
 PENALTY_MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
+PENALTIES = (
+    "elastic_net", "group_lasso", "l0", "l1", "l2", "log_sum", "mcp", "nuclear", "orthogonal", "scad",
+    "sparse_group_lasso", "spectral",
+)  # fmt: skip
 SCHEDULES = ("constant", "cosine", "linear")
 STOP_CRITERIA = ("patience", "gl", "pq", "up")
 
@@ -188,7 +192,26 @@ def define_training(epochs: str) -> None:
         "strength of L1: s * sum |w|; exact zeros only with --penalty_mode=proximal",
     )
     number("regularizers", "l2", 0.0, "strength of L2: s * sum w^2; weight decay wd of torch is s = wd / 2")
-    choice("regularizers", "penalty_mode", "loss", PENALTY_MODES, "how --l1 and --l2 enter the training")
+    text(
+        "regularizers",
+        "penalty",
+        "",
+        f"a sum such as \"group_lasso(1e-3, axis=0) + mcp(1e-4, where='dense')\"; penalties: {', '.join(PENALTIES)}",
+    )
+    choice("regularizers", "penalty_mode", "loss", PENALTY_MODES, "how --l1, --l2 and --penalty enter the training")
+    text(
+        "regularizers",
+        "constraint",
+        "",
+        "holds after every update: max_norm(2), unit_norm(), non_negative() or box(-1, 1)",
+    )
+    text(
+        "regularizers",
+        "average",
+        "",
+        "weights to evaluate and keep: ema(0.999), swa(start=100, every=10) or lookahead(5, 0.5), counted in updates",
+    )
+    number("regularizers", "sam", 0.0, "radius of sharpness-aware minimization; two gradients an update; 0 is off")
     number(
         "regularizers",
         "dropout",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -13,13 +15,17 @@ from experiments import flags
 from regjax import data
 from regjax.augment import Augmentation
 from regjax.augment import make as make_augmentation
+from regjax.averaging import parse_average
 from regjax.compare.prepare import check_outputs, default_augmentation, train_examples_of
-from regjax.compare.techniques import Setting, resolve
-from regjax.epoch import TrainData
+from regjax.compare.techniques import Setting, Technique, penalty_technique, resolve
+from regjax.constraints import parse_constraint
+from regjax.epoch import TrainData, init_weights
 from regjax.models import make_model
-from regjax.penalties import combine, l1, l2
+from regjax.optimizers import with_penalties
+from regjax.penalties import Penalty, combine, l1, l2, parse_penalty
 from regjax.spec import Hparams, Spec, make_hparams
 from regjax.stopping import NEVER, EarlyStopping
+from regjax.transforms import check_route
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +122,7 @@ def augmentation(values: dict[str, Any], loaded: Loaded | None) -> Augmentation 
     return dataclasses.replace(made, fill=loaded.preprocessor.background)
 
 
-def check_techniques(values: dict[str, Any], loaded: Loaded, wanted: dict[str, tuple[float, ...]]) -> None:
+def check_techniques(values: dict[str, Any], loaded: Loaded, wanted: dict[Any, tuple[float, ...]]) -> None:
     """Refuse techniques and grids that no run could use.
 
     Raises:
@@ -127,6 +133,21 @@ def check_techniques(values: dict[str, Any], loaded: Loaded, wanted: dict[str, t
     flags.about("grid", lambda: resolve(wanted, facts_of_run))
 
 
+def penalty_techniques(values: dict[str, Any], spec: Spec, x: Any) -> list[Technique]:
+    """A row of the comparison for each --try_penalty.
+
+    Raises:
+      FlagError: a text that is no penalty, or one that the model or the mode cannot take.
+    """
+    made = []
+    for text in values["try_penalty"]:
+        penalty = flags.about("try_penalty", functools.partial(parse_penalty, text))
+        check = functools.partial(_try_penalty, penalty, values["penalty_mode"], spec.optimizer, _shapes(spec, x))
+        flags.about("try_penalty", check)
+        made.append(penalty_technique(text, penalty, values["penalty_mode"]))
+    return made
+
+
 def regularizer_arguments(values: dict[str, Any], present: tuple[str, ...] = ()) -> dict[str, Any]:
     """The regularizer flags as keyword arguments of `make_hparams`; what is off is absent.
 
@@ -134,16 +155,69 @@ def regularizer_arguments(values: dict[str, Any], present: tuple[str, ...] = ())
       values: of the flags.
       present: names that are there even when they are 0, because they are swept.
     """
-    terms = [make(values[name]) for name, make in (("l1", l1), ("l2", l2)) if values[name] or name in present]
     arguments: dict[str, Any] = {}
-    if terms:
-        arguments["penalties"] = {values["penalty_mode"]: combine(terms)}
+    penalty = penalty_of(values, present)
+    if penalty is not None:
+        arguments["penalties"] = {values["penalty_mode"]: penalty}
+    # A run of an earlier version has no such flags.
+    if values.get("constraint"):
+        arguments["constraint"] = flags.about("constraint", lambda: parse_constraint(values["constraint"]))
+    if values.get("average"):
+        arguments["average"] = flags.about("average", lambda: parse_average(values["average"]))
+    if values.get("sam") or "sam" in present:
+        arguments["sam"] = values["sam"]
     if values["dropout"] or "dropout" in present:
         arguments["rates"] = {"dropout": values["dropout"]}
     for name in ("label_smoothing", "mixup"):
         if values[name] or name in present:
             arguments[name] = values[name]
     return arguments
+
+
+def penalty_of(values: dict[str, Any], present: tuple[str, ...] = ()) -> Penalty | None:
+    """The sum of --l1, --l2 and --penalty, the latter times `penalty_factor`; None if there is none.
+
+    Raises:
+      FlagError: a text that is no penalty.
+    """
+    terms = [make(values[name]) for name, make in (("l1", l1), ("l2", l2)) if values[name] or name in present]
+    if values.get("penalty"):
+        parsed = flags.about("penalty", lambda: parse_penalty(values["penalty"]))
+        terms.append(parsed.scaled(values.get("penalty_factor", 1.0)))
+    return combine(terms) if terms else None
+
+
+def check_regularizers(values: dict[str, Any], spec: Spec, x: Any, present: tuple[str, ...] = ()) -> Any:
+    """Try penalty and constraint on the shapes of the model's parameters, before any work.
+
+    Returns:
+      The shapes of the parameters.
+
+    Raises:
+      FlagError: a mode that the penalty does not support with this optimizer, a pattern that matches nothing, an axis
+        that a leaf does not have, a sum without a proximal map.
+    """
+    shapes = _shapes(spec, x)
+    arguments = regularizer_arguments(values, present)
+    name = "penalty" if values.get("penalty") else "penalty_mode"
+    for mode, penalty in arguments.get("penalties", {}).items():
+        flags.about(name, functools.partial(_try_penalty, penalty, mode, spec.optimizer, shapes))
+    if "constraint" in arguments:
+        flags.about("constraint", functools.partial(jax.eval_shape, arguments["constraint"].project, shapes))
+    return shapes
+
+
+def _shapes(spec: Spec, x: Any) -> Any:
+    return jax.eval_shape(lambda: init_weights(spec, jax.random.key(0), jnp.asarray(x[:1]))).params
+
+
+def _try_penalty(penalty: Penalty, mode: str, optimizer: str, shapes: Any) -> None:
+    """Value and update of a penalty on shapes alone; raises the ValueError that training would."""
+    check_route(penalty, mode)
+    jax.eval_shape(penalty.value, shapes)
+    if mode != "loss":
+        tx = with_penalties(optimizer, 1.0, {mode: penalty})
+        jax.eval_shape(lambda params: tx.update(params, tx.init(params), params), shapes)
 
 
 def hparams_of(

@@ -4,8 +4,8 @@
 
 Writes results.json, lanes.csv and report.html into --workdir; about 20 seconds with this command on two cores. Scores
 are on validation; the test part is not touched. --sweep takes NAME=logspace(LOW,HIGH,COUNT) with exponents of ten,
-NAME=linspace(LOW,HIGH,COUNT) or NAME=VALUE,VALUE,... for l1, l2, dropout, learning_rate, label_smoothing, mixup,
-augment (strength), patience, min_delta or train_examples.
+NAME=linspace(LOW,HIGH,COUNT) or NAME=VALUE,VALUE,... for l1, l2, penalty (a factor on the strengths of --penalty), sam,
+dropout, learning_rate, label_smoothing, mixup, augment (strength), patience, min_delta or train_examples.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 from experiments import app, flags
 
 NAMES = (
-    "l1", "l2", "dropout", "learning_rate", "label_smoothing", "mixup", "augment", "patience", "min_delta",
-    "train_examples",
+    "l1", "l2", "penalty", "sam", "dropout", "learning_rate", "label_smoothing", "mixup", "augment", "patience",
+    "min_delta", "train_examples",
 )  # fmt: skip
 WHOLE = ("patience", "train_examples")
 BELOW_ONE = ("dropout", "label_smoothing")
@@ -83,6 +83,8 @@ def main() -> int:
     flags.check(count <= MAX_LANES, "sweep", f"{count} runs are too many; at most {MAX_LANES}")
     if "augment" in swept:
         values["augment"] = values["augment"] or "default"
+    if "penalty" in swept:
+        flags.check(bool(values["penalty"]), "sweep", "penalty multiplies the strengths of --penalty; give one")
 
     import jax
     import numpy as np
@@ -102,6 +104,7 @@ def main() -> int:
     spec = setup.make_spec(values, known, loaded)
     seeds = list(range(values["seed"], values["seed"] + values["seeds"]))
     arrays = setup.train_data(loaded, values, seeds, validation="all")
+    setup.check_regularizers(values, spec, arrays.x, present=tuple(swept))
     run = make_run(spec)
     points = [dict(zip(swept, point, strict=True)) for point in itertools.product(*swept.values())]
     lanes = [
@@ -162,10 +165,12 @@ def main() -> int:
 
 
 def _typed(point: dict[str, float]) -> dict[str, Any]:
-    """A point as values of flags; the strength of the augmentation is not its description."""
+    """A point as values of flags; strengths of augmentation and penalty are not their texts."""
     typed: dict[str, Any] = {name: int(value) if name in WHOLE else value for name, value in point.items()}
     if "augment" in typed:
         typed["augment_strength"] = typed.pop("augment")
+    if "penalty" in typed:
+        typed["penalty_factor"] = typed.pop("penalty")
     return typed
 
 

@@ -64,6 +64,10 @@ def main() -> int:
     spec = setup.make_spec(values, known, loaded)
     hparams = setup.hparams_of(values, known, values["restore_best"])
     arrays = setup.train_data(loaded, values, [values["seed"]], validation="all").for_seed(0)
+    shapes = setup.check_regularizers(values, spec, arrays.x)
+    penalty = setup.penalty_of(values)
+    if values["penalty"] and penalty is not None:
+        print(penalty.plan(shapes))
 
     if not resuming:
         app.empty_directory(workdir)
@@ -162,6 +166,8 @@ def _summary(result: FitResult, spec: Any, loaded: Any, hparams: Any, compilatio
         "best_epoch": int(state.stop.best_step),
         "best_val_loss": float(state.stop.best_value),
         "weights": "best" if bool(hparams.restore_best) else "last",
+        "average": None if hparams.average is None else hparams.average.kind,
+        "gradients_per_update": 1 if hparams.sam is None else 2,
         **{f"test/{name}": value for name, value in test.items()},
         "zero_fraction": zero_fraction(weights.params),
         "params_sha256": params_sha256(weights.params),
@@ -214,7 +220,8 @@ def _finished(workdir: Path) -> str | None:
 def _print(summary: dict[str, Any], workdir: Path) -> None:
     metric = "accuracy" if "test/accuracy" in summary else "r2"
     reason = f" ({summary['stop_reason']})" if summary["stop_reason"] else ""
-    print(f"{summary['status']}{reason} after {summary['epochs_run']} epochs; weights: {summary['weights']}")
+    weights = f"{summary['weights']}{f', {average} average' if (average := summary['average']) else ''}"
+    print(f"{summary['status']}{reason} after {summary['epochs_run']} epochs; weights: {weights}")
     test = [summary["test/loss"], summary[f"test/{metric}"]]
     shown = ["not finite" if value is None else f"{value:.4f}" for value in test]
     print(f"test loss {shown[0]}, test {metric} {shown[1]}")

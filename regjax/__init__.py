@@ -18,7 +18,7 @@ from regjax.averaging import (
     swa,
 )
 from regjax.checks import InputError
-from regjax.compare import CompareResult, compare
+from regjax.compare import CompareResult, Technique, compare, penalty_technique
 from regjax.constraints import Constraint, apply_constraints, box, max_norm, non_negative, parse_constraint, unit_norm
 from regjax.convert import (
     from_glmnet,
@@ -86,6 +86,7 @@ __all__ = [
     "Solution",
     "Spec",
     "StopState",
+    "Technique",
     "TrainData",
     "TrainState",
     "Weights",
@@ -132,6 +133,7 @@ __all__ = [
     "parse_average",
     "parse_constraint",
     "parse_penalty",
+    "penalty_technique",
     "project",
     "proximal_gradient",
     "regularization_path",

@@ -2,7 +2,7 @@
 
 from regjax.compare.procedure import compare
 from regjax.compare.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult
-from regjax.compare.techniques import TECHNIQUES, Technique
+from regjax.compare.techniques import TECHNIQUES, Technique, penalty_technique
 
 __all__ = [
     "TECHNIQUES",
@@ -13,4 +13,5 @@ __all__ = [
     "Technique",
     "TechniqueResult",
     "compare",
+    "penalty_technique",
 ]

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from regjax.checks import InputError, check_choice
-from regjax.penalties import l1, l2
+from regjax.penalties import Penalty, l1, l2
 from regjax.spec import make_hparams
 from regjax.stopping import EarlyStopping
+from regjax.transforms import MODES, check_route
 
 BASELINE = "baseline"
 COMBINATION = "combination"
@@ -116,6 +117,43 @@ def _dropout(setting: Setting) -> Technique | None:
         return None
     grid = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
     return Technique("dropout", "dropout", "rate", grid, lambda r: {"rates": {"dropout": r}})
+
+
+def penalty_technique(
+    name: str,
+    penalty: Penalty,
+    mode: str = "proximal",
+    factors: Sequence[float] = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0),
+) -> Technique:
+    """A technique that tries any penalty, its strengths multiplied by each of some factors.
+
+    It takes no part in the combination, because not every sum of penalties has a proximal map.
+
+    Args:
+      name: key in the results and title in the report.
+      penalty: what to try.
+      mode: how it enters the training; see `regjax.transforms`.
+      factors: the grid, ascending.
+
+    Raises:
+      InputError: an unknown mode.
+      ValueError: a penalty that does not support the mode.
+
+    Example:
+      >>> from regjax.penalties import group_lasso
+      >>> penalty_technique("rows", group_lasso(1e-3, axis=0)).parameter
+      'factor'
+    """
+    check_choice("penalty_mode", mode, MODES)
+    check_route(penalty, mode)
+    return Technique(
+        name,
+        name,
+        "factor",
+        tuple(factors),
+        lambda c: {"penalties": {mode: penalty.scaled(c)}},
+        combines=False,
+    )
 
 
 TECHNIQUES: dict[str, Callable[[Setting], Technique | None]] = {

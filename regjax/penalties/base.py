@@ -103,7 +103,7 @@ class Penalty:
         """The same penalty with every strength multiplied by `factor` >= 0, which may be traced."""
         check_range("scaled: factor", factor, 0.0, np.inf, high_open=True)
         terms = [
-            dataclasses.replace(term, strength=jax.tree.map(lambda s: factor * s, term.strength))
+            dataclasses.replace(term, strength=jax.tree.map(lambda s: canonical(factor * s), term.strength))
             for term in self.flat()
         ]
         return combine(terms)

@@ -153,3 +153,26 @@ def test_flagfile(run, tmp_path):
     (tmp_path / "flags.txt").write_text("--epochs=2\n--train_examples=64\n# a comment\n--widths=8\n")
     run("train", "--flagfile=flags.txt", "--workdir=w")
     assert len((tmp_path / "w/metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_every_parameter_regularizer_from_flags(run, tmp_path):
+    out = run(
+        "train", "--workdir=w", "--penalty=group_lasso(0.02, axis=0) + l2(1e-4, where='output')",
+        "--penalty_mode=proximal", "--constraint=max_norm(2)", "--average=ema(0.9)", "--sam=0.05", *SMALL,
+    )  # fmt: skip
+    assert "hidden_0/kernel  64x16  1,024  group_lasso(0.02, axis=0)" in out.stdout  # the plan
+    summary = json.loads((tmp_path / "w/summary.json").read_text())
+    assert (summary["average"], summary["gradients_per_update"]) == ("ema", 2)
+    run("predict", "--workdir=w", "--input=test", "--output=p.csv")
+    rows = read_csv(tmp_path / "p.csv")
+    right = np.mean([row["prediction"] == row["target"] for row in rows])
+    assert right == pytest.approx(summary["test/accuracy"], abs=1e-6)  # the averaged weights were kept
+    run("sweep", "--workdir=s", "--penalty=mcp(1e-3)", "--penalty_mode=proximal", "--sweep=penalty=0.1,1", *SMALL)
+    lanes = read_csv(tmp_path / "s/lanes.csv")
+    assert [float(lane["penalty"]) for lane in lanes] == [0.1, 1.0]
+    run(
+        "compare", "--workdir=c", "--techniques=l2", "--try_penalty=group_lasso(1e-2, axis=0)",
+        "--penalty_mode=proximal", "--seeds=2", *SMALL,
+    )  # fmt: skip
+    row = json.loads((tmp_path / "c/results.json").read_text())["techniques"]["group_lasso(1e-2, axis=0)"]
+    assert row["chosen"]["parameter"] == "factor"

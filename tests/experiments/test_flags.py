@@ -47,6 +47,21 @@ BAD = [
     (("train", "--label_smoothing=0.1", "--dataset=diabetes"), r"--label_smoothing=0.1: needs a classification set"),
     (("train", "--label_noise=0.1", "--dataset=diabetes"), r"--label_noise=0.1: .*regression"),
     (("train", "--l3=1"), r"l3"),
+    (("train", "--penalty=lasso(1)"), r"--penalty=lasso\(1\): penalty 'lasso' is not known"),
+    (("train", "--penalty=l1(-1)"), r"--penalty=.*l1: strength must be >= 0, got -1"),
+    (("train", "--penalty=__import__('os')"), r"'__import__' is not known"),
+    (("train", "--penalty=l0(1)"), r"l0 cannot be loss; accepted penalty_mode: proximal"),
+    (("train", "--penalty=l1(1,where='conv')"), r"nothing matches 'conv' among the leaves: hidden_0/bias"),
+    (("train", "--penalty=group_lasso(1,axis=4)"), r"axis must be in \[-2, 2\) for hidden_0/kernel"),
+    (("train", "--penalty=nuclear(1)", "--penalty_mode=proximal"), r"needs one step for a whole leaf"),
+    (("train", "--penalty=mcp(1)+l1(1)", "--penalty_mode=proximal"), r"the sum mcp \+ l1 on .* has no closed form"),
+    (("train", "--constraint=max_norm(0)"), r"--constraint=max_norm\(0\): .*limit must be > 0, got 0"),
+    (("train", "--constraint=box(0,1)+max_norm(1)"), r"box and max_norm on hidden_0/kernel"),
+    (("train", "--average=ema(2)"), r"--average=ema\(2\): .*decay must be in \[0, 1\), got 2"),
+    (("train", "--sam=-1"), r"--sam=-1: must be a number >= 0"),
+    (("compare", "--try_penalty=lasso(1)"), r"--try_penalty=.*'lasso' is not known"),
+    (("compare", "--try_penalty=l0(1)"), r"--try_penalty=.*l0 cannot be loss"),
+    (("sweep", "--sweep=penalty=1,2"), r"--sweep=.*give one"),
     (("train", "extra"), r"'extra' is not a flag"),
     (("train", "--resume", "--overwrite"), r"--resume=True: and --overwrite exclude each other"),
     (("compare", "--techniques=l2,lasso"), r"--techniques=l2,lasso: 'lasso' is not known"),
@@ -112,3 +127,17 @@ def test_workdir_that_holds_something_else(fails, tmp_path):
     assert (tmp_path / "full/thesis.txt").read_text() == "mine"
     (tmp_path / "file").write_text("")
     assert "--workdir=file: is a file" in fails("train", "--workdir=file")
+
+
+def test_flags_know_the_names_of_the_library():
+    """Flags are parsed before JAX is imported, so the names stand there a second time."""
+    from experiments import flags
+    from regjax.models.registry import MODELS
+    from regjax.optimizers import OPTIMIZERS
+    from regjax.penalties import PENALTIES
+    from regjax.transforms import MODES
+
+    assert set(flags.PENALTIES) == set(PENALTIES)
+    assert flags.OPTIMIZERS == OPTIMIZERS
+    assert flags.PENALTY_MODES == MODES
+    assert set(flags.MODELS) == set(MODELS)
