@@ -4,6 +4,11 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+
+import regjax as rj
+from regjax.penalties import PENALTIES
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 
@@ -33,3 +38,26 @@ def test_table_is_that_of_the_record():
             half = (gain["ci95"][1] - gain["ci95"][0]) / 2
             assert cells[4] == f"{100 * gain['mean']:+.1f} ± {100 * half:.1f}".replace("-", "−")
             assert cells[5] == f"{gain['p_holm']:.3f}"
+
+
+def test_the_table_of_penalties_and_routes_is_what_the_code_does():
+    anchor = {"kernel": np.ones((2, 2), np.float32)}
+    penalties = {name: make(0.1) for name, make in PENALTIES.items()} | {"l2_to": rj.l2_to(anchor, 0.1)}
+    section = README.split("### Every penalty")[1]
+    rows = {}
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 5 and cells[0].startswith("`"):
+            rows[cells[0].strip("`")] = cells[2:]
+    assert set(rows) == set(penalties)
+    for name, (gradient, proximal, adam) in rows.items():
+        routes = penalties[name].routes
+        assert gradient.startswith("yes") == ({"loss", "coupled", "decoupled", "independent"} <= set(routes)), name
+        assert proximal.startswith("no ") != ("proximal" in routes), name
+        try:
+            tx = rj.make_optimizer("adam", 0.1, penalty=penalties[name], mode="proximal")
+            tx.update(anchor, tx.init(anchor), anchor)
+            works = True
+        except ValueError:
+            works = False
+        assert adam.startswith("yes") == works, name

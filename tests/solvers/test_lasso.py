@@ -1,9 +1,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from sklearn.datasets import make_regression
-from sklearn.linear_model import enet_path, lasso_path
+from sklearn.linear_model import Lasso, enet_path, lasso_path
 
 import regjax as rj
 from regjax.data.generated import sparse_regression_problem
@@ -99,3 +100,35 @@ def test_it_maps_and_compiles_once():
 def test_errors_name_argument_and_value(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.slow
+def test_the_minimum_of_sklearn_at_full_size_in_float32():
+    """N = 1000, p = 2000: objectives within 1e-6 of scikit-learn's, by the path and by both proximal solvers."""
+    x, y = make_regression(1000, 2000, n_informative=100, noise=10.0, random_state=0)
+    y = (y - y.mean()) / y.std()
+    alpha = 0.05 * np.abs(x.T @ y).max() / 1000
+    reference = Lasso(alpha=alpha, fit_intercept=False, tol=1e-9, max_iter=20_000).fit(x, y).coef_
+    xs, ys = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
+
+    def loss(params):
+        return jnp.mean(jnp.square(ys - (xs @ params["kernel"])[:, 0]))
+
+    def excess(w):
+        value = lambda w: np.mean((y - x @ w) ** 2) + 2 * alpha * np.abs(w).sum()  # noqa: E731
+        return value(np.asarray(w, np.float64)) / value(reference) - 1
+
+    start = {"kernel": jnp.zeros((2000, 1))}
+    path = rj.lasso_path(x, y, 2 * alpha * np.geomspace(20, 1, 10))
+    accelerated = rj.proximal_gradient(loss, rj.l1(2 * alpha), start, tol=1e-5)
+    tx = rj.make_optimizer("momentum", 0.02, penalty=rj.l1(2 * alpha), mode="proximal")
+
+    def body(carry, _):
+        params, state = carry
+        updates, state = tx.update(jax.grad(loss)(params), state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    trained = jax.jit(lambda p: jax.lax.scan(body, (p, tx.init(p)), None, length=1500)[0][0])(start)
+    for w in (path.coefficients[-1], accelerated.params["kernel"][:, 0], trained["kernel"][:, 0]):
+        assert abs(excess(w)) < 1e-6
+        np.testing.assert_array_equal(np.asarray(w) != 0, reference != 0)

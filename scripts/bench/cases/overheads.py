@@ -19,25 +19,36 @@ def prepare(context: Context) -> dict[str, Any]:
 
 
 def ours_penalties(context: Context) -> Round:
-    """L2 in the loss, decoupled L2 and proximal L1 against no penalty."""
-    from regjax.penalties import l1, l2
+    """Penalties on every route under Adam, and the proximal group lasso under momentum, against no penalty."""
+    from regjax.penalties import elastic_net, group_lasso, l1, l2, mcp
 
-    def train(**penalties: Any) -> Any:
+    def train(optimizer: str = "adam", **penalties: Any) -> Any:
         return problems.ours_epoch(
-            context, dense.mlp(context), dense.BATCH, rates={"dropout": dense.RATE}, penalties=penalties
+            context,
+            dense.mlp(context),
+            dense.BATCH,
+            rates={"dropout": dense.RATE},
+            penalties=penalties,
+            optimizer=optimizer,
         )
 
     base = train()
     variants = {
         "l2 in the loss": train(loss=l2(STRENGTH)),
+        "coupled l2": train(coupled=l2(STRENGTH)),
         "decoupled l2": train(decoupled=l2(STRENGTH)),
+        "group_lasso in the loss": train(loss=group_lasso(STRENGTH)),
         "proximal l1": train(proximal=l1(STRENGTH)),
+        "proximal elastic_net": train(proximal=elastic_net(STRENGTH)),
+        "proximal mcp": train(proximal=mcp(STRENGTH)),
     }
-    for function in (base, *variants.values()):
+    momentum = train("momentum")
+    groups = {"proximal group_lasso, momentum": train("momentum", proximal=group_lasso(STRENGTH))}
+    for function in (base, momentum, *variants.values(), *groups.values()):
         function()
 
     def one_round() -> Measured:
-        measured = overheads(base, variants)
+        measured = overheads(base, variants) | overheads(momentum, groups)
         return Measured(measured, float(variants["l2 in the loss"]().history.values["val/loss"][0]))
 
     return one_round

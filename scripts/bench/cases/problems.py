@@ -144,7 +144,9 @@ def dense_floor(batch: int, sizes: tuple[int, ...], steps: int = 20) -> Any:
     return one_round
 
 
-def ours_epoch(context: Context, model: Any, batch_size: int, **hyperparameters: Any) -> Any:
+def ours_epoch(
+    context: Context, model: Any, batch_size: int, *, optimizer: str = "adam", **hyperparameters: Any
+) -> Any:
     """A function that trains one epoch with `regjax.make_run`, all of it compiled, and returns the `RunState`."""
     import jax
 
@@ -158,6 +160,7 @@ def ours_epoch(context: Context, model: Any, batch_size: int, **hyperparameters:
         batch_size=batch_size,
         steps_per_epoch=len(shared["index"]),
         eval_train_examples=batch_size,
+        optimizer=optimizer,
     )
     hparams = make_hparams(n_train=len(shared["x"]), **hyperparameters)
     run, key, data, weights = jax.jit(make_run(spec)), jax.random.key(0), jax_data(shared), jax_weights(shared)

@@ -16,6 +16,7 @@ MODULES = {
     "penalties": "overheads",
     "dropout": "overheads",
     "augment": "augmentation",
+    "lasso_path": "paths",
     "loading": "starts",
     "checkpoint": "checkpoints",
     "cold_start": "starts",

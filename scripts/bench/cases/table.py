@@ -12,7 +12,20 @@ from typing import Any
 from cases.base import Case
 from cases.harness import Outcome
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn", "torch", "keras", "pillow", "kornia")
+PACKAGES = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "torch",
+    "keras",
+    "celer",
+    "pillow",
+    "kornia",
+)
 
 
 def busy_share(period: float = 0.5) -> float | None:
