@@ -288,14 +288,16 @@ def _prox_leaf(terms: Sequence[Term], w: Any, stepsize: Any, step: ArrayLike, na
             "use an optimizer whose step is a scalar, as sgd or momentum"
         )
     z, t = w.astype(jnp.promote_types(w.dtype, jnp.float32)), stepsize
-    for part in parts:
-        if part.l2 is not None:
-            # argmin (z - w)^2 / 2t + b (z - c)^2 + f(z) is the map of f at the weighted mean, with a smaller step.
-            shrink = 1 + 2 * t * part.l2
-            z = (z if part.center is None else z + 2 * t * part.l2 * part.center) / shrink
-            t = t / shrink
+    quadratic = [part for part in parts if part.l2 is not None]
+    for part in quadratic:
+        z = z if part.center is None else z + 2 * t * part.l2 * part.center
     if l1s:
         z = _prox.soft_threshold(z, t * sum(l1s[1:], start=l1s[0]))
+    if quadratic:
+        # argmin (z - w)^2 / 2t + b (z - c)^2 + f(z) is the map of f at (w + 2tbc) / (1 + 2tb) with step t / (1 + 2tb);
+        # soft-thresholding commutes with that division, so one is enough.
+        shrink = 1 / (1 + 2 * t * sum((part.l2 for part in quadratic[1:]), start=quadratic[0].l2))
+        z, t = z * shrink, t * shrink
     for _, part in rests:
         z = part.rest(z, t)  # type: ignore[misc]
     return z.astype(w.dtype)
