@@ -1,8 +1,24 @@
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import regjax as rj
+
+HERE = Path(__file__).parent
+# Whole trainings, commands in processes of their own, pages: everything here counts as slow.
+SLOW = (
+    "compare", "experiments", "models", "report/test_compare_page.py", "scripts", "solvers", "test_accumulate.py",
+    "test_compose.py", "test_conv.py", "test_pytrees.py", "test_readme.py", "test_training.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of `SLOW` as slow, so that `-m "not slow"` leaves them out."""
+    for item in items:
+        if any(item.path.is_relative_to(HERE / name) for name in SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -92,6 +92,7 @@ def test_presets_stop_where_their_libraries_stop(values, patience, delta):
     assert run(EarlyStopping.sklearn(patience, delta), values)[0] == sklearn_epoch(values, patience, delta)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(values=losses, patience=st.integers(0, 4), delta=deltas)
 def test_scan_and_vmap_equal_the_python_loop(values, patience, delta):

@@ -29,7 +29,6 @@ SETTINGS = {
         "restore_best": True,
     },
     "averaged": {"average": rj.ema(0.9), "constraint": rj.max_norm(1.0), "sam": 0.05, "restore_best": True},
-    "swa": {"average": rj.swa(5, 2), "rates": {"dropout": 0.2}},
     "lookahead": {"average": rj.lookahead(4), "penalties": {"coupled": rj.group_lasso(0.01)}},
 }
 SETTINGS["everything"]["penalties"].pop("decoupled")
@@ -309,15 +308,16 @@ def test_constraints_hold_at_the_end_of_a_run(spec, blobs):
 
 
 @pytest.mark.parametrize(
-    ("name", "changes"),
+    ("first", "second"),
     [
-        ("averaged", {"average": rj.ema(0.5), "constraint": rj.max_norm(2.0), "sam": 0.1}),
-        ("swa", {"average": rj.swa(7, 3)}),
-        ("lookahead", {"average": rj.lookahead(2, 0.3)}),
+        (SETTINGS["averaged"], {"average": rj.ema(0.5), "constraint": rj.max_norm(2.0), "sam": 0.1}),
+        ({"average": rj.swa(5, 2)}, {"average": rj.swa(7, 3)}),
+        ({"average": rj.lookahead(4)}, {"average": rj.lookahead(2, 0.3)}),
     ],
+    ids=["ema, constraint and sam", "swa", "lookahead"],
 )
-def test_numbers_of_averages_constraints_and_sam_do_not_recompile(spec, blobs, name, changes):
+def test_numbers_of_averages_constraints_and_sam_do_not_recompile(spec, blobs, first, second):
     run = jax.jit(rj.make_run(spec))
-    for hp in (hparams(name), hparams(name, **changes)):
+    for hp in (hparams("plain", **first), hparams("plain", **second)):
         run(hp, jax.random.key(1), blobs, 0)
     assert run._cache_size() == 1

@@ -49,6 +49,7 @@ def start(seed=0):
     return {"kernel": 0.3 * jax.random.normal(jax.random.key(seed), (20, 1))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_proximal_l1_reaches_the_lasso_of_sklearn_with_its_zeros(problem, name):
     x, y = problem
@@ -63,6 +64,7 @@ def test_proximal_l1_reaches_the_lasso_of_sklearn_with_its_zeros(problem, name):
     assert (w == 0).sum() > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_proximal_elastic_net_reaches_sklearn(problem, name):
     x, y = problem
@@ -75,6 +77,7 @@ def test_proximal_elastic_net_reaches_sklearn(problem, name):
     np.testing.assert_allclose(np.asarray(minimize(tx, mse(x, y), start())["kernel"])[:, 0], reference.coef_, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["loss", "coupled", "proximal"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_l2_reaches_the_ridge_of_sklearn(problem, name, mode):
@@ -90,6 +93,7 @@ def test_l2_reaches_the_ridge_of_sklearn(problem, name, mode):
     np.testing.assert_allclose(w, reference, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_coupled_equals_loss_step_by_step(problem, name):
     x, y = problem

@@ -145,6 +145,7 @@ def test_complex_weights_use_the_modulus():
     assert np.isfinite(zero).all()
 
 
+@pytest.mark.slow
 def test_strength_max_is_where_the_solution_becomes_zero():
     """Proximal gradient from zero stays there above the threshold and leaves below it."""
     rng = np.random.default_rng(0)

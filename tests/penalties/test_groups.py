@@ -57,6 +57,7 @@ def test_equal_steps_give_the_closed_form_and_strength_zero_the_identity():
     np.testing.assert_array_equal(group_soft_threshold(zeros, jnp.full((5, 30), 0.8), (0,)), zeros)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "adam", "rmsprop"])
 def test_proximal_group_lasso_reaches_the_multitask_lasso_of_sklearn(name):
     """Under Adam too: the group step in its elementwise metric is exact."""
