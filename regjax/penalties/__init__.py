@@ -6,6 +6,9 @@ proximal, ...) is the choice of the caller: `regjax.build_loss` and `regjax.regu
 Gradients of `value` come from `jax.grad`. At `w = 0` the subgradient 0 is used for `|w|`, so a gradient method keeps
 small weights oscillating around zero; only the proximal route gives exact zeros.
 
+Numbers are checked where a penalty is made, and steps where `prox` is called. What is traced there (inside `jit` or
+`vmap`) has no number yet and passes: check it before, on the host.
+
 | file | penalties |
 |---|---|
 | `shrinkage` | `l1`, `l2`, `elastic_net`, `l2_to` |
