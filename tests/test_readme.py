@@ -74,3 +74,8 @@ def test_the_table_of_speed_is_that_of_the_record():
         assert f"| {column} |" in section
     assert f"{record['lasso_path']['ours']:.2f} s" in section
     assert f"| {record['dropout']['ours']:.1f}% |" in section
+    variants = record["penalties"]["variants"]
+    assert f"group lasso {variants['proximal group_lasso, momentum']:.1f}%" in section.replace("\n", " ")
+    assert max(v for name, v in variants.items() if "momentum" not in name) <= 3
+    for name, text in (("l1", "L1"), ("elastic_net", "elastic net"), ("mcp", "MCP")):
+        assert f"{text} {variants[f'proximal {name}']:.1f}%" in section
