@@ -13,6 +13,7 @@ KEYS = {
     "case",
     "unit",
     "ours",
+    "variants",
     "peers",
     "ratio_to_best_peer",
     "fraction_of_floor",
