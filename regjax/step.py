@@ -115,7 +115,7 @@ def _refuse_double_routes(in_loss: Penalty | None, in_optimizer: tuple[Route, ..
     every = list(in_optimizer)
     if in_loss is not None:
         check_route(in_loss, "loss")
-        every.append(Route("loss", tuple((term.kind, term.where) for term in in_loss.flat())))
+        every.append(Route("loss", tuple((term.kind, term.static_where) for term in in_loss.flat())))
     names = leaf_names(params)
     seen: dict[tuple[str, str], str] = {}
     for route in every:

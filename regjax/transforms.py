@@ -314,7 +314,7 @@ def project(constraint: Constraint) -> optax.GradientTransformation:
 
 
 def _route(mode: str, penalty: Penalty) -> Route:
-    return Route(mode, tuple((term.kind, term.where) for term in penalty.flat()))
+    return Route(mode, tuple((term.kind, term.static_where) for term in penalty.flat()))
 
 
 def _check_arguments(mode: str, learning_rate: LearningRate | None, stepsize: StepSize | None) -> None:

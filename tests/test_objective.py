@@ -110,3 +110,17 @@ def test_as_model_takes_pairs_that_take_options():
     assert hash(model.apply) == hash(as_model((lambda: 0, apply)).apply)
     with pytest.raises(ValueError, match=r"a pair \(init, apply\)"):
         as_model(3)
+
+
+def test_a_tree_of_strengths_is_checked_on_the_leaves_it_names():
+    """It may name biases alone, and another route may have the leaves that it leaves out."""
+    loss_fn = rj.build_loss(lambda v, x: x @ v["params"]["a"] + v["params"]["b"], "mse", rj.l1({"b": 0.1}))
+    params, batch = {"a": jnp.ones(2), "b": jnp.ones(())}, rj.Batch(jnp.ones((3, 2)), jnp.zeros(3))
+
+    def one(where):
+        tx = rj.make_optimizer("sgd", 0.1, penalty=rj.l1(0.1, where=where), mode="decoupled")
+        return rj.make_step(loss_fn, tx)(None, rj.init_train_state(params, {}, tx), batch, jax.random.key(0))
+
+    assert int(one("a")[0].step) == 1
+    with pytest.raises(ValueError, match="l1 acts on b through two routes, decoupled and loss"):
+        one("b")

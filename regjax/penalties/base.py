@@ -193,6 +193,11 @@ class Term(Penalty):
         )
 
     @property
+    def static_where(self) -> Where:
+        """Which leaves, without the numbers: a tree of strengths names them itself."""
+        return frozenset(leaf_names(self.strength)) if self.has_tree and self.where is None else self.where
+
+    @property
     def has_tree(self) -> bool:
         """Whether the strength is a tree with one strength a leaf."""
         return not jax.tree_util.treedef_is_leaf(jax.tree.structure(self.strength))
