@@ -209,7 +209,8 @@ def define_training(epochs: str) -> None:
         "regularizers",
         "average",
         "",
-        "weights to evaluate and keep: ema(0.999), swa(start=100, every=10) or lookahead(5, 0.5), counted in updates",
+        "weights to evaluate and keep: ema(0.999), swa(start=100, every=10), lookahead(5, 0.5) or snapshots(size=5, "
+        "period=100), which cycles the learning rate and keeps an ensemble; counted in updates",
     )
     number("regularizers", "sam", 0.0, "radius of sharpness-aware minimization; two gradients an update; 0 is off")
     number(

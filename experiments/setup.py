@@ -163,7 +163,10 @@ def regularizer_arguments(values: dict[str, Any], present: tuple[str, ...] = ())
     if values.get("constraint"):
         arguments["constraint"] = flags.about("constraint", lambda: parse_constraint(values["constraint"]))
     if values.get("average"):
-        arguments["average"] = flags.about("average", lambda: parse_average(values["average"]))
+        average = flags.about("average", lambda: parse_average(values["average"]))
+        cycles = average.schedule_shape() is not None
+        flags.check(not cycles or values["schedule"] == "constant", "schedule", f"{average.kind} has cycles of its own")
+        arguments["average"] = average
     if values.get("sam") or "sam" in present:
         arguments["sam"] = values["sam"]
     if values["dropout"] or "dropout" in present:

@@ -9,12 +9,13 @@ from regjax import augment, layers, models, noise, stepsizes
 from regjax.analysis import Diagnosis, diagnose
 from regjax.averaging import (
     AverageState,
-    Snapshots,
+    Ensemble,
     ema,
-    ensemble_predict,
+    ensemble_outputs,
     lookahead,
     parse_average,
     snapshot_schedule,
+    snapshots,
     swa,
 )
 from regjax.checks import InputError
@@ -31,7 +32,7 @@ from regjax.convert import (
     to_torch_weight_decay,
 )
 from regjax.epoch import History, RunState, TrainData, Weights
-from regjax.evaluate import evaluate
+from regjax.evaluate import evaluate, predict
 from regjax.fit import FitResult, fit
 from regjax.objective import build_loss
 from regjax.optimizers import make_optimizer, sam
@@ -73,6 +74,7 @@ __all__ = [
     "Constraint",
     "Diagnosis",
     "EarlyStopping",
+    "Ensemble",
     "FitResult",
     "History",
     "Hparams",
@@ -82,7 +84,6 @@ __all__ = [
     "Penalty",
     "RunResult",
     "RunState",
-    "Snapshots",
     "Solution",
     "Spec",
     "StopState",
@@ -101,7 +102,7 @@ __all__ = [
     "diagnose",
     "elastic_net",
     "ema",
-    "ensemble_predict",
+    "ensemble_outputs",
     "evaluate",
     "fit",
     "from_glmnet",
@@ -134,6 +135,7 @@ __all__ = [
     "parse_constraint",
     "parse_penalty",
     "penalty_technique",
+    "predict",
     "project",
     "proximal_gradient",
     "regularization_path",
@@ -142,6 +144,7 @@ __all__ = [
     "sam",
     "scad",
     "snapshot_schedule",
+    "snapshots",
     "sparse_group_lasso",
     "spectral",
     "stack_hparams",
