@@ -19,7 +19,7 @@ from regjax.averaging import parse_average
 from regjax.compare.prepare import check_outputs, default_augmentation, train_examples_of
 from regjax.compare.techniques import Setting, Technique, penalty_technique, resolve
 from regjax.constraints import parse_constraint
-from regjax.epoch import TrainData, init_weights
+from regjax.epoch import TrainData, weight_shapes
 from regjax.models import make_model
 from regjax.optimizers import with_penalties
 from regjax.penalties import Penalty, combine, l1, l2, parse_penalty
@@ -142,7 +142,9 @@ def penalty_techniques(values: dict[str, Any], spec: Spec, x: Any) -> list[Techn
     made = []
     for text in values["try_penalty"]:
         penalty = flags.about("try_penalty", functools.partial(parse_penalty, text))
-        check = functools.partial(_try_penalty, penalty, values["penalty_mode"], spec.optimizer, _shapes(spec, x))
+        check = functools.partial(
+            _try_penalty, penalty, values["penalty_mode"], spec.optimizer, weight_shapes(spec, x).params
+        )
         flags.about("try_penalty", check)
         made.append(penalty_technique(text, penalty, values["penalty_mode"]))
     return made
@@ -200,7 +202,7 @@ def check_regularizers(values: dict[str, Any], spec: Spec, x: Any, present: tupl
       FlagError: a mode that the penalty does not support with this optimizer, a pattern that matches nothing, an axis
         that a leaf does not have, a sum without a proximal map.
     """
-    shapes = _shapes(spec, x)
+    shapes = weight_shapes(spec, x).params
     arguments = regularizer_arguments(values, present)
     name = "penalty" if values.get("penalty") else "penalty_mode"
     for mode, penalty in arguments.get("penalties", {}).items():
@@ -208,10 +210,6 @@ def check_regularizers(values: dict[str, Any], spec: Spec, x: Any, present: tupl
     if "constraint" in arguments:
         flags.about("constraint", functools.partial(jax.eval_shape, arguments["constraint"].project, shapes))
     return shapes
-
-
-def _shapes(spec: Spec, x: Any) -> Any:
-    return jax.eval_shape(lambda: init_weights(spec, jax.random.key(0), jnp.asarray(x[:1]))).params
 
 
 def _try_penalty(penalty: Penalty, mode: str, optimizer: str, shapes: Any) -> None:

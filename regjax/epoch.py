@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from regjax.adapt import as_model
@@ -190,6 +191,11 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
     """The weights that a run with this key starts from; `x` is an example batch, as `data.x[:1]`."""
     return Weights(*as_model(spec.model).init(stream(key, "init"), x))
+
+
+def weight_shapes(spec: Spec, x: Array | np.ndarray) -> Weights:
+    """The shapes of the weights of a run; `x` holds examples, of which one is enough. Nothing is computed."""
+    return jax.eval_shape(lambda: init_weights(spec, jax.random.key(0), jnp.asarray(x[:1])))
 
 
 def _evaluated(train: TrainState, averages: Any) -> Weights:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from regjax.accumulate import loss_and_grads
 from regjax.constraints import Constraint, apply_constraints
 from regjax.objective import LossFn, resolve
 from regjax.penalties import Penalty
-from regjax.transforms import Route, check_route, routes
+from regjax.transforms import Route, check_route, route_of, routes
 from regjax.tree import leaf_names, select
 from regjax.typing import Array, Batch, PRNGKey, PyTree
 
@@ -83,7 +83,7 @@ def make_step(
 
     def step(hparams: Any, state: TrainState, batch: Batch, key: PRNGKey) -> tuple[TrainState, dict[str, Array]]:
         transform = tx if isinstance(tx, optax.GradientTransformation) else tx(hparams)
-        _refuse_double_routes(loss_fn.penalty_for(hparams), routes(state.opt_state), state.params)
+        check_routes(_routes_in_use(loss_fn.penalty_for(hparams), state.opt_state), state.params)
 
         transform = optax.with_extra_args_support(transform)
 
@@ -110,12 +110,16 @@ def make_step(
     return step
 
 
-def _refuse_double_routes(in_loss: Penalty | None, in_optimizer: tuple[Route, ...], params: PyTree) -> None:
-    """Raise if the same kind of term reaches the same leaf through two routes. Static, so it costs nothing."""
-    every = list(in_optimizer)
-    if in_loss is not None:
-        check_route(in_loss, "loss")
-        every.append(Route("loss", tuple((term.kind, term.static_where) for term in in_loss.flat())))
+def check_routes(every: Sequence[Route], params: PyTree) -> None:
+    """Refuse the same kind of term on the same leaf through two routes. Static, so it costs nothing when compiled.
+
+    Args:
+      every: routes in use; one mode may occur several times.
+      params: parameters, or their shapes.
+
+    Raises:
+      ValueError: names the kind of term, the leaf and both routes.
+    """
     names = leaf_names(params)
     seen: dict[tuple[str, str], str] = {}
     for route in every:
@@ -126,3 +130,11 @@ def _refuse_double_routes(in_loss: Penalty | None, in_optimizer: tuple[Route, ..
                     raise ValueError(
                         f"{kind} acts on {name} through two routes, {other} and {route.mode}; choose one penalty_mode"
                     )
+
+
+def _routes_in_use(in_loss: Penalty | None, opt_state: PyTree) -> list[Route]:
+    every = list(routes(opt_state))
+    if in_loss is not None:
+        check_route(in_loss, "loss")
+        every.append(route_of("loss", in_loss))
+    return every

@@ -197,6 +197,11 @@ def check_route(penalty: Penalty, mode: str) -> None:
             raise ValueError(f"{term.kind} cannot be {mode}; accepted penalty_mode: {', '.join(term.term_routes)}")
 
 
+def route_of(mode: str, penalty: Penalty) -> Route:
+    """The route that a penalty takes in a mode."""
+    return Route(mode, tuple((term.kind, term.static_where) for term in penalty.flat()))
+
+
 def routes(opt_state: optax.OptState) -> tuple[Route, ...]:
     """The routes through which an optimizer applies penalties, read from its state."""
 
@@ -214,7 +219,7 @@ def routes(opt_state: optax.OptState) -> tuple[Route, ...]:
 def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], Any]) -> optax.GradientTransformation:
     """`updates + scale(count) * grad P(params)`."""
     check_route(penalty, mode)
-    route = _route(mode, penalty)
+    route = route_of(mode, penalty)
 
     def init(params: PyTree) -> CountState:
         del params
@@ -262,7 +267,7 @@ def _refuse_accumulation(state: optax.OptState, mode: str) -> optax.OptState:
 
 def _proximal(tx: optax.GradientTransformation, penalty: Penalty, stepsize: StepSize) -> optax.GradientTransformation:
     tx = optax.with_extra_args_support(tx)
-    route = _route("proximal", penalty)
+    route = route_of("proximal", penalty)
 
     def init(params: PyTree) -> RegularizeState:
         inner = _refuse_accumulation(tx.init(params), "proximal")
@@ -311,10 +316,6 @@ def project(constraint: Constraint) -> optax.GradientTransformation:
         return jax.tree.map(lambda z, w, u: z - w if is_weight_leaf(w) else u, target, params, updates), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
-
-
-def _route(mode: str, penalty: Penalty) -> Route:
-    return Route(mode, tuple((term.kind, term.static_where) for term in penalty.flat()))
 
 
 def _check_arguments(mode: str, learning_rate: LearningRate | None, stepsize: StepSize | None) -> None:
