@@ -102,7 +102,7 @@ def predict(
     """
 
     def outputs(params: PyTree, model_state: PyTree) -> Array:
-        return call_model(apply_fn, params, model_state, x, train=False)[0]
+        return call_model(apply_fn, params, model_state, x, train=False).outputs
 
     if isinstance(params, Ensemble):
         return ensemble_outputs(jax.vmap(outputs)(params.members, model_state or {}), params.taken, task=task)

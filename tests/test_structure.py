@@ -20,7 +20,7 @@ LAYERS = [
     {"tree", "rng", "bits", "fusion", "parse"},
     {"losses", "prox", "averaging", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
     {"penalties", "constraints", "convert", "models", "adapt", "analysis"},
-    {"transforms", "optimizers", "solvers", "monitor"},
+    {"transforms", "optimizers", "solvers", "monitor", "output_penalties"},
     {"objective", "accumulate", "step"},
     {"evaluate", "spec", "epoch"},
     {"run", "fit", "checkpoint", "data"},
