@@ -20,7 +20,8 @@ from regjax.averaging import Ensemble
 from regjax.evaluate import METRICS, evaluate
 from regjax.losses import TASK_LOSSES, smooth_labels
 from regjax.objective import build_loss
-from regjax.optimizers import sam, with_penalties
+from regjax.optimizers import gradient_noise, sam, with_penalties
+from regjax.output_penalties import OutputPenalty
 from regjax.rng import stream
 from regjax.shuffle import shuffled_indices
 from regjax.spec import Hparams, Spec
@@ -134,7 +135,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         model.apply,
         TASK_LOSSES[spec.task],
         penalty=lambda hparams: hparams.penalties.get("loss"),
-        rates=lambda hparams: hparams.rates,
+        output_penalties=lambda hparams: _fitting(spec, hparams.output_penalties),
+        rates=lambda hparams: spec.rates_at(hparams.rates),
         transform_batch=lambda key, batch, hparams: _transform_batch(spec, key, batch, hparams),
     )
     step = make_step(
@@ -248,7 +250,9 @@ def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -
     if spec.augmentation is not None and hparams.augment is not None:
         batch = batch._replace(x=spec.augmentation.apply(stream(key, "augment"), batch.x, hparams.augment))
     if hparams.label_smoothing is not None:
-        batch = batch._replace(y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes))
+        batch = batch._replace(
+            y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes, convention=spec.smoothing)
+        )
     if hparams.mixup is not None:
         classes = spec.num_classes if spec.task == "classification" else None
         batch = mixup(stream(key, "mixup"), batch, hparams.mixup, num_classes=classes)
@@ -266,7 +270,18 @@ def _learning_rate(spec: Spec, hparams: Hparams) -> BaseAndShape:
 def _optimizer(spec: Spec, hparams: Hparams) -> optax.GradientTransformation:
     routes = {mode: penalty for mode, penalty in hparams.penalties.items() if mode != "loss"}
     tx = with_penalties(spec.optimizer, _learning_rate(spec, hparams), routes)
+    if hparams.gradient_noise is not None:
+        # Before everything: the optimizer and its penalties see the noisy gradient.
+        tx = optax.chain(gradient_noise(hparams.gradient_noise), tx)
     return tx if hparams.sam is None else sam(tx, hparams.sam)
+
+
+def _fitting(spec: Spec, penalties: tuple[OutputPenalty, ...]) -> tuple[OutputPenalty, ...]:
+    """The penalties, once it is clear that the task has what they need."""
+    for penalty in penalties:
+        if penalty.needs_classes and spec.task != "classification":
+            raise ValueError(f"{penalty.kind} needs a classification task, got {spec.task}")
+    return penalties
 
 
 def _penalty_value(hparams: Hparams, params: PyTree, step: Array) -> Array:

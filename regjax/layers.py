@@ -266,7 +266,8 @@ def record_activation(module: nn.Module, name: str, x: Array) -> Array:
       name: of the activation.
       x: `[B, ...]`.
     """
-    module.sow(ACTIVATIONS, name, x)
+    if not module.is_initializing():  # there every collection would keep it
+        module.sow(ACTIVATIONS, name, x)
     return x
 
 

@@ -12,6 +12,7 @@ from regjax.accumulate import loss_and_grads
 from regjax.constraints import Constraint, apply_constraints
 from regjax.objective import LossFn, resolve
 from regjax.penalties import Penalty
+from regjax.rng import stream
 from regjax.transforms import Route, check_route, route_of, routes
 from regjax.tree import leaf_names, select
 from regjax.typing import Array, Batch, PRNGKey, PyTree
@@ -56,7 +57,8 @@ def make_step(
 
     Args:
       loss_fn: from `build_loss`.
-      tx: an optax transform (one with extra arguments gets `grad_fn`, as `rj.sam` needs), or a function
+      tx: an optax transform (one with extra arguments gets `grad_fn` and `key`, as `rj.sam` and `rj.gradient_noise`
+        need), or a function
         `hparams -> transform`, called while tracing, so that learning rate and strengths are data.
       constraint: holds exactly after every update (`rj.apply_constraints`); may be a function of `hparams`.
       micro_batch: examples at a time in the gradient; see `regjax.accumulate.loss_and_grads`. None is the batch.
@@ -102,7 +104,11 @@ def make_step(
         (loss, aux), grads = gradient_at(state.params)
         # For optimizers that look at further points, as SAM does: on the same batch, with the same noise.
         updates, opt_state = transform.update(
-            grads, state.opt_state, state.params, grad_fn=lambda params, _: gradient_at(params)[1]
+            grads,
+            state.opt_state,
+            state.params,
+            grad_fn=lambda params, _: gradient_at(params)[1],
+            key=stream(key, "gradient"),
         )
         params = apply_constraints(resolve(constraint, hparams), optax.apply_updates(state.params, updates))
         return TrainState(state.step + 1, params, aux.model_state, opt_state), {"loss": loss, **aux.parts}

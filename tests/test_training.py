@@ -31,6 +31,11 @@ SETTINGS = {
         "restore_best": True,
     },
     "averaged": {"average": rj.ema(0.9), "constraint": rj.max_norm(1.0), "sam": 0.05, "restore_best": True},
+    "outputs": {
+        "output_penalties": (rj.confidence(0.1), rj.r_drop(0.5), rj.activity_l2(1e-3)),
+        "rates": {"gaussian_noise": 0.2, "drop_connect": 0.1},
+        "gradient_noise": 0.01,
+    },
     "snapshots": {"average": rj.snapshots(2, 7), "restore_best": True},
     "lookahead": {"average": rj.lookahead(4), "penalties": {"coupled": rj.group_lasso(0.01)}},
 }

@@ -1,7 +1,7 @@
 """Noise as pure functions `(key, x, rate, ...) -> x`: the rate is data, never a Python branch.
 
 One compiled program serves every rate, `jax.vmap` maps over rates and keys, and a rate may follow a schedule.
-`NOISES` names the functions; those in `STDDEVS` take a standard deviation, the others a fraction.
+`NOISES` names the functions.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ NOISES: dict[str, Callable[..., Array]] = {
     "gaussian_noise": gaussian_noise,
     "weight_noise": weight_noise,
 }
-STDDEVS = frozenset({"gaussian_noise", "input_noise", "weight_noise"})
+# Standard deviations, and the strength of the regularizer of learned rates; the others are fractions.
+UNBOUNDED = frozenset({"concrete_dropout", "gaussian_noise", "weight_noise"})
 
 __all__ = [
     "NOISES",
-    "STDDEVS",
+    "UNBOUNDED",
     "WEIGHT_NOISES",
     "alpha_dropout",
     "concrete_dropout",
