@@ -40,6 +40,7 @@ NOISES = {
 }
 STOP_CRITERIA = ("patience", "gl", "pq", "up")
 
+_LARGEST = 3.4e38  # beyond it float32 is infinite
 UNBOUNDED = 2**31 - 2  # the largest whole number that a flag takes: JAX counts in int32
 
 _groups: dict[str, list[str]] = {}
@@ -71,7 +72,7 @@ class _Number(flags.ArgumentParser):
             raise ValueError(f"must be {self.accepted()}") from None
         below = value <= self.low if self.low_open else value < self.low
         above = value >= self.high if self.high_open else value > self.high
-        if below or above or value != value or math.isinf(value):
+        if below or above or value != value or abs(value) > _LARGEST:
             raise ValueError(f"must be {self.accepted()}")
         return value
 

@@ -116,7 +116,7 @@ def with_penalties(
     for mode in sorted(penalties, key=MODES.index):  # proximal is the last of MODES
         needs: dict[str, Any] = {}
         if mode == "proximal":
-            needs["stepsize"] = stepsize
+            needs |= {"stepsize": stepsize, "check_stepsize": False}  # they were made for each other
         elif mode in ("decoupled", "independent"):
             needs["learning_rate"] = learning_rate
         tx = regularize(tx, penalties[mode], mode=mode, **needs)

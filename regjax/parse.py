@@ -78,6 +78,8 @@ def parse_call(text: str, fields: Mapping[str, Sequence[str]], what: str) -> tup
 def _expression(text: str, functions: Mapping[str, Any], what: str) -> ast.expr:
     if len(text) > MAX_LENGTH:
         raise InputError(f"{what}: at most {MAX_LENGTH} characters, got {len(text)}")
+    if not text.strip():
+        raise InputError(f"{what}: the text is empty; write {_example(functions)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -88,6 +90,8 @@ def _expression(text: str, functions: Mapping[str, Any], what: str) -> ast.expr:
 
 
 def _check_argument(what: str, name: str, argument: str | None, accepted: Sequence[str]) -> None:
+    if argument is None:
+        raise InputError(f"{what}: {name}: arguments cannot be unpacked with **; write NAME=VALUE")
     if argument not in accepted:
         near = difflib.get_close_matches(str(argument), accepted, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -105,6 +109,8 @@ def _call(node: ast.expr, functions: Mapping[str, Callable[..., Any]], what: str
     accepted = list(inspect.signature(functions[name]).parameters)
     for keyword in node.keywords:
         _check_argument(what, name, keyword.arg, accepted)
+        if keyword.arg in options:
+            raise InputError(f"{what}: {name}: {keyword.arg} is given twice")
         options[str(keyword.arg)] = _value(keyword.value, what)
     try:
         inspect.signature(functions[name]).bind(*arguments, **options)
@@ -119,7 +125,7 @@ def _call(node: ast.expr, functions: Mapping[str, Callable[..., Any]], what: str
 def _value(node: ast.expr, what: str) -> Any:
     if isinstance(node, ast.Constant) and not isinstance(node.value, bool | bytes | complex | type(...)):
         return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         number = _value(node.operand, what)
         if isinstance(number, int | float):
             return -number

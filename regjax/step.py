@@ -48,7 +48,7 @@ def init_train_state(params: PyTree, model_state: PyTree, tx: optax.GradientTran
 
 def make_step(
     loss_fn: LossFn,
-    tx: optax.GradientTransformation | MakeTx,
+    tx: optax.GradientTransformation | optax.MultiSteps | MakeTx,
     *,
     constraint: Constraint | Callable[[Any], Constraint | None] | None = None,
     micro_batch: int | None = None,
@@ -82,6 +82,9 @@ def make_step(
       >>> float(metrics["loss"]), state.params["w"]
       (1.0, Array([1.], dtype=float32))
     """
+
+    if isinstance(tx, optax.MultiSteps):
+        tx = tx.gradient_transformation()
 
     def step(hparams: Any, state: TrainState, batch: Batch, key: PRNGKey) -> tuple[TrainState, dict[str, Array]]:
         transform = tx if isinstance(tx, optax.GradientTransformation) else tx(hparams)

@@ -19,7 +19,7 @@ LAYERS = [
     {"typing", "checks"},
     {"tree", "rng", "bits", "fusion", "parse"},
     {"losses", "prox", "averaging", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
-    {"penalties", "constraints", "convert", "models", "adapt", "analysis"},
+    {"penalties", "constraints", "convert", "models", "steptest", "adapt", "analysis"},
     {"transforms", "optimizers", "solvers", "monitor", "output_penalties"},
     {"objective", "accumulate", "step"},
     {"evaluate", "spec", "epoch"},
