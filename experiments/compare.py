@@ -87,7 +87,7 @@ def main() -> int:
             min_delta=values["min_delta"],
             stop_criterion=values["stop_criterion"],
             base_seed=values["seed"],
-            progress=lambda done, total, name: bar.update(done, name, total),
+            progress=lambda done, total, name: bar.update(done, name if len(name) <= 30 else f"{name[:29]}…", total),
         )
     with app.written_aside(workdir) as directory:
         content = result.to_json() | {"reproduce": app.reproduce("experiments.compare", started)}
@@ -103,7 +103,10 @@ def main() -> int:
 def _techniques(values: dict[str, Any]) -> dict[Any, tuple[float, ...]]:
     """The techniques that were asked for, each with its grid, () meaning the default one."""
     default = [name for name in TECHNIQUES if name != "decoupled"]
-    names = default if values["techniques"] is None else [part.strip() for part in values["techniques"].split(",")]
+    names = default
+    if values["techniques"] is not None:
+        # An empty list leaves the penalties that are tried alone.
+        names = [part.strip() for part in values["techniques"].split(",") if part.strip() or not values["try_penalty"]]
     for name in names:
         flags.check(name in TECHNIQUES, "techniques", f"{name!r} is not known; accepted: {', '.join(TECHNIQUES)}")
     grids: dict[Any, tuple[float, ...]] = dict.fromkeys(names, ())

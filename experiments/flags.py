@@ -16,7 +16,7 @@ MODELS = ("linear", "mlp", "cnn", "resnet", "vit")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad")
 PENALTY_MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
 PENALTIES = (
-    "elastic_net", "group_lasso", "l0", "l1", "l2", "log_sum", "mcp", "nuclear", "orthogonal", "scad",
+    "elastic_net", "group_lasso", "l0", "l1", "l2", "l2_to", "log_sum", "mcp", "nuclear", "orthogonal", "scad",
     "sparse_group_lasso", "spectral",
 )  # fmt: skip
 SCHEDULES = ("constant", "cosine", "linear")
@@ -317,8 +317,13 @@ def check(condition: bool, name: str, message: str) -> None:
         raise FlagError(f"--{name}={FLAGS[name].value}: {message}")
 
 
-def about(name: str, function: Callable[[], Any]) -> Any:
+def about(name: str, function: Callable[[], Any], value: Any = None) -> Any:
     """Call `function`; a ValueError becomes a `FlagError` that names the flag and its value.
+
+    Args:
+      name: of the flag.
+      function: what to call.
+      value: of the flag; None is the whole of it.
 
     Raises:
       FlagError: with the message of the ValueError.
@@ -326,7 +331,12 @@ def about(name: str, function: Callable[[], Any]) -> Any:
     try:
         return function()
     except ValueError as error:
-        raise FlagError(f"--{name}={FLAGS[name].value}: {_one_line(str(error))}") from None
+        raise FlagError(_one_line(f"--{name}={_cut(FLAGS[name].value if value is None else value)}: {error}")) from None
+
+
+def _cut(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _shown(value: Any) -> str:

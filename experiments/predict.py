@@ -73,7 +73,7 @@ def main() -> int:
     )
     state = Checkpoints(workdir / "checkpoints").restore_latest(like)
     flags.check(state is not like, "workdir", "holds no checkpoint yet")
-    weights = state.weights(hparams.restore_best)
+    weights = state.weights(hparams)
     apply_fn = as_model(spec.model).apply
     predicted = jax.jit(lambda rows: predict(apply_fn, *weights, rows, task=spec.task))
     size = values["batch_size"]

@@ -145,14 +145,18 @@ def penalty_techniques(values: dict[str, Any], spec: Spec, x: Any) -> list[Techn
     Raises:
       FlagError: a text that is no penalty, or one that the model or the mode cannot take.
     """
-    made = []
+    made: list[Technique] = []
+    shapes = weight_shapes(spec, x).params
+
+    def technique(text: str) -> Technique:
+        if any(text == other.name for other in made):
+            raise ValueError("is given twice")
+        penalty = parse_penalty(text)
+        _try_penalty(penalty, values["penalty_mode"], spec.optimizer, shapes)
+        return penalty_technique(text, penalty, values["penalty_mode"], taken=[other.title for other in made])
+
     for text in values["try_penalty"]:
-        penalty = flags.about("try_penalty", functools.partial(parse_penalty, text))
-        check = functools.partial(
-            _try_penalty, penalty, values["penalty_mode"], spec.optimizer, weight_shapes(spec, x).params
-        )
-        flags.about("try_penalty", check)
-        made.append(penalty_technique(text, penalty, values["penalty_mode"]))
+        made.append(flags.about("try_penalty", functools.partial(technique, text), text))
     return made
 
 
@@ -231,10 +235,14 @@ def check_regularizers(values: dict[str, Any], spec: Spec, x: Any, present: tupl
 def _try_penalty(penalty: Penalty, mode: str, optimizer: str, shapes: Any) -> None:
     """Value and update of a penalty on shapes alone; raises the ValueError that training would."""
     check_route(penalty, mode)
-    jax.eval_shape(penalty.value, shapes)
+    jax.eval_shape(lambda params: penalty.anchored(params).value(params), shapes)
+
+    def update(params: Any) -> Any:
+        tx = with_penalties(optimizer, 1.0, {mode: penalty.anchored(params)})
+        return tx.update(params, tx.init(params), params)
+
     if mode != "loss":
-        tx = with_penalties(optimizer, 1.0, {mode: penalty})
-        jax.eval_shape(lambda params: tx.update(params, tx.init(params), params), shapes)
+        jax.eval_shape(update, shapes)
 
 
 def _try_outputs(penalties: Any, spec: Spec, x: Any) -> None:

@@ -67,7 +67,7 @@ def main() -> int:
     shapes = setup.check_regularizers(values, spec, arrays.x)
     penalty = setup.penalty_of(values)
     if values["penalty"] and penalty is not None:
-        print(penalty.plan(shapes))
+        print(penalty.anchored(shapes).plan(shapes))
 
     if not resuming:
         app.empty_directory(workdir)

@@ -31,7 +31,7 @@ from regjax.convert import (
     to_sklearn,
     to_torch_weight_decay,
 )
-from regjax.epoch import History, RunState, TrainData, Weights
+from regjax.epoch import History, RunState, TrainData, Weights, init_weights
 from regjax.evaluate import evaluate, predict
 from regjax.fit import FitResult, fit
 from regjax.losses import corrupt_labels, smooth_labels
@@ -129,6 +129,7 @@ __all__ = [
     "gradient_noise",
     "group_lasso",
     "init_train_state",
+    "init_weights",
     "jacobian",
     "keep_best",
     "l0",

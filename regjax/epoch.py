@@ -17,6 +17,7 @@ import optax
 from regjax.adapt import as_model
 from regjax.augment import mixup
 from regjax.averaging import Ensemble
+from regjax.constraints import apply_constraints
 from regjax.evaluate import METRICS, evaluate
 from regjax.losses import TASK_LOSSES, smooth_labels
 from regjax.objective import build_loss
@@ -28,7 +29,7 @@ from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx, TrainState, init_train_state, make_step
 from regjax.stopping import StopState, keep_best
 from regjax.transforms import BaseAndShape
-from regjax.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
+from regjax.typing import Array, Batch, PRNGKey, PyTree
 
 
 class TrainData(NamedTuple):
@@ -86,11 +87,12 @@ class RunState(NamedTuple):
     averages: Any  # the state of hparams.average, None without one
     history: History
     epoch: Array  # int32[]: epochs done
+    start: PyTree  # the initial parameters, if a penalty refers to them, else None
 
-    def weights(self, restore_best: ArrayLike) -> Weights:
+    def weights(self, hparams: Hparams) -> Weights:
         """The weights that the run ends with: of the best evaluation, or the last ones."""
-        last = _evaluated(self.train, self.averages)
-        return keep_best(last, self.best, jnp.logical_and(restore_best, self.stop.best_step >= 0))
+        last = _evaluated(self.train, self.averages, hparams)
+        return keep_best(last, self.best, jnp.logical_and(hparams.restore_best, self.stop.best_step >= 0))
 
 
 class Program(NamedTuple):
@@ -147,21 +149,25 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
     def init(hparams: Hparams, key: PRNGKey, data: TrainData, weights: Weights | None = None) -> RunState:
         weights = init_weights(spec, key, data.x[:1]) if weights is None else weights
+        start = weights.params if any(p.needs_start for p in hparams.penalties.values()) else None
+        hparams = _anchored(hparams, start)
         train = init_train_state(*weights, make_tx(hparams))
         averages = None if hparams.average is None else hparams.average.init(weights)
         return RunState(
             train=train,
             stop=hparams.stopping.init(),
             # A copy, so that the buffers of the state can be donated.
-            best=jax.tree.map(jnp.copy, _evaluated(train, averages)),
+            best=jax.tree.map(jnp.copy, _evaluated(train, averages, hparams)),
             averages=averages,
             history=History(jnp.full((spec.epochs, len(names)), jnp.nan), jnp.zeros((spec.epochs,), bool), names),
             epoch=jnp.asarray(0, jnp.int32),
+            start=jax.tree.map(jnp.copy, start),
         )
 
     def epoch_block(state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunState:
+        hparams = _anchored(hparams, state.start)
         (train, averages), running_loss = _updates(spec, step, state, hparams, key, data)
-        weights = _evaluated(train, averages)
+        weights = _evaluated(train, averages, hparams)
         on_train, on_val = _measure(spec, model.apply, weights, hparams, data)
         # A training loss that is not finite must stop the run even while validation still looks finite.
         watched = jnp.where(jnp.isfinite(running_loss), on_val["loss"], jnp.nan)
@@ -185,6 +191,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             averages=averages,
             history=History(table, state.history.valid.at[state.epoch].set(True), names),
             epoch=state.epoch + 1,
+            start=state.start,
         )
 
     return Program(init, epoch_block)
@@ -200,13 +207,21 @@ def weight_shapes(spec: Spec, x: Array | np.ndarray) -> Weights:
     return jax.eval_shape(lambda: init_weights(spec, jax.random.key(0), jnp.asarray(x[:1])))
 
 
-def _evaluated(train: TrainState, averages: Any) -> Weights:
+def _anchored(hparams: Hparams, start: PyTree) -> Hparams:
+    """The hyperparameters, where penalties that refer to the start of the run know it."""
+    return hparams._replace(penalties={mode: p.anchored(start) for mode, p in hparams.penalties.items()})
+
+
+def _evaluated(train: TrainState, averages: Any, hparams: Hparams) -> Weights:
     """The weights that are evaluated and kept: the averaged ones, or an ensemble, if there is an average."""
     weights = Weights(train.params, train.model_state)
-    kept = weights if averages is None else averages.evaluated(weights)
+    if averages is None:
+        return weights
+    kept = averages.evaluated(weights)
     if isinstance(kept, Ensemble):
         return Weights(Ensemble(kept.members.params, kept.taken), kept.members.model_state)
-    return kept
+    # The mean of weights that satisfy a constraint need not satisfy it (unit norm).
+    return kept._replace(params=apply_constraints(hparams.constraint, kept.params))
 
 
 def _updates(

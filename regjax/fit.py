@@ -91,9 +91,7 @@ def fit(
             final = stop or halted or done == spec.epochs
             if final or done % checkpoint_every == 0:
                 checkpoints.save(done, state, wait=final)
-    return FitResult(
-        state, state.weights(hparams.restore_best), _status(state, spec, stop, halted), time.perf_counter() - started
-    )
+    return FitResult(state, state.weights(hparams), _status(state, spec, stop, halted), time.perf_counter() - started)
 
 
 def history_row(state: RunState, epoch: int) -> dict[str, float]:

@@ -65,7 +65,7 @@ class Run:
         state = self(hparams, key, data, seed, weights)
         restored = jnp.logical_and(hparams.restore_best, state.stop.best_step >= 0)
         return RunResult(
-            weights=state.weights(hparams.restore_best),
+            weights=state.weights(hparams),
             history=state.history,
             epochs=state.epoch,
             end_epoch=jnp.where(restored, state.stop.best_step, state.epoch - 1),
@@ -85,7 +85,7 @@ def make_run(spec: Spec, make_tx: MakeTx | None = None) -> Run:
     Returns:
       A pure function, not jitted: `jax.jit(run)` trains one run, `rj.sweep` many. `seed` picks the row of arrays in
       `data` that differ between seeds; `weights` replace the random initialization (a warm start). A run that stops
-      early ends its loop, so it costs what it trained. `state.weights(hparams.restore_best)` are the weights it
+      early ends its loop, so it costs what it trained. `state.weights(hparams)` are the weights it
       ends with.
 
     Example:

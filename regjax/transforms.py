@@ -203,7 +203,9 @@ def check_route(penalty: Penalty, mode: str) -> None:
     """
     for term in penalty.flat():
         if mode not in term.term_routes:
-            raise ValueError(f"{term.kind} cannot be {mode}; accepted penalty_mode: {', '.join(term.term_routes)}")
+            raise ValueError(
+                f"{term.kind} does not support the mode {mode!r}; accepted penalty_mode: {', '.join(term.term_routes)}"
+            )
 
 
 def route_of(mode: str, penalty: Penalty) -> Route:

@@ -36,6 +36,7 @@ SETTINGS = {
         "rates": {"gaussian_noise": 0.2, "drop_connect": 0.1},
         "gradient_noise": 0.01,
     },
+    "start": {"penalties": {"loss": rj.l2_to("start", 0.1), "proximal": rj.l1(0.001)}},
     "snapshots": {"average": rj.snapshots(2, 7), "restore_best": True},
     "lookahead": {"average": rj.lookahead(4), "penalties": {"coupled": rj.group_lasso(0.01)}},
 }
@@ -293,7 +294,7 @@ def test_averaged_weights_are_evaluated_and_kept(spec, blobs):
     np.testing.assert_array_equal(
         jax.tree.leaves(state.train.params)[0], jax.tree.leaves(plain.train.params)[0]
     )  # the training itself is the same
-    kept = state.weights(False).params
+    kept = state.weights(hparams("plain")).params
     assert_trees_equal(kept, state.averages.average.params)
     assert not np.array_equal(jax.tree.leaves(kept)[0], jax.tree.leaves(plain.train.params)[0])
     from regjax.adapt import as_model
@@ -312,21 +313,21 @@ def test_snapshots_cycle_the_learning_rate_and_evaluate_their_ensemble(spec, blo
     steps = np.arange(1, spec.epochs + 1) * spec.steps_per_epoch - 1
     np.testing.assert_allclose(state.history.values["learning_rate"], [rate(t) for t in steps], rtol=1e-5)
 
-    kept = state.weights(False)
+    kept = state.weights(hparams("plain"))
     assert int(kept.params.taken) == 2
     every = jax.tree.map(lambda m: np.asarray(m), kept.params.members)
     members = [jax.tree.map(lambda m, i=i: m[i], every) for i in range(2)]
     cut = dataclasses.replace(spec, steps_per_epoch=period, epochs=2)
     states = jax.jit(rj.make_run(cut))(hparams("plain", average=rj.snapshots(2, period)), jax.random.key(1), blobs, 0)
     for member, other in zip(members, [0, 1], strict=True):
-        chosen = jax.tree.map(lambda m, i=other: m[i], states.weights(False).params.members)
+        chosen = jax.tree.map(lambda m, i=other: m[i], states.weights(hparams("plain")).params.members)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), member, chosen)
     mean = np.mean([jax.nn.softmax(spec.model.apply({"params": m}, data.x_val)) for m in members], axis=0)
     expected = -np.mean(np.log(mean[np.arange(len(data.y_val)), data.y_val]))
     np.testing.assert_allclose(state.history.values["val/loss"][-1], expected, rtol=1e-5)
 
     one = jax.jit(run)(hparams("plain", average=rj.snapshots(3, 10**6)), jax.random.key(1), blobs, 0)
-    assert_trees_equal(jax.tree.map(lambda m: m[0], one.weights(False).params.members), one.train.params)
+    assert_trees_equal(jax.tree.map(lambda m: m[0], one.weights(hparams("plain")).params.members), one.train.params)
     cosine = dataclasses.replace(spec, schedule="cosine")
     with pytest.raises(ValueError, match="snapshots has cycles of its own"):
         rj.make_run(cosine)(hparams("plain", average=rj.snapshots(2, 5)), jax.random.key(1), blobs, 0)
@@ -336,6 +337,34 @@ def test_constraints_hold_at_the_end_of_a_run(spec, blobs):
     state = jax.jit(rj.make_run(spec))(hparams("plain", constraint=rj.box(-0.05, 0.05)), jax.random.key(1), blobs, 0)
     weights = [np.asarray(w) for w in jax.tree.leaves(state.train.params) if w.ndim == 2]
     assert max(np.abs(w).max() for w in weights) == np.float32(0.05)
+
+
+def test_an_average_ends_inside_the_constraint(spec, blobs):
+    """The mean of unit vectors is shorter than 1; what is kept is projected."""
+    hp = hparams("plain", constraint=rj.unit_norm(), average=rj.swa(5))
+    kept = jax.jit(rj.make_run(spec))(hp, jax.random.key(1), blobs, 0).weights(hp).params
+    for leaf in jax.tree.leaves(kept):
+        if leaf.ndim == 2:
+            np.testing.assert_allclose(np.linalg.norm(leaf, axis=0), 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_l2_to_the_start_pulls_back_to_it(spec, blobs, warm):
+    """With a large strength the weights end where they began, whether that was random or given."""
+    hp = hparams("plain", penalties={"loss": rj.l2_to("start", 100.0)}, learning_rate=1e-3)
+    key = jax.random.key(1)
+    weights = rj.Weights(rj.init_weights(spec, jax.random.key(9), blobs.x[:1]).params, {}) if warm else None
+    start = (weights or rj.init_weights(spec, key, blobs.x[:1])).params
+    moved = jax.jit(rj.make_run(spec))(hparams("plain"), key, blobs, 0, weights).train.params
+    held = jax.jit(rj.make_run(spec))(hp, key, blobs, 0, weights).train.params
+
+    def distance(params):
+        kernels = [(a, b) for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(start), strict=True) if a.ndim == 2]
+        return max(float(np.abs(a - b).max()) for a, b in kernels)
+
+    assert distance(held) < 0.02 < 0.1 < distance(moved)
+    with pytest.raises(ValueError, match="'start' is known in a training run only"):
+        rj.l2_to("start", 1.0).value(start)
 
 
 @pytest.mark.parametrize(

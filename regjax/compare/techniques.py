@@ -6,7 +6,10 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from regjax.checks import InputError, check_choice
+import jax
+import numpy as np
+
+from regjax.checks import InputError, check_choice, check_range
 from regjax.penalties import Penalty, l1, l2
 from regjax.spec import make_hparams
 from regjax.step import check_routes
@@ -125,20 +128,22 @@ def penalty_technique(
     penalty: Penalty,
     mode: str = "proximal",
     factors: Sequence[float] = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0),
+    taken: Sequence[str] = (),
 ) -> Technique:
     """A technique that tries any penalty, its strengths multiplied by each of some factors.
 
     It takes no part in the combination, because not every sum of penalties has a proximal map.
 
     Args:
-      name: key in the results and title in the report.
+      name: key in the results; the title in the report are the kinds of its terms, as "group_lasso + mcp".
       penalty: what to try.
       mode: how it enters the training; see `regjax.transforms`.
       factors: the grid, ascending.
+      taken: titles of other rows; a number is added to one that is there.
 
     Raises:
       InputError: an unknown mode.
-      ValueError: a penalty that does not support the mode.
+      ValueError: a penalty that does not support the mode, of strength 0 throughout, or too strong for a factor.
 
     Example:
       >>> from regjax.penalties import group_lasso
@@ -147,9 +152,17 @@ def penalty_technique(
     """
     check_choice("penalty_mode", mode, MODES)
     check_route(penalty, mode)
+    strengths = [np.max(np.asarray(leaf)) for term in penalty.flat() for leaf in jax.tree.leaves(term.strength)]
+    if max(strengths) == 0:
+        raise ValueError(f"{name}: every strength is 0, so no factor changes anything")
+    check_range(f"{name}: strength times the largest factor", max(strengths) * max(factors), high_open=True)
+    kinds = " + ".join(dict.fromkeys(term.kind for term in penalty.flat()))
+    number = sum(
+        title == kinds or title.startswith(f"{kinds} ") and title[len(kinds) + 1 :].isdigit() for title in taken
+    )
     return Technique(
         name,
-        name,
+        f"{kinds} {number + 1}" if number else kinds,
         "factor",
         tuple(factors),
         lambda c: {"penalties": {mode: penalty.scaled(c)}},

@@ -27,15 +27,16 @@ from regjax.penalties.groups import group_lasso, sparse_group_lasso
 from regjax.penalties.matrices import nuclear, orthogonal, spectral
 from regjax.penalties.nonconvex import l0, log_sum, mcp, scad
 from regjax.penalties.plan import Plan, PlanRow
-from regjax.penalties.shrinkage import elastic_net, l1, l2, l2_to
+from regjax.penalties.shrinkage import elastic_net, l1, l2, l2_to, l2_to_start
 
-# By the name that a flag or a configuration gives; l2_to needs arrays, so it is not among them.
+# By the name that a flag or a configuration gives; there are no arrays in a text, so l2_to goes to the start.
 PENALTIES: dict[str, Callable[..., Penalty]] = {
     "elastic_net": elastic_net,
     "group_lasso": group_lasso,
     "l0": l0,
     "l1": l1,
     "l2": l2,
+    "l2_to": l2_to_start,
     "log_sum": log_sum,
     "mcp": mcp,
     "nuclear": nuclear,

@@ -117,6 +117,15 @@ class Penalty:
         ]
         return combine(terms)
 
+    def anchored(self, start: PyTree) -> Penalty:
+        """The same penalty, where `l2_to("start", ...)` means these parameters."""
+        return combine([term.with_start(start) for term in self.flat()])
+
+    @property
+    def needs_start(self) -> bool:
+        """Whether a term refers to the parameters that a run starts with."""
+        return any(term.refers_to_start for term in self.flat())
+
     @property
     def smooth(self) -> bool:
         """Whether the gradient is defined everywhere."""
@@ -245,6 +254,16 @@ class Term(Penalty):
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         """As `Penalty.strength_max`, on one array."""
         raise ValueError(f"strength_max: no strength of {self.kind} makes all weights zero")
+
+    @property
+    def refers_to_start(self) -> bool:
+        """As `Penalty.needs_start`, of this term."""
+        return False
+
+    def with_start(self, start: PyTree) -> Term:
+        """As `Penalty.anchored`, of this term."""
+        del start
+        return self
 
     def describe(self, name: str) -> str:
         """Short text such as `l2(0.01)`."""

@@ -90,7 +90,16 @@ class _L2To(Term):
     def parts(self, strength: Any, name: str) -> Parts:
         return Parts(l2=strength, center=self._anchors()[name])
 
+    @property
+    def refers_to_start(self) -> bool:
+        return self.anchor is None
+
+    def with_start(self, start: PyTree) -> Term:
+        return dataclasses.replace(self, anchor=start) if self.refers_to_start else self
+
     def _anchors(self) -> dict[str, Any]:
+        if self.refers_to_start:
+            raise ValueError("l2_to: 'start' is known in a training run only; give the arrays, or use penalty.anchored")
         return dict(zip(leaf_names(self.anchor), jax.tree.leaves(self.anchor), strict=True))
 
 
@@ -169,12 +178,13 @@ def elastic_net(strength: Strength, l1_ratio: ArrayLike = 0.5, where: Where | Py
     return new_term(_ElasticNet, strength, where, canonical(l1_ratio))
 
 
-def l2_to(anchor: PyTree, strength: Strength, where: Where | PyTree = None) -> Penalty:
+def l2_to(anchor: PyTree | str, strength: Strength, where: Where | PyTree = None) -> Penalty:
     """L2 distance to a starting point: `strength * sum_i (w_i - a_i)^2`; for fine-tuning.
 
     Args:
       anchor: `a`, a pytree with a leaf of the same name and shape for every selected leaf, as the pretrained
-        parameters. It is data: another anchor does not recompile.
+        parameters. It is data: another anchor does not recompile. `"start"` means the parameters that a training run
+        (`rj.make_run`, `rj.fit`, `rj.sweep`, `rj.compare`) starts with; in a flag, `l2_to(0.01)` does.
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
 
@@ -192,9 +202,30 @@ def l2_to(anchor: PyTree, strength: Strength, where: Where | PyTree = None) -> P
     Reference:
       Li, Grandvalet and Davoine, Explicit inductive bias for transfer learning with convolutional networks, 2018.
     """
-    if not jax.tree.leaves(anchor):
-        raise ValueError(f"l2_to: anchor must be a tree of arrays, got {anchor!r}")
+    if isinstance(anchor, str) and anchor == "start":
+        return new_term(_L2To, strength, where, None)
+    if not jax.tree.leaves(anchor) or isinstance(anchor, str):
+        raise ValueError(f"l2_to: anchor must be a tree of arrays or 'start', got {anchor!r}")
     return new_term(_L2To, strength, where, anchor)
+
+
+def l2_to_start(strength: Strength, where: Where | PyTree = None) -> Penalty:
+    """`l2_to` with the parameters that a run starts with; what `l2_to(0.01)` means in a flag.
+
+    With a random start it holds a net near its initialization, which keeps it from fitting wrong labels.
+
+    Args:
+      strength: as in `l2_to`.
+      where: as in `l2_to`.
+
+    Example:
+      >>> float(l2_to_start(0.5).anchored({"kernel": jnp.ones((1, 1))}).value({"kernel": jnp.array([[3.0]])}))
+      2.0
+
+    Reference:
+      Hu, Li and Yu, Simple and effective regularization methods for training on noisily labeled data, 2020.
+    """
+    return l2_to("start", strength, where)
 
 
 def absolute(w: Array) -> Array:

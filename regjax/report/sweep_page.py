@@ -255,7 +255,7 @@ def _table(names: Sequence[str], ranked: Sequence[Setting], best: Setting | None
         ]
         cells = [{"small": "", "flag": False, "label": head, **cell} for head, cell in zip(heads, plainly, strict=True)]
         mark = "best" if s is best else ""
-        rows.append({"title": plain(s.values[0]), "verdict": "", "label": "", "mark": mark, "cells": cells})
+        rows.append({"title": plain(s.values[0]), "text": "", "verdict": "", "label": "", "mark": mark, "cells": cells})
     columns = [{"name": head, "unit": ""} for head in (names[0], *heads)]
     return {"label": "Settings, best first", "columns": columns, "rows": rows, "caption": ""}
 

@@ -55,6 +55,8 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         rows.append(
             {
                 "title": row["title"],
+                # The text of a tried penalty; the name of any other row only repeats its title.
+                "text": row["name"] if "(" in row["name"] else "",
                 "verdict": status,
                 "label": LABELS.get(status, ""),
                 "mark": "",
