@@ -4,7 +4,9 @@
 
 --input is a .npz with x, a .csv with the training columns, a folder of images, or a split of the training dataset
 (train, validation, test). --output gets one line an example: its id, the predicted class and its probability, or the
-predicted number in the units of the target. Needs only the run's own files, unless --input is a split.
+predicted number in the units of the target. Needs only the run's own files, unless --input is a split. With
+--mc_samples the noise of training stays on, and predictive entropy and mutual information (in nats), or a standard
+deviation, are added.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ flags.text("predict", "workdir", "runs/train", "directory of a run of experiment
 flags.text("predict", "input", None, "a .npz, a .csv, a folder of images, or a split: train, validation, test")
 flags.text("predict", "output", None, "the .csv to write")
 flags.text("predict", "data_dir", None, "where prepared TFDS sets are, for a split")
+flags.whole(
+    "predict", "mc_samples", 0, "predict with so many passes of the noise of training, and say how they differ", low=0
+)
+flags.whole("predict", "seed", 0, "of the noise of --mc_samples", low=0)
 flags.switch("predict", "overwrite", False, "replace --output")
 flags.whole("predict", "batch_size", 1024, "examples at a time; bounds the memory")
 
@@ -46,9 +52,11 @@ def main() -> int:
     from experiments import setup
     from regjax import data
     from regjax.adapt import as_model
+    from regjax.averaging import Ensemble
     from regjax.checkpoint import Checkpoints
     from regjax.epoch import TrainData, make_program
     from regjax.evaluate import predict
+    from regjax.uncertainty import mc_predict
 
     config = json.loads((workdir / "config.json").read_text())
     flags.check(config.get("experiment") == "train", "workdir", "is not a run of experiments.train")
@@ -75,11 +83,36 @@ def main() -> int:
     flags.check(state is not like, "workdir", "holds no checkpoint yet")
     weights = state.weights(hparams)
     apply_fn = as_model(spec.model).apply
-    predicted = jax.jit(lambda rows: predict(apply_fn, *weights, rows, task=spec.task))
+    samples, key = values["mc_samples"], jax.random.key(values["seed"])
+    if samples:
+        flags.check(bool(hparams.rates), "mc_samples", "the run was trained without noise, so all passes are the same")
+        flags.check(not isinstance(weights.params, Ensemble), "mc_samples", "the run keeps an ensemble of snapshots")
+
+    @jax.jit
+    def predicted(rows: Any, index: Any) -> tuple[Any, dict[str, Any]]:
+        if not samples:
+            return predict(apply_fn, *weights, rows, task=spec.task), {}
+        own, state = jax.random.fold_in(key, index), weights.model_state
+        found = mc_predict(
+            apply_fn, weights.params, rows, own, samples, rates=hparams.rates, model_state=state, task=spec.task
+        )
+        if spec.task == "regression":
+            return found.mean, {"std": jnp.sqrt(found.variance)}
+        unsure = {"predictive_entropy": found.predictive_entropy, "mutual_information": found.mutual_information}
+        return jnp.log(found.mean), unsure
+
     size = values["batch_size"]
-    outputs = np.concatenate([np.asarray(predicted(jnp.asarray(x[i : i + size]))) for i in range(0, len(x), size)])
+    parts = [predicted(jnp.asarray(x[i : i + size]), i) for i in range(0, len(x), size)]
+    outputs = np.concatenate([np.asarray(part[0]) for part in parts])
+    unsure = {name: np.concatenate([np.asarray(part[1][name]) for part in parts]) for name in parts[0][1]}
 
     header, rows = _rows(outputs, ids, truth, pre)
+    scale = 1.0 if pre.y_scale is None else pre.y_scale  # a standard deviation in the units of the target
+    for name, column in unsure.items():
+        table = (column * scale).reshape(len(rows), -1)
+        header.extend([name] if table.shape[1] == 1 else [f"{name}_{i}" for i in range(table.shape[1])])
+        for row, numbers in zip(rows, table.tolist(), strict=True):
+            row.extend(round(number, 6) for number in numbers)
     partial = output.with_name(output.name + ".partial")
     with partial.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

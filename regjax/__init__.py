@@ -73,6 +73,7 @@ from regjax.stopping import EarlyStopping, StopState, keep_best
 from regjax.sweep import Lane, run_lanes, sweep
 from regjax.transforms import BaseAndShape, add_decay, add_penalty, project, regularize
 from regjax.typing import Aux, Batch
+from regjax.uncertainty import McPrediction, mc_predict
 
 __version__ = "0.1.0"
 
@@ -92,6 +93,7 @@ __all__ = [
     "InputError",
     "Lane",
     "LassoPath",
+    "McPrediction",
     "OutputPenalty",
     "Penalty",
     "RunResult",
@@ -145,6 +147,7 @@ __all__ = [
     "make_run",
     "make_step",
     "max_norm",
+    "mc_predict",
     "mcp",
     "models",
     "noise",

@@ -16,8 +16,8 @@ import numpy as np
 
 from regjax.checks import check_range, is_traced
 from regjax.parse import parse_sum
-from regjax.penalties.base import canonical
 from regjax.penalties.groups import Axis, check_axis, within_units
+from regjax.penalties.numbers import canonical
 from regjax.penalties.shrinkage import squares
 from regjax.tree import Where, freeze_where, leaf_names, map_selected, select
 from regjax.typing import Array, ArrayLike, PyTree

@@ -198,7 +198,21 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
 
 def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
-    """The weights that a run with this key starts from; `x` is an example batch, as `data.x[:1]`."""
+    """The weights that a run with this key starts from.
+
+    Args:
+      spec: whose model is initialized.
+      key: root key of the run.
+      x: an example batch, as `data.x[:1]`.
+
+    Returns:
+      `Weights`.
+
+    Example:
+      >>> import flax.linen as nn
+      >>> init_weights(Spec(nn.Dense(2)), jax.random.key(0), jnp.ones((1, 3))).params["kernel"].shape
+      (3, 2)
+    """
     return Weights(*as_model(spec.model).init(stream(key, "init"), x))
 
 

@@ -58,10 +58,9 @@ class LossFn:
 
         def forward(x: Array, noise: str) -> ModelOutput:
             own = None if key is None else stream(key, noise)
-            noisy, others = _weights_with_noise(params, rates, own)
             recorded = any(term.needs_activations for term in terms)
-            return call_model(
-                self.apply_fn, noisy, model_state, x, train=train, rates=others, key=own, recorded=recorded
+            return call_with_noise(
+                self.apply_fn, params, model_state, x, train=train, rates=rates, key=own, recorded=recorded
             )
 
         first = forward(batch.x, "dropout")
@@ -233,14 +232,23 @@ def _at_step(rates: Rates | None, step: ArrayLike) -> dict[str, ArrayLike]:
     return {name: rate(step) if callable(rate) else rate for name, rate in (rates or {}).items()}
 
 
-def _weights_with_noise(
-    params: PyTree, rates: Mapping[str, ArrayLike], key: PRNGKey | None
-) -> tuple[PyTree, dict[str, ArrayLike]]:
-    """The weights with the noises that act on weights, and the rates of the others."""
+def call_with_noise(
+    apply_fn: Callable[..., Any],
+    params: PyTree,
+    model_state: PyTree | None,
+    x: Array,
+    *,
+    train: bool,
+    rates: Mapping[str, ArrayLike],
+    key: PRNGKey | None,
+    recorded: bool = False,
+) -> ModelOutput:
+    """As `call_model`, where the rates of noises on weights act on `params` and the others go to the model."""
     for name in WEIGHT_NOISES:
         if rates.get(name) is not None:
             params = perturb_weights(name, stream(_need(key), name), params, rates[name])
-    return params, {name: rate for name, rate in rates.items() if name not in WEIGHT_NOISES}
+    others = {name: rate for name, rate in rates.items() if name not in WEIGHT_NOISES}
+    return call_model(apply_fn, params, model_state, x, train=train, rates=others, key=key, recorded=recorded)
 
 
 def _sums_by_name(sown: PyTree) -> dict[str, Array]:

@@ -22,7 +22,7 @@ LAYERS = [
     {"penalties", "constraints", "convert", "models", "steptest", "adapt", "analysis"},
     {"transforms", "optimizers", "solvers", "monitor", "output_penalties"},
     {"objective", "accumulate", "step"},
-    {"evaluate", "spec", "epoch"},
+    {"evaluate", "spec", "epoch", "uncertainty"},
     {"run", "fit", "checkpoint", "data"},
     {"sweep", "compare", "report"},
     {"experiments", "scripts"},

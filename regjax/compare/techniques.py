@@ -158,7 +158,7 @@ def penalty_technique(
     check_range(f"{name}: strength times the largest factor", max(strengths) * max(factors), high_open=True)
     kinds = " + ".join(dict.fromkeys(term.kind for term in penalty.flat()))
     number = sum(
-        title == kinds or title.startswith(f"{kinds} ") and title[len(kinds) + 1 :].isdigit() for title in taken
+        title == kinds or (title.startswith(f"{kinds} ") and title[len(kinds) + 1 :].isdigit()) for title in taken
     )
     return Technique(
         name,

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax import prox as _prox
-from regjax.checks import check_range, is_traced
+from regjax.checks import check_range
+from regjax.penalties.numbers import as_text, canonical
 from regjax.penalties.plan import Plan, PlanRow
 from regjax.tree import Where, freeze_where, leaf_names, map_selected, select
 from regjax.typing import Array, ArrayLike, PyTree
@@ -269,7 +270,7 @@ class Term(Penalty):
         """Short text such as `l2(0.01)`."""
         scheduled = " scheduled" if self.schedule else ""
         strength = self.strength if not self.has_tree else dataclasses.replace(self, schedule=None).strength_at(0, name)
-        shown = [_plain(value) for value in (strength, *self.details())]
+        shown = [as_text(value) for value in (strength, *self.details())]
         return f"{self.kind}({', '.join(shown)}{scheduled})"
 
     def details(self) -> tuple[Any, ...]:
@@ -372,39 +373,7 @@ def new_term(cls: type[Term], strength: Strength, where: Where | PyTree, *rest: 
     return cls(strength, *rest, where=freeze_where(where), schedule=schedule, **static)
 
 
-def canonical(value: Any) -> Any:
-    """One type for every number: a Python float, a NumPy scalar and a JAX scalar would be three jit-cache entries."""
-    return value if isinstance(value, jax.Array) else np.asarray(value, np.float32)
-
-
-def weighted_sum(strength: Any, values: Array) -> Array:
-    """`sum strength * values` in float32; the strength is a number or one an entry."""
-    if np.ndim(strength) == 0:
-        return jnp.asarray(strength * jnp.sum(values, dtype=jnp.float32))
-    return jnp.sum(strength * values, dtype=jnp.float32)
-
-
-def scalar_strength(kind: str, strength: Any, name: str) -> Any:
-    """The strength, refused unless it is one number: a term on the leaf as a whole cannot weigh its entries.
-
-    Raises:
-      ValueError: an array of strengths.
-    """
-    if np.ndim(strength):
-        raise ValueError(f"{kind}: needs one strength for the whole of {name}, got shape {np.shape(strength)}")
-    return strength
-
-
 def _term_names(kinds: Sequence[str]) -> list[str]:
     return [
         kind if kinds[:i].count(kind) == 0 else f"{kind}_{kinds[:i].count(kind) + 1}" for i, kind in enumerate(kinds)
     ]
-
-
-def _plain(value: Any) -> str:
-    if is_traced(value):
-        return "traced"
-    if isinstance(value, str):
-        return value
-    array = np.asarray(value)
-    return f"{float(array):g}" if array.ndim == 0 else f"{'x'.join(map(str, array.shape))} numbers"

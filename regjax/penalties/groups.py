@@ -12,7 +12,8 @@ import numpy as np
 
 from regjax import prox as _prox
 from regjax.checks import check_choice, check_range
-from regjax.penalties.base import Parts, Penalty, Strength, Term, canonical, new_term, scalar_strength, weighted_sum
+from regjax.penalties.base import Parts, Penalty, Strength, Term, new_term
+from regjax.penalties.numbers import canonical, scalar_strength, weighted_sum
 from regjax.penalties.shrinkage import absolute, squares
 from regjax.tree import Where
 from regjax.typing import Array, ArrayLike, PyTree

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 
 from regjax import prox as _prox
 from regjax.checks import check_choice, check_range
-from regjax.penalties.base import ROUTES, Parts, Penalty, Strength, Term, new_term, scalar_strength
+from regjax.penalties.base import ROUTES, Parts, Penalty, Strength, Term, new_term
 from regjax.penalties.groups import safe_sqrt
+from regjax.penalties.numbers import scalar_strength
 from regjax.tree import Where
 from regjax.typing import Array, PyTree
 

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 
 from regjax import prox as _prox
 from regjax.checks import check_range
-from regjax.penalties.base import Parts, Penalty, Strength, Term, canonical, new_term, weighted_sum
+from regjax.penalties.base import Parts, Penalty, Strength, Term, new_term
+from regjax.penalties.numbers import canonical, weighted_sum
 from regjax.penalties.shrinkage import absolute
 from regjax.tree import Where
 from regjax.typing import Array, ArrayLike, PyTree

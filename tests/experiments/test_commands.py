@@ -176,3 +176,28 @@ def test_every_parameter_regularizer_from_flags(run, tmp_path):
     )  # fmt: skip
     row = json.loads((tmp_path / "c/results.json").read_text())["techniques"]["group_lasso(1e-2, axis=0)"]
     assert row["chosen"]["parameter"] == "factor"
+
+
+def test_noise_outputs_and_models_from_flags(run, tmp_path):
+    run(
+        "train", "--workdir=w", "--model=mlp(widths=(16, 16), skip=True, batch_norm=True)", "--dropout=0.3",
+        "--drop_path=0.1", "--weight_noise=0.01", "--rate_schedule=up", "--gradient_noise=0.01",
+        "--output_penalty=confidence(0.1) + r_drop(0.5)", "--label_smoothing=0.1", "--smoothing=others",
+        "--dataset=digits", "--train_examples=128", "--epochs=3",
+    )  # fmt: skip
+    out = run("predict", "--workdir=w", "--input=test", "--output=p.csv", "--mc_samples=5")
+    assert "accuracy" in out.stdout
+    rows = read_csv(tmp_path / "p.csv")
+    assert all(0 <= float(row["mutual_information"]) <= float(row["predictive_entropy"]) + 1e-6 for row in rows)
+    again = run("predict", "--workdir=w", "--input=test", "--output=q.csv", "--mc_samples=5")
+    assert again.stdout.replace("q.csv", "p.csv") == out.stdout
+    assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "q.csv").read_bytes()  # the same seed, the same noise
+    run(
+        "sweep", "--workdir=s", "--sweep=gaussian_dropout=0,0.5", "--sweep=output_penalty=0,1",
+        "--output_penalty=confidence(0.1)", *SMALL,
+    )  # fmt: skip
+    lanes = read_csv(tmp_path / "s/lanes.csv")
+    assert len({lane["val_loss"] for lane in lanes}) == 4
+    run("train", "--workdir=v", "--average=snapshots(size=2, period=4)", *SMALL)
+    assert json.loads((tmp_path / "v/summary.json").read_text())["average"] == "snapshots"
+    run("predict", "--workdir=v", "--input=test", "--output=v.csv")

@@ -1,0 +1,112 @@
+"""Monte Carlo dropout: predictions with the noise of training left on, and how much they disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from regjax.averaging import Ensemble
+from regjax.checks import check_choice, check_range
+from regjax.evaluate import METRICS
+from regjax.objective import call_with_noise
+from regjax.typing import Array, ArrayLike, PRNGKey, PyTree
+
+
+class McPrediction(NamedTuple):
+    """A prediction from S noisy passes.
+
+    Attributes:
+      mean: mean probabilities `[B, K]`, or mean outputs of a regression `[B, ...]`.
+      variance: of the probabilities or outputs over the passes, divided by S.
+      predictive_entropy: `float32[B]` in nats, of the mean probabilities: the whole uncertainty; None in regression.
+      mutual_information: `float32[B]` in nats, between prediction and noise: the part that the model is unsure of
+        itself, which more data would remove; None in regression.
+    """
+
+    mean: Array
+    variance: Array
+    predictive_entropy: Array | None
+    mutual_information: Array | None
+
+
+def mc_predict(
+    apply_fn: Callable[..., Any],
+    params: PyTree,
+    x: Array,
+    key: PRNGKey,
+    samples: int = 50,
+    *,
+    rates: Mapping[str, ArrayLike] | None = None,
+    model_state: PyTree | None = None,
+    task: str = "classification",
+) -> McPrediction:
+    """Predict with S passes of a model whose noise is on.
+
+      mean = (1/S) sum_s p_s,   predictive entropy = H(mean),   mutual information = H(mean) - (1/S) sum_s H(p_s)
+
+    Args:
+      apply_fn: as in `rj.build_loss`.
+      params: parameters.
+      x: inputs `[B, ...]`.
+      key: one key; pass s draws from `fold_in(key, s)`.
+      samples: passes S >= 1; a Python integer. They run one after the other, so memory does not grow with S.
+      rates: noise rates by name, as in training; batch statistics are then those of evaluation. None is for a model
+        with noise of its own, which is called with `train=True`.
+      model_state: other collections of the model, or None.
+      task: `"classification"` (the outputs are logits) or `"regression"`.
+
+    Returns:
+      A `McPrediction`.
+
+    Raises:
+      ValueError: a number of samples below 1, an unknown task, rates that the model does not take, or an ensemble.
+
+    Example:
+      >>> from regjax.models import make_model
+      >>> model, x = make_model("mlp", num_outputs=3, widths=(8,)), jnp.ones((2, 4))
+      >>> params = model.init(jax.random.key(0), x)["params"]
+      >>> found = mc_predict(model.apply, params, x, jax.random.key(1), 20, rates={"dropout": 0.5})
+      >>> found.mean.shape, bool((found.mutual_information > 0).all())
+      ((2, 3), True)
+
+    Reference:
+      Gal and Ghahramani, Dropout as a Bayesian approximation: representing model uncertainty in deep learning, 2016;
+      Houlsby et al., Bayesian active learning for classification and preference learning, 2011.
+    """
+    check_choice("task", task, METRICS)
+    check_range("mc_predict: samples", samples, 1)
+    if not isinstance(samples, int):
+        raise ValueError(f"mc_predict: samples must be a Python integer, got {samples!r}")
+    if isinstance(params, Ensemble):
+        raise ValueError("mc_predict: takes the parameters of one model, got an ensemble")
+    classes = task == "classification"
+
+    def sample(index: Array) -> Array:
+        own = jax.random.fold_in(key, index)
+        outputs = call_with_noise(apply_fn, params, model_state, x, train=not rates, rates=rates or {}, key=own).outputs
+        return jax.nn.softmax(outputs.astype(jnp.float32), axis=-1) if classes else outputs.astype(jnp.float32)
+
+    def add(total: tuple[Array, Array, Array], index: Array) -> tuple[tuple[Array, Array, Array], None]:
+        mean, squares, entropy = total
+        p = sample(index)
+        # Welford's update: a difference of two large sums would lose the variance in float32.
+        change = p - mean
+        mean = mean + change / (index + 1)
+        return (mean, squares + change * (p - mean), entropy + (_entropy(p) if classes else 0.0)), None
+
+    shape = jax.eval_shape(sample, jnp.int32(0)).shape
+    zeros = jnp.zeros(shape)
+    start = (zeros, zeros, jnp.zeros(shape[0] if classes else ()))
+    (mean, squares, entropy), _ = jax.lax.scan(add, start, jnp.arange(samples))
+    variance = jnp.maximum(squares / samples, 0.0)  # rounding must not make either negative
+    if not classes:
+        return McPrediction(mean, variance, None, None)
+    whole = _entropy(mean)
+    return McPrediction(mean, variance, whole, jnp.maximum(whole - entropy / samples, 0.0))
+
+
+def _entropy(p: Array) -> Array:
+    return -jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1.0)), 0.0), axis=-1)
