@@ -15,21 +15,16 @@ from typing import Any
 
 from experiments import app, flags
 
+DEFAULT = ("more_data", "augmentation", "early_stopping", "l2", "l1", "dropout", "combination")
 TECHNIQUES = (
-    "more_data",
-    "augmentation",
-    "early_stopping",
-    "l2",
-    "decoupled",
-    "l1",
-    "dropout",
-    "combination",
-)
+    *DEFAULT, "decoupled", *(name for name in flags.NOISES if name not in ("dropout", "concrete_dropout")),
+    "label_smoothing", "mixup", "cutmix", "sam", "gradient_noise", *flags.OUTPUT_PENALTIES,
+)  # fmt: skip
 
 flags.define_data("runs/compare")
 flags.define_training("at least 50, and 800 updates")
 flags.define_stopping()
-flags.text("compare", "techniques", None, f"some of {','.join(TECHNIQUES)}; default all but decoupled")
+flags.text("compare", "techniques", None, f"some of {','.join(TECHNIQUES)}; default the first {len(DEFAULT)}")
 flags.repeated("compare", "grid", "strengths of a technique, as l2=0.001,0.01,0.1; may be repeated")
 flags.repeated(
     "compare",
@@ -65,7 +60,7 @@ def main() -> int:
     setup.check_regularizers(values, spec, example)
     for technique in setup.penalty_techniques(values, spec, example):
         wanted[technique] = ()
-    setup.check_techniques(values, loaded, wanted)
+    setup.check_techniques(values, loaded, spec.model, wanted)
 
     with Bar("runs", 0) as bar:
         result = compare(
@@ -102,8 +97,7 @@ def main() -> int:
 
 def _techniques(values: dict[str, Any]) -> dict[Any, tuple[float, ...]]:
     """The techniques that were asked for, each with its grid, () meaning the default one."""
-    default = [name for name in TECHNIQUES if name != "decoupled"]
-    names = default
+    names = list(DEFAULT)
     if values["techniques"] is not None:
         # An empty list leaves the penalties that are tried alone.
         names = [part.strip() for part in values["techniques"].split(",") if part.strip() or not values["try_penalty"]]

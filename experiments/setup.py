@@ -16,8 +16,9 @@ from regjax import data
 from regjax.augment import Augmentation
 from regjax.augment import make as make_augmentation
 from regjax.averaging import parse_average
-from regjax.compare.prepare import check_outputs, default_augmentation, train_examples_of
-from regjax.compare.techniques import Setting, Technique, penalty_technique, resolve
+from regjax.compare.catalog import Setting, resolve
+from regjax.compare.prepare import check_outputs, default_augmentation, noises_of, train_examples_of
+from regjax.compare.techniques import Technique, penalty_technique
 from regjax.constraints import parse_constraint
 from regjax.epoch import TrainData, weight_shapes
 from regjax.models import parse_model
@@ -128,15 +129,16 @@ def augmentation(values: dict[str, Any], loaded: Loaded | None) -> Augmentation 
     return dataclasses.replace(made, fill=loaded.preprocessor.background)
 
 
-def check_techniques(values: dict[str, Any], loaded: Loaded, wanted: dict[Any, tuple[float, ...]]) -> None:
+def check_techniques(values: dict[str, Any], loaded: Loaded, model: Any, wanted: dict[Any, tuple[float, ...]]) -> None:
     """Refuse techniques and grids that no run could use.
 
     Raises:
-      FlagError: names --grid and the value.
+      FlagError: names --grid or --techniques and the value.
     """
-    count = train_examples_of(values["train_examples"], loaded.splits)
-    facts_of_run = Setting(train_examples=count, pool=len(loaded.splits.y_train))
-    flags.about("grid", lambda: resolve(wanted, facts_of_run))
+    count, splits = train_examples_of(values["train_examples"], loaded.splits), loaded.splits
+    classes = splits.task == "classification"
+    facts_of_run = Setting(count, len(splits.y_train), noises=noises_of(model), classes=classes)
+    flags.about("grid" if values["grid"] else "techniques", lambda: resolve(wanted, facts_of_run))
 
 
 def penalty_techniques(values: dict[str, Any], spec: Spec, x: Any) -> list[Technique]:

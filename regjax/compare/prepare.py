@@ -14,9 +14,10 @@ from regjax.adapt import as_model
 from regjax.augment import Augmentation, make
 from regjax.checks import InputError, check_range
 from regjax.compare import techniques as tech
+from regjax.compare.catalog import Setting
 from regjax.data import Dataset, Preprocessor, Splits, nested_order, noisy_labels, split
 from regjax.epoch import TrainData
-from regjax.objective import call_model
+from regjax.objective import call_model, takes_rates
 from regjax.spec import Spec
 
 MAX_STOP_EXAMPLES = 2000  # validation examples that are looked at in every epoch; selection uses all of its own
@@ -33,7 +34,7 @@ class Prepared:
 def prepare(
     splits: Splits,
     preprocessor: Preprocessor,
-    setting: tech.Setting,
+    setting: Setting,
     techniques: Sequence[tech.Technique],
     seeds: int,
     label_noise: float,
@@ -65,7 +66,7 @@ def prepare(
 
 def settings_of(
     spec: Spec,
-    setting: tech.Setting,
+    setting: Setting,
     prepared: Prepared,
     splits: Splits,
     learning_rate: float,
@@ -130,6 +131,12 @@ def outputs_of(splits: Splits) -> int:
     if splits.task == "classification":
         return splits.num_classes
     return 1 if splits.y_train.ndim == 1 else splits.y_train.shape[1]
+
+
+def noises_of(model: Any) -> tuple[str, ...]:
+    """The names of the noises that a model has; one that takes `rates` and does not tell has dropout."""
+    told = getattr(model, "accepted_rates", None)
+    return told if told is not None else ("dropout",) if takes_rates(as_model(model).apply) else ()
 
 
 def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:

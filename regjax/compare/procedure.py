@@ -16,11 +16,13 @@ from regjax.adapt import as_model
 from regjax.analysis import choose
 from regjax.augment import Augmentation
 from regjax.checks import InputError, check_choice, check_range
+from regjax.compare import catalog
 from regjax.compare import techniques as tech
 from regjax.compare.prepare import (
     as_augmentation,
     as_splits,
     check_outputs,
+    noises_of,
     outputs_of,
     prepare,
     settings_of,
@@ -40,7 +42,6 @@ from regjax.data import Dataset, Preprocessor, Splits
 from regjax.epoch import TrainData, weight_shapes
 from regjax.evaluate import SCORE
 from regjax.models import make_model
-from regjax.objective import takes_rates
 from regjax.run import Run, RunResult, make_run
 from regjax.spec import Spec, make_hparams
 from regjax.stopping import REASONS
@@ -161,16 +162,17 @@ def compare(
     epochs = max(50, math.ceil(800 / steps)) if epochs is None else epochs
     preprocessor = Preprocessor.for_splits(splits)
     augmentation = as_augmentation(augmentation, splits, preprocessor)
-    setting = tech.Setting(
+    setting = catalog.Setting(
         train_examples=n_train,
         pool=len(splits.y_train),
         patience=patience,
         min_delta=min_delta,
         criterion=stop_criterion,
-        has_rates=takes_rates(as_model(module).apply),
+        noises=noises_of(module),
+        classes=splits.task == "classification",
         has_augmentation=bool(augmentation.steps),
     )
-    chosen, with_combination = tech.resolve(techniques, setting)
+    chosen, with_combination = catalog.resolve(techniques, setting)
     example = preprocessor.transform(splits.x_train[:1])
     check_outputs(module, example, splits)
     spec = Spec(

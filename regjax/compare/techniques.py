@@ -1,19 +1,17 @@
-"""The techniques that are compared: for each, a grid of values and what a value means for a run."""
+"""What a technique is: a row of the comparison with a grid of values; and how several act together."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from regjax.checks import InputError, check_choice, check_range
-from regjax.penalties import Penalty, l1, l2
-from regjax.spec import make_hparams
+from regjax.penalties import Penalty
 from regjax.step import check_routes
-from regjax.stopping import EarlyStopping
 from regjax.transforms import MODES, check_route, route_of
 
 BASELINE = "baseline"
@@ -50,77 +48,9 @@ class Technique:
         return self.arguments(value * scale if self.parameter else value)
 
 
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """What the default techniques depend on.
-
-    Attributes:
-      train_examples: of the baseline.
-      pool: training examples there are.
-      patience: of early stopping, in epochs; fixed, because with restored weights the largest would always win.
-      min_delta: of early stopping.
-      criterion: of early stopping.
-      has_rates: whether the model takes noise rates.
-      has_augmentation: whether there is an augmentation to apply.
-    """
-
-    train_examples: int
-    pool: int
-    patience: int = 10
-    min_delta: float = 0.0
-    criterion: str = "patience"
-    has_rates: bool = True
-    has_augmentation: bool = True
-
-
-def _more_data(setting: Setting) -> Technique | None:
-    sizes = [setting.train_examples * factor for factor in (2, 4, 8)]
-    sizes = [size for size in sizes if size < setting.pool]
-    if setting.train_examples < setting.pool and len(sizes) < 3:
-        sizes.append(setting.pool)
-    if not sizes:
-        return None
-    title = "more data (same updates)"
-    return Technique(
-        "more_data", title, "examples", tuple(sizes), lambda n: {"n_train": int(n)}, combines=False, has_edges=False
-    )
-
-
-def _augmentation(setting: Setting) -> Technique | None:
-    if not setting.has_augmentation:
-        return None
-    grid = (0.25, 0.5, 1.0, 1.5, 2.0)
-    return Technique("augmentation", "augmentation", "strength", grid, lambda c: {"augment": c})
-
-
-def _early_stopping(setting: Setting) -> Technique:
-    rule = EarlyStopping(patience=setting.patience, min_delta=setting.min_delta, criterion=setting.criterion)
-    arguments = {"stopping": rule, "restore_best": True}
-    return Technique("early_stopping", "early stopping", "", (1.0,), lambda _: dict(arguments))
-
-
-def _l2(setting: Setting) -> Technique:
-    grid = (1e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 0.1)
-    return Technique("l2", "L2 in the loss", "strength", grid, lambda s: {"penalties": {"loss": l2(s)}})
-
-
-def _decoupled(setting: Setting) -> Technique:
-    grid = (0.03, 0.1, 0.3, 1.0, 2.5, 5.0, 10.0)
-    return Technique(
-        "decoupled", "L2 decoupled (AdamW)", "strength", grid, lambda s: {"penalties": {"decoupled": l2(s)}}
-    )
-
-
-def _l1(setting: Setting) -> Technique:
-    grid = (1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 2e-2)
-    return Technique("l1", "L1 proximal", "strength", grid, lambda s: {"penalties": {"proximal": l1(s)}})
-
-
-def _dropout(setting: Setting) -> Technique | None:
-    if not setting.has_rates:
-        return None
-    grid = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
-    return Technique("dropout", "dropout", "rate", grid, lambda r: {"rates": {"dropout": r}})
+def baseline() -> Technique:
+    """The run without any regularizer."""
+    return Technique(BASELINE, BASELINE, "", (0.0,), lambda _: {}, combines=False)
 
 
 def penalty_technique(
@@ -170,84 +100,6 @@ def penalty_technique(
     )
 
 
-TECHNIQUES: dict[str, Callable[[Setting], Technique | None]] = {
-    "more_data": _more_data,
-    "augmentation": _augmentation,
-    "early_stopping": _early_stopping,
-    "l2": _l2,
-    "decoupled": _decoupled,
-    "l1": _l1,
-    "dropout": _dropout,
-}
-DEFAULT = ("more_data", "augmentation", "early_stopping", "l2", "l1", "dropout", COMBINATION)
-
-
-def baseline() -> Technique:
-    """The run without any regularizer."""
-    return Technique(BASELINE, BASELINE, "", (0.0,), lambda _: {}, combines=False)
-
-
-def resolve(
-    techniques: Sequence[str | Technique] | Mapping[str, Sequence[float]] | None, setting: Setting
-) -> tuple[list[Technique], bool]:
-    """The techniques to compare, and whether their combination is wanted.
-
-    Args:
-      techniques: None for the default ones; names or `Technique`s; or a mapping `name -> grid` that replaces grids
-        (an empty grid keeps the default one).
-      setting: facts that grids depend on.
-
-    Returns:
-      Techniques in order, those that do not apply here left out, and whether to add the combination.
-
-    Raises:
-      InputError: an unknown name, a name twice, a grid for a technique without parameter, or nothing to compare.
-    """
-    if isinstance(techniques, str):
-        raise InputError(f"techniques must be a list of names, as [{techniques!r}]")
-    wanted = DEFAULT if techniques is None else techniques
-    grids = {name: tuple(grid) for name, grid in wanted.items()} if isinstance(wanted, Mapping) else {}
-    found: list[Technique] = []
-    for item in wanted:
-        if isinstance(item, Technique):
-            found.append(item)
-            continue
-        check_choice("technique", item, [*TECHNIQUES, COMBINATION])
-        if item == COMBINATION:
-            continue
-        technique = TECHNIQUES[item](setting)
-        if technique is None:
-            continue
-        if grids.get(item):
-            if not technique.parameter:
-                raise InputError(f"technique {item!r} has nothing to choose, so it takes no grid")
-            technique = dataclasses.replace(technique, values=tuple(sorted(grids[item])))
-        found.append(technique)
-    for technique in found:
-        _check_values(technique, setting)
-    names = [technique.name for technique in found]
-    if len(set(names)) != len(names):
-        raise InputError(f"techniques must have different names, got {', '.join(names)}")
-    if not found:
-        raise InputError("techniques: nothing to compare with the baseline here")
-    return found, COMBINATION in wanted
-
-
-def _check_values(technique: Technique, setting: Setting) -> None:
-    """Refuse a value that no run could use.
-
-    Raises:
-      InputError: names the technique and the value.
-    """
-    for value in technique.values:
-        if technique.name == "more_data" and not (value == int(value) and 1 <= value <= setting.pool):
-            raise InputError(f"technique 'more_data': {value:g} is not a whole number in [1, {setting.pool}]")
-        try:
-            make_hparams(**{"n_train": setting.train_examples, **technique.arguments(value)})
-        except ValueError as error:
-            raise InputError(f"technique {technique.name!r}: {error}") from None
-
-
 def check_together(arguments: Arguments, params: Any) -> None:
     """Refuse arguments that no run could use together.
 
@@ -270,7 +122,9 @@ def merge(arguments: Sequence[Arguments]) -> Arguments:
     merged: Arguments = {}
     for one in arguments:
         for name, value in one.items():
-            if name in ("penalties", "rates"):
+            if name == "output_penalties":
+                merged[name] = [*merged.get(name, []), *value]
+            elif name in ("penalties", "rates"):
                 into = merged.setdefault(name, {})
                 for key, part in value.items():
                     into[key] = into[key] + part if name == "penalties" and key in into else part

@@ -2,10 +2,13 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.compare.techniques import DEFAULT, TECHNIQUES, Setting, Technique, combination, merge, resolve
+from regjax import noise
+from regjax.compare.catalog import DEFAULT, TECHNIQUES, Setting, resolve
+from regjax.compare.techniques import Technique, combination, merge
 from regjax.spec import make_hparams
 
-SETTING = Setting(train_examples=100, pool=1000)
+NOISES = tuple(name for name in noise.NOISES if name != "concrete_dropout")
+SETTING = Setting(train_examples=100, pool=1000, noises=(*NOISES, "input_dropout", "attention_dropout"))
 
 
 @pytest.mark.parametrize("name", TECHNIQUES)
@@ -30,7 +33,7 @@ def test_more_data_needs_a_pool():
 
 
 def test_what_a_model_cannot_do_is_left_out():
-    found, _ = resolve(None, Setting(100, 1000, has_rates=False, has_augmentation=False))
+    found, _ = resolve(None, Setting(100, 1000, noises=(), has_augmentation=False))
     assert {"dropout", "augmentation"}.isdisjoint(t.name for t in found)
 
 
@@ -77,3 +80,25 @@ def test_of_two_that_exclude_each_other_the_better_one_joins_the_combination():
     assert combination(gained[:2], {}, params) == (None, [])
     always = {"penalties": {"loss": rj.l2(0.1)}}
     assert combination(gained, always, params)[1] == ["l2", "dropout"]
+
+
+def test_what_was_asked_for_and_does_not_apply_is_refused():
+    for name, setting in (
+        ("drop_path", Setting(100, 1000)),
+        ("r_drop", Setting(100, 1000, classes=False)),
+        ("label_smoothing", Setting(100, 1000, classes=False)),
+    ):
+        with pytest.raises(rj.InputError, match=rf"technique '{name}' does not fit this model or task"):
+            resolve([name], setting)
+    assert resolve(["drop_connect"], Setting(100, 1000, noises=()))[0]  # noise on weights fits every model
+
+
+def test_penalties_on_outputs_add_up():
+    both = merge([TECHNIQUES[name](SETTING).arguments(0.1) for name in ("confidence", "jacobian")])
+    assert [penalty.kind for penalty in both["output_penalties"]] == ["confidence", "jacobian"]
+
+
+def test_the_flags_name_every_technique():
+    from experiments.compare import TECHNIQUES as flagged
+
+    assert set(flagged) == {*TECHNIQUES, "combination"}
