@@ -34,7 +34,7 @@ def rand_augment(
     high: ArrayLike = 1.0,
     layers: int = 2,
 ) -> Array:
-    """RandAugment: `layers` operations one after the other, drawn for each image among 14, all of one magnitude.
+    """RandAugment: operations drawn for each image among 14, one after the other, all of one magnitude.
 
     The operations are those of PIL: identity, autocontrast, equalize, rotate, solarize, posterize, saturation,
     contrast, brightness, sharpness, shear and translate along either axis, the moves with the nearest pixel.
