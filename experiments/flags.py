@@ -12,7 +12,7 @@ from absl import flags
 
 FLAGS = flags.FLAGS
 
-MODELS = ("linear", "mlp", "cnn")
+MODELS = ("linear", "mlp", "cnn", "resnet", "vit")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad")
 PENALTY_MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
 PENALTIES = (
@@ -20,8 +20,27 @@ PENALTIES = (
     "sparse_group_lasso", "spectral",
 )  # fmt: skip
 SCHEDULES = ("constant", "cosine", "linear")
+RATE_SCHEDULES = ("constant", "up", "down")
+SMOOTHINGS = ("uniform", "others")
+OUTPUT_PENALTIES = ("activity_l1", "activity_l2", "confidence", "fgsm", "jacobian", "r_drop")
+# Noise in training: what each flag is, and whether it is a fraction below 1.
+NOISES = {
+    "input_dropout": ("fraction of inputs dropped", True),
+    "dropout": ("fraction of hidden units dropped in training", True),
+    "spatial_dropout": ("fraction of channels dropped (cnn, resnet)", True),
+    "gaussian_dropout": ("rate of multiplicative normal noise on hidden units", True),
+    "alpha_dropout": ("fraction of hidden units dropped after a SELU: --model=\"mlp(activation='selu')\"", True),
+    "concrete_dropout": ("strength of the regularizer of learned rates: --model='mlp(concrete=True)'", False),
+    "drop_block": ("fraction of a feature map dropped in squares (cnn, resnet)", True),
+    "drop_path": ("fraction of the last residual branch dropped, less before it (resnet, vit, mlp(skip=True))", True),
+    "attention_dropout": ("fraction of attention weights dropped (vit)", True),
+    "drop_connect": ("fraction of weights dropped", True),
+    "gaussian_noise": ("standard deviation of noise on hidden units", False),
+    "weight_noise": ("standard deviation of noise on weights", False),
+}
 STOP_CRITERIA = ("patience", "gl", "pq", "up")
 
+_LARGEST = 3.4e38  # beyond it float32 is infinite
 UNBOUNDED = 2**31 - 2  # the largest whole number that a flag takes: JAX counts in int32
 
 _groups: dict[str, list[str]] = {}
@@ -53,7 +72,7 @@ class _Number(flags.ArgumentParser):
             raise ValueError(f"must be {self.accepted()}") from None
         below = value <= self.low if self.low_open else value < self.low
         above = value >= self.high if self.high_open else value > self.high
-        if below or above or value != value or math.isinf(value):
+        if below or above or value != value or abs(value) > _LARGEST:
             raise ValueError(f"must be {self.accepted()}")
         return value
 
@@ -171,13 +190,13 @@ def define_data(workdir: str) -> None:
 
 def define_training(epochs: str) -> None:
     """Flags about the model, the optimizer and the regularizers."""
-    choice("model", "model", "mlp", MODELS, "model")
+    text("model", "model", "mlp", f'{", ".join(MODELS)}; with fields as "mlp(widths=(64, 64), skip=True)"')
     _define(
         "model",
         "widths",
         _Widths(),
         None,
-        "units of hidden layers (mlp) or channels (cnn); default 256 or 32,64",
+        "units of hidden layers (mlp) or channels (cnn, resnet); default 256, 32,64 or 32,64,128",
     )
     whole("training", "seed", 0, "root of all randomness", low=0)
     whole("training", "epochs", None, f"passes over the training examples at most; default {epochs}")
@@ -209,16 +228,16 @@ def define_training(epochs: str) -> None:
         "regularizers",
         "average",
         "",
-        "weights to evaluate and keep: ema(0.999), swa(start=100, every=10) or lookahead(5, 0.5), counted in updates",
+        "weights to evaluate and keep: ema(0.999), swa(start=100, every=10), lookahead(5, 0.5) or snapshots(size=5, "
+        "period=100), which cycles the learning rate and keeps an ensemble; counted in updates",
     )
     number("regularizers", "sam", 0.0, "radius of sharpness-aware minimization; two gradients an update; 0 is off")
-    number(
+    number("regularizers", "gradient_noise", 0.0, "variance of normal noise on the first gradient; it decays")
+    text(
         "regularizers",
-        "dropout",
-        0.0,
-        "fraction of hidden units dropped in training",
-        high=1.0,
-        high_open=True,
+        "output_penalty",
+        "",
+        f'a sum such as "confidence(0.1) + jacobian(0.01)"; penalties: {", ".join(OUTPUT_PENALTIES)}',
     )
     text(
         "regularizers",
@@ -227,7 +246,11 @@ def define_training(epochs: str) -> None:
         "as shift=1,rotate=15,flip=0.5,noise=0.2,cutout=4; 'default' depends on the data",
     )
     number("regularizers", "label_smoothing", 0.0, "e of (1 - e) y + e / K", high=1.0, high_open=True)
+    choice("regularizers", "smoothing", "uniform", SMOOTHINGS, "spread e over all classes, or over the others alone")
     number("regularizers", "mixup", 0.0, "alpha of Beta(alpha, alpha); 0 mixes nothing")
+    for name, (what, fraction) in NOISES.items():
+        number("noise in training", name, 0.0, what, high=1.0 if fraction else UNBOUNDED, high_open=fraction)
+    choice("noise in training", "rate_schedule", "constant", RATE_SCHEDULES, "shape of all of these over all updates")
 
 
 def define_stopping() -> None:

@@ -48,7 +48,7 @@ def main() -> int:
     from regjax.adapt import as_model
     from regjax.checkpoint import Checkpoints
     from regjax.epoch import TrainData, make_program
-    from regjax.objective import call_model
+    from regjax.evaluate import predict
 
     config = json.loads((workdir / "config.json").read_text())
     flags.check(config.get("experiment") == "train", "workdir", "is not a run of experiments.train")
@@ -75,9 +75,9 @@ def main() -> int:
     flags.check(state is not like, "workdir", "holds no checkpoint yet")
     weights = state.weights(hparams.restore_best)
     apply_fn = as_model(spec.model).apply
-    predict = jax.jit(lambda rows: call_model(apply_fn, weights.params, weights.model_state, rows, train=False)[0])
+    predicted = jax.jit(lambda rows: predict(apply_fn, *weights, rows, task=spec.task))
     size = values["batch_size"]
-    outputs = np.concatenate([np.asarray(predict(jnp.asarray(x[i : i + size]))) for i in range(0, len(x), size)])
+    outputs = np.concatenate([np.asarray(predicted(jnp.asarray(x[i : i + size]))) for i in range(0, len(x), size)])
 
     header, rows = _rows(outputs, ids, truth, pre)
     partial = output.with_name(output.name + ".partial")

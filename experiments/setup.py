@@ -19,13 +19,17 @@ from regjax.averaging import parse_average
 from regjax.compare.prepare import check_outputs, default_augmentation, train_examples_of
 from regjax.compare.techniques import Setting, Technique, penalty_technique, resolve
 from regjax.constraints import parse_constraint
-from regjax.epoch import TrainData, init_weights
-from regjax.models import make_model
+from regjax.epoch import TrainData, weight_shapes
+from regjax.models import parse_model
+from regjax.noise import WEIGHT_NOISES
+from regjax.objective import build_loss
 from regjax.optimizers import with_penalties
+from regjax.output_penalties import parse_output_penalties
 from regjax.penalties import Penalty, combine, l1, l2, parse_penalty
 from regjax.spec import Hparams, Spec, make_hparams
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.transforms import check_route
+from regjax.typing import Batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +91,7 @@ def make_spec(values: dict[str, Any], known: dict[str, Any], loaded: Loaded | No
     n_train = values["train_examples"] or known["pool"]
     for name in ("label_smoothing", "mixup"):
         flags.check(not values[name] or classification or name == "mixup", name, "needs a classification set")
-    model = flags.about("widths", lambda: _model(values, known))
+    model = flags.about("model", lambda: _model(values, known))
     if loaded is not None:
         example = loaded.preprocessor.transform(loaded.splits.x_train[:1])
         flags.about("model", lambda: check_outputs(model, example, loaded.splits))
@@ -101,6 +105,8 @@ def make_spec(values: dict[str, Any], known: dict[str, Any], loaded: Loaded | No
         optimizer=values["optimizer"],
         schedule=values["schedule"],
         augmentation=augmentation(values, loaded),
+        rate_schedule=values.get("rate_schedule", "constant"),
+        smoothing=values.get("smoothing", "uniform"),
     )
 
 
@@ -142,7 +148,9 @@ def penalty_techniques(values: dict[str, Any], spec: Spec, x: Any) -> list[Techn
     made = []
     for text in values["try_penalty"]:
         penalty = flags.about("try_penalty", functools.partial(parse_penalty, text))
-        check = functools.partial(_try_penalty, penalty, values["penalty_mode"], spec.optimizer, _shapes(spec, x))
+        check = functools.partial(
+            _try_penalty, penalty, values["penalty_mode"], spec.optimizer, weight_shapes(spec, x).params
+        )
         flags.about("try_penalty", check)
         made.append(penalty_technique(text, penalty, values["penalty_mode"]))
     return made
@@ -159,17 +167,24 @@ def regularizer_arguments(values: dict[str, Any], present: tuple[str, ...] = ())
     penalty = penalty_of(values, present)
     if penalty is not None:
         arguments["penalties"] = {values["penalty_mode"]: penalty}
-    # A run of an earlier version has no such flags.
     if values.get("constraint"):
         arguments["constraint"] = flags.about("constraint", lambda: parse_constraint(values["constraint"]))
     if values.get("average"):
-        arguments["average"] = flags.about("average", lambda: parse_average(values["average"]))
-    if values.get("sam") or "sam" in present:
-        arguments["sam"] = values["sam"]
-    if values["dropout"] or "dropout" in present:
-        arguments["rates"] = {"dropout": values["dropout"]}
-    for name in ("label_smoothing", "mixup"):
-        if values[name] or name in present:
+        average = flags.about("average", lambda: parse_average(values["average"]))
+        cycles = average.schedule_shape() is not None
+        flags.check(not cycles or values["schedule"] == "constant", "schedule", f"{average.kind} has cycles of its own")
+        arguments["average"] = average
+    # A run of an earlier version lacks some of these flags.
+    rates = {name: values.get(name, 0.0) for name in flags.NOISES if values.get(name) or name in present}
+    if rates:
+        arguments["rates"] = rates
+    if values.get("output_penalty"):
+        parsed = flags.about("output_penalty", lambda: parse_output_penalties(values["output_penalty"]))
+        arguments["output_penalties"] = [p.scaled(values.get("output_penalty_factor", 1.0)) for p in parsed]
+    both = values.get("sam") and values.get("gradient_noise")
+    flags.check(not both, "gradient_noise", "excludes --sam, which moves on by a second gradient")
+    for name in ("label_smoothing", "mixup", "sam", "gradient_noise"):
+        if values.get(name) or name in present:
             arguments[name] = values[name]
     return arguments
 
@@ -197,18 +212,20 @@ def check_regularizers(values: dict[str, Any], spec: Spec, x: Any, present: tupl
       FlagError: a mode that the penalty does not support with this optimizer, a pattern that matches nothing, an axis
         that a leaf does not have, a sum without a proximal map.
     """
-    shapes = _shapes(spec, x)
+    shapes = weight_shapes(spec, x).params
     arguments = regularizer_arguments(values, present)
     name = "penalty" if values.get("penalty") else "penalty_mode"
     for mode, penalty in arguments.get("penalties", {}).items():
         flags.about(name, functools.partial(_try_penalty, penalty, mode, spec.optimizer, shapes))
+    accepted = getattr(spec.model, "accepted_rates", ())
+    for rate in arguments.get("rates", {}):
+        known = rate in WEIGHT_NOISES or rate in accepted
+        flags.check(known, rate, f"{values['model']} has no such noise; it has {', '.join(accepted)}")
+    if "output_penalties" in arguments:
+        flags.about("output_penalty", functools.partial(_try_outputs, arguments["output_penalties"], spec, x))
     if "constraint" in arguments:
         flags.about("constraint", functools.partial(jax.eval_shape, arguments["constraint"].project, shapes))
     return shapes
-
-
-def _shapes(spec: Spec, x: Any) -> Any:
-    return jax.eval_shape(lambda: init_weights(spec, jax.random.key(0), jnp.asarray(x[:1]))).params
 
 
 def _try_penalty(penalty: Penalty, mode: str, optimizer: str, shapes: Any) -> None:
@@ -218,6 +235,22 @@ def _try_penalty(penalty: Penalty, mode: str, optimizer: str, shapes: Any) -> No
     if mode != "loss":
         tx = with_penalties(optimizer, 1.0, {mode: penalty})
         jax.eval_shape(lambda params: tx.update(params, tx.init(params), params), shapes)
+
+
+def _try_outputs(penalties: Any, spec: Spec, x: Any) -> None:
+    """The terms on shapes alone; raises the ValueError that training would."""
+    for penalty in penalties:
+        if penalty.needs_classes and spec.task != "classification":
+            raise ValueError(f"{penalty.kind} needs a classification set")
+    weights, examples = weight_shapes(spec, x), jax.ShapeDtypeStruct((2, *np.shape(x)[1:]), jnp.float32)
+
+    def loss(weights: Any, examples: Any) -> Any:
+        apply_fn = spec.model.apply
+        loss_fn = build_loss(apply_fn, lambda outputs, y: jnp.sum(outputs) + 0 * y[0], output_penalties=penalties)
+        batch = Batch(examples, jnp.zeros(2))
+        return loss_fn(weights.params, batch, jax.random.key(0), model_state=weights.model_state)[0]
+
+    jax.eval_shape(loss, weights, examples)
 
 
 def hparams_of(
@@ -267,6 +300,6 @@ def train_data(loaded: Loaded, values: dict[str, Any], seeds: list[int], *, vali
 
 def _model(values: dict[str, Any], known: dict[str, Any]) -> Any:
     if values["widths"] and values["model"] == "linear":
-        raise ValueError("a linear model has no hidden layers")
+        raise flags.FlagError(f"--widths={values['widths']}: a linear model has no hidden layers")
     widths = None if values["widths"] is None else tuple(values["widths"])
-    return make_model(values["model"], num_outputs=known["num_outputs"], widths=widths, task=known["task"])
+    return parse_model(values["model"], num_outputs=known["num_outputs"], widths=widths, task=known["task"])

@@ -4,8 +4,9 @@
 
 Writes results.json, lanes.csv and report.html into --workdir; about 20 seconds with this command on two cores. Scores
 are on validation; the test part is not touched. --sweep takes NAME=logspace(LOW,HIGH,COUNT) with exponents of ten,
-NAME=linspace(LOW,HIGH,COUNT) or NAME=VALUE,VALUE,... for l1, l2, penalty (a factor on the strengths of --penalty), sam,
-dropout, learning_rate, label_smoothing, mixup, augment (strength), patience, min_delta or train_examples.
+NAME=linspace(LOW,HIGH,COUNT) or NAME=VALUE,VALUE,... for l1, l2, penalty and output_penalty (factors on the strengths
+of the flag), sam, gradient_noise, dropout and the other noises, learning_rate, label_smoothing, mixup, augment
+(strength), patience, min_delta or train_examples.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from typing import Any
 from experiments import app, flags
 
 NAMES = (
-    "l1", "l2", "penalty", "sam", "dropout", "learning_rate", "label_smoothing", "mixup", "augment", "patience",
-    "min_delta", "train_examples",
+    "l1", "l2", "penalty", "output_penalty", "sam", "gradient_noise", *flags.NOISES, "learning_rate", "label_smoothing",
+    "mixup", "augment", "patience", "min_delta", "train_examples",
 )  # fmt: skip
+FACTORS = ("penalty", "output_penalty")  # sweeping these multiplies the strengths of the flag
 WHOLE = ("patience", "train_examples")
-BELOW_ONE = ("dropout", "label_smoothing")
+BELOW_ONE = ("label_smoothing", *(name for name, (_, fraction) in flags.NOISES.items() if fraction))
 MAX_LANES = 100_000
 
 flags.define_data("runs/sweep")
@@ -83,8 +85,9 @@ def main() -> int:
     flags.check(count <= MAX_LANES, "sweep", f"{count} runs are too many; at most {MAX_LANES}")
     if "augment" in swept:
         values["augment"] = values["augment"] or "default"
-    if "penalty" in swept:
-        flags.check(bool(values["penalty"]), "sweep", "penalty multiplies the strengths of --penalty; give one")
+    for name in FACTORS:
+        needed = name not in swept or bool(values[name])
+        flags.check(needed, "sweep", f"{name} multiplies the strengths of --{name}; give one")
 
     import jax
     import numpy as np
@@ -169,8 +172,9 @@ def _typed(point: dict[str, float]) -> dict[str, Any]:
     typed: dict[str, Any] = {name: int(value) if name in WHOLE else value for name, value in point.items()}
     if "augment" in typed:
         typed["augment_strength"] = typed.pop("augment")
-    if "penalty" in typed:
-        typed["penalty_factor"] = typed.pop("penalty")
+    for name in FACTORS:
+        if name in typed:
+            typed[f"{name}_factor"] = typed.pop(name)
     return typed
 
 

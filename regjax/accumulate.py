@@ -69,17 +69,22 @@ def loss_and_grads(
     parts = jax.tree.map(lambda a: a.reshape(count, micro_batch, *a.shape[1:]), batch)
     weights = jnp.ones((count,)) if batch.weight is None else jnp.sum(parts.weight, axis=1)
     shares = weights / jnp.maximum(jnp.sum(weights), 1e-30)
-    data_loss = dataclasses.replace(loss_fn, penalty=None, transform_batch=None)
+    without_penalty = dataclasses.replace(loss_fn, penalty=None, transform_batch=None)
 
-    def accumulate(total: tuple[Array, PyTree], part: tuple[Array, Batch, Array]) -> tuple[Any, None]:
+    def part_loss(params: PyTree, examples: Batch, own: PRNGKey | None) -> tuple[Array, dict[str, Array]]:
+        loss, aux = without_penalty(params, examples, own, **options)
+        return loss, aux.parts
+
+    def accumulate(total: PyTree, part: tuple[Array, Batch, Array]) -> tuple[PyTree, dict[str, Array]]:
         index, examples, share = part
         own = None if key is None else jax.random.fold_in(key, index)
-        (loss, _), grads = jax.value_and_grad(data_loss, has_aux=True)(params, examples, own, **options)
-        return jax.tree.map(lambda a, b: a + (share * b).astype(a.dtype), total, (loss, grads)), None
+        (_, terms), grads = jax.value_and_grad(part_loss, has_aux=True)(params, examples, own)
+        total = jax.tree.map(lambda a, b: a + (share * b).astype(a.dtype), total, grads)
+        return total, {name: share * term for name, term in terms.items()}
 
-    zeros = (jnp.float32(0.0), jax.tree.map(jnp.zeros_like, params))
-    (loss, grads), _ = jax.lax.scan(accumulate, zeros, (jnp.arange(count), parts, shares))
-    terms = {"data_loss": loss}
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    grads, shared = jax.lax.scan(accumulate, zeros, (jnp.arange(count), parts, shares))
+    terms = {name: jnp.sum(values) for name, values in shared.items()}
     penalty = loss_fn.penalty_for(hparams)
     if penalty is not None:
 

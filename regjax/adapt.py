@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
+from regjax.layers import ACTIVATIONS, PENALTIES
 from regjax.typing import Array, PRNGKey, PyTree
 
 
@@ -55,7 +56,8 @@ class _LinenInit:
     def __call__(self, key: PRNGKey, x: Array) -> tuple[PyTree, PyTree]:
         variables = dict(self.module.init(key, x))
         params = variables.pop("params", {})
-        return params, variables
+        # What layers sow belongs to a pass, not to the model.
+        return params, {name: value for name, value in variables.items() if name not in (PENALTIES, ACTIVATIONS)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,8 @@ from typing import Any
 import jax
 import numpy as np
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 class InputError(ValueError):
     """Something that came from outside (a flag, a file, a name) cannot be used.
@@ -61,6 +63,8 @@ def check_range(
     if array.dtype.kind not in "biufV" or array.dtype == object:  # V: bfloat16 and its like
         raise ValueError(f"{name} must be a number, got {value!r}")
     array = array.astype(np.float64)
+    # Numbers are computed with in float32: what is infinite there is infinite.
+    array = np.where(np.abs(array) > _LARGEST, np.copysign(np.inf, array), array)
     below = array <= low if low_open else array < low
     above = array >= high if high_open else array > high
     bad = below | above | np.isnan(array)

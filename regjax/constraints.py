@@ -70,6 +70,8 @@ def apply_constraints(constraint: Constraint | Sequence[Constraint] | None, para
         return params
     if isinstance(constraint, Constraint):
         return constraint.project(params)
+    if not isinstance(constraint, list | tuple) or not all(isinstance(one, Constraint) for one in constraint):
+        raise ValueError(f"apply_constraints: expected constraints, as rj.max_norm(2.0), got {constraint!r}")
     return _All(tuple(single for one in constraint for single in one.flat())).project(params)
 
 

@@ -89,6 +89,8 @@ def from_keras(l1_strength: float = 0.0, l2_strength: float = 0.0, where: Where 
       >>> float(from_keras(0.1, 0.2).value({"kernel": jnp.array([[2.0]])}).round(4))
       1.0
     """
+    check_range("from_keras: l1_strength", l1_strength, 0.0, np.inf, high_open=True)
+    check_range("from_keras: l2_strength", l2_strength, 0.0, np.inf, high_open=True)
     return combine(l1(l1_strength, where), l2(l2_strength, where))
 
 
@@ -267,6 +269,12 @@ def _elastic(first: float, second: float, where: Where) -> Penalty:
 def _constants(penalty: Penalty, target: str, accepted: tuple[str, ...]) -> dict[str, float]:
     """The factors of `sum |w|` and `sum w^2` in a sum of terms that have no others."""
     total = dict.fromkeys(accepted, 0.0)
+    places = {term.static_where for term in penalty.flat()}
+    if len(places) > 1:
+        shown = ", ".join(repr(where) for where in sorted(places, key=str))
+        raise InputError(
+            f"{target} has one strength for all weights, but the terms act where {shown}; convert each alone"
+        )
     for term in penalty.flat():
         strengths: Mapping[str, Any] = {}
         if term.schedule is None and not term.has_tree and np.ndim(term.strength) == 0:

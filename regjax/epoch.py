@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from regjax.adapt import as_model
 from regjax.augment import mixup
-from regjax.averaging import AverageState, averaged_params
+from regjax.averaging import Ensemble
 from regjax.evaluate import METRICS, evaluate
 from regjax.losses import TASK_LOSSES, smooth_labels
 from regjax.objective import build_loss
-from regjax.optimizers import sam, with_penalties
+from regjax.optimizers import gradient_noise, sam, with_penalties
+from regjax.output_penalties import OutputPenalty
 from regjax.rng import stream
 from regjax.shuffle import shuffled_indices
 from regjax.spec import Hparams, Spec
@@ -81,7 +83,7 @@ class RunState(NamedTuple):
     train: TrainState
     stop: StopState
     best: Weights  # of the evaluation stop.best_step
-    averages: AverageState | None  # of hparams.average
+    averages: Any  # the state of hparams.average, None without one
     history: History
     epoch: Array  # int32[]: epochs done
 
@@ -133,7 +135,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         model.apply,
         TASK_LOSSES[spec.task],
         penalty=lambda hparams: hparams.penalties.get("loss"),
-        rates=lambda hparams: hparams.rates,
+        output_penalties=lambda hparams: _fitting(spec, hparams.output_penalties),
+        rates=lambda hparams: spec.rates_at(hparams.rates),
         transform_batch=lambda key, batch, hparams: _transform_batch(spec, key, batch, hparams),
     )
     step = make_step(
@@ -144,12 +147,14 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
     def init(hparams: Hparams, key: PRNGKey, data: TrainData, weights: Weights | None = None) -> RunState:
         weights = init_weights(spec, key, data.x[:1]) if weights is None else weights
+        train = init_train_state(*weights, make_tx(hparams))
+        averages = None if hparams.average is None else hparams.average.init(weights)
         return RunState(
-            train=init_train_state(*weights, make_tx(hparams)),
+            train=train,
             stop=hparams.stopping.init(),
             # A copy, so that the buffers of the state can be donated.
-            best=jax.tree.map(jnp.copy, weights),
-            averages=None if hparams.average is None else hparams.average.init(weights.params),
+            best=jax.tree.map(jnp.copy, _evaluated(train, averages)),
+            averages=averages,
             history=History(jnp.full((spec.epochs, len(names)), jnp.nan), jnp.zeros((spec.epochs,), bool), names),
             epoch=jnp.asarray(0, jnp.int32),
         )
@@ -161,7 +166,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         # A training loss that is not finite must stop the run even while validation still looks finite.
         watched = jnp.where(jnp.isfinite(running_loss), on_val["loss"], jnp.nan)
         stop = hparams.stopping.update(state.stop, watched, on_train["loss"])
-        penalty = _penalty_value(hparams, weights.params, train.step)
+        single = train.params if isinstance(weights.params, Ensemble) else weights.params
+        penalty = _penalty_value(hparams, single, train.step)
         row = {
             "train/loss": on_train["loss"] + penalty,
             "train/data_loss": on_train["loss"],
@@ -189,15 +195,23 @@ def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
     return Weights(*as_model(spec.model).init(stream(key, "init"), x))
 
 
-def _evaluated(train: TrainState, averages: AverageState | None) -> Weights:
-    """The weights that are evaluated and kept: the averaged ones if there is an average."""
-    params = train.params if averages is None else averaged_params(averages, train.params)
-    return Weights(params, train.model_state)
+def weight_shapes(spec: Spec, x: Array | np.ndarray) -> Weights:
+    """The shapes of the weights of a run; `x` holds examples, of which one is enough. Nothing is computed."""
+    return jax.eval_shape(lambda: init_weights(spec, jax.random.key(0), jnp.asarray(x[:1])))
+
+
+def _evaluated(train: TrainState, averages: Any) -> Weights:
+    """The weights that are evaluated and kept: the averaged ones, or an ensemble, if there is an average."""
+    weights = Weights(train.params, train.model_state)
+    kept = weights if averages is None else averages.evaluated(weights)
+    if isinstance(kept, Ensemble):
+        return Weights(Ensemble(kept.members.params, kept.taken), kept.members.model_state)
+    return kept
 
 
 def _updates(
     spec: Spec, step: Any, state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData
-) -> tuple[tuple[TrainState, AverageState | None], Array]:
+) -> tuple[tuple[TrainState, Any], Array]:
     """`steps_per_epoch` updates in one scan, and the mean of their training-mode losses."""
     start = state.train.step * spec.batch_size
     count = spec.steps_per_epoch * spec.batch_size
@@ -209,8 +223,8 @@ def _updates(
         batch = Batch(data.x[rows], data.y[rows])
         train, metrics = step(hparams, train, batch, stream(key, "step", train.step))
         if hparams.average is not None:
-            averages, params = hparams.average.update(averages, train.params)
-            train = train._replace(params=params)
+            averages, weights = hparams.average.update(averages, Weights(train.params, train.model_state))
+            train = train._replace(params=weights.params, model_state=weights.model_state)
         return (train, averages), metrics["loss"]
 
     carry, losses = jax.lax.scan(body, (state.train, state.averages), index)
@@ -236,7 +250,9 @@ def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -
     if spec.augmentation is not None and hparams.augment is not None:
         batch = batch._replace(x=spec.augmentation.apply(stream(key, "augment"), batch.x, hparams.augment))
     if hparams.label_smoothing is not None:
-        batch = batch._replace(y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes))
+        batch = batch._replace(
+            y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes, convention=spec.smoothing)
+        )
     if hparams.mixup is not None:
         classes = spec.num_classes if spec.task == "classification" else None
         batch = mixup(stream(key, "mixup"), batch, hparams.mixup, num_classes=classes)
@@ -244,13 +260,28 @@ def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -
 
 
 def _learning_rate(spec: Spec, hparams: Hparams) -> BaseAndShape:
-    return BaseAndShape(hparams.learning_rate, spec.schedule_shape())
+    average, shape = hparams.average, spec.schedule_shape()
+    cycles = None if average is None else average.schedule_shape()
+    if average is not None and cycles is not None and shape is not None:
+        raise ValueError(f"schedule must be constant, since {average.kind} has cycles of its own; got {spec.schedule}")
+    return BaseAndShape(hparams.learning_rate, cycles or shape)
 
 
 def _optimizer(spec: Spec, hparams: Hparams) -> optax.GradientTransformation:
     routes = {mode: penalty for mode, penalty in hparams.penalties.items() if mode != "loss"}
     tx = with_penalties(spec.optimizer, _learning_rate(spec, hparams), routes)
+    if hparams.gradient_noise is not None:
+        # Before everything: the optimizer and its penalties see the noisy gradient.
+        tx = optax.chain(gradient_noise(hparams.gradient_noise), tx)
     return tx if hparams.sam is None else sam(tx, hparams.sam)
+
+
+def _fitting(spec: Spec, penalties: tuple[OutputPenalty, ...]) -> tuple[OutputPenalty, ...]:
+    """The penalties, once it is clear that the task has what they need."""
+    for penalty in penalties:
+        if penalty.needs_classes and spec.task != "classification":
+            raise ValueError(f"{penalty.kind} needs a classification task, got {spec.task}")
+    return penalties
 
 
 def _penalty_value(hparams: Hparams, params: PyTree, step: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from regjax.averaging import Ensemble, ensemble_outputs
 from regjax.checks import check_choice
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.objective import call_model
@@ -32,7 +33,7 @@ def evaluate(
 
     Args:
       apply_fn: as in `rj.build_loss`.
-      params: parameters.
+      params: parameters, or an `Ensemble` of them.
       model_state: other collections of the model, or None.
       x: inputs `[N, ...]`.
       y: class indices `int[N]`, or numbers `[N]` / `[N, D]`.
@@ -59,7 +60,7 @@ def evaluate(
 
     def sums(batch: tuple[Array, Array, Array]) -> dict[str, Array]:
         bx, by, bw = batch  # weights are [B] or [B, G]: examples lead, as everywhere
-        outputs, _ = call_model(apply_fn, params, model_state, bx, train=False)
+        outputs = predict(apply_fn, params, model_state, bx, task=task)
         total = {"loss": get_loss(TASK_LOSSES[task])(outputs, by) @ bw}
         if task == "classification":
             total["accuracy"] = correct(outputs, by) @ bw
@@ -76,6 +77,36 @@ def evaluate(
         result["mse"] = result["loss"]
         result["r2"] = 1.0 - result["mse"] / _variance(y, weight)
     return result
+
+
+def predict(
+    apply_fn: Callable[..., Any], params: PyTree, model_state: PyTree | None, x: Array, *, task: str = "classification"
+) -> Array:
+    """The outputs of a model in evaluation mode; of an ensemble, its mean prediction.
+
+    Args:
+      apply_fn: as in `rj.build_loss`.
+      params: parameters, or an `Ensemble` of them.
+      model_state: other collections of the model, or None; of an ensemble, those of the members.
+      x: inputs `[B, ...]`.
+      task: `"classification"` or `"regression"`; matters for an ensemble, see `regjax.averaging.ensemble_outputs`.
+
+    Returns:
+      Logits `[B, K]`, or numbers `[B, ...]`.
+
+    Example:
+      >>> from regjax.averaging import Ensemble
+      >>> both = Ensemble(jnp.array([1.0, 3.0]), jnp.int32(2))
+      >>> predict(lambda v, x: v["params"] * x, both, None, jnp.ones(2), task="regression")
+      Array([2., 2.], dtype=float32)
+    """
+
+    def outputs(params: PyTree, model_state: PyTree) -> Array:
+        return call_model(apply_fn, params, model_state, x, train=False).outputs
+
+    if isinstance(params, Ensemble):
+        return ensemble_outputs(jax.vmap(outputs)(params.members, model_state or {}), params.taken, task=task)
+    return outputs(params, model_state)
 
 
 def _in_batches(arrays: tuple[Array, ...], batch_size: int) -> tuple[Array, ...]:

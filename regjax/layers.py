@@ -1,18 +1,59 @@
 """Noise as thin Flax Linen modules: the strength is given at call time and may be traced.
 
 `flax.linen.Dropout` reads its rate in Python, so it can be neither swept, scheduled nor mapped; these layers
-take it beside the input and call `regjax.noise`, with a key of their own from the module's rng collection.
+take it beside the input and call `regjax.noise`, with a key of their own from the module's rng collection. In
+`flax.nnx`, call the functions of `regjax.noise` with a key from `nnx.Rngs`, or wrap a layer in `nnx.bridge.ToNNX`.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 
 from regjax import noise
+from regjax.checks import check_choice, check_range
 from regjax.typing import Array, ArrayLike, PRNGKey
 
+PENALTIES = "penalties"  # collection into which a layer sows a term of the loss; `rj.build_loss` adds it
+ACTIVATIONS = "activations"  # collection into which a layer sows what an activity penalty acts on
 
-class Dropout(nn.Module):
+
+class _Noise(nn.Module):
+    """A noise on its input; a subclass names the function and what else it takes."""
+
+    function: ClassVar[str]
+
+    rng_collection: str = dataclasses.field(default="dropout", kw_only=True)
+
+    @nn.compact
+    def __call__(self, x: Array, strength: ArrayLike, *, deterministic: bool = False) -> Array:
+        """Applies the noise.
+
+        Args:
+          x: floating-point array, as the function of `regjax.noise` takes it.
+          strength: rate in [0, 1], or a standard deviation; may be traced.
+          deterministic: inference; needs no key.
+
+        Returns:
+          Array like `x`.
+
+        Raises:
+          ValueError: training without a key in `rngs`, or as the function.
+        """
+        key = None if deterministic else layer_key(self, self.rng_collection)
+        return noise.NOISES[self.function](key, x, strength, deterministic=deterministic, **self._options())
+
+    def _options(self) -> Mapping[str, Any]:
+        """Further arguments of the function."""
+        return {}
+
+
+class Dropout(_Noise):
     """Dropout; see `regjax.noise.dropout` for the formulas.
 
     Attributes:
@@ -22,7 +63,6 @@ class Dropout(nn.Module):
       rng_collection: name of the key in `rngs`.
 
     Example:
-      >>> import jax, jax.numpy as jnp
       >>> rngs = {"dropout": jax.random.key(0)}
       >>> Dropout().apply({}, jnp.ones((2, 3)), 0.5, rngs=rngs).shape
       (2, 3)
@@ -30,68 +70,205 @@ class Dropout(nn.Module):
     Reference: Dropout: A Simple Way to Prevent Neural Networks from Overfitting (Srivastava et al., 2014).
     """
 
+    function: ClassVar[str] = "dropout"
+
     scaling: str = "inverted"
     broadcast_dims: tuple[int, ...] = ()
-    rng_collection: str = "dropout"
 
-    @nn.compact
-    def __call__(self, x: Array, rate: ArrayLike, *, deterministic: bool = False) -> Array:
-        """Drops the fraction `rate` of `x`.
-
-        Args:
-          x: floating-point array `[...]`.
-          rate: scalar in [0, 1], the fraction that is dropped; may be traced.
-          deterministic: inference; needs no key.
-
-        Returns:
-          Array like `x`.
-
-        Raises:
-          ValueError: training without a key in `rngs`, or as `regjax.noise.dropout`.
-        """
-        return noise.dropout(
-            None if deterministic else layer_key(self, self.rng_collection),
-            x,
-            rate,
-            scaling=self.scaling,
-            broadcast_dims=self.broadcast_dims,
-            deterministic=deterministic,
-        )
+    def _options(self) -> Mapping[str, Any]:
+        return {"scaling": self.scaling, "broadcast_dims": self.broadcast_dims}
 
 
-class GaussianNoise(nn.Module):
+class SpatialDropout(_Noise):
+    """Drops whole channels; see `regjax.noise.spatial_dropout`.
+
+    Attributes:
+      rng_collection: name of the key in `rngs`.
+
+    Example:
+      >>> SpatialDropout().apply({}, jnp.ones((1, 2, 2, 3)), 0.5, deterministic=True).shape
+      (1, 2, 2, 3)
+    """
+
+    function: ClassVar[str] = "spatial_dropout"
+
+
+class GaussianDropout(_Noise):
+    """Multiplicative normal noise; see `regjax.noise.gaussian_dropout`.
+
+    Attributes:
+      rng_collection: name of the key in `rngs`.
+
+    Example:
+      >>> GaussianDropout().apply({}, jnp.ones(2), 0.0, rngs={"dropout": jax.random.key(0)})
+      Array([1., 1.], dtype=float32)
+    """
+
+    function: ClassVar[str] = "gaussian_dropout"
+
+
+class AlphaDropout(_Noise):
+    """Dropout after a SELU; see `regjax.noise.alpha_dropout`.
+
+    Attributes:
+      rng_collection: name of the key in `rngs`.
+
+    Example:
+      >>> AlphaDropout().apply({}, jnp.ones(2), 0.1, deterministic=True)
+      Array([1., 1.], dtype=float32)
+    """
+
+    function: ClassVar[str] = "alpha_dropout"
+
+
+class DropBlock(_Noise):
+    """Drops squares of a feature map; see `regjax.noise.drop_block`.
+
+    Attributes:
+      block_size: side of the squares; at most the larger side of the map.
+      per_channel: whether each channel draws its own.
+      rng_collection: name of the key in `rngs`.
+
+    Example:
+      >>> DropBlock(block_size=2).apply({}, jnp.ones((1, 4, 4, 1)), 1.0, rngs={"dropout": jax.random.key(0)}).sum()
+      Array(0., dtype=float32)
+    """
+
+    function: ClassVar[str] = "drop_block"
+
+    block_size: int = 7
+    per_channel: bool = True
+
+    def _options(self) -> Mapping[str, Any]:
+        return {"block_size": self.block_size, "per_channel": self.per_channel}
+
+
+class DropPath(_Noise):
+    """Drops residual branches, one decision an example; see `regjax.noise.drop_path` and `depth_rates`.
+
+    Attributes:
+      rng_collection: name of the key in `rngs`.
+
+    Example:
+      >>> DropPath().apply({}, jnp.ones((2, 3)), 1.0, rngs={"dropout": jax.random.key(0)}).sum()
+      Array(0., dtype=float32)
+    """
+
+    function: ClassVar[str] = "drop_path"
+
+
+class GaussianNoise(_Noise):
     """Additive normal noise in training; see `regjax.noise.gaussian_noise`.
 
     Attributes:
       rng_collection: name of the key in `rngs`.
 
     Example:
-      >>> import jax, jax.numpy as jnp
       >>> GaussianNoise().apply({}, jnp.ones(2), 0.1, deterministic=True)
       Array([1., 1.], dtype=float32)
 
     Reference: Training with Noise is Equivalent to Tikhonov Regularization (Bishop, 1995).
     """
 
+    function: ClassVar[str] = "gaussian_noise"
+
+
+class NoisyDense(nn.Module):
+    """A dense layer with noise on its kernel: `x V + b`, `V = noise(W)`; see `regjax.noise.weights`.
+
+    To put noise on the weights of a model that has no such layer, use the rates `"drop_connect"` and
+    `"weight_noise"` of `rj.build_loss`.
+
+    Attributes:
+      features: number of outputs.
+      function: `"drop_connect"` or `"weight_noise"`.
+      use_bias: whether there is a bias, which gets no noise.
+      kernel_init: initializer of the kernel.
+      rng_collection: name of the key in `rngs`.
+
+    Example:
+      >>> x, layer = jnp.ones((1, 2)), NoisyDense(3)
+      >>> variables = layer.init(jax.random.key(0), x, 0.0, deterministic=True)
+      >>> layer.apply(variables, x, 1.0, rngs={"dropout": jax.random.key(1)})
+      Array([[0., 0., 0.]], dtype=float32)
+    """
+
+    features: int
+    function: str = "drop_connect"
+    use_bias: bool = True
+    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     rng_collection: str = "dropout"
 
     @nn.compact
-    def __call__(self, x: Array, stddev: ArrayLike, *, deterministic: bool = False) -> Array:
-        """Adds noise of standard deviation `stddev` to `x`.
-
-        Args:
-          x: floating-point array `[...]`.
-          stddev: scalar >= 0 in the units of `x`; may be traced.
-          deterministic: inference; needs no key.
-
-        Returns:
-          Array like `x`.
-
-        Raises:
-          ValueError: training without a key in `rngs`, or as `regjax.noise.gaussian_noise`.
-        """
+    def __call__(self, x: Array, strength: ArrayLike, *, deterministic: bool = False) -> Array:
+        """The outputs `[..., features]` of `x` `[..., d]`; `strength` is the rate or standard deviation."""
+        check_choice("NoisyDense: function", self.function, noise.WEIGHT_NOISES)
         key = None if deterministic else layer_key(self, self.rng_collection)
-        return noise.gaussian_noise(key, x, stddev, deterministic=deterministic)
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
+        y = x @ noise.NOISES[self.function](key, kernel, strength, deterministic=deterministic).astype(x.dtype)
+        return y + self.param("bias", nn.initializers.zeros, (self.features,)).astype(x.dtype) if self.use_bias else y
+
+
+class ConcreteDense(nn.Module):
+    """A dense layer behind dropout on its input whose rate is learned; see `regjax.noise.concrete_dropout`.
+
+    In training it sows its regularizer, which `rj.build_loss` adds to the loss as `concrete_dropout`. The parameter
+    `rate_logit` holds the logit of the rate.
+
+    Attributes:
+      features: number of outputs.
+      initial_rate: in (0, 1), where the learned rate starts.
+      temperature: of the smooth mask, > 0.
+      length_scale: of the prior on the weights, > 0.
+      kernel_init: initializer of the kernel.
+      rng_collection: name of the key in `rngs`.
+
+    Example:
+      >>> x, layer = jnp.ones((1, 2)), ConcreteDense(3, initial_rate=0.2)
+      >>> variables = layer.init(jax.random.key(0), x, 0.01, deterministic=True)
+      >>> round(float(jax.nn.sigmoid(variables["params"]["rate_logit"])), 3)
+      0.2
+
+    Reference: Concrete Dropout (Gal, Hron & Kendall, 2017).
+    """
+
+    features: int
+    initial_rate: float = 0.1
+    temperature: float = 0.1
+    length_scale: float = 1e-2
+    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
+    rng_collection: str = "dropout"
+
+    @nn.compact
+    def __call__(self, x: Array, strength: ArrayLike, *, deterministic: bool = False) -> Array:
+        """The outputs `[..., features]` of `x` `[..., d]`; `strength` is that of the regularizer, not a rate."""
+        check_range("ConcreteDense: initial_rate", self.initial_rate, 0.0, 1.0, low_open=True, high_open=True)
+        start = jnp.log(self.initial_rate) - jnp.log1p(-self.initial_rate)
+        rate = jax.nn.sigmoid(self.param("rate_logit", lambda key: jnp.asarray(start, jnp.float32)))
+        key = None if deterministic else layer_key(self, self.rng_collection)
+        x = noise.concrete_dropout(key, x, rate, temperature=self.temperature, deterministic=deterministic)
+        dense = nn.Dense(self.features, kernel_init=self.kernel_init, name="dense")
+        y = dense(x)
+        if not deterministic:
+            kernel = dense.variables["params"]["kernel"]
+            penalty = noise.concrete_penalty(rate, kernel, strength, length_scale=self.length_scale)
+            self.sow(PENALTIES, "concrete_dropout", penalty, init_fn=lambda: jnp.float32(0.0), reduce_fn=jnp.add)
+        return y
+
+
+def record_activation(module: nn.Module, name: str, x: Array) -> Array:
+    """Lets activity penalties see `x`: sown as `name` into the collection `"activations"`; returned as it is.
+
+    Costs nothing where no activity penalty asks for it.
+
+    Args:
+      module: bound module that computes `x`.
+      name: of the activation.
+      x: `[B, ...]`.
+    """
+    if not module.is_initializing():  # there every collection would keep it
+        module.sow(ACTIVATIONS, name, x)
+    return x
 
 
 def layer_key(module: nn.Module, collection: str) -> PRNGKey:
@@ -112,6 +289,6 @@ def layer_key(module: nn.Module, collection: str) -> PRNGKey:
         name = "/".join(module.path) or type(module).__name__
         raise ValueError(
             f"{name}: training with noise needs a key: pass rngs={{{collection!r}: key}} "
-            "(inference, which draws nothing, is deterministic=True, or train=False in a model)"
+            "(inference, which draws nothing, is deterministic=True, or no rates in a model)"
         )
     return module.make_rng(collection)

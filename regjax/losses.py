@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import optax
 
 from regjax.checks import check_choice, check_range
-from regjax.typing import Array, ArrayLike
+from regjax.typing import Array, ArrayLike, PRNGKey
 
 Loss = Callable[[Array, Array], Array]
+SMOOTHINGS = ("uniform", "others")
 
 
 def cross_entropy(logits: Array, targets: Array) -> Array:
@@ -74,30 +76,77 @@ def correct(logits: Array, targets: Array) -> Array:
     return (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32)
 
 
-def smooth_labels(targets: Array, smoothing: ArrayLike, num_classes: int) -> Array:
-    """Label smoothing: `(1 - e) y + e / K`.
+def smooth_labels(targets: Array, smoothing: ArrayLike, num_classes: int, *, convention: str = "uniform") -> Array:
+    """Label smoothing, which takes a part e of the probability from the class and spreads it.
+
+      uniform:  (1 - e) y + e / K              over all K classes, the right one included
+      others:   (1 - e) y + e (1 - y)/(K - 1)  over the K - 1 others
+
+    `others` with e is `uniform` with e K / (K - 1). Both are linear in y, so they commute with mixup.
 
     Args:
       targets: class indices `int[B]` or distributions `[B, K]`.
       smoothing: `e` in [0, 1]; may be traced.
-      num_classes: `K`.
+      num_classes: `K`; at least 2 for `others`.
+      convention: `"uniform"` (Szegedy et al.; torch, Keras, optax) or `"others"` (as in Vaswani et al.'s code).
 
     Returns:
       `float32[B, K]`; each row keeps its sum.
 
     Raises:
-      ValueError: a concrete `smoothing` outside [0, 1].
+      ValueError: a concrete `smoothing` outside [0, 1], or an unknown convention.
 
     Example:
       >>> smooth_labels(jnp.array([1]), 0.5, 2)
       Array([[0.25, 0.75]], dtype=float32)
+      >>> smooth_labels(jnp.array([1]), 0.5, 2, convention="others")
+      Array([[0.5, 0.5]], dtype=float32)
 
     Reference:
       Szegedy et al., Rethinking the Inception architecture for computer vision, 2016.
     """
     check_range("smooth_labels: smoothing", smoothing, 0.0, 1.0)
+    check_choice("smooth_labels: convention", convention, SMOOTHINGS)
     soft = one_hot(targets, num_classes)
-    return jnp.asarray((1 - smoothing) * soft + smoothing / num_classes)
+    if convention == "uniform":
+        return jnp.asarray((1 - smoothing) * soft + smoothing / num_classes)
+    check_range("smooth_labels: num_classes", num_classes, 2)
+    return jnp.asarray((1 - smoothing) * soft + smoothing * (1 - soft) / (num_classes - 1))
+
+
+def corrupt_labels(key: PRNGKey, labels: Array, rate: ArrayLike, num_classes: int) -> Array:
+    """Replaces labels by another class, drawn uniformly, each with probability `rate`: symmetric label noise.
+
+    For studies of robustness; `regjax.data.noisy_labels` corrupts an exact number of them on the host.
+
+    Args:
+      key: one key.
+      labels: class indices `int[B]`.
+      rate: scalar in [0, 1]; may be traced.
+      num_classes: K >= 2.
+
+    Returns:
+      Class indices like `labels`.
+
+    Raises:
+      ValueError: a concrete `rate` outside [0, 1], fewer than 2 classes, or labels that are not class indices.
+
+    Example:
+      >>> import jax
+      >>> corrupt_labels(jax.random.key(0), jnp.array([0, 1]), 1.0, 2)
+      Array([1, 0], dtype=int32)
+
+    Reference:
+      Zhang et al., Understanding deep learning requires rethinking generalization, 2017.
+    """
+    check_range("corrupt_labels: rate", rate, 0.0, 1.0)
+    check_range("corrupt_labels: num_classes", num_classes, 2)
+    if labels.ndim != 1 or not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ValueError(f"corrupt_labels: labels must be class indices int[B], got {labels.dtype}{list(labels.shape)}")
+    which, other = jax.random.split(key)
+    wrong = jax.random.uniform(which, labels.shape) < rate
+    offset = jax.random.randint(other, labels.shape, 1, num_classes, labels.dtype)
+    return jnp.where(wrong, (labels + offset) % num_classes, labels)
 
 
 def one_hot(targets: Array, num_classes: int) -> Array:

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
+import optax
 
+from regjax.layers import ACTIVATIONS, PENALTIES
 from regjax.losses import Loss, get_loss, weighted_mean
+from regjax.noise import WEIGHT_NOISES, perturb_weights
+from regjax.output_penalties import Forward, OutputPenalty
 from regjax.penalties import Penalty
 from regjax.rng import stream
 from regjax.transforms import check_route
+from regjax.tree import leaf_names
 from regjax.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
+
+Rates = Mapping[str, ArrayLike | optax.Schedule]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +35,8 @@ class LossFn:
     apply_fn: Callable[..., Any]
     data_loss: Loss
     penalty: Penalty | Callable[[Any], Penalty | None] | None
-    rates: Mapping[str, ArrayLike] | Callable[[Any], Mapping[str, ArrayLike]] | None
+    output_penalties: Sequence[OutputPenalty] | Callable[[Any], Sequence[OutputPenalty]]
+    rates: Rates | Callable[[Any], Rates] | None
     transform_batch: Callable[[PRNGKey, Batch, Any], Batch] | None
 
     def __call__(
@@ -44,23 +53,40 @@ class LossFn:
         """The loss of `params` on `batch`, and its parts."""
         if train:
             batch = self.prepared(batch, key, hparams)
-        outputs, new_state = call_model(
-            self.apply_fn,
-            params,
-            model_state,
-            batch.x,
-            train=train,
-            rates=resolve(self.rates, hparams) if train else None,
-            key=None if key is None else stream(key, "dropout"),
+        rates = _at_step(resolve(self.rates, hparams), step) if train else {}
+        terms = tuple(resolve(self.output_penalties, hparams) or ()) if train else ()
+
+        def forward(x: Array, noise: str) -> ModelOutput:
+            own = None if key is None else stream(key, noise)
+            noisy, others = _weights_with_noise(params, rates, own)
+            recorded = any(term.needs_activations for term in terms)
+            return call_model(
+                self.apply_fn, noisy, model_state, x, train=train, rates=others, key=own, recorded=recorded
+            )
+
+        first = forward(batch.x, "dropout")
+
+        def mean_loss(outputs: Array) -> Array:
+            losses = self.data_loss(outputs, batch.y)
+            if losses.ndim > 1:
+                raise ValueError(f"data_loss must give one number or one an example [B], got shape {losses.shape}")
+            return weighted_mean(losses, batch.weight) if losses.ndim else losses
+
+        parts = {"data_loss": mean_loss(first.outputs), **first.penalties}
+        looked_at = Forward(
+            batch,
+            first.outputs,
+            first.activations,
+            mean_loss,
+            lambda x, noise: forward(x, noise).outputs,
+            lambda name: stream(_need(key), name),
         )
-        losses = self.data_loss(outputs, batch.y)
-        if losses.ndim > 1:
-            raise ValueError(f"data_loss must give one number or one an example [B], got shape {losses.shape}")
-        parts = {"data_loss": weighted_mean(losses, batch.weight) if losses.ndim else losses}
+        for term in terms:
+            parts[term.kind] = parts.get(term.kind, 0.0) + term.value(looked_at)
         penalty = self.penalty_for(hparams)
         if penalty is not None:
             parts |= penalty.terms(params, step)
-        return sum(parts.values(), start=jnp.float32(0.0)), Aux(parts, new_state)
+        return sum(parts.values(), start=jnp.float32(0.0)), Aux(parts, first.model_state)
 
     def prepared(self, batch: Batch, key: PRNGKey | None, hparams: Any) -> Batch:
         """The batch as training sees it: augmented, mixed, smoothed."""
@@ -78,7 +104,8 @@ def build_loss(
     data_loss: str | Loss,
     penalty: Penalty | Callable[[Any], Penalty | None] | None = None,
     *,
-    rates: Mapping[str, ArrayLike] | Callable[[Any], Mapping[str, ArrayLike]] | None = None,
+    output_penalties: Sequence[OutputPenalty] | Callable[[Any], Sequence[OutputPenalty]] = (),
+    rates: Rates | Callable[[Any], Rates] | None = None,
     transform_batch: Callable[[PRNGKey, Batch, Any], Batch] | None = None,
 ) -> LossFn:
     """Build `loss_fn(params, batch, key, ...) -> (loss, aux)` with `loss = mean data loss + penalty`.
@@ -88,12 +115,16 @@ def build_loss(
         are the parameters. `train`, `rates` and `rngs` are passed if the model takes them.
       data_loss: `"cross_entropy"`, `"mse"`, or a function `(outputs, y) -> [B]` (or one number).
       penalty: added to the loss, never divided by the batch size. May be a function of `hparams`.
-      rates: noise rates by name, given to the model in training; may be a function of `hparams`.
+      output_penalties: terms on activations and outputs, as `rj.confidence(0.1)`, in training; may be a function of
+        `hparams`.
+      rates: noise strengths by name, given to the model in training; each may be an optax schedule of the step.
+        `"drop_connect"` and `"weight_noise"` act on the weights of any model. May be a function of `hparams`.
       transform_batch: `(key, batch, hparams) -> batch`, applied in training: augmentation, mixup, smoothing.
 
     Returns:
-      A hashable callable. With `train=False` nothing is random and the key may be None. `aux.parts` names
-      the data loss and each penalty term; `aux.model_state` holds updated collections.
+      A callable. With `train=False` nothing is random and the key may be None. `aux.parts` names the data loss, each
+      penalty term and what the model's layers sowed into `"penalties"`; their sum is the loss. `aux.model_state` holds
+      updated collections.
 
     Raises:
       ValueError: a term without a gradient (`l0`); when called: rates for a model that takes none, training noise
@@ -111,7 +142,23 @@ def build_loss(
     """
     if isinstance(penalty, Penalty):
         check_route(penalty, "loss")
-    return LossFn(apply_fn, get_loss(data_loss), penalty, rates, transform_batch)
+    return LossFn(apply_fn, get_loss(data_loss), penalty, output_penalties, rates, transform_batch)
+
+
+class ModelOutput(NamedTuple):
+    """What a model gave.
+
+    Attributes:
+      outputs: logits or predictions.
+      model_state: its collections, updated in training.
+      penalties: terms of the loss that its layers sowed, by name.
+      activations: what it recorded, by path.
+    """
+
+    outputs: Any
+    model_state: PyTree
+    penalties: dict[str, Array]
+    activations: dict[str, Array]
 
 
 def call_model(
@@ -123,8 +170,9 @@ def call_model(
     train: bool,
     rates: Mapping[str, ArrayLike] | None = None,
     key: PRNGKey | None = None,
-) -> tuple[Any, PyTree]:
-    """Apply a model with the arguments that it takes; returns its outputs and its updated collections.
+    recorded: bool = False,
+) -> ModelOutput:
+    """Apply a model with the arguments that it takes.
 
     Args:
       apply_fn: as in `build_loss`.
@@ -134,9 +182,10 @@ def call_model(
       train: passed on if the model takes it; in training the collections may change.
       rates: noise rates by name; passed only when there are any.
       key: key of the model's noise, for the rng stream `"dropout"`.
+      recorded: whether to give what the model records.
 
     Raises:
-      ValueError: rates for a model that does not take them.
+      ValueError: rates for a model that does not take them, or `recorded` of a model that is no Linen module.
     """
     model_state = model_state or {}
     accepted = _accepted_arguments(apply_fn)
@@ -148,12 +197,20 @@ def call_model(
             raise ValueError(f"the model takes no argument 'rates', but rates for {sorted(rates)} were given")
         options["rates"] = dict(rates)
     linen = isinstance(getattr(apply_fn, "__self__", None), nn.Module)
-    if key is not None and train and (linen or _takes(accepted, "rngs")):
+    if key is not None and (train or rates) and (linen or _takes(accepted, "rngs")):
         options["rngs"] = {"dropout": key}
     variables = {"params": params, **model_state}
-    if linen and train and model_state:
-        return apply_fn(variables, x, mutable=list(model_state), **options)
-    return apply_fn(variables, x, **options), model_state
+    if recorded and not linen:
+        raise ValueError("activity penalties need a Flax Linen module, which records its activations")
+    if not (linen and train):
+        return ModelOutput(apply_fn(variables, x, **options), model_state, {}, {})
+    sown = [PENALTIES, *([ACTIVATIONS] if recorded else [])]
+    outputs, changed = apply_fn(variables, x, mutable=[*model_state, *sown], **options)
+    changed = dict(changed)
+    penalties = _sums_by_name(changed.pop(PENALTIES, {}))
+    activations = changed.pop(ACTIVATIONS, {})
+    names = leaf_names(activations)
+    return ModelOutput(outputs, changed, penalties, dict(zip(names, jax.tree.leaves(activations), strict=True)))
 
 
 def takes_rates(apply_fn: Callable[..., Any]) -> bool:
@@ -169,6 +226,30 @@ def _accepted_arguments(apply_fn: Callable[..., Any]) -> Mapping[str, inspect.Pa
 
 def _takes(accepted: Mapping[str, inspect.Parameter], name: str) -> bool:
     return name in accepted or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
+
+
+def _at_step(rates: Rates | None, step: ArrayLike) -> dict[str, ArrayLike]:
+    """The rates at a step; a schedule is called."""
+    return {name: rate(step) if callable(rate) else rate for name, rate in (rates or {}).items()}
+
+
+def _weights_with_noise(
+    params: PyTree, rates: Mapping[str, ArrayLike], key: PRNGKey | None
+) -> tuple[PyTree, dict[str, ArrayLike]]:
+    """The weights with the noises that act on weights, and the rates of the others."""
+    for name in WEIGHT_NOISES:
+        if rates.get(name) is not None:
+            params = perturb_weights(name, stream(_need(key), name), params, rates[name])
+    return params, {name: rate for name, rate in rates.items() if name not in WEIGHT_NOISES}
+
+
+def _sums_by_name(sown: PyTree) -> dict[str, Array]:
+    """The terms that layers sowed, those of one name added up."""
+    total: dict[str, Array] = {}
+    for name, value in zip(leaf_names(sown), jax.tree.leaves(sown), strict=True):
+        short = next(part for part in reversed(name.split("/")) if not part.isdecimal())  # sow keeps tuples
+        total[short] = total.get(short, 0.0) + value
+    return total
 
 
 def resolve(value: Any, hparams: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import optax.contrib
 
-from regjax import stepsizes
+from regjax import noise, stepsizes
 from regjax.checks import InputError, check_choice, check_range
 from regjax.constraints import Constraint
 from regjax.penalties import Penalty
@@ -116,7 +116,7 @@ def with_penalties(
     for mode in sorted(penalties, key=MODES.index):  # proximal is the last of MODES
         needs: dict[str, Any] = {}
         if mode == "proximal":
-            needs["stepsize"] = stepsize
+            needs |= {"stepsize": stepsize, "check_stepsize": False}  # they were made for each other
         elif mode in ("decoupled", "independent"):
             needs["learning_rate"] = learning_rate
         tx = regularize(tx, penalties[mode], mode=mode, **needs)
@@ -160,4 +160,58 @@ def sam(tx: optax.GradientTransformation, rho: ArrayLike = 0.05) -> optax.Gradie
         return jax.tree.map(lambda g: (-scale * g).astype(g.dtype), grads), state
 
     adversary = optax.GradientTransformation(lambda params: optax.EmptyState(), ascend)
-    return optax.contrib.sam(tx, adversary, sync_period=2, opaque_mode=True)
+    inner = optax.contrib.sam(tx, adversary, sync_period=2, opaque_mode=True)
+
+    def update(grads: PyTree, state: Any, params: PyTree | None = None, *, grad_fn: Any, **extra: Any) -> Any:
+        del extra  # meant for other transforms; optax's refuses what it does not know
+        return inner.update(grads, state, params, grad_fn=grad_fn)
+
+    return optax.GradientTransformationExtraArgs(inner.init, update)
+
+
+def gradient_noise(eta: ArrayLike, gamma: ArrayLike = 0.55) -> optax.GradientTransformationExtraArgs:
+    """Adds normal noise to the gradient whose variance decays: `g + n_t`, `n_t ~ N(0, eta / (1 + t)^gamma)`.
+
+    Put before an optimizer in `optax.chain`. `update` needs `key=`, one for each step; `rj.make_step` gives it.
+
+    Args:
+      eta: variance at step 0, >= 0; a number or a traced array.
+      gamma: >= 0, how fast it decays.
+
+    Returns:
+      An optax transform.
+
+    Raises:
+      ValueError: a concrete number out of range; when called, no key.
+
+    Example:
+      >>> tx = gradient_noise(0.01)
+      >>> updates, state = tx.update(jnp.zeros(2), tx.init(jnp.zeros(2)), key=jax.random.key(0))
+      >>> int(state.count)
+      1
+
+    Reference:
+      Neelakantan et al., Adding gradient noise improves learning for very deep networks, 2015.
+    """
+    check_range("gradient_noise: eta", eta, 0.0, np.inf, high_open=True)
+    check_range("gradient_noise: gamma", gamma, 0.0, np.inf, high_open=True)
+
+    def update(grads: PyTree, state: optax.ScaleByScheduleState, params: PyTree | None = None, **extra: Any) -> Any:
+        del params
+        if extra.get("key") is None:
+            raise ValueError("gradient_noise: update needs key=, one for each step; rj.make_step gives it")
+        # The root has no finite derivative at 0.
+        variance = jnp.asarray(eta, jnp.float32) / (1.0 + state.count) ** gamma
+        stddev = jnp.where(variance > 0, jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
+        leaves, treedef = jax.tree.flatten(grads)
+        noisy = [
+            noise.gaussian_noise(jax.random.fold_in(extra["key"], i), g, stddev) if _is_inexact(g) else g
+            for i, g in enumerate(leaves)
+        ]
+        return jax.tree.unflatten(treedef, noisy), optax.ScaleByScheduleState(state.count + 1)
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.ScaleByScheduleState(jnp.int32(0)), update)
+
+
+def _is_inexact(leaf: Any) -> bool:
+    return bool(jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.inexact))

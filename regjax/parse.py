@@ -14,7 +14,7 @@ import ast
 import difflib
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from regjax.checks import InputError, check_choice
@@ -37,20 +37,66 @@ def parse_sum(text: str, functions: Mapping[str, Callable[..., Any]], what: str)
       >>> parse_sum("pair(1, b=-2.5) + pair('x', (0, 1))", {"pair": lambda a, b: (a, b)}, "example")
       [(1, -2.5), ('x', (0, 1))]
     """
-    if len(text) > MAX_LENGTH:
-        raise InputError(f"{what}: at most {MAX_LENGTH} characters, got {len(text)}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            node = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else "it cannot be parsed"
-        raise InputError(f"{what} {text!r} cannot be read: {reason}; write {_example(functions)}") from None
+    node = _expression(text, functions, what)
     calls = []
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         calls.append(node.right)
         node = node.left
     return [_call(call, functions, what) for call in reversed([*calls, node])]
+
+
+def parse_call(text: str, fields: Mapping[str, Sequence[str]], what: str) -> tuple[str, dict[str, Any]]:
+    """Name and named arguments of one call, whose values may also be True and False.
+
+    Args:
+      text: as `"mlp(widths=(64, 64), skip=True)"`.
+      fields: by name of what may be called, the arguments that it takes.
+      what: what the text is, for messages.
+
+    Raises:
+      InputError: one line that says what cannot be read, which name is unknown, or which argument does not fit.
+
+    Example:
+      >>> parse_call("net(depth=2, skip=True)", {"net": ("depth", "skip")}, "model")
+      ('net', {'depth': 2, 'skip': True})
+    """
+    node = _expression(text, fields, what)
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
+        raise InputError(f"{what} {text!r}: write NAME(FIELD=VALUE, ...); names: {', '.join(sorted(fields))}")
+    name = node.func.id
+    check_choice(what, name, fields)
+    found: dict[str, Any] = {}
+    for keyword in node.keywords:
+        _check_argument(what, name, keyword.arg, fields[name])
+        if keyword.arg in found:
+            raise InputError(f"{what}: {name}: {keyword.arg} is given twice")
+        is_switch = isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool)
+        found[str(keyword.arg)] = keyword.value.value if is_switch else _value(keyword.value, what)  # type: ignore[attr-defined]
+    return name, found
+
+
+def _expression(text: str, functions: Mapping[str, Any], what: str) -> ast.expr:
+    if len(text) > MAX_LENGTH:
+        raise InputError(f"{what}: at most {MAX_LENGTH} characters, got {len(text)}")
+    if not text.strip():
+        raise InputError(f"{what}: the text is empty; write {_example(functions)}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else "it cannot be parsed"
+        raise InputError(f"{what} {text!r} cannot be read: {reason}; write {_example(functions)}") from None
+
+
+def _check_argument(what: str, name: str, argument: str | None, accepted: Sequence[str]) -> None:
+    if argument is None:
+        raise InputError(f"{what}: {name}: arguments cannot be unpacked with **; write NAME=VALUE")
+    if argument not in accepted:
+        near = difflib.get_close_matches(str(argument), accepted, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        listed = ", ".join(accepted) or "none"
+        raise InputError(f"{what}: {name} takes no argument {argument!r}{hint}; accepted: {listed}")
 
 
 def _call(node: ast.expr, functions: Mapping[str, Callable[..., Any]], what: str) -> Any:
@@ -62,11 +108,10 @@ def _call(node: ast.expr, functions: Mapping[str, Callable[..., Any]], what: str
     options: dict[str, Any] = {}
     accepted = list(inspect.signature(functions[name]).parameters)
     for keyword in node.keywords:
-        if keyword.arg not in accepted:
-            near = difflib.get_close_matches(str(keyword.arg), accepted, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            raise InputError(f"{what}: {name} takes no argument {keyword.arg!r}{hint}; accepted: {', '.join(accepted)}")
-        options[keyword.arg] = _value(keyword.value, what)
+        _check_argument(what, name, keyword.arg, accepted)
+        if keyword.arg in options:
+            raise InputError(f"{what}: {name}: {keyword.arg} is given twice")
+        options[str(keyword.arg)] = _value(keyword.value, what)
     try:
         inspect.signature(functions[name]).bind(*arguments, **options)
     except TypeError as error:
@@ -80,7 +125,7 @@ def _call(node: ast.expr, functions: Mapping[str, Callable[..., Any]], what: str
 def _value(node: ast.expr, what: str) -> Any:
     if isinstance(node, ast.Constant) and not isinstance(node.value, bool | bytes | complex | type(...)):
         return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         number = _value(node.operand, what)
         if isinstance(number, int | float):
             return -number
@@ -97,5 +142,5 @@ def _shown(node: ast.expr) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def _example(functions: Mapping[str, Callable[..., Any]]) -> str:
+def _example(functions: Mapping[str, Any]) -> str:
     return f"a sum of calls of {', '.join(sorted(functions))}"

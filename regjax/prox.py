@@ -149,9 +149,11 @@ def log_sum_threshold(w: Array, step: ArrayLike, strength: ArrayLike, epsilon: A
       Candes, Wakin and Boyd, Enhancing sparsity by reweighted l1 minimization, 2008.
     """
     size = jnp.abs(w)
-    # (|w| + epsilon)^2 - 4 t s, as the discriminant of the quadratic above.
-    discriminant = jnp.square(size + epsilon) - 4 * step * jnp.asarray(strength)
-    root = (size - epsilon + jnp.sqrt(jnp.maximum(discriminant, 0))) / 2
+    # (|w| + epsilon)^2 - 4 t s is the discriminant of the quadratic above.
+    # Divided by the square, which would overflow for very large weights.
+    reach = size + epsilon
+    discriminant = 1 - 4 * step * jnp.asarray(strength) / reach / reach
+    root = (size - epsilon + reach * jnp.sqrt(jnp.maximum(discriminant, 0))) / 2
     root = jnp.where(discriminant >= 0, jnp.maximum(root, 0), 0)
     # At strength 0 the root is w up to rounding; the identity is chosen, not computed.
     root = jnp.where(jnp.asarray(strength) > 0, root, size)
@@ -270,7 +272,8 @@ def _best(size: Array, step: ArrayLike, *candidates: tuple[Array, ArrayLike]) ->
         objective = 0.5 * jnp.square(candidate - size) + step * penalty
         best = jnp.where(objective < lowest, candidate, best)
         lowest = jnp.minimum(objective, lowest)
-    return best
+    # An infinite weight stays one: a run that diverged must not be repaired in silence.
+    return jnp.where(jnp.isinf(size), size, best)
 
 
 def _at_least_float32(w: Array) -> jnp.dtype:

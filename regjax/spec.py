@@ -8,7 +8,8 @@ is absent costs nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,13 +21,17 @@ from regjax.averaging import Average
 from regjax.checks import check_choice, check_range
 from regjax.constraints import Constraint
 from regjax.evaluate import METRICS
+from regjax.losses import SMOOTHINGS
+from regjax.noise import UNBOUNDED
 from regjax.optimizers import OPTIMIZERS
+from regjax.output_penalties import OutputPenalty
 from regjax.penalties import Penalty
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.transforms import MODES
 from regjax.typing import ArrayLike
 
 SCHEDULES = ("constant", "cosine", "linear")
+RATE_SCHEDULES = ("constant", "up", "down")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +50,9 @@ class Spec:
       augmentation: from `rj.augment.make`, or None. Its strength is `Hparams.augment`.
       eval_batch_size: examples at a time in evaluations; bounds their memory.
       eval_train_examples: `train/*` metrics use at most so many training examples.
+      rate_schedule: shape of all noise rates over all updates: `"constant"`, `"up"` (linearly from 0) or `"down"`
+        (linearly to 0).
+      smoothing: convention of label smoothing, `"uniform"` or `"others"`; see `rj.smooth_labels`.
       micro_batch: examples at a time in the gradient of an update (`regjax.accumulate`). None is the whole batch;
         `"auto"` takes, on CPU, what the model names as `cpu_micro_batch` where it divides the batch.
 
@@ -63,12 +71,16 @@ class Spec:
     augmentation: Augmentation | None = None
     eval_batch_size: int = 2048
     eval_train_examples: int = 2048
+    rate_schedule: str = "constant"
+    smoothing: str = "uniform"
     micro_batch: int | str | None = "auto"
 
     def __post_init__(self):
         check_choice("task", self.task, METRICS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("rate_schedule", self.rate_schedule, RATE_SCHEDULES)
+        check_choice("smoothing", self.smoothing, SMOOTHINGS)
         for name in ("batch_size", "steps_per_epoch", "epochs", "eval_batch_size", "eval_train_examples"):
             check_range(f"Spec: {name}", getattr(self, name), 1)
         if isinstance(self.micro_batch, str):
@@ -97,12 +109,21 @@ class Spec:
             return optax.linear_schedule(1.0, 0.0, self.total_steps)
         return None
 
+    def rates_at(self, rates: Mapping[str, ArrayLike]) -> Mapping[str, ArrayLike | optax.Schedule]:
+        """The rates with their schedule."""
+        if self.rate_schedule == "constant":
+            return rates
+        ends = (0.0, 1.0) if self.rate_schedule == "up" else (1.0, 0.0)
+        shape = optax.linear_schedule(*ends, max(self.total_steps - 1, 1))
+        return {name: functools.partial(_scheduled, rate, shape) for name, rate in rates.items()}
+
 
 class Hparams(NamedTuple):
     """The numbers of a run: arrays only, always safe to trace. Make one with `make_hparams`."""
 
     learning_rate: ArrayLike  # float32
     penalties: dict[str, Penalty]  # by route: "loss", "coupled", "decoupled", "independent", "proximal"
+    output_penalties: tuple[OutputPenalty, ...]  # terms on activations and outputs; their strengths are leaves
     rates: dict[str, ArrayLike]  # float32 by noise name, as "dropout"
     augment: ArrayLike | None  # float32: multiplies every magnitude of Spec.augmentation
     label_smoothing: ArrayLike | None  # float32
@@ -110,6 +131,7 @@ class Hparams(NamedTuple):
     constraint: Constraint | None  # holds exactly after every update; its limits are leaves
     average: Average | None  # whose weights are evaluated and kept; its numbers are leaves
     sam: ArrayLike | None  # float32: radius of sharpness-aware minimization
+    gradient_noise: ArrayLike | None  # float32: variance of the noise on the first gradient
     stopping: EarlyStopping  # its numbers are leaves, its criterion is static
     restore_best: ArrayLike  # bool: whether the run ends with the weights of its best evaluation
     n_train: ArrayLike  # int32: training examples used, a prefix of the seed's order
@@ -120,6 +142,7 @@ def make_hparams(
     learning_rate: ArrayLike = 1e-3,
     n_train: int,
     penalties: Mapping[str, Penalty] | None = None,
+    output_penalties: Sequence[OutputPenalty] = (),
     rates: Mapping[str, ArrayLike] | None = None,
     augment: ArrayLike | None = None,
     label_smoothing: ArrayLike | None = None,
@@ -127,6 +150,7 @@ def make_hparams(
     constraint: Constraint | None = None,
     average: Average | None = None,
     sam: ArrayLike | None = None,
+    gradient_noise: ArrayLike | None = None,
     stopping: EarlyStopping | None = None,
     restore_best: bool = False,
 ) -> Hparams:
@@ -136,7 +160,8 @@ def make_hparams(
       learning_rate: > 0; the base of the schedule.
       n_train: training examples used, >= 1.
       penalties: a penalty for each route (`penalty_mode`) in use.
-      rates: fraction dropped by name of the noise, each in [0, 1).
+      output_penalties: terms on activations and outputs, as `rj.confidence(0.1)`.
+      rates: strength by name of the noise: a fraction in [0, 1), or a standard deviation or strength >= 0.
       augment: strength >= 0 that multiplies the magnitudes of `Spec.augmentation`.
       label_smoothing: in [0, 1).
       mixup: alpha >= 0; 0 mixes nothing.
@@ -144,6 +169,7 @@ def make_hparams(
       average: from `rj.ema`, `rj.swa` or `rj.lookahead`. Then the averaged weights are evaluated, watched by early
         stopping, and kept.
       sam: radius >= 0 of sharpness-aware minimization; each update then takes two gradients.
+      gradient_noise: variance >= 0 of the noise on the first gradient; see `rj.gradient_noise`.
       stopping: None never stops early (but still ends a diverged run).
       restore_best: whether to end with the weights of the best evaluation.
 
@@ -164,19 +190,23 @@ def make_hparams(
     for mode in penalties or {}:
         check_choice("penalty_mode", mode, MODES)
     for name, rate in (rates or {}).items():
-        check_range(name, rate, 0.0, 1.0, high_open=True)
+        check_range(name, rate, 0.0, np.inf if name in UNBOUNDED else 1.0, high_open=True)
     for name, value, high in (
         ("augment", augment, np.inf),
         ("label_smoothing", label_smoothing, 1.0),
         ("mixup", mixup, np.inf),
         ("sam", sam, np.inf),
+        ("gradient_noise", gradient_noise, np.inf),
     ):
         if value is not None:
             check_range(name, value, 0.0, high, high_open=True)
+    if sam is not None and gradient_noise is not None:
+        raise ValueError("gradient_noise and sam exclude each other: SAM moves on by a second gradient")
     stopping = EarlyStopping(patience=NEVER) if stopping is None else stopping
     return Hparams(
         learning_rate=_float(learning_rate),
         penalties=dict(sorted((penalties or {}).items())),
+        output_penalties=tuple(output_penalties),
         rates={name: _float(rate) for name, rate in sorted((rates or {}).items())},
         augment=_optional(augment),
         label_smoothing=_optional(label_smoothing),
@@ -184,6 +214,7 @@ def make_hparams(
         constraint=constraint,
         average=average,
         sam=_optional(sam),
+        gradient_noise=_optional(gradient_noise),
         stopping=stopping.canonical(),
         restore_best=np.asarray(restore_best, bool),
         n_train=np.asarray(n_train, np.int32),
@@ -208,6 +239,10 @@ def stack_hparams(lanes: list[Hparams]) -> Hparams:
     if len(structures) != 1:
         raise ValueError(f"stack_hparams: {len(structures)} different sets of regularizers among {len(lanes)} lanes")
     return jax.tree.map(lambda *leaves: np.stack(leaves), *lanes)
+
+
+def _scheduled(rate: ArrayLike, shape: optax.Schedule, step: ArrayLike) -> ArrayLike:
+    return rate * shape(step)
 
 
 def _float(value: Any) -> Any:

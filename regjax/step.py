@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -12,7 +12,8 @@ from regjax.accumulate import loss_and_grads
 from regjax.constraints import Constraint, apply_constraints
 from regjax.objective import LossFn, resolve
 from regjax.penalties import Penalty
-from regjax.transforms import Route, check_route, routes
+from regjax.rng import stream
+from regjax.transforms import Route, check_route, route_of, routes
 from regjax.tree import leaf_names, select
 from regjax.typing import Array, Batch, PRNGKey, PyTree
 
@@ -47,7 +48,7 @@ def init_train_state(params: PyTree, model_state: PyTree, tx: optax.GradientTran
 
 def make_step(
     loss_fn: LossFn,
-    tx: optax.GradientTransformation | MakeTx,
+    tx: optax.GradientTransformation | optax.MultiSteps | MakeTx,
     *,
     constraint: Constraint | Callable[[Any], Constraint | None] | None = None,
     micro_batch: int | None = None,
@@ -56,7 +57,8 @@ def make_step(
 
     Args:
       loss_fn: from `build_loss`.
-      tx: an optax transform (one with extra arguments gets `grad_fn`, as `rj.sam` needs), or a function
+      tx: an optax transform (one with extra arguments gets `grad_fn` and `key`, as `rj.sam` and `rj.gradient_noise`
+        need), or a function
         `hparams -> transform`, called while tracing, so that learning rate and strengths are data.
       constraint: holds exactly after every update (`rj.apply_constraints`); may be a function of `hparams`.
       micro_batch: examples at a time in the gradient; see `regjax.accumulate.loss_and_grads`. None is the batch.
@@ -81,9 +83,12 @@ def make_step(
       (1.0, Array([1.], dtype=float32))
     """
 
+    if isinstance(tx, optax.MultiSteps):
+        tx = tx.gradient_transformation()
+
     def step(hparams: Any, state: TrainState, batch: Batch, key: PRNGKey) -> tuple[TrainState, dict[str, Array]]:
         transform = tx if isinstance(tx, optax.GradientTransformation) else tx(hparams)
-        _refuse_double_routes(loss_fn.penalty_for(hparams), routes(state.opt_state), state.params)
+        check_routes(_routes_in_use(loss_fn.penalty_for(hparams), state.opt_state), state.params)
 
         transform = optax.with_extra_args_support(transform)
 
@@ -102,7 +107,11 @@ def make_step(
         (loss, aux), grads = gradient_at(state.params)
         # For optimizers that look at further points, as SAM does: on the same batch, with the same noise.
         updates, opt_state = transform.update(
-            grads, state.opt_state, state.params, grad_fn=lambda params, _: gradient_at(params)[1]
+            grads,
+            state.opt_state,
+            state.params,
+            grad_fn=lambda params, _: gradient_at(params)[1],
+            key=stream(key, "gradient"),
         )
         params = apply_constraints(resolve(constraint, hparams), optax.apply_updates(state.params, updates))
         return TrainState(state.step + 1, params, aux.model_state, opt_state), {"loss": loss, **aux.parts}
@@ -110,12 +119,16 @@ def make_step(
     return step
 
 
-def _refuse_double_routes(in_loss: Penalty | None, in_optimizer: tuple[Route, ...], params: PyTree) -> None:
-    """Raise if the same kind of term reaches the same leaf through two routes. Static, so it costs nothing."""
-    every = list(in_optimizer)
-    if in_loss is not None:
-        check_route(in_loss, "loss")
-        every.append(Route("loss", tuple((term.kind, term.static_where) for term in in_loss.flat())))
+def check_routes(every: Sequence[Route], params: PyTree) -> None:
+    """Refuse the same kind of term on the same leaf through two routes. Static, so it costs nothing when compiled.
+
+    Args:
+      every: routes in use; one mode may occur several times.
+      params: parameters, or their shapes.
+
+    Raises:
+      ValueError: names the kind of term, the leaf and both routes.
+    """
     names = leaf_names(params)
     seen: dict[tuple[str, str], str] = {}
     for route in every:
@@ -126,3 +139,11 @@ def _refuse_double_routes(in_loss: Penalty | None, in_optimizer: tuple[Route, ..
                     raise ValueError(
                         f"{kind} acts on {name} through two routes, {other} and {route.mode}; choose one penalty_mode"
                     )
+
+
+def _routes_in_use(in_loss: Penalty | None, opt_state: PyTree) -> list[Route]:
+    every = list(routes(opt_state))
+    if in_loss is not None:
+        check_route(in_loss, "loss")
+        every.append(route_of("loss", in_loss))
+    return every

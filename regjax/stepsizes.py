@@ -29,10 +29,12 @@ class StepSize:
       compute: `(inner optimizer state after its update, number of updates before this one) -> T`, a scalar or a
         pytree like the parameters.
       elementwise: whether `T` differs between the entries of a leaf.
+      is_exact: whether it claims to be the optimizer's own step (all but `plain` do), which is then tried out.
     """
 
     compute: Callable[[Any, Array], Any]
     elementwise: bool
+    is_exact: bool = True
 
 
 def at_step(learning_rate: LearningRate, count: ArrayLike) -> Any:
@@ -188,7 +190,7 @@ def plain(learning_rate: LearningRate) -> StepSize:
       False
     """
     _check_rate("stepsizes.plain", learning_rate)
-    return StepSize(lambda state, count: jnp.asarray(at_step(learning_rate, count), jnp.float32), elementwise=False)
+    return StepSize(lambda state, count: jnp.asarray(at_step(learning_rate, count), jnp.float32), False, is_exact=False)
 
 
 def _states(kind: Any, state: Any) -> list[Any]:

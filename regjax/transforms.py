@@ -23,6 +23,7 @@ from regjax.checks import check_choice, check_range
 from regjax.constraints import Constraint
 from regjax.penalties import ROUTES, Penalty
 from regjax.stepsizes import LearningRate, StepSize, at_step
+from regjax.steptest import check_follows
 from regjax.tree import Where, is_weight_leaf
 from regjax.typing import Array, ArrayLike, PyTree
 
@@ -91,6 +92,8 @@ def add_penalty(penalty: Penalty) -> optax.GradientTransformation:
       >>> updates["kernel"]
       Array([[-0.1, -0.1]], dtype=float32)
     """
+    if not isinstance(penalty, Penalty):
+        raise ValueError(f"add_penalty: expected a penalty, as rj.l2(0.01), got {penalty!r}")
     return _gradient_transform(penalty, "coupled", lambda count: 1.0)
 
 
@@ -132,6 +135,7 @@ def regularize(
     mode: str,
     learning_rate: LearningRate | None = None,
     stepsize: StepSize | None = None,
+    check_stepsize: bool = True,
 ) -> optax.GradientTransformation:
     """Make an optimizer that also minimizes a penalty; the mode says how (see the table of this module).
 
@@ -141,12 +145,15 @@ def regularize(
       mode: `"coupled"`, `"decoupled"`, `"independent"` or `"proximal"`.
       learning_rate: of `tx`; needed by decoupled and independent (there a number or `BaseAndShape`).
       stepsize: of `tx`; needed by proximal: `rj.stepsizes.sgd(lr, momentum)` or `rj.stepsizes.adam(lr, b2, eps)`.
+      check_stepsize: whether to try out on a few numbers that `tx` takes this step (`regjax.steptest`), where its
+        numbers are not traced.
 
     Returns:
       A transform whose `update` needs `params`.
 
     Raises:
-      ValueError: an unknown mode, a missing or misplaced argument, or proximal around `optax.MultiSteps`
+      ValueError: an unknown mode, a missing or misplaced argument, a step that is not that of `tx`, or proximal around
+        `optax.MultiSteps`
         (wrap the other way round: `optax.MultiSteps(regularize(...))`).
 
     Example:
@@ -178,6 +185,8 @@ def regularize(
         return optax.chain(add_penalty(penalty), tx)
     if mode == "proximal":
         assert stepsize is not None
+        if check_stepsize:
+            check_follows(tx, stepsize)
         return _proximal(tx, penalty, stepsize)
     assert learning_rate is not None
     checked = optax.GradientTransformationExtraArgs(
@@ -197,6 +206,12 @@ def check_route(penalty: Penalty, mode: str) -> None:
             raise ValueError(f"{term.kind} cannot be {mode}; accepted penalty_mode: {', '.join(term.term_routes)}")
 
 
+def route_of(mode: str, penalty: Penalty) -> Route:
+    """The route that a penalty takes in a mode."""
+    terms = ((kind, term.static_where) for term in penalty.flat() for kind in term.components or (term.kind,))
+    return Route(mode, tuple(terms))
+
+
 def routes(opt_state: optax.OptState) -> tuple[Route, ...]:
     """The routes through which an optimizer applies penalties, read from its state."""
 
@@ -214,7 +229,7 @@ def routes(opt_state: optax.OptState) -> tuple[Route, ...]:
 def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], Any]) -> optax.GradientTransformation:
     """`updates + scale(count) * grad P(params)`."""
     check_route(penalty, mode)
-    route = _route(mode, penalty)
+    route = route_of(mode, penalty)
 
     def init(params: PyTree) -> CountState:
         del params
@@ -262,7 +277,7 @@ def _refuse_accumulation(state: optax.OptState, mode: str) -> optax.OptState:
 
 def _proximal(tx: optax.GradientTransformation, penalty: Penalty, stepsize: StepSize) -> optax.GradientTransformation:
     tx = optax.with_extra_args_support(tx)
-    route = _route("proximal", penalty)
+    route = route_of("proximal", penalty)
 
     def init(params: PyTree) -> RegularizeState:
         inner = _refuse_accumulation(tx.init(params), "proximal")
@@ -313,10 +328,6 @@ def project(constraint: Constraint) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-def _route(mode: str, penalty: Penalty) -> Route:
-    return Route(mode, tuple((term.kind, term.static_where) for term in penalty.flat()))
-
-
 def _check_arguments(mode: str, learning_rate: LearningRate | None, stepsize: StepSize | None) -> None:
     wanted = {"coupled": None, "proximal": "stepsize"}.get(mode, "learning_rate")
     given = {"learning_rate": learning_rate, "stepsize": stepsize}
@@ -328,4 +339,4 @@ def _check_arguments(mode: str, learning_rate: LearningRate | None, stepsize: St
     if stepsize is not None and not isinstance(stepsize, StepSize):
         raise ValueError(f"stepsize must be one of rj.stepsizes, as rj.stepsizes.sgd(lr), got {stepsize!r}")
     if learning_rate is not None and not callable(learning_rate):
-        check_range("regularize: learning_rate", learning_rate, 0.0)
+        check_range("regularize: learning_rate", learning_rate, 0.0, low_open=True)

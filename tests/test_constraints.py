@@ -145,3 +145,8 @@ def test_sequences_and_none():
 def test_errors_name_argument_and_value(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_is_no_constraint_is_named():
+    with pytest.raises(ValueError, match="apply_constraints: expected constraints"):
+        rj.apply_constraints(3, {"kernel": jnp.ones((2, 2))})

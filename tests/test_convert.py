@@ -198,3 +198,11 @@ def test_there_and_back():
 def test_errors_name_argument_and_value(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("to", [rj.to_torch_weight_decay, rj.to_keras, rj.to_sklearn, rj.to_glmnet])
+def test_terms_on_different_leaves_have_no_one_constant(to):
+    with pytest.raises(rj.InputError, match="one strength for all weights, but the terms act where 'a', 'b'"):
+        to(rj.l2(1.0, where="a") + rj.l2(2.0, where="b"))
+    with pytest.raises(ValueError, match="from_keras: l1_strength must be >= 0"):
+        rj.from_keras(-1.0)

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -82,3 +83,33 @@ def test_r2_survives_targets_far_from_zero():
     x = (y + 0.1 * RNG.normal(size=50)).astype(np.float32)
     found = rj.evaluate(classify, {}, None, jnp.asarray(x), jnp.asarray(y), task="regression")
     np.testing.assert_allclose(found["r2"], r2_score(y.astype(np.float64), x), atol=1e-3)
+
+
+def test_smoothing_by_hand_in_both_conventions():
+    y = jnp.array([[1.0, 0.0, 0.0], [0.2, 0.8, 0.0]])
+    np.testing.assert_allclose(rj.smooth_labels(y, 0.3, 3), 0.7 * y + 0.1, rtol=1e-6)
+    np.testing.assert_allclose(rj.smooth_labels(y, 0.3, 3, convention="others"), 0.7 * y + 0.15 * (1 - y), rtol=1e-6)
+    for convention in ("uniform", "others"):
+        np.testing.assert_allclose(rj.smooth_labels(y, 0.3, 3, convention=convention).sum(1), 1.0, rtol=1e-6)
+    # One is the other with e K / (K - 1).
+    np.testing.assert_allclose(
+        rj.smooth_labels(y, 0.2, 3, convention="others"), rj.smooth_labels(y, 0.3, 3), rtol=1e-5, atol=1e-7
+    )
+    with pytest.raises(ValueError, match="convention 'other' is not known"):
+        rj.smooth_labels(y, 0.1, 3, convention="other")
+
+
+def test_corrupted_labels_are_other_classes_at_the_rate():
+    n, k = 100_000, 5
+    labels = jnp.arange(n, dtype=jnp.int32) % k
+    noisy = np.asarray(jax.jit(rj.corrupt_labels, static_argnums=3)(jax.random.key(0), labels, 0.3, k))
+    changed = noisy != np.asarray(labels)
+    # Binomial; 4.9 standard deviations: false alarm 1e-6 each.
+    assert abs(changed.mean() - 0.3) < 4.9 * np.sqrt(0.21 / n)
+    shift = (noisy - np.asarray(labels)) % k
+    for offset in range(1, k):
+        share = (shift[changed] == offset).mean()
+        assert abs(share - 0.25) < 4.9 * np.sqrt(0.25 * 0.75 / changed.sum())
+    np.testing.assert_array_equal(rj.corrupt_labels(jax.random.key(0), labels, 0.0, k), labels)
+    with pytest.raises(ValueError, match=r"labels must be class indices int\[B\], got float32\[3\]"):
+        rj.corrupt_labels(jax.random.key(0), jnp.ones(3), 0.1, 2)

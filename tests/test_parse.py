@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 import regjax as rj
 from regjax.checks import InputError
+from regjax.parse import parse_sum
 
 PARAMS = {"a": {"kernel": jnp.array([[1.0, -2.0], [0.0, 3.0]])}, "b": {"kernel": jnp.ones((2, 2))}}
 
@@ -39,7 +40,7 @@ def test_constraints_too():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "cannot be read"),
+        ("", "the text is empty"),
         ("l1(", "cannot be read: '\\(' was never closed"),
         ("l1", "'l1' is not a call"),
         ("l1(0.1) * 2", r"'l1\(0.1\) \* 2' is not a call"),
@@ -54,7 +55,7 @@ def test_constraints_too():
         ("l1(1, 2, 3)", "too many positional arguments"),
         ("l1(0.1, axes=1)", r"takes no argument 'axes'.*accepted: strength, where"),
         ("group_lasso(0.1, axes=1)", "did you mean 'axis'"),
-        ("l1(**{})", "takes no argument None"),
+        ("l1(**{})", "cannot be unpacked"),
         ("l1(*[1])", r"is not accepted"),
         ("l1(__import__('os').getcwd())", "is not accepted"),
         ("(lambda: l1(1))()", "is not a call"),
@@ -82,3 +83,17 @@ def test_any_text_gives_a_penalty_or_one_line(text):
     except InputError:
         return
     assert isinstance(penalty, rj.Penalty)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pair(a=1, b=2, a=3)", "cannot be read: keyword argument repeated: a|pair: a is given twice"),
+        ("pair(--1, 2)", "is not accepted"),
+        ("pair(1, **{})", "cannot be unpacked"),
+        ("  ", "the text is empty"),
+    ],
+)
+def test_what_the_grammar_does_not_have(text, message):
+    with pytest.raises(rj.InputError, match=message):
+        parse_sum(text, {"pair": lambda a, b: (a, b)}, "example")

@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
@@ -58,3 +59,22 @@ def test_hparams_out_of_range(options, message):
 def test_spec_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         rj.Spec(None, **options)
+
+
+def test_rates_follow_their_schedule():
+    for shape, ends in (("up", (0.0, 0.5)), ("down", (0.5, 0.0)), ("constant", (0.5, 0.5))):
+        spec = rj.Spec(nn.Dense(2), num_classes=2, steps_per_epoch=5, epochs=2, rate_schedule=shape)
+        rate = spec.rates_at({"dropout": np.float32(0.5)})["dropout"]
+        found = [float(rate(step)) if callable(rate) else float(rate) for step in (0, 9)]
+        np.testing.assert_allclose(found, ends, atol=1e-6)
+    with pytest.raises(ValueError, match="rate_schedule 'sideways' is not known"):
+        rj.Spec(nn.Dense(2), rate_schedule="sideways")
+
+
+def test_noises_without_an_upper_end_and_those_with():
+    rates = rj.make_hparams(n_train=8, rates={"gaussian_noise": 2.0, "dropout": 0.5}).rates
+    assert float(rates["gaussian_noise"]) == 2.0
+    with pytest.raises(ValueError, match=r"drop_path must be in \[0, 1\), got 1.0"):
+        rj.make_hparams(n_train=8, rates={"drop_path": 1.0})
+    with pytest.raises(ValueError, match="gradient_noise and sam exclude each other"):
+        rj.make_hparams(n_train=8, sam=0.1, gradient_noise=0.1)

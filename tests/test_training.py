@@ -1,5 +1,7 @@
 """The triangle: run == fit, interrupted and resumed == uninterrupted, lane i == the same run alone. All bitwise."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +31,12 @@ SETTINGS = {
         "restore_best": True,
     },
     "averaged": {"average": rj.ema(0.9), "constraint": rj.max_norm(1.0), "sam": 0.05, "restore_best": True},
+    "outputs": {
+        "output_penalties": (rj.confidence(0.1), rj.r_drop(0.5), rj.activity_l2(1e-3)),
+        "rates": {"gaussian_noise": 0.2, "drop_connect": 0.1},
+        "gradient_noise": 0.01,
+    },
+    "snapshots": {"average": rj.snapshots(2, 7), "restore_best": True},
     "lookahead": {"average": rj.lookahead(4), "penalties": {"coupled": rj.group_lasso(0.01)}},
 }
 SETTINGS["everything"]["penalties"].pop("decoupled")
@@ -36,8 +44,6 @@ SETTINGS["everything"]["penalties"].pop("decoupled")
 
 @pytest.fixture(scope="module")
 def noisy(spec):
-    import dataclasses
-
     return dataclasses.replace(spec, augmentation=rj.augment.make("noise=0.2"))
 
 
@@ -184,8 +190,6 @@ def test_history_is_measured_on_clean_data_without_penalties(spec, blobs):
 
 
 def test_the_schedule_shapes_the_learning_rate(spec, blobs):
-    import dataclasses
-
     for schedule, last in (
         ("constant", 0.02),
         ("linear", 0.02 / 18),
@@ -249,8 +253,6 @@ def test_checkpoints_refuse_another_run_and_keep_the_newest(spec, blobs, tmp_pat
     assert store.epochs()[-1] == spec.epochs
     assert len(store.epochs()) <= 2
     wider = rj.models.make_model("mlp", num_outputs=2, widths=(17,))
-    import dataclasses
-
     with pytest.raises(rj.InputError, match="does not belong to this run"):
         rj.fit(
             dataclasses.replace(spec, model=wider),
@@ -292,13 +294,42 @@ def test_averaged_weights_are_evaluated_and_kept(spec, blobs):
         jax.tree.leaves(state.train.params)[0], jax.tree.leaves(plain.train.params)[0]
     )  # the training itself is the same
     kept = state.weights(False).params
-    assert_trees_equal(kept, state.averages.average)
+    assert_trees_equal(kept, state.averages.average.params)
     assert not np.array_equal(jax.tree.leaves(kept)[0], jax.tree.leaves(plain.train.params)[0])
     from regjax.adapt import as_model
 
     data = blobs.for_seed(0)
     val = rj.evaluate(as_model(spec.model).apply, kept, {}, data.x_val, data.y_val)
     np.testing.assert_allclose(state.history.values["val/loss"][-1], val["loss"], rtol=1e-5)
+
+
+def test_snapshots_cycle_the_learning_rate_and_evaluate_their_ensemble(spec, blobs):
+    """The members are the weights of plain runs that are cut at the ends of the cycles."""
+    run, data = rj.make_run(spec), blobs.for_seed(0)
+    period = spec.total_steps // 4
+    state = jax.jit(run)(hparams("plain", average=rj.snapshots(2, period)), jax.random.key(1), blobs, 0)
+    rate = rj.snapshot_schedule(0.02, period)
+    steps = np.arange(1, spec.epochs + 1) * spec.steps_per_epoch - 1
+    np.testing.assert_allclose(state.history.values["learning_rate"], [rate(t) for t in steps], rtol=1e-5)
+
+    kept = state.weights(False)
+    assert int(kept.params.taken) == 2
+    every = jax.tree.map(lambda m: np.asarray(m), kept.params.members)
+    members = [jax.tree.map(lambda m, i=i: m[i], every) for i in range(2)]
+    cut = dataclasses.replace(spec, steps_per_epoch=period, epochs=2)
+    states = jax.jit(rj.make_run(cut))(hparams("plain", average=rj.snapshots(2, period)), jax.random.key(1), blobs, 0)
+    for member, other in zip(members, [0, 1], strict=True):
+        chosen = jax.tree.map(lambda m, i=other: m[i], states.weights(False).params.members)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), member, chosen)
+    mean = np.mean([jax.nn.softmax(spec.model.apply({"params": m}, data.x_val)) for m in members], axis=0)
+    expected = -np.mean(np.log(mean[np.arange(len(data.y_val)), data.y_val]))
+    np.testing.assert_allclose(state.history.values["val/loss"][-1], expected, rtol=1e-5)
+
+    one = jax.jit(run)(hparams("plain", average=rj.snapshots(3, 10**6)), jax.random.key(1), blobs, 0)
+    assert_trees_equal(jax.tree.map(lambda m: m[0], one.weights(False).params.members), one.train.params)
+    cosine = dataclasses.replace(spec, schedule="cosine")
+    with pytest.raises(ValueError, match="snapshots has cycles of its own"):
+        rj.make_run(cosine)(hparams("plain", average=rj.snapshots(2, 5)), jax.random.key(1), blobs, 0)
 
 
 def test_constraints_hold_at_the_end_of_a_run(spec, blobs):
@@ -312,9 +343,10 @@ def test_constraints_hold_at_the_end_of_a_run(spec, blobs):
     [
         (SETTINGS["averaged"], {"average": rj.ema(0.5), "constraint": rj.max_norm(2.0), "sam": 0.1}),
         ({"average": rj.swa(5, 2)}, {"average": rj.swa(7, 3)}),
+        ({"average": rj.snapshots(2, 7)}, {"average": rj.snapshots(2, 5)}),
         ({"average": rj.lookahead(4)}, {"average": rj.lookahead(2, 0.3)}),
     ],
-    ids=["ema, constraint and sam", "swa", "lookahead"],
+    ids=["ema, constraint and sam", "swa", "snapshots", "lookahead"],
 )
 def test_numbers_of_averages_constraints_and_sam_do_not_recompile(spec, blobs, first, second):
     run = jax.jit(rj.make_run(spec))

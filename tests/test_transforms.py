@@ -133,7 +133,7 @@ def test_independent_decay_ignores_the_base_but_follows_the_shape():
 def test_plain_threshold_under_momentum_solves_a_weaker_problem(problem):
     """The trap that the stepsize argument exists for: lr * s under momentum mu solves strength s (1 - mu)."""
     x, y = problem
-    tx = rj.regularize(optax.sgd(0.01, momentum=0.9), rj.l1(0.5), mode="proximal", stepsize=rj.stepsizes.sgd(0.01))
+    tx = rj.regularize(optax.sgd(0.01, momentum=0.9), rj.l1(0.5), mode="proximal", stepsize=rj.stepsizes.plain(0.01))
     w = np.asarray(minimize(tx, mse(x, y), start())["kernel"])[:, 0]
     weaker = Lasso(alpha=0.025, fit_intercept=False, tol=1e-6).fit(x.astype(np.float64), y.astype(np.float64)).coef_
     np.testing.assert_allclose(w, weaker, atol=1e-4)
@@ -273,3 +273,38 @@ def test_a_term_without_a_gradient_is_refused_where_it_would_do_nothing(mode):
         make()
     with pytest.raises(ValueError, match="orthogonal cannot be proximal"):
         rj.make_optimizer("sgd", 0.1, penalty=rj.orthogonal(0.1), mode="proximal")
+
+
+@pytest.mark.parametrize(
+    ("in_loss", "in_optimizer"),
+    [
+        (rj.elastic_net(0.1), rj.l1(0.1)),
+        (rj.l2(0.1), rj.elastic_net(0.1)),
+        (rj.sparse_group_lasso(0.1), rj.group_lasso(0.1)),
+        (rj.l1(0.1), rj.sparse_group_lasso(0.1)),
+    ],
+)
+def test_what_hides_in_a_composite_is_one_term_too(in_loss, in_optimizer):
+    params = {"kernel": jnp.ones((2, 2))}
+    loss_fn = rj.build_loss(lambda v, x: x @ v["params"]["kernel"], "mse", in_loss)
+    tx = rj.make_optimizer("sgd", 0.1, penalty=in_optimizer, mode="proximal")
+    state = rj.init_train_state(params, {}, tx)
+    with pytest.raises(ValueError, match="through two routes"):
+        rj.make_step(loss_fn, tx)(None, state, rj.Batch(jnp.eye(2), jnp.eye(2)), jax.random.key(0))
+
+
+def test_make_step_takes_multi_steps_as_it_is():
+    loss_fn = rj.build_loss(lambda v, x: x @ v["params"]["kernel"], "mse")
+    tx = optax.MultiSteps(rj.make_optimizer("sgd", 0.1, penalty=rj.l1(0.1), mode="proximal"), 2)
+    state = rj.init_train_state({"kernel": jnp.zeros((2, 2))}, {}, tx)
+    step = rj.make_step(loss_fn, tx)
+    batch = rj.Batch(jnp.eye(2), jnp.eye(2))
+    first, _ = step(None, state, batch, jax.random.key(0))
+    np.testing.assert_array_equal(first.params["kernel"], 0.0)
+    second, _ = step(None, first, batch, jax.random.key(0))
+    assert np.any(second.params["kernel"])
+
+
+def test_what_is_no_penalty_is_named():
+    with pytest.raises(ValueError, match="add_penalty: expected a penalty"):
+        rj.add_penalty(3)

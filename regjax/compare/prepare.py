@@ -144,7 +144,7 @@ def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:
 
     def forward(x: Any) -> Any:
         params, model_state = init(jax.random.key(0), x)
-        return call_model(apply, params, model_state, x, train=False)[0]
+        return call_model(apply, params, model_state, x, train=False).outputs
 
     try:
         shape = jax.eval_shape(forward, jax.ShapeDtypeStruct(x.shape, x.dtype)).shape

@@ -37,7 +37,7 @@ from regjax.compare.scoring import (
     test_statistics,
 )
 from regjax.data import Dataset, Preprocessor, Splits
-from regjax.epoch import TrainData
+from regjax.epoch import TrainData, weight_shapes
 from regjax.evaluate import SCORE
 from regjax.models import make_model
 from regjax.objective import takes_rates
@@ -171,7 +171,8 @@ def compare(
         has_augmentation=bool(augmentation.steps),
     )
     chosen, with_combination = tech.resolve(techniques, setting)
-    check_outputs(module, preprocessor.transform(splits.x_train[:1]), splits)
+    example = preprocessor.transform(splits.x_train[:1])
+    check_outputs(module, example, splits)
     spec = Spec(
         model=module,
         task=splits.task,
@@ -184,6 +185,12 @@ def compare(
         augmentation=augmentation,
         eval_train_examples=min(n_train, 2048),
     )
+    params = weight_shapes(spec, example).params
+    for technique in chosen:
+        try:
+            tech.check_together(tech.merge([always or {}, technique.arguments(technique.values[0])]), params)
+        except ValueError as error:
+            raise InputError(f"technique {technique.name!r}: {error}") from None
     prepared = prepare(splits, preprocessor, setting, chosen, seeds, label_noise, base_seed)
     apply_fn = as_model(module).apply
     scorer = Scorer(apply_fn, splits, preprocessor, "select")
@@ -204,11 +211,16 @@ def compare(
     }
     picks = {name: _pick(t, found, select) for name, (t, found) in rows.items()}
     if with_combination:
-        technique, parts = _combination(rows, picks)
-        if technique is not None:
-            found = runner.run([_Trial(technique.name, c, technique.arguments(c)) for c in technique.values])
-            rows[technique.name] = (technique, found)
-            picks[technique.name] = _pick(technique, found, select) | {"parts": parts}
+        gained = [
+            (technique, picks[name]["value"], picks[name]["select_score"])
+            for name, (technique, _) in rows.items()
+            if technique.combines and picks[name]["select_score"] > picks[tech.BASELINE]["select_score"]
+        ]
+        united, parts = tech.combination(gained, always or {}, params)
+        if united is not None:
+            found = runner.run([_Trial(united.name, c, united.arguments(c)) for c in united.values])
+            rows[united.name] = (united, found)
+            picks[united.name] = _pick(united, found, select) | {"parts": parts}
         runner.expect(0)
     return _conclude(
         splits,
@@ -281,28 +293,6 @@ def _pick(technique: tech.Technique, outcomes: Sequence[_Outcome], rule: str) ->
         "index": choice.setting,
         "select_score": float(scores[choice.setting].mean()),
     }
-
-
-def _combination(
-    rows: Mapping[str, tuple[tech.Technique, list[_Outcome]]], picks: Mapping[str, dict[str, Any]]
-) -> tuple[tech.Technique | None, list[str]]:
-    """The techniques that gained on the selection split, together; None when fewer than two did."""
-    reference = picks[tech.BASELINE]["select_score"]
-    gained = [
-        (t, picks[name]["value"])
-        for name, (t, _) in rows.items()
-        if t.combines and picks[name]["select_score"] > reference
-    ]
-    if len(gained) < 2:
-        return None, []
-    technique = tech.Technique(
-        tech.COMBINATION,
-        "combination",
-        "scale of strengths",
-        tech.COMBINATION_SCALES,
-        lambda scale: tech.merge([t.scaled(value, scale) for t, value in gained]),
-    )
-    return technique, [t.name for t, _ in gained]
 
 
 def _conclude(

@@ -24,8 +24,8 @@ from regjax.compare.result import GridPoint, Improvement, Spread, TechniqueResul
 from regjax.compare.techniques import Technique
 from regjax.data import Preprocessor, Splits
 from regjax.epoch import Weights
+from regjax.evaluate import predict
 from regjax.losses import TASK_LOSSES, correct, get_loss
-from regjax.objective import call_model
 from regjax.run import RunResult
 from regjax.tree import select
 
@@ -214,7 +214,7 @@ def _improvements(
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _per_example(apply_fn: Callable[..., Any], task: str, weights: Weights, x: Any, y: Any) -> tuple[Any, Any]:
-    outputs, _ = call_model(apply_fn, weights.params, weights.model_state, x, train=False)
+    outputs = predict(apply_fn, *weights, x, task=task)
     losses = get_loss(TASK_LOSSES[task])(outputs, y)
     return losses, correct(outputs, y) if task == "classification" else jnp.zeros(())
 

@@ -9,8 +9,9 @@ from typing import Any
 from regjax.checks import InputError, check_choice
 from regjax.penalties import Penalty, l1, l2
 from regjax.spec import make_hparams
+from regjax.step import check_routes
 from regjax.stopping import EarlyStopping
-from regjax.transforms import MODES, check_route
+from regjax.transforms import MODES, check_route, route_of
 
 BASELINE = "baseline"
 COMBINATION = "combination"
@@ -234,6 +235,19 @@ def _check_values(technique: Technique, setting: Setting) -> None:
             raise InputError(f"technique {technique.name!r}: {error}") from None
 
 
+def check_together(arguments: Arguments, params: Any) -> None:
+    """Refuse arguments that no run could use together.
+
+    Args:
+      arguments: of `make_hparams`, as from `merge`.
+      params: parameters of the model, or their shapes.
+
+    Raises:
+      ValueError: one kind of penalty reaches one leaf through two routes.
+    """
+    check_routes([route_of(mode, penalty) for mode, penalty in arguments.get("penalties", {}).items()], params)
+
+
 def merge(arguments: Sequence[Arguments]) -> Arguments:
     """The arguments of several techniques at once; penalties and rates are united by route and name.
 
@@ -252,3 +266,34 @@ def merge(arguments: Sequence[Arguments]) -> Arguments:
             else:
                 merged[name] = value
     return merged
+
+
+def combination(
+    gained: Sequence[tuple[Technique, float, float]], always: Arguments, params: Any
+) -> tuple[Technique | None, list[str]]:
+    """The techniques that gained, together, and their names; None when fewer than two can act together.
+
+    Of two that exclude each other, as L2 in the loss and L2 in the optimizer, the better one takes part.
+
+    Args:
+      gained: `(technique, chosen value, selection score)`, in the order of the table.
+      always: arguments that act in every run.
+      params: parameters of the model, or their shapes.
+    """
+    parts: list[tuple[Technique, float]] = []
+
+    def together(scale: float) -> Arguments:
+        return merge([t.scaled(value, scale) for t, value in parts])
+
+    for technique, value, _ in sorted(gained, key=lambda one: -one[2]):
+        parts.append((technique, value))
+        try:
+            check_together(merge([always, together(1.0)]), params)
+        except ValueError:
+            parts.pop()
+    order = [technique.name for technique, _, _ in gained]
+    parts.sort(key=lambda part: order.index(part[0].name))
+    if len(parts) < 2:
+        return None, []
+    made = Technique(COMBINATION, "combination", "scale of strengths", COMBINATION_SCALES, together)
+    return made, [technique.name for technique, _ in parts]

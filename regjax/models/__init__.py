@@ -4,6 +4,8 @@ from regjax.models.base import TASKS, NoisyModel
 from regjax.models.cnn import CNN
 from regjax.models.linear import Linear
 from regjax.models.mlp import MLP
-from regjax.models.registry import MODELS, make_model
+from regjax.models.registry import MODELS, make_model, parse_model
+from regjax.models.resnet import ResNet
+from regjax.models.vit import ViT
 
-__all__ = ["CNN", "MLP", "MODELS", "TASKS", "Linear", "NoisyModel", "make_model"]
+__all__ = ["CNN", "MLP", "MODELS", "TASKS", "Linear", "NoisyModel", "ResNet", "ViT", "make_model", "parse_model"]

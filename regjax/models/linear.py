@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import flax.linen as nn
 
 from regjax.models.base import NoisyModel, Rates, flatten
@@ -21,10 +19,9 @@ class Linear(NoisyModel):
       (2, 3)
     """
 
-    accepted_rates: ClassVar[tuple[str, ...]] = ("input_dropout",)
-
     @nn.compact
     def __call__(self, x: Array, train: bool = False, rates: Rates | None = None) -> Array:
         """Logits or predictions of `x` `[B, ...]`; see `NoisyModel`."""
-        active = self.active_rates(rates, train)
-        return self.head(self.drop("input_dropout", flatten("Linear", x), active, "input_dropout"))
+        del train
+        active = self.active_rates(rates)
+        return self.head(self.noisy(flatten("Linear", x), active, ("input_dropout",), ""))

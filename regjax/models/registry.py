@@ -10,8 +10,11 @@ from regjax.models.base import NoisyModel
 from regjax.models.cnn import CNN
 from regjax.models.linear import Linear
 from regjax.models.mlp import MLP
+from regjax.models.resnet import ResNet
+from regjax.models.vit import ViT
+from regjax.parse import parse_call
 
-MODELS: dict[str, type[NoisyModel]] = {"linear": Linear, "mlp": MLP, "cnn": CNN}
+MODELS: dict[str, type[NoisyModel]] = {"linear": Linear, "mlp": MLP, "cnn": CNN, "resnet": ResNet, "vit": ViT}
 
 
 def make_model(
@@ -25,10 +28,10 @@ def make_model(
     """Model by name; hashable, so it can be a static part of a compiled program's description.
 
     Args:
-      name: `linear`, `mlp` or `cnn`.
+      name: `linear`, `mlp`, `cnn`, `resnet` or `vit`.
       num_outputs: number of classes, or of regression targets.
-      widths: units of the hidden layers (mlp; default `(256,)`) or channels of the convolutions (cnn;
-        default `(32, 64)`); `linear` has none.
+      widths: units of the hidden layers (mlp; default `(256,)`), channels of the convolutions (cnn; default `(32, 64)`)
+        or of the stages (resnet; default `(32, 64, 128)`); the others have none.
       task: `"classification"` or `"regression"`.
       **fields: further fields of that model, as `dense` of the cnn.
 
@@ -45,13 +48,48 @@ def make_model(
     check_choice("model", name, MODELS)
     model = MODELS[name]
     if widths is not None:
-        fields["widths"] = tuple(int(width) for width in widths)
-    known = [field.name for field in dataclasses.fields(model) if field.name not in ("parent", "name")]
+        fields["widths"] = tuple(widths)
+    known = model_fields(name)
     for field in fields:
         if field not in known:
-            raise InputError(f"model {name!r} has no {field!r}; accepted: {', '.join(known)}")
-    for field in ("widths", "dense"):
-        sizes = fields.get(field, ())
-        if any(size < 1 for size in (sizes if isinstance(sizes, tuple) else (sizes,))):
-            raise InputError(f"model {name!r}: {field} must be >= 1, got {sizes}")
+            raise InputError(f"model {name!r} has no {field!r}; accepted: {', '.join(known) or 'none'}")
     return model(num_outputs=num_outputs, task=task, **fields)
+
+
+def model_fields(name: str) -> tuple[str, ...]:
+    """The fields of a model beside the outputs and the task.
+
+    Example:
+      >>> model_fields("cnn")
+      ('widths', 'dense', 'block_size')
+    """
+    common = ("parent", "name", "num_outputs", "task")
+    return tuple(field.name for field in dataclasses.fields(MODELS[name]) if field.name not in common)
+
+
+def parse_model(
+    text: str, *, num_outputs: int, widths: tuple[int, ...] | None = None, task: str = "classification"
+) -> NoisyModel:
+    """A model from text, as a flag gives it: `"mlp"` or `"mlp(batch_norm=True)"`; see `regjax.parse`.
+
+    Args:
+      text: name, and fields by name in parentheses.
+      num_outputs: as `make_model`.
+      widths: as `make_model`; excludes widths in the text.
+      task: as `make_model`.
+
+    Raises:
+      InputError: one line that says what cannot be read or does not fit.
+
+    Example:
+      >>> parse_model("resnet(blocks=1, norm='group')", num_outputs=3).norm
+      'group'
+    """
+    known = {name: model_fields(name) for name in MODELS}
+    name, fields = parse_call(text, known, "model") if "(" in text else (text, {})
+    if widths is not None and "widths" in fields:
+        raise InputError("model: widths are given twice")
+    if "widths" in fields:
+        given = fields.pop("widths")
+        widths = given if isinstance(given, tuple) else (given,)
+    return make_model(name, num_outputs=num_outputs, widths=widths, task=task, **fields)

@@ -60,9 +60,17 @@ class Penalty:
             no closed form (quadratic terms add to any other; `l1` adds to `l1`, `elastic_net` and one group term);
             one step an entry for a term that needs one step a leaf (`nuclear`, `spectral`).
         """
+        for leaf in jax.tree.leaves(stepsize):
+            check_range("prox: stepsize", leaf, 0.0, np.inf, low_open=True, high_open=True)
         if jax.tree_util.treedef_is_leaf(jax.tree.structure(stepsize)):
-            check_range("prox: stepsize", stepsize, 0.0, low_open=True)
+            if np.ndim(stepsize):
+                raise ValueError(
+                    f"prox: stepsize must be one number or a tree like params, got shape {np.shape(stepsize)}"
+                )
             stepsize = jax.tree.map(lambda _: stepsize, params)
+        elif leaf_names(stepsize) != leaf_names(params):
+            wanted, got = (", ".join(leaf_names(tree)) for tree in (params, stepsize))
+            raise ValueError(f"prox: stepsize must be one number or a tree with the leaves {wanted}; got {got}")
         acting = self._acting_terms(params)
         names = leaf_names(params)
         index = jax.tree.unflatten(jax.tree.structure(params), range(len(acting)))
@@ -74,7 +82,8 @@ class Penalty:
     def strength_max(self, grads: PyTree) -> Array:
         """The smallest strength at which all selected weights are zero, from the gradient of the data loss there.
 
-        Where the term is not convex (`mcp`, `scad`, `log_sum`) zero is then a local minimum.
+        Where the term is not convex (`mcp`, `scad`, `log_sum`) zero is then a local minimum. With a tree or an array of
+        strengths it is the factor on these (`scaled`); what has strength 0 is not penalized and does not count.
 
         Args:
           grads: gradient of the data loss at zero selected weights (and, for the exact threshold, the other
@@ -96,7 +105,7 @@ class Penalty:
             raise ValueError(f"strength_max: defined for one term, this is a sum of {len(terms)}")
         term = terms[0]
         leaves = zip(jax.tree.leaves(grads), term.weights_of(grads), leaf_names(grads), strict=True)
-        each = [term.leaf_strength_max(jnp.asarray(g), name) for g, use, name in leaves if use]
+        each = [_leaf_factor(term, jnp.asarray(g), name) for g, use, name in leaves if use]
         return jnp.max(jnp.stack(each)).astype(jnp.float32)
 
     def scaled(self, factor: ArrayLike) -> Penalty:
@@ -167,6 +176,8 @@ class Term(Penalty):
     kind: ClassVar[str]
     is_smooth: ClassVar[bool]
     term_routes: ClassVar[tuple[str, ...]] = ROUTES
+    # Of a sum: the kinds that it consists of, which must not reach a leaf through another route as well.
+    components: ClassVar[tuple[str, ...]] = ()
     # Whether the proximal map allows one step an entry, as adaptive optimizers have.
     elementwise: ClassVar[bool] = True
 
@@ -207,7 +218,11 @@ class Term(Penalty):
         strength = self.strength
         if self.has_tree:
             strength = dict(zip(leaf_names(strength), jax.tree.leaves(strength), strict=True))[name]
-        return strength if self.schedule is None else strength * self.schedule(step)
+        if self.schedule is None:
+            return strength
+        factor = self.schedule(step)
+        check_range(f"{self.kind}: scheduled strength", factor, 0.0, np.inf, high_open=True)
+        return strength * factor
 
     def term_value(self, params: PyTree, step: ArrayLike) -> Array:
         """The value of this term, a float32 scalar."""
@@ -276,6 +291,17 @@ def combine(*penalties: Penalty | Sequence[Penalty]) -> Penalty:
     if not flat:
         raise ValueError("combine: at least one penalty is needed")
     return flat[0] if len(flat) == 1 else Sum(tuple(flat))
+
+
+def _leaf_factor(term: Term, grads: Array, name: str) -> Array:
+    """The strength on one array, or the factor on its strengths, from which on it is zero."""
+    if not term.has_tree and np.ndim(term.strength) == 0:
+        return term.leaf_strength_max(grads, name)
+    weight = jnp.asarray(dataclasses.replace(term, schedule=None).strength_at(0, name))
+    safe = jnp.where(weight > 0, weight, 1.0)
+    if weight.ndim:
+        return term.leaf_strength_max(jnp.where(weight > 0, grads / safe, 0.0), name)
+    return jnp.where(weight > 0, term.leaf_strength_max(grads, name) / safe, 0.0)
 
 
 def _prox_leaf(terms: Sequence[Term], w: Any, stepsize: Any, step: ArrayLike, name: str) -> Array:

@@ -76,6 +76,7 @@ class _SparseGroupLasso(_Grouped):
     axis: Any = dataclasses.field(default=-1, metadata={"static": True})
     weighting: str = dataclasses.field(default="none", metadata={"static": True})
     kind = "sparse_group_lasso"
+    components = ("l1", "group_lasso")
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         scalar_strength(self.kind, strength, name)
@@ -190,6 +191,8 @@ def check_axis(name: str, axis: Any) -> Axis:
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     if any(isinstance(a, bool) or not isinstance(a, int | np.integer) for a in axes):
         raise ValueError(f"{name}: axis must be an integer or a tuple of integers, got {axis!r}")
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"{name}: axis names one twice, got {axis!r}")
     return tuple(int(a) for a in axes) if isinstance(axis, tuple | list) else int(axis)
 
 

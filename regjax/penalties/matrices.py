@@ -225,3 +225,5 @@ def _on_matrix(function: Any, kind: str, w: Array, threshold: Any, name: str) ->
 def _check_iterations(kind: str, iterations: int | None) -> None:
     if iterations is not None:
         check_range(f"{kind}: iterations", iterations, 1)
+        if not isinstance(iterations, int):
+            raise ValueError(f"{kind}: iterations must be a Python integer, got {iterations!r}")

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from regjax.checks import check_range
+from regjax.checks import check_range, is_traced
 from regjax.penalties.base import Parts, Penalty, Strength, Term, canonical, new_term, weighted_sum
 from regjax.tree import Where, leaf_names
 from regjax.typing import Array, ArrayLike, PyTree
@@ -48,6 +48,7 @@ class _L2(Term):
 class _ElasticNet(Term):
     l1_ratio: Any = 0.5
     kind = "elastic_net"
+    components = ("l1", "l2")
     is_smooth = False
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
@@ -58,6 +59,8 @@ class _ElasticNet(Term):
         return Parts(l1=strength * self.l1_ratio, l2=strength * (1 - self.l1_ratio))
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
+        if not is_traced(self.l1_ratio) and self.l1_ratio == 0:
+            raise ValueError("strength_max: no strength of elastic_net with l1_ratio 0 makes all weights zero")
         return jnp.max(jnp.abs(grads)) / self.l1_ratio
 
     def details(self) -> tuple[Any, ...]:

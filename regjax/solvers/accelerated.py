@@ -127,7 +127,7 @@ def proximal_gradient(
     start = _State(params, params, jnp.float32(1.0), first, jnp.float32(jnp.inf), jnp.int32(0))
     end = jax.lax.while_loop(going, body, start)
     value = (loss(end.params) + penalty.value(end.params)).astype(jnp.float32)
-    return Solution(end.params, value, end.residual, end.iterations, end.residual <= tol)
+    return Solution(end.params, value, end.residual, end.iterations, (end.residual <= tol) & jnp.isfinite(value))
 
 
 def regularization_path(

@@ -108,6 +108,9 @@ def lasso_path(
     x, y = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
     if x.ndim != 2 or y.shape != x.shape[:1]:
         raise ValueError(f"lasso_path: x must be [N, P] and y [N], got {x.shape} and {y.shape}")
+    for name, array in (("x", x), ("y", y)):
+        if not is_traced(array) and not np.all(np.isfinite(array)):
+            raise ValueError(f"lasso_path: {name} must be finite, it holds NaN or infinity")
     check_range("lasso_path: l1_ratio", l1_ratio, 0.0, 1.0, low_open=True)
     check_range("lasso_path: tol", tol, 0.0, low_open=True)
     check_range("lasso_path: max_iterations", max_iterations, 1)
@@ -118,8 +121,12 @@ def lasso_path(
         # A little more, so that rounding does not let a coefficient in.
         strengths = (1 + 1e-5) * largest * jnp.logspace(0.0, np.log10(smallest), count, dtype=jnp.float32)
     else:
-        check_range("lasso_path: strengths", strengths, 0.0, low_open=True)
-        if jnp.ndim(strengths) != 1 or (not is_traced(strengths) and np.any(np.diff(np.asarray(strengths)) > 0)):
+        check_range("lasso_path: strengths", strengths, 0.0, np.inf, low_open=True, high_open=True)
+        if (
+            jnp.ndim(strengths) != 1
+            or np.size(strengths) == 0
+            or (not is_traced(strengths) and np.any(np.diff(np.asarray(strengths)) > 0))
+        ):
             raise ValueError("lasso_path: strengths must be one sequence that descends")
     return _path(x, y, jnp.asarray(strengths, jnp.float32), jnp.float32(l1_ratio), jnp.float32(tol), max_iterations)
 

@@ -192,3 +192,16 @@ def test_arrays_of_every_kind():
     assert rj.compare("linear", (x, x[:, :1]), {"l2": [0.01]}, seeds=1, epochs=2).task == "regression"
     with pytest.raises(rj.InputError, match="all labels are the same"):
         rj.compare("linear", (x, np.zeros(80, int)), {"l2": [0.01]}, seeds=1)
+
+
+def test_a_technique_that_excludes_what_always_acts_is_refused_before_any_run(table):
+    runs = []
+    with pytest.raises(rj.InputError, match=r"technique 'decoupled': l2 acts on .* through two routes"):
+        rj.compare(
+            "mlp",
+            table,
+            ["l1", "decoupled"],
+            always={"penalties": {"loss": rj.l2(0.1)}},
+            progress=lambda *step: runs.append(step),
+        )
+    assert not runs

@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.compare.techniques import DEFAULT, TECHNIQUES, Setting, Technique, merge, resolve
+from regjax.compare.techniques import DEFAULT, TECHNIQUES, Setting, Technique, combination, merge, resolve
 from regjax.spec import make_hparams
 
 SETTING = Setting(train_examples=100, pool=1000)
@@ -63,3 +64,16 @@ def test_merge_unites_routes_and_refuses_conflicts():
 def test_errors(techniques, message):
     with pytest.raises(rj.InputError, match=message):
         resolve(techniques, SETTING)
+
+
+def test_of_two_that_exclude_each_other_the_better_one_joins_the_combination():
+    params = {"dense": {"kernel": np.ones((2, 2))}}
+    l2, decoupled, dropout = (TECHNIQUES[name](SETTING) for name in ("l2", "decoupled", "dropout"))
+    gained = [(l2, 0.01, 0.7), (decoupled, 0.3, 0.8), (dropout, 0.4, 0.75)]
+    made, parts = combination(gained, {}, params)
+    assert parts == ["decoupled", "dropout"]
+    assert made.arguments(0.5)["rates"] == {"dropout": 0.2}
+    assert combination([(l2, 0.01, 0.9), *gained[1:]], {}, params)[1] == ["l2", "dropout"]
+    assert combination(gained[:2], {}, params) == (None, [])
+    always = {"penalties": {"loss": rj.l2(0.1)}}
+    assert combination(gained, always, params)[1] == ["l2", "dropout"]

@@ -174,3 +174,45 @@ def test_strength_max_is_where_the_solution_becomes_zero():
             penalty.strength_max(grads)
     with pytest.raises(ValueError, match="a sum of 2"):
         (rj.l1(1.0) + rj.l2(1.0)).strength_max(grads)
+
+
+def test_strength_max_of_a_tree_or_an_array_is_a_factor():
+    grads = {"kernel": jnp.array([[0.5, -2.0]])}
+    assert float(rj.l1({"kernel": 4.0}).strength_max(grads)) == 0.5
+    assert float(rj.l1(jnp.array([[1.0, 4.0]])).strength_max(grads)) == 0.5
+    both = {**grads, "bias": 99 * jnp.ones(2)}
+    assert float(rj.l1({"kernel": 2.0, "bias": 0.0}).strength_max(both)) == 1.0  # an unpenalized bias does not count
+    factor = rj.l1(jnp.array([[1.0, 4.0]])).strength_max(grads)
+    moved = {"kernel": -grads["kernel"]}  # one gradient step of size 1 from zero
+    at, below = (rj.l1(jnp.array([[1.0, 4.0]])).scaled(f).prox(moved, 1.0)["kernel"] for f in (factor, 0.99 * factor))
+    assert not np.any(at)
+    assert np.any(below)
+    with pytest.raises(ValueError, match="no strength of elastic_net with l1_ratio 0"):
+        rj.elastic_net(1.0, l1_ratio=0.0).strength_max(grads)
+
+
+@pytest.mark.parametrize("stepsize", [{"kernel": -1.0}, {"kernel": jnp.zeros((1, 2))}, np.inf, {"kernel": np.nan}])
+def test_concrete_steps_out_of_range_are_refused_in_trees_too(stepsize):
+    with pytest.raises(ValueError, match="prox: stepsize must be > 0"):
+        rj.l1(1.0).prox({"kernel": jnp.ones((1, 2))}, stepsize)
+
+
+def test_steps_of_another_tree_are_refused():
+    params = {"kernel": jnp.ones((1, 2))}
+    with pytest.raises(ValueError, match="a tree with the leaves kernel; got dense"):
+        rj.l1(1.0).prox(params, {"dense": 1.0})
+    with pytest.raises(ValueError, match=r"must be one number or a tree like params, got shape \(7,\)"):
+        rj.l1(1.0).prox(params, jnp.ones(7))
+
+
+def test_a_schedule_that_turns_negative_is_refused_where_its_number_is_known():
+    penalty = rj.l1(lambda step: 1.0 - step)
+    params = {"kernel": jnp.ones((1, 2))}
+    assert float(penalty.value(params, 0)) == 2.0
+    with pytest.raises(ValueError, match="l1: scheduled strength must be >= 0, got -1"):
+        penalty.value(params, 2)
+
+
+def test_a_strength_that_float32_cannot_hold_is_refused():
+    with pytest.raises(ValueError, match="l1: strength must be >= 0 and finite, got 1e"):
+        rj.l1(1e39)

@@ -84,3 +84,8 @@ def test_proximal_group_lasso_reaches_the_multitask_lasso_of_sklearn(name):
     np.testing.assert_allclose(w, reference, atol=2e-5)
     np.testing.assert_array_equal(np.all(w == 0, 1), np.all(reference == 0, 1))
     assert 0 < np.all(w == 0, 1).sum() < 12
+
+
+def test_an_axis_is_named_once():
+    with pytest.raises(ValueError, match=r"group_lasso: axis names one twice, got \(0, 0\)"):
+        rj.group_lasso(1.0, axis=(0, 0))

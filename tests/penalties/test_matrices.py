@@ -72,3 +72,8 @@ def test_an_elementwise_metric_is_refused_at_once(make):
     with pytest.raises(ValueError, match="needs one step for a whole leaf"):
         rj.make_optimizer("adam", 0.1, penalty=make(0.1), mode="proximal")
     rj.make_optimizer("momentum", 0.1, penalty=make(0.1), mode="proximal")
+
+
+def test_iterations_are_whole():
+    with pytest.raises(ValueError, match=r"spectral: iterations must be a Python integer, got 2.5"):
+        rj.spectral(1.0, iterations=2.5)

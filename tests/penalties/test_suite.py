@@ -264,3 +264,11 @@ def test_bad_strengths_are_refused_by_name(name, bad):
 def test_bad_steps_are_refused(name, bad):
     with pytest.raises(ValueError, match="prox: stepsize must be > 0, got"):
         CASES[name][0](0.1).prox(PARAMS, bad)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: rj.log_sum(1.0), lambda: rj.scad(1.0), lambda: rj.mcp(1.0), lambda: rj.l1(1.0)]
+)
+def test_very_large_weights_are_kept(make):
+    w = np.array([[1e25, np.inf], [-1e30, -np.inf]], np.float32)
+    np.testing.assert_allclose(make().prox({"kernel": jnp.asarray(w)}, 0.1)["kernel"], w, rtol=1e-6)

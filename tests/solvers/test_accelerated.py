@@ -140,3 +140,9 @@ def test_skglm(name, theirs, ours):
 def test_errors_name_argument_and_value(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_loss_that_is_nan_has_not_converged():
+    found = rj.proximal_gradient(lambda p: jnp.nan * jnp.sum(p["w"]) * 0, rj.l1(1.0), {"w": jnp.ones((3, 2))})
+    assert not found.converged
+    assert not rj.proximal_gradient(lambda p: jnp.float32(jnp.nan), rj.l1(1.0), {"w": jnp.ones((3, 2))}).converged

@@ -132,3 +132,10 @@ def test_the_minimum_of_sklearn_at_full_size_in_float32():
     for w in (path.coefficients[-1], accelerated.params["kernel"][:, 0], trained["kernel"][:, 0]):
         assert abs(excess(w)) < 1e-6
         np.testing.assert_array_equal(np.asarray(w) != 0, reference != 0)
+
+
+def test_numbers_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="lasso_path: x must be finite"):
+        rj.lasso_path(np.full((3, 2), np.nan), np.zeros(3))
+    with pytest.raises(ValueError, match="one sequence that descends"):
+        rj.lasso_path(np.eye(3), np.ones(3), [])

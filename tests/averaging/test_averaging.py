@@ -5,7 +5,7 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax.averaging import AVERAGES, averaged_params, ensemble_predict, parse_average
+from regjax.averaging import AVERAGES, averaged_params, parse_average
 
 VALUES = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
 RULES = {"ema": lambda: rj.ema(0.9), "swa": lambda: rj.swa(3, 2), "lookahead": lambda: rj.lookahead(4, 0.5)}
@@ -21,7 +21,7 @@ def run(rule, values=VALUES, start=0.0):
 
 
 def test_the_suite_covers_every_average():
-    assert set(RULES) == set(AVERAGES)
+    assert set(RULES) | {"snapshots"} == set(AVERAGES)  # an ensemble is no mean: tested on its own
 
 
 def test_ema_by_hand():
@@ -104,33 +104,6 @@ def test_a_small_decay_reaches_the_average_in_bfloat16():
     assert float(state.average["w"]) == pytest.approx(1 - 0.999**1000, rel=1e-3)
 
 
-def test_snapshots_and_their_ensemble():
-    rule = rj.Snapshots(size=3, period=4)
-    state = rule.init(jnp.zeros(3))
-    for v in VALUES:
-        state = rule.update(state, jnp.asarray(v))
-    np.testing.assert_array_equal(state.members, VALUES[3::4])
-    assert int(rule.update(rule.update(state, VALUES[0]), VALUES[0]).taken) == 3
-    logits = lambda v, x: x * v["params"]  # noqa: E731
-    x = jnp.ones((2, 3))
-    expected = np.mean([jax.nn.softmax(x * m) for m in VALUES[3::4]], 0)
-    np.testing.assert_allclose(ensemble_predict(logits, state, x), expected, rtol=1e-5)
-    np.testing.assert_allclose(
-        ensemble_predict(logits, state, x, task="regression"), np.mean(VALUES[3::4], 0) * np.ones((2, 3)), rtol=1e-5
-    )
-    partly = state._replace(taken=jnp.int32(1))
-    np.testing.assert_allclose(ensemble_predict(logits, partly, x), jax.nn.softmax(x * VALUES[3]), rtol=1e-5)
-
-
-def test_the_schedule_of_snapshots_starts_over():
-    rate = rj.snapshot_schedule(0.4, 20)
-    theirs = optax.sgdr_schedule(
-        [{"init_value": 0.4, "peak_value": 0.4, "decay_steps": 20, "warmup_steps": 0, "end_value": 0.0}] * 2
-    )
-    for t in (0, 3, 19, 20, 33):
-        np.testing.assert_allclose(rate(t), theirs(t), atol=1e-6)
-
-
 def test_averaging_helps_where_gradients_are_noisy():
     """Least squares by noisy SGD: the averages end nearer to the solution than the last iterate."""
     target = jnp.arange(5.0)
@@ -157,7 +130,11 @@ def test_averaging_helps_where_gradients_are_noisy():
         (lambda: rj.swa(1, every=0), "swa: every must be >= 1, got 0"),
         (lambda: rj.lookahead(0), "lookahead: period must be >= 1, got 0"),
         (lambda: rj.lookahead(5, 1.5), r"lookahead: slow_step must be in \(0, 1\], got 1.5"),
-        (lambda: rj.Snapshots(0, 5), "Snapshots: size must be >= 1, got 0"),
+        (lambda: rj.swa(2.5), "swa: start must be a whole number of updates, got 2.5"),
+        (lambda: rj.snapshots(0, 5), "snapshots: size must be >= 1, got 0"),
+        (lambda: rj.snapshots(2.0, 5), "snapshots: size must be a Python integer, got 2.0"),
+        (lambda: rj.snapshots(2, 0), "snapshots: period must be >= 1, got 0"),
+        (lambda: parse_average("snapshots(2, 1.5)"), "snapshots: period must be a whole number of updates, got 1.5"),
         (lambda: parse_average("emma(0.9)"), "did you mean 'ema'"),
         (lambda: parse_average("ema(0.9) + swa(3)"), "number of averages must be in"),
     ],

@@ -1,0 +1,136 @@
+"""Averages that move: exponential (EMA), stochastic weight averaging (SWA), lookahead."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from regjax.averaging.base import Average, AverageState, moves, number, whole
+from regjax.checks import check_range
+from regjax.typing import ArrayLike, PyTree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _EMA(Average):
+    decay: Any
+    warmup: bool = dataclasses.field(metadata={"static": True})
+    kind = "ema"
+
+    def update(self, state: AverageState, params: PyTree) -> tuple[AverageState, PyTree]:
+        t = state.count.astype(jnp.float32)
+        decay = jnp.minimum(self.decay, (1 + t) / (10 + t)) if self.warmup else self.decay
+        return AverageState(state.count + 1, _towards(state.average, params, 1 - decay)), params
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _SWA(Average):
+    start: Any
+    every: Any
+    kind = "swa"
+
+    def update(self, state: AverageState, params: PyTree) -> tuple[AverageState, PyTree]:
+        count = state.count + 1
+        past = count - self.start
+        # The n-th member moves the mean by 1/n; before the start the average is the parameters themselves.
+        member = jnp.where(past < 0, 0, past // self.every)
+        due = (past < 0) | (past % self.every == 0)
+        rate = jnp.where(due, 1 / (member + 1).astype(jnp.float32), 0.0)
+        return AverageState(count, _towards(state.average, params, rate)), params
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Lookahead(Average):
+    period: Any
+    slow_step: Any
+    kind = "lookahead"
+
+    def update(self, state: AverageState, params: PyTree) -> tuple[AverageState, PyTree]:
+        count = state.count + 1
+        due = count % self.period == 0
+        slow = _towards(state.average, params, jnp.where(due, self.slow_step, 0.0))
+        params = jax.tree.map(lambda w, s: jnp.where(due, s.astype(w.dtype), w), params, slow)
+        return AverageState(count, slow), params
+
+
+def ema(decay: ArrayLike = 0.999, warmup: bool = True) -> Average:
+    """Exponential moving average: `a <- d a + (1 - d) w`, with `d = min(decay, (1 + t) / (10 + t))` at update t from 0.
+
+    Args:
+      decay: in [0, 1); a number or a traced array.
+      warmup: whether the decay grows with t, so that the start is forgotten quickly.
+
+    Raises:
+      ValueError: a concrete decay out of range.
+
+    Example:
+      >>> rule = ema(0.5, warmup=False)
+      >>> state, _ = rule.update(rule.init(jnp.float32(0.0)), jnp.float32(4.0))
+      >>> float(state.average)
+      2.0
+
+    Reference:
+      Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992.
+    """
+    check_range("ema: decay", decay, 0.0, 1.0, high_open=True)
+    return _EMA(number(decay), bool(warmup))
+
+
+def swa(start: ArrayLike, every: ArrayLike = 1) -> Average:
+    """Stochastic weight averaging: the plain mean of the parameters at updates `start`, `start + every`, ...
+
+    Before `start` the average is the parameters as they are.
+
+    Args:
+      start: update (counted from 1) of the first member, >= 1.
+      every: updates between members, >= 1; an epoch's number of updates in the paper.
+
+    Raises:
+      ValueError: a concrete number out of range.
+
+    Example:
+      >>> rule = swa(start=2)
+      >>> state = rule.init(jnp.float32(0.0))
+      >>> for w in (9.0, 1.0, 3.0):
+      ...     state, _ = rule.update(state, jnp.float32(w))
+      >>> float(state.average)  # of updates 2 and 3
+      2.0
+
+    Reference:
+      Izmailov et al., Averaging weights leads to wider optima and better generalization, 2018.
+    """
+    return _SWA(whole("swa: start", start), whole("swa: every", every))
+
+
+def lookahead(period: ArrayLike = 5, slow_step: ArrayLike = 0.5) -> Average:
+    """Lookahead: every `period` updates slow weights go a part of the way, `a <- a + slow_step (w - a)`, and `w <- a`.
+
+    Args:
+      period: updates between synchronizations, >= 1.
+      slow_step: in (0, 1].
+
+    Raises:
+      ValueError: a concrete number out of range.
+
+    Example:
+      >>> rule = lookahead(period=1, slow_step=0.5)
+      >>> state, w = rule.update(rule.init(jnp.float32(0.0)), jnp.float32(4.0))
+      >>> float(w)
+      2.0
+
+    Reference:
+      Zhang, Lucas, Hinton and Ba, Lookahead optimizer: k steps forward, 1 step back, 2019.
+    """
+    check_range("lookahead: slow_step", slow_step, 0.0, 1.0, low_open=True)
+    period = whole("lookahead: period", period)
+    return _Lookahead(period, number(slow_step))
+
+
+def _towards(average: PyTree, params: PyTree, rate: ArrayLike) -> PyTree:
+    # In this form both ends are exact: rate 0 keeps the average, rate 1 is the parameters.
+    return jax.tree.map(lambda a, w: (1 - rate) * a + rate * w.astype(a.dtype) if moves(a) else w, average, params)

@@ -1,0 +1,149 @@
+"""Snapshot ensembles: copies of the weights at the ends of learning-rate cycles, whose predictions are averaged."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from regjax.averaging.base import Average, whole
+from regjax.checks import check_choice, check_range
+from regjax.typing import Array, ArrayLike, PyTree
+
+TASKS = ("classification", "regression")
+
+
+class Ensemble(NamedTuple):
+    """Weights of several models of one shape, in place of the parameters of one; see `ensemble_outputs`."""
+
+    members: PyTree  # [M, ...] each leaf
+    taken: Array  # int32[]: members that count, the first ones
+
+
+class SnapshotState(NamedTuple):
+    """Members of a snapshot ensemble."""
+
+    count: Array  # type: ignore[assignment]  # int32[]: updates seen
+    members: PyTree  # [M, ...] like the weights
+    taken: Array  # int32[]: members so far
+
+    def evaluated(self, like: PyTree) -> Ensemble:
+        """The members so far; before the end of the first cycle, the weights as they are."""
+        del like
+        return Ensemble(self.members, jnp.maximum(self.taken, 1))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Snapshots(Average):
+    size: int = dataclasses.field(metadata={"static": True})
+    period: Any
+    kind = "snapshots"
+
+    def init(self, params: PyTree) -> SnapshotState:
+        places = jax.tree.map(lambda w: jnp.broadcast_to(w, (self.size, *jnp.shape(w))), params)
+        return SnapshotState(jnp.int32(0), places, jnp.int32(0))
+
+    def update(self, state: SnapshotState, params: PyTree) -> tuple[SnapshotState, PyTree]:
+        count = state.count + 1
+        due = (count % self.period == 0) & (state.taken < self.size)
+        # In the first cycle the first place follows the weights; afterwards a place out of bounds drops them.
+        place = jnp.where(due | (state.taken == 0), state.taken, self.size)
+        members = jax.tree.map(lambda m, w: m.at[place].set(w, mode="drop"), state.members, params)
+        return SnapshotState(count, members, state.taken + due), params
+
+    def schedule_shape(self) -> optax.Schedule:
+        return snapshot_schedule(1.0, self.period)
+
+
+def snapshots(size: int, period: ArrayLike) -> Average:
+    """Snapshot ensemble: a copy of the weights at the end of each cycle of the learning rate.
+
+    A training run with this average takes `snapshot_schedule` as the shape of its learning rate and evaluates the
+    ensemble of the copies so far; before the end of the first cycle, the weights as they are.
+
+    Args:
+      size: members at most, M >= 1; a Python integer. The first M cycles give them.
+      period: updates in a cycle, >= 1; a number or a traced array.
+
+    Raises:
+      ValueError: a concrete number out of range.
+
+    Example:
+      >>> rule = snapshots(size=2, period=2)
+      >>> state = rule.init(jnp.float32(0.0))
+      >>> for w in (1.0, 2.0, 3.0, 4.0):
+      ...     state, _ = rule.update(state, jnp.float32(w))
+      >>> state.members.tolist(), int(state.taken)
+      ([2.0, 4.0], 2)
+
+    Reference:
+      Huang et al., Snapshot ensembles: train 1, get M for free, 2017.
+    """
+    check_range("snapshots: size", size, 1)
+    if not isinstance(size, int):
+        raise ValueError(f"snapshots: size must be a Python integer, got {size!r}")
+    return _Snapshots(size, whole("snapshots: period", period))
+
+
+def snapshot_schedule(learning_rate: ArrayLike, period: ArrayLike) -> Callable[[ArrayLike], Array]:
+    """Cosine cycles: `lr / 2 (1 + cos(pi (t mod period) / period))`, starting over every `period` updates.
+
+    Args:
+      learning_rate: at the start of a cycle, > 0.
+      period: updates in a cycle, >= 1.
+
+    Raises:
+      ValueError: a concrete number out of range.
+
+    Example:
+      >>> rate = snapshot_schedule(0.2, 10)
+      >>> [round(float(rate(t)), 3) for t in (0, 5, 10)]
+      [0.2, 0.1, 0.2]
+
+    Reference:
+      Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, 2017.
+    """
+    check_range("snapshot_schedule: learning_rate", learning_rate, 0.0, low_open=True)
+    check_range("snapshot_schedule: period", period, 1)
+
+    def schedule(step: ArrayLike) -> Array:
+        part = jnp.asarray(step) % period / jnp.asarray(period)
+        return jnp.asarray(learning_rate) / 2 * (1 + jnp.cos(jnp.pi * part))
+
+    return schedule
+
+
+def ensemble_outputs(outputs: Array, taken: ArrayLike, *, task: str = "classification") -> Array:
+    """One prediction from the outputs of the members: of logits, the logarithm of the mean probability.
+
+      classification:  log((1/m) sum_{i < m} softmax(z_i)),  regression:  (1/m) sum_{i < m} z_i
+
+    The softmax of the former is the mean probability, so whatever reads logits reads this.
+
+    Args:
+      outputs: `[M, B, K]` logits, or `[M, B, ...]` numbers.
+      taken: m, how many of the members count; the first ones.
+      task: `"classification"` or `"regression"`.
+
+    Returns:
+      `[B, ...]`.
+
+    Raises:
+      ValueError: an unknown task.
+
+    Example:
+      >>> ensemble_outputs(jnp.array([[[1.0]], [[3.0]], [[9.0]]]), 2, task="regression")
+      Array([[2.]], dtype=float32)
+    """
+    check_choice("task", task, TASKS)
+    used = jnp.arange(outputs.shape[0]) < taken
+    used = used.reshape(-1, *[1] * (outputs.ndim - 1))
+    if task == "regression":
+        return jnp.sum(outputs, axis=0, where=used) / taken
+    logs = jax.nn.log_softmax(outputs, axis=-1)
+    return jax.nn.logsumexp(logs, axis=0, where=used) - jnp.log(jnp.asarray(taken, logs.dtype))

@@ -1,0 +1,50 @@
+"""Noise as pure functions `(key, x, rate, ...) -> x`: the rate is data, never a Python branch.
+
+One compiled program serves every rate, `jax.vmap` maps over rates and keys, and a rate may follow a schedule.
+`NOISES` names the functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from regjax.noise.blocks import drop_block
+from regjax.noise.concrete import concrete_dropout, concrete_penalty
+from regjax.noise.dropout import alpha_dropout, depth_rates, drop_path, dropout, spatial_dropout
+from regjax.noise.gaussian import gaussian_dropout, gaussian_noise
+from regjax.noise.weights import WEIGHT_NOISES, drop_connect, perturb_weights, weight_noise
+from regjax.typing import Array
+
+NOISES: dict[str, Callable[..., Array]] = {
+    "dropout": dropout,
+    "spatial_dropout": spatial_dropout,
+    "gaussian_dropout": gaussian_dropout,
+    "alpha_dropout": alpha_dropout,
+    "concrete_dropout": concrete_dropout,
+    "drop_block": drop_block,
+    "drop_path": drop_path,
+    "drop_connect": drop_connect,
+    "gaussian_noise": gaussian_noise,
+    "weight_noise": weight_noise,
+}
+# Standard deviations, and the strength of the regularizer of learned rates; the others are fractions.
+UNBOUNDED = frozenset({"concrete_dropout", "gaussian_noise", "weight_noise"})
+
+__all__ = [
+    "NOISES",
+    "UNBOUNDED",
+    "WEIGHT_NOISES",
+    "alpha_dropout",
+    "concrete_dropout",
+    "concrete_penalty",
+    "depth_rates",
+    "drop_block",
+    "drop_connect",
+    "drop_path",
+    "dropout",
+    "gaussian_dropout",
+    "gaussian_noise",
+    "perturb_weights",
+    "spatial_dropout",
+    "weight_noise",
+]

@@ -1,0 +1,100 @@
+"""What the noises share: decisions of 16 bits, and checks of input, key and axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from regjax import bits
+from regjax.checks import check_range
+from regjax.fusion import apart
+from regjax.typing import Array, ArrayLike, PRNGKey
+
+_LEVELS = 65536  # a decision has 16 bits
+
+
+def kept_entries(key: PRNGKey, shape: tuple[int, ...], rate: ArrayLike) -> tuple[Array, Array]:
+    """Independent decisions to keep, and their probability.
+
+    Args:
+      key: one key.
+      shape: of the decisions.
+      rate: probability to drop, in [0, 1]; may be traced.
+
+    Returns:
+      `bool[shape]`, and the exact keep probability `q = (65536 - round(65536 rate)) / 65536`, `float32[]`.
+    """
+    dropped, keep = quantized(rate)
+    return apart(_decide, key, jnp.ones(shape, bool), dropped.astype(jnp.float32)), keep
+
+
+def quantized(rate: ArrayLike) -> tuple[Array, Array]:
+    """How many of the 65536 values of a decision drop, and the exact probability to keep."""
+    rate = jnp.asarray(rate, jnp.float32)
+    dropped = jnp.clip(jnp.round(rate * _LEVELS), 0.0, float(_LEVELS))
+    return dropped.astype(jnp.uint32), (_LEVELS - dropped) * np.float32(1.0 / _LEVELS)
+
+
+def keep_or_zero(x: Array, kept: Array, keep: Array) -> Array:
+    """`x / keep` where kept, else 0; `keep` is 1 or below, and 0 only where nothing is kept."""
+    # Where nothing is kept the division is by 1: the branch that `where` discards must stay finite too.
+    return jnp.where(kept, x * (1.0 / jnp.where(keep > 0.0, keep, 1.0)).astype(x.dtype), jnp.zeros((), x.dtype))
+
+
+def decision_shape(name: str, shape: tuple[int, ...], shared_axes: Sequence[int]) -> tuple[int, ...]:
+    """`shape` with 1 along every axis that shares its decision.
+
+    Raises:
+      ValueError: an axis that `x` does not have.
+    """
+    rank = len(shape)
+    for axis in shared_axes:
+        if not -rank <= axis < rank:
+            raise ValueError(
+                f"{name}: broadcast_dims must be axes of x in [{-rank}, {rank}), got {axis} for shape {shape}"
+            )
+    shared = {axis % rank for axis in shared_axes}
+    return tuple(1 if axis in shared else size for axis, size in enumerate(shape))
+
+
+def checked(name: str, x: Array, strength: ArrayLike, *, what: str = "rate", rank: int | None = None) -> Array:
+    """`x` as an array, once it and the strength are what the noise takes.
+
+    Args:
+      name: of the noise, for messages.
+      x: input.
+      strength: of the noise.
+      what: `"rate"`, in [0, 1], or `"stddev"`, >= 0.
+      rank: smallest number of axes; None is any.
+
+    Raises:
+      ValueError: names the function, what it got and what it accepts.
+    """
+    if what == "rate":
+        check_range(f"{name}: rate", strength, 0.0, 1.0)
+    else:
+        check_range(f"{name}: {what}", strength, 0.0, high_open=True)
+    x = jnp.asarray(x)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ValueError(f"{name}: x must be floating point, got {x.dtype}{list(x.shape)}")
+    if rank is not None and x.ndim < rank:
+        raise ValueError(f"{name}: x must have at least {rank} axes, got shape {x.shape}")
+    return x
+
+
+def required(name: str, key: PRNGKey | None) -> PRNGKey:
+    """The key, which training needs.
+
+    Raises:
+      ValueError: there is none.
+    """
+    if key is None:
+        raise ValueError(f"{name}: training draws random numbers, so pass a key (or deterministic=True)")
+    return key
+
+
+def _decide(key: PRNGKey, kept: Array, dropped: Array) -> Array:
+    """The entries of a mask `kept` that are still kept when `dropped` of 65536 values drop."""
+    return kept & (bits.random_u16(key, kept.shape).astype(jnp.uint32) >= dropped.astype(jnp.uint32))

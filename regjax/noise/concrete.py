@@ -1,0 +1,104 @@
+"""Concrete dropout: dropout whose rate is learned with the weights."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from regjax import bits
+from regjax.checks import check_range
+from regjax.fusion import apart
+from regjax.noise.base import checked, required
+from regjax.typing import Array, ArrayLike, PRNGKey
+
+
+def concrete_dropout(
+    key: PRNGKey | None,
+    x: Array,
+    rate: ArrayLike,
+    *,
+    temperature: ArrayLike = 0.1,
+    deterministic: bool = False,
+) -> Array:
+    """Dropout with a smooth mask, so that a gradient reaches the rate.
+
+      z_i = sigmoid((logit(r) + logit(u_i)) / t),  u_i ~ U(0, 1);   y_i = x_i (1 - z_i) / (1 - r)
+
+    As t goes to 0 this is dropout; at t = 0.1 most z_i are within 0.01 of 0 or 1, and the expectation of y is that of x
+    up to the smoothness of the mask (a few percent of r).
+
+    Args:
+      key: one key; may be None when `deterministic`.
+      x: floating-point array `[...]`.
+      rate: scalar r in [0, 1]; a parameter of the model, usually through a sigmoid. 0 is the identity; at 1 the output
+        is 0. The gradient in r is finite everywhere and 0 at both ends.
+      temperature: t > 0.
+      deterministic: inference: returns `x`.
+
+    Returns:
+      Array like `x`.
+
+    Raises:
+      ValueError: a concrete number out of range, no key, or `x` is not floating point.
+
+    Example:
+      >>> learn = jax.grad(lambda r: concrete_dropout(jax.random.key(0), jnp.ones(100), r).var())
+      >>> bool(learn(0.2) > 0)  # more dropout, more variance
+      True
+
+    Reference: Concrete Dropout (Gal, Hron & Kendall, 2017).
+    """
+    x = checked("concrete_dropout", x, rate)
+    check_range("concrete_dropout: temperature", temperature, 0.0, low_open=True)
+    if deterministic:
+        return x
+    rate = jnp.asarray(rate, jnp.float32)
+    between = (rate > 0.0) & (rate < 1.0)
+    inside = jnp.where(between, rate, 0.5)
+    flat = jnp.zeros(x.shape, jnp.float32)
+    noise = apart(_logistic, required("concrete_dropout", key), flat, jnp.float32(1.0))
+    kept = jax.nn.sigmoid(-(jnp.log(inside) - jnp.log1p(-inside) + noise) / temperature) / (1.0 - inside)
+    smooth = jnp.where(between, x * kept.astype(x.dtype), x)
+    return jnp.where(rate >= 1.0, jnp.zeros((), x.dtype), smooth)
+
+
+def concrete_penalty(rate: ArrayLike, kernel: Array, strength: ArrayLike, *, length_scale: ArrayLike = 1e-2) -> Array:
+    """The regularizer of a learned rate: what pulls it away from 0, and the weights' part that pulls it back.
+
+      s ( l^2 / 2 * ||W||^2 / (1 - r)  +  d (r log r + (1 - r) log(1 - r)) )
+
+    The second term is minus the entropy of the d masks: it is lowest at r = 1/2.
+
+    Args:
+      rate: r in [0, 1] of the dropout on the layer's input; a traced parameter.
+      kernel: W `[..., d, units]`, the weights that the masked input meets.
+      strength: s >= 0; 2 / N for N training examples in the paper (times the noise variance in regression).
+      length_scale: l > 0, of the prior on the weights.
+
+    Returns:
+      `float32[]`; finite at both ends of the rate.
+
+    Raises:
+      ValueError: a concrete number out of range.
+
+    Example:
+      >>> round(float(concrete_penalty(0.5, jnp.zeros((10, 3)), 1.0)), 4)  # -10 log 2
+      -6.9315
+
+    Reference: Concrete Dropout (Gal, Hron & Kendall, 2017), equation 4 and the authors' code.
+    """
+    check_range("concrete_penalty: rate", rate, 0.0, 1.0)
+    check_range("concrete_penalty: strength", strength, 0.0, high_open=True)
+    check_range("concrete_penalty: length_scale", length_scale, 0.0, low_open=True)
+    rate = jnp.clip(jnp.asarray(rate, jnp.float32), 1e-6, 1.0 - 1e-6)
+    squares = jnp.sum(jnp.square(kernel.astype(jnp.float32)))
+    entropy = -(rate * jnp.log(rate) + (1.0 - rate) * jnp.log1p(-rate))
+    features = kernel.size // kernel.shape[-1]
+    weights = jnp.square(length_scale) / 2 * squares / (1.0 - rate)
+    return jnp.asarray(strength) * (weights - features * entropy)
+
+
+def _logistic(key: PRNGKey, zeros: Array, magnitude: Array) -> Array:
+    """Standard logistic noise `logit(u)`; finite, because `u` never reaches 0 or 1."""
+    u = bits.random_uniform(key, zeros.shape)
+    return zeros + magnitude * (jnp.log(u) - jnp.log1p(-u))

@@ -1,0 +1,317 @@
+"""Penalties on what a model computes: activations, outputs, and how the outputs change with noise or with the input.
+
+One contract: a penalty has a strength, which is data, and `value(forward) -> scalar`, which `rj.build_loss` adds to the
+loss and names in `aux.parts`. All values are means over the batch, so micro-batches and batch sizes do not matter.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from regjax.checks import check_range
+from regjax.parse import parse_sum
+from regjax.typing import Array, ArrayLike, Batch, PRNGKey
+
+
+class Forward(NamedTuple):
+    """What a penalty may look at in a training step.
+
+    Attributes:
+      batch: examples, after augmentation.
+      outputs: of the model `[B, ...]`.
+      activations: what the model recorded, by name, each `[B, ...]`.
+      data_loss: `outputs -> mean data loss`.
+      again: `(x, noise) -> outputs` of one more pass; the same name of the noise draws the same numbers, `"dropout"`
+        being those of the first pass.
+      key: `name -> key` of this step.
+    """
+
+    batch: Batch
+    outputs: Array
+    activations: dict[str, Array]
+    data_loss: Callable[[Array], Array]
+    again: Callable[[Array, str], Array]
+    key: Callable[[str], PRNGKey]
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputPenalty:
+    """A term of the loss that depends on what the model computes; see the functions of this module.
+
+    Attributes:
+      strength: factor of the term; a number or a traced array.
+    """
+
+    kind: ClassVar[str]
+    needs_activations: ClassVar[bool] = False
+    needs_classes: ClassVar[bool] = False
+
+    strength: Any
+
+    def value(self, forward: Forward) -> Array:
+        """The term, `float32[]`."""
+        raise NotImplementedError
+
+    def scaled(self, factor: ArrayLike) -> OutputPenalty:
+        """The same penalty with `factor` times its strength."""
+        return dataclasses.replace(self, strength=self.strength * factor)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Activity(OutputPenalty):
+    power: int = dataclasses.field(metadata={"static": True})
+    where: str | None = dataclasses.field(metadata={"static": True})
+    needs_activations: ClassVar[bool] = True
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return f"activity_l{self.power}"
+
+    def value(self, forward: Forward) -> Array:
+        chosen = {n: h for n, h in forward.activations.items() if self.where is None or re.search(self.where, n)}
+        if not chosen:
+            known = ", ".join(forward.activations) or "none: the model records none"
+            raise ValueError(f"{self.kind}: where {self.where!r} matches no recorded activation ({known})")
+        total = jnp.float32(0.0)
+        for h in chosen.values():
+            h = h.astype(jnp.float32)
+            each = jnp.abs(h) if self.power == 1 else jnp.square(h)
+            total += jnp.sum(each) / h.shape[0]
+        return self.strength * total
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Confidence(OutputPenalty):
+    kind = "confidence"
+    needs_classes: ClassVar[bool] = True
+
+    def value(self, forward: Forward) -> Array:
+        logs = jax.nn.log_softmax(_logits(self.kind, forward.outputs))
+        return self.strength * jnp.mean(jnp.sum(jnp.exp(logs) * logs, axis=-1))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _RDrop(OutputPenalty):
+    kind = "r_drop"
+    needs_classes: ClassVar[bool] = True
+
+    def value(self, forward: Forward) -> Array:
+        other = forward.again(forward.batch.x, "r_drop")
+        p, q = (jax.nn.log_softmax(_logits(self.kind, z)) for z in (forward.outputs, other))
+        # KL(p||q) + KL(q||p) = sum (p - q)(log p - log q)
+        distance = jnp.mean(jnp.sum((jnp.exp(p) - jnp.exp(q)) * (p - q), axis=-1)) / 2
+        second = (forward.data_loss(other) - forward.data_loss(forward.outputs)) / 2
+        return self.strength * distance + second
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Jacobian(OutputPenalty):
+    probes: int = dataclasses.field(metadata={"static": True})
+    kind = "jacobian"
+
+    def value(self, forward: Forward) -> Array:
+        outputs, pull = jax.vjp(lambda x: forward.again(x, "dropout").astype(jnp.float32), forward.batch.x)
+        total = jnp.float32(0.0)
+        for probe in range(self.probes):
+            # Of one length, not normal: the estimate then has the smallest variance.
+            v = jax.random.normal(jax.random.fold_in(forward.key("jacobian"), probe), outputs.shape)
+            flat = v.reshape(v.shape[0], -1)
+            v = v / jnp.linalg.norm(flat, axis=1).reshape(-1, *[1] * (v.ndim - 1)) * np.sqrt(flat.shape[1])
+            (row,) = pull(v)
+            total += jnp.sum(jnp.square(row.astype(jnp.float32))) / row.shape[0]
+        return self.strength * total / self.probes
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _FGSM(OutputPenalty):
+    epsilon: Any
+    kind = "fgsm"
+
+    def value(self, forward: Forward) -> Array:
+        x = forward.batch.x
+        slope = jax.grad(lambda x: forward.data_loss(forward.again(x, "dropout")))(x)
+        moved = jax.lax.stop_gradient(x + (self.epsilon * jnp.sign(slope)).astype(x.dtype))
+        adversarial = forward.data_loss(forward.again(moved, "dropout"))
+        return self.strength * (adversarial - forward.data_loss(forward.outputs))
+
+
+def activity_l1(strength: ArrayLike, where: str | None = None) -> OutputPenalty:
+    """L1 on activations: `s * (1/B) sum_b sum_j |h_bj|`, over all recorded layers; makes them sparse.
+
+    A model records with `rj.layers.record_activation(self, name, h)`, or any `self.sow("activations", name, h)`; those
+    of `regjax.models` record each hidden layer.
+
+    Args:
+      strength: s >= 0.
+      where: pattern searched in the names; None takes all.
+
+    Raises:
+      ValueError: a concrete strength out of range; when the loss is traced, a pattern that matches nothing.
+
+    Example:
+      >>> activity_l1(0.1).kind
+      'activity_l1'
+
+    Reference: Deep Sparse Rectifier Neural Networks (Glorot, Bordes & Bengio, 2011).
+    """
+    return _Activity(_strength("activity_l1", strength), 1, where)
+
+
+def activity_l2(strength: ArrayLike, where: str | None = None) -> OutputPenalty:
+    """L2 on activations: `s * (1/B) sum_b sum_j h_bj^2`, over all recorded layers; see `activity_l1`.
+
+    Args:
+      strength: s >= 0. Keras' `ActivityRegularization(l2=s)` is the same number.
+      where: pattern searched in the names; None takes all.
+
+    Raises:
+      ValueError: as `activity_l1`.
+
+    Example:
+      >>> activity_l2(0.1).kind
+      'activity_l2'
+    """
+    return _Activity(_strength("activity_l2", strength), 2, where)
+
+
+def confidence(strength: ArrayLike) -> OutputPenalty:
+    """Confidence penalty: `-s * mean_b H(softmax(z_b))`; confident predictions cost, as with label smoothing.
+
+    Args:
+      strength: s >= 0.
+
+    Raises:
+      ValueError: a concrete strength out of range; outputs that are not logits of at least 2 classes.
+
+    Example:
+      >>> confidence(0.1).kind
+      'confidence'
+
+    Reference: Regularizing Neural Networks by Penalizing Confident Output Distributions (Pereyra et al., 2017).
+    """
+    return _Confidence(_strength("confidence", strength))
+
+
+def r_drop(strength: ArrayLike) -> OutputPenalty:
+    """R-Drop: two passes with different noise shall predict the same.
+
+      s * mean_b (KL(p_b || q_b) + KL(q_b || p_b)) / 2  +  (L(q) - L(p)) / 2
+
+    The second summand makes the data loss in the total that of both passes, `(L(p) + L(q)) / 2`. The paper adds both
+    data losses instead of averaging them, so its alpha is `2 s`.
+
+    Args:
+      strength: s >= 0.
+
+    Raises:
+      ValueError: a concrete strength out of range; outputs that are not logits of at least 2 classes.
+
+    Example:
+      >>> r_drop(1.0).kind
+      'r_drop'
+
+    Reference: R-Drop: Regularized Dropout for Neural Networks (Wu et al., 2021).
+    """
+    return _RDrop(_strength("r_drop", strength))
+
+
+def jacobian(strength: ArrayLike, probes: int = 1) -> OutputPenalty:
+    """Jacobian penalty: `s * mean_b ||d f(x_b) / d x_b||_F^2`, estimated with random projections.
+
+      ||J||_F^2 = K E ||v' J||^2,  v uniform on the unit sphere of R^K (Hutchinson's estimate)
+
+    Each probe is one more backward pass, itself differentiated. With batch statistics examples see each other, and the
+    term includes what they do to each other.
+
+    Args:
+      strength: s >= 0.
+      probes: random projections a step, >= 1; one is enough for training.
+
+    Raises:
+      ValueError: a concrete number out of range.
+
+    Example:
+      >>> jacobian(0.01, probes=2).probes
+      2
+
+    Reference: Robust Learning with Jacobian Regularization (Hoffman, Roberts & Yaida, 2019).
+    """
+    check_range("jacobian: probes", probes, 1)
+    if not isinstance(probes, int):
+        raise ValueError(f"jacobian: probes must be a Python integer, got {probes!r}")
+    return _Jacobian(_strength("jacobian", strength), probes)
+
+
+def fgsm(epsilon: ArrayLike, weight: ArrayLike = 0.5) -> OutputPenalty:
+    """Adversarial training with the fast gradient sign method.
+
+      w (L(x + epsilon sign(dL/dx)) - L(x)),  so that the total is (1 - w) L(x) + w L(x_adversarial)
+
+    The adversarial examples are constants: no gradient flows through how they were found. Costs about two more passes.
+
+    Args:
+      epsilon: largest change of an input, >= 0, in the units of `x` (standard deviations, if it is standardized).
+      weight: w in [0, 1].
+
+    Raises:
+      ValueError: a concrete number out of range.
+
+    Example:
+      >>> fgsm(0.1).kind
+      'fgsm'
+
+    Reference: Explaining and Harnessing Adversarial Examples (Goodfellow, Shlens & Szegedy, 2015).
+    """
+    check_range("fgsm: epsilon", epsilon, 0.0, high_open=True)
+    check_range("fgsm: weight", weight, 0.0, 1.0)
+    return _FGSM(_number(weight), _number(epsilon))
+
+
+OUTPUT_PENALTIES: dict[str, Callable[..., OutputPenalty]] = {
+    "activity_l1": activity_l1,
+    "activity_l2": activity_l2,
+    "confidence": confidence,
+    "fgsm": fgsm,
+    "jacobian": jacobian,
+    "r_drop": r_drop,
+}
+
+
+def parse_output_penalties(text: str) -> tuple[OutputPenalty, ...]:
+    """Penalties from text, as a flag gives them: `"confidence(0.1) + jacobian(0.01)"`. Nothing is evaluated.
+
+    Raises:
+      InputError: one line that says what cannot be read or does not fit.
+
+    Example:
+      >>> [p.kind for p in parse_output_penalties("confidence(0.1) + r_drop(1)")]
+      ['confidence', 'r_drop']
+    """
+    return tuple(parse_sum(text, OUTPUT_PENALTIES, "output penalty"))
+
+
+def _strength(name: str, value: ArrayLike) -> Any:
+    check_range(f"{name}: strength", value, 0.0, high_open=True)
+    return _number(value)
+
+
+def _number(value: ArrayLike) -> Any:
+    return value if isinstance(value, jax.Array) else np.asarray(value, np.float32)
+
+
+def _logits(name: str, outputs: Array) -> Array:
+    if outputs.ndim != 2 or outputs.shape[1] < 2:
+        raise ValueError(f"{name}: outputs must be logits [B, K] of at least 2 classes, got shape {outputs.shape}")
+    return outputs.astype(jnp.float32)

@@ -1,0 +1,66 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import regjax as rj
+
+VALUES = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
+X = jnp.ones((2, 3))
+
+
+def logits(variables, x):
+    return x * variables["params"]
+
+
+def after(rule, count):
+    state = rule.init(jnp.zeros(3))
+    for v in VALUES[:count]:
+        state, params = rule.update(state, jnp.asarray(v))
+        np.testing.assert_array_equal(params, v)  # the training goes on undisturbed
+    return state
+
+
+def test_members_are_the_weights_at_the_ends_of_the_cycles():
+    state = after(rj.snapshots(size=3, period=4), 12)
+    np.testing.assert_array_equal(state.members, VALUES[3::4])
+    full = after(rj.snapshots(size=2, period=4), 12)
+    np.testing.assert_array_equal(full.members, VALUES[3::4][:2])
+    assert int(full.taken) == 2
+
+
+def test_before_the_first_member_the_weights_as_they_are():
+    for count in (1, 3):
+        found = after(rj.snapshots(size=3, period=4), count).evaluated(None)
+        np.testing.assert_array_equal(found.members[0], VALUES[count - 1])
+        assert int(found.taken) == 1
+
+
+@pytest.mark.parametrize(("count", "used"), [(12, VALUES[3::4]), (5, VALUES[3:4]), (2, VALUES[1:2])])
+def test_an_ensemble_predicts_the_mean(count, used):
+    ensemble = after(rj.snapshots(size=3, period=4), count).evaluated(None)
+    expected = np.mean([jax.nn.softmax(X * m) for m in used], axis=0)
+    np.testing.assert_allclose(jax.nn.softmax(rj.predict(logits, ensemble, None, X)), expected, rtol=1e-5)
+    mean = rj.predict(logits, ensemble, None, X, task="regression")
+    np.testing.assert_allclose(mean, np.mean(used, axis=0) * np.ones((2, 3)), rtol=1e-5)
+
+
+def test_large_logits_stay_finite():
+    far = jnp.array([[[1000.0, -1000.0]], [[-1000.0, 1000.0]]])
+    np.testing.assert_allclose(rj.ensemble_outputs(far, 2), np.log([[0.5, 0.5]]), rtol=1e-6)
+
+
+def test_members_keep_their_dtypes():
+    rule = rj.snapshots(2, 1)
+    state, _ = rule.update(rule.init({"w": jnp.ones(2, jnp.bfloat16)}), {"w": jnp.zeros(2, jnp.bfloat16)})
+    assert state.members["w"].dtype == jnp.bfloat16
+
+
+def test_the_schedule_starts_over():
+    rate = rj.snapshot_schedule(0.4, 20)
+    theirs = optax.sgdr_schedule(
+        [{"init_value": 0.4, "peak_value": 0.4, "decay_steps": 20, "warmup_steps": 0, "end_value": 0.0}] * 2
+    )
+    for t in (0, 3, 19, 20, 33):
+        np.testing.assert_allclose(rate(t), theirs(t), atol=1e-6)
