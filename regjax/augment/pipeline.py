@@ -78,6 +78,31 @@ class Augmentation:
                 check_choice(f"augmentation {name}: option", option, kind.options)
                 _check_option(name, option, value, kind.options[option])
 
+    def between(self, black: tuple[float, ...], white: tuple[float, ...]) -> Augmentation:
+        """The same steps for images with these values of black and white, one number or one a channel.
+
+        Outside the image is black. `Preprocessor.background` and `Preprocessor.white` are the values of a dataset.
+        """
+        return dataclasses.replace(self, fill=black, low=black, high=white)
+
+    def check_fits(self, kind: str, dataset: str) -> None:
+        """Refuse steps that do not take the examples of a dataset.
+
+        Args:
+          kind: `"image"` or `"table"`.
+          dataset: its name, for the message.
+
+        Raises:
+          InputError: names the steps and what is accepted.
+        """
+        unfit, needed = (self.images_only, "images") if kind == "table" else (self.rows_only, "tables")
+        if unfit:
+            names = ", ".join(map(repr, unfit))
+            other = "a table" if kind == "table" else "a set of images"
+            fit = "images" if kind == "image" else "rows"
+            accepted = ", ".join(name for name, entry in AUGMENTATIONS.items() if entry.takes in (fit, "any"))
+            raise InputError(f"augmentation {names} is for {needed}; {dataset} is {other} (accepted: {accepted})")
+
     def apply(self, key: PRNGKey, x: Examples, strength: ArrayLike = 1.0) -> Examples:
         """Augments a batch.
 

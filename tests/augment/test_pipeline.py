@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments import flags
 from regjax import augment
 from regjax.checks import InputError
 from regjax.rng import stream
@@ -138,3 +139,23 @@ def test_compose_mixes_after_moving():
     result = run(KEY, Batch(X, jnp.arange(4)))
     np.testing.assert_array_equal(result.x, augment.shift(jax.random.fold_in(KEY, 0), X, 1))
     assert result.y.shape == (4, 4)
+
+
+def test_black_and_white_of_a_dataset():
+    made = augment.make("shift=1").between((-1.0, -2.0, -3.0), (1.0, 2.0, 3.0))
+    assert (made.fill, made.low, made.high) == ((-1.0, -2.0, -3.0), (-1.0, -2.0, -3.0), (1.0, 2.0, 3.0))
+    assert made.steps == augment.make("shift=1").steps
+
+
+def test_steps_that_do_not_fit_the_data():
+    augment.make("noise=1,feature_dropout=0.1").check_fits("table", "wine")
+    augment.make("noise=1,rand_augment=9").check_fits("image", "digits")
+    message = r"'shift', 'hue' is for images; wine is a table \(accepted: noise, row_cutout, feature_dropout\)"
+    with pytest.raises(InputError, match=message):
+        augment.make("shift=1,noise=1,hue=0.1").check_fits("table", "wine")
+    with pytest.raises(InputError, match="'row_cutout' is for tables; digits is a set of images"):
+        augment.make("row_cutout=0.1").check_fits("image", "digits")
+
+
+def test_flags_name_every_augmentation():
+    assert tuple(augment.AUGMENTATIONS) == flags.AUGMENTATIONS
