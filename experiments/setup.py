@@ -122,7 +122,8 @@ def augmentation(values: dict[str, Any], loaded: Loaded | None) -> Augmentation 
         made = default_augmentation(loaded.splits)
     else:
         made = flags.about("augment", lambda: make_augmentation(values["augment"]))
-    flags.about("augment", lambda: made.check_fits(loaded.splits.kind, loaded.splits.name))
+    splits = loaded.splits
+    flags.about("augment", lambda: made.check_fits(splits.kind, splits.name, splits.x_train.shape[1:]))
     return made.between(loaded.preprocessor.background, loaded.preprocessor.white)
 
 

@@ -16,7 +16,7 @@ from regjax.augment.registry import AUGMENTATIONS
 from regjax.checks import InputError, check_choice, check_range
 from regjax.parse import parse_sum
 from regjax.rng import stream
-from regjax.typing import ArrayLike, Batch, PRNGKey
+from regjax.typing import Array, ArrayLike, Batch, PRNGKey
 
 T = TypeVar("T")
 
@@ -85,15 +85,16 @@ class Augmentation:
         """
         return dataclasses.replace(self, fill=black, low=black, high=white)
 
-    def check_fits(self, kind: str, dataset: str) -> None:
-        """Refuse steps that do not take the examples of a dataset.
+    def check_fits(self, kind: str, dataset: str, shape: tuple[int, ...]) -> None:
+        """Refuse steps that do not take the examples of a dataset, or have a magnitude or an option that does not fit.
 
         Args:
           kind: `"image"` or `"table"`.
           dataset: its name, for the message.
+          shape: of one example, `(H, W, C)` or `(F,)`.
 
         Raises:
-          InputError: names the steps and what is accepted.
+          InputError: names the step, what is wrong and what is accepted.
         """
         unfit, needed = (self.images_only, "images") if kind == "table" else (self.rows_only, "tables")
         if unfit:
@@ -102,6 +103,13 @@ class Augmentation:
             fit = "images" if kind == "image" else "rows"
             accepted = ", ".join(name for name, entry in AUGMENTATIONS.items() if entry.takes in (fit, "any"))
             raise InputError(f"augmentation {names} is for {needed}; {dataset} is {other} (accepted: {accepted})")
+        key, example = jax.eval_shape(jax.random.key, 0), jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+        for step in self.steps:
+            # Nothing is computed: what a concrete number or option cannot be, the function itself refuses.
+            try:
+                jax.eval_shape(lambda key, x, step=step: self._applied(step, key, x, step.magnitude), key, example)
+            except ValueError as error:
+                raise InputError(f"augmentation {error}") from None
 
     def apply(self, key: PRNGKey, x: Examples, strength: ArrayLike = 1.0) -> Examples:
         """Augments a batch.
@@ -121,16 +129,18 @@ class Augmentation:
         check_range("augmentation: strength", strength, 0.0, high_open=True)
         if isinstance(x, Batch):
             return x._replace(x=self.apply(key, x.x, strength))
-        for name, magnitude, given in self.steps:
-            kind = AUGMENTATIONS[name]
-            scaled = jnp.minimum(jnp.asarray(strength, jnp.float32) * magnitude, kind.high)
-            options = dict(given)
-            if kind.outside:
-                options["fill"] = jnp.asarray(self.fill)
-            if kind.colors:
-                options |= {"low": jnp.asarray(self.low), "high": jnp.asarray(self.high)}
-            x = kind.apply(stream(key, name), x, scaled, **options)
+        for step in self.steps:
+            scaled = jnp.asarray(strength, jnp.float32) * step.magnitude
+            x = self._applied(step, stream(key, step.name), x, jnp.minimum(scaled, AUGMENTATIONS[step.name].high))
         return x
+
+    def _applied(self, step: Step, key: PRNGKey, x: Array, magnitude: ArrayLike) -> Array:
+        kind, options = AUGMENTATIONS[step.name], dict(step.options)
+        if kind.outside:
+            options["fill"] = jnp.asarray(self.fill)
+        if kind.colors:
+            options |= {"low": jnp.asarray(self.low), "high": jnp.asarray(self.high)}
+        return kind.apply(key, x, magnitude, **options)
 
     @property
     def images_only(self) -> tuple[str, ...]:

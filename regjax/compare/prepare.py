@@ -184,5 +184,5 @@ def as_augmentation(
     if not isinstance(augmentation, Augmentation):
         made = default_augmentation(splits) if augmentation is None else make(augmentation)
         augmentation = made.between(preprocessor.background, preprocessor.white)
-    augmentation.check_fits(splits.kind, splits.name)
+    augmentation.check_fits(splits.kind, splits.name, splits.x_train.shape[1:])
     return augmentation

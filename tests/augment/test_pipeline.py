@@ -148,13 +148,30 @@ def test_black_and_white_of_a_dataset():
 
 
 def test_steps_that_do_not_fit_the_data():
-    augment.make("noise=1,feature_dropout=0.1").check_fits("table", "wine")
-    augment.make("noise=1,rand_augment=9").check_fits("image", "digits")
+    augment.make("noise=1,feature_dropout=0.1").check_fits("table", "wine", (13,))
+    augment.make("noise=1,rand_augment=9").check_fits("image", "digits", (8, 8, 1))
     message = r"'shift', 'hue' is for images; wine is a table \(accepted: noise, row_cutout, feature_dropout\)"
     with pytest.raises(InputError, match=message):
-        augment.make("shift=1,noise=1,hue=0.1").check_fits("table", "wine")
+        augment.make("shift=1,noise=1,hue=0.1").check_fits("table", "wine", (13,))
     with pytest.raises(InputError, match="'row_cutout' is for tables; digits is a set of images"):
-        augment.make("row_cutout=0.1").check_fits("image", "digits")
+        augment.make("row_cutout=0.1").check_fits("image", "digits", (8, 8, 1))
+    with pytest.raises(InputError, match="augmentation hue: x must have 1 .gray. or 3"):
+        augment.make("hue=0.1").check_fits("image", "toy", (8, 8, 2))
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ("rand_augment(9, layers=0)", "augmentation rand_augment: layers must be a whole number >= 1, got 0"),
+        ("blur(1, kernel_size=4)", "augmentation blur: kernel_size must be an odd whole number of pixels, got 4"),
+        ("shift=1,cutout=9", r"augmentation cutout: size must be in \[0, 8\], got 9"),
+        ("pad_crop(1, padding='mirror')", "augmentation pad_crop: padding 'mirror' is not known"),
+        ("elastic(1, sigma=0)", "augmentation elastic: sigma must be > 0, got 0"),
+    ],
+)
+def test_what_the_function_refuses_is_refused_before_the_run(description, message):
+    with pytest.raises(InputError, match=message):
+        augment.make(description).check_fits("image", "toy", (8, 6, 3))
 
 
 def test_flags_name_every_augmentation():

@@ -43,6 +43,7 @@ BAD = [
     (("train", "--dataset=missing.csv"), r"--dataset=missing.csv: "),
     (("train", "--train_examples=5000"), r"--train_examples=5000: at most 1077"),
     (("train", "--augment=shfit=1"), r"--augment=shfit=1: .*did you mean 'shift'"),
+    (("train", "--augment=rand_augment(9, layers=0)"), r"--augment=rand_augment.*: layers must be a whole number"),
     (("train", "--augment=row_cutout=0.1"), r"--augment=row_cutout=0.1: .*'row_cutout' is for tables; digits is a set"),
     (("train", "--augment=shift=1", "--dataset=wine"), r"--augment=shift=1: .*'shift' is for images"),
     (("train", "--label_smoothing=0.1", "--dataset=diabetes"), r"--label_smoothing=0.1: needs a classification set"),
