@@ -19,6 +19,11 @@ PENALTIES = (
     "elastic_net", "group_lasso", "l0", "l1", "l2", "l2_to", "log_sum", "mcp", "nuclear", "orthogonal", "scad",
     "sparse_group_lasso", "spectral",
 )  # fmt: skip
+AUGMENTATIONS = (
+    "shift", "pad_crop", "flip", "rotate", "shear", "scale", "affine", "elastic", "brightness", "contrast",
+    "saturation", "hue", "posterize", "solarize", "equalize", "autocontrast", "sharpness", "blur", "noise", "cutout",
+    "random_erasing", "rand_augment", "trivial_augment", "aug_mix", "row_cutout", "feature_dropout",
+)  # fmt: skip
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")
 SMOOTHINGS = ("uniform", "others")
@@ -243,11 +248,13 @@ def define_training(epochs: str) -> None:
         "regularizers",
         "augment",
         "",
-        "as shift=1,rotate=15,flip=0.5,noise=0.2,cutout=4; 'default' depends on the data",
+        "as pad_crop=4,flip=0.5,cutout=4 or rand_augment(9, layers=2); 'default' depends on the data; names: "
+        + ", ".join(AUGMENTATIONS),
     )
     number("regularizers", "label_smoothing", 0.0, "e of (1 - e) y + e / K", high=1.0, high_open=True)
     choice("regularizers", "smoothing", "uniform", SMOOTHINGS, "spread e over all classes, or over the others alone")
     number("regularizers", "mixup", 0.0, "alpha of Beta(alpha, alpha); 0 mixes nothing")
+    number("regularizers", "cutmix", 0.0, "alpha of CutMix, for a table of its rows; 0 mixes nothing")
     for name, (what, fraction) in NOISES.items():
         number("noise in training", name, 0.0, what, high=1.0 if fraction else UNBOUNDED, high_open=fraction)
     choice("noise in training", "rate_schedule", "constant", RATE_SCHEDULES, "shape of all of these over all updates")

@@ -115,7 +115,7 @@ def augmentation(values: dict[str, Any], loaded: Loaded | None) -> Augmentation 
     """The augmentation of --augment, or None.
 
     Raises:
-      FlagError: it cannot be read, or is for images while the data is a table.
+      FlagError: it cannot be read, or does not fit the data.
     """
     if not values["augment"] or loaded is None:
         return None
@@ -123,10 +123,9 @@ def augmentation(values: dict[str, Any], loaded: Loaded | None) -> Augmentation 
         made = default_augmentation(loaded.splits)
     else:
         made = flags.about("augment", lambda: make_augmentation(values["augment"]))
-    if loaded.splits.kind == "table":
-        names = ", ".join(made.images_only)
-        flags.check(not names, "augment", f"{names}: for images, {loaded.splits.name} is a table (accepted: noise)")
-    return dataclasses.replace(made, fill=loaded.preprocessor.background)
+    splits = loaded.splits
+    flags.about("augment", lambda: made.check_fits(splits.kind, splits.name, splits.x_train.shape[1:]))
+    return made.between(loaded.preprocessor.background, loaded.preprocessor.white)
 
 
 def check_techniques(values: dict[str, Any], loaded: Loaded, model: Any, wanted: dict[Any, tuple[float, ...]]) -> None:
@@ -189,7 +188,7 @@ def regularizer_arguments(values: dict[str, Any], present: tuple[str, ...] = ())
         arguments["output_penalties"] = [p.scaled(values.get("output_penalty_factor", 1.0)) for p in parsed]
     both = values.get("sam") and values.get("gradient_noise")
     flags.check(not both, "gradient_noise", "excludes --sam, which moves on by a second gradient")
-    for name in ("label_smoothing", "mixup", "sam", "gradient_noise"):
+    for name in ("label_smoothing", "mixup", "cutmix", "sam", "gradient_noise"):
         if values.get(name) or name in present:
             arguments[name] = values[name]
     return arguments

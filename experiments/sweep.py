@@ -5,7 +5,7 @@
 Writes results.json, lanes.csv and report.html into --workdir; about 20 seconds with this command on two cores. Scores
 are on validation; the test part is not touched. --sweep takes NAME=logspace(LOW,HIGH,COUNT) with exponents of ten,
 NAME=linspace(LOW,HIGH,COUNT) or NAME=VALUE,VALUE,... for l1, l2, penalty and output_penalty (factors on the strengths
-of the flag), sam, gradient_noise, dropout and the other noises, learning_rate, label_smoothing, mixup, augment
+of the flag), sam, gradient_noise, dropout and the other noises, learning_rate, label_smoothing, mixup, cutmix, augment
 (strength), patience, min_delta or train_examples.
 """
 
@@ -21,7 +21,7 @@ from experiments import app, flags
 
 NAMES = (
     "l1", "l2", "penalty", "output_penalty", "sam", "gradient_noise", *flags.NOISES, "learning_rate", "label_smoothing",
-    "mixup", "augment", "patience", "min_delta", "train_examples",
+    "mixup", "cutmix", "augment", "patience", "min_delta", "train_examples",
 )  # fmt: skip
 FACTORS = ("penalty", "output_penalty")  # sweeping these multiplies the strengths of the flag
 WHOLE = ("patience", "train_examples")

@@ -15,7 +15,7 @@ import numpy as np
 import optax
 
 from regjax.adapt import as_model
-from regjax.augment import mixup
+from regjax.augment import cutmix, mixup, row_cutmix
 from regjax.averaging import Ensemble
 from regjax.constraints import apply_constraints
 from regjax.evaluate import METRICS, evaluate
@@ -275,16 +275,19 @@ def _measure(
 
 
 def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -> Batch:
-    """Augmentation, label smoothing and mixup, as far as `hparams` has a place for them."""
+    """Augmentation, label smoothing, mixup and cutmix, as far as `hparams` has a place for them."""
     if spec.augmentation is not None and hparams.augment is not None:
         batch = batch._replace(x=spec.augmentation.apply(stream(key, "augment"), batch.x, hparams.augment))
     if hparams.label_smoothing is not None:
         batch = batch._replace(
             y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes, convention=spec.smoothing)
         )
+    classes = spec.num_classes if spec.task == "classification" else None
     if hparams.mixup is not None:
-        classes = spec.num_classes if spec.task == "classification" else None
         batch = mixup(stream(key, "mixup"), batch, hparams.mixup, num_classes=classes)
+    if hparams.cutmix is not None:
+        mix = cutmix if batch.x.ndim == 4 else row_cutmix
+        batch = mix(stream(key, "cutmix"), batch, hparams.cutmix, num_classes=classes)
     return batch
 
 

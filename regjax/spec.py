@@ -41,7 +41,7 @@ class Spec:
     Attributes:
       model: a Flax Linen module, or a pair `(init, apply)`; see `regjax.adapt`.
       task: `"classification"` or `"regression"`.
-      num_classes: classes of a classification task; label smoothing and mixup need it.
+      num_classes: classes of a classification task; label smoothing and mixtures need it.
       batch_size: examples in an update.
       steps_per_epoch: updates between two evaluations.
       epochs: evaluations at most.
@@ -128,6 +128,7 @@ class Hparams(NamedTuple):
     augment: ArrayLike | None  # float32: multiplies every magnitude of Spec.augmentation
     label_smoothing: ArrayLike | None  # float32
     mixup: ArrayLike | None  # float32: alpha of Beta(alpha, alpha)
+    cutmix: ArrayLike | None  # float32: alpha of Beta(alpha, alpha)
     constraint: Constraint | None  # holds exactly after every update; its limits are leaves
     average: Average | None  # whose weights are evaluated and kept; its numbers are leaves
     sam: ArrayLike | None  # float32: radius of sharpness-aware minimization
@@ -147,6 +148,7 @@ def make_hparams(
     augment: ArrayLike | None = None,
     label_smoothing: ArrayLike | None = None,
     mixup: ArrayLike | None = None,
+    cutmix: ArrayLike | None = None,
     constraint: Constraint | None = None,
     average: Average | None = None,
     sam: ArrayLike | None = None,
@@ -165,6 +167,7 @@ def make_hparams(
       augment: strength >= 0 that multiplies the magnitudes of `Spec.augmentation`.
       label_smoothing: in [0, 1).
       mixup: alpha >= 0; 0 mixes nothing.
+      cutmix: alpha >= 0 of CutMix, of rows if the data is a table; 0 mixes nothing.
       constraint: from `rj.max_norm`, ...; every update ends inside it.
       average: from `rj.ema`, `rj.swa` or `rj.lookahead`. Then the averaged weights are evaluated, watched by early
         stopping, and kept.
@@ -195,6 +198,7 @@ def make_hparams(
         ("augment", augment, np.inf),
         ("label_smoothing", label_smoothing, 1.0),
         ("mixup", mixup, np.inf),
+        ("cutmix", cutmix, np.inf),
         ("sam", sam, np.inf),
         ("gradient_noise", gradient_noise, np.inf),
     ):
@@ -211,6 +215,7 @@ def make_hparams(
         augment=_optional(augment),
         label_smoothing=_optional(label_smoothing),
         mixup=_optional(mixup),
+        cutmix=_optional(cutmix),
         constraint=constraint,
         average=average,
         sam=_optional(sam),

@@ -27,6 +27,7 @@ SETTINGS = {
         "augment": 0.5,
         "label_smoothing": 0.1,
         "mixup": 0.2,
+        "cutmix": 0.2,
         "stopping": rj.EarlyStopping(patience=2),
         "restore_best": True,
     },
@@ -124,6 +125,7 @@ def test_no_number_recompiles(noisy, blobs):
             augment=0.1 * i,
             label_smoothing=0.1 * i,
             mixup=0.3 * i,
+            cutmix=0.3 * i,
             stopping=rj.EarlyStopping(patience=i, min_delta=0.1 * i),
             restore_best=bool(i % 2),
         )
@@ -145,6 +147,7 @@ def test_strength_zero_equals_absence_within_rounding(spec, blobs):
         penalties={"loss": rj.l2(0.0), "proximal": rj.l1(0.0)},
         rates={"dropout": 0.0},
         mixup=0.0,
+        cutmix=0.0,
     )
     one, other = (run(h, jax.random.key(0), blobs).train.params for h in (base, zero))
     assert_trees_equal(one, other, rtol=1e-4, atol=1e-5)

@@ -1,27 +1,88 @@
-"""Keyed augmentations `(key, x, magnitude) -> x`: batched, jittable, the identity at magnitude 0.
+"""Keyed augmentations `(key, x, magnitude, ...) -> x`: batched, jittable, the identity at magnitude 0.
 
-`x` is an array `[B, ...]` or a whole `Batch`, whose `x` is then augmented and whose targets stay.
-Every magnitude may be traced, so one compiled program serves a sweep over strengths.
+`x` is an array `[B, ...]`, images `[B, H, W, C]` in uint8 or floating point, or a whole `Batch`, whose `x` is then
+augmented and whose targets stay; `mixup`, `cutmix` and `row_cutmix` take a `Batch` and mix the targets. Every
+magnitude and every `probability` (that an example is changed) may be traced, so one compiled program serves a sweep.
+A concrete number out of range is an error; a traced one is clipped into it, and NaN acts as 0.
+
+Functions named in the past tense (`rotated`, `brightened`) draw nothing and take one number for each image.
 """
 
-from regjax.augment.geometry import flip, rotate, rotated, shift, shifted
-from regjax.augment.mix import beta_symmetric, mixup
-from regjax.augment.pipeline import AUGMENTATIONS, Augmentation, Kind, compose, make
-from regjax.augment.pixels import cutout, gaussian_noise
+from regjax.augment.color import brightened, brightness, contrast, contrasted, hue, hue_turned, saturated, saturation
+from regjax.augment.filters import blur, blurred, sharpened, sharpness
+from regjax.augment.geometry import flip, pad_crop, rotate, scale, shear, shift
+from regjax.augment.mix import MIXES, beta_symmetric, cutmix, mixup, row_cutmix
+from regjax.augment.pipeline import Augmentation, Step, compose, make
+from regjax.augment.pixels import covered, cutout, gaussian_noise, random_erasing
+from regjax.augment.policies import aug_mix, rand_augment, trivial_augment
+from regjax.augment.registry import AUGMENTATIONS, Kind
+from regjax.augment.resample import affined, displaced, rotated, scaled, sheared, shifted
+from regjax.augment.tables import feature_dropout, row_cutout
+from regjax.augment.tone import (
+    autocontrast,
+    autocontrasted,
+    equalize,
+    equalized,
+    posterize,
+    posterized,
+    solarize,
+    solarized,
+)
+from regjax.augment.warps import affine, elastic
 
 __all__ = [
     "AUGMENTATIONS",
+    "MIXES",
     "Augmentation",
     "Kind",
+    "Step",
+    "affine",
+    "affined",
+    "aug_mix",
+    "autocontrast",
+    "autocontrasted",
     "beta_symmetric",
+    "blur",
+    "blurred",
+    "brightened",
+    "brightness",
     "compose",
+    "contrast",
+    "contrasted",
+    "covered",
+    "cutmix",
     "cutout",
+    "displaced",
+    "elastic",
+    "equalize",
+    "equalized",
+    "feature_dropout",
     "flip",
     "gaussian_noise",
+    "hue",
+    "hue_turned",
     "make",
     "mixup",
+    "pad_crop",
+    "posterize",
+    "posterized",
+    "rand_augment",
+    "random_erasing",
     "rotate",
     "rotated",
+    "row_cutmix",
+    "row_cutout",
+    "saturated",
+    "saturation",
+    "scale",
+    "scaled",
+    "sharpened",
+    "sharpness",
+    "shear",
+    "sheared",
     "shift",
     "shifted",
+    "solarize",
+    "solarized",
+    "trivial_augment",
 ]

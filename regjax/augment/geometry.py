@@ -1,76 +1,109 @@
-"""Augmentations that move pixels: shift, flip, rotate."""
+"""Augmentations that move pixels in one way: shift, pad_crop, flip, rotate, shear, scale."""
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 
-from regjax.augment.entry import check_images, draws, takes_batches
-from regjax.checks import check_range
-from regjax.fusion import apart
+from regjax.augment.entry import (
+    applied,
+    check_channels,
+    check_images,
+    check_numbers,
+    draws,
+    over,
+    signed,
+    takes_batches,
+    variant,
+)
+from regjax.augment.resample import (
+    INTERPOLATIONS,
+    PADDINGS,
+    rotated,
+    scaled,
+    sheared,
+    shifted,
+)
+from regjax.checks import check_choice
 from regjax.typing import Array, ArrayLike, PRNGKey
 
 
 @takes_batches
-def shift(key: PRNGKey, x: Array, max_pixels: ArrayLike, fill: ArrayLike = 0.0) -> Array:
+def shift(key: PRNGKey, x: Array, max_pixels: ArrayLike, fill: ArrayLike = 0.0, probability: ArrayLike = 1.0) -> Array:
     """Moves each image by whole pixels, down and right by independent numbers.
 
       d = round(v (max_pixels + 1/2)),  v uniform in [-1, 1)
 
     For a whole `max_pixels = m` that is uniform over {-m, ..., m}; between whole numbers the largest shift
-    becomes more frequent gradually. Zero-padding by m followed by a random crop is the same operation.
+    becomes more frequent gradually.
 
     Args:
       key: one key.
-      x: images `[B, H, W, C]`.
+      x: images `[B, H, W, C]`, uint8 or floating point.
       max_pixels: scalar >= 0, in pixels; may be traced. 0 is the identity.
-      fill: what enters at the borders.
+      fill: what enters at the borders, one number or `[C]`.
+      probability: scalar in [0, 1], that an image is changed; may be traced.
 
     Returns:
       Images like `x`.
 
     Raises:
-      ValueError: a concrete `max_pixels` is negative or NaN, or `x` is not a batch of images.
+      ValueError: a concrete number out of range, or `x` is not a batch of images.
 
     Example:
+      >>> import jax
       >>> x = jnp.arange(4.0).reshape(1, 2, 2, 1)
       >>> bool((shift(jax.random.key(0), x, 0) == x).all())
       True
     """
-    x = check_images("shift", x)
-    check_range("shift: max_pixels", max_pixels, 0.0, high_open=True)
-    return apart(_shift, key, x, max_pixels, fill)
+    x = check_moved("shift", x, fill)
+    check_numbers("shift", "max_pixels", max_pixels, probability)
+    return applied(variant(_shift, padding="constant"), key, x, max_pixels, probability, fill)
 
 
-def _shift(key: PRNGKey, x: Array, limit: Array, fill: ArrayLike) -> Array:
-    offsets = jnp.round(_signed(key, (2, x.shape[0])) * (limit + 0.5))
-    # At the very end of the interval, rounding could reach one pixel too far.
-    offsets = jnp.clip(offsets, -jnp.ceil(limit), jnp.ceil(limit)).astype(jnp.int32)
-    return shifted(x, offsets[0], offsets[1], fill)
-
-
-def shifted(x: Array, down: Array, right: Array, fill: ArrayLike = 0.0) -> Array:
-    """Image b moved by given numbers of pixels: `y[b, i, j] = x[b, i - down_b, j - right_b]`.
+@takes_batches
+def pad_crop(
+    key: PRNGKey,
+    x: Array,
+    pad: ArrayLike,
+    fill: ArrayLike = 0.0,
+    probability: ArrayLike = 1.0,
+    padding: str = "constant",
+) -> Array:
+    """Pads each image on all sides and crops it to its size at a random place: a `shift` with a choice of padding.
 
     Args:
-      x: images `[B, H, W, C]`.
-      down: `int32[B]`, pixels.
-      right: `int32[B]`, pixels.
-      fill: what enters at the borders.
+      key: one key.
+      x: images `[B, H, W, C]`, uint8 or floating point.
+      pad: scalar >= 0, in pixels; may be traced, and need not be whole (see `shift`). 0 is the identity.
+      fill: what is padded with, one number or `[C]`.
+      probability: scalar in [0, 1], that an image is changed; may be traced.
+      padding: `"constant"` pads with `fill`, `"edge"` with the border, `"reflect"` with the mirrored image.
 
     Returns:
       Images like `x`.
 
+    Raises:
+      ValueError: a concrete number out of range, another padding, or `x` is not a batch of images.
+
     Example:
-      >>> x = jnp.arange(4.0).reshape(1, 2, 2, 1)
-      >>> shifted(x, jnp.array([1]), jnp.array([0]))[0, :, :, 0]
-      Array([[0., 0.],
-             [0., 1.]], dtype=float32)
+      >>> import jax
+      >>> x = jnp.ones((1, 4, 4, 1), jnp.uint8)
+      >>> int(pad_crop(jax.random.key(0), x, 2, padding="reflect").min())
+      1
+
+    Reference: Deeply-Supervised Nets (Lee et al., 2015), as Deep Residual Learning (He et al., 2016) cites it.
     """
-    rows = jnp.arange(x.shape[1]) - jnp.asarray(down)[:, None]
-    columns = jnp.arange(x.shape[2]) - jnp.asarray(right)[:, None]
-    return _taken(x, rows[:, :, None], columns[:, None, :], fill)
+    x = check_moved("pad_crop", x, fill)
+    check_choice("pad_crop: padding", padding, PADDINGS)
+    check_numbers("pad_crop", "pad", pad, probability)
+    return applied(variant(_shift, padding=padding), key, x, pad, probability, fill)
+
+
+def _shift(key: PRNGKey, x: Array, limit: Array, fill: ArrayLike, *, padding: str) -> Array:
+    offsets = jnp.round(signed(key, (2, x.shape[0])) * (limit + 0.5))
+    # At the very end of the interval, rounding could reach one pixel too far.
+    offsets = jnp.clip(offsets, -jnp.ceil(limit), jnp.ceil(limit)).astype(jnp.int32)
+    return shifted(x, offsets[0], offsets[1], fill, padding)
 
 
 @takes_batches
@@ -79,7 +112,7 @@ def flip(key: PRNGKey, x: Array, probability: ArrayLike = 0.5) -> Array:
 
     Args:
       key: one key.
-      x: images `[B, H, W, C]`.
+      x: images `[B, H, W, C]`, uint8 or floating point.
       probability: scalar in [0, 1]; may be traced. 0 is the identity.
 
     Returns:
@@ -89,97 +122,146 @@ def flip(key: PRNGKey, x: Array, probability: ArrayLike = 0.5) -> Array:
       ValueError: a concrete `probability` is outside [0, 1], or `x` is not a batch of images.
 
     Example:
+      >>> import jax
       >>> flip(jax.random.key(0), jnp.array([1.0, 2.0]).reshape(1, 1, 2, 1), 1.0).ravel()
       Array([2., 1.], dtype=float32)
     """
     x = check_images("flip", x)
-    check_range("flip: probability", probability, 0.0, 1.0)
-    return apart(_flip, key, x, probability)
+    check_numbers("flip", "probability", probability, 1.0, 1.0)
+    return applied(_flip, key, x, probability, 1.0, high=1.0)
 
 
 def _flip(key: PRNGKey, x: Array, probability: Array) -> Array:
-    chosen = draws(key, (x.shape[0], 1, 1, 1)) < probability
-    return jnp.where(chosen, x[:, :, ::-1], x)
+    return jnp.where(over(draws(key, x.shape[:1]) < probability, x), x[:, :, ::-1], x)
 
 
 @takes_batches
-def rotate(key: PRNGKey, x: Array, max_degrees: ArrayLike, fill: ArrayLike = 0.0) -> Array:
-    """Rotates each image about its center by an angle uniform in [-max_degrees, max_degrees].
+def rotate(
+    key: PRNGKey,
+    x: Array,
+    max_degrees: ArrayLike,
+    fill: ArrayLike = 0.0,
+    probability: ArrayLike = 1.0,
+    interpolation: str = "bilinear",
+) -> Array:
+    """Rotates each image about its center by an angle uniform in [-max_degrees, max_degrees]: `rotated`.
 
     Args:
       key: one key.
-      x: images `[B, H, W, C]`.
+      x: images `[B, H, W, C]`, uint8 or floating point.
       max_degrees: scalar >= 0, in degrees; may be traced. 0 is the identity.
-      fill: value outside the image.
+      fill: value outside the image, one number or `[C]`.
+      probability: scalar in [0, 1], that an image is changed; may be traced.
+      interpolation: `"bilinear"` or `"nearest"`.
 
     Returns:
-      Images like `x`; see `rotated` for the interpolation.
+      Images like `x`.
 
     Raises:
-      ValueError: a concrete `max_degrees` is negative or NaN, or `x` is not a batch of images.
+      ValueError: a concrete number out of range, or `x` is not a batch of images.
 
     Example:
+      >>> import jax
       >>> rotate(jax.random.key(0), jnp.ones((1, 5, 5, 1)), 15.0)[0, 2, 2, 0]
       Array(1., dtype=float32)
     """
-    x = check_images("rotate", x)
-    check_range("rotate: max_degrees", max_degrees, 0.0, high_open=True)
-    return apart(_rotate, key, x, max_degrees, fill)
+    x = check_moved("rotate", x, fill, interpolation)
+    check_numbers("rotate", "max_degrees", max_degrees, probability)
+    return applied(variant(_rotate, interpolation=interpolation), key, x, max_degrees, probability, fill)
 
 
-def _rotate(key: PRNGKey, x: Array, max_degrees: Array, fill: ArrayLike) -> Array:
-    return rotated(x, _signed(key, (x.shape[0],)) * max_degrees, fill)
+def _rotate(key: PRNGKey, x: Array, max_degrees: Array, fill: ArrayLike, *, interpolation: str) -> Array:
+    return rotated(x, max_degrees * signed(key, x.shape[:1]), fill, interpolation)
 
 
-def rotated(x: Array, degrees: Array, fill: ArrayLike = 0.0) -> Array:
-    """Image b rotated counter-clockwise about its center by `degrees[b]`, with bilinear interpolation.
-
-    The image is continued by `fill` on all sides before it is interpolated: the same as
-    `scipy.ndimage.rotate(image, angle, reshape=False, order=1, mode="grid-constant", cval=fill)`.
+@takes_batches
+def shear(
+    key: PRNGKey,
+    x: Array,
+    max_slope: ArrayLike,
+    fill: ArrayLike = 0.0,
+    probability: ArrayLike = 1.0,
+    interpolation: str = "bilinear",
+) -> Array:
+    """Slants each image along both axes by independent slopes uniform in [-max_slope, max_slope]: `sheared`.
 
     Args:
-      x: images `[B, H, W, C]`.
-      degrees: `float32[B]`. 0 is the identity, bit for bit.
-      fill: value outside the image.
+      key: one key.
+      x: images `[B, H, W, C]`, uint8 or floating point.
+      max_slope: scalar >= 0, pixels along one axis for each along the other; may be traced. 0 is the identity.
+      fill: value outside the image, one number or `[C]`.
+      probability: scalar in [0, 1], that an image is changed; may be traced.
+      interpolation: `"bilinear"` or `"nearest"`.
 
     Returns:
-      Images like `x`, interpolated in float32.
+      Images like `x`.
+
+    Raises:
+      ValueError: a concrete number out of range, or `x` is not a batch of images.
 
     Example:
-      >>> x = jnp.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
-      >>> jnp.round(rotated(x, jnp.array([90.0]))[0, :, :, 0])
-      Array([[2., 4.],
-             [1., 3.]], dtype=float32)
+      >>> import jax
+      >>> shear(jax.random.key(0), jnp.ones((1, 5, 5, 1)), 0.3)[0, 2, 2, 0]
+      Array(1., dtype=float32)
     """
-    degrees = jnp.asarray(degrees, jnp.float32)[:, None, None]
-    angle = degrees * np.float32(np.pi / 180.0)
-    cosine, sine = jnp.cos(angle), jnp.sin(angle)
-    middle, center = (x.shape[1] - 1) / 2, (x.shape[2] - 1) / 2
-    i = (jnp.arange(x.shape[1], dtype=jnp.float32) - middle)[None, :, None]
-    j = (jnp.arange(x.shape[2], dtype=jnp.float32) - center)[None, None, :]
-    row, column = cosine * i + sine * j + middle, cosine * j - sine * i + center
-    top, left = jnp.floor(row), jnp.floor(column)
-    total = jnp.zeros(x.shape, jnp.float32)
-    for below in (0, 1):
-        for beside in (0, 1):
-            weight = jnp.abs(1 - below - (row - top)) * jnp.abs(1 - beside - (column - left))
-            pixel = _taken(x, (top + below).astype(jnp.int32), (left + beside).astype(jnp.int32), fill)
-            total = total + weight[..., None] * pixel.astype(jnp.float32)
-    return jnp.where(degrees[..., None] == 0.0, x, total.astype(x.dtype))
+    x = check_moved("shear", x, fill, interpolation)
+    check_numbers("shear", "max_slope", max_slope, probability)
+    return applied(variant(_shear, interpolation=interpolation), key, x, max_slope, probability, fill)
 
 
-def _signed(key: PRNGKey, shape: tuple[int, ...]) -> Array:
-    """Uniform numbers in [-1, 1)."""
-    return 2.0 * draws(key, shape) - 1.0
+def _shear(key: PRNGKey, x: Array, max_slope: Array, fill: ArrayLike, *, interpolation: str) -> Array:
+    down, right = max_slope * signed(key, (2, x.shape[0]))
+    return sheared(x, down, right, fill, interpolation)
 
 
-def _taken(x: Array, rows: Array, columns: Array, fill: ArrayLike) -> Array:
-    """`x[b, rows[b, i, j], columns[b, i, j]]`, and `fill` where that is outside the image."""
-    batch, height, width, channels = x.shape
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    index = jnp.clip(rows, 0, height - 1) * width + jnp.clip(columns, 0, width - 1)
-    # The indices are clipped already; saying so spares the gather a second check.
-    pixels = jax.vmap(lambda image, at: image.at[at].get(mode="promise_in_bounds"))(
-        x.reshape(batch, height * width, channels), index
-    )
-    return jnp.where(inside[..., None], pixels, jnp.asarray(fill, x.dtype))
+@takes_batches
+def scale(
+    key: PRNGKey,
+    x: Array,
+    max_change: ArrayLike,
+    fill: ArrayLike = 0.0,
+    probability: ArrayLike = 1.0,
+    interpolation: str = "bilinear",
+) -> Array:
+    """Enlarges or reduces each image about its center: `scaled`.
+
+      factor = (1 + max_change)^v,  v uniform in [-1, 1)
+
+    Args:
+      key: one key.
+      x: images `[B, H, W, C]`, uint8 or floating point.
+      max_change: scalar >= 0; may be traced. 0 is the identity, 1 goes from half to twice the size.
+      fill: value outside the image, one number or `[C]`.
+      probability: scalar in [0, 1], that an image is changed; may be traced.
+      interpolation: `"bilinear"` or `"nearest"`.
+
+    Returns:
+      Images like `x`.
+
+    Raises:
+      ValueError: a concrete number out of range, or `x` is not a batch of images.
+
+    Example:
+      >>> import jax
+      >>> scale(jax.random.key(0), jnp.ones((1, 5, 5, 1)), 0.3)[0, 2, 2, 0]
+      Array(1., dtype=float32)
+    """
+    x = check_moved("scale", x, fill, interpolation)
+    check_numbers("scale", "max_change", max_change, probability)
+    return applied(variant(_scale, interpolation=interpolation), key, x, max_change, probability, fill)
+
+
+def _scale(key: PRNGKey, x: Array, max_change: Array, fill: ArrayLike, *, interpolation: str) -> Array:
+    return scaled(x, (1.0 + max_change) ** signed(key, x.shape[:1]), fill, interpolation)
+
+
+def check_moved(name: str, x: Array, fill: ArrayLike, interpolation: str = "bilinear") -> Array:
+    """`x` as an array, if it is a batch of images and the rest fits it.
+
+    Raises:
+      ValueError: names the function, the argument, what it got and what it accepts.
+    """
+    x = check_images(name, x)
+    check_channels(name, "fill", fill, x)
+    check_choice(f"{name}: interpolation", interpolation, INTERPOLATIONS)
+    return x

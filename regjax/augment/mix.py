@@ -1,16 +1,22 @@
-"""Augmentations that combine examples with each other: mixup."""
+"""Augmentations that combine examples with each other: mixup, cutmix, row_cutmix; targets are combined alike."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from regjax import bits
-from regjax.augment.entry import check_examples, draws
+from regjax.augment.entry import check_examples, check_images, check_rows, draws, over
+from regjax.augment.pixels import boxes
+from regjax.augment.tables import random_ranks
 from regjax.checks import check_choice, check_range
 from regjax.rng import stream
 from regjax.typing import Array, ArrayLike, Batch, PRNGKey
+
+PER = ("example", "batch")
 
 
 def mixup(
@@ -29,9 +35,10 @@ def mixup(
 
     Args:
       key: one key.
-      batch: `x` `[B, ...]`, floating point; `y` class indices `int[B]`, class distributions `[B, K]`, or
-        numbers `[B]` / `[B, D]`.
-      alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution.
+      batch: `x` `[B, ...]`, floating point or uint8 (then rounded); `y` class indices `int[B]`, class
+        distributions `[B, K]`, or numbers `[B]` / `[B, D]`.
+      alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so does a
+        traced one that is negative or NaN.
       num_classes: K, needed for class indices, which become distributions `[B, K]`.
       per: `"example"` draws one l for each example, `"batch"` one for all.
 
@@ -40,7 +47,7 @@ def mixup(
 
     Raises:
       ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; `x` is not a
-        batch of floating-point examples.
+        batch of examples.
 
     Example:
       >>> batch = Batch(jnp.array([[0.0], [1.0]]), jnp.array([0, 1]))
@@ -50,26 +57,109 @@ def mixup(
 
     Reference: mixup: Beyond Empirical Risk Minimization (Zhang et al., 2018).
     """
-    check_choice("mixup: per", per, ("example", "batch"))
-    check_range("mixup: alpha", alpha, 0.0, high_open=True)
-    x, y = check_examples("mixup", batch.x), jnp.asarray(batch.y)
-    count = x.shape[0]
-    if not jnp.issubdtype(y.dtype, jnp.floating):
-        if num_classes is None or y.ndim != 1:
-            raise ValueError(
-                f"mixup: y of class indices must be int[B] with num_classes, got {y.dtype}{list(y.shape)} "
-                f"and num_classes={num_classes}"
-            )
-        y = jax.nn.one_hot(y, num_classes, dtype=jnp.float32)
-    if y.shape[0] != count:
-        raise ValueError(f"mixup: x and y must have as many examples, got {count} and {y.shape[0]}")
-    share = beta_symmetric(stream(key, "share"), alpha, (count if per == "example" else 1,))
-    # Beta(0, 0) sits at 0 and 1; the identity is what no mixing means.
-    share = jnp.broadcast_to(jnp.where(jnp.asarray(alpha) > 0.0, share, 1.0), (count,))
-    partner = jnp.argsort(bits.random_words(stream(key, "partner"), (count,)))
-    if batch.weight is not None:
-        share = jnp.where(batch.weight[partner] > 0, share, 1.0)
+    x = check_examples("mixup", batch.x)
+    y, share, partner = _drawn("mixup", key, batch, alpha, num_classes, per)
     return Batch(_mixed(x, partner, share), _mixed(y, partner, share), batch.weight)
+
+
+def cutmix(
+    key: PRNGKey,
+    batch: Batch,
+    alpha: ArrayLike,
+    *,
+    num_classes: int | None = None,
+    per: str = "example",
+) -> Batch:
+    """A rectangle of each image replaced by that of another; targets are mixed by area.
+
+      l ~ Beta(alpha, alpha),   sides = round(sqrt(1 - l) (H, W)),   center uniform over the image
+      y'_i = L_i y_i + (1 - L_i) y_p(i),   L_i = 1 - (pasted pixels) / (H W)
+
+    with p a random permutation. The rectangle is cut off where the image ends, and L counts what was pasted.
+    An image whose partner is padding (weight 0) stays as it is.
+
+    Args:
+      key: one key.
+      batch: `x` images `[B, H, W, C]`, uint8 or floating point; `y` as in `mixup`.
+      alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so does a
+        traced one that is negative or NaN. The paper uses 1.
+      num_classes: K, needed for class indices, which become distributions `[B, K]`.
+      per: `"example"` draws one rectangle for each image, `"batch"` one for all.
+
+    Returns:
+      A batch with mixed `x` and `y`, and the same `weight`.
+
+    Raises:
+      ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; `x` is not a
+        batch of images.
+
+    Example:
+      >>> batch = Batch(jnp.ones((2, 4, 4, 1)), jnp.array([0, 1]))
+      >>> cutmix(jax.random.key(0), batch, 1.0, num_classes=2).y.sum(1)
+      Array([1., 1.], dtype=float32)
+
+    Reference: CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features
+    (Yun et al., 2019).
+    """
+    x = check_images("cutmix", batch.x)
+    y, share, partner = _drawn("cutmix", key, batch, alpha, num_classes, per)
+    size = jnp.asarray(x.shape[1:3], jnp.float32)[:, None]
+    sides = jnp.round(jnp.sqrt(1.0 - share) * size)
+    place = draws(stream(key, "place"), (2, len(share) if per == "example" else 1))
+    # Whole sides about a center that is between pixels or in the middle of one, so that they are not one too long.
+    first = jnp.round(place * size - sides / 2.0)
+    box = boxes(x, first + sides / 2.0, sides)
+    share = 1.0 - box.mean((1, 2, 3), dtype=jnp.float32)
+    return Batch(jnp.where(box, x[partner], x), _mixed(y, partner, share), batch.weight)
+
+
+def row_cutmix(
+    key: PRNGKey,
+    batch: Batch,
+    alpha: ArrayLike,
+    *,
+    num_classes: int | None = None,
+    per: str = "example",
+) -> Batch:
+    """Some features of each row replaced by those of another row; targets are mixed by their number.
+
+      l ~ Beta(alpha, alpha),   k = round((1 - l) F),   y'_i = (1 - k/F) y_i + k/F y_p(i)
+
+    with p a random permutation and the k features drawn without replacement. A row whose partner is padding
+    (weight 0) stays as it is.
+
+    Args:
+      key: one key.
+      batch: `x` rows `float[B, F]` of a table; `y` as in `mixup`.
+      alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so does a
+        traced one that is negative or NaN.
+      num_classes: K, needed for class indices, which become distributions `[B, K]`.
+      per: `"example"` draws the features for each row, `"batch"` once for all.
+
+    Returns:
+      A batch with mixed `x` and `y`, and the same `weight`.
+
+    Raises:
+      ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; `x` is not a
+        batch of rows.
+
+    Example:
+      >>> batch = Batch(jnp.ones((2, 4)), jnp.array([0, 1]))
+      >>> row_cutmix(jax.random.key(0), batch, 1.0, num_classes=2).y.sum(1)
+      Array([1., 1.], dtype=float32)
+
+    Reference: Well-tuned Simple Nets Excel on Tabular Datasets (Kadra et al., 2021).
+    """
+    x = check_rows("row_cutmix", batch.x)
+    y, share, partner = _drawn("row_cutmix", key, batch, alpha, num_classes, per)
+    rows = len(share) if per == "example" else 1
+    chosen = random_ranks(stream(key, "place"), (rows, x.shape[1])) < jnp.round((1.0 - share) * x.shape[1])[:, None]
+    share = 1.0 - chosen.mean(1, dtype=jnp.float32)
+    return Batch(jnp.where(chosen, x[partner], x), _mixed(y, partner, share), batch.weight)
+
+
+MIXES: dict[str, Callable[..., Batch]] = {"mixup": mixup, "cutmix": cutmix, "row_cutmix": row_cutmix}
+"""Augmentations `(key, batch, alpha, *, num_classes, per) -> batch` that change the targets too."""
 
 
 def beta_symmetric(key: PRNGKey, alpha: ArrayLike, shape: tuple[int, ...]) -> Array:
@@ -99,8 +189,35 @@ def beta_symmetric(key: PRNGKey, alpha: ArrayLike, shape: tuple[int, ...]) -> Ar
     return 0.5 + 0.5 * jnp.sign(cosine) * jax.lax.rsqrt(1.0 + 1.0 / w)
 
 
+def _drawn(
+    name: str, key: PRNGKey, batch: Batch, alpha: ArrayLike, num_classes: int | None, per: str
+) -> tuple[Array, Array, Array]:
+    """Targets that can be mixed, the share that each example keeps, and its partner."""
+    check_choice(f"{name}: per", per, PER)
+    check_range(f"{name}: alpha", alpha, 0.0, high_open=True)
+    y, count = jnp.asarray(batch.y), batch.x.shape[0]
+    if not jnp.issubdtype(y.dtype, jnp.floating):
+        if num_classes is None or y.ndim != 1:
+            raise ValueError(
+                f"{name}: y of class indices must be int[B] with num_classes, got {y.dtype}{list(y.shape)} "
+                f"and num_classes={num_classes}"
+            )
+        y = jax.nn.one_hot(y, num_classes, dtype=jnp.float32)
+    if y.shape[0] != count:
+        raise ValueError(f"{name}: x and y must have as many examples, got {count} and {y.shape[0]}")
+    share = beta_symmetric(stream(key, "share"), alpha, (count if per == "example" else 1,))
+    # Beta(0, 0) sits at 0 and 1; the identity is what no mixing means.
+    share = jnp.broadcast_to(jnp.where(jnp.asarray(alpha) > 0.0, share, 1.0), (count,))
+    partner = jnp.argsort(bits.random_words(stream(key, "partner"), (count,)))
+    if batch.weight is not None:
+        share = jnp.where(batch.weight[partner] > 0, share, 1.0)
+    return y, share, partner
+
+
 def _mixed(values: Array, partner: Array, share: Array) -> Array:
     """`share * values + (1 - share) * values[partner]` along the first axis, in float32."""
-    share = share.reshape(-1, *[1] * (values.ndim - 1))
+    share = over(share, values)
     mixed = share * values + (1.0 - share) * values[partner]
+    if values.dtype == jnp.uint8:
+        mixed = jnp.round(mixed)
     return jnp.where(share == 1.0, values, mixed.astype(values.dtype))

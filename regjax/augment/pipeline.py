@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from regjax.augment.entry import Examples
-from regjax.augment.geometry import flip, rotate, shift
-from regjax.augment.pixels import cutout, gaussian_noise
+from regjax.augment.registry import AUGMENTATIONS
 from regjax.checks import InputError, check_choice, check_range
+from regjax.parse import parse_sum
 from regjax.rng import stream
 from regjax.typing import Array, ArrayLike, Batch, PRNGKey
 
 T = TypeVar("T")
 
 
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """One augmentation of the registry.
+class Step(NamedTuple):
+    """One augmentation of a sequence.
 
     Attributes:
-      apply: `(key, x, magnitude) -> x`, the identity at magnitude 0.
-      unit: what the magnitude is, for error messages and help.
-      high: largest magnitude; a product with a strength is clipped there.
-      images: whether it takes images only, or any batch `[B, ...]`.
-      outside: whether it shows what lies outside the image, and so takes a `fill`.
+      name: of `AUGMENTATIONS`.
+      magnitude: in the unit of the augmentation.
+      options: `((name, value), ...)` beside the magnitude, as `(("probability", 0.5),)`.
     """
 
-    apply: Callable[..., Array]
-    unit: str
-    high: float = math.inf
-    images: bool = True
-    outside: bool = False
+    name: str
+    magnitude: float
+    options: tuple[tuple[str, Any], ...] = ()
 
-
-AUGMENTATIONS: dict[str, Kind] = {
-    "shift": Kind(shift, "largest shift in pixels", outside=True),
-    "rotate": Kind(rotate, "largest angle in degrees", high=180.0, outside=True),
-    "flip": Kind(flip, "probability of a horizontal flip", high=1.0),
-    "noise": Kind(gaussian_noise, "standard deviation of added noise", images=False),
-    "cutout": Kind(cutout, "side of the covered square in pixels"),
-}
+    def __str__(self) -> str:
+        """As in a description."""
+        if not self.options:
+            return f"{self.name}={self.magnitude!r}"
+        options = ", ".join(f"{name}={value!r}" for name, value in self.options)
+        return f"{self.name}({self.magnitude!r}, {options})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,17 +50,22 @@ class Augmentation:
     traced. Each step draws from a stream named after it, so removing one leaves the draws of the others.
 
     Attributes:
-      steps: `((name, magnitude), ...)`, in order of application; names are those of `AUGMENTATIONS`.
+      steps: `Step`s or tuples `(name, magnitude)`, in order of application.
       fill: what lies outside the image, one number or one a channel. For standardized images with a black
         surround this is what a black pixel became, `Preprocessor.background`; 0 is the mean.
+      low: what black is in floating-point images, alike; for standardized ones `Preprocessor.background`.
+      high: what white is, alike; for standardized images `Preprocessor.white`.
     """
 
-    steps: tuple[tuple[str, float], ...] = ()
+    steps: tuple[Step, ...] = ()
     fill: tuple[float, ...] = (0.0,)
+    low: tuple[float, ...] = (0.0,)
+    high: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", tuple(Step(*step) for step in self.steps))
         seen: set[str] = set()
-        for name, magnitude in self.steps:
+        for name, magnitude, options in self.steps:
             check_choice("augmentation", name, AUGMENTATIONS)
             if name in seen:
                 raise InputError(f"augmentation {name!r} is given twice")
@@ -75,6 +74,42 @@ class Augmentation:
             if not 0.0 <= magnitude <= kind.high or math.isinf(magnitude):
                 upper = f" and <= {kind.high:g}" if kind.high < math.inf else ""
                 raise InputError(f"augmentation {name}={magnitude:g}: {kind.unit} must be >= 0{upper}")
+            for option, value in options:
+                check_choice(f"augmentation {name}: option", option, kind.options)
+                _check_option(name, option, value, kind.options[option])
+
+    def between(self, black: tuple[float, ...], white: tuple[float, ...]) -> Augmentation:
+        """The same steps for images with these values of black and white, one number or one a channel.
+
+        Outside the image is black. `Preprocessor.background` and `Preprocessor.white` are the values of a dataset.
+        """
+        return dataclasses.replace(self, fill=black, low=black, high=white)
+
+    def check_fits(self, kind: str, dataset: str, shape: tuple[int, ...]) -> None:
+        """Refuse steps that do not take the examples of a dataset, or have a magnitude or an option that does not fit.
+
+        Args:
+          kind: `"image"` or `"table"`.
+          dataset: its name, for the message.
+          shape: of one example, `(H, W, C)` or `(F,)`.
+
+        Raises:
+          InputError: names the step, what is wrong and what is accepted.
+        """
+        unfit, needed = (self.images_only, "images") if kind == "table" else (self.rows_only, "tables")
+        if unfit:
+            names = ", ".join(map(repr, unfit))
+            other = "a table" if kind == "table" else "a set of images"
+            fit = "images" if kind == "image" else "rows"
+            accepted = ", ".join(name for name, entry in AUGMENTATIONS.items() if entry.takes in (fit, "any"))
+            raise InputError(f"augmentation {names} is for {needed}; {dataset} is {other} (accepted: {accepted})")
+        key, example = jax.eval_shape(jax.random.key, 0), jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+        for step in self.steps:
+            # Nothing is computed: what a concrete number or option cannot be, the function itself refuses.
+            try:
+                jax.eval_shape(lambda key, x, step=step: self._applied(step, key, x, step.magnitude), key, example)
+            except ValueError as error:
+                raise InputError(f"augmentation {error}") from None
 
     def apply(self, key: PRNGKey, x: Examples, strength: ArrayLike = 1.0) -> Examples:
         """Augments a batch.
@@ -82,67 +117,124 @@ class Augmentation:
         Args:
           key: one key.
           x: examples `[B, ...]`, or a `Batch` of them; images `[B, H, W, C]` if `images_only` names any step.
-          strength: scalar >= 0 that multiplies every magnitude (a probability is clipped at 1); may be
-            traced. 0 is the identity, bit for bit.
+          strength: scalar >= 0 that multiplies every magnitude (clipped at the largest there is, as a probability
+            at 1) but no option; may be traced. 0 is the identity, bit for bit.
 
         Returns:
           Examples like `x`.
 
         Raises:
-          ValueError: a concrete `strength` is negative or NaN, or `x` does not fit a step.
+          ValueError: a concrete `strength` is negative or NaN, or `x` or an option does not fit a step.
         """
         check_range("augmentation: strength", strength, 0.0, high_open=True)
         if isinstance(x, Batch):
             return x._replace(x=self.apply(key, x.x, strength))
-        for name, magnitude in self.steps:
-            kind = AUGMENTATIONS[name]
-            scaled = jnp.minimum(jnp.asarray(strength, jnp.float32) * magnitude, kind.high)
-            arguments = (scaled, jnp.asarray(self.fill)) if kind.outside else (scaled,)
-            x = kind.apply(stream(key, name), x, *arguments)
+        for step in self.steps:
+            scaled = jnp.asarray(strength, jnp.float32) * step.magnitude
+            x = self._applied(step, stream(key, step.name), x, jnp.minimum(scaled, AUGMENTATIONS[step.name].high))
         return x
+
+    def _applied(self, step: Step, key: PRNGKey, x: Array, magnitude: ArrayLike) -> Array:
+        kind, options = AUGMENTATIONS[step.name], dict(step.options)
+        if kind.outside:
+            options["fill"] = jnp.asarray(self.fill)
+        if kind.colors:
+            options |= {"low": jnp.asarray(self.low), "high": jnp.asarray(self.high)}
+        return kind.apply(key, x, magnitude, **options)
 
     @property
     def images_only(self) -> tuple[str, ...]:
         """Names of the steps that take images `[B, H, W, C]` and no other examples."""
-        return tuple(name for name, _ in self.steps if AUGMENTATIONS[name].images)
+        return tuple(step.name for step in self.steps if AUGMENTATIONS[step.name].takes == "images")
+
+    @property
+    def rows_only(self) -> tuple[str, ...]:
+        """Names of the steps that take rows `[B, F]` of a table and no other examples."""
+        return tuple(step.name for step in self.steps if AUGMENTATIONS[step.name].takes == "rows")
 
     def __str__(self) -> str:
         """The description that `make` reads."""
-        return ",".join(f"{name}={magnitude!r}" for name, magnitude in self.steps)
+        return ",".join(map(str, self.steps))
 
 
 def make(description: str) -> Augmentation:
-    """Reads a description as `"shift=1,noise=0.2,rotate=15"`; the empty one changes nothing.
+    """Reads a description as `"pad_crop=4,flip=0.5,rand_augment(9, layers=3)"`; the empty one changes nothing.
 
     Args:
-      description: `name=magnitude`, separated by commas, in order of application. Names and units:
-        shift (pixels), rotate (degrees), flip (probability), noise (standard deviation), cutout (pixels).
+      description: `name=magnitude`, or `name(magnitude, option=value, ...)` with options of the function as
+        `probability`, separated by commas, in order of application. Names are those of `AUGMENTATIONS`, with their
+        units; nothing is evaluated.
 
     Returns:
       An `Augmentation`.
 
     Raises:
-      InputError: a name that does not exist, is given twice, or has no number in its range.
+      InputError: a name or an option that does not exist, a name given twice, or a number outside its range.
 
     Example:
-      >>> make("shift=1, noise=0.2").steps
-      (('shift', 1.0), ('noise', 0.2))
+      >>> str(make("shift=1, noise(0.2, probability=0.5)"))
+      'shift=1.0,noise(0.2, probability=0.5)'
       >>> make("shfit=1")
       Traceback (most recent call last):
       ...
       regjax.checks.InputError: augmentation 'shfit' is not known (did you mean 'shift'?); accepted: ...
     """
+    readers = {name: _reader(name) for name in AUGMENTATIONS}
     steps = []
-    for part in filter(None, (part.strip() for part in description.split(","))):
+    for part in _parts(description):
+        if "(" in part:
+            steps += parse_sum(part, readers, "augmentation")
+            continue
         name, _, number = (piece.strip() for piece in part.partition("="))
         check_choice("augmentation", name, AUGMENTATIONS)
         try:
-            magnitude = float(number)
+            steps.append(Step(name, float(number)))
         except ValueError:
             unit = AUGMENTATIONS[name].unit
             raise InputError(f"augmentation {part!r}: write {name}=NUMBER ({unit})") from None
-        steps.append((name, magnitude))
     return Augmentation(tuple(steps))
+
+
+def _parts(description: str) -> Iterator[str]:
+    """The text between commas that are in no parenthesis, without what is empty."""
+    depth, start = 0, 0
+    for place, character in enumerate([*description, ","]):
+        depth += (character == "(") - (character == ")")
+        if character == "," and (depth <= 0 or place == len(description)):
+            if part := description[start:place].strip():
+                yield part
+            start = place + 1
+
+
+def _reader(name: str) -> Callable[..., Step]:
+    """A function of the magnitude and the options, which `parse_sum` may call."""
+    options = AUGMENTATIONS[name].options
+
+    def read(magnitude: Any, **given: Any) -> Step:
+        if not isinstance(magnitude, int | float):
+            raise ValueError(f"{name}: magnitude must be a number, got {magnitude!r}")
+        return Step(name, float(magnitude), tuple(given.items()))
+
+    kinds = inspect.Parameter
+    magnitude = kinds("magnitude", kinds.POSITIONAL_OR_KEYWORD)
+    named = [kinds(option, kinds.KEYWORD_ONLY, default=default) for option, default in options.items()]
+    read.__signature__ = inspect.Signature([magnitude, *named])  # type: ignore[attr-defined]
+    return read
+
+
+def _check_option(name: str, option: str, value: Any, default: Any) -> None:
+    """Refuse an option that is not of the type of its default, or a probability out of range.
+
+    What else can be wrong, the function says when it is called.
+    """
+    same = isinstance(value, int | float) if isinstance(default, float) else isinstance(value, type(default) | int)
+    if not same or (isinstance(value, int) and isinstance(default, str)):
+        raise InputError(f"augmentation {name}: {option} must be like {default!r}, got {value!r}")
+    if option == "probability":
+        try:
+            check_range(f"augmentation {name}: probability", value, 0.0, 1.0)
+        except ValueError as error:
+            raise InputError(str(error)) from None
 
 
 def compose(*functions: Callable[[PRNGKey, T], T]) -> Callable[[PRNGKey, T], T]:
@@ -155,6 +247,7 @@ def compose(*functions: Callable[[PRNGKey, T], T]) -> Callable[[PRNGKey, T], T]:
       A function `(key, x) -> x`; function number i is given `fold_in(key, i)`.
 
     Example:
+      >>> from regjax.augment import gaussian_noise, shift
       >>> augment = compose(lambda key, x: shift(key, x, 1), lambda key, x: gaussian_noise(key, x, 0.2))
       >>> augment(jax.random.key(0), jnp.zeros((2, 8, 8, 1))).shape
       (2, 8, 8, 1)

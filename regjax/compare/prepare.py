@@ -187,12 +187,9 @@ def default_augmentation(splits: Splits) -> Augmentation:
 def as_augmentation(
     augmentation: Augmentation | str | None, splits: Splits, preprocessor: Preprocessor
 ) -> Augmentation:
-    """The augmentation that was described, with the data's own background around images."""
+    """The augmentation that was described, with the data's own black and white."""
     if not isinstance(augmentation, Augmentation):
         made = default_augmentation(splits) if augmentation is None else make(augmentation)
-        augmentation = dataclasses.replace(made, fill=preprocessor.background)
-    if splits.kind == "table" and augmentation.images_only:
-        raise InputError(
-            f"augmentation {augmentation.images_only[0]!r} is for images; {splits.name} is a table (accepted: noise)"
-        )
+        augmentation = made.between(preprocessor.background, preprocessor.white)
+    augmentation.check_fits(splits.kind, splits.name, splits.x_train.shape[1:])
     return augmentation

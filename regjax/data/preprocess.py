@@ -168,10 +168,19 @@ class Preprocessor:
     @property
     def background(self) -> tuple[float, ...]:
         """What a black pixel becomes, one number a channel; tables have none and give `(0.0,)`."""
+        return self._pixel(0.0)
+
+    @property
+    def white(self) -> tuple[float, ...]:
+        """What a full pixel becomes, one number a channel; tables have none and give `(1.0,)`."""
+        return self._pixel(1.0)
+
+    def _pixel(self, level: float) -> tuple[float, ...]:
+        """What the share `level` of a full pixel becomes; where each pixel is scaled apart, the mean of those."""
         if self.kind != "image":
-            return (0.0,)
-        black = np.broadcast_to(-self.mean / self.scale, self.shape)
-        return tuple(float(value) for value in black.mean(axis=(0, 1)))
+            return (level,)
+        values = np.broadcast_to((np.float32(level) - self.mean) / self.scale, self.shape)
+        return tuple(float(value) for value in values.mean(axis=(0, 1)))
 
     def target_transform(self, y: np.ndarray) -> np.ndarray:
         """Targets as the model sees them: `(y - y_mean) / y_scale`, or `y` itself when not standardized."""

@@ -1,42 +1,14 @@
-"""Moves of pixels against scipy.ndimage, and the distribution of what is drawn."""
+"""The distribution of moves that are drawn; what they do is tested in test_resample."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import scipy.ndimage
 import scipy.stats
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from regjax.augment import flip, rotate, rotated, shift, shifted
+from regjax.augment import flip, pad_crop, rotate, scale, shear, shift
 
 KEY = jax.random.key(0)
-IMAGE = np.random.default_rng(1).normal(size=(7, 6, 2)).astype(np.float32)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(-9, 9), st.integers(-9, 9), st.sampled_from([0.0, -1.5]))
-def test_shifted_equals_scipy(down, right, fill):
-    expected = scipy.ndimage.shift(IMAGE, (down, right, 0), order=0, mode="grid-constant", cval=fill)
-    ours = shifted(jnp.asarray(IMAGE)[None], jnp.array([down]), jnp.array([right]), fill)[0]
-    np.testing.assert_array_equal(ours, expected)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.floats(-180, 180), st.sampled_from([0.0, 2.0]))
-def test_rotated_equals_scipy(degrees, fill):
-    options = {"reshape": False, "order": 1, "mode": "grid-constant", "cval": fill}
-    expected = scipy.ndimage.rotate(IMAGE.astype(np.float64), degrees, **options)
-    ours = rotated(jnp.asarray(IMAGE)[None], jnp.array([degrees]), fill)[0]
-    np.testing.assert_allclose(ours, expected, atol=2e-5)
-
-
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_quarter_turns_equal_rot90(turns):
-    square = IMAGE[:6]
-    ours = rotated(jnp.asarray(square)[None], jnp.array([90.0 * turns]))[0]
-    np.testing.assert_allclose(ours, np.rot90(square, turns), atol=1e-5)
 
 
 def drawn_shifts(max_pixels, count=20_000):
@@ -82,3 +54,24 @@ def test_angles_are_uniform():
     angles = -np.degrees(np.arcsin(np.asarray(rotate(KEY, ramp, 30.0))[:, 4, 5, 0]))
     # Kolmogorov-Smirnov at level 1e-6.
     assert scipy.stats.kstest(angles, "uniform", args=(-30, 60)).pvalue > 1e-6
+
+
+def test_pad_crop_is_a_crop_of_the_padded_image():
+    image = np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8)
+    x = jnp.asarray(np.stack([image] * 60))
+    for padding, options in (("constant", {"constant_values": 7}), ("reflect", {}), ("edge", {})):
+        padded = np.pad(image, ((3, 3), (3, 3), (0, 0)), mode=padding, **options)
+        crops = {padded[i : i + 9, j : j + 8].tobytes() for i in range(7) for j in range(7)}
+        y = np.asarray(pad_crop(KEY, x, 3, 7, padding=padding))
+        assert {crop.tobytes() for crop in y} <= crops
+        assert len({crop.tobytes() for crop in y}) > 20
+
+
+def test_slopes_and_scales_have_their_distributions():
+    # A ramp along the rows, sampled beside the center, shows the slope: column j is taken from j + right * i.
+    ramp = jnp.broadcast_to(jnp.arange(9.0)[None, None, :, None] - 4, (4000, 9, 9, 1))
+    slopes = np.asarray(shear(KEY, ramp, 0.5))[:, 5, 4, 0]
+    factors = 1 / np.asarray(scale(KEY, ramp, 1.0))[:, 4, 5, 0]
+    # Kolmogorov-Smirnov at level 1e-6.
+    assert scipy.stats.kstest(slopes, "uniform", args=(-0.5, 1.0)).pvalue > 1e-6
+    assert scipy.stats.kstest(np.log2(factors), "uniform", args=(-1, 2)).pvalue > 1e-6

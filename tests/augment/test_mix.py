@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regjax.augment import beta_symmetric, mixup
+from regjax.augment import MIXES, beta_symmetric, cutmix, mixup, row_cutmix
 from regjax.typing import Batch
 
 KEY = jax.random.key(0)
@@ -99,9 +99,89 @@ def test_one_program_for_every_alpha_and_under_vmap():
         (batch_of(), {"num_classes": 3, "alpha": -1.0}, "mixup: alpha must be >= 0, got -1.0"),
         (batch_of(), {"num_classes": 3, "per": "pixel"}, "mixup: per 'pixel' is not known"),
         (Batch(jnp.ones((2, 3)), jnp.ones(3)), {}, "as many examples, got 2 and 3"),
-        (Batch(jnp.ones((2, 3), jnp.uint8), jnp.ones(2)), {}, "x must be floating point"),
+        (Batch(jnp.ones((2, 3), jnp.int32), jnp.ones(2)), {}, "mixup: x must be uint8 or floating point, got int32"),
     ],
 )
 def test_errors(batch, options, message):
     with pytest.raises(ValueError, match=message):
         mixup(KEY, batch, **{"alpha": 1.0, **options})
+
+
+def test_bytes_are_mixed_and_rounded():
+    x = jnp.asarray(np.random.default_rng(0).integers(0, 256, (64, 5), np.uint8))
+    batch = Batch(x, jnp.arange(64.0))
+    shares = np.asarray(mixup(KEY, batch_of(), 1.0, num_classes=3).x, np.float64)
+    mixed = mixup(KEY, batch, 1.0)
+    assert mixed.x.dtype == jnp.uint8
+    np.testing.assert_allclose(mixed.x, shares @ np.asarray(x, np.float64), atol=0.51)
+
+
+def numbered(count=40, size=(6, 9), weight=None):
+    """Images that are constant, each with its own number, so that the result shows where a pixel comes from."""
+    x = jnp.broadcast_to(jnp.arange(float(count)).reshape(-1, *[1] * len(size), 1), (count, *size, 2))
+    return Batch(x, jnp.arange(count), weight)
+
+
+@pytest.mark.parametrize("per", ["example", "batch"])
+def test_cutmix_share_is_the_pasted_area(per):
+    batch = numbered()
+    mixed = jax.jit(cutmix, static_argnames=("num_classes", "per"))(KEY, batch, 1.0, num_classes=40, per=per)
+    boxes = []
+    for i, (image, target) in enumerate(zip(np.asarray(mixed.x), np.asarray(mixed.y), strict=True)):
+        pasted = image[..., 0] != i
+        np.testing.assert_array_equal(image[..., 0], image[..., 1])
+        rows, columns = np.flatnonzero(pasted.any(1)), np.flatnonzero(pasted.any(0))
+        assert pasted.sum() == len(rows) * len(columns)  # a rectangle, from one image
+        assert len(np.unique(image[..., 0][pasted])) <= 1
+        expected = np.bincount(image[..., 0].ravel().astype(int), minlength=40) / pasted.size
+        np.testing.assert_allclose(target, expected, atol=1e-6)
+        if (image != i).any():
+            boxes.append((rows[0], columns[0], len(rows), len(columns)))
+    assert len(set(boxes)) == 1 if per == "batch" else len(set(boxes)) > 10
+    np.testing.assert_allclose(mixed.y.sum(1), 1, atol=1e-6)
+
+
+def test_cutmix_areas_follow_beta_and_the_cut_at_the_border():
+    batch = Batch(jnp.zeros((4000, 100, 100, 1)).at[1::2].set(1.0), jnp.zeros((4000, 1)))
+    y = jax.jit(lambda key: cutmix(key, batch._replace(y=jnp.eye(2)[jnp.arange(4000) % 2]), 1.0).y)(KEY)
+    # With s^2 uniform and a uniform center, a side of s keeps s - s^2/4 on average; half of the partners look the same.
+    s = np.sqrt(np.random.default_rng(0).uniform(size=1_000_000))
+    pasted = np.mean(np.square(s * (1 - s / 4)))
+    kept = np.asarray(y)[np.arange(4000), np.arange(4000) % 2].mean()
+    # The deviation of one is below 0.5: 4.9 of the mean's, false alarm 1e-6, and 0.005 for whole pixels.
+    assert abs((1 - kept) - pasted / 2) < 4.9 * 0.5 / np.sqrt(4000) + 0.005
+
+
+def test_row_cutmix_share_is_the_number_of_features():
+    batch = Batch(jnp.broadcast_to(jnp.arange(40.0)[:, None], (40, 7)), jnp.arange(40))
+    mixed = row_cutmix(KEY, batch, 1.0, num_classes=40)
+    counts = np.stack([np.bincount(row.astype(int), minlength=40) / 7 for row in np.asarray(mixed.x)])
+    np.testing.assert_allclose(mixed.y, counts, atol=1e-6)
+    assert ((counts > 0).sum(1) <= 2).all()
+    assert len(np.unique(np.diag(counts))) > 4
+    taken = (np.asarray(mixed.x) != np.arange(40)[:, None]).any(0)
+    assert taken.all()
+
+
+@pytest.mark.parametrize(("mix", "size"), [(cutmix, (6, 9)), (row_cutmix, ())])
+def test_other_mixes_leave_padding_and_alpha_zero_alone(mix, size):
+    weight = (jnp.arange(40) < 25).astype(jnp.float32)
+    batch = numbered(40, size, weight)
+    mixed = mix(KEY, batch, 1.0, num_classes=40)
+    assert np.asarray(mixed.x)[:25].max() < 25
+    for alpha in (0.0, -1.0, np.nan):
+        same = jax.jit(lambda a: mix(KEY, batch, a, num_classes=40))(jnp.float32(alpha))
+        np.testing.assert_array_equal(same.x, batch.x)
+        np.testing.assert_array_equal(same.y, np.eye(40))
+    bytes_ = batch._replace(x=batch.x.astype(jnp.uint8)) if size else batch
+    assert mix(KEY, bytes_, 1.0, num_classes=40).x.dtype == bytes_.x.dtype
+
+
+def test_errors_of_other_mixes():
+    with pytest.raises(ValueError, match=r"cutmix: x must be images \[B, H, W, C\], got shape \(64, 64\)"):
+        cutmix(KEY, batch_of(), 1.0, num_classes=3)
+    with pytest.raises(ValueError, match=r"row_cutmix: x must be rows float\[B, F\] of a table"):
+        row_cutmix(KEY, numbered(), 1.0, num_classes=40)
+    with pytest.raises(ValueError, match="cutmix: alpha must be >= 0, got -1"):
+        cutmix(KEY, numbered(), -1, num_classes=40)
+    assert {name: mix.__name__ for name, mix in MIXES.items()} == {name: name for name in MIXES}

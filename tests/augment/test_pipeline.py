@@ -1,10 +1,13 @@
 """Sequences of augmentations: order, streams, descriptions and their errors."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments import flags
 from regjax import augment
 from regjax.checks import InputError
 from regjax.rng import stream
@@ -22,6 +25,31 @@ def test_description_round_trip_and_hash():
     assert made.images_only == ("shift", "rotate", "flip", "cutout")
     assert augment.make("noise=1").images_only == ()
     assert augment.make("") == augment.Augmentation()
+
+
+def test_options():
+    text = "pad_crop(2.0, padding='reflect'),flip=0.5,rand_augment(9.0, layers=3, probability=0.5),cutout=4.0"
+    made = augment.make(text.replace(".0", ""))
+    assert str(made) == text
+    assert augment.make(str(made)) == made
+    assert hash(augment.make(str(made))) == hash(made)
+    assert made.steps[0] == augment.Step("pad_crop", 2.0, (("padding", "reflect"),))
+    x = jax.random.uniform(KEY, (4, 6, 6, 3))
+    expected = augment.pad_crop(stream(KEY, "pad_crop"), x, 2.0, padding="reflect", probability=0.5)
+    ours = augment.make("pad_crop(2, padding='reflect', probability=0.5)").apply(KEY, x)
+    np.testing.assert_array_equal(ours, expected)
+    with pytest.raises(ValueError, match="pad_crop: padding 'mirror' is not known"):
+        augment.make("pad_crop(2, padding='mirror')").apply(KEY, x)
+    with pytest.raises(InputError, match="shift: option 'layers' is not known"):
+        augment.Augmentation((("shift", 1.0, (("layers", 2),)),))
+
+
+def test_colors_of_the_augmentation_reach_the_steps():
+    x = jax.random.uniform(KEY, (4, 6, 6, 3))
+    made = dataclasses.replace(augment.make("brightness=0.5,shift=2"), fill=(-1.0,), low=(-1.0,), high=(3.0,) * 3)
+    first = augment.brightness(stream(KEY, "brightness"), x, 0.5, low=-1.0, high=3.0)
+    np.testing.assert_allclose(made.apply(KEY, x), augment.shift(stream(KEY, "shift"), first, 2.0, -1.0), atol=1e-6)
+    assert augment.make("row_cutout=0.1,noise=1").rows_only == ("row_cutout",)
 
 
 def test_steps_apply_in_order_each_from_its_own_stream():
@@ -64,7 +92,7 @@ def test_batches_pass_through():
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        ("shfit=1", r"'shfit' is not known \(did you mean 'shift'\?\); accepted: cutout, flip, noise"),
+        ("shfit=1", r"'shfit' is not known \(did you mean 'shift'\?\); accepted: affine, aug_mix"),
         ("shift", r"'shift': write shift=NUMBER \(largest shift in pixels\)"),
         ("shift=big", "'shift=big': write shift=NUMBER"),
         ("shift=-1", "shift=-1: largest shift in pixels must be >= 0"),
@@ -72,6 +100,17 @@ def test_batches_pass_through():
         ("noise=nan", "noise=nan: standard deviation of added noise must be >= 0"),
         ("noise=inf", "noise=inf"),
         ("shift=1,shift=2", "'shift' is given twice"),
+        (
+            "rand_augment(9, layer=2)",
+            r"takes no argument 'layer' \(did you mean 'layers'\?\); accepted: magn",
+        ),
+        ("rand_augment(11)", "rand_augment=11: magnitude of all operations must be >= 0 and <= 10"),
+        ("rand_augment(9, layers='two')", "rand_augment: layers must be like 2, got 'two'"),
+        ("rotate('9')", "rotate: magnitude must be a number, got '9'"),
+        ("rotate(9, probability=2)", r"rotate: probability must be in \[0, 1\], got 2"),
+        ("rotate(9, fill=1)", "rotate takes no argument 'fill'"),
+        ("rotate(9", "'rotate\\(9' cannot be read"),
+        ("rotate(__import__('os'))", "is not accepted; values are numbers"),
     ],
 )
 def test_description_errors(description, message):
@@ -100,3 +139,40 @@ def test_compose_mixes_after_moving():
     result = run(KEY, Batch(X, jnp.arange(4)))
     np.testing.assert_array_equal(result.x, augment.shift(jax.random.fold_in(KEY, 0), X, 1))
     assert result.y.shape == (4, 4)
+
+
+def test_black_and_white_of_a_dataset():
+    made = augment.make("shift=1").between((-1.0, -2.0, -3.0), (1.0, 2.0, 3.0))
+    assert (made.fill, made.low, made.high) == ((-1.0, -2.0, -3.0), (-1.0, -2.0, -3.0), (1.0, 2.0, 3.0))
+    assert made.steps == augment.make("shift=1").steps
+
+
+def test_steps_that_do_not_fit_the_data():
+    augment.make("noise=1,feature_dropout=0.1").check_fits("table", "wine", (13,))
+    augment.make("noise=1,rand_augment=9").check_fits("image", "digits", (8, 8, 1))
+    message = r"'shift', 'hue' is for images; wine is a table \(accepted: noise, row_cutout, feature_dropout\)"
+    with pytest.raises(InputError, match=message):
+        augment.make("shift=1,noise=1,hue=0.1").check_fits("table", "wine", (13,))
+    with pytest.raises(InputError, match="'row_cutout' is for tables; digits is a set of images"):
+        augment.make("row_cutout=0.1").check_fits("image", "digits", (8, 8, 1))
+    with pytest.raises(InputError, match="augmentation hue: x must have 1 .gray. or 3"):
+        augment.make("hue=0.1").check_fits("image", "toy", (8, 8, 2))
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ("rand_augment(9, layers=0)", "augmentation rand_augment: layers must be a whole number >= 1, got 0"),
+        ("blur(1, kernel_size=4)", "augmentation blur: kernel_size must be an odd whole number of pixels, got 4"),
+        ("shift=1,cutout=9", r"augmentation cutout: size must be in \[0, 8\], got 9"),
+        ("pad_crop(1, padding='mirror')", "augmentation pad_crop: padding 'mirror' is not known"),
+        ("elastic(1, sigma=0)", "augmentation elastic: sigma must be > 0, got 0"),
+    ],
+)
+def test_what_the_function_refuses_is_refused_before_the_run(description, message):
+    with pytest.raises(InputError, match=message):
+        augment.make(description).check_fits("image", "toy", (8, 6, 3))
+
+
+def test_flags_name_every_augmentation():
+    assert tuple(augment.AUGMENTATIONS) == flags.AUGMENTATIONS

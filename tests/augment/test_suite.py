@@ -1,6 +1,7 @@
 """What every augmentation of the registry promises."""
 
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -11,91 +12,170 @@ from regjax.augment import AUGMENTATIONS
 from regjax.typing import Batch
 
 KEY = jax.random.key(3)
-MAGNITUDES = {"shift": 2.0, "rotate": 25.0, "flip": 0.5, "noise": 0.3, "cutout": 3.0}
+MAGNITUDES = {name: kind.typical * (10.0 if kind.per_side else 1.0) for name, kind in AUGMENTATIONS.items()}
+IMAGES = [name for name, kind in AUGMENTATIONS.items() if kind.takes != "rows"]
+MEAN, DEVIATION = np.array([0.4, 0.5, 0.6], np.float32), np.array([0.2, 0.3, 0.25], np.float32)
+COLORS = {"fill": -MEAN / DEVIATION, "low": -MEAN / DEVIATION, "high": (1 - MEAN) / DEVIATION}
+FAST = {
+    "xla_backend_optimization_level": 0
+}  # these programs run a few times on small images: compiling is all the time
 each = pytest.mark.parametrize("name", AUGMENTATIONS)
+
+
+def call(name, key, x, magnitude, probability=1.0, colors=COLORS):
+    """The augmentation of standardized examples, with a probability if it has one of its own."""
+    kind = AUGMENTATIONS[name]
+    taken = inspect.signature(kind.apply).parameters
+    standardized = kind.takes == "images" and getattr(x, "dtype", None) != jnp.uint8
+    options = {"probability": probability, **(colors if standardized else {})}
+    return kind.apply(key, x, magnitude, **{o: v for o, v in options.items() if o in list(taken)[3:]})
 
 
 @functools.cache
 def compiled(name):
-    return jax.jit(AUGMENTATIONS[name].apply)
+    return jax.jit(functools.partial(call, name), compiler_options=FAST)
 
 
-def images(dtype=jnp.float32, count=8):
-    return jnp.asarray(np.random.default_rng(0).normal(size=(count, 6, 5, 2)), dtype)
+def run(name, key, x, magnitude, probability=1.0):
+    """The compiled augmentation, with numbers that are always traced."""
+    return compiled(name)(key, x, jnp.float32(magnitude), jnp.float32(probability))
 
 
-def test_every_augmentation_has_a_magnitude_here():
-    assert MAGNITUDES.keys() == AUGMENTATIONS.keys()
-
-
-@each
-def test_jit_equals_eager_and_vmap_equals_loop(name):
-    apply, top = AUGMENTATIONS[name].apply, MAGNITUDES[name]
-    x, keys, magnitudes = images(), jax.random.split(KEY, 3), jnp.array([0.0, top / 2, top])
-    loop = jnp.stack([compiled(name)(k, x, m) for k, m in zip(keys, magnitudes, strict=True)])
-    np.testing.assert_allclose(jax.vmap(apply, (0, None, 0))(keys, x, magnitudes), loop, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(apply(keys[2], x, top), loop[2], rtol=1e-5, atol=1e-5)
+def examples(name, dtype=jnp.float32, count=24):
+    """Standardized images or rows, or bytes; few values, and so many pixels that equalizing them does something."""
+    shape = (count, 7) if AUGMENTATIONS[name].takes == "rows" else (count, 18, 16, 3)
+    levels = np.random.default_rng(0).integers(40, 200, shape, np.uint8)
+    if dtype == jnp.uint8:
+        return jnp.asarray(levels)
+    return jnp.asarray(levels / 51 - 2 if len(shape) == 2 else (levels / 255 - MEAN) / DEVIATION, dtype)
 
 
 @each
-def test_key_decides(name):
-    apply, magnitude, x = compiled(name), MAGNITUDES[name], images(count=40)
-    first = apply(KEY, x, magnitude)
-    np.testing.assert_array_equal(first, apply(KEY, x, magnitude))
-    assert not np.array_equal(first, apply(jax.random.key(4), x, magnitude))
-    assert not np.array_equal(first, x)
+def test_vmap_equals_loop(name):
+    top, x = MAGNITUDES[name], examples(name)
+    keys, magnitudes = jax.random.split(KEY, 3), jnp.array([0.0, top / 2, top])
+    mapped = jax.jit(jax.vmap(functools.partial(call, name), (0, None, 0)), compiler_options=FAST)
+    loop = jnp.stack([run(name, k, x, m) for k, m in zip(keys, magnitudes, strict=True)])
+    np.testing.assert_allclose(mapped(keys, x, magnitudes), loop, rtol=1e-5, atol=1e-5)
 
 
 @each
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-def test_magnitude_zero_is_the_identity_bit_for_bit(name, dtype):
-    x = np.array(images(dtype))
-    x[0, 0, 0, 0], x[1, 2, 3, 1], x[2, 1, 1, 0] = -0.0, np.inf, np.nan
-    for apply in (AUGMENTATIONS[name].apply, compiled(name)):
-        assert np.asarray(apply(KEY, jnp.asarray(x), 0.0)).tobytes() == x.tobytes()
-    changed = compiled(name)(KEY, images(dtype), MAGNITUDES[name])
-    assert changed.dtype == dtype
-    assert changed.shape == x.shape
-
-
-@each
-def test_a_new_magnitude_does_not_retrace(name):
-    traces = []
-    run = jax.jit(lambda key, x, m: (traces.append(1), AUGMENTATIONS[name].apply(key, x, m))[1])
-    for fraction in (0.0, 0.3, 1.0):
-        run(KEY, images(), jnp.float32(fraction * MAGNITUDES[name]))
-    assert len(traces) == 1
-
-
-@each
-def test_images_are_augmented_apart(name):
-    same = jnp.broadcast_to(images(count=1), (30, 6, 5, 2))
-    outcomes = {y.tobytes() for y in np.asarray(compiled(name)(KEY, same, MAGNITUDES[name]))}
-    assert len(outcomes) > 1
-
-
-@each
-def test_a_batch_keeps_its_targets(name):
-    apply, magnitude = AUGMENTATIONS[name].apply, MAGNITUDES[name]
-    batch = Batch(images(), jnp.arange(8), jnp.ones(8))
-    changed = apply(KEY, batch, magnitude)
-    np.testing.assert_array_equal(changed.x, apply(KEY, batch.x, magnitude))
+def test_eager_equals_jit_and_a_batch_keeps_its_targets(name):
+    x, magnitude = examples(name), MAGNITUDES[name]
+    batch = Batch(x, jnp.arange(len(x)), jnp.ones(len(x)))
+    changed = call(name, KEY, batch, magnitude)
     assert changed.y is batch.y
     assert changed.weight is batch.weight
+    np.testing.assert_allclose(changed.x, run(name, KEY, x, magnitude), rtol=1e-5, atol=1e-5)
+
+
+@each
+def test_key_and_probability_decide_for_each_example(name):
+    magnitude, x = MAGNITUDES[name], examples(name)
+    same = jnp.broadcast_to(x[:1], x.shape)
+    first = run(name, KEY, same, magnitude, 0.5)
+    np.testing.assert_array_equal(first, run(name, KEY, same, magnitude, 0.5))
+    assert not np.array_equal(first, run(name, jax.random.key(4), same, magnitude, 0.5))
+    kept = (np.asarray(first) == np.asarray(same)).all(tuple(range(1, x.ndim)))
+    assert 0 < kept.sum() < len(x)
+
+
+@each
+def test_a_new_number_does_not_retrace_and_the_dtype_stays(name):
+    traces = []
+    run = jax.jit(lambda key, x, m, p: (traces.append(1), call(name, key, x, m, p))[1])
+    for share in (0.0, 0.3, 1.0):
+        jax.eval_shape(run, KEY, examples(name), jnp.float32(share), jnp.float32(share))
+    assert len(traces) == 1
+    half = examples(name, jnp.bfloat16)
+    result = jax.eval_shape(run, KEY, half, jnp.float32(0.1), jnp.float32(0.1))
+    assert (result.dtype, result.shape) == (half.dtype, half.shape)
+
+
+@each
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.uint8])
+def test_zero_is_the_identity_bit_for_bit(name, dtype):
+    if dtype == jnp.uint8 and AUGMENTATIONS[name].takes == "rows":
+        pytest.skip("rows are floating point")
+    x, magnitude = np.array(examples(name, dtype)), MAGNITUDES[name]
+    assert not np.array_equal(run(name, KEY, jnp.asarray(x), magnitude), x)
+    if dtype != jnp.uint8:
+        x[0, 0], x[1, 2], x[2, 1] = -0.0, np.inf, np.nan
+    assert np.asarray(run(name, KEY, jnp.asarray(x), 0.0)).tobytes() == x.tobytes()
+    if name != "flip":
+        assert np.asarray(run(name, KEY, jnp.asarray(x), magnitude, 0.0)).tobytes() == x.tobytes()
+
+
+@each
+def test_traced_numbers_out_of_range_stay_finite(name):
+    x = examples(name)
+    for bad in (-1.0, np.nan):
+        np.testing.assert_array_equal(run(name, KEY, x, bad), x)
+        if name != "flip":
+            np.testing.assert_array_equal(run(name, KEY, x, MAGNITUDES[name], bad), x)
+    for large in (1e9, np.inf):
+        assert np.isfinite(run(name, KEY, x, large, large)).all()
+
+
+@each
+def test_gradients_are_finite(name):
+    gradient = jax.grad(lambda x: jnp.sum(jnp.square(call(name, KEY, x, MAGNITUDES[name], 0.9))))
+    found = np.asarray(jax.jit(gradient, compiler_options=FAST)(examples(name, count=8)))
+    assert np.isfinite(found).all()
+    # Where levels are steps of their input, the derivative is 0.
+    assert found.any() or name in ("posterize", "equalize")
+
+
+@pytest.mark.parametrize("name", [name for name in IMAGES if name != "noise"])
+def test_standardized_images_are_augmented_as_their_bytes_are(name):
+    """The same draws on bytes and on standardized numbers give the same picture, up to the rounding of bytes."""
+    levels, magnitude = examples(name, jnp.uint8), MAGNITUDES[name]
+    ours = (np.asarray(run(name, KEY, examples(name), magnitude)) * DEVIATION + MEAN) * 255
+    if name in ("cutout", "random_erasing"):
+        ours = np.where(np.isclose(ours, MEAN * 255), 0, ours)  # covered by the mean, by default
+    away = np.abs(ours - np.asarray(run(name, KEY, levels, magnitude), np.float32))
+    # Each of at most two layers truncates bytes, and what is truncated may cross a threshold of the next.
+    assert np.quantile(away, 0.98) < 2.1
 
 
 @each
 def test_bad_input_is_named(name):
-    apply = AUGMENTATIONS[name].apply
-    for bad in (-1.0, np.nan):
-        with pytest.raises(ValueError, match=r": \w+ must be .*, got"):
-            apply(KEY, images(), bad)
-    with pytest.raises(ValueError, match=r"x must be floating point .*, got uint8"):
-        apply(KEY, jnp.zeros((2, 4, 4, 1), jnp.uint8), 1.0)
+    apply, kind, x = AUGMENTATIONS[name].apply, AUGMENTATIONS[name], examples(name)
+    for bad in (-1.0, np.nan, np.inf, *([kind.high * 1.1] if kind.high < 100 else [])):
+        with pytest.raises(ValueError, match=r"\w+: \w+ must be .*, got"):
+            apply(KEY, x, bad)
+    with pytest.raises(ValueError, match=r"\w+: \w+ must be one number for the batch, got shape \(2,\)"):
+        apply(KEY, x, jnp.zeros(2))
+    with pytest.raises(ValueError, match=r": x must be uint8 or floating point, got int32"):
+        apply(KEY, x.astype(jnp.int32), 0.1)
     with pytest.raises(ValueError, match=r": x must be .*, got shape \(4,\)"):
-        apply(KEY, jnp.zeros(4), 1.0)
-    if AUGMENTATIONS[name].images:
+        apply(KEY, jnp.zeros(4), 0.1)
+    if "probability" in kind.options:
+        with pytest.raises(ValueError, match=r": probability must be in \[0, 1\], got 1.5"):
+            apply(KEY, x, 0.1, probability=1.5)
+    if kind.images:
         with pytest.raises(ValueError, match=rf"{name}: x must be images \[B, H, W, C\], got shape \(4, 3\)"):
-            apply(KEY, jnp.zeros((4, 3)), 1.0)
+            apply(KEY, jnp.zeros((4, 3)), 0.1)
+    elif kind.takes == "rows":
+        with pytest.raises(ValueError, match=rf"{name}: x must be rows float\[B, F\] of a table, got float32\[4, 3, 3"):
+            apply(KEY, jnp.zeros((4, 3, 3)), 0.1)
     else:
-        assert apply(KEY, jnp.zeros((4, 3)), 1.0).shape == (4, 3)
+        assert apply(KEY, jnp.zeros((4, 3)), 0.1).shape == (4, 3)
+
+
+@pytest.mark.parametrize("name", [name for name in IMAGES if AUGMENTATIONS[name].colors])
+def test_bad_colors_are_named(name):
+    apply, x = AUGMENTATIONS[name].apply, examples(name)
+    with pytest.raises(ValueError, match=rf"{name}: low must be one number or one for each of 3 channels, got"):
+        apply(KEY, x, 0.1, low=jnp.zeros(2))
+    with pytest.raises(ValueError, match=rf"{name}: high - low must be > 0, got"):
+        apply(KEY, x, 0.1, low=2.0)
+    if name in ("contrast", "saturation", "hue", "rand_augment", "trivial_augment", "aug_mix"):
+        with pytest.raises(ValueError, match=rf"{name}: x must have 1 \(gray\) or 3 .* channels, got 2"):
+            apply(KEY, x[..., :2], 0.1)
+
+
+@pytest.mark.parametrize("name", [name for name in IMAGES if AUGMENTATIONS[name].outside])
+def test_bad_fill_is_named(name):
+    with pytest.raises(ValueError, match=rf"{name}: fill must be one number or one for each of 3 channels, got shape"):
+        AUGMENTATIONS[name].apply(KEY, examples(name), 0.1, fill=jnp.zeros(2))

@@ -60,6 +60,17 @@ def test_transform_leaves_its_argument():
     assert x.tolist() == [[1], [3]]
 
 
+@pytest.mark.parametrize("standardize", ["auto", "none", "global"])
+def test_black_and_white_are_what_such_pixels_become(standardize):
+    x = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), np.uint8)
+    made = Preprocessor.fit(x, "image", standardize=standardize)
+    for level, values in ((0, made.background), (255, made.white)):
+        pixel = made.transform(np.full((1, 4, 4, 3), level, np.uint8))[0, 0, 0]
+        np.testing.assert_allclose(values, pixel, rtol=1e-6)
+    table = Preprocessor.fit(x[:, 0, 0].astype(np.float32), "table")
+    assert (table.background, table.white) == ((0.0,), (1.0,))
+
+
 @pytest.mark.parametrize("shape", [(50,), (50, 2)])
 def test_targets_go_there_and_back(shape):
     y = np.random.default_rng(0).normal(150, 70, shape).astype(np.float32)

@@ -80,12 +80,11 @@ def test_a_row_has_the_agreed_format(tmp_path: Path):
     assert set(row) == KEYS
     assert row["case"] == "augment"
     assert row["ours"] > 0
-    assert set(row["peers"]) == {"pillow", "scipy", "kornia"} == set(row["quality"]["peers"])
+    assert set(row["peers"]) == {"pillow", "kornia"} == set(row["quality"]["peers"])
     measured = [value for value in row["peers"].values() if value is not None]
     assert row["ratio_to_best_peer"] == pytest.approx(min(measured) / row["ours"], rel=1e-3)
-    # All contenders change the images alike.
-    for name in ("pillow", "scipy"):
-        assert row["quality"]["peers"][name] == pytest.approx(row["quality"]["ours"], rel=0.1)
+    # Both draw operations image by image, so they change the images alike.
+    assert row["quality"]["peers"]["pillow"] == pytest.approx(row["quality"]["ours"], rel=0.1)
     assert row["compile_seconds"] >= 0
     assert {"jax", "python", "cpu", "cores", "date"} <= set(row["versions"])
     missing = [name for name, value in row["peers"].items() if value is None]

@@ -1,0 +1,231 @@
+"""Augmentations that choose among operations for each image: RandAugment, TrivialAugment, AugMix.
+
+All measure their magnitude on the scale of the papers, where 10 is an operation at full strength.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from regjax.augment.entry import applied, check_channels, check_numbers, draws, over, takes_batches, variant
+from regjax.augment.operations import OPERATIONS, STANDARD, WIDE, operated
+from regjax.augment.values import check_colors
+from regjax.rng import stream
+from regjax.typing import Array, ArrayLike, PRNGKey
+
+FULL = 10.0
+AUGMIX = (
+    *("autocontrast", "equalize", "posterize", "rotate", "solarize"),
+    *("shear_x", "shear_y", "translate_x", "translate_y"),
+)
+"""The operations of AugMix: none that overlaps with the corruptions of ImageNet-C."""
+
+
+@takes_batches
+def rand_augment(
+    key: PRNGKey,
+    x: Array,
+    magnitude: ArrayLike,
+    fill: ArrayLike = 0.0,
+    probability: ArrayLike = 1.0,
+    low: ArrayLike = 0.0,
+    high: ArrayLike = 1.0,
+    layers: int = 2,
+) -> Array:
+    """RandAugment: operations drawn for each image among 14, one after the other, all of one magnitude.
+
+    The operations are those of PIL: identity, autocontrast, equalize, rotate, solarize, posterize, saturation,
+    contrast, brightness, sharpness, shear and translate along either axis, the moves with the nearest pixel.
+    Where an operation has two directions, each is as likely. At magnitude 10: 30 degrees, slope 0.3, 45% of the
+    side, factors 0.1 or 1.9, 4 bits, all levels inverted; linear in between, so that posterize and solarize grow
+    with the magnitude (in the first published code they shrink), and at 0 nothing is changed.
+
+    Args:
+      key: one key.
+      x: images `[B, H, W, C]`, gray or RGB, uint8 or floating point.
+      magnitude: scalar in [0, 10]; may be traced. 0 is the identity. torchvision counts to 30 instead.
+      fill: value outside the image, one number or `[C]`.
+      probability: scalar in [0, 1], that an image is changed; may be traced.
+      low: value of black in floating-point images, one number or `[C]`.
+      high: value of white, alike.
+      layers: number of operations, >= 1.
+
+    Returns:
+      Images like `x`.
+
+    Raises:
+      ValueError: a concrete number out of range, or `x` is not a batch of gray or RGB images.
+
+    Example:
+      >>> rand_augment(jax.random.key(0), jnp.zeros((4, 8, 8, 3), jnp.uint8), 9).shape
+      (4, 8, 8, 3)
+
+    Reference: RandAugment: Practical Automated Data Augmentation with a Reduced Search Space (Cubuk et al., 2020).
+    """
+    x = _check("rand_augment", x, magnitude, fill, probability, low, high)
+    _check_count("rand_augment", "layers", layers)
+    step = variant(_rand_augment, layers=layers)
+    return applied(step, key, x, magnitude, probability, fill, low, high, high=FULL)
+
+
+def _rand_augment(key: PRNGKey, x: Array, magnitude: Array, *rest: Array, layers: int) -> Array:
+    shape = (layers, x.shape[0])
+    choices = _choices(stream(key, "operation"), shape, len(OPERATIONS))
+    strengths = _with_sign(key, jnp.full(shape, magnitude / FULL))
+    return _in_turn(x, choices, strengths, OPERATIONS, rest)
+
+
+@takes_batches
+def trivial_augment(
+    key: PRNGKey,
+    x: Array,
+    magnitude: ArrayLike,
+    fill: ArrayLike = 0.0,
+    probability: ArrayLike = 1.0,
+    low: ArrayLike = 0.0,
+    high: ArrayLike = 1.0,
+    wide: bool = True,
+) -> Array:
+    """TrivialAugment: one operation for each image, of a magnitude uniform in [0, magnitude].
+
+    The operations are those of `rand_augment`. In the wide space, at magnitude 10: 135 degrees, slope 0.99, the
+    whole side, factors 0.01 or 1.99, 6 bits, all levels inverted.
+
+    Args:
+      key: one key.
+      x: images `[B, H, W, C]`, gray or RGB, uint8 or floating point.
+      magnitude: scalar in [0, 10], the largest that is drawn; may be traced. 0 is the identity, 10 the paper.
+      fill: value outside the image, one number or `[C]`.
+      probability: scalar in [0, 1], that an image is changed; may be traced.
+      low: value of black in floating-point images, one number or `[C]`.
+      high: value of white, alike.
+      wide: the paper's wide space, or the one of `rand_augment`.
+
+    Returns:
+      Images like `x`.
+
+    Raises:
+      ValueError: a concrete number out of range, or `x` is not a batch of gray or RGB images.
+
+    Example:
+      >>> trivial_augment(jax.random.key(0), jnp.zeros((4, 8, 8, 3), jnp.uint8), 10).shape
+      (4, 8, 8, 3)
+
+    Reference: TrivialAugment: Tuning-free Yet State-of-the-Art Data Augmentation (Müller & Hutter, 2021).
+    """
+    x = _check("trivial_augment", x, magnitude, fill, probability, low, high)
+    step = variant(_trivial_augment, wide=bool(wide))
+    return applied(step, key, x, magnitude, probability, fill, low, high, high=FULL)
+
+
+def _trivial_augment(key: PRNGKey, x: Array, magnitude: Array, *rest: Array, wide: bool) -> Array:
+    choices = _choices(stream(key, "operation"), x.shape[:1], len(OPERATIONS))
+    strengths = _with_sign(key, magnitude / FULL * draws(stream(key, "strength"), x.shape[:1]))
+    return operated(x, choices, strengths, OPERATIONS, *rest, space=WIDE if wide else STANDARD)
+
+
+@takes_batches
+def aug_mix(
+    key: PRNGKey,
+    x: Array,
+    magnitude: ArrayLike,
+    fill: ArrayLike = 0.0,
+    probability: ArrayLike = 1.0,
+    low: ArrayLike = 0.0,
+    high: ArrayLike = 1.0,
+    width: int = 3,
+    depth: int = 3,
+) -> Array:
+    """AugMix: the image mixed with a mean over chains of operations.
+
+      y = (1 - m) x + m sum_i w_i chain_i(x),   m ~ Beta(1, 1),   w ~ Dirichlet(1, ..., 1)
+
+    Each of `width` chains is 1 to `depth` operations long, each operation of a magnitude uniform in
+    [1, magnitude] (or up to it, below 1), all drawn for each image. The loss that the paper adds, the divergence
+    between predictions on several such images, is not part of this.
+
+    Args:
+      key: one key.
+      x: images `[B, H, W, C]`, gray or RGB, uint8 (then rounded) or floating point.
+      magnitude: scalar in [0, 10]; may be traced. 0 is the identity; the paper uses 3, 1 on CIFAR in its code.
+      fill: value outside the image, one number or `[C]`.
+      probability: scalar in [0, 1], that an image is changed; may be traced.
+      low: value of black in floating-point images, one number or `[C]`.
+      high: value of white, alike.
+      width: number of chains, >= 1.
+      depth: largest length of a chain, >= 1.
+
+    Returns:
+      Images like `x`.
+
+    Raises:
+      ValueError: a concrete number out of range, or `x` is not a batch of gray or RGB images.
+
+    Example:
+      >>> aug_mix(jax.random.key(0), jnp.zeros((4, 8, 8, 3), jnp.uint8), 3).shape
+      (4, 8, 8, 3)
+
+    Reference: AugMix: A Simple Data Processing Method to Improve Robustness and Uncertainty
+    (Hendrycks et al., 2020).
+    """
+    x = _check("aug_mix", x, magnitude, fill, probability, low, high)
+    _check_count("aug_mix", "width", width)
+    _check_count("aug_mix", "depth", depth)
+    step = variant(_aug_mix, width=width, depth=depth)
+    return applied(step, key, x, magnitude, probability, fill, low, high, high=FULL)
+
+
+def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, *rest: Array, width: int, depth: int) -> Array:
+    batch = x.shape[0]
+    shape = (depth, width * batch)
+    choices = _choices(stream(key, "operation"), shape, len(AUGMIX))
+    least = jnp.minimum(magnitude, 1.0)
+    drawn = least + (magnitude - least) * draws(stream(key, "strength"), shape)
+    # An operation beyond the length of its chain has strength 0, which is the identity.
+    lengths = 1 + _choices(stream(key, "length"), shape[1:], depth)
+    strengths = jnp.where(jnp.arange(depth)[:, None] < lengths, _with_sign(key, drawn / FULL), 0.0)
+    chains = _in_turn(jnp.concatenate([x] * width), choices, strengths, AUGMIX, rest)
+    # Exponential numbers over their sum are Dirichlet(1, ..., 1), and never all 0.
+    weights = -jnp.log1p(-draws(stream(key, "weights"), (width, batch))) + 1e-6
+    weights = weights / weights.sum(0)
+    mean = jnp.zeros(x.shape, jnp.float32)
+    for weight, chain in zip(weights, jnp.split(chains, width), strict=True):
+        mean = mean + over(weight, x) * chain.astype(jnp.float32)
+    start = x.astype(jnp.float32)
+    mixed = start + over(draws(stream(key, "mix"), (batch,)), x) * (mean - start)
+    return (jnp.round(mixed) if x.dtype == jnp.uint8 else mixed).astype(x.dtype)
+
+
+def _in_turn(x: Array, choices: Array, strengths: Array, names: tuple[str, ...], rest: tuple[Array, ...]) -> Array:
+    """Layer after layer of operations, `choices` and `strengths` `[layers, B]`, in a loop that is compiled once."""
+
+    def layer(x: Array, drawn: tuple[Array, Array]) -> tuple[Array, None]:
+        return operated(x, *drawn, names, *rest), None
+
+    return lax.scan(layer, x, (choices, strengths))[0]
+
+
+def _choices(key: PRNGKey, shape: tuple[int, ...], count: int) -> Array:
+    """Whole numbers below `count`, each as likely: `int32[shape]`."""
+    return jax.random.randint(key, shape, 0, count)
+
+
+def _with_sign(key: PRNGKey, strengths: Array) -> Array:
+    """Strengths, half of them negative."""
+    return jnp.where(draws(stream(key, "sign"), strengths.shape) < 0.5, -strengths, strengths)
+
+
+def _check(
+    name: str, x: Array, magnitude: ArrayLike, fill: ArrayLike, probability: ArrayLike, low: ArrayLike, high: ArrayLike
+) -> Array:
+    x = check_colors(name, x, low, high, gray_or_rgb=True)
+    check_channels(name, "fill", fill, x)
+    check_numbers(name, "magnitude", magnitude, probability, FULL)
+    return x
+
+
+def _check_count(name: str, argument: str, value: int) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name}: {argument} must be a whole number >= 1, got {value!r}")
