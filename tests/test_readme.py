@@ -79,3 +79,14 @@ def test_the_table_of_speed_is_that_of_the_record():
     assert max(v for name, v in variants.items() if "momentum" not in name) <= 3
     for name, text in (("l1", "L1"), ("elastic_net", "elastic net"), ("mcp", "MCP")):
         assert f"{text} {variants[f'proximal {name}']:.1f}%" in section
+
+
+def test_the_table_of_noises_outputs_and_augmentations_names_everything():
+    from regjax.augment import AUGMENTATIONS
+    from regjax.output_penalties import OUTPUT_PENALTIES
+
+    section = README.split("### Activations, outputs")[1].split("```python")[0]
+    named = set(re.findall(r"\w+", section))
+    assert set(rj.noise.NOISES) | set(OUTPUT_PENALTIES) <= named
+    # The flag calls Gaussian noise "noise", as it is the only one.
+    assert {name.replace("noise", "gaussian_noise") for name in AUGMENTATIONS} <= named
