@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from regjax import noise
 from regjax.checks import check_choice, check_range
+from regjax.rng import stream
 from regjax.typing import Array, ArrayLike, PRNGKey
 
 PENALTIES = "penalties"  # collection into which a layer sows a term of the loss; `rj.build_loss` adds it
@@ -291,4 +292,6 @@ def layer_key(module: nn.Module, collection: str) -> PRNGKey:
             f"{name}: training with noise needs a key: pass rngs={{{collection!r}: key}} "
             "(inference, which draws nothing, is deterministic=True, or no rates in a model)"
         )
-    return module.make_rng(collection)
+    key = module.make_rng(collection)
+    # Linen derives the key from the path alone: one key under two names would give one mask.
+    return key if collection == "dropout" else stream(key, collection)

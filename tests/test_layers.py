@@ -68,6 +68,13 @@ def test_two_layers_draw_different_masks():
     np.testing.assert_array_equal(first, again)
 
 
+def test_one_key_under_two_names_gives_two_masks():
+    x, rngs = jnp.ones((20, 20)), {"dropout": KEY, "noise": KEY, "other": KEY}
+    masks = [layers.Dropout(rng_collection=name).apply({}, x, 0.5, rngs=rngs) for name in rngs]
+    assert not np.array_equal(masks[0], masks[1])
+    assert not np.array_equal(masks[1], masks[2])
+
+
 def test_fields_reach_the_function():
     x = jnp.ones((4, 3, 3, 8))
     y = layers.Dropout(broadcast_dims=(1, 2)).apply({}, x, 0.5, rngs={"dropout": KEY})
