@@ -72,8 +72,16 @@ def test_strength_zero_is_the_identity_of_every_operation():
     np.testing.assert_array_equal(same, x)
 
 
-def test_accelerators_compute_the_same():
-    """The branch for other platforms, all operations on all images, run here: `vmap` makes the switch a selection."""
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_accelerators_are_served_without_a_loop_over_images(platform):
+    x = jnp.zeros((4, 8, 8, 3), jnp.uint8)
+    traced = jax.jit(lambda *a: operated(*a, OPERATIONS)).trace(x, jnp.zeros(4, jnp.int32), jnp.ones(4))
+    assert "stablehlo.while" not in traced.lower(lowering_platforms=(platform,)).as_text()
+    assert "stablehlo.while" in traced.lower(lowering_platforms=("cpu",)).as_text()
+
+
+def test_all_operations_at_once_and_one_kept_is_the_same():
+    """What accelerators do: under `vmap` the switch becomes a selection."""
     x, rng = jnp.asarray(pictures(40, (8, 9))), np.random.default_rng(0)
     choices, strengths = rng.integers(0, len(OPERATIONS), 40), rng.uniform(-1, 1, 40).astype(np.float32)
     one = jax.jit(lambda x, c, s: operated(x, c, s, OPERATIONS))
