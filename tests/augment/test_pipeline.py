@@ -155,7 +155,7 @@ def test_steps_that_do_not_fit_the_data():
         augment.make("shift=1,noise=1,hue=0.1").check_fits("table", "wine", (13,))
     with pytest.raises(InputError, match="'row_cutout' is for tables; digits is a set of images"):
         augment.make("row_cutout=0.1").check_fits("image", "digits", (8, 8, 1))
-    with pytest.raises(InputError, match="augmentation hue: x must have 1"):
+    with pytest.raises(InputError, match=r"augmentation hue: x must have 1"):
         augment.make("hue=0.1").check_fits("image", "toy", (8, 8, 2))
 
 
