@@ -103,3 +103,9 @@ def test_importing_reads_no_network_and_no_heavy_package():
     code = f"import sys, regjax; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_contributing_notes_list_the_layers():
+    lines = (ROOT / "CONTRIBUTING.md").read_text().splitlines()
+    listed = [set(line.split("`")[1].split()) for line in lines if line.startswith("| ") and line[2].isdigit()]
+    assert listed == LAYERS
