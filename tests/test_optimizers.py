@@ -63,9 +63,11 @@ def test_errors_name_argument_and_value(call, message):
 
 
 def test_rmsprop_with_momentum_has_no_known_step():
-    tx = rj.regularize(
-        optax.rmsprop(0.1, momentum=0.9), rj.l1(0.1), mode="proximal", stepsize=rj.stepsizes.rmsprop(0.1)
-    )
+    optimizer, stepsize = optax.rmsprop(0.1, momentum=0.9), rj.stepsizes.rmsprop(0.1)
+    with pytest.raises(ValueError, match="RMSProp with momentum is not known"):
+        rj.regularize(optimizer, rj.l1(0.1), mode="proximal", stepsize=stepsize)
+    # Where it cannot be tried out before, it is refused when it is used.
+    tx = rj.regularize(optimizer, rj.l1(0.1), mode="proximal", stepsize=stepsize, check_stepsize=False)
     with pytest.raises(ValueError, match="RMSProp with momentum is not known"):
         tx.update(PARAMS, tx.init(PARAMS), PARAMS)
 

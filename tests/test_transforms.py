@@ -271,7 +271,7 @@ def test_a_term_without_a_gradient_is_refused_where_it_would_do_nothing(mode):
     make = routes.get(mode, lambda: rj.make_optimizer("sgd", 0.1, penalty=rj.l0(0.1), mode=mode))
     with pytest.raises(ValueError, match=f"l0 does not support the mode {mode!r}; accepted penalty_mode: proximal"):
         make()
-    with pytest.raises(ValueError, match="orthogonal cannot be proximal"):
+    with pytest.raises(ValueError, match="orthogonal does not support the mode 'proximal'"):
         rj.make_optimizer("sgd", 0.1, penalty=rj.orthogonal(0.1), mode="proximal")
 
 
