@@ -53,8 +53,9 @@ def mc_predict(
       x: inputs `[B, ...]`.
       key: one key; pass s draws from `fold_in(key, s)`.
       samples: passes S >= 1; a Python integer. They run one after the other, so memory does not grow with S.
-      rates: noise rates by name, as in training; batch statistics are then those of evaluation. None is for a model
-        with noise of its own, which is called with `train=True`.
+      rates: noise rates by name, as in training, for a model that applies them whatever `train` says, as those of
+        `regjax.models`; batch statistics are then those of evaluation. None is for a model with noise of its own, which
+        is called with `train=True`.
       model_state: other collections of the model, or None.
       task: `"classification"` (the outputs are logits) or `"regression"`.
 

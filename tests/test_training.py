@@ -336,6 +336,24 @@ def test_snapshots_cycle_the_learning_rate_and_evaluate_their_ensemble(spec, blo
         rj.make_run(cosine)(hparams("plain", average=rj.snapshots(2, 5)), jax.random.key(1), blobs, 0)
 
 
+@pytest.mark.parametrize("average", [None, rj.ema(0.9), rj.snapshots(2, 5)])
+def test_batch_statistics_are_trained_averaged_kept_and_evaluated(spec, blobs, average):
+    """What is kept belongs together: its own statistics give the validation loss of the history."""
+    model = rj.models.make_model("mlp", num_outputs=2, widths=(16,), batch_norm=True)
+    normed = dataclasses.replace(spec, model=model)
+    hp = hparams("plain", average=average)
+    state = jax.jit(rj.make_run(normed))(hp, jax.random.key(1), blobs, 0)
+    assert_trees_equal(state, rj.fit(normed, hp, jax.random.key(1), blobs.for_seed(0)).state)
+    kept = state.weights(hp)
+    statistics = jax.tree.leaves(kept.model_state)
+    assert len(statistics) == 2
+    assert all(np.isfinite(leaf).all() for leaf in statistics)
+    assert np.array_equal(statistics[0], jax.tree.leaves(state.train.model_state)[0]) == (average is None)
+    data = blobs.for_seed(0)
+    found = rj.evaluate(model.apply, *kept, data.x_val, data.y_val)
+    np.testing.assert_allclose(state.history.values["val/loss"][-1], found["loss"], rtol=1e-5)
+
+
 def test_constraints_hold_at_the_end_of_a_run(spec, blobs):
     state = jax.jit(rj.make_run(spec))(hparams("plain", constraint=rj.box(-0.05, 0.05)), jax.random.key(1), blobs, 0)
     weights = [np.asarray(w) for w in jax.tree.leaves(state.train.params) if w.ndim == 2]
