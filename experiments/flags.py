@@ -342,7 +342,7 @@ def about(name: str, function: Callable[[], Any], value: Any = None) -> Any:
 
 
 def _cut(value: Any) -> str:
-    text = str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 

@@ -225,7 +225,8 @@ def check_regularizers(values: dict[str, Any], spec: Spec, x: Any, present: tupl
     accepted = getattr(spec.model, "accepted_rates", ())
     for rate in arguments.get("rates", {}):
         known = rate in WEIGHT_NOISES or rate in accepted
-        flags.check(known, rate, f"{values['model']} has no such noise; it has {', '.join(accepted)}")
+        has = ", ".join([*accepted, *WEIGHT_NOISES])
+        flags.check(known, rate, f"{values['model']} has no such noise ({flags.NOISES[rate][0]}); it has {has}")
     if "output_penalties" in arguments:
         flags.about("output_penalty", functools.partial(_try_outputs, arguments["output_penalties"], spec, x))
     if "constraint" in arguments:

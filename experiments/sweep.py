@@ -63,7 +63,7 @@ def parse_sweep(text: str) -> tuple[str, list[float]]:
     for value in values:
         bad = not low_end <= value < (1.0 if name in BELOW_ONE else 2**31 - 1)
         if bad or (name == "learning_rate" and value == 0):
-            accepted = "[0, 1)" if name in BELOW_ONE else "> 0" if name == "learning_rate" else f">= {low_end:g}"
+            accepted = "in [0, 1)" if name in BELOW_ONE else "> 0" if name == "learning_rate" else f">= {low_end:g}"
             raise ValueError(f"{name} must be {accepted}, got {value:g}")
     if len(set(values)) < len(values):
         raise ValueError(f"{name} has a value twice")

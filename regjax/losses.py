@@ -86,7 +86,7 @@ def smooth_labels(targets: Array, smoothing: ArrayLike, num_classes: int, *, con
 
     Args:
       targets: class indices `int[B]` or distributions `[B, K]`.
-      smoothing: `e` in [0, 1]; may be traced.
+      smoothing: `e` in [0, 1]; may be traced, and then a negative or NaN one acts as 0 and a larger one as 1.
       num_classes: `K`; at least 2 for `others`.
       convention: `"uniform"` (Szegedy et al.; torch, Keras, optax) or `"others"` (as in Vaswani et al.'s code).
 
@@ -108,6 +108,7 @@ def smooth_labels(targets: Array, smoothing: ArrayLike, num_classes: int, *, con
     check_range("smooth_labels: smoothing", smoothing, 0.0, 1.0)
     check_choice("smooth_labels: convention", convention, SMOOTHINGS)
     soft = one_hot(targets, num_classes)
+    smoothing = jnp.where(jnp.asarray(smoothing) > 0, jnp.minimum(smoothing, 1.0), 0.0)
     if convention == "uniform":
         return jnp.asarray((1 - smoothing) * soft + smoothing / num_classes)
     check_range("smooth_labels: num_classes", num_classes, 2)
@@ -150,9 +151,14 @@ def corrupt_labels(key: PRNGKey, labels: Array, rate: ArrayLike, num_classes: in
 
 
 def one_hot(targets: Array, num_classes: int) -> Array:
-    """Class distributions `float32[B, K]` of class indices; distributions pass unchanged."""
+    """Class distributions `float32[B, K]` of class indices; distributions pass unchanged.
+
+    Raises:
+      ValueError: a concrete index that is no class. A traced one gives a row of zeros.
+    """
     if targets.ndim == 2:
         return targets.astype(jnp.float32)
+    check_range("class indices", targets, 0, num_classes - 1)
     return (targets[:, None] == jnp.arange(num_classes, dtype=targets.dtype)).astype(jnp.float32)
 
 

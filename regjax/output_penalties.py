@@ -1,7 +1,8 @@
 """Penalties on what a model computes: activations, outputs, and how the outputs change with noise or with the input.
 
 One contract: a penalty has a strength, which is data, and `value(forward) -> scalar`, which `rj.build_loss` adds to the
-loss and names in `aux.parts`. All values are means over the batch, so micro-batches and batch sizes do not matter.
+loss and names in `aux.parts`. All values are means over the batch, by its weights, so micro-batches, batch sizes and
+padding do not matter. A concrete strength out of range is refused; a traced one is used as it is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.checks import check_range
+from regjax.losses import weighted_mean
 from regjax.parse import parse_sum
 from regjax.typing import Array, ArrayLike, Batch, PRNGKey
 
@@ -39,6 +41,10 @@ class Forward(NamedTuple):
     data_loss: Callable[[Array], Array]
     again: Callable[[Array, str], Array]
     key: Callable[[str], PRNGKey]
+
+    def mean(self, values: Array) -> Array:
+        """The mean of one number an example `[B]`, by the weights of the batch."""
+        return weighted_mean(values, self.batch.weight)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +89,7 @@ class _Activity(OutputPenalty):
         total = jnp.float32(0.0)
         for h in chosen.values():
             h = h.astype(jnp.float32)
-            each = jnp.abs(h) if self.power == 1 else jnp.square(h)
-            total += jnp.sum(each) / h.shape[0]
+            total += forward.mean(_by_example(jnp.abs(h) if self.power == 1 else jnp.square(h)))
         return self.strength * total
 
 
@@ -96,7 +101,7 @@ class _Confidence(OutputPenalty):
 
     def value(self, forward: Forward) -> Array:
         logs = jax.nn.log_softmax(_logits(self.kind, forward.outputs))
-        return self.strength * jnp.mean(jnp.sum(jnp.exp(logs) * logs, axis=-1))
+        return self.strength * forward.mean(_by_example(jnp.exp(logs) * logs))
 
 
 @jax.tree_util.register_dataclass
@@ -109,7 +114,7 @@ class _RDrop(OutputPenalty):
         other = forward.again(forward.batch.x, "r_drop")
         p, q = (jax.nn.log_softmax(_logits(self.kind, z)) for z in (forward.outputs, other))
         # KL(p||q) + KL(q||p) = sum (p - q)(log p - log q)
-        distance = jnp.mean(jnp.sum((jnp.exp(p) - jnp.exp(q)) * (p - q), axis=-1)) / 2
+        distance = forward.mean(_by_example((jnp.exp(p) - jnp.exp(q)) * (p - q))) / 2
         second = (forward.data_loss(other) - forward.data_loss(forward.outputs)) / 2
         return self.strength * distance + second
 
@@ -129,7 +134,7 @@ class _Jacobian(OutputPenalty):
             flat = v.reshape(v.shape[0], -1)
             v = v / jnp.linalg.norm(flat, axis=1).reshape(-1, *[1] * (v.ndim - 1)) * np.sqrt(flat.shape[1])
             (row,) = pull(v)
-            total += jnp.sum(jnp.square(row.astype(jnp.float32))) / row.shape[0]
+            total += forward.mean(_by_example(jnp.square(row.astype(jnp.float32))))
         return self.strength * total / self.probes
 
 
@@ -300,6 +305,11 @@ def parse_output_penalties(text: str) -> tuple[OutputPenalty, ...]:
       ['confidence', 'r_drop']
     """
     return tuple(parse_sum(text, OUTPUT_PENALTIES, "output penalty"))
+
+
+def _by_example(values: Array) -> Array:
+    """The sum for each example, `[B]`."""
+    return jnp.sum(values.reshape(values.shape[0], -1), axis=1)
 
 
 def _strength(name: str, value: ArrayLike) -> Any:

@@ -131,7 +131,10 @@ def _value(node: ast.expr, what: str) -> Any:
             return -number
     if isinstance(node, ast.Tuple):
         return tuple(_value(part, what) for part in node.elts)
-    raise InputError(f"{what}: {_shown(node)} is not accepted; values are numbers, 'strings', None and tuples of them")
+    raise InputError(
+        f"{what}: {_shown(node)} is not accepted; values are numbers, 'strings', None (True and False in models) "
+        "and tuples of them"
+    )
 
 
 def _shown(node: ast.expr) -> str:

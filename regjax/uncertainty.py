@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from regjax.averaging import Ensemble
 from regjax.checks import check_choice, check_range
 from regjax.evaluate import METRICS
-from regjax.objective import call_with_noise
+from regjax.objective import call_with_noise, takes_rates
 from regjax.typing import Array, ArrayLike, PRNGKey, PyTree
 
 
@@ -83,6 +83,8 @@ def mc_predict(
         raise ValueError(f"mc_predict: samples must be a Python integer, got {samples!r}")
     if isinstance(params, Ensemble):
         raise ValueError("mc_predict: takes the parameters of one model, got an ensemble")
+    if not rates and takes_rates(apply_fn):
+        raise ValueError("mc_predict: the noise of this model acts through rates; give them, as rates={'dropout': 0.5}")
     classes = task == "classification"
 
     def sample(index: Array) -> Array:
@@ -105,7 +107,7 @@ def mc_predict(
     variance = jnp.maximum(squares / samples, 0.0)  # rounding must not make either negative
     if not classes:
         return McPrediction(mean, variance, None, None)
-    whole = _entropy(mean)
+    whole = jnp.maximum(_entropy(mean), 0.0)
     return McPrediction(mean, variance, whole, jnp.maximum(whole - entropy / samples, 0.0))
 
 

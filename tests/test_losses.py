@@ -113,3 +113,11 @@ def test_corrupted_labels_are_other_classes_at_the_rate():
     np.testing.assert_array_equal(rj.corrupt_labels(jax.random.key(0), labels, 0.0, k), labels)
     with pytest.raises(ValueError, match=r"labels must be class indices int\[B\], got float32\[3\]"):
         rj.corrupt_labels(jax.random.key(0), jnp.ones(3), 0.1, 2)
+
+
+def test_smoothing_out_of_range_is_finite_when_traced_and_classes_are_checked():
+    smooth = jax.jit(lambda e: rj.smooth_labels(jnp.array([1]), e, 3))
+    for e, expected in ((-1.0, [0, 1, 0]), (np.nan, [0, 1, 0]), (2.0, [1 / 3] * 3)):
+        np.testing.assert_allclose(smooth(jnp.float32(e))[0], expected, atol=1e-6)
+    with pytest.raises(ValueError, match=r"class indices must be in \[0, 3\], got 7"):
+        rj.smooth_labels(jnp.array([1, 7]), 0.1, 4)

@@ -213,3 +213,22 @@ def test_noise_on_weights_of_any_model_and_schedules_of_rates():
 def test_errors_name_argument_and_value(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@each
+def test_padding_does_not_count_and_micro_batches_agree_under_weights(name):
+    weight = jnp.arange(12) < 7
+    loss_fn = rj.build_loss(
+        MODEL.apply,
+        "cross_entropy",
+        output_penalties=(MADE[name](1.0),),
+        rates={"dropout": 0.5} if name == "r_drop" else None,
+    )
+    padded = [rj.Batch(X.at[7:].set(fill), BATCH.y, weight) for fill in (0.0, 100.0)]
+    one, other = (loss_fn(PARAMS, batch, KEY)[1].parts[name] for batch in padded)
+    np.testing.assert_allclose(one, other, rtol=1e-5)
+    if name not in ("jacobian", "r_drop"):  # these draw other numbers in micro-batches
+        whole = loss_and_grads(loss_fn, PARAMS, padded[0], KEY)[0][0]
+        np.testing.assert_allclose(
+            loss_and_grads(loss_fn, PARAMS, padded[0], KEY, micro_batch=4)[0][0], whole, rtol=1e-5
+        )

@@ -80,6 +80,7 @@ def test_batch_statistics_are_those_of_evaluation():
         ({"samples": 2.5}, "mc_predict: samples must be a Python integer, got 2.5"),
         ({"task": "ranking"}, "task 'ranking' is not known"),
         ({"params": rj.Ensemble({}, 1)}, "takes the parameters of one model"),
+        ({}, "the noise of this model acts through rates"),
         ({"rates": {"dropuot": 0.1}}, "rates has no 'dropuot'"),
     ],
 )

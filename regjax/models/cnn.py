@@ -21,7 +21,7 @@ class CNN(NoisyModel):
     Attributes:
       widths: channels of each convolution; each halves height and width.
       dense: units of the dense layer.
-      block_size: side of the squares of `drop_block`, at most that of the map.
+      block_size: side of the squares of `drop_block`; that of the map where it is smaller.
 
     Example:
       >>> import jax, jax.numpy as jnp

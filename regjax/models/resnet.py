@@ -28,7 +28,7 @@ class ResNet(NoisyModel):
       blocks: residual blocks in a stage.
       norm: `"batch"` (statistics in the collection `batch_stats`), `"group"` (of up to 8 groups; no statistics) or
         `"none"`.
-      block_size: side of the squares of `drop_block`, at most that of the map.
+      block_size: side of the squares of `drop_block`; that of the map where it is smaller.
 
     Example:
       >>> import jax

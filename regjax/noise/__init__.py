@@ -1,6 +1,8 @@
 """Noise as pure functions `(key, x, rate, ...) -> x`: the rate is data, never a Python branch.
 
-One compiled program serves every rate, `jax.vmap` maps over rates and keys, and a rate may follow a schedule.
+One compiled program serves every rate, `jax.vmap` maps over rates and keys, and a rate may follow a schedule. A
+concrete rate out of range is refused. A traced one cannot be: a negative or NaN one acts as 0, one above 1 as 1, and
+a standard deviation above 1e6 as that. Rate 0 is the identity bit for bit (on CPU, subnormal numbers may become 0).
 `NOISES` names the functions.
 """
 

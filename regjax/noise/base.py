@@ -76,6 +76,10 @@ def checked(name: str, x: Array, strength: ArrayLike, *, what: str = "rate", ran
         check_range(f"{name}: rate", strength, 0.0, 1.0)
     else:
         check_range(f"{name}: {what}", strength, 0.0, high_open=True)
+    if jnp.ndim(strength):
+        raise ValueError(
+            f"{name}: {what} must be one number, got shape {jnp.shape(strength)}; jax.vmap maps over several"
+        )
     x = jnp.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise ValueError(f"{name}: x must be floating point, got {x.dtype}{list(x.shape)}")

@@ -36,7 +36,7 @@ def drop_block(
       key: one key; may be None when `deterministic`.
       x: floating-point feature map `[B, H, W, C]`.
       rate: scalar in [0, 1], the fraction of positions dropped; may be traced. 0 is the identity.
-      block_size: side k of the squares in positions, >= 1 and at most the larger side of the map.
+      block_size: side k of the squares in positions, odd or even, >= 1 and at most the larger side of the map.
       per_channel: whether each channel draws its own blocks, as in the paper, or all share them (which is cheaper).
       deterministic: inference: returns `x`.
 
@@ -65,7 +65,7 @@ def drop_block(
         )
     if deterministic:
         return x
-    rate = jnp.asarray(rate, jnp.float32)
+    rate = jnp.where(jnp.asarray(rate, jnp.float32) > 0.0, rate, 0.0).astype(jnp.float32)
     # log1p keeps small rates exact: 1 - (1 - rate)^(1/k^2) would cancel.
     seed_rate = -jnp.expm1(jnp.log1p(-jnp.minimum(rate, 1.0 - 2.0**-24)) / block_size**2)
     threshold = jnp.where(rate >= 1.0, _WORDS, jnp.round(seed_rate * _WORDS))

@@ -9,6 +9,8 @@ from regjax.fusion import apart
 from regjax.noise.base import checked, required
 from regjax.typing import Array, ArrayLike, PRNGKey
 
+# A traced deviation above it counts as this, so that the result is finite.
+_LARGEST_DEVIATION = 1e6
 # The largest rate of a decision with 16 bits that still keeps something: the standard deviation there is 256.
 _LARGEST_RATE = 1.0 - 2.0**-16
 
@@ -38,7 +40,7 @@ def gaussian_noise(key: PRNGKey | None, x: Array, stddev: ArrayLike, *, determin
     x = checked("gaussian_noise", x, stddev, what="stddev")
     if deterministic:
         return x
-    stddev = jnp.asarray(stddev, jnp.float32)
+    stddev = jnp.minimum(jnp.asarray(stddev, jnp.float32), _LARGEST_DEVIATION)
     noise = stddev * bits.random_normal(required("gaussian_noise", key), x.shape)
     # x + 0 * n turns -0.0 into 0.0: the identity at 0 is chosen, not computed.
     return jnp.where(stddev > 0.0, x + noise.astype(x.dtype), x)

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import jax
 
+from regjax.noise.base import checked
 from regjax.noise.dropout import dropout
 from regjax.noise.gaussian import gaussian_noise
 from regjax.tree import Where, select
 from regjax.typing import Array, ArrayLike, PRNGKey, PyTree
 
 
-def drop_connect(key: PRNGKey | None, w: Array, rate: ArrayLike, *, deterministic: bool = False) -> Array:
+def drop_connect(key: PRNGKey | None, x: Array, rate: ArrayLike, *, deterministic: bool = False) -> Array:
     """Sets each weight to zero with probability `rate`: `v_i = m_i w_i / q`, `q = P(m_i = 1)`.
 
     One mask serves the whole batch, as one mask for each example would need the weights B times. Inference uses the
@@ -20,12 +21,12 @@ def drop_connect(key: PRNGKey | None, w: Array, rate: ArrayLike, *, deterministi
 
     Args:
       key: one key; may be None when `deterministic`.
-      w: weights, floating point `[...]`.
+      x: weights w, floating point `[...]`.
       rate: scalar in [0, 1], the fraction dropped; may be traced. 0 is the identity.
-      deterministic: inference: returns `w`.
+      deterministic: inference: returns `x`.
 
     Returns:
-      Array like `w`; the expectation is `w`.
+      Array like `x`; the expectation is `x`.
 
     Raises:
       ValueError: as `dropout`.
@@ -38,22 +39,22 @@ def drop_connect(key: PRNGKey | None, w: Array, rate: ArrayLike, *, deterministi
 
     Reference: Regularization of Neural Networks using DropConnect (Wan et al., 2013).
     """
-    return dropout(key, w, rate, deterministic=deterministic)
+    return dropout(key, checked("drop_connect", x, rate), rate, deterministic=deterministic)
 
 
-def weight_noise(key: PRNGKey | None, w: Array, stddev: ArrayLike, *, deterministic: bool = False) -> Array:
+def weight_noise(key: PRNGKey | None, x: Array, stddev: ArrayLike, *, deterministic: bool = False) -> Array:
     """Adds independent normal noise to weights: `v = w + stddev * n`, `n ~ N(0, 1)`.
 
     The gradient of the noisy loss then belongs to the smoothed loss `E L(w + stddev n)`.
 
     Args:
       key: one key; may be None when `deterministic`.
-      w: weights, floating point `[...]`.
+      x: weights w, floating point `[...]`.
       stddev: scalar >= 0 in the units of the weights; may be traced. 0 is the identity.
-      deterministic: inference: returns `w`.
+      deterministic: inference: returns `x`.
 
     Returns:
-      Array like `w`; the expectation is `w`.
+      Array like `x`; the expectation is `x`.
 
     Raises:
       ValueError: as `gaussian_noise`.
@@ -65,7 +66,8 @@ def weight_noise(key: PRNGKey | None, w: Array, stddev: ArrayLike, *, determinis
 
     Reference: Practical Variational Inference for Neural Networks (Graves, 2011).
     """
-    return gaussian_noise(key, w, stddev, deterministic=deterministic)
+    x = checked("weight_noise", x, stddev, what="stddev")
+    return gaussian_noise(key, x, stddev, deterministic=deterministic)
 
 
 WEIGHT_NOISES: dict[str, Callable[..., Array]] = {"drop_connect": drop_connect, "weight_noise": weight_noise}

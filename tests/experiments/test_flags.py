@@ -83,7 +83,10 @@ BAD = [
     (("compare", "--try_penalty=l1(1e37)"), r"--try_penalty=l1\(1e37\): .*strength times the largest factor"),
     (("compare", "--techniques=decoupled", "--l2=0.1"), r"technique 'decoupled': l2 acts on .* through two routes"),
     (("train", "--l1=1e39"), r"--l1=1e39: .*must be a number >= 0"),
-    (("train", "--drop_path=0.1"), r"--drop_path=0.1: mlp has no such noise; it has input_dropout, dropout"),
+    (
+        ("train", "--drop_path=0.1"),
+        r"--drop_path=0.1: mlp has no such noise .*mlp\(skip=True\).*it has input_dropout, dropout.*drop_connect",
+    ),
     (("train", "--output_penalty=confidnce(1)"), r"did you mean 'confidence'"),
     (("train", "--output_penalty=r_drop(1)", "--dataset=diabetes"), r"r_drop needs a classification set"),
     (("train", "--model=mlp(skip=True)"), r"MLP: skip needs neighbouring layers of one width"),

@@ -41,6 +41,6 @@ def test_activity_penalty_is_that_of_keras():
     layer(h)
     ours = 0.0
     for penalty in (rj.activity_l1(0.2), rj.activity_l2(0.3)):
-        forward = Forward(None, None, {"h": h}, None, None, None)
+        forward = Forward(rj.Batch(h, h), None, {"h": h}, None, None, None)
         ours += float(penalty.value(forward))
     assert ours == pytest.approx(float(sum(layer.losses)), rel=1e-5)  # Keras divides by the batch as well

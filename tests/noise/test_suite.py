@@ -127,3 +127,25 @@ def test_strengths_may_follow_a_schedule(name):
     _, ys = jax.lax.scan(body, jnp.int32(0), None, length=3)
     np.testing.assert_array_equal(ys[0], sample())
     np.testing.assert_allclose(ys[2], function(jax.random.fold_in(KEY, 2), sample(), schedule(2)), rtol=1e-5, atol=1e-6)
+
+
+@each
+@pytest.mark.parametrize("below", [-0.5, -1e-6, -np.inf, np.nan])
+def test_a_traced_rate_below_its_range_is_the_identity(name, below):
+    x = sample()
+    np.testing.assert_array_equal(jax.jit(NOISES[name][0])(KEY, x, jnp.float32(below)), x)
+
+
+@each
+def test_one_number_is_wanted_and_an_infinite_one_stays_finite(name):
+    with pytest.raises(ValueError, match=r"(rate|stddev) must be one number, got shape \(2,\)"):
+        NOISES[name][0](KEY, sample(), jnp.array([0.1, 0.2]))
+    assert np.isfinite(jax.jit(NOISES[name][0])(KEY, sample(), jnp.float32(np.inf))).all()
+
+
+@pytest.mark.parametrize("name", noise.NOISES)
+def test_errors_name_the_function_that_was_called(name):
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        noise.NOISES[name](KEY, sample(), -0.1)
+    with pytest.raises(ValueError, match=f"^{name}: x must be floating point"):
+        noise.NOISES[name](KEY, jnp.ones((1, 2, 2, 1), jnp.int32), 0.1)
