@@ -95,7 +95,7 @@ BAD = [
     (("sweep", "--sweep=l3=1,2"), r"'l3' cannot be swept; accepted: "),
     (("sweep", "--sweep=l2=__import__('os')"), r"write logspace"),
     (("sweep", "--sweep=l2=logspace(1,2)"), r"write logspace"),
-    (("sweep", "--sweep=dropout=0.5,1"), r"dropout must be \[0, 1\), got 1"),
+    (("sweep", "--sweep=dropout=0.5,1"), r"dropout must be in \[0, 1\), got 1"),
     (("sweep", "--sweep=l2=1,1"), r"l2 has a value twice"),
     (("sweep", "--sweep=train_examples=100,5000"), r"train_examples must be at most 1077"),
     (("sweep", "--sweep=l2=logspace(-9,9,999999)"), r"write logspace"),
