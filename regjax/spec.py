@@ -169,8 +169,8 @@ def make_hparams(
       mixup: alpha >= 0; 0 mixes nothing.
       cutmix: alpha >= 0 of CutMix, of rows if the data is a table; 0 mixes nothing.
       constraint: from `rj.max_norm`, ...; every update ends inside it.
-      average: from `rj.ema`, `rj.swa` or `rj.lookahead`. Then the averaged weights are evaluated, watched by early
-        stopping, and kept.
+      average: from `rj.ema`, `rj.swa`, `rj.lookahead` or `rj.snapshots`. Then the averaged weights, or the ensemble,
+        are evaluated, watched by early stopping, and kept.
       sam: radius >= 0 of sharpness-aware minimization; each update then takes two gradients.
       gradient_noise: variance >= 0 of the noise on the first gradient; see `rj.gradient_noise`.
       stopping: None never stops early (but still ends a diverged run).

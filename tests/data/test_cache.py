@@ -33,8 +33,8 @@ def test_root_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
     assert cache_root().as_posix() == "/xdg/regjax"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert cache_root().as_posix() == "/home/someone/.cache/regjax"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_root() == tmp_path / ".cache" / "regjax"
 
 
 def test_read_equals_decoded(cache):
