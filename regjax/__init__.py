@@ -35,6 +35,7 @@ from regjax.epoch import History, RunState, TrainData, Weights, init_weights
 from regjax.evaluate import evaluate, predict
 from regjax.fit import FitResult, fit
 from regjax.losses import corrupt_labels, smooth_labels
+from regjax.mesh import make_mesh
 from regjax.objective import build_loss
 from regjax.optimizers import gradient_noise, make_optimizer, sam
 from regjax.output_penalties import (
@@ -143,6 +144,7 @@ __all__ = [
     "log_sum",
     "lookahead",
     "make_hparams",
+    "make_mesh",
     "make_optimizer",
     "make_run",
     "make_step",

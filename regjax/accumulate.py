@@ -66,7 +66,8 @@ def loss_and_grads(
 
     count = size // micro_batch
     batch = loss_fn.prepared(batch, key, hparams)
-    parts = jax.tree.map(lambda a: a.reshape(count, micro_batch, *a.shape[1:]), batch)
+    # Every count-th example goes to one part: a batch that is split over devices stays where it is.
+    parts = jax.tree.map(lambda a: a.reshape(micro_batch, count, *a.shape[1:]).swapaxes(0, 1), batch)
     weights = jnp.ones((count,)) if batch.weight is None else jnp.sum(parts.weight, axis=1)
     shares = weights / jnp.maximum(jnp.sum(weights), 1e-30)
     without_penalty = dataclasses.replace(loss_fn, penalty=None, transform_batch=None)

@@ -12,24 +12,19 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from regjax.adapt import as_model
-from regjax.augment import cutmix, mixup, row_cutmix
+from regjax.assemble import learning_rate_of, loss_of, optimizer_of, penalty_value
 from regjax.averaging import Ensemble
 from regjax.constraints import apply_constraints
 from regjax.evaluate import METRICS, evaluate
-from regjax.losses import TASK_LOSSES, smooth_labels
-from regjax.objective import build_loss
-from regjax.optimizers import gradient_noise, sam, with_penalties
-from regjax.output_penalties import OutputPenalty
+from regjax.mesh import replicated, split_examples
 from regjax.rng import stream
 from regjax.shuffle import shuffled_indices
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx, TrainState, init_train_state, make_step
 from regjax.stopping import StopState, keep_best
-from regjax.transforms import BaseAndShape
-from regjax.typing import Array, Batch, PRNGKey, PyTree
+from regjax.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
 
 
 class TrainData(NamedTuple):
@@ -85,6 +80,7 @@ class RunState(NamedTuple):
     stop: StopState
     best: Weights  # of the evaluation stop.best_step
     averages: Any  # the state of hparams.average, None without one
+    loss_sum: Array  # float32[]: training-mode losses of the updates since the last evaluation
     history: History
     epoch: Array  # int32[]: epochs done
     start: PyTree  # the initial parameters, if a penalty refers to them, else None
@@ -100,10 +96,16 @@ class Program(NamedTuple):
 
     Attributes:
       init: `(hparams, key, data, weights=None) -> RunState`; `weights` replace the random initialization.
-      epoch_block: `(state, hparams, key, data) -> RunState` after one more epoch.
+      updates: `(state, hparams, key, data, steps) -> RunState` after the next `steps` updates (static).
+      updates_on: `(state, hparams, key, batches) -> RunState` after an update on each of the batches `[steps, B, ...]`.
+      end_epoch: `(state, hparams, data) -> RunState` after an evaluation and its bookkeeping.
+      epoch_block: `(state, hparams, key, data) -> RunState` after one more epoch: its updates and its end.
     """
 
     init: Callable[..., RunState]
+    updates: Callable[[RunState, Hparams, PRNGKey, TrainData, int], RunState]
+    updates_on: Callable[[RunState, Hparams, PRNGKey, Batch], RunState]
+    end_epoch: Callable[[RunState, Hparams, TrainData], RunState]
     epoch_block: Callable[[RunState, Hparams, PRNGKey, TrainData], RunState]
 
 
@@ -132,15 +134,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
       A `Program`.
     """
     model = as_model(spec.model)
-    make_tx = make_tx or (lambda hparams: _optimizer(spec, hparams))
-    loss_fn = build_loss(
-        model.apply,
-        TASK_LOSSES[spec.task],
-        penalty=lambda hparams: hparams.penalties.get("loss"),
-        output_penalties=lambda hparams: _fitting(spec, hparams.output_penalties),
-        rates=lambda hparams: spec.rates_at(hparams.rates),
-        transform_batch=lambda key, batch, hparams: _transform_batch(spec, key, batch, hparams),
-    )
+    make_tx = make_tx or (lambda hparams: optimizer_of(spec, hparams))
+    loss_fn = loss_of(spec)
     step = make_step(
         loss_fn, make_tx, constraint=lambda hparams: hparams.constraint, micro_batch=spec.micro_batch_size()
     )
@@ -159,27 +154,54 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             # A copy, so that the buffers of the state can be donated.
             best=jax.tree.map(jnp.copy, _evaluated(train, averages, hparams)),
             averages=averages,
+            loss_sum=jnp.asarray(0.0, jnp.float32),
             history=History(jnp.full((spec.epochs, len(names)), jnp.nan), jnp.zeros((spec.epochs,), bool), names),
             epoch=jnp.asarray(0, jnp.int32),
             start=jax.tree.map(jnp.copy, start),
         )
 
-    def epoch_block(state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunState:
+    def scanned(
+        state: RunState, hparams: Hparams, key: PRNGKey, batches: Any, batch_of: Callable[[Any], Batch]
+    ) -> RunState:
+        """One update for each entry along the first axis of `batches`."""
         hparams = _anchored(hparams, state.start)
-        (train, averages), running_loss = _updates(spec, step, state, hparams, key, data)
+
+        def body(carry: tuple[TrainState, Any, Array], entry: Any) -> tuple[Any, None]:
+            train, averages, loss_sum = carry
+            batch = split_examples(batch_of(entry), spec.mesh)
+            train, metrics = step(hparams, train, batch, stream(key, "step", train.step))
+            if hparams.average is not None:
+                averages, weights = hparams.average.update(averages, Weights(train.params, train.model_state))
+                train = train._replace(params=weights.params, model_state=weights.model_state)
+            return (train, averages, loss_sum + metrics["loss"]), None
+
+        (train, averages, loss_sum), _ = jax.lax.scan(body, (state.train, state.averages, state.loss_sum), batches)
+        return replicated(state._replace(train=train, averages=averages, loss_sum=loss_sum), spec.mesh)
+
+    def updates(state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData, steps: int) -> RunState:
+        rows = batch_rows(spec, key, state.train.step, steps, data.order, hparams.n_train)
+        return scanned(state, hparams, key, rows, lambda rows: Batch(data.x[rows], data.y[rows]))
+
+    def updates_on(state: RunState, hparams: Hparams, key: PRNGKey, batches: Batch) -> RunState:
+        return scanned(state, hparams, key, batches, lambda batch: batch)
+
+    def end_epoch(state: RunState, hparams: Hparams, data: TrainData) -> RunState:
+        hparams = _anchored(hparams, state.start)
+        train, averages = state.train, state.averages
+        running_loss = state.loss_sum / spec.steps_per_epoch
         weights = _evaluated(train, averages, hparams)
         on_train, on_val = _measure(spec, model.apply, weights, hparams, data)
         # A training loss that is not finite must stop the run even while validation still looks finite.
         watched = jnp.where(jnp.isfinite(running_loss), on_val["loss"], jnp.nan)
         stop = hparams.stopping.update(state.stop, watched, on_train["loss"])
         single = train.params if isinstance(weights.params, Ensemble) else weights.params
-        penalty = _penalty_value(hparams, single, train.step)
+        penalty = penalty_value(hparams, single, train.step)
         row = {
             "train/loss": on_train["loss"] + penalty,
             "train/data_loss": on_train["loss"],
             "train/penalty": penalty,
             "train/running_loss": running_loss,
-            "learning_rate": _learning_rate(spec, hparams)(train.step - 1),
+            "learning_rate": learning_rate_of(spec, hparams)(train.step - 1),
             **{f"train/{name}": value for name, value in on_train.items() if name != "loss"},
             **{f"val/{name}": value for name, value in on_val.items()},
         }
@@ -189,12 +211,41 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             stop=stop,
             best=keep_best(state.best, weights, stop.improved),
             averages=averages,
+            loss_sum=jnp.zeros_like(state.loss_sum),
             history=History(table, state.history.valid.at[state.epoch].set(True), names),
             epoch=state.epoch + 1,
             start=state.start,
         )
 
-    return Program(init, epoch_block)
+    def epoch_block(state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunState:
+        return end_epoch(updates(state, hparams, key, data, spec.steps_per_epoch), hparams, data)
+
+    return Program(init, updates, updates_on, end_epoch, epoch_block)
+
+
+def batch_rows(spec: Spec, key: PRNGKey, step: ArrayLike, steps: int, order: Array, n_train: ArrayLike) -> Array:
+    """The rows of the training pool that the next updates take, `int32[steps, batch_size]`.
+
+    A function of the root key and the position alone: a run may be cut anywhere, and a loader that
+    reads examples from disk asks for the same ones.
+
+    Args:
+      spec: whose batch size counts.
+      key: root key of the run.
+      step: updates so far; may be traced.
+      steps: how many updates, static.
+      order: `int32[N]`; the run uses the examples `order[:n_train]`.
+      n_train: how many, may be traced.
+
+    Example:
+      >>> import flax.linen as nn
+      >>> spec = Spec(nn.Dense(2), batch_size=4)
+      >>> sorted(batch_rows(spec, jax.random.key(0), 0, 2, jnp.arange(8), 8).ravel().tolist())
+      [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+    start = step * spec.batch_size
+    picked = shuffled_indices(stream(key, "shuffle"), start, steps * spec.batch_size, n_train)
+    return order[picked].reshape(steps, spec.batch_size)
 
 
 def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
@@ -238,84 +289,15 @@ def _evaluated(train: TrainState, averages: Any, hparams: Hparams) -> Weights:
     return kept._replace(params=apply_constraints(hparams.constraint, kept.params))
 
 
-def _updates(
-    spec: Spec, step: Any, state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData
-) -> tuple[tuple[TrainState, Any], Array]:
-    """`steps_per_epoch` updates in one scan, and the mean of their training-mode losses."""
-    start = state.train.step * spec.batch_size
-    count = spec.steps_per_epoch * spec.batch_size
-    picked = shuffled_indices(stream(key, "shuffle"), start, count, hparams.n_train)
-    index = data.order[picked].reshape(spec.steps_per_epoch, spec.batch_size)
-
-    def body(carry: tuple[TrainState, Any], rows: Array) -> tuple[Any, Array]:
-        train, averages = carry
-        batch = Batch(data.x[rows], data.y[rows])
-        train, metrics = step(hparams, train, batch, stream(key, "step", train.step))
-        if hparams.average is not None:
-            averages, weights = hparams.average.update(averages, Weights(train.params, train.model_state))
-            train = train._replace(params=weights.params, model_state=weights.model_state)
-        return (train, averages), metrics["loss"]
-
-    carry, losses = jax.lax.scan(body, (state.train, state.averages), index)
-    return carry, jnp.mean(losses)
-
-
 def _measure(
     spec: Spec, apply_fn: Callable[..., Any], weights: Weights, hparams: Hparams, data: TrainData
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Metrics on the training examples in use and on validation, from one pass over both."""
     seen = min(spec.eval_train_examples, data.order.shape[0])
     subset = data.order[:seen]
-    x = jnp.concatenate([data.x[subset], data.x_val])
+    x = split_examples(jnp.concatenate([data.x[subset], data.x_val]), spec.mesh)
     y = jnp.concatenate([data.y[subset], data.y_val])
     index = jnp.arange(x.shape[0])
     groups = jnp.stack([index < jnp.minimum(seen, hparams.n_train), index >= seen])
     both = evaluate(apply_fn, *weights, x, y, groups, task=spec.task, batch_size=spec.eval_batch_size)
     return {name: value[0] for name, value in both.items()}, {name: value[1] for name, value in both.items()}
-
-
-def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -> Batch:
-    """Augmentation, label smoothing, mixup and cutmix, as far as `hparams` has a place for them."""
-    if spec.augmentation is not None and hparams.augment is not None:
-        batch = batch._replace(x=spec.augmentation.apply(stream(key, "augment"), batch.x, hparams.augment))
-    if hparams.label_smoothing is not None:
-        batch = batch._replace(
-            y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes, convention=spec.smoothing)
-        )
-    classes = spec.num_classes if spec.task == "classification" else None
-    if hparams.mixup is not None:
-        batch = mixup(stream(key, "mixup"), batch, hparams.mixup, num_classes=classes)
-    if hparams.cutmix is not None:
-        mix = cutmix if batch.x.ndim == 4 else row_cutmix
-        batch = mix(stream(key, "cutmix"), batch, hparams.cutmix, num_classes=classes)
-    return batch
-
-
-def _learning_rate(spec: Spec, hparams: Hparams) -> BaseAndShape:
-    average, shape = hparams.average, spec.schedule_shape()
-    cycles = None if average is None else average.schedule_shape()
-    if average is not None and cycles is not None and shape is not None:
-        raise ValueError(f"schedule must be constant, since {average.kind} has cycles of its own; got {spec.schedule}")
-    return BaseAndShape(hparams.learning_rate, cycles or shape)
-
-
-def _optimizer(spec: Spec, hparams: Hparams) -> optax.GradientTransformation:
-    routes = {mode: penalty for mode, penalty in hparams.penalties.items() if mode != "loss"}
-    tx = with_penalties(spec.optimizer, _learning_rate(spec, hparams), routes)
-    if hparams.gradient_noise is not None:
-        # Before everything: the optimizer and its penalties see the noisy gradient.
-        tx = optax.chain(gradient_noise(hparams.gradient_noise), tx)
-    return tx if hparams.sam is None else sam(tx, hparams.sam)
-
-
-def _fitting(spec: Spec, penalties: tuple[OutputPenalty, ...]) -> tuple[OutputPenalty, ...]:
-    """The penalties, once it is clear that the task has what they need."""
-    for penalty in penalties:
-        if penalty.needs_classes and spec.task != "classification":
-            raise ValueError(f"{penalty.kind} needs a classification task, got {spec.task}")
-    return penalties
-
-
-def _penalty_value(hparams: Hparams, params: PyTree, step: Array) -> Array:
-    """The value of all penalties, whatever their route."""
-    return sum((p.value(params, step) for p in hparams.penalties.values()), start=jnp.float32(0.0))

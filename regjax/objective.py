@@ -38,6 +38,7 @@ class LossFn:
     output_penalties: Sequence[OutputPenalty] | Callable[[Any], Sequence[OutputPenalty]]
     rates: Rates | Callable[[Any], Rates] | None
     transform_batch: Callable[[PRNGKey, Batch, Any], Batch] | None
+    compute_dtype: Any = None
 
     def __call__(
         self,
@@ -59,8 +60,16 @@ class LossFn:
         def forward(x: Array, noise: str) -> ModelOutput:
             own = None if key is None else stream(key, noise)
             recorded = any(term.needs_activations for term in terms)
-            return call_with_noise(
-                self.apply_fn, params, model_state, x, train=train, rates=rates, key=own, recorded=recorded
+            return call_in_dtype(
+                self.compute_dtype if train else None,
+                self.apply_fn,
+                params,
+                model_state,
+                x,
+                train=train,
+                rates=rates,
+                key=own,
+                recorded=recorded,
             )
 
         first = forward(batch.x, "dropout")
@@ -106,6 +115,7 @@ def build_loss(
     output_penalties: Sequence[OutputPenalty] | Callable[[Any], Sequence[OutputPenalty]] = (),
     rates: Rates | Callable[[Any], Rates] | None = None,
     transform_batch: Callable[[PRNGKey, Batch, Any], Batch] | None = None,
+    compute_dtype: Any = None,
 ) -> LossFn:
     """Build `loss_fn(params, batch, key, ...) -> (loss, aux)` with `loss = mean data loss + penalty`.
 
@@ -119,6 +129,8 @@ def build_loss(
       rates: noise strengths by name, given to the model in training; each may be an optax schedule of the step.
         `"drop_connect"` and `"weight_noise"` act on the weights of any model. May be a function of `hparams`.
       transform_batch: `(key, batch, hparams) -> batch`, applied in training: augmentation, mixup, smoothing.
+      compute_dtype: of the model's arithmetic in training, as `jnp.bfloat16`; None is that of the parameters.
+        Parameters, gradients, losses and the model's collections (batch statistics) stay what they are.
 
     Returns:
       A callable. With `train=False` nothing is random and the key may be None. `aux.parts` names the data loss, each
@@ -141,7 +153,7 @@ def build_loss(
     """
     if isinstance(penalty, Penalty):
         check_route(penalty, "loss")
-    return LossFn(apply_fn, get_loss(data_loss), penalty, output_penalties, rates, transform_batch)
+    return LossFn(apply_fn, get_loss(data_loss), penalty, output_penalties, rates, transform_batch, compute_dtype)
 
 
 class ModelOutput(NamedTuple):
@@ -249,6 +261,26 @@ def call_with_noise(
             params = perturb_weights(name, stream(_need(key), name), params, rates[name])
     others = {name: rate for name, rate in rates.items() if name not in WEIGHT_NOISES}
     return call_model(apply_fn, params, model_state, x, train=train, rates=others, key=key, recorded=recorded)
+
+
+def call_in_dtype(
+    dtype: Any, apply_fn: Callable[..., Any], params: PyTree, model_state: PyTree | None, x: Array, **options: Any
+) -> ModelOutput:
+    """As `call_with_noise`, with parameters and inputs rounded to `dtype` and the results brought back.
+
+    The collections of the model are neither rounded nor changed in type: batch statistics of small changes would
+    stand still in bfloat16.
+    """
+    if dtype is None:
+        return call_with_noise(apply_fn, params, model_state, x, **options)
+    rounded = [_cast_floats(tree, dtype) for tree in (params, x)]
+    found = call_with_noise(apply_fn, rounded[0], model_state, rounded[1], **options)
+    kept = jax.tree.map(lambda new, old: new.astype(old.dtype), found.model_state, model_state or {})
+    return _cast_floats(found, jnp.float32)._replace(model_state=kept)
+
+
+def _cast_floats(tree: PyTree, dtype: Any) -> PyTree:
+    return jax.tree.map(lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a, tree)
 
 
 def _sums_by_name(sown: PyTree) -> dict[str, Array]:

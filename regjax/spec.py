@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 
 from regjax.augment import Augmentation
 from regjax.averaging import Average
@@ -22,6 +24,7 @@ from regjax.checks import check_choice, check_range
 from regjax.constraints import Constraint
 from regjax.evaluate import METRICS
 from regjax.losses import SMOOTHINGS
+from regjax.mesh import data_size
 from regjax.noise import UNBOUNDED
 from regjax.optimizers import OPTIMIZERS
 from regjax.output_penalties import OutputPenalty
@@ -32,6 +35,7 @@ from regjax.typing import ArrayLike
 
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +59,9 @@ class Spec:
       smoothing: convention of label smoothing, `"uniform"` or `"others"`; see `rj.smooth_labels`.
       micro_batch: examples at a time in the gradient of an update (`regjax.accumulate`). None is the whole batch;
         `"auto"` takes, on CPU, what the model names as `cpu_micro_batch` where it divides the batch.
+      precision: of the model's arithmetic in updates: `"float32"` or `"bfloat16"`. Parameters, optimizer, statistics
+        and losses are float32 either way, and so are evaluations.
+      mesh: devices over whose axis `"data"` each batch is split, from `rj.make_mesh`; None is one device.
 
     Raises:
       ValueError: a size below 1 or an unknown name.
@@ -74,6 +81,8 @@ class Spec:
     rate_schedule: str = "constant"
     smoothing: str = "uniform"
     micro_batch: int | str | None = "auto"
+    precision: str = "float32"
+    mesh: Mesh | None = None
 
     def __post_init__(self):
         check_choice("task", self.task, METRICS)
@@ -81,20 +90,33 @@ class Spec:
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("rate_schedule", self.rate_schedule, RATE_SCHEDULES)
         check_choice("smoothing", self.smoothing, SMOOTHINGS)
+        check_choice("precision", self.precision, PRECISIONS)
         for name in ("batch_size", "steps_per_epoch", "epochs", "eval_batch_size", "eval_train_examples"):
             check_range(f"Spec: {name}", getattr(self, name), 1)
         if isinstance(self.micro_batch, str):
             check_choice("Spec: micro_batch", self.micro_batch, ("auto",))
         elif self.micro_batch is not None and (self.micro_batch < 1 or self.batch_size % self.micro_batch):
             raise ValueError(f"Spec: micro_batch must divide the batch size {self.batch_size}, got {self.micro_batch}")
+        devices = data_size(self.mesh)
+        if self.batch_size % devices:
+            raise ValueError(
+                f"Spec: batch_size {self.batch_size} cannot be split over the {devices} devices of the mesh"
+            )
 
     def micro_batch_size(self) -> int | None:
-        """Examples at a time in the gradient on this machine, None for the whole batch."""
+        """Examples at a time in the gradient on this machine, over all devices; None for the whole batch."""
         if not isinstance(self.micro_batch, str):
             return self.micro_batch
         wanted = getattr(self.model, "cpu_micro_batch", None)
-        fits = wanted is not None and self.batch_size % wanted == 0 and jax.default_backend() == "cpu"
-        return wanted if fits else None
+        if wanted is None or jax.default_backend() != "cpu":
+            return None
+        # The same on any number of devices, so that noise, which is drawn by micro-batch, is the same too.
+        return wanted if self.batch_size % wanted == 0 and wanted % data_size(self.mesh) == 0 else None
+
+    @property
+    def compute_dtype(self) -> Any:
+        """The dtype of `precision` for `rj.build_loss`."""
+        return None if self.precision == "float32" else jnp.dtype(self.precision)
 
     @property
     def total_steps(self) -> int:

@@ -17,12 +17,12 @@ SOURCES = sorted(p for folder in ("regjax", "experiments", "scripts") for p in (
 # every layer before it.
 LAYERS = [
     {"typing", "checks"},
-    {"tree", "rng", "bits", "fusion", "parse"},
+    {"tree", "rng", "bits", "fusion", "parse", "mesh"},
     {"losses", "prox", "averaging", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
     {"penalties", "constraints", "convert", "models", "steptest", "adapt", "analysis"},
     {"transforms", "optimizers", "solvers", "monitor", "output_penalties"},
     {"objective", "accumulate", "step"},
-    {"evaluate", "spec", "epoch", "uncertainty"},
+    {"evaluate", "spec", "assemble", "epoch", "uncertainty"},
     {"run", "fit", "checkpoint", "data"},
     {"sweep", "compare", "report"},
     {"experiments", "scripts"},

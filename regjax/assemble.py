@@ -1,0 +1,83 @@
+"""From `Spec` and `Hparams` to what an update consists of: the loss, the optimizer, the learning rate."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import optax
+
+from regjax.adapt import as_model
+from regjax.augment import cutmix, mixup, row_cutmix
+from regjax.losses import TASK_LOSSES, smooth_labels
+from regjax.objective import LossFn, build_loss
+from regjax.optimizers import gradient_noise, sam, with_penalties
+from regjax.output_penalties import OutputPenalty
+from regjax.rng import stream
+from regjax.spec import Hparams, Spec
+from regjax.transforms import BaseAndShape
+from regjax.typing import Array, Batch, PRNGKey, PyTree
+
+
+def loss_of(spec: Spec) -> LossFn:
+    """The loss of a run; its regularizers are functions of the hyperparameters."""
+    return build_loss(
+        as_model(spec.model).apply,
+        TASK_LOSSES[spec.task],
+        penalty=lambda hparams: hparams.penalties.get("loss"),
+        output_penalties=lambda hparams: _fitting(spec, hparams.output_penalties),
+        rates=lambda hparams: spec.rates_at(hparams.rates),
+        transform_batch=lambda key, batch, hparams: _transform_batch(spec, key, batch, hparams),
+        compute_dtype=spec.compute_dtype,
+    )
+
+
+def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -> Batch:
+    """Augmentation, label smoothing, mixup and cutmix, as far as `hparams` has a place for them."""
+    if spec.augmentation is not None and hparams.augment is not None:
+        batch = batch._replace(x=spec.augmentation.apply(stream(key, "augment"), batch.x, hparams.augment))
+    if hparams.label_smoothing is not None:
+        batch = batch._replace(
+            y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes, convention=spec.smoothing)
+        )
+    classes = spec.num_classes if spec.task == "classification" else None
+    if hparams.mixup is not None:
+        batch = mixup(stream(key, "mixup"), batch, hparams.mixup, num_classes=classes)
+    if hparams.cutmix is not None:
+        mix = cutmix if batch.x.ndim == 4 else row_cutmix
+        batch = mix(stream(key, "cutmix"), batch, hparams.cutmix, num_classes=classes)
+    return batch
+
+
+def learning_rate_of(spec: Spec, hparams: Hparams) -> BaseAndShape:
+    """The base learning rate and its shape over the run.
+
+    Raises:
+      ValueError: a schedule beside an average that has cycles of its own.
+    """
+    average, shape = hparams.average, spec.schedule_shape()
+    cycles = None if average is None else average.schedule_shape()
+    if average is not None and cycles is not None and shape is not None:
+        raise ValueError(f"schedule must be constant, since {average.kind} has cycles of its own; got {spec.schedule}")
+    return BaseAndShape(hparams.learning_rate, cycles or shape)
+
+
+def optimizer_of(spec: Spec, hparams: Hparams) -> optax.GradientTransformation:
+    """The optimizer, with the penalties on their routes."""
+    routes = {mode: penalty for mode, penalty in hparams.penalties.items() if mode != "loss"}
+    tx = with_penalties(spec.optimizer, learning_rate_of(spec, hparams), routes)
+    if hparams.gradient_noise is not None:
+        # Before everything: the optimizer and its penalties see the noisy gradient.
+        tx = optax.chain(gradient_noise(hparams.gradient_noise), tx)
+    return tx if hparams.sam is None else sam(tx, hparams.sam)
+
+
+def _fitting(spec: Spec, penalties: tuple[OutputPenalty, ...]) -> tuple[OutputPenalty, ...]:
+    """The penalties, once it is clear that the task has what they need."""
+    for penalty in penalties:
+        if penalty.needs_classes and spec.task != "classification":
+            raise ValueError(f"{penalty.kind} needs a classification task, got {spec.task}")
+    return penalties
+
+
+def penalty_value(hparams: Hparams, params: PyTree, step: Array) -> Array:
+    """The value of all penalties, whatever their route."""
+    return sum((p.value(params, step) for p in hparams.penalties.values()), start=jnp.float32(0.0))
