@@ -71,7 +71,7 @@ from regjax.solvers import LassoPath, Solution, lasso_path, proximal_gradient, r
 from regjax.spec import Hparams, Spec, make_hparams, stack_hparams
 from regjax.step import TrainState, init_train_state, make_step
 from regjax.stopping import EarlyStopping, StopState, keep_best
-from regjax.sweep import Lane, run_lanes, sweep
+from regjax.sweep import Lane, LanePlan, LaneStore, plan_lanes, run_lanes, sweep
 from regjax.transforms import BaseAndShape, add_decay, add_penalty, project, regularize
 from regjax.typing import Aux, Batch
 from regjax.uncertainty import McPrediction, mc_predict
@@ -93,6 +93,8 @@ __all__ = [
     "Hparams",
     "InputError",
     "Lane",
+    "LanePlan",
+    "LaneStore",
     "LassoPath",
     "McPrediction",
     "OutputPenalty",
@@ -161,6 +163,7 @@ __all__ = [
     "parse_output_penalties",
     "parse_penalty",
     "penalty_technique",
+    "plan_lanes",
     "predict",
     "project",
     "proximal_gradient",

@@ -62,7 +62,10 @@ class Run:
         weights: Weights | None = None,
     ) -> RunResult:
         """Train, and keep what is of interest afterwards: neither optimizer state nor second-best weights."""
-        state = self(hparams, key, data, seed, weights)
+        return self.result_of(self(hparams, key, data, seed, weights), hparams)
+
+    def result_of(self, state: RunState, hparams: Hparams) -> RunResult:
+        """What is kept of a run that has ended in this state."""
         restored = jnp.logical_and(hparams.restore_best, state.stop.best_step >= 0)
         return RunResult(
             weights=state.weights(hparams),

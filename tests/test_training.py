@@ -11,7 +11,7 @@ import regjax as rj
 from regjax.checkpoint import Checkpoints
 from regjax.fit import history_row
 from regjax.stopping import REASONS
-from regjax.sweep import _one
+from regjax.sweep.programs import one
 from tests.helpers import assert_trees_equal
 
 SETTINGS = {
@@ -114,7 +114,7 @@ def test_vmapped_lanes_agree_within_rounding(noisy, blobs):
 
 def test_no_number_recompiles(noisy, blobs):
     run = rj.make_run(noisy)
-    before = _one._cache_size()
+    before = one._cache_size()
     points = [
         hparams(
             "everything",
@@ -132,10 +132,10 @@ def test_no_number_recompiles(noisy, blobs):
         for i in range(4)
     ]
     rj.sweep(run, rj.stack_hparams(points), jax.random.split(jax.random.key(0), 4), blobs, seeds=[0, 1, 0, 1])
-    assert _one._cache_size() - before <= 1
+    assert one._cache_size() - before <= 1
     # An equal spec is the same program, also when it was built again.
     rj.sweep(rj.make_run(noisy), rj.stack_hparams(points[:1]), jax.random.split(jax.random.key(9), 1), blobs)
-    assert _one._cache_size() - before <= 1
+    assert one._cache_size() - before <= 1
 
 
 def test_strength_zero_equals_absence_within_rounding(spec, blobs):
