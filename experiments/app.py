@@ -8,19 +8,21 @@ import os
 import platform
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments import flags
+from experiments import cluster, flags
 
 # What a run leaves in its directory; anything else there is somebody's own.
 OUR_FILES = {
     "config.json", "metrics.jsonl", "summary.json", "curves.png", "preprocess.json", "checkpoints", "results.json",
-    "table.csv", "report.html", "figures", "lanes.csv", "config.json.partial", "summary.json.partial",
+    "table.csv", "report.html", "figures", "lanes.csv", "lanes", "config.json.partial", "summary.json.partial",
+    "results.json.partial",
 }  # fmt: skip
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
 
@@ -29,7 +31,12 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
     """Parse flags, run `main`, and exit with its code; what the user got wrong is one line on stderr and code 2."""
     try:
         flags.parse(sys.argv, description)
+        values = flags.values()
+        cluster.check(values)
+        if cluster.is_watcher(values):
+            sys.exit(cluster.watch())
         _setup()
+        cluster.join(values)
         code = main()
     except flags.FlagError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -38,6 +45,8 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
         print(f"interrupted; {'go on with --resume' if resumable else 'nothing was written'}", file=sys.stderr)
         code = INTERRUPTED if resumable else FAILED
     except Exception as error:
+        if values.get("distributed") and cluster.lost_another(error):
+            cluster.end_after_loss(error)
         # Input that a library check refused; anything else is a bug and keeps its traceback.
         if type(error).__name__ != "InputError":
             raise
@@ -99,6 +108,37 @@ def written_aside(workdir: Path) -> Iterator[Path]:
         replace_directory(aside, workdir)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def terminate_as_interrupt() -> None:
+    """Let SIGTERM do what SIGINT does: a KeyboardInterrupt in the main thread."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def check_same_flags(workdir: Path, experiment: str, values: dict[str, Any], free: Iterable[str]) -> None:
+    """Refuse to go on with a run whose flags differ.
+
+    Args:
+      workdir: of the run.
+      experiment: its name in config.json.
+      values: flags now.
+      free: those that may differ, because they change no number.
+
+    Raises:
+      FlagError: names every flag that differs, with both values.
+    """
+    config = read_config(workdir) or {}
+    flags.check(config.get("experiment") == experiment, "workdir", f"holds no run of experiments.{experiment}")
+    before, now = config["flags"], json.loads(json.dumps(values))
+    names = sorted((set(before) | set(now)) - {*free, *cluster.FLAGS})
+    changed = [name for name in names if before.get(name) != now.get(name)]
+    diff = ", ".join(f"--{name} was {before.get(name)} and is {now.get(name)}" for name in changed)
+    flags.check(not changed, "resume", f"the run in {workdir} has other flags: {diff}")
 
 
 def empty_directory(path: Path) -> None:

@@ -2,11 +2,11 @@
 
   python -m experiments.sweep --sweep=l2='logspace(-5,-1,9)' --seeds=3 --workdir=runs/sweep
 
-Writes results.json, lanes.csv and report.html into --workdir; about 20 seconds with this command on two cores. Scores
-are on validation; the test part is not touched. --sweep takes NAME=logspace(LOW,HIGH,COUNT) with exponents of ten,
-NAME=linspace(LOW,HIGH,COUNT) or NAME=VALUE,VALUE,... for l1, l2, penalty and output_penalty (factors on the strengths
-of the flag), sam, gradient_noise, dropout and the other noises, learning_rate, label_smoothing, mixup, cutmix, augment
-(strength), patience, min_delta or train_examples.
+Writes results.json, lanes.csv and report.html into --workdir; about 20 seconds with this command on two cores. A
+sweep that was stopped (exit code 75) goes on with --resume. Scores are on validation; the test part is not touched.
+--sweep takes NAME=logspace(LOW,HIGH,COUNT) with exponents of ten, NAME=linspace(LOW,HIGH,COUNT) or NAME=VALUE,VALUE,...
+for l1, l2, penalty and output_penalty (factors on the strengths of the flag), sam, gradient_noise, dropout and the
+other noises, learning_rate, label_smoothing, mixup, cutmix, augment (strength), patience, min_delta or train_examples.
 """
 
 from __future__ import annotations
@@ -14,10 +14,16 @@ from __future__ import annotations
 import csv
 import itertools
 import re
+import shutil
 import time
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from experiments import app, flags
+from experiments import app, cluster, flags
+
+if TYPE_CHECKING:
+    from regjax.run import RunResult
 
 NAMES = (
     "l1", "l2", "penalty", "output_penalty", "sam", "gradient_noise", *flags.NOISES, "learning_rate", "label_smoothing",
@@ -27,6 +33,9 @@ FACTORS = ("penalty", "output_penalty")  # sweeping these multiplies the strengt
 WHOLE = ("patience", "train_examples")
 BELOW_ONE = ("label_smoothing", *(name for name, (_, fraction) in flags.NOISES.items() if fraction))
 MAX_LANES = 100_000
+LAYOUTS = ("auto", "map", "vmap")
+# What may differ between a sweep and its resumption. The layout may not: side by side, sums have another order.
+FREE = {"workdir", "overwrite", "resume", "data_dir", "explain_plan", "memory_limit", "workers"}
 
 flags.define_data("runs/sweep")
 flags.define_training("50")
@@ -34,6 +43,16 @@ flags.define_stopping()
 flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
 flags.repeated("sweep", "sweep", "NAME=logspace(-6,-1,11), NAME=linspace(0,0.8,5) or NAME=0.1,0.2; may be repeated")
 flags.whole("sweep", "seeds", 1, "seeds for each combination")
+flags.switch("run", "resume", False, "go on with the sweep in --workdir; finished runs are not repeated")
+flags.choice("devices", "layout", "auto", LAYOUTS, "runs one by one on each core, or side by side; default by device")
+flags.whole("devices", "chunk", None, "runs side by side at most; default 64, fewer if memory is short")
+flags.whole("devices", "workers", None, "runs at a time; default one per core on CPU, one per device elsewhere")
+flags.text("devices", "memory_limit", "80%", "of a device's memory that may be used, or a size as 6GiB")
+flags.switch(
+    "devices", "compact", True, "let a run that stops early make room for another, where they are side by side"
+)
+flags.switch("devices", "explain_plan", False, "print how the runs are laid out, the memory they take, and why")
+cluster.define(data_devices=True)
 
 
 def parse_sweep(text: str) -> tuple[str, list[float]]:
@@ -75,30 +94,26 @@ def main() -> int:
     started = time.time()
     values = flags.values()
     values["epochs"] = values["epochs"] or 50
-    workdir = app.check_workdir(values["workdir"], overwrite=values["overwrite"])
-    flags.check(bool(values["sweep"]), "sweep", "give at least one, as --sweep=l2='logspace(-6,-1,11)'")
-    swept = dict(flags.about("sweep", lambda: [parse_sweep(text) for text in values["sweep"]]))
-    flags.check(len(swept) == len(values["sweep"]), "sweep", "a name is given twice")
-    count = values["seeds"]
-    for grid in swept.values():
-        count *= len(grid)
-    flags.check(count <= MAX_LANES, "sweep", f"{count} runs are too many; at most {MAX_LANES}")
-    if "augment" in swept:
-        values["augment"] = values["augment"] or "default"
-    for name in FACTORS:
-        needed = name not in swept or bool(values[name])
-        flags.check(needed, "sweep", f"{name} multiplies the strengths of --{name}; give one")
+    resume = values["resume"]
+    flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
+    cluster.first(lambda: app.check_workdir(values["workdir"], overwrite=values["overwrite"], resume=resume))
+    workdir = Path(values["workdir"]).expanduser()
+    swept = _swept(values)
+    if resume and (workdir / "config.json").exists():
+        app.check_same_flags(workdir, "sweep", values, FREE)
+        if (workdir / "results.json").exists():
+            print(f"{workdir}: this sweep is finished; nothing to do")
+            return app.DONE
 
     import jax
-    import numpy as np
 
     from experiments import setup
     from experiments.progress import Bar
     from regjax.evaluate import SCORE
-    from regjax.report import write_sweep_report
+    from regjax.mesh import make_mesh
+    from regjax.monitor import CompilationCounter
     from regjax.run import make_run
-    from regjax.stopping import REASONS
-    from regjax.sweep import Lane, run_lanes
+    from regjax.sweep import Lane, LaneStore, plan_lanes, run_lanes
 
     loaded = setup.load(values)
     known = setup.facts(loaded.splits)
@@ -120,11 +135,80 @@ def main() -> int:
         for point in points
         for i, seed in enumerate(seeds)
     ]
-    with Bar("runs", len(lanes)) as bar:
-        done = itertools.count(1)
-        results = run_lanes(lanes, arrays, on_done=lambda i, result, seconds: bar.update(next(done), ""))
+    layout = {name: values[name] for name in ("layout", "chunk", "workers", "memory_limit", "compact")}
+    share = values["data_devices"]
+    layout["mesh"] = None if share == 1 else flags.about("data_devices", lambda: make_mesh(data=share))
+    with CompilationCounter() as compilations:
+        plan = flags.about("memory_limit", lambda: plan_lanes(lanes, arrays, **layout))
+        if values["explain_plan"]:
+            print(plan.describe())
+        cluster.first(lambda: _begin(workdir, values, resume))
+        app.terminate_as_interrupt()
+        with Bar("runs", len(plan.share.lanes)) as bar:
+            done = itertools.count(1)
+            results = run_lanes(
+                lanes,
+                arrays,
+                keep_weights=False,  # the table needs none, and memory must not grow with the lanes
+                store=LaneStore(workdir / "lanes"),
+                on_done=lambda i, result, seconds: bar.update(next(done), ""),
+                **layout,
+            )
+    if not cluster.leads():
+        return app.DONE
+    table = _table(results, points, seeds, spec.task)
+    content = {
+        "dataset": loaded.splits.name,
+        "task": spec.task,
+        "metric": SCORE[spec.task],
+        "seeds": values["seeds"],
+        "parameters": swept,
+        "lanes": table,
+        "plan": plan.to_json(),
+        "processes": cluster.count(),
+        "compilations": compilations.count,
+        "compile_seconds": round(compilations.seconds, 3),
+        "reproduce": app.reproduce("experiments.sweep", started),
+    }
+    _write(workdir, content)
+    best = _best(points, table, len(seeds))
+    print(f"best of {len(points)} settings on validation: {best}")
+    print(f"{compilations.describe()}; {time.time() - started:.0f} s in all")
+    print(f"report: {workdir / 'report.html'}   runs: {workdir / 'lanes.csv'}")
+    return app.DONE
 
-    metric = SCORE[spec.task]
+
+def _swept(values: dict[str, Any]) -> dict[str, list[float]]:
+    """The values of --sweep by name, checked."""
+    flags.check(bool(values["sweep"]), "sweep", "give at least one, as --sweep=l2='logspace(-6,-1,11)'")
+    swept = dict(flags.about("sweep", lambda: [parse_sweep(text) for text in values["sweep"]]))
+    flags.check(len(swept) == len(values["sweep"]), "sweep", "a name is given twice")
+    count = values["seeds"]
+    for grid in swept.values():
+        count *= len(grid)
+    flags.check(count <= MAX_LANES, "sweep", f"{count} runs are too many; at most {MAX_LANES}")
+    if "augment" in swept:
+        values["augment"] = values["augment"] or "default"
+    for name in FACTORS:
+        needed = name not in swept or bool(values[name])
+        flags.check(needed, "sweep", f"{name} multiplies the strengths of --{name}; give one")
+    return swept
+
+
+def _begin(workdir: Path, values: dict[str, Any], resume: bool) -> None:
+    """Make the working directory that of this sweep, if it is not yet."""
+    if not (resume and (workdir / "config.json").exists()):
+        app.empty_directory(workdir)
+        app.write_json(workdir / "config.json", {"experiment": "sweep", "flags": values})
+
+
+def _table(
+    results: Sequence[RunResult], points: list[dict[str, float]], seeds: list[int], task: str
+) -> list[dict[str, Any]]:
+    """One row for each lane."""
+    from regjax.evaluate import SCORE
+    from regjax.stopping import REASONS
+
     table = []
     for result, (point, seed) in zip(results, itertools.product(points, seeds), strict=True):
         end = int(result.end_epoch)
@@ -134,9 +218,9 @@ def main() -> int:
                 {
                     **point,
                     "seed": seed,
-                    "val_score": row[f"val/{metric}"],
+                    "val_score": row[f"val/{SCORE[task]}"],
                     "val_loss": row["val/loss"],
-                    "train_score": row[f"train/{metric}"],
+                    "train_score": row[f"train/{SCORE[task]}"],
                     "train_loss": row["train/data_loss"],
                     "epochs": int(result.epochs),
                     "best_epoch": int(result.best_epoch),
@@ -144,27 +228,20 @@ def main() -> int:
                 }
             )
         )
-    content = {
-        "dataset": loaded.splits.name,
-        "task": spec.task,
-        "metric": metric,
-        "seeds": values["seeds"],
-        "parameters": swept,
-        "lanes": table,
-        "reproduce": app.reproduce("experiments.sweep", started),
-    }
-    with app.written_aside(workdir) as directory:
-        app.write_json(directory / "config.json", {"experiment": "sweep", "flags": values})
-        app.write_json(directory / "results.json", content)
-        with (directory / "lanes.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(table)
-        write_sweep_report(content, directory)
-    best = _best(points, table, len(seeds), np)
-    print(f"best of {len(points)} settings on validation: {best}")
-    print(f"report: {workdir / 'report.html'}   runs: {workdir / 'lanes.csv'}   {time.time() - started:.0f} s")
-    return app.DONE
+    return table
+
+
+def _write(workdir: Path, content: dict[str, Any]) -> None:
+    """The files of a finished sweep, results.json last: it is the sign that all is there."""
+    from regjax.report import write_sweep_report
+
+    with (workdir / "lanes.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(content["lanes"][0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(content["lanes"])
+    write_sweep_report(content, workdir)
+    app.write_json(workdir / "results.json", content)
+    shutil.rmtree(workdir / "lanes", ignore_errors=True)
 
 
 def _typed(point: dict[str, float]) -> dict[str, Any]:
@@ -178,7 +255,9 @@ def _typed(point: dict[str, float]) -> dict[str, Any]:
     return typed
 
 
-def _best(points: list[dict[str, float]], table: list[dict[str, Any]], seeds: int, np: Any) -> str:
+def _best(points: list[dict[str, float]], table: list[dict[str, Any]], seeds: int) -> str:
+    import numpy as np
+
     scores = [[row["val_score"] for row in table[i * seeds : (i + 1) * seeds]] for i in range(len(points))]
     means = [np.mean([-np.inf if s is None else s for s in row]) for row in scores]
     index = int(np.argmax(means))
@@ -187,4 +266,4 @@ def _best(points: list[dict[str, float]], table: list[dict[str, Any]], seeds: in
 
 
 if __name__ == "__main__":
-    app.run(main, __doc__ or "")
+    app.run(main, __doc__ or "", resumable=True)

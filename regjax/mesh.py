@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from regjax.checks import InputError
-from regjax.typing import PyTree
+from regjax.typing import Array, ArrayLike, PyTree
 
 LANE, DATA = "lane", "data"
 
@@ -63,8 +64,28 @@ def replicated(tree: PyTree, mesh: Mesh | None) -> PyTree:
 
 
 def on_mesh(tree: PyTree, mesh: Mesh | None) -> PyTree:
-    """Arrays put whole onto each device of a mesh; every process has to hold the same ones."""
-    return tree if mesh is None else jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+    """Arrays put whole onto each device of a mesh, of other processes too; these have to hold the same arrays.
+
+    Args:
+      tree: arrays and keys of this process.
+      mesh: from `make_mesh`; None leaves the tree as it is.
+    """
+    if mesh is None:
+        return tree
+    sharding = NamedSharding(mesh, PartitionSpec())
+    if sharding.is_fully_addressable:
+        return jax.device_put(tree, sharding)
+    return jax.tree.map(lambda leaf: _spread(leaf, sharding), tree)
+
+
+def _spread(leaf: ArrayLike, sharding: NamedSharding) -> Array:
+    if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+        return leaf  # there already
+    if hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_spread(jax.random.key_data(leaf), sharding), impl=jax.random.key_impl(leaf))
+    whole = np.asarray(leaf)
+    # Not device_put: that would compare the values of all processes, in an exchange of its own.
+    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
 
 
 def _constrain(tree: PyTree, mesh: Mesh | None, spec: PartitionSpec) -> PyTree:

@@ -70,6 +70,15 @@ class CompilationCounter:
         """Stop counting."""
         jax.monitoring.unregister_event_duration_listener(self._on_event)
 
+    def describe(self) -> str:
+        """The count and the time in words.
+
+        Example:
+          >>> CompilationCounter().describe()
+          '0 programs compiled in 0.0 s'
+        """
+        return f"{self.count} program{'s' if self.count != 1 else ''} compiled in {self.seconds:.1f} s"
+
     def _on_event(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event == _COMPILE_EVENT:
             self.count += 1

@@ -239,7 +239,15 @@ class _Sweep:
             since, last[0] = last[0], time.perf_counter()
             self._report(indices, results, last[0] - since)
 
-        train_in_slots(now, self.lanes, self.replicas.on(place), place, more=more, finish=finish)
+        train_in_slots(
+            now,
+            self.lanes,
+            self.replicas.on(place),
+            place,
+            more=more,
+            finish=finish,
+            stopped=lambda: self.queue.failed,
+        )
         return waiting
 
 

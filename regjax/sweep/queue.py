@@ -42,6 +42,11 @@ class LaneQueue:
                 self._fail()
                 raise
 
+    @property
+    def failed(self) -> bool:
+        """Whether a worker has raised, or the caller was interrupted: what is running need not go on."""
+        return self._failed
+
     def more(self, program: Hashable, count: int) -> list[int]:
         """Up to `count` further lanes of a program, for a worker that has places free."""
         with self._changed:

@@ -42,6 +42,7 @@ def train_in_slots(
     *,
     more: Callable[[int], list[int]],
     finish: Callable[[list[int], list[RunResult]], None],
+    stopped: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train lanes of one program side by side.
 
@@ -52,6 +53,7 @@ def train_in_slots(
       place: where.
       more: called with the number of free places; gives indices of further lanes of the program.
       finish: called with indices of lanes that are done, and their results.
+      stopped: asked after each block of epochs; True gives up the lanes that are not done.
     """
     held: list[int | None] = list(first)
     chosen = [lanes[lane] for lane in first]
@@ -62,6 +64,8 @@ def train_in_slots(
         states, going = programs.advance(run, block, states, hparams, keys, data, seeds)
         goes_on = np.asarray(going)
         ended = [slot for slot, lane in enumerate(held) if lane is not None and not goes_on[slot]]
+        if stopped():
+            return
         if not ended:
             continue
         # In buckets, so that the number of lanes that happen to stop together compiles nothing.

@@ -1,0 +1,188 @@
+"""A run of several processes through `jax.distributed`, started by Slurm, Kubernetes, TPU slices, MPI or by hand.
+
+With --distributed a command starts itself once more and watches: when another process of the run dies, JAX ends
+this one from within, without a chance to explain. The watcher explains, and says how to go on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, TypeVar
+
+from experiments import flags
+
+# Where a run takes place does not change what it is.
+FLAGS = ("cpu_devices", "data_devices", "distributed", "coordinator", "num_processes", "process_id")
+
+_MEMBER = "REGJAX_CLUSTER_MEMBER"
+_HEARTBEAT_SECONDS = 20  # a process that is silent for so long is dead
+_GONE = 76  # the code by which the process itself says that it lost another one
+
+Result = TypeVar("Result")
+
+
+def define(*, data_devices: bool) -> None:
+    """Flags about devices and processes.
+
+    Args:
+      data_devices: whether the experiment can split batches over devices.
+    """
+    flags.whole("devices", "cpu_devices", None, "CPU devices of each process; default 1, which all cores share")
+    if data_devices:
+        flags.whole("devices", "data_devices", 1, "devices that share each batch")
+    flags.switch("devices", "distributed", False, "take part in a run of several processes, as Slurm, Kubernetes, "
+                 "TPU and MPI start them; all write to one --workdir")  # fmt: skip
+    flags.text("devices", "coordinator", None, "HOST:PORT of process 0, where nothing starts them that JAX knows")
+    flags.whole("devices", "num_processes", None, "how many there are, with --coordinator")
+    flags.whole("devices", "process_id", None, "which one this is, from 0, with --coordinator", low=0)
+
+
+def check(values: dict[str, Any]) -> None:
+    """Refuse flags that do not belong together.
+
+    Raises:
+      FlagError: names the flag.
+    """
+    by_hand = [name for name in ("coordinator", "num_processes", "process_id") if values.get(name) is not None]
+    for name in by_hand:
+        flags.check(values["distributed"], name, "is for --distributed")
+        flags.check(len(by_hand) == 3, name, "give --coordinator, --num_processes and --process_id together")
+    if by_hand:
+        host, colon, port = values["coordinator"].rpartition(":")
+        flags.check(bool(host and colon) and port.isdecimal(), "coordinator", "must be HOST:PORT")
+        flags.check(values["process_id"] < values["num_processes"], "process_id", "must be below --num_processes")
+
+
+def is_watcher(values: dict[str, Any]) -> bool:
+    """Whether this process is the one that starts and watches the process that does the work."""
+    return bool(values.get("distributed")) and not os.environ.get(_MEMBER)
+
+
+def watch() -> int:
+    """Start this command again as a member of the run, pass signals on, and explain its end; returns the exit code."""
+    spec = sys.modules["__main__"].__spec__
+    name = [sys.argv[0]] if spec is None else ["-m", spec.name]
+    member = subprocess.Popen(
+        [sys.executable, *name, *sys.argv[1:]], env=os.environ | {_MEMBER: "1"}, preexec_fn=_die_with_parent
+    )
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        del frame
+        member.send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
+    code = member.wait()
+    if code in (_GONE, -signal.SIGABRT):
+        return _explain("another process of the run died or cannot be reached any more")
+    if code < 0:
+        return _explain(f"it was ended by {signal.Signals(-code).name}")
+    return code
+
+
+def _explain(reason: str) -> int:
+    print(f"interrupted: {reason}; what was saved stays, start all processes again with --resume", file=sys.stderr)
+    return 75
+
+
+def join(values: dict[str, Any]) -> None:
+    """Become a member of the run, before JAX starts; only process 0 prints.
+
+    Raises:
+      FlagError: there is nothing that tells who the others are, or they cannot be reached.
+    """
+    import jax
+
+    if values.get("cpu_devices") is not None:
+        jax.config.update("jax_num_cpu_devices", values["cpu_devices"])
+    if not values.get("distributed"):
+        return
+    try:
+        jax.distributed.initialize(
+            values["coordinator"],
+            values["num_processes"],
+            values["process_id"],
+            heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+        )
+    except (ValueError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise flags.FlagError(
+            f"--distributed: the other processes cannot be found ({first}); start them by Slurm, Kubernetes, TPU or "
+            "MPI, or give --coordinator, --num_processes and --process_id"
+        ) from None
+    if not leads():
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the rest of the process
+
+
+def lost_another(error: BaseException) -> bool:
+    """Whether an error is that of an exchange with a process that is gone."""
+    import jax
+
+    if not isinstance(error, jax.errors.JaxRuntimeError) or jax.process_count() == 1:
+        return False
+    text = str(error).lower()
+    return any(word in text for word in ("gloo", "connection", "heartbeat", "unavailable", "deadline", "peer", "nccl"))
+
+
+def end_after_loss(error: BaseException) -> None:
+    """End this process at once: shutting down in order would wait for the one that is gone."""
+    print(f"lost another process: {str(error).splitlines()[0][:300]}", file=sys.stderr, flush=True)
+    os._exit(_GONE)
+
+
+def leads() -> bool:
+    """Whether this process is the one that writes files and prints."""
+    import jax
+
+    return jax.process_index() == 0
+
+
+def count() -> int:
+    """Processes of the run."""
+    import jax
+
+    return jax.process_count()
+
+
+def first(function: Callable[[], Result]) -> Result | None:
+    """Call a function on process 0 alone; the others wait for it, and give up if it fails.
+
+    Returns:
+      What the function returned, None on the other processes.
+
+    Raises:
+      FlagError: process 0 refused, or whatever the function raised.
+    """
+    if count() == 1:
+        return function()
+    result, failure = None, None
+    if leads():
+        try:
+            result = function()
+        except Exception as error:
+            failure = error
+    if any_of(failure is not None):
+        raise failure or flags.FlagError("process 0 ended; its message says why")
+    return result
+
+
+def any_of(mine: bool) -> bool:
+    """Whether it is true in any process; all of them have to ask."""
+    if count() == 1:
+        return mine
+    import numpy as np
+    from jax.experimental import multihost_utils
+
+    return bool(np.any(multihost_utils.process_allgather(np.asarray(mine))))
+
+
+def _die_with_parent() -> None:
+    """A member without its watcher would be one that nobody knows of (Linux alone has a way to say so)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
