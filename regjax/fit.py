@@ -11,6 +11,7 @@ import jax
 
 from regjax.checkpoint import Checkpoints
 from regjax.epoch import RunState, TrainData, Weights, make_program
+from regjax.mesh import on_mesh
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx
 from regjax.typing import PRNGKey
@@ -73,6 +74,7 @@ def fit(
       'completed'
     """
     started = time.perf_counter()
+    hparams, key, data = on_mesh((hparams, key, data), spec.mesh)
     state = _init(spec, make_tx, hparams, key, data)
     if checkpoints is not None:
         state = checkpoints.restore_latest(state)
