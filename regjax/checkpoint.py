@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,7 +19,8 @@ from regjax.epoch import RunState
 class Checkpoints:
     """The checkpoints of one run: `DIR/EPOCHS_DONE`, of which the newest `keep` stay.
 
-    A checkpoint appears by a rename, so a killed process leaves the previous one whole.
+    A checkpoint appears by a rename, so a killed process leaves the previous one whole. In a run of several processes
+    process 0 alone writes, since all hold the same state, and all read: the directory has to be one that they share.
 
     Args:
       directory: created when the first checkpoint is saved.
@@ -32,8 +35,10 @@ class Checkpoints:
     def __init__(self, directory: str | os.PathLike[str], keep: int = 2):
         self.directory = Path(directory).absolute()
         self.keep = keep
-        for unfinished in self.directory.glob("*.orbax-checkpoint-tmp*"):  # of a process that was killed
-            shutil.rmtree(unfinished, ignore_errors=True)
+        self.writes = jax.process_index() == 0
+        if self.writes:
+            for unfinished in self.directory.glob("*.orbax-checkpoint-tmp*"):  # of a process that was killed
+                shutil.rmtree(unfinished, ignore_errors=True)
         self._pool = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
 
@@ -52,11 +57,14 @@ class Checkpoints:
           wait: return only when the checkpoint is on disk.
 
         Returns:
-          False if it was left out because the last save is still being written (never with `wait`).
+          False if it was left out because the last save is still being written (never with `wait`), or because
+          another process writes.
 
         Raises:
           OSError: an earlier save or, with `wait`, this one failed.
         """
+        if not self.writes:
+            return False
         if self._pending is not None:
             if not wait and not self._pending.done():
                 return False
@@ -79,12 +87,9 @@ class Checkpoints:
         epochs = self.epochs()
         if not epochs:
             return like
-        import orbax.checkpoint as ocp
-
         leaves, treedef = jax.tree.flatten(like)
         path = self.directory / str(epochs[-1])
-        with ocp.PyTreeCheckpointer() as reader:
-            saved = reader.restore(path)
+        saved = self._orbax.restore(path)
         found = [saved.get(_name(i)) for i in range(len(leaves))]
         if len(saved) != len(leaves) or any(
             a is None or a.shape != b.shape or a.dtype != b.dtype for a, b in zip(found, leaves, strict=True)
@@ -92,13 +97,23 @@ class Checkpoints:
             raise InputError(f"checkpoint {path} does not belong to this run: other arrays, shapes or dtypes")
         return jax.tree.unflatten(treedef, [jax.numpy.asarray(leaf) for leaf in found])
 
-    def _write(self, epoch: int, state: RunState) -> None:
+    @functools.cached_property
+    def _orbax(self) -> Any:
+        """One checkpointer for all saves; to make one takes as long as a save."""
         import orbax.checkpoint as ocp
 
+        own = jax.process_index()
+        # Alone: by default all processes would have to save and restore together.
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process_{own}"
+        )
+        handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
+        return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+    def _write(self, epoch: int, state: RunState) -> None:
         # Positional names: the state's structure is fixed by the run, and orbax need not know its types.
         leaves = {_name(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
-        with ocp.PyTreeCheckpointer() as writer:
-            writer.save(self.directory / str(epoch), leaves, force=True)
+        self._orbax.save(self.directory / str(epoch), leaves, force=True)
         for old in self.epochs()[: -self.keep]:
             shutil.rmtree(self.directory / str(old), ignore_errors=True)
 

@@ -77,7 +77,7 @@ def fit(
     hparams, key, data = on_mesh((hparams, key, data), spec.mesh)
     state = _init(spec, make_tx, hparams, key, data)
     if checkpoints is not None:
-        state = checkpoints.restore_latest(state)
+        state = on_mesh(checkpoints.restore_latest(state), spec.mesh)
     done = int(state.epoch)
     if on_start is not None:
         on_start(done)
@@ -93,7 +93,10 @@ def fit(
             final = stop or halted or done == spec.epochs
             if final or done % checkpoint_every == 0:
                 checkpoints.save(done, state, wait=final)
-    return FitResult(state, state.weights(hparams), _status(state, spec, stop, halted), time.perf_counter() - started)
+    weights = state.weights(hparams)
+    if spec.mesh is not None:
+        state, weights = jax.device_get((state, weights))  # of use without the devices of other processes
+    return FitResult(state, weights, _status(state, spec, stop, halted), time.perf_counter() - started)
 
 
 def history_row(state: RunState, epoch: int) -> dict[str, float]:
