@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import functools
 import time
+from pathlib import Path
 from typing import Any
 
-from experiments import app, flags
+from experiments import app, cluster, flags
 
 DEFAULT = ("more_data", "augmentation", "early_stopping", "l2", "l1", "dropout", "combination")
 TECHNIQUES = (
@@ -32,6 +33,7 @@ flags.repeated(
     "a row for this penalty, at 0.01 to 100 times its strengths, by --penalty_mode; may be repeated",
 )
 flags.whole("compare", "seeds", 10, "how many seeds; with 5 no p can be below 0.0625")
+cluster.define(data_devices=False)
 _SELECT = "choice on validation: the best mean, or the most regularized setting within one standard error of it"
 flags.choice("compare", "select", "best", ("best", "1se"), _SELECT)
 
@@ -40,7 +42,8 @@ def main() -> int:
     """Run the experiment; returns the exit code."""
     started = time.time()
     values = flags.values()
-    workdir = app.check_workdir(values["workdir"], overwrite=values["overwrite"])
+    cluster.first(lambda: app.check_workdir(values["workdir"], overwrite=values["overwrite"]))
+    workdir = Path(values["workdir"]).expanduser()
     wanted = _techniques(values)
 
     from experiments import setup
@@ -78,12 +81,15 @@ def main() -> int:
             optimizer=values["optimizer"],
             learning_rate=values["learning_rate"],
             schedule=values["schedule"],
+            precision=values["precision"],
             patience=10 if values["patience"] is None else values["patience"],
             min_delta=values["min_delta"],
             stop_criterion=values["stop_criterion"],
             base_seed=values["seed"],
             progress=lambda done, total, name: bar.update(done, name if len(name) <= 30 else f"{name[:29]}…", total),
         )
+    if not cluster.leads():
+        return app.DONE
     with app.written_aside(workdir) as directory:
         content = result.to_json() | {"reproduce": app.reproduce("experiments.compare", started)}
         app.write_json(directory / "config.json", {"experiment": "compare", "flags": values})

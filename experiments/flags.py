@@ -26,6 +26,7 @@ AUGMENTATIONS = (
 )  # fmt: skip
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")
+PRECISIONS = ("float32", "bfloat16")
 SMOOTHINGS = ("uniform", "others")
 OUTPUT_PENALTIES = ("activity_l1", "activity_l2", "confidence", "fgsm", "jacobian", "r_drop")
 # Noise in training: what each flag is, and whether it is a fraction below 1.
@@ -209,6 +210,13 @@ def define_training(epochs: str) -> None:
     choice("training", "optimizer", "adam", OPTIMIZERS, "optimizer")
     number("training", "learning_rate", 3e-3, "base learning rate", low_open=True)
     choice("training", "schedule", "constant", SCHEDULES, "shape of the learning rate over all updates")
+    choice(
+        "training",
+        "precision",
+        "float32",
+        PRECISIONS,
+        "of the model's arithmetic in updates; weights, statistics and evaluations are float32",
+    )
     number(
         "regularizers",
         "l1",

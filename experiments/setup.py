@@ -21,6 +21,7 @@ from regjax.compare.prepare import check_outputs, default_augmentation, noises_o
 from regjax.compare.techniques import Technique, penalty_technique
 from regjax.constraints import parse_constraint
 from regjax.epoch import TrainData, weight_shapes
+from regjax.mesh import make_mesh
 from regjax.models import parse_model
 from regjax.noise import WEIGHT_NOISES
 from regjax.objective import build_loss
@@ -108,7 +109,20 @@ def make_spec(values: dict[str, Any], known: dict[str, Any], loaded: Loaded | No
         augmentation=augmentation(values, loaded),
         rate_schedule=values.get("rate_schedule", "constant"),
         smoothing=values.get("smoothing", "uniform"),
+        precision=values.get("precision", "float32"),
     )
+
+
+def with_mesh(values: dict[str, Any], spec: Spec) -> Spec:
+    """The `Spec` with its batches split over --data_devices.
+
+    Raises:
+      FlagError: more devices than there are, or a batch that they cannot share.
+    """
+    if values["data_devices"] == 1:
+        return spec
+    mesh = flags.about("data_devices", lambda: make_mesh(1, values["data_devices"]))
+    return flags.about("data_devices", lambda: dataclasses.replace(spec, mesh=mesh))
 
 
 def augmentation(values: dict[str, Any], loaded: Loaded | None) -> Augmentation | None:

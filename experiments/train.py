@@ -9,17 +9,19 @@ Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json and
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments import app, flags
+from experiments import app, cluster, flags
 
 if TYPE_CHECKING:
     from regjax.epoch import RunState
     from regjax.fit import FitResult
+    from regjax.monitor import CompilationCounter
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
 # What may differ between a run and its resumption without changing a number.
@@ -31,6 +33,7 @@ flags.define_stopping()
 flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
 flags.whole("run", "checkpoint_every", 1, "epochs between checkpoints")
 flags.switch("run", "resume", False, "go on with the run in --workdir")
+cluster.define(data_devices=True)
 flags.choice("run", "loader", "memory", ("memory",), "where the training set lives")
 
 
@@ -41,11 +44,13 @@ def main() -> int:
     values["epochs"] = values["epochs"] or 50
     if values["patience"] is not None:
         flags.check(values["stop_criterion"] == "patience", "patience", "is read by --stop_criterion=patience alone")
-    flags.check(not (values["resume"] and values["overwrite"]), "resume", "and --overwrite exclude each other")
-    workdir = app.check_workdir(values["workdir"], overwrite=values["overwrite"], resume=values["resume"])
-    resuming = values["resume"] and (workdir / "config.json").exists()
+    resume = values["resume"]
+    flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
+    cluster.first(lambda: app.check_workdir(values["workdir"], overwrite=values["overwrite"], resume=resume))
+    workdir = Path(values["workdir"]).expanduser()
+    resuming = resume and (workdir / "config.json").exists()
     if resuming:
-        _check_same(workdir, values)
+        app.check_same_flags(workdir, "train", values, FREE)
         finished = _finished(workdir)
         if finished is not None:
             print(f"{workdir}: this run is finished ({finished}); nothing to do")
@@ -61,7 +66,7 @@ def main() -> int:
 
     loaded = setup.load(values)
     known = setup.facts(loaded.splits)
-    spec = setup.make_spec(values, known, loaded)
+    spec = setup.with_mesh(values, setup.make_spec(values, known, loaded))
     hparams = setup.hparams_of(values, known, values["restore_best"])
     arrays = setup.train_data(loaded, values, [values["seed"]], validation="all").for_seed(0)
     shapes = setup.check_regularizers(values, spec, arrays.x)
@@ -70,14 +75,12 @@ def main() -> int:
         print(penalty.anchored(shapes).plan(shapes))
 
     if not resuming:
-        app.empty_directory(workdir)
-        (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
-        config = {"experiment": "train", "flags": values, "facts": known}
-        app.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
+        cluster.first(lambda: _begin(workdir, values, known, loaded, started))
 
     stopping = _Signals()
     with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
-        metrics = _Metrics(workdir / "metrics.jsonl", spec.steps_per_epoch)
+        # Every process trains and holds the same numbers; one of them writes.
+        metrics = _Metrics(workdir / "metrics.jsonl" if cluster.leads() else Path(os.devnull), spec.steps_per_epoch)
 
         def on_start(done: int) -> None:
             metrics.open(done)
@@ -96,12 +99,15 @@ def main() -> int:
             checkpoint_every=values["checkpoint_every"],
             on_start=on_start,
             on_epoch=on_epoch,
-            interrupted=lambda: stopping.received,
+            # All or none: a process that went on alone would wait for the others.
+            interrupted=lambda: cluster.any_of(stopping.received),
         )
-    summary = _summary(result, spec, loaded, hparams, compilations.count)
+    if not cluster.leads():
+        return EXIT_CODE.get(result.status, app.DONE)
+    summary = _summary(result, spec, loaded, hparams, compilations)
     app.write_json(workdir / "summary.json", summary)
     _draw(result, workdir, known["task"], summary)
-    _print(summary, workdir)
+    _print(summary, workdir, compilations)
     return EXIT_CODE.get(result.status, app.DONE)
 
 
@@ -144,7 +150,17 @@ class _Metrics:
             file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
-def _summary(result: FitResult, spec: Any, loaded: Any, hparams: Any, compilations: int) -> dict[str, Any]:
+def _begin(workdir: Path, values: dict[str, Any], known: dict[str, Any], loaded: Any, started: float) -> None:
+    """Make the working directory that of this run."""
+    app.empty_directory(workdir)
+    (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
+    config = {"experiment": "train", "flags": values, "facts": known}
+    app.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
+
+
+def _summary(
+    result: FitResult, spec: Any, loaded: Any, hparams: Any, compilations: CompilationCounter
+) -> dict[str, Any]:
     import jax.numpy as jnp
     import numpy as np
 
@@ -171,7 +187,10 @@ def _summary(result: FitResult, spec: Any, loaded: Any, hparams: Any, compilatio
         **{f"test/{name}": value for name, value in test.items()},
         "zero_fraction": zero_fraction(weights.params),
         "params_sha256": params_sha256(weights.params),
-        "compilations": compilations,
+        "compilations": compilations.count,
+        "compile_seconds": round(compilations.seconds, 3),
+        "devices": 1 if spec.mesh is None else spec.mesh.size,
+        "processes": cluster.count(),
         "seconds": round(result.seconds, 3),
     }
     try:
@@ -199,25 +218,13 @@ def _draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) 
     write_curves(history, workdir / "curves.png", title=f"{workdir.name}: {task}", diagnosis=summary)
 
 
-def _check_same(workdir: Path, values: dict[str, Any]) -> None:
-    config = app.read_config(workdir) or {}
-    flags.check(config.get("experiment") == "train", "workdir", "holds no run of experiments.train")
-    before = config["flags"]
-    now = json.loads(json.dumps(values))
-    changed = [
-        name for name in sorted(set(before) | set(now)) if name not in FREE and before.get(name) != now.get(name)
-    ]
-    diff = ", ".join(f"--{name} was {before.get(name)} and is {now.get(name)}" for name in changed)
-    flags.check(not changed, "resume", f"the run in {workdir} has other flags: {diff}")
-
-
 def _finished(workdir: Path) -> str | None:
     summary = workdir / "summary.json"
     status = json.loads(summary.read_text())["status"] if summary.exists() else None
     return None if status == "interrupted" else status
 
 
-def _print(summary: dict[str, Any], workdir: Path) -> None:
+def _print(summary: dict[str, Any], workdir: Path, compilations: CompilationCounter) -> None:
     metric = "accuracy" if "test/accuracy" in summary else "r2"
     reason = f" ({summary['stop_reason']})" if summary["stop_reason"] else ""
     weights = f"{summary['weights']}{f', {average} average' if (average := summary['average']) else ''}"
@@ -229,6 +236,7 @@ def _print(summary: dict[str, Any], workdir: Path) -> None:
     print(f"diagnosis: {summary['diagnosis'] or 'none, no epoch has a finite loss'}{onset}")
     for sentence in summary["evidence"]:
         print(f"  {sentence}")
+    print(f"{compilations.describe()}; {summary['seconds']:.1f} s in all")
     print(f"files: {workdir}")
 
 

@@ -88,6 +88,7 @@ def compare(
     optimizer: str = "adam",
     learning_rate: float = 3e-3,
     schedule: str = "constant",
+    precision: str = "float32",
     patience: int = 10,
     min_delta: float = 0.0,
     stop_criterion: str = "patience",
@@ -123,6 +124,7 @@ def compare(
       optimizer: a name of `rj.make_optimizer`.
       learning_rate: the same for every setting.
       schedule: `"constant"`, `"cosine"` or `"linear"`.
+      precision: of the model's arithmetic in updates, `"float32"` or `"bfloat16"`.
       patience: of early stopping, in epochs; fixed, not tuned.
       min_delta: of early stopping.
       stop_criterion: of early stopping: `"patience"`, `"gl"`, `"pq"` or `"up"`.
@@ -184,6 +186,7 @@ def compare(
         epochs=epochs,
         optimizer=optimizer,
         schedule=schedule,
+        precision=precision,
         augmentation=augmentation,
         eval_train_examples=min(n_train, 2048),
     )

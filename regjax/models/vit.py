@@ -78,7 +78,8 @@ class ViT(NoisyModel):
         h = nn.LayerNorm(name=f"{name}_norm_0")(x)
         h = nn.Dense(3 * self.width, name=f"{name}_query_key_value")(h)
         query, key, value = jnp.moveaxis(h.reshape(*h.shape[:2], 3, self.heads, size), 2, 0)
-        weights = nn.softmax(jnp.einsum("bqhd,bkhd->bhqk", query, key) / np.sqrt(size))
+        scores = jnp.einsum("bqhd,bkhd->bhqk", query, key).astype(jnp.float32) / np.sqrt(size)
+        weights = nn.softmax(scores).astype(h.dtype)
         if "attention_dropout" in active:
             weights = Dropout(name=f"attention_dropout_{block}")(weights, active["attention_dropout"])
         h = jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(x.shape)

@@ -13,6 +13,7 @@ MODULES = {
     "sweep_64": "sweeps",
     "sweep_512": "sweeps",
     "early_stop_reclaim": "reclaim",
+    "scaling": "scaling",
     "penalties": "overheads",
     "dropout": "overheads",
     "augment": "augmentation",
