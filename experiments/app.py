@@ -103,6 +103,8 @@ def written_aside(workdir: Path) -> Iterator[Path]:
     workdir.absolute().parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{workdir.name}-", dir=workdir.absolute().parent))
     aside.chmod(0o755)
+    from regjax.files import replace_directory
+
     try:
         yield aside
         replace_directory(aside, workdir)
@@ -146,6 +148,8 @@ def empty_directory(path: Path) -> None:
     path.absolute().parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
     fresh.chmod(0o755)
+    from regjax.files import replace_directory
+
     replace_directory(fresh, path)
 
 
@@ -153,15 +157,6 @@ def without_nan(content: dict[str, Any]) -> dict[str, Any]:
     """Numbers that are not finite as None, because JSON has no word for them."""
     bad = {name for name, value in content.items() if isinstance(value, float) and not abs(value) < float("inf")}
     return {name: None if name in bad else value for name, value in content.items()}
-
-
-def replace_directory(new: Path, target: Path) -> None:
-    """Rename `new` to `target`; what was there is deleted after the rename."""
-    old = new.with_name(new.name + "-old")
-    if target.exists():
-        target.rename(old)
-    new.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,58 +1,83 @@
-"""Checkpoints of a `RunState` through orbax, written beside the training."""
+"""Checkpoints of a `RunState` through orbax: written beside the training, verified when they are read."""
 
 from __future__ import annotations
 
 import functools
 import os
 import shutil
+import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
 from regjax.checks import InputError
-from regjax.epoch import RunState
+from regjax.epoch import RunState, Weights
+from regjax.files import (
+    DamagedError,
+    remove_stale,
+    replace_directory,
+    temporary_sibling,
+    verify_manifest,
+    write_manifest,
+)
+from regjax.tree import leaf_names
+from regjax.typing import PyTree
+
+Tree = TypeVar("Tree")
+FORMAT = 2
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint is damaged, and the one before it is used."""
 
 
 class Checkpoints:
-    """The checkpoints of one run: `DIR/EPOCHS_DONE`, of which the newest `keep` stay.
+    """The checkpoints of one run: `DIR/latest/STEP`, of which the newest `keep` stay, and `DIR/best/STEP`.
 
-    A checkpoint appears by a rename, so a killed process leaves the previous one whole. In a run of several processes
-    process 0 alone writes, since all hold the same state, and all read: the directory has to be one that they share.
+    `latest` holds the whole state, `best` the weights of the best evaluation, apart, so that neither pushes the other
+    out. Each is an orbax directory beside a manifest with the SHA-256 of its files, which is checked before anything is
+    read. A checkpoint appears by a rename, so a killed process leaves the previous one whole. In a run of several
+    processes process 0 alone writes, since all hold the same state, and all read: the directory has to be one that
+    they share.
 
     Args:
       directory: created when the first checkpoint is saved.
-      keep: how many stay, >= 1.
+      keep: how many stay, >= 1; at least 2, or there is nothing to fall back to.
+      config: JSON of what the run is; stored in each checkpoint. A checkpoint of another one is refused.
 
     Example:
       >>> import tempfile
-      >>> Checkpoints(tempfile.mkdtemp()).epochs()
+      >>> Checkpoints(tempfile.mkdtemp()).steps()
       []
     """
 
-    def __init__(self, directory: str | os.PathLike[str], keep: int = 2):
+    def __init__(self, directory: str | os.PathLike[str], keep: int = 2, config: dict[str, Any] | None = None):
         self.directory = Path(directory).absolute()
-        self.keep = keep
+        self.keep, self.config = keep, config
         self.writes = jax.process_index() == 0
-        if self.writes:
-            for unfinished in self.directory.glob("*.orbax-checkpoint-tmp*"):  # of a process that was killed
-                shutil.rmtree(unfinished, ignore_errors=True)
+        self._best_saved: int | None = None
         self._pool = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
+        if self.writes:
+            for kind in ("latest", "best"):
+                remove_stale(self.directory / kind, older_than=0.0)  # of a process that was killed
 
-    def epochs(self) -> list[int]:
-        """The epochs of the checkpoints there are, ascending."""
-        if not self.directory.is_dir():
-            return []
-        return sorted(int(entry.name) for entry in self.directory.iterdir() if entry.name.isdecimal())
+    def steps(self, kind: str = "latest") -> list[int]:
+        """Updates that were done at each of the checkpoints there are, ascending.
 
-    def save(self, epoch: int, state: RunState, *, wait: bool = False) -> bool:
+        Args:
+          kind: `"latest"` or `"best"`.
+        """
+        shelf = self.directory / kind
+        return sorted(int(entry.name) for entry in shelf.glob("[0-9]*") if entry.name.isdecimal())
+
+    def save(self, state: RunState, *, wait: bool = False) -> bool:
         """Save a state in the background.
 
         Args:
-          epoch: epochs done.
           state: copied to the host before this returns, so its buffers may be donated.
           wait: return only when the checkpoint is on disk.
 
@@ -61,7 +86,7 @@ class Checkpoints:
           another process writes.
 
         Raises:
-          OSError: an earlier save or, with `wait`, this one failed.
+          OSError: an earlier save or, with `wait`, this one failed; names the path. What was saved before stays.
         """
         if not self.writes:
             return False
@@ -69,33 +94,90 @@ class Checkpoints:
             if not wait and not self._pending.done():
                 return False
             self._pending.result()
-        host = jax.tree.map(np.array, state)
-        self._pending = self._pool.submit(self._write, epoch, host)
+        self._pending = self._pool.submit(self._write, jax.tree.map(np.array, state))
         if wait:
             self._pending.result()
         return True
 
     def restore_latest(self, like: RunState) -> RunState:
-        """The newest checkpoint, or `like` when there is none.
+        """The newest checkpoint that is not damaged, or `like` when there is none at all.
 
         Args:
           like: a state with the structure, shapes and dtypes that are expected.
 
         Raises:
-          InputError: the checkpoint holds other arrays than this run.
+          InputError: the checkpoint is of another run, or every one is damaged.
+
+        Warns:
+          CheckpointWarning: names each damaged checkpoint and says what is wrong with it.
         """
-        epochs = self.epochs()
-        if not epochs:
-            return like
+        return self._restore("latest", like)
+
+    def restore_best(self, like: Weights) -> Weights:
+        """The weights of the best evaluation; as `restore_latest`."""
+        return self._restore("best", like)
+
+    def _restore(self, kind: str, like: Tree) -> Tree:
+        reasons = []
+        for step in reversed(self.steps(kind)):
+            path = self.directory / kind / str(step)
+            try:
+                return self._read(path, like)
+            except DamagedError as reason:
+                reasons.append(f"{path}: {reason}")
+                warnings.warn(f"checkpoint {path} is damaged: {reason}", CheckpointWarning, stacklevel=3)
+        if reasons:
+            raise InputError(f"no checkpoint can be used; {'; '.join(reasons)}")
+        return like
+
+    def _read(self, path: Path, like: Tree) -> Tree:
+        facts = verify_manifest(path)
+        if facts.get("format") != FORMAT:
+            raise InputError(f"checkpoint {path} has format {facts.get('format')}, this version reads {FORMAT}")
+        if self.config is not None and facts["config"] is not None and facts["config"] != self.config:
+            changed = sorted(
+                k for k in {*self.config, *facts["config"]} if self.config.get(k) != facts["config"].get(k)
+            )
+            raise InputError(f"checkpoint {path} is of a run with other settings: {', '.join(changed)}")
         leaves, treedef = jax.tree.flatten(like)
-        path = self.directory / str(epochs[-1])
-        saved = self._orbax.restore(path)
-        found = [saved.get(_name(i)) for i in range(len(leaves))]
-        if len(saved) != len(leaves) or any(
-            a is None or a.shape != b.shape or a.dtype != b.dtype for a, b in zip(found, leaves, strict=True)
-        ):
-            raise InputError(f"checkpoint {path} does not belong to this run: other arrays, shapes or dtypes")
+        expected = _described(like)
+        if facts["leaves"] != expected:
+            pairs = zip(facts["leaves"], expected, strict=False)
+            first = next((f"{a} instead of {b}" for a, b in pairs if a != b), "another number of arrays")
+            raise InputError(f"checkpoint {path} does not belong to this run: {first}")
+        try:
+            saved = self._orbax.restore(path / "state")
+            found = [np.asarray(saved[_name(i)]) for i in range(len(leaves))]
+        except Exception as error:  # whatever orbax and tensorstore raise
+            raise DamagedError(f"it cannot be read ({type(error).__name__}: {str(error).splitlines()[0]})") from None
         return jax.tree.unflatten(treedef, [jax.numpy.asarray(leaf) for leaf in found])
+
+    def _write(self, state: RunState) -> None:
+        step, best = int(state.train.step), int(state.stop.best_step)
+        self._put("latest", step, state, {"epoch": int(state.epoch), "step": step})
+        for old in self.steps()[: -self.keep]:
+            shutil.rmtree(self.directory / "latest" / str(old), ignore_errors=True)
+        if best >= 0 and best != self._best_saved:
+            self._put("best", step, state.best, {"epoch": best, "step": step})
+            for old in self.steps("best")[:-1]:
+                shutil.rmtree(self.directory / "best" / str(old), ignore_errors=True)
+            self._best_saved = best
+
+    def _put(self, kind: str, step: int, tree: PyTree, facts: dict[str, Any]) -> None:
+        target = self.directory / kind / str(step)
+        scratch = temporary_sibling(target)
+        try:
+            scratch.mkdir(parents=True)
+            # Positional names: the state's structure is fixed by the run, and orbax need not know its types.
+            self._orbax.save(scratch / "state", {_name(i): leaf for i, leaf in enumerate(jax.tree.leaves(tree))})
+            described = {"format": FORMAT, "leaves": _described(tree), "config": self.config}
+            write_manifest(scratch, facts | described)
+            replace_directory(scratch, target)
+        except Exception as error:  # orbax reports a full disk as a ValueError of tensorstore
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise OSError(f"checkpoint {target} cannot be written: {reason}") from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     @functools.cached_property
     def _orbax(self) -> Any:
@@ -110,12 +192,11 @@ class Checkpoints:
         handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
         return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
-    def _write(self, epoch: int, state: RunState) -> None:
-        # Positional names: the state's structure is fixed by the run, and orbax need not know its types.
-        leaves = {_name(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
-        self._orbax.save(self.directory / str(epoch), leaves, force=True)
-        for old in self.epochs()[: -self.keep]:
-            shutil.rmtree(self.directory / str(old), ignore_errors=True)
+
+def _described(tree: PyTree) -> list[list[Any]]:
+    """Name, dtype and shape of each leaf."""
+    leaves = zip(leaf_names(tree), jax.tree.leaves(tree), strict=True)
+    return [[name, str(leaf.dtype), list(leaf.shape)] for name, leaf in leaves]
 
 
 def _name(index: int) -> str:

@@ -92,7 +92,7 @@ def fit(
         if checkpoints is not None:
             final = stop or halted or done == spec.epochs
             if final or done % checkpoint_every == 0:
-                checkpoints.save(done, state, wait=final)
+                checkpoints.save(state, wait=final)
     weights = state.weights(hparams)
     if spec.mesh is not None:
         state, weights = jax.device_get((state, weights))  # of use without the devices of other processes

@@ -251,22 +251,6 @@ def test_batch_statistics_are_carried_along(blobs):
     assert float(jnp.abs(mean).max()) > 0
 
 
-def test_checkpoints_refuse_another_run_and_keep_the_newest(spec, blobs, tmp_path):
-    store = Checkpoints(tmp_path, keep=2)
-    rj.fit(spec, hparams("plain"), jax.random.key(0), blobs.for_seed(0), checkpoints=store)
-    assert store.epochs()[-1] == spec.epochs
-    assert len(store.epochs()) <= 2
-    wider = rj.models.make_model("mlp", num_outputs=2, widths=(17,))
-    with pytest.raises(rj.InputError, match="does not belong to this run"):
-        rj.fit(
-            dataclasses.replace(spec, model=wider),
-            hparams("plain"),
-            jax.random.key(0),
-            blobs.for_seed(0),
-            checkpoints=store,
-        )
-
-
 def test_sweep_refuses_lengths_that_differ(spec, blobs):
     points = rj.stack_hparams([hparams("plain")] * 2)
     with pytest.raises(ValueError, match="need one length"):

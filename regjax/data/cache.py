@@ -7,12 +7,9 @@ What does not verify is decoded again, with a `CacheWarning`; it is never return
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import time
-import uuid
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,11 +18,9 @@ from typing import Any
 import numpy as np
 
 from regjax.checks import InputError
+from regjax.files import digest, remove_stale, replace_directory, seal, temporary_sibling
 
 FORMAT = 1
-STALE_SECONDS = 3600.0
-"""Temporary directories older than this belong to a process that was killed, and are removed."""
-
 Arrays = dict[str, np.ndarray]
 
 
@@ -110,16 +105,6 @@ def cached_arrays(
     return arrays, facts
 
 
-def _digest(data: Any) -> str:
-    return hashlib.sha256(memoryview(data)).hexdigest()
-
-
-def _seal(manifest: dict[str, Any]) -> str:
-    """SHA-256 of everything in a manifest but the seal itself."""
-    body = {name: value for name, value in manifest.items() if name != "seal"}
-    return _digest(json.dumps(body, sort_keys=True).encode())
-
-
 def _read_twice(entry: Path, fingerprint: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
     # Another process may swap the entry between two of our reads; a second look tells that from corruption.
     try:
@@ -131,7 +116,7 @@ def _read_twice(entry: Path, fingerprint: dict[str, Any]) -> tuple[Arrays, dict[
 def _read(entry: Path, fingerprint: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
     try:
         manifest = json.loads((entry / "manifest.json").read_bytes())
-        sound = isinstance(manifest, dict) and manifest.get("seal") == _seal(manifest)
+        sound = isinstance(manifest, dict) and manifest.get("seal") == seal(manifest)
     except (OSError, ValueError) as error:
         raise _Unusable(f"its manifest cannot be read ({error})") from None
     if not sound:
@@ -148,7 +133,7 @@ def _read(entry: Path, fingerprint: dict[str, Any]) -> tuple[Arrays, dict[str, A
             raise _Unusable(f"{name}.npy cannot be read ({error})") from None
         if raw.size != facts["file_bytes"]:
             raise _Unusable(f"{name}.npy has {raw.size} bytes, {facts['file_bytes']} were written")
-        if _digest(raw) != facts["sha256"]:
+        if digest(raw) != facts["sha256"]:
             raise _Unusable(f"{name}.npy does not match its SHA-256")
         # Hashed first and viewed afterwards: no copy, and nothing unverified is ever parsed.
         data = raw[raw.size - facts["bytes"] :]
@@ -182,61 +167,12 @@ def _write(entry: Path, fingerprint: dict[str, Any], arrays: Arrays, facts: dict
                 "count": len(array),
                 "bytes": array.nbytes,
                 "file_bytes": path.stat().st_size,
-                "sha256": _digest(np.fromfile(path, np.uint8)),
+                "sha256": digest(np.fromfile(path, np.uint8)),
             }
         manifest = {"format": FORMAT, "fingerprint": fingerprint, "facts": facts, "arrays": described}
-        manifest["seal"] = _seal(json.loads(json.dumps(manifest)))
+        manifest["seal"] = seal(json.loads(json.dumps(manifest)))
         (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1))
         if not _is_sound(entry, fingerprint):  # another process may have written the same meanwhile
             replace_directory(scratch, entry)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def temporary_sibling(target: Path) -> Path:
-    """A name beside `target`, on the same file system, that no other process uses."""
-    return target.parent / f".tmp-{target.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-
-
-def replace_directory(source: Path, target: Path, *, keep: bool = False) -> None:
-    """Put directory `source` at `target`, so that readers see the old one, nothing, or the new one, complete.
-
-    Two processes may do this at once: one of them wins, and both have a complete `target` afterwards.
-
-    Args:
-      source: a complete directory on the same file system.
-      target: where it goes.
-      keep: a directory that is at `target` already stays.
-
-    Raises:
-      OSError: the file system refuses for another reason than a race.
-    """
-    for attempt in range(20):
-        try:
-            source.rename(target)
-            return
-        except OSError:
-            if not target.is_dir():
-                if attempt == 19 or not source.is_dir():
-                    raise
-                continue  # the other process has moved its old directory away and not yet put the new one
-        if keep:
-            return
-        aside = temporary_sibling(target)
-        try:
-            target.rename(aside)
-        except FileNotFoundError:
-            continue
-        shutil.rmtree(aside, ignore_errors=True)
-    raise OSError(f"{target} is replaced by other processes all the time")
-
-
-def remove_stale(parent: Path) -> None:
-    """Remove temporary directories that a killed process has left in `parent`."""
-    for path in parent.glob(".tmp-*"):
-        try:
-            old = time.time() - path.stat().st_mtime > STALE_SECONDS
-        except OSError:
-            continue
-        if old:
-            shutil.rmtree(path, ignore_errors=True)

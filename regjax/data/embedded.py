@@ -17,11 +17,9 @@ from regjax.data.cache import (
     cache_root,
     cached_arrays,
     file_fingerprint,
-    remove_stale,
-    replace_directory,
-    temporary_sibling,
 )
 from regjax.data.dataset import Dataset
+from regjax.files import remove_stale, replace_directory, temporary_sibling
 
 VERSION = "1.0.0"
 """Version of the prepared sets; `regjax.data.builders` writes the same, and a test compares them."""

@@ -8,7 +8,7 @@ import pytest
 
 from regjax.checks import InputError
 from regjax.data import CacheWarning, cache_root
-from regjax.data.cache import cached_arrays, file_fingerprint, replace_directory
+from regjax.data.cache import cached_arrays, file_fingerprint
 
 SOURCE = {"name": "toy", "files": {"a": (3, 4)}}
 
@@ -138,15 +138,6 @@ def test_writers_at_once(cache):
     assert all(np.array_equal(arrays["x"], decode()[0]["x"]) for arrays in results)
     cached_arrays("toy", SOURCE, never)
     assert not list(cache.rglob(".tmp-*"))
-
-
-@pytest.mark.parametrize("keep", [True, False])
-def test_replace_directory(tmp_path, keep):
-    for name in ("old", "new"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "content").write_text(name)
-    replace_directory(tmp_path / "new", tmp_path / "old", keep=keep)
-    assert (tmp_path / "old" / "content").read_text() == ("old" if keep else "new")
 
 
 def test_fingerprint_sees_edits(tmp_path):

@@ -1,0 +1,144 @@
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from regjax.files import (
+    DamagedError,
+    Lock,
+    LockedError,
+    remove_stale,
+    replace_directory,
+    temporary_sibling,
+    verify_manifest,
+    write_manifest,
+)
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """A directory with two files, one in a folder, and a manifest."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a").write_bytes(b"first")
+    (tmp_path / "deep/b").write_bytes(b"second")
+    write_manifest(tmp_path, {"step": 3})
+    return tmp_path
+
+
+def test_a_sealed_directory_gives_its_facts(sealed):
+    assert verify_manifest(sealed) == {"step": 3}
+
+
+@pytest.mark.parametrize("name", ["a", "deep/b", "manifest.json"])
+def test_every_flipped_bit_of_every_file_is_noticed(sealed, name):
+    path = sealed / name
+    content = path.read_bytes()
+    for position in range(len(content)):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
+        with pytest.raises(DamagedError):
+            verify_manifest(sealed)
+    path.write_bytes(content)
+    verify_manifest(sealed)
+
+
+@pytest.mark.parametrize("name", ["a", "deep/b", "manifest.json"])
+def test_a_truncated_or_missing_file_is_noticed(sealed, name):
+    os.truncate(sealed / name, 3)
+    with pytest.raises(DamagedError, match=r"3 bytes|manifest"):
+        verify_manifest(sealed)
+    (sealed / name).unlink()
+    with pytest.raises(DamagedError, match=r"is missing|manifest"):
+        verify_manifest(sealed)
+
+
+def test_a_file_too_many_is_noticed(sealed):
+    (sealed / "deep/extra").write_bytes(b"")
+    with pytest.raises(DamagedError, match="deep/extra is not of it"):
+        verify_manifest(sealed)
+
+
+def test_facts_cannot_be_changed_afterwards(sealed):
+    manifest = json.loads((sealed / "manifest.json").read_text())
+    manifest["facts"]["step"] = 4
+    (sealed / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DamagedError, match="its own checksum"):
+        verify_manifest(sealed)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_replace_directory(tmp_path, keep):
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "content").write_text(name)
+    replace_directory(tmp_path / "new", tmp_path / "old", keep=keep)
+    assert (tmp_path / "old" / "content").read_text() == ("old" if keep else "new")
+
+
+def test_stale_directories_are_removed_and_young_ones_stay(tmp_path):
+    target = tmp_path / "target"
+    temporary_sibling(target).mkdir()
+    remove_stale(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    remove_stale(tmp_path, older_than=0.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_lock_at_a_time_and_no_file_left(tmp_path):
+    path = tmp_path / "lock"
+    with Lock(path), pytest.raises(LockedError, match="locked by another process"):
+        Lock(path).acquire()
+    assert not path.exists()
+    with Lock(path):
+        pass
+
+
+def test_a_stale_lock_file_locks_nothing(tmp_path):
+    (tmp_path / "lock").write_text("left by a killed process")
+    with Lock(tmp_path / "lock"):
+        pass
+
+
+def test_a_killed_process_gives_its_lock_back(tmp_path):
+    code = (
+        "import sys, time, pathlib; from regjax.files import Lock\n"
+        "lock = Lock(pathlib.Path(sys.argv[1])); lock.acquire(); print('held', flush=True); time.sleep(100)"
+    )
+    path = tmp_path / "lock"
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(LockedError):
+            Lock(path).acquire()
+        process.kill()
+    with Lock(path):
+        pass
+
+
+def test_threads_that_race_for_a_lock_hold_it_one_at_a_time(tmp_path):
+    holders, most, done = [], [], []
+
+    def compete():
+        while True:
+            lock = Lock(tmp_path / "lock")
+            try:
+                lock.acquire()
+            except LockedError:
+                time.sleep(0.0005)
+                continue
+            holders.append(1)
+            most.append(len(holders))
+            time.sleep(0.0002)
+            holders.pop()
+            lock.release()
+            done.append(1)
+            return
+
+    threads = [threading.Thread(target=compete) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(done), max(most)) == (20, 1)
