@@ -313,12 +313,13 @@ def train_data(loaded: Loaded, values: dict[str, Any], seeds: list[int], *, vali
     x_val, y_val = splits.x_stop, splits.y_stop
     if validation == "all":
         x_val, y_val = np.concatenate([x_val, splits.x_select]), np.concatenate([y_val, splits.y_select])
+    # Put, not jnp.asarray, which compiles a program for each shape.
     return TrainData(
-        x=jnp.asarray(pre.transform(splits.x_train)),
-        y=jnp.asarray(y),
-        order=jnp.asarray(order),
-        x_val=jnp.asarray(pre.transform(x_val)),
-        y_val=jnp.asarray(pre.target_transform(y_val)),
+        x=jax.device_put(pre.transform(splits.x_train)),
+        y=jax.device_put(y),
+        order=jax.device_put(order),
+        x_val=jax.device_put(pre.transform(x_val)),
+        y_val=jax.device_put(pre.target_transform(y_val)),
     )
 
 

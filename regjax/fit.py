@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
 from regjax.checkpoint import Checkpoints
 from regjax.epoch import RunState, TrainData, Weights, make_program
@@ -81,11 +82,11 @@ def fit(
     done = int(state.epoch)
     if on_start is not None:
         on_start(done)
-    stop = bool(state.stop.should_stop)
+    stop = _stopped(state)
     halted = False
     while done < spec.epochs and not stop and not halted:
         state = _epoch(spec, make_tx, state, hparams, key, data)
-        done, stop = int(state.epoch), bool(state.stop.should_stop)
+        done, stop = int(state.epoch), _stopped(state)
         if on_epoch is not None:
             on_epoch(done - 1, history_row(state, done - 1), state)
         halted = interrupted()
@@ -93,7 +94,7 @@ def fit(
             final = stop or halted or done == spec.epochs
             if final or done % checkpoint_every == 0:
                 checkpoints.save(state, wait=final)
-    weights = state.weights(hparams)
+    weights = _final_weights(state, hparams)
     if spec.mesh is not None:
         state, weights = jax.device_get((state, weights))  # of use without the devices of other processes
     return FitResult(state, weights, _status(state, spec, stop, halted), time.perf_counter() - started)
@@ -101,7 +102,23 @@ def fit(
 
 def history_row(state: RunState, epoch: int) -> dict[str, float]:
     """The measurements of one epoch as Python floats, by their names of `metrics.jsonl`."""
-    return dict(zip(state.history.names, jax.device_get(state.history.table[epoch]).tolist(), strict=True))
+    return dict(zip(state.history.names, np.asarray(state.history.table)[epoch].tolist(), strict=True))
+
+
+# What follows decides on the host: outside of jit, each operation on arrays is a program to compile, for each shape.
+
+
+def _stopped(state: RunState) -> bool:
+    return int(state.stop.reason) != 0
+
+
+def _final_weights(state: RunState, hparams: Hparams) -> Weights:
+    """`state.weights(hparams)`."""
+    if bool(hparams.restore_best) and int(state.stop.best_step) >= 0:
+        return state.best
+    if state.averages is None:
+        return Weights(state.train.params, state.train.model_state)
+    return state.weights(hparams)
 
 
 def _status(state: RunState, spec: Spec, stop: bool, halted: bool) -> str:

@@ -110,3 +110,29 @@ def test_ends_of_the_uniform_are_open(monkeypatch):
         monkeypatch.setattr(bits, "random_words", lambda key, shape, w=word: jnp.full(shape, w, jnp.uint32))
         assert float(bits.random_uniform(jax.random.key(0), ())) == expected
         assert np.isfinite(bits.random_normal(jax.random.key(0), ()))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (24, 2), (128, 10), (3, 3, 2, 5)])
+def test_a_light_key_draws_what_jax_draws(shape):
+    def draws(key):
+        truncated = jax.random.truncated_normal(key, -2, 2, shape)
+        return jax.random.bits(key, shape), jax.random.bits(key, shape, jnp.uint16), truncated
+
+    key = jax.random.key(3)
+    for ours, theirs in (
+        (lambda key: draws(bits.light(key)), draws),
+        (lambda key: draws(jax.random.fold_in(bits.light(key), 5)), lambda key: draws(jax.random.fold_in(key, 5))),
+        (lambda key: draws(jax.random.split(bits.light(key))[1]), lambda key: draws(jax.random.split(key)[1])),
+    ):
+        jax.tree.map(np.testing.assert_array_equal, jax.jit(ours)(key), jax.jit(theirs)(key))
+    keys = jax.random.split(key, 3)
+    ours, theirs = (jax.jit(jax.vmap(f))(keys) for f in (lambda key: draws(bits.light(key)), draws))
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+
+
+def test_other_keys_are_left_as_they_are():
+    for key in (jax.random.key(0, impl="rbg"), jax.random.PRNGKey(0)):
+        assert bits.light(key) is key
+    with jax.threefry_partitionable(False):
+        key = jax.random.key(1)
+        np.testing.assert_array_equal(jax.random.bits(bits.light(key), (5,)), jax.random.bits(key, (5,)))

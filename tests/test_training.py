@@ -179,6 +179,19 @@ def test_a_nan_ends_the_lane_and_only_that_lane(spec, blobs):
     assert rj.fit(spec, rates[1], keys[1], blobs.for_seed(0)).status == "diverged"
 
 
+@pytest.mark.parametrize("restore_best", [False, True])
+def test_fit_compiles_two_programs_and_no_more(spec, blobs, restore_best):
+    from regjax.monitor import CompilationCounter
+
+    data, key = blobs.for_seed(0), jax.random.key(0)
+    hp = rj.make_hparams(learning_rate=0.02, n_train=80, restore_best=restore_best)
+    jax.clear_caches()
+    with CompilationCounter() as counter:
+        result = rj.fit(spec, hp, key, data, on_epoch=lambda epoch, row, state: None)
+    assert counter.count == 2
+    assert_trees_equal(result.weights, result.state.weights(hp))
+
+
 def test_history_is_measured_on_clean_data_without_penalties(spec, blobs):
     result = rj.fit(spec, hparams("l2"), jax.random.key(0), blobs.for_seed(0))
     row = history_row(result.state, int(result.state.epoch) - 1)

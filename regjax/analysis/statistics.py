@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit  # quantile of Student's t; scipy.stats would take seconds to import
 
 from regjax.checks import check_range
 
@@ -41,7 +40,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     mean = float(np.mean(x))
     if x.size < 2:
         return Interval(mean, math.nan, math.nan)
-    half = float(stdtrit(x.size - 1, (1 + level) / 2) * np.std(x, ddof=1) / math.sqrt(x.size))
+    half = float(_t_quantile(x.size - 1, (1 + level) / 2) * np.std(x, ddof=1) / math.sqrt(x.size))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -114,7 +113,7 @@ def minimum_detectable_effect(differences: Sequence[float], level: float = 0.05,
     d = np.asarray(differences, np.float64)
     if d.size < 2 or not np.all(np.isfinite(d)) or np.ptp(d) == 0:
         return None
-    quantiles = stdtrit(d.size - 1, [1 - level / 2, power])
+    quantiles = _t_quantile(d.size - 1, [1 - level / 2, power])
     return float(np.sum(quantiles) * np.std(d, ddof=1) / math.sqrt(d.size))
 
 
@@ -143,5 +142,13 @@ def two_way_interval(differences: np.ndarray, level: float = 0.95) -> Interval:
     if rows < 2 or columns < 2:
         return Interval(mean, math.nan, math.nan)
     variance = np.var(d.mean(axis=1), ddof=1) / rows + np.var(d.mean(axis=0), ddof=1) / columns
-    half = float(stdtrit(rows - 1, (1 + level) / 2) * math.sqrt(variance))
+    half = float(_t_quantile(rows - 1, (1 + level) / 2) * math.sqrt(variance))
     return Interval(mean, mean - half, mean + half)
+
+
+def _t_quantile(degrees: int, p: Any) -> Any:
+    """The quantile of Student's t."""
+    # Imported where it is needed: a training asks for no quantile, and importing SciPy takes a tenth of a second.
+    from scipy.special import stdtrit  # scipy.stats would take seconds
+
+    return stdtrit(degrees, p)

@@ -2,6 +2,7 @@
 
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from regjax.checks import InputError
 from regjax.models import MODELS, make_model
+from regjax.models.base import hidden_init, output_init
 
 KEY = jax.random.key(0)
 RNGS = {"dropout": jax.random.key(1)}
@@ -302,3 +304,13 @@ def test_models_from_text():
     ):
         with pytest.raises(InputError, match=message):
             parse_model(text, num_outputs=3)
+
+
+@pytest.mark.parametrize("shape", [(64, 10), (5, 7), (3, 3, 4, 6)])
+def test_initial_weights_are_those_of_flax(shape):
+    for ours, theirs in (
+        (hidden_init, nn.initializers.he_normal()),
+        (output_init, nn.initializers.lecun_normal()),
+    ):
+        both = [jax.jit(lambda key, init=init: init(key, shape, jnp.float32))(KEY) for init in (ours, theirs)]
+        np.testing.assert_array_equal(*both)

@@ -21,21 +21,16 @@ def regjax_epoch(cache: str) -> dict[str, Any]:
         jax.config.update("jax_compilation_cache_dir", cache)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    import jax.numpy as jnp
+    import numpy as np
 
     import regjax as rj
     from regjax import data
 
     splits = data.split(data.load("digits"), seed=0)
     pre = data.Preprocessor.for_splits(splits)
-    order = jnp.arange(len(splits.y_train), dtype=jnp.int32)
-    arrays = rj.TrainData(
-        jnp.asarray(pre.transform(splits.x_train)),
-        jnp.asarray(splits.y_train),
-        order,
-        jnp.asarray(pre.transform(splits.x_stop)),
-        jnp.asarray(splits.y_stop),
-    )
+    order = np.arange(len(splits.y_train), dtype=np.int32)
+    x_train, x_stop = pre.transform(splits.x_train), pre.transform(splits.x_stop)
+    arrays = jax.device_put(rj.TrainData(x_train, splits.y_train, order, x_stop, splits.y_stop))
     model = rj.models.make_model("mlp", num_outputs=10, widths=(128, 128))
     spec = rj.Spec(model, num_classes=10, batch_size=64, steps_per_epoch=len(order) // 64, epochs=1)
     hparams = rj.make_hparams(n_train=len(order), rates={"dropout": 0.2})
