@@ -133,7 +133,10 @@ def _read_npz(path: Path, required: tuple[str, ...], optional: tuple[str, ...] =
             total = sum(member.file_size for member in archive.infolist())
         if total > MAX_NPZ_BYTES:
             limit = f"{MAX_NPZ_BYTES / 2**30:g} GiB"
-            raise InputError(f"{path.name}: {total / 2**30:.1f} GiB of arrays, accepted: at most {limit}")
+            raise InputError(
+                f"{path.name}: {total / 2**30:.1f} GiB of arrays, accepted in memory: at most {limit}; "
+                "stream it with --loader=stream"
+            )
         with np.load(path, allow_pickle=False) as stored:
             missing = [key for key in required if key not in stored.files]
             if missing:
