@@ -204,9 +204,7 @@ def load_tfds(
     def decode() -> tuple[Arrays, dict[str, Any]]:
         return decode_all(open_prepared(path), task)
 
-    # The location is part of the key: two copies of a set do not take each other's place in the cache.
-    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    key = f"tfds-{re.sub(r'[^a-z0-9_.]', '-', name)}-{task or 'auto'}-{place}"
+    key = cache_key("tfds", name, task, path)
     arrays, facts = cached_arrays(key, fingerprint, decode, cache_dir=cache_dir)
     return Dataset(
         name=name,
@@ -217,6 +215,12 @@ def load_tfds(
         columns=tuple(facts["columns"]) if facts["columns"] else None,
         test=(arrays["x_test"], arrays["y_test"]) if "x_test" in arrays else None,
     )
+
+
+def cache_key(kind: str, name: str, task: str | None, path: Path) -> str:
+    """Names what is kept of a prepared set; its location counts, so two copies do not take each other's place."""
+    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    return f"{kind}-{re.sub(r'[^a-z0-9_.]', '-', name)}-{task or 'auto'}-{place}"
 
 
 def decode_all(
@@ -271,7 +275,7 @@ def train_splits(source: TfdsSource) -> list[str]:
     Raises:
       InputError: there are none.
     """
-    names = [name for name in ("train", "validation") if name in source.splits]
+    names: list[str] = [name for name in ("train", "validation") if name in source.splits]
     if not names:
         raise InputError(f"{source.name}: no split 'train' or 'validation', there are: {', '.join(source.splits)}")
     return names
