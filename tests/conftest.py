@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 SLOW = (
     "augment/test_suite.py", "compare", "experiments", "models", "report/test_compare_page.py", "scripts", "solvers",
     "test_accumulate.py", "test_compose.py", "test_conv.py", "test_pytrees.py", "test_readme.py", "test_shuffle.py",
-    "test_training.py",
+    "test_stream_training.py", "test_loader.py", "test_training.py",
 )  # fmt: skip
 
 
