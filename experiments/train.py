@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
 # What may differ between a run and its resumption without changing a number.
-FREE = {"workdir", "overwrite", "resume", "checkpoint_every", "data_dir"}
+FREE = {"workdir", "overwrite", "resume", "checkpoint_every", "data_dir", "read_threads"}
 
 flags.define_data("runs/train")
 flags.define_training("50")
@@ -31,7 +31,14 @@ flags.define_stopping()
 flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
 flags.whole("run", "checkpoint_every", 1, "epochs between checkpoints")
 flags.switch("run", "resume", False, "go on with the run in --workdir")
-flags.choice("run", "loader", "memory", ("memory",), "where the training set lives")
+flags.choice(
+    "run",
+    "loader",
+    "memory",
+    ("memory", "stream"),
+    "where the training set lives; stream reads it from disk while it trains, for sets larger than memory",
+)
+flags.whole("run", "read_threads", 2, "threads that read, with --loader=stream")
 
 
 def main() -> int:
@@ -56,26 +63,35 @@ def main() -> int:
     from experiments import setup
     from experiments.progress import Bar, epoch_status
     from regjax.checkpoint import Checkpoints
+    from regjax.data import Preprocessor
     from regjax.fit import fit
     from regjax.monitor import CompilationCounter
 
-    loaded = setup.load(values)
+    fitted = None
+    if resuming and values["loader"] == "stream":
+        fitted = Preprocessor.from_json((workdir / "preprocess.json").read_text())
+    loaded = setup.load(values, fitted)
     known = setup.facts(loaded.splits)
     spec = setup.make_spec(values, known, loaded)
     hparams = setup.hparams_of(values, known, values["restore_best"])
-    arrays = setup.train_data(loaded, values, [values["seed"]], validation="all").for_seed(0)
+    loader = None
+    if values["loader"] == "stream":
+        arrays, loader = setup.stream_data(loaded, values, spec)
+        print(_held(arrays, loaded.splits))
+    else:
+        arrays = setup.train_data(loaded, values, [values["seed"]], validation="all").for_seed(0)
     shapes = setup.check_regularizers(values, spec, arrays.x)
     penalty = setup.penalty_of(values)
     if values["penalty"] and penalty is not None:
         print(penalty.anchored(shapes).plan(shapes))
 
+    stopping = _Signals()
     if not resuming:
         app.empty_directory(workdir)
         (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
         config = {"experiment": "train", "flags": values, "facts": known}
         app.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
 
-    stopping = _Signals()
     with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
         metrics = _Metrics(workdir / "metrics.jsonl", spec.steps_per_epoch)
 
@@ -97,8 +113,9 @@ def main() -> int:
             on_start=on_start,
             on_epoch=on_epoch,
             interrupted=lambda: stopping.received,
+            loader=loader,
         )
-    summary = _summary(result, spec, loaded, hparams, compilations.count)
+    summary = _summary(result, spec, loaded, hparams, compilations.count, len(arrays.x_val))
     app.write_json(workdir / "summary.json", summary)
     _draw(result, workdir, known["task"], summary)
     _print(summary, workdir)
@@ -118,7 +135,10 @@ class _Signals:
         if self.received:
             raise KeyboardInterrupt
         self.received = True
-        print(f"\n{signal.Signals(number).name}: saving after this epoch", file=sys.stderr)
+        print(
+            f"\n{signal.Signals(number).name}: saving after this epoch or block",
+            file=sys.stderr,
+        )
 
 
 class _Metrics:
@@ -144,19 +164,27 @@ class _Metrics:
             file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
-def _summary(result: FitResult, spec: Any, loaded: Any, hparams: Any, compilations: int) -> dict[str, Any]:
-    import jax.numpy as jnp
+def _held(arrays: Any, splits: Any) -> str:
+    """What of a streamed set is in memory."""
+    sizes = splits.sizes
+    return (
+        f"streaming {sizes['train']} training examples; in memory, for evaluations: {len(arrays.order)} of them and "
+        f"{len(arrays.x_val)} of {sizes['stop'] + sizes['select']} validation examples"
+    )
+
+
+def _summary(result: FitResult, spec: Any, loaded: Any, hparams: Any, compilations: int, n_val: int) -> dict[str, Any]:
     import numpy as np
 
     from regjax.adapt import as_model
     from regjax.analysis import diagnose
-    from regjax.evaluate import evaluate
+    from regjax.evaluate import evaluate_parts
     from regjax.monitor import params_sha256, zero_fraction
 
     state, weights, pre = result.state, result.weights, loaded.preprocessor
-    x = jnp.asarray(pre.transform(loaded.splits.x_test))
-    y = jnp.asarray(pre.target_transform(loaded.splits.y_test))
-    test = {name: float(v) for name, v in evaluate(as_model(spec.model).apply, *weights, x, y, task=spec.task).items()}
+    x, y, size = loaded.splits.x_test, pre.target_transform(loaded.splits.y_test), spec.eval_batch_size
+    parts = ((pre.transform(x[i : i + size]), y[i : i + size]) for i in range(0, len(y), size))
+    test = evaluate_parts(as_model(spec.model).apply, *weights, parts, task=spec.task)
     if pre.y_scale is not None:
         test["mse"] *= float(np.mean(np.square(pre.y_scale)))  # in the units of the target
     summary: dict[str, Any] = {
@@ -175,7 +203,6 @@ def _summary(result: FitResult, spec: Any, loaded: Any, hparams: Any, compilatio
         "seconds": round(result.seconds, 3),
     }
     try:
-        n_val = len(loaded.splits.y_stop) + len(loaded.splits.y_select)
         chance = float(np.log(spec.num_classes)) if spec.task == "classification" else float(np.var(y))
         verdict = diagnose(state.history, chance_loss=chance, n_val=n_val)
         summary |= {
