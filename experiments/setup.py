@@ -21,7 +21,7 @@ from regjax.compare.prepare import check_outputs, default_augmentation, noises_o
 from regjax.compare.techniques import Technique, penalty_technique
 from regjax.constraints import parse_constraint
 from regjax.epoch import TrainData, weight_shapes
-from regjax.loader import MAX_VALIDATION, StreamLoader
+from regjax.loader import StreamLoader, validation_limit
 from regjax.models import parse_model
 from regjax.noise import WEIGHT_NOISES
 from regjax.objective import build_loss
@@ -319,7 +319,8 @@ def stream_data(loaded: Loaded, values: dict[str, Any], spec: Spec) -> tuple[Tra
     y, order = _targets_and_order(loaded, values, [values["seed"]])
     loader = StreamLoader(splits.x_train, y[0], order[0], pre.transform, threads=values["read_threads"])
     x_val, y_val = validation_part(splits)
-    x_val, y_val = x_val[:MAX_VALIDATION], y_val[:MAX_VALIDATION]
+    limit = validation_limit(x_val.shape[1:])
+    x_val, y_val = x_val[:limit], y_val[:limit]
     if isinstance(splits.x_test, data.Rows):
         # What is damaged there should be known before the training, not after it.
         flags.about("dataset", splits.x_test.check)

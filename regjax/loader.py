@@ -22,10 +22,24 @@ from regjax.mesh import DATA
 from regjax.spec import Spec
 from regjax.typing import ArrayLike, Batch, PRNGKey
 
-MAX_VALIDATION = 10_000
-"""Validation examples that a streamed run holds in memory and looks at in each epoch."""
+MAX_VALIDATION, MAX_VALIDATION_BYTES = 10_000, 2**30
+"""Of validation, a streamed run holds so many examples and looks at them in each epoch; or so many bytes of them."""
 
 Pair = tuple[np.ndarray, np.ndarray]  # inputs and targets on the host
+
+
+def validation_limit(example_shape: tuple[int, ...]) -> int:
+    """How many validation examples a streamed run holds in memory; smaller parts are used whole.
+
+    Args:
+      example_shape: of one example; float32.
+
+    Example:
+      >>> validation_limit((28, 28, 1)), validation_limit((224, 224, 3))
+      (10000, 1783)
+    """
+    example = 4 * int(np.prod(example_shape, dtype=np.int64))
+    return max(min(MAX_VALIDATION, MAX_VALIDATION_BYTES // max(example, 1)), 1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
