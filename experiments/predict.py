@@ -67,11 +67,11 @@ def main() -> int:
 
     if values["input"] in SPLITS and not Path(values["input"]).exists():
         x, truth = _split(trained | {"data_dir": values["data_dir"] or trained["data_dir"]}, values["input"])
-        ids = [str(i) for i in range(len(x))]
+        ids = [str(i) for i in range(len(x))]  # of a streamed run they are read below, a batch at a time
     else:
         x, ids = flags.about("input", lambda: data.read_inputs(values["input"], pre))
         truth = None
-    x = flags.about("input", lambda: pre.transform(x))
+    flags.about("input", lambda: pre.transform(x[:1]))  # refuses another shape
 
     # The shapes of the state come from the configuration; the arrays from the checkpoint.
     example: Any = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
@@ -102,7 +102,7 @@ def main() -> int:
         return jnp.log(found.mean), unsure
 
     size = values["batch_size"]
-    parts = [predicted(jnp.asarray(x[i : i + size]), i) for i in range(0, len(x), size)]
+    parts = [predicted(jnp.asarray(pre.transform(x[i : i + size])), i) for i in range(0, len(x), size)]
     outputs = np.concatenate([np.asarray(part[0]) for part in parts])
     unsure = {name: np.concatenate([np.asarray(part[1][name]) for part in parts]) for name in parts[0][1]}
 
@@ -127,13 +127,11 @@ def main() -> int:
 
 
 def _split(values: dict[str, Any], name: str) -> tuple[Any, Any]:
-    import numpy as np
-
     from experiments import setup
 
     splits = setup.load(values | {"train_examples": None, "label_noise": None}).splits
     if name == "validation":
-        return np.concatenate([splits.x_stop, splits.x_select]), np.concatenate([splits.y_stop, splits.y_select])
+        return setup.validation_part(splits)
     return getattr(splits, f"x_{name}"), getattr(splits, f"y_{name}")
 
 

@@ -21,6 +21,7 @@ from regjax.compare.prepare import check_outputs, default_augmentation, noises_o
 from regjax.compare.techniques import Technique, penalty_technique
 from regjax.constraints import parse_constraint
 from regjax.epoch import TrainData, weight_shapes
+from regjax.loader import StreamLoader, validation_limit
 from regjax.mesh import make_mesh
 from regjax.models import parse_model
 from regjax.noise import WEIGHT_NOISES
@@ -42,14 +43,19 @@ class Loaded:
     preprocessor: data.Preprocessor
 
 
-def load(values: dict[str, Any]) -> Loaded:
+def load(values: dict[str, Any], preprocessor: data.Preprocessor | None = None) -> Loaded:
     """The dataset that the flags name.
+
+    Args:
+      values: of the flags.
+      preprocessor: of a run that goes on; None fits one, which reads a streamed training pool twice.
 
     Raises:
       FlagError: it cannot be read, or a size does not fit it.
     """
+    lazy = values.get("loader") == "stream"
     dataset = flags.about(
-        "dataset", lambda: data.load(values["dataset"], data_dir=values["data_dir"], target=values["target"])
+        "dataset", lambda: data.load(values["dataset"], data_dir=values["data_dir"], target=values["target"], lazy=lazy)
     )
     splits = flags.about("dataset", lambda: data.split(dataset, seed=values["seed"]))
     one_class = splits.task == "classification" and splits.num_classes < 2
@@ -67,7 +73,7 @@ def load(values: dict[str, Any]) -> Loaded:
             "label_noise",
             f"{dataset.name} is a regression set, it has no classes",
         )
-    return Loaded(splits, data.Preprocessor.for_splits(splits))
+    return Loaded(splits, preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits)))
 
 
 def facts(splits: data.Splits) -> dict[str, Any]:
@@ -306,13 +312,8 @@ def hparams_of(
 def train_data(loaded: Loaded, values: dict[str, Any], seeds: list[int], *, validation: str) -> TrainData:
     """Standardized arrays for training; `validation` is `"stop"` or `"all"` of the validation part."""
     splits, pre = loaded.splits, loaded.preprocessor
-    order = data.nested_order(splits.y_train, seeds, splits.task, values["seed"])
-    y = np.stack([pre.target_transform(splits.y_train)] * len(seeds))
-    if values["label_noise"]:
-        y = data.noisy_labels(splits.y_train, values["label_noise"], splits.num_classes, seeds, values["seed"])
-    x_val, y_val = splits.x_stop, splits.y_stop
-    if validation == "all":
-        x_val, y_val = np.concatenate([x_val, splits.x_select]), np.concatenate([y_val, splits.y_select])
+    y, order = _targets_and_order(loaded, values, seeds)
+    x_val, y_val = (splits.x_stop, splits.y_stop) if validation == "stop" else validation_part(splits)
     # Put, not jnp.asarray, which compiles a program for each shape.
     return TrainData(
         x=jax.device_put(pre.transform(splits.x_train)),
@@ -321,6 +322,40 @@ def train_data(loaded: Loaded, values: dict[str, Any], seeds: list[int], *, vali
         x_val=jax.device_put(pre.transform(x_val)),
         y_val=jax.device_put(pre.target_transform(y_val)),
     )
+
+
+def stream_data(loaded: Loaded, values: dict[str, Any], spec: Spec) -> tuple[TrainData, StreamLoader]:
+    """What evaluations look at, in memory, and the loader of the rest; as `train_data` of one seed.
+
+    Raises:
+      FlagError: a record that cannot be read.
+    """
+    splits, pre = loaded.splits, loaded.preprocessor
+    y, order = _targets_and_order(loaded, values, [values["seed"]])
+    loader = StreamLoader(splits.x_train, y[0], order[0], pre.transform, threads=values["read_threads"])
+    x_val, y_val = validation_part(splits)
+    limit = validation_limit(x_val.shape[1:])
+    x_val, y_val = x_val[:limit], y_val[:limit]
+    if isinstance(splits.x_test, data.Rows):
+        # What is damaged there should be known before the training, not after it.
+        flags.about("dataset", splits.x_test.check)
+    held = flags.about("dataset", lambda: loader.held(spec, pre.transform(x_val), pre.target_transform(y_val)))
+    return held, loader
+
+
+def validation_part(splits: data.Splits) -> tuple[Any, Any]:
+    """The whole validation part: inputs (`Rows` if they are not in memory) and targets."""
+    return data.joined([splits.x_stop, splits.x_select]), np.concatenate([splits.y_stop, splits.y_select])
+
+
+def _targets_and_order(loaded: Loaded, values: dict[str, Any], seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Targets of the pool as the model sees them, `[S, N, ...]`, and the order in which examples are used."""
+    splits = loaded.splits
+    order = data.nested_order(splits.y_train, seeds, splits.task, values["seed"])
+    y = np.stack([loaded.preprocessor.target_transform(splits.y_train)] * len(seeds))
+    if values["label_noise"]:
+        y = data.noisy_labels(splits.y_train, values["label_noise"], splits.num_classes, seeds, values["seed"])
+    return y, order
 
 
 def _model(values: dict[str, Any], known: dict[str, Any]) -> Any:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
 # What may differ between a run and its resumption without changing a number.
-FREE = {"workdir", "overwrite", "resume", "checkpoint_every", "data_dir"}
+FREE = {"workdir", "overwrite", "resume", "checkpoint_every", "data_dir", "read_threads"}
 
 flags.define_data("runs/train")
 flags.define_training("50")
@@ -34,7 +34,14 @@ flags.switch("stopping", "restore_best", True, "end with the weights of the best
 flags.whole("run", "checkpoint_every", 1, "epochs between checkpoints")
 flags.switch("run", "resume", False, "go on with the run in --workdir")
 cluster.define(data_devices=True)
-flags.choice("run", "loader", "memory", ("memory",), "where the training set lives")
+flags.choice(
+    "run",
+    "loader",
+    "memory",
+    ("memory", "stream"),
+    "where the training set lives; stream reads it from disk while it trains, for sets larger than memory",
+)
+flags.whole("run", "read_threads", 2, "threads that read, with --loader=stream")
 
 
 def main() -> int:
@@ -61,23 +68,32 @@ def main() -> int:
     from experiments import setup
     from experiments.progress import Bar, epoch_status
     from regjax.checkpoint import Checkpoints
+    from regjax.data import Preprocessor
     from regjax.fit import fit
     from regjax.monitor import CompilationCounter
 
-    loaded = setup.load(values)
+    fitted = None
+    if resuming and values["loader"] == "stream":
+        fitted = Preprocessor.from_json((workdir / "preprocess.json").read_text())
+    loaded = setup.load(values, fitted)
     known = setup.facts(loaded.splits)
     spec = setup.with_mesh(values, setup.make_spec(values, known, loaded))
     hparams = setup.hparams_of(values, known, values["restore_best"])
-    arrays = setup.train_data(loaded, values, [values["seed"]], validation="all").for_seed(0)
+    loader = None
+    if values["loader"] == "stream":
+        arrays, loader = setup.stream_data(loaded, values, spec)
+        print(_held(arrays, loaded.splits))
+    else:
+        arrays = setup.train_data(loaded, values, [values["seed"]], validation="all").for_seed(0)
     shapes = setup.check_regularizers(values, spec, arrays.x)
     penalty = setup.penalty_of(values)
     if values["penalty"] and penalty is not None:
         print(penalty.anchored(shapes).plan(shapes))
 
+    stopping = _Signals()
     if not resuming:
         cluster.first(lambda: _begin(workdir, values, known, loaded, started))
 
-    stopping = _Signals()
     with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
         # Every process trains and holds the same numbers; one of them writes.
         metrics = _Metrics(workdir / "metrics.jsonl" if cluster.leads() else Path(os.devnull), spec.steps_per_epoch)
@@ -101,10 +117,11 @@ def main() -> int:
             on_epoch=on_epoch,
             # All or none: a process that went on alone would wait for the others.
             interrupted=lambda: cluster.any_of(stopping.received),
+            loader=loader,
         )
     if not cluster.leads():
         return EXIT_CODE.get(result.status, app.DONE)
-    summary = _summary(result, spec, loaded, hparams, compilations)
+    summary = _summary(result, spec, loaded, hparams, compilations, len(arrays.x_val))
     app.write_json(workdir / "summary.json", summary)
     _draw(result, workdir, known["task"], summary)
     _print(summary, workdir, compilations)
@@ -124,7 +141,10 @@ class _Signals:
         if self.received:
             raise KeyboardInterrupt
         self.received = True
-        print(f"\n{signal.Signals(number).name}: saving after this epoch", file=sys.stderr)
+        print(
+            f"\n{signal.Signals(number).name}: saving after this epoch or block",
+            file=sys.stderr,
+        )
 
 
 class _Metrics:
@@ -158,27 +178,30 @@ def _begin(workdir: Path, values: dict[str, Any], known: dict[str, Any], loaded:
     app.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
 
 
-def _summary(
-    result: FitResult, spec: Any, loaded: Any, hparams: Any, compilations: CompilationCounter
-) -> dict[str, Any]:
-    import functools
+def _held(arrays: Any, splits: Any) -> str:
+    """What of a streamed set is in memory."""
+    sizes = splits.sizes
+    return (
+        f"streaming {sizes['train']} training examples; in memory, for evaluations: {len(arrays.order)} of them and "
+        f"{len(arrays.x_val)} of {sizes['stop'] + sizes['select']} validation examples"
+    )
 
+
+def _summary(
+    result: FitResult, spec: Any, loaded: Any, hparams: Any, compilations: CompilationCounter, n_val: int
+) -> dict[str, Any]:
     import jax
     import numpy as np
 
     from regjax.adapt import as_model
     from regjax.analysis import diagnose
-    from regjax.evaluate import METRICS, evaluate
+    from regjax.evaluate import evaluate_parts
     from regjax.monitor import params_sha256, zero_fraction
 
     state, weights, pre = result.state, result.weights, loaded.preprocessor
-    x, y = jax.device_put((pre.transform(loaded.splits.x_test), pre.target_transform(loaded.splits.y_test)))
-    measure: Any = functools.partial(evaluate, as_model(spec.model).apply, task=spec.task)
-    if spec.task == "classification":  # one program instead of forty; it would round r2 in another way
-        measure = jax.jit(measure)
-    # Weights that the program cannot see: it would divide by a count that it knows in another way, too.
-    found = measure(*weights, x, y, np.ones(len(x), np.float32))
-    test = {name: float(found[name]) for name in METRICS[spec.task]}
+    x, y, size = loaded.splits.x_test, pre.target_transform(loaded.splits.y_test), spec.eval_batch_size
+    parts = ((pre.transform(x[i : i + size]), y[i : i + size]) for i in range(0, len(y), size))
+    test = evaluate_parts(as_model(spec.model).apply, *weights, parts, task=spec.task)
     if pre.y_scale is not None:
         test["mse"] *= float(np.mean(np.square(pre.y_scale)))  # in the units of the target
     summary: dict[str, Any] = {
@@ -200,7 +223,6 @@ def _summary(
         "seconds": round(result.seconds, 3),
     }
     try:
-        n_val = len(loaded.splits.y_stop) + len(loaded.splits.y_select)
         chance = float(np.log(spec.num_classes)) if spec.task == "classification" else float(np.var(y))
         verdict = diagnose(jax.device_get(state.history), chance_loss=chance, n_val=n_val)
         summary |= {

@@ -34,6 +34,7 @@ from regjax.convert import (
 from regjax.epoch import History, RunState, TrainData, Weights, init_weights
 from regjax.evaluate import evaluate, predict
 from regjax.fit import FitResult, fit
+from regjax.loader import StreamLoader
 from regjax.losses import corrupt_labels, smooth_labels
 from regjax.mesh import make_mesh
 from regjax.objective import build_loss
@@ -104,6 +105,7 @@ __all__ = [
     "Solution",
     "Spec",
     "StopState",
+    "StreamLoader",
     "Technique",
     "TrainData",
     "TrainState",

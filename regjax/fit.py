@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import jax
@@ -12,10 +13,11 @@ import numpy as np
 
 from regjax.checkpoint import Checkpoints
 from regjax.epoch import RunState, TrainData, Weights, make_program
+from regjax.loader import StreamLoader
 from regjax.mesh import on_mesh
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx
-from regjax.typing import PRNGKey
+from regjax.typing import Batch, PRNGKey
 
 
 class FitResult(NamedTuple):
@@ -46,6 +48,7 @@ def fit(
     on_start: Callable[[int], None] | None = None,
     on_epoch: Callable[[int, dict[str, float], RunState], None] | None = None,
     interrupted: Callable[[], bool] = lambda: False,
+    loader: StreamLoader | None = None,
 ) -> FitResult:
     """Train one run epoch by epoch; the same numbers, bit for bit, as `make_run(spec)`.
 
@@ -60,7 +63,9 @@ def fit(
         the end and an interruption always save.
       on_start: called with the number of epochs that were already done.
       on_epoch: called as `(epoch, row, state)` after each epoch, `row` being its line of the history.
-      interrupted: asked between epochs; True saves and returns with status `"interrupted"`.
+      interrupted: asked between epochs, with a loader also between blocks; True saves and returns with status
+        `"interrupted"`. A resumed run goes on at the very update.
+      loader: reads the training pool from disk; then `data` is `loader.held(...)`, what evaluations look at.
 
     Returns:
       A `FitResult`.
@@ -75,25 +80,37 @@ def fit(
       'completed'
     """
     started = time.perf_counter()
+    host_key, n_train = key, hparams.n_train
     hparams, key, data = on_mesh((hparams, key, data), spec.mesh)
     state = _init(spec, make_tx, hparams, key, data)
     if checkpoints is not None:
         state = on_mesh(checkpoints.restore_latest(state), spec.mesh)
     done = int(state.epoch)
+    # A run that was interrupted inside an epoch has done some of its updates.
+    left = (done + 1) * spec.steps_per_epoch - int(state.train.step)
+    blocks = None if loader is None else loader.blocks(spec, host_key, n_train, int(state.train.step))
     if on_start is not None:
         on_start(done)
     stop = _stopped(state)
     halted = False
-    while done < spec.epochs and not stop and not halted:
-        state = _epoch(spec, make_tx, state, hparams, key, data)
-        done, stop = int(state.epoch), _stopped(state)
-        if on_epoch is not None:
-            on_epoch(done - 1, history_row(state, done - 1), state)
-        halted = interrupted()
-        if checkpoints is not None:
-            final = stop or halted or done == spec.epochs
-            if final or done % checkpoint_every == 0:
-                checkpoints.save(state, wait=final)
+    with contextlib.ExitStack() as ending:
+        if blocks is not None:
+            ending.callback(blocks.close)  # or its threads would go on after an error
+        while done < spec.epochs and not stop and not halted:
+            if blocks is None:
+                state = _epoch(spec, make_tx, left, state, hparams, key, data)
+            else:
+                state = _streamed(spec, make_tx, left, state, hparams, key, data, blocks, interrupted)
+            left = spec.steps_per_epoch
+            halted = int(state.epoch) == done  # between two blocks
+            done, stop = int(state.epoch), _stopped(state)
+            if on_epoch is not None and not halted:
+                on_epoch(done - 1, history_row(state, done - 1), state)
+            halted = halted or interrupted()
+            if checkpoints is not None:
+                final = stop or halted or done == spec.epochs
+                if final or done % checkpoint_every == 0:
+                    checkpoints.save(state, wait=final)
     weights = _final_weights(state, hparams)
     if spec.mesh is not None:
         state, weights = jax.device_get((state, weights))  # of use without the devices of other processes
@@ -132,8 +149,43 @@ def _init(spec: Spec, make_tx: MakeTx | None, hparams: Hparams, key: PRNGKey, da
     return make_program(spec, make_tx).init(hparams, key, data)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=3)
 def _epoch(
-    spec: Spec, make_tx: MakeTx | None, state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData
+    spec: Spec, make_tx: MakeTx | None, steps: int, state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData
 ) -> RunState:
-    return make_program(spec, make_tx).epoch_block(state, hparams, key, data)
+    program = make_program(spec, make_tx)
+    return program.end_epoch(program.updates(state, hparams, key, data, steps), hparams, data)
+
+
+def _streamed(
+    spec: Spec,
+    make_tx: MakeTx | None,
+    left: int,
+    state: RunState,
+    hparams: Hparams,
+    key: PRNGKey,
+    data: TrainData,
+    blocks: Generator[Batch],
+    interrupted: Callable[[], bool],
+) -> RunState:
+    """What is left of an epoch, block by block; without its end if an interruption comes before the last block."""
+    while left:
+        block = next(blocks)  # is read and put on the device while the last one trains
+        jax.block_until_ready(state.train.step)  # so that no more than two blocks are there
+        state = _block(spec, make_tx, state, hparams, key, block)
+        left -= block.x.shape[0]
+        if left and interrupted():
+            return state
+    return _end_epoch(spec, make_tx, state, hparams, data)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+def _block(
+    spec: Spec, make_tx: MakeTx | None, state: RunState, hparams: Hparams, key: PRNGKey, block: Batch
+) -> RunState:
+    return make_program(spec, make_tx).updates_on(state, hparams, key, block)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+def _end_epoch(spec: Spec, make_tx: MakeTx | None, state: RunState, hparams: Hparams, data: TrainData) -> RunState:
+    return make_program(spec, make_tx).end_epoch(state, hparams, data)

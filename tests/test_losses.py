@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 import regjax as rj
+from regjax.evaluate import evaluate_parts
 from regjax.losses import correct, cross_entropy, get_loss, smooth_labels, squared_error, weighted_mean
 
 RNG = np.random.default_rng(0)
@@ -67,6 +68,18 @@ def test_evaluate_equals_sklearn_whatever_the_batch(batch_size):
     found = rj.evaluate(classify, {}, None, jnp.asarray(x), jnp.asarray(y), task="regression", batch_size=batch_size)
     np.testing.assert_allclose(found["mse"], mean_squared_error(y, x), rtol=1e-5)
     np.testing.assert_allclose(found["r2"], r2_score(y, x), rtol=1e-4)
+
+
+def test_a_set_in_parts_is_evaluated_like_the_whole():
+    cuts = (slice(0, 20), slice(20, 27), slice(27, 50))
+    found = evaluate_parts(classify, {}, None, ((LOGITS[cut], LABELS[cut]) for cut in cuts))
+    whole = rj.evaluate(classify, {}, None, jnp.asarray(LOGITS), jnp.asarray(LABELS))
+    assert found == pytest.approx({name: float(value) for name, value in whole.items()}, rel=1e-6)
+    y = RNG.normal(size=(50, 2)).astype(np.float32)
+    x = (y + RNG.normal(size=(50, 2))).astype(np.float32)
+    found = evaluate_parts(classify, {}, None, ((x[cut], y[cut]) for cut in cuts), task="regression")
+    whole = rj.evaluate(classify, {}, None, jnp.asarray(x), jnp.asarray(y), task="regression")
+    assert found == pytest.approx({name: float(value) for name, value in whole.items()}, rel=1e-5)
 
 
 def test_evaluate_by_groups_equals_each_alone():

@@ -23,7 +23,7 @@ LAYERS = [
     {"transforms", "optimizers", "solvers", "monitor", "output_penalties"},
     {"objective", "accumulate", "step"},
     {"evaluate", "spec", "assemble", "epoch", "uncertainty"},
-    {"run", "fit", "checkpoint", "data"},
+    {"run", "fit", "checkpoint", "data", "loader"},
     {"sweep", "compare", "report"},
     {"experiments", "scripts"},
 ]
@@ -99,7 +99,7 @@ def test_every_export_is_documented(name):
 
 
 def test_importing_reads_no_network_and_no_heavy_package():
-    heavy = ("tensorflow_datasets", "sklearn", "matplotlib", "orbax", "PIL", "scipy")
+    heavy = ("tensorflow_datasets", "sklearn", "matplotlib", "orbax", "PIL", "scipy", "grain")
     code = f"import sys, regjax; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -25,7 +25,9 @@ from regjax.data.files import load_csv, load_npz, load_path, read_inputs
 from regjax.data.folder import ResizeWarning, load_folder
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
 from regjax.data.preprocess import Preprocessor
+from regjax.data.rows import Rows, as_rows, joined
 from regjax.data.splits import Splits, nested_order, noisy_labels, split
+from regjax.data.stream import stream_embedded, stream_path, stream_tfds
 from regjax.data.tfds_find import find_prepared, prepared_name
 from regjax.data.tfds_source import TfdsSource, load_tfds, open_prepared
 
@@ -37,10 +39,13 @@ __all__ = [
     "Dataset",
     "Preprocessor",
     "ResizeWarning",
+    "Rows",
     "Splits",
     "TfdsSource",
+    "as_rows",
     "cache_root",
     "find_prepared",
+    "joined",
     "load",
     "load_csv",
     "load_embedded",
@@ -67,6 +72,7 @@ def load(
     task: str | None = None,
     image_size: tuple[int, int] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    lazy: bool = False,
 ) -> Dataset:
     """Load a dataset by embedded name, by path, or by TFDS name; nothing is downloaded.
 
@@ -80,13 +86,18 @@ def load(
       task: `"classification"` or `"regression"` in place of what the targets suggest.
       image_size: `(height, width)` for a folder of images.
       cache_dir: see `cache_root`.
+      lazy: leave the inputs where they are, as `Rows` that are read when asked for; for sets that do not fit in
+        memory. Targets are in memory. A `.csv` is read as a whole; a `.npz` must not be compressed.
 
     Returns:
-      The dataset, in memory.
+      The dataset, in memory unless `lazy`.
 
     Raises:
       InputError: one line that says what is wrong and what is accepted.
     """
+    from_path = stream_path if lazy else load_path
+    from_tfds = stream_tfds if lazy else load_tfds
+    from_embedded = stream_embedded if lazy else load_embedded
     text = os.fspath(name)
     if not text:
         raise InputError("dataset '' is empty; accepted: an embedded name, a TFDS name or a path")
@@ -98,14 +109,14 @@ def load(
     if text not in EMBEDDED and is_path:
         found = prepared_name(path) if path.is_dir() else None
         if found is None:
-            return load_path(path, target=target, task=task, image_size=image_size, cache_dir=cache_dir)
+            return from_path(path, target=target, task=task, image_size=image_size, cache_dir=cache_dir)
         text, data_dir = found, path
     for option, value in (("target", target), ("image_size", image_size)):
         if value is not None:
             raise InputError(f"{option} {value!r}: only for files, {text!r} is a dataset by name")
     if text not in EMBEDDED:
-        return load_tfds(text, data_dir=data_dir, task=task, cache_dir=cache_dir)
-    data = load_embedded(text, cache_dir=cache_dir)
+        return from_tfds(text, data_dir=data_dir, task=task, cache_dir=cache_dir)
+    data = from_embedded(text, cache_dir=cache_dir)
     if task not in (None, data.task):
         raise InputError(f"task {task!r}: {text!r} is a {data.task} dataset")
     return data

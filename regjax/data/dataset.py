@@ -1,4 +1,4 @@
-"""One in-memory dataset: examples, targets and the facts that training and inference need about them."""
+"""One dataset: examples, targets and the facts that training and inference need about them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Dataset:
     Args:
       name: what reports call it.
       task: `"classification"` or `"regression"`.
-      x: images `[N, H, W, C]`, uint8 or float32, or rows of a table `float32[N, F]`.
+      x: images `[N, H, W, C]`, uint8 or float32, or rows of a table `float32[N, F]`; or `regjax.data.Rows`, which
+        stand for such an array and are read when they are asked for.
       y: class indices `int32[N]`, or numbers `float32[N]` or `float32[N, D]`.
       class_names: one name per class, in the order of the indices.
       columns: one name per column of a table.
@@ -85,9 +86,10 @@ class Dataset:
             raise InputError(f"{self.name}:{part} x of shape {x.shape} has no features")
         if len(x) != len(y):
             raise InputError(f"{self.name}: {len(x)}{part} examples but {len(y)} targets")
-        if x.dtype == np.float32:
+        held = isinstance(x, np.ndarray)  # `Rows` are checked as they are read
+        if held and x.dtype == np.float32:
             _check_finite(f"{self.name}:{part} x", x)
-        if self.kind == "image" and (x.max(initial=0) > (self.pixel_max or 1.0) or x.min(initial=0) < 0):
+        if held and self.kind == "image" and (x.max(initial=0) > (self.pixel_max or 1.0) or x.min(initial=0) < 0):
             found = f"[{x.min():g}, {x.max():g}]"
             raise InputError(f"{self.name}:{part} pixels must be in [0, {self.pixel_max:g}], found {found}")
         if self.task == "regression":

@@ -27,7 +27,8 @@ VERSION = "1.0.0"
 EMBEDDED: tuple[str, ...] = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_regression")
 """Names of the embedded datasets."""
 
-_PIXEL_MAX = {"digits": 16.0}
+PIXEL_MAX = {"digits": 16.0}
+"""Values of a full pixel, where it is not 255."""
 
 
 def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None) -> Dataset:
@@ -63,7 +64,7 @@ def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None)
         y=arrays["y"],
         class_names=tuple(facts["class_names"]) if facts["class_names"] else None,
         columns=tuple(facts["columns"]) if facts["columns"] else None,
-        pixel_max=_PIXEL_MAX.get(name),
+        pixel_max=PIXEL_MAX.get(name),
     )
 
 

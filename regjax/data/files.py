@@ -10,13 +10,16 @@ import difflib
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from regjax.checks import InputError
 from regjax.data.csv_table import DEFAULT_TARGET, Table, load_csv
 from regjax.data.dataset import Dataset
+from regjax.data.npz_map import map_member
 from regjax.data.preprocess import Preprocessor
+from regjax.data.rows import Rows
 from regjax.data.targets import encode_targets
 
 MAX_NPZ_BYTES = 4 * 2**30
@@ -43,6 +46,24 @@ def load_path(
     Raises:
       InputError: nothing there, a kind that is not known, or contents that cannot be used.
     """
+    path = check_path(path, target=target, image_size=image_size)
+    if path.is_dir():
+        from regjax.data.folder import load_folder
+
+        return load_folder(path, task=task, image_size=image_size, cache_dir=cache_dir)
+    if path.suffix.lower() == ".npz":
+        return load_npz(path, task=task)
+    return load_csv(path, target=target or DEFAULT_TARGET, task=task)
+
+
+def check_path(
+    path: str | os.PathLike[str], *, target: str | None = None, image_size: tuple[int, int] | None = None
+) -> Path:
+    """A path that `load_path` can read, as far as its name tells.
+
+    Raises:
+      InputError: nothing there, a kind that is not known, or an option that is for another kind.
+    """
     path = Path(os.path.expanduser(path))
     if not path.exists():
         raise InputError(f"dataset {str(path)!r}: no such file or folder{_near_file(path)}")
@@ -50,27 +71,22 @@ def load_path(
         raise InputError(f"target {target!r}: only .csv files have a target column, got {str(path)!r}")
     if image_size is not None and not path.is_dir():
         raise InputError(f"image_size {image_size}: only folders of images are resized, got {str(path)!r}")
-    if path.is_dir():
-        from regjax.data.folder import load_folder
-
-        return load_folder(path, task=task, image_size=image_size, cache_dir=cache_dir)
-    if path.suffix.lower() == ".npz":
-        return load_npz(path, task=task)
-    if path.suffix.lower() == ".csv":
-        return load_csv(path, target=target or DEFAULT_TARGET, task=task)
-    raise InputError(f"dataset {str(path)!r}: accepted are .npz files, .csv files and folders of class folders")
+    if not path.is_dir() and path.suffix.lower() not in (".npz", ".csv"):
+        raise InputError(f"dataset {str(path)!r}: accepted are .npz files, .csv files and folders of class folders")
+    return path
 
 
-def load_npz(path: str | os.PathLike[str], *, task: str | None = None) -> Dataset:
+def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: bool = False) -> Dataset:
     """Load a `.npz` file with arrays `x` and `y` and, for an official test split, `x_test` and `y_test`.
 
     Args:
       path: the file. x: `[N]` or `[N, F]` numbers, or images `[N, H, W]` or `[N, H, W, C]` (uint8, or floats
         in [0, 1]); y: `[N]` labels (numbers or text) or numbers `[N]` or `[N, D]`.
       task: overrides `regjax.data.targets.infer_task`.
+      lazy: map `x` and `x_test` from the file, as `Rows`, instead of reading them.
 
     Raises:
-      InputError: not such a file.
+      InputError: not such a file, or a compressed one that cannot be mapped.
 
     Example:
       >>> import tempfile
@@ -81,10 +97,11 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None) -> Datase
       ((4, 4), ('a', 'b'))
     """
     path = Path(path)
-    arrays = _read_npz(path, required=("x", "y"), optional=("x_test", "y_test"))
+    arrays = _read_npz(path, required=("x", "y"), optional=("x_test", "y_test"), mapped=("x", "x_test") if lazy else ())
     if ("x_test" in arrays) != ("y_test" in arrays):
         raise InputError(f"{path.name}: x_test and y_test belong together, found only one of them")
-    inputs = {key: as_inputs(path.name, value) for key, value in arrays.items() if key.startswith("x")}
+    as_form = _as_rows if lazy else as_inputs
+    inputs = {key: as_form(path.name, value) for key, value in arrays.items() if key.startswith("x")}
     targets = [np.asarray(arrays[key]) for key in ("y", "y_test") if key in arrays]
     targets = [y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for y in targets]
     for y in targets:
@@ -127,13 +144,32 @@ def as_inputs(name: str, x: np.ndarray) -> np.ndarray:
     return cast
 
 
-def _read_npz(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+def _as_rows(name: str, stored: np.ndarray) -> Any:
+    """Inputs as `as_inputs` makes them, read and converted when they are asked for."""
+    form = as_inputs(name, stored[:1])
+
+    def read(index: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(stored[index].reshape(-1, *form.shape[1:]), form.dtype)
+
+    pixel_max = None if form.ndim == 2 else 255.0 if form.dtype == np.uint8 else 1.0
+    return Rows(name, read, np.arange(len(stored)), form.shape[1:], form.dtype, pixel_max)
+
+
+def _read_npz(
+    path: Path, required: tuple[str, ...], optional: tuple[str, ...] = (), mapped: tuple[str, ...] = ()
+) -> dict[str, np.ndarray]:
+    """The arrays of a file by name; those in `mapped` are views of it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            total = sum(member.file_size for member in archive.infolist())
+            sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
+        total = sum(size for name, size in sizes.items() if name not in mapped)
         if total > MAX_NPZ_BYTES:
             limit = f"{MAX_NPZ_BYTES / 2**30:g} GiB"
-            raise InputError(f"{path.name}: {total / 2**30:.1f} GiB of arrays, accepted: at most {limit}")
+            raise InputError(
+                f"{path.name}: {total / 2**30:.1f} GiB of arrays, accepted in memory: at most {limit}; "
+                "stream it with --loader=stream"
+            )
         with np.load(path, allow_pickle=False) as stored:
             missing = [key for key in required if key not in stored.files]
             if missing:
@@ -141,7 +177,8 @@ def _read_npz(path: Path, required: tuple[str, ...], optional: tuple[str, ...] =
                     f"{path.name}: no array {missing[0]!r}; it has {', '.join(stored.files) or 'nothing'}, "
                     f"accepted: {', '.join(required + optional)}"
                 )
-            return {key: stored[key] for key in required + optional if key in stored.files}
+            found = [key for key in required + optional if key in stored.files]
+            return {key: map_member(path, key) if key in mapped else stored[key] for key in found}
     except InputError:
         raise
     except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,64 @@ def load_folder(
     Raises:
       InputError: no class folders, an unreadable image, a link that leaves the folder, too many pixels.
     """
+    found = list_folder(path, task=task, image_size=image_size)
+    files = [file for part in found.parts.values() for file, _ in part]
+
+    def decode() -> tuple[Arrays, dict[str, Any]]:
+        shape = common_shape(found, MAX_FOLDER_BYTES)
+        arrays = {}
+        for suffix, part in found.parts.items():
+            arrays["x" + suffix] = decode_files(found.root, [file for file, _ in part], shape)
+            arrays["y" + suffix] = np.array([label for _, label in part], np.int32)
+        return arrays, {}
+
+    fingerprint = {"files": file_fingerprint(found.root, files), "image_size": image_size}
+    arrays, _ = cached_arrays(found.cache_key, fingerprint, decode, cache_dir=cache_dir)
+    return Dataset(
+        name=found.root.name,
+        task="classification",
+        x=arrays["x"],
+        y=arrays["y"],
+        class_names=found.class_names,
+        test=(arrays["x_test"], arrays["y_test"]) if "_test" in found.parts else None,
+    )
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """The files of a folder of class folders.
+
+    Attributes:
+      root: the folder.
+      class_names: sorted names of the class folders.
+      parts: by suffix, `""` and possibly `"_test"`: each file with its label.
+      image_size: `(height, width)` that was asked for, or None.
+    """
+
+    root: Path
+    class_names: tuple[str, ...]
+    parts: dict[str, list[tuple[Path, int]]]
+    image_size: tuple[int, int] | None
+
+    @property
+    def cache_key(self) -> str:
+        """Names what is kept of this folder; two places or sizes are two entries."""
+        return f"folder-{hashlib.sha256(f'{self.root}|{self.image_size}'.encode()).hexdigest()[:16]}"
+
+
+def list_folder(
+    path: str | os.PathLike[str], *, task: str | None = None, image_size: tuple[int, int] | None = None
+) -> ImageFolder:
+    """List the images of class folders, reading none.
+
+    Args:
+      path: the folder.
+      task: must be classification.
+      image_size: `(height, width)`.
+
+    Raises:
+      InputError: no class folders, a class of the test part alone, a link that leaves the folder.
+    """
     root = Path(path).resolve()
     if task not in (None, "classification"):
         raise InputError(f"{root.name}: a folder of class folders is classification, got task {task!r}")
@@ -65,27 +124,7 @@ def load_folder(
         raise InputError(f"{root.name}: no class folders; accepted: one folder of images for each class")
     parts = {"": class_root} | ({"_test": root / "test"} if has_parts else {})
     listed = {suffix: _list_classes(root, part, class_names) for suffix, part in parts.items()}
-    files = [file for found in listed.values() for file, _ in found]
-    fingerprint = {"files": file_fingerprint(root, files), "image_size": image_size}
-
-    def decode() -> tuple[Arrays, dict[str, Any]]:
-        shape = _common_shape(root, files, image_size)
-        arrays = {}
-        for suffix, found in listed.items():
-            arrays["x" + suffix] = _decode(root, [file for file, _ in found], shape)
-            arrays["y" + suffix] = np.array([label for _, label in found], np.int32)
-        return arrays, {}
-
-    key = f"folder-{hashlib.sha256(f'{root}|{image_size}'.encode()).hexdigest()[:16]}"
-    arrays, _ = cached_arrays(key, fingerprint, decode, cache_dir=cache_dir)
-    return Dataset(
-        name=root.name,
-        task="classification",
-        x=arrays["x"],
-        y=arrays["y"],
-        class_names=tuple(class_names),
-        test=(arrays["x_test"], arrays["y_test"]) if has_parts else None,
-    )
+    return ImageFolder(root, tuple(class_names), listed, image_size)
 
 
 def read_images(path: str | os.PathLike[str], shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
@@ -109,7 +148,7 @@ def read_images(path: str | os.PathLike[str], shape: tuple[int, ...]) -> tuple[n
         raise InputError(f"{root.name}: no images; accepted: {', '.join(SUFFIXES)}")
     for file in files:
         _check_inside(root, file)
-    return _decode(root, files, shape), [file.relative_to(root).as_posix() for file in files]
+    return decode_files(root, files, shape), [file.relative_to(root).as_posix() for file in files]
 
 
 def _folders(root: Path) -> list[Path]:
@@ -140,27 +179,36 @@ def _list_classes(root: Path, part: Path, class_names: list[str]) -> list[tuple[
     return found
 
 
-def _common_shape(root: Path, files: list[Path], image_size: tuple[int, int] | None) -> tuple[int, int, int]:
-    """Height, width and channels for all images, from their headers alone."""
+def common_shape(found: ImageFolder, most: float) -> tuple[int, int, int]:
+    """Height, width and channels for all images, from their headers alone.
+
+    Args:
+      found: from `list_folder`.
+      most: bytes that all of them may take.
+
+    Raises:
+      InputError: an unreadable header, or more bytes.
+    """
+    root, files = found.root, [file for part in found.parts.values() for file, _ in part]
     sizes, gray = [], True
     for file in files:
         (width, height), mode = _header(root, file)
         sizes.append((height, width))
         gray = gray and mode in _GRAY
     other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
-    if image_size is None and other is not None:
+    if found.image_size is None and other is not None:
         warnings.warn(
             f"{root.name}: {files[other].relative_to(root)} is {sizes[other]}, the first image {sizes[0]}; "
             "all are resized to the first",
             ResizeWarning,
             stacklevel=5,
         )
-    height, width = image_size or sizes[0]
+    height, width = found.image_size or sizes[0]
     total = len(files) * height * width * (1 if gray else 3)
-    if total > MAX_FOLDER_BYTES:
+    if total > most:
         raise InputError(
-            f"{root.name}: {total / 2**30:.1f} GiB of pixels, accepted: {MAX_FOLDER_BYTES / 2**30:g} GiB; "
-            "use a smaller image_size"
+            f"{root.name}: {total / 2**30:.1f} GiB of pixels, accepted in memory: {most / 2**30:g} GiB; "
+            "use a smaller image_size, or stream it with --loader=stream"
         )
     return height, width, 1 if gray else 3
 
@@ -193,7 +241,12 @@ def _open(root: Path, file: Path) -> Any:
     return image
 
 
-def _decode(root: Path, files: list[Path], shape: tuple[int, ...]) -> np.ndarray:
+def decode_files(root: Path, files: list[Path], shape: tuple[int, ...]) -> np.ndarray:
+    """Images as `uint8[N, *shape]`, resized where they have another size.
+
+    Raises:
+      InputError: an unreadable or damaged image; the message names it.
+    """
     from PIL import Image
 
     height, width, channels = shape

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from regjax.checks import InputError, check_choice
+from regjax.data.rows import slices
 from regjax.data.splits import Splits
 
 STANDARDIZE = ("auto", "feature", "channel", "global", "none")
@@ -260,11 +261,11 @@ def _moments(values: np.ndarray, axes: tuple[int, ...], unit: float) -> tuple[np
     count = int(np.prod([values.shape[axis] for axis in axes]))
     # One slice at a time: a float64 copy of all images would take eight times their memory.
     total: Any = 0.0
-    for part in _slices(values):
+    for part in slices(values):
         total = total + part.sum(axis=axes, dtype=np.float64)
     mean = total / count
     square: Any = 0.0
-    for part in _slices(values):
+    for part in slices(values):
         away = part - _expand(mean, values.ndim, axes)
         square = square + np.square(away, out=away).sum(axis=axes)
     variance = square / count
@@ -275,10 +276,6 @@ def _moments(values: np.ndarray, axes: tuple[int, ...], unit: float) -> tuple[np
     scale = deviation.astype(np.float32)
     # A deviation below the smallest float32 must not become a division by zero.
     return np.asarray(mean / unit, np.float32), np.where(scale > 0, scale, np.float32(1.0))
-
-
-def _slices(values: np.ndarray, rows: int = 4096) -> list[np.ndarray]:
-    return [values[start : start + rows] for start in range(0, len(values), rows)]
 
 
 def _expand(mean: np.ndarray, rank: int, axes: tuple[int, ...]) -> np.ndarray:

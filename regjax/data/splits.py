@@ -23,7 +23,8 @@ class Splits:
     `stop` is used inside runs (early stopping), `select` for every choice between settings, `test` once.
 
     Attributes:
-      x_train: the training pool, `[N, H, W, C]` or `[N, F]`, as in the dataset: not standardized.
+      x_train: the training pool, `[N, H, W, C]` or `[N, F]`, as in the dataset: not standardized; `Rows` if
+        that was loaded with `lazy=True`.
       y_train: `int32[N]`, or `float32[N]` / `float32[N, D]`.
       x_stop: and so on, the other parts alike.
       name: of the dataset.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
 from regjax.data.dataset import Dataset
 from regjax.data.targets import encode_targets
 from regjax.data.tfds_find import find_prepared
+from regjax.data.tfds_records import Examples, decodes_here, layout, skip
 
 MAX_DECODED_BYTES = 4 * 2**30
 """Datasets that are larger once decoded have to be streamed."""
@@ -96,41 +97,33 @@ class TfdsSource:
         Raises:
           InputError: features that are no fixed-size image and no row of numbers, or too many bytes.
         """
-        features = self.builder.info.features
-        shape, dtype = _layout(self.name, self.x_key, features[self.x_key])
-        count = self.splits.get(split, 0)
-        total = count * int(np.prod(shape)) * np.dtype(dtype).itemsize
+        records = self.examples(split)
+        count = len(records.source)
+        total = count * int(np.prod(records.shape)) * np.dtype(records.dtype).itemsize
         if total > MAX_DECODED_BYTES:
             raise InputError(
                 f"{self.name}: split {split!r} takes {total / 2**30:.1f} GiB decoded, "
-                f"accepted in memory: {MAX_DECODED_BYTES / 2**30:g} GiB; stream it"
+                f"accepted in memory: {MAX_DECODED_BYTES / 2**30:g} GiB; stream it with --loader=stream"
             )
-        own_png = _decodes_here(features[self.x_key], shape)
-        source = self.records(split, decoders=_skip(self.x_key) if own_png else None)
-        try:
-            return self._read(source, count, shape, dtype, own_png)
-        except Exception as error:  # damaged records raise what array_record, protobuf and PIL raise
-            raise InputError(
-                f"{self.name}: split {split!r} in {self.path} is damaged ({type(error).__name__}: {error}); "
-                "prepare it again"
-            ) from None
-
-    def _read(
-        self, source: Any, count: int, shape: tuple[int, ...], dtype: Any, own_png: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        x = np.empty((count, *shape), dtype)
-        targets = []
+        x = np.empty((count, *records.shape), records.dtype)
+        targets: list[Any] = []
         for start in range(0, count, CHUNK):
-            for i, record in enumerate(source.__getitems__(list(range(start, min(start + CHUNK, count)))), start):
-                value = record[self.x_key]
-                if own_png:
-                    x[i] = _decode_image(value, shape)
-                elif isinstance(value, dict):
-                    x[i] = [value[column] for column in self.columns or ()]
-                else:
-                    x[i] = np.reshape(value, shape)
-                targets.append(record[self.y_key])
+            chunk = range(start, min(start + CHUNK, count))
+            targets += records.read(chunk, x[start : chunk.stop])
         return x, np.asarray(targets)
+
+    def examples(self, split: str) -> Examples:
+        """Random access to the decoded examples of one split.
+
+        Raises:
+          InputError: features that are no fixed-size image and no row of numbers, or no such split.
+        """
+        feature = self.builder.info.features[self.x_key]
+        shape, dtype = layout(self.name, self.x_key, feature)
+        own_png = decodes_here(feature, shape)
+        source = self.records(split, decoders=skip(self.x_key) if own_png else None)
+        where = f"{self.name}: split {split!r} in {self.path}"
+        return Examples(where, source, shape, dtype, self.x_key, self.y_key, own_png, self.columns)
 
 
 def open_prepared(path: Path) -> TfdsSource:
@@ -211,9 +204,7 @@ def load_tfds(
     def decode() -> tuple[Arrays, dict[str, Any]]:
         return decode_all(open_prepared(path), task)
 
-    # The location is part of the key: two copies of a set do not take each other's place in the cache.
-    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    key = f"tfds-{re.sub(r'[^a-z0-9_.]', '-', name)}-{task or 'auto'}-{place}"
+    key = cache_key("tfds", name, task, path)
     arrays, facts = cached_arrays(key, fingerprint, decode, cache_dir=cache_dir)
     return Dataset(
         name=name,
@@ -226,12 +217,23 @@ def load_tfds(
     )
 
 
-def decode_all(source: TfdsSource, task: str | None = None) -> tuple[Arrays, dict[str, Any]]:
+def cache_key(kind: str, name: str, task: str | None, path: Path) -> str:
+    """Names what is kept of a prepared set; its location counts, so two copies do not take each other's place."""
+    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    return f"{kind}-{re.sub(r'[^a-z0-9_.]', '-', name)}-{task or 'auto'}-{place}"
+
+
+def decode_all(
+    source: TfdsSource,
+    task: str | None = None,
+    decode: Callable[[str], tuple[np.ndarray, np.ndarray]] | None = None,
+) -> tuple[Arrays, dict[str, Any]]:
     """The splits of a set as arrays `x, y` and, where there is a usable test split, `x_test, y_test`.
 
     Args:
       source: an open set.
       task: overrides what the target feature implies.
+      decode: name of a split -> `(x, y)`; None is `source.decode`.
 
     Returns:
       `(arrays, facts)`: facts are `task`, `class_names` and `columns`.
@@ -239,13 +241,12 @@ def decode_all(source: TfdsSource, task: str | None = None) -> tuple[Arrays, dic
     Raises:
       InputError: see `TfdsSource.decode`.
     """
-    names = [name for name in ("train", "validation") if name in source.splits]
-    if not names:
-        raise InputError(f"{source.name}: no split 'train' or 'validation', there are: {', '.join(source.splits)}")
-    read = [source.decode(name) for name in names]
+    decode = decode or source.decode
+    names = train_splits(source)
+    read = [decode(name) for name in names]
     parts = [tuple(np.concatenate(both) if len(both) > 1 else both[0] for both in zip(*read, strict=True))]
     if source.splits.get("test"):
-        x_test, y_test = source.decode("test")
+        x_test, y_test = decode("test")
         if source.class_names and (y_test < 0).any():
             warnings.warn(f"{source.name}: the labels of its test split are withheld; not used", stacklevel=2)
         else:
@@ -268,45 +269,13 @@ def decode_all(source: TfdsSource, task: str | None = None) -> tuple[Arrays, dic
     return arrays, {"task": task, "class_names": class_names, "columns": columns}
 
 
-def _layout(name: str, key: str, feature: Any) -> tuple[tuple[int, ...], Any]:
-    """Shape and dtype of one decoded input."""
-    if hasattr(feature, "keys"):
-        for column, part in feature.items():
-            if part.shape != () or not _numeric(part):
-                raise InputError(f"{name}: column {column!r} of {key!r} is not a number; it cannot be used as a row")
-        return (len(feature),), np.float32
-    shape = feature.shape
-    if not _numeric(feature) or shape is None:
-        raise InputError(f"{name}: feature {key!r} is not numeric; accepted: images, rows of numbers")
-    if None in shape:
-        raise InputError(f"{name}: feature {key!r} has no fixed size {shape}; export it as a folder with one size")
-    if len(shape) == 3:
-        return shape, np.uint8 if feature.np_dtype == np.uint8 else np.float32
-    if len(shape) == 1:
-        return shape, np.float32
-    raise InputError(f"{name}: feature {key!r} has shape {shape}; accepted: [H, W, C] and [F]")
+def train_splits(source: TfdsSource) -> list[str]:
+    """The splits that together are the examples of a set.
 
-
-def _numeric(feature: Any) -> bool:
-    dtype = feature.np_dtype
-    return not isinstance(dtype, dict) and np.dtype(dtype).kind in "biuf"
-
-
-def _decodes_here(feature: Any, shape: tuple[int, ...]) -> bool:
-    # PIL on the stored bytes takes 2/3 of the time of the general decoder, and needs no OpenCV to be silent.
-    return type(feature).__name__ == "Image" and feature.np_dtype == np.uint8 and shape[-1] in (1, 3, 4)
-
-
-def _skip(key: str) -> dict[str, Any]:
-    import tensorflow_datasets as tfds
-
-    return {key: tfds.decode.SkipDecoding()}
-
-
-def _decode_image(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    from PIL import Image
-
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}[shape[-1]]
-    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
-        pixels = np.asarray(image if image.mode == mode else image.convert(mode))
-    return pixels.reshape(shape)
+    Raises:
+      InputError: there are none.
+    """
+    names: list[str] = [name for name in ("train", "validation") if name in source.splits]
+    if not names:
+        raise InputError(f"{source.name}: no split 'train' or 'validation', there are: {', '.join(source.splits)}")
+    return names

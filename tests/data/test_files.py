@@ -147,7 +147,7 @@ def test_npz_damage_and_size(npz_file, monkeypatch, tmp_path):
             load_npz(path)
     path.write_bytes(sound)
     monkeypatch.setattr(files, "MAX_NPZ_BYTES", 100)
-    with pytest.raises(InputError, match="accepted: at most"):
+    with pytest.raises(InputError, match="accepted in memory: at most"):
         load_npz(path)
 
 

@@ -33,7 +33,7 @@ def test_sorted_classes_and_files(pets):
 
 def test_second_load_reads_the_cache(pets, monkeypatch):
     first = load(pets)
-    monkeypatch.setattr(folder, "_decode", None)
+    monkeypatch.setattr(folder, "decode_files", None)
     np.testing.assert_array_equal(load(pets).x, first.x)
 
 

@@ -9,6 +9,7 @@ import pytest
 from regjax.checks import InputError
 from regjax.data import find_prepared, load, load_tfds, open_prepared, split, tfds_source
 from regjax.data.builders import BUILDERS
+from tests.data.sets import make_set
 
 
 @pytest.fixture
@@ -28,30 +29,6 @@ def no_network(monkeypatch, tmp_path):
 def wine_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tfds")
     BUILDERS["wine"](data_dir=folder, file_format="array_record").download_and_prepare()
-    return folder
-
-
-def make_set(folder, features, examples, supervised_keys=None, splits=("train",)):
-    """Prepare a small TFDS set named `made`."""
-    import tensorflow_datasets as tfds
-
-    class Made(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        VERSION = tfds.core.Version("2.0.0")
-
-        def _info(self):
-            return self.dataset_info_from_configs(
-                features=tfds.features.FeaturesDict(features(tfds.features)),
-                supervised_keys=supervised_keys,
-                disable_shuffling=True,
-            )
-
-        def _split_generators(self, dl_manager):
-            return {name: enumerate(examples(name)) for name in splits}
-
-        def _generate_examples(self):
-            raise NotImplementedError
-
-    Made(data_dir=folder, file_format="array_record").download_and_prepare()
     return folder
 
 

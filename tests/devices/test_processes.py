@@ -120,7 +120,10 @@ def test_a_split_batch_over_two_processes_equals_one(tmp_path, environment):
     ended(pair("train", *flags, "--workdir=two", tmp_path=tmp_path, environment=environment), 0, 0)
     alone("train", *flags, "--cpu_devices=2", "--workdir=split", tmp_path=tmp_path, environment=environment)
     alone("train", *TRAIN, "--workdir=one", tmp_path=tmp_path, environment=environment)
+    streamed = (*flags, "--loader=stream", "--workdir=streamed")
+    ended(pair("train", *streamed, tmp_path=tmp_path, environment=environment), 0, 0)
     two, split, one = (summary(tmp_path / name) for name in ("two", "split", "one"))
+    assert summary(tmp_path / "streamed")["params_sha256"] == two["params_sha256"]
     assert (two["processes"], two["devices"]) == (2, 2)
     # The same sums in the same order, whether the devices are in one process or in two.
     assert two["params_sha256"] == split["params_sha256"]
@@ -132,7 +135,7 @@ def test_a_split_batch_over_two_processes_equals_one(tmp_path, environment):
 def test_a_split_batch_that_loses_a_process_resumes_to_the_same_weights(tmp_path, environment):
     flags = (*TRAIN, "--epochs=600", "--data_devices=2")
     both = pair("train", *flags, "--workdir=part", tmp_path=tmp_path, environment=environment)
-    wait_until(lambda: any((tmp_path / "part/checkpoints").glob("[0-9]*")), both)
+    wait_until(lambda: any((tmp_path / "part/checkpoints/latest").glob("[0-9]*")), both)
     os.kill(member_of(both[1]), signal.SIGKILL)
     said = ended(both, 75, 75)
     assert "another process of the run died or cannot be reached" in said[0][1]
@@ -146,7 +149,7 @@ def test_a_split_batch_that_loses_a_process_resumes_to_the_same_weights(tmp_path
 def test_sigterm_of_one_process_stops_all_in_order(tmp_path, environment):
     flags = (*TRAIN, "--epochs=100000", "--data_devices=2", "--workdir=part")
     both = pair("train", *flags, tmp_path=tmp_path, environment=environment)
-    wait_until(lambda: any((tmp_path / "part/checkpoints").glob("[0-9]*")), both)
+    wait_until(lambda: any((tmp_path / "part/checkpoints/latest").glob("[0-9]*")), both)
     both[1].send_signal(signal.SIGTERM)
     ended(both, 75, 75)
     assert summary(tmp_path / "part")["status"] == "interrupted"

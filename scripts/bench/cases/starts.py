@@ -12,7 +12,6 @@ from typing import Any
 
 from cases.base import Case, Contender, Context, Measured, Round
 
-
 _BYTECODE = tempfile.TemporaryDirectory(prefix="regjax-bytecode-")
 
 

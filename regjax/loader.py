@@ -1,0 +1,213 @@
+"""Batches of a training pool that does not fit in memory, read ahead of the updates that take them.
+
+Which examples an update takes is a function of the root key and its position (`regjax.epoch.batch_rows`), so there is
+no iterator to save: a loader starts at any update and asks for the examples that the arrays in memory would give.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from regjax.checks import check_range
+from regjax.epoch import TrainData, batch_rows
+from regjax.mesh import DATA
+from regjax.spec import Spec
+from regjax.typing import ArrayLike, Batch, PRNGKey
+
+MAX_VALIDATION, MAX_VALIDATION_BYTES = 10_000, 2**30
+"""Of validation, a streamed run holds so many examples and looks at them in each epoch; or so many bytes of them."""
+
+Pair = tuple[np.ndarray, np.ndarray]  # inputs and targets on the host
+
+
+def validation_limit(example_shape: tuple[int, ...]) -> int:
+    """How many validation examples a streamed run holds in memory; smaller parts are used whole.
+
+    Args:
+      example_shape: of one example; float32.
+
+    Example:
+      >>> validation_limit((28, 28, 1)), validation_limit((224, 224, 3))
+      (10000, 1783)
+    """
+    example = 4 * int(np.prod(example_shape, dtype=np.int64))
+    return max(min(MAX_VALIDATION, MAX_VALIDATION_BYTES // max(example, 1)), 1)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StreamLoader:
+    """The training pool of one run on disk; pass it to `rj.fit` as `loader`.
+
+    Memory: a block of batches holds at most `block_bytes` of inputs, or one batch. At most four are alive, however
+    large the set: one read ahead, one put together, one that waits and one that trains on the device. A reading
+    thread adds the records of a batch as they are stored. Over several processes each holds its share of that.
+
+    Attributes:
+      x: the pool: `regjax.data.Rows`, or anything with a `shape` that `x.take(indices)` picks examples from.
+      y: `[N, ...]`, the targets as the model sees them, in memory.
+      order: `int32[N]`; a run uses the examples `order[:n_train]`.
+      transform: from examples as stored to `float32[n, ...]`, as `Preprocessor.transform`; called in threads.
+      threads: how many read at the same time, >= 1.
+      block_bytes: of the inputs of a block.
+
+    Raises:
+      ValueError: a size below 1.
+
+    Example:
+      >>> import flax.linen as nn
+      >>> from regjax.data import as_rows
+      >>> x = np.arange(8, dtype=np.float32)[:, None]
+      >>> loader = StreamLoader(as_rows("toy", x), np.zeros(8, np.int32), np.arange(8), lambda x: x)
+      >>> spec = Spec(nn.Dense(2), batch_size=4, steps_per_epoch=2)
+      >>> [block.x.shape for block in loader.blocks(spec, jax.random.key(0), 8)]
+      [(2, 4, 1)]
+    """
+
+    x: Any
+    y: np.ndarray
+    order: np.ndarray
+    transform: Callable[[np.ndarray], np.ndarray]
+    threads: int = 2
+    block_bytes: int = 32 * 2**20
+
+    def __post_init__(self) -> None:
+        check_range("StreamLoader: threads", self.threads, 1)
+        check_range("StreamLoader: block_bytes", self.block_bytes, 1)
+
+    def held(self, spec: Spec, x_val: np.ndarray, y_val: np.ndarray) -> TrainData:
+        """The arrays that `fit` needs beside: what evaluations look at.
+
+        Args:
+          spec: of the run; `eval_train_examples` says how many training examples are looked at.
+          x_val: validation inputs, standardized.
+          y_val: validation targets.
+
+        Returns:
+          `TrainData` whose pool is the first example of the pool, which initialization sees, and those that are
+          evaluated.
+        """
+        seen = np.concatenate([[0], self.order[: spec.eval_train_examples]])
+        return TrainData(
+            x=jnp.asarray(self.transform(self.x.take(seen))),
+            y=jnp.asarray(self.y[seen]),
+            order=jnp.arange(1, len(seen), dtype=jnp.int32),
+            x_val=jnp.asarray(x_val),
+            y_val=jnp.asarray(y_val),
+        )
+
+    def block_steps(self, spec: Spec) -> int:
+        """Updates in a full block: as many as fit in `block_bytes`, spread evenly over an epoch."""
+        example = int(np.prod(self.x.shape[1:], dtype=np.int64)) * 4  # float32, as the model sees it
+        fit = max(self.block_bytes // max(spec.batch_size * example, 1), 1)
+        return -(-spec.steps_per_epoch // -(-spec.steps_per_epoch // fit))
+
+    def blocks(self, spec: Spec, key: PRNGKey, n_train: ArrayLike, start: int = 0) -> Generator[Batch]:
+        """The batches of all updates from `start` to the end of the run, in blocks `[steps, batch_size, ...]`.
+
+        No block crosses the end of an epoch. Reading goes on while the caller works on a block. Where the devices of
+        `spec.mesh` belong to several processes, each reads the examples of its own devices alone.
+
+        Args:
+          spec: of the run.
+          key: root key of the run.
+          n_train: examples in use.
+          start: updates that are done.
+
+        Raises:
+          InputError: a record that cannot be read.
+        """
+        import grain
+
+        size = self.block_steps(spec)
+        updates = _Updates(self, spec, key, n_train, start, size)
+        options = grain.ReadOptions(num_threads=self.threads, prefetch_buffer_size=max(size, self.threads))
+        batches = iter(grain.MapDataset.source(updates).to_iter_dataset(options))
+        try:
+            step = start
+            while step < spec.total_steps:
+                done = step % spec.steps_per_epoch
+                steps = min(size - done % size, spec.steps_per_epoch - done)
+                yield _placed(_stacked(batches, steps), spec)
+                step += steps
+        finally:
+            batches.close()
+
+
+class _Updates:
+    """Random access to the batches of a run, as grain wants it: `len` and `[i]`, called from its threads."""
+
+    def __init__(self, loader: StreamLoader, spec: Spec, key: PRNGKey, n_train: ArrayLike, start: int, size: int):
+        self.loader, self.spec, self.start, self.size = loader, spec, start, size
+        self.own = _own_rows(spec)
+        key_data, impl = np.asarray(jax.random.key_data(key)), str(jax.random.key_impl(key))
+        order, n_train = np.asarray(loader.order, np.int32), np.asarray(n_train, np.int32)
+
+        # The examples of several updates cost no more than those of one; neighbours share them.
+        @functools.lru_cache(maxsize=4)
+        def rows_from(first: int) -> np.ndarray:
+            with jax.default_device(_host()):
+                return np.asarray(_rows(spec, impl, size, key_data, np.int32(first), order, n_train))
+
+        self.rows_from = rows_from
+
+    def __len__(self) -> int:
+        return self.spec.total_steps - self.start
+
+    def __getitem__(self, index: int) -> Pair:
+        step = self.start + index
+        rows = self.rows_from(step - step % self.size)[step % self.size][self.own]
+        return self.loader.transform(self.loader.x.take(rows)), self.loader.y[rows]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _rows(spec: Spec, impl: str, steps: int, key_data: Any, step: Any, order: Any, n_train: Any) -> Any:
+    return batch_rows(spec, jax.random.wrap_key_data(key_data, impl=impl), step, steps, order, n_train)
+
+
+def _host() -> jax.Device:
+    """A device of the host where there is one: the accelerator is busy with the block that trains."""
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:  # JAX was told to start no CPU backend
+        return jax.local_devices()[0]
+
+
+def _own_rows(spec: Spec) -> np.ndarray:
+    """The positions in a batch whose examples go to devices of this process, ascending."""
+    if spec.mesh is None:
+        return np.arange(spec.batch_size)
+    parts = NamedSharding(spec.mesh, PartitionSpec(DATA)).addressable_devices_indices_map((spec.batch_size,))
+    everything = np.arange(spec.batch_size)
+    return np.unique(np.concatenate([everything[index] for index in parts.values() if index is not None]))
+
+
+def _stacked(batches: Iterator[Pair], steps: int) -> Pair:
+    """The next batches in one array each; a batch is let go as soon as it is copied."""
+    block: Pair | None = None
+    for step in range(steps):
+        x, y = next(batches)
+        if block is None:
+            block = np.empty((steps, *x.shape), x.dtype), np.empty((steps, *y.shape), y.dtype)
+        block[0][step], block[1][step] = x, y
+    assert block is not None  # steps >= 1
+    return block
+
+
+def _placed(block: Pair, spec: Spec) -> Batch:
+    """A block on the device, or split over the devices of the mesh."""
+    if spec.mesh is None:
+        return Batch(*map(jnp.asarray, block))
+    return Batch(*(_split(part, spec.mesh, spec.batch_size) for part in block))
+
+
+def _split(part: np.ndarray, mesh: Mesh, batch_size: int) -> jax.Array:
+    sharding = NamedSharding(mesh, PartitionSpec(None, DATA))
+    return jax.make_array_from_process_local_data(sharding, part, (part.shape[0], batch_size, *part.shape[2:]))
