@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import json
@@ -90,6 +91,27 @@ def check_workdir(workdir: str, *, overwrite: bool, resume: bool = False) -> Pat
     return path
 
 
+def claim_workdir(workdir: str, *, overwrite: bool, resume: bool = False) -> Path:
+    """`check_workdir`, and nobody else may write there while this process lives.
+
+    Called when all flags and data are known to be good: it makes the directory above.
+
+    Raises:
+      FlagError: as `check_workdir`, or another process writes there.
+    """
+    from regjax.files import Lock, LockedError
+
+    path = Path(workdir).expanduser().absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = Lock(path.parent / f".{path.name}.lock")
+    try:
+        lock.acquire()
+    except LockedError:
+        flags.check(False, "workdir", "another run is writing there; wait for it or name another directory")
+    atexit.register(lock.release)
+    return check_workdir(workdir, overwrite=overwrite, resume=resume)
+
+
 def read_config(workdir: Path) -> dict[str, Any] | None:
     """The config.json of a run of ours, None if there is none."""
     try:
@@ -139,7 +161,7 @@ def check_same_flags(workdir: Path, experiment: str, values: dict[str, Any], fre
     """
     config = read_config(workdir) or {}
     flags.check(config.get("experiment") == experiment, "workdir", f"holds no run of experiments.{experiment}")
-    before, now = config["flags"], json.loads(json.dumps(values))
+    before, now = flags_of(workdir), json.loads(json.dumps(values))
     names = sorted((set(before) | set(now)) - {*free, *cluster.FLAGS})
     changed = [name for name in names if before.get(name) != now.get(name)]
     diff = ", ".join(f"--{name} was {before.get(name)} and is {now.get(name)}" for name in changed)
@@ -154,6 +176,11 @@ def empty_directory(path: Path) -> None:
     from regjax.files import replace_directory
 
     replace_directory(fresh, path)
+
+
+def flags_of(workdir: Path) -> dict[str, Any]:
+    """The flags of the run in a directory, {} if there is none."""
+    return (read_config(workdir) or {}).get("flags", {})
 
 
 def without_nan(content: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def main() -> int:
         wanted[technique] = ()
     setup.check_techniques(values, loaded, spec.model, wanted)
 
+    cluster.first(lambda: app.claim_workdir(values["workdir"], overwrite=values["overwrite"]))
     with Bar("runs", 0) as bar:
         result = compare(
             spec.model,

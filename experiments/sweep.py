@@ -196,7 +196,8 @@ def _swept(values: dict[str, Any]) -> dict[str, list[float]]:
 
 
 def _begin(workdir: Path, values: dict[str, Any], resume: bool) -> None:
-    """Make the working directory that of this sweep, if it is not yet."""
+    """Make the working directory that of this sweep, if it is not yet, and keep others out."""
+    app.claim_workdir(values["workdir"], overwrite=values["overwrite"], resume=resume)
     if not (resume and (workdir / "config.json").exists()):
         app.empty_directory(workdir)
         app.write_json(workdir / "config.json", {"experiment": "sweep", "flags": values})

@@ -57,8 +57,10 @@ def main() -> int:
     workdir = Path(values["workdir"]).expanduser()
     resuming = resume and (workdir / "config.json").exists()
     if resuming:
-        app.check_same_flags(workdir, "train", values, FREE)
-        finished = _finished(workdir)
+        app.check_same_flags(workdir, "train", values, _free(values))
+        before = app.flags_of(workdir)["epochs"]
+        flags.check(values["epochs"] >= before, "epochs", f"may grow in a resumed run, which has {before}")
+        finished = _finished(workdir, values["epochs"])
         if finished is not None:
             print(f"{workdir}: this run is finished ({finished}); nothing to do")
             return EXIT_CODE.get(finished, app.DONE)
@@ -91,8 +93,7 @@ def main() -> int:
         print(penalty.anchored(shapes).plan(shapes))
 
     stopping = _Signals()
-    if not resuming:
-        cluster.first(lambda: _begin(workdir, values, known, loaded, started))
+    cluster.first(lambda: _begin(workdir, values, known, loaded, started, resuming))
 
     with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
         # Every process trains and holds the same numbers; one of them writes.
@@ -111,7 +112,7 @@ def main() -> int:
             hparams,
             jax.random.key(values["seed"]),
             arrays,
-            checkpoints=Checkpoints(workdir / "checkpoints"),
+            checkpoints=Checkpoints(workdir / "checkpoints", config=_identity(values)),
             checkpoint_every=values["checkpoint_every"],
             on_start=on_start,
             on_epoch=on_epoch,
@@ -170,10 +171,14 @@ class _Metrics:
             file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
-def _begin(workdir: Path, values: dict[str, Any], known: dict[str, Any], loaded: Any, started: float) -> None:
-    """Make the working directory that of this run."""
-    app.empty_directory(workdir)
-    (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
+def _begin(
+    workdir: Path, values: dict[str, Any], known: dict[str, Any], loaded: Any, started: float, resuming: bool
+) -> None:
+    """Make the working directory that of this run, and keep others out."""
+    app.claim_workdir(values["workdir"], overwrite=values["overwrite"], resume=values["resume"])
+    if not resuming:
+        app.empty_directory(workdir)
+        (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
     config = {"experiment": "train", "flags": values, "facts": known}
     app.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
 
@@ -248,10 +253,24 @@ def _draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) 
     write_curves(history, workdir / "curves.png", title=f"{workdir.name}: {task}", diagnosis=summary)
 
 
-def _finished(workdir: Path) -> str | None:
-    summary = workdir / "summary.json"
-    status = json.loads(summary.read_text())["status"] if summary.exists() else None
-    return None if status == "interrupted" else status
+def _free(values: dict[str, Any]) -> set[str]:
+    """The flags that may differ between a run and its resumption."""
+    shaped = values["schedule"] != "constant" or values["rate_schedule"] != "constant"
+    return FREE if shaped else FREE | {"epochs"}
+
+
+def _identity(values: dict[str, Any]) -> dict[str, Any]:
+    """The flags that make a run the run that it is, as its checkpoints state them."""
+    other = {*_free(values), *cluster.FLAGS}
+    return json.loads(json.dumps({name: value for name, value in values.items() if name not in other}))
+
+
+def _finished(workdir: Path, epochs: int) -> str | None:
+    """How the run ended, None if there is something left to do: it was interrupted, or has more epochs now."""
+    path = workdir / "summary.json"
+    summary: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"status": "interrupted"}
+    more = summary["status"] == "completed" and summary["epochs_run"] < epochs
+    return None if more or summary["status"] == "interrupted" else summary["status"]
 
 
 def _print(summary: dict[str, Any], workdir: Path, compilations: CompilationCounter) -> None:

@@ -141,13 +141,13 @@ class Checkpoints:
             raise InputError(f"checkpoint {path} is of a run with other settings: {', '.join(changed)}")
         leaves, treedef = jax.tree.flatten(like)
         expected = _described(like)
-        if facts["leaves"] != expected:
+        if _apart_from_length(facts["leaves"]) != _apart_from_length(expected):
             pairs = zip(facts["leaves"], expected, strict=False)
             first = next((f"{a} instead of {b}" for a, b in pairs if a != b), "another number of arrays")
             raise InputError(f"checkpoint {path} does not belong to this run: {first}")
         try:
             saved = self._orbax.restore(path / "state")
-            found = [np.asarray(saved[_name(i)]) for i in range(len(leaves))]
+            found = [_of_length(np.asarray(saved[_name(i)]), leaf.shape) for i, leaf in enumerate(leaves)]
         except Exception as error:  # whatever orbax and tensorstore raise
             raise DamagedError(f"it cannot be read ({type(error).__name__}: {str(error).splitlines()[0]})") from None
         return jax.tree.unflatten(treedef, [jax.numpy.asarray(leaf) for leaf in found])
@@ -191,6 +191,21 @@ class Checkpoints:
         )
         handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
         return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+
+def _apart_from_length(described: list[list[Any]]) -> list[list[Any]]:
+    """Descriptions without the number of epochs that the history has room for; a run may get more of them."""
+    return [[name, dtype, shape[1:] if name.startswith("history/") else shape] for name, dtype, shape in described]
+
+
+def _of_length(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of the history with room for another number of epochs; any other array as it is."""
+    if array.shape == shape:
+        return array
+    empty = np.full(shape, np.nan if array.dtype.kind == "f" else False, array.dtype)
+    count = min(len(array), len(empty))
+    empty[:count] = array[:count]
+    return empty
 
 
 def _described(tree: PyTree) -> list[list[Any]]:
