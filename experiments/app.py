@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
 def run(main: Callable[[], int], description: str, *, resumable: bool = False) -> None:
     """Parse flags, run `main`, and exit with its code; what the user got wrong is one line on stderr and code 2."""
     gc.set_threshold(100_000)  # imports and traces make objects that stay; looking through them again takes a tenth
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    values: dict[str, Any] = {}
     try:
         flags.parse(sys.argv, description)
         values = flags.values()
@@ -47,6 +50,15 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
     except KeyboardInterrupt:
         print(f"interrupted; {'go on with --resume' if resumable else 'nothing was written'}", file=sys.stderr)
         code = INTERRUPTED if resumable else FAILED
+    except OSError as error:
+        # A full disk, a directory that cannot be written to, a file that went away.
+        if values.get("distributed") and cluster.lost_another(error):
+            cluster.end_after_loss(error)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or ' '.join(str(error).split())}", file=sys.stderr)
+        if resumable:
+            print("what was saved stays; go on with --resume when there is room", file=sys.stderr)
+        code = FAILED
     except Exception as error:
         if values.get("distributed") and cluster.lost_another(error):
             cluster.end_after_loss(error)
@@ -57,6 +69,11 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
         code = BAD_INPUT
     gc.freeze()  # nothing of it is garbage that has to go before the process does
     sys.exit(code)
+
+
+def _show_warning(message: Warning | str, *rest: Any, **others: Any) -> None:
+    """A warning in one line, without the place in the code that gave it."""
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _setup() -> None:

@@ -1,4 +1,9 @@
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,9 +14,10 @@ import regjax as rj
 HERE = Path(__file__).parent
 # Whole trainings, commands in processes of their own, pages: everything here counts as slow.
 SLOW = (
-    "augment/test_suite.py", "compare", "devices", "experiments", "models", "report/test_compare_page.py", "scripts",
-    "solvers", "sweep", "test_accumulate.py", "test_compose.py", "test_conv.py", "test_loader.py", "test_precision.py",
-    "test_pytrees.py", "test_readme.py", "test_shuffle.py", "test_stream_training.py", "test_training.py",
+    "augment/test_suite.py", "compare", "devices", "experiments", "faults", "models", "report/test_compare_page.py",
+    "scripts", "solvers", "sweep", "test_accumulate.py", "test_compose.py", "test_conv.py", "test_loader.py",
+    "test_precision.py", "test_pytrees.py", "test_readme.py", "test_shuffle.py", "test_stream_training.py",
+    "test_training.py",
 )  # fmt: skip
 
 
@@ -39,3 +45,41 @@ def blobs() -> rj.TrainData:
 def spec() -> rj.Spec:
     model = rj.models.make_model("mlp", num_outputs=2, widths=(16,))
     return rj.Spec(model, num_classes=2, batch_size=16, steps_per_epoch=3, epochs=6)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """One cache of datasets and compiled programs for all commands of the session."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def environment(cache):
+    return {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(HERE.parent), "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+@pytest.fixture(scope="session")
+def server(environment):
+    command = [sys.executable, "-W", "ignore", str(HERE / "server.py")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, env={**os.environ, **environment}, **pipes) as process:
+        yield process
+
+
+@pytest.fixture
+def run(server, environment, tmp_path):
+    """Run a command in `tmp_path` and check its exit code, if one is expected.
+
+    With `kill_after` it gets SIGKILL after so many seconds, if it is still there.
+    """
+
+    def command(module, *arguments, code=0, kill_after=None):
+        argv = [module, *arguments]
+        request = {"argv": argv, "cwd": str(tmp_path), "env": environment, "kill_after": kill_after}
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        done = SimpleNamespace(**json.loads(server.stdout.readline()))
+        assert code is None or done.code == code, f"exit {done.code}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return command

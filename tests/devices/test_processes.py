@@ -18,16 +18,6 @@ TRAIN = ("--epochs=12", "--train_examples=256", "--dropout=0.2", "--widths=32", 
 BY_HAND = ("--distributed", "--num_processes=2")
 
 
-@pytest.fixture
-def environment(cache):
-    return os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"}
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -36,7 +26,7 @@ def free_port():
 
 def started(command, tmp_path, environment):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes)
+    return subprocess.Popen(command, cwd=tmp_path, env=os.environ | environment, text=True, **pipes)
 
 
 def pair(module, *flags, tmp_path, environment):
@@ -85,7 +75,7 @@ def test_the_slurm_recipe_sweeps_over_two_processes(tmp_path, environment):
     )
     srun.chmod(0o755)
     slurm = environment | {
-        "PATH": f"{srun.parent}:{environment['PATH']}",
+        "PATH": f"{srun.parent}:{os.environ['PATH']}",
         "REGJAX_PYTHON": sys.executable,
         "SLURM_SUBMIT_DIR": str(tmp_path),
     }

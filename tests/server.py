@@ -1,13 +1,16 @@
 """Runs experiments in forked children: imports are paid once, each command still gets a process of its own.
 
-Reads one JSON line a command, `{"argv": [...], "cwd": ..., "env": {...}}`; answers `{"code", "stdout", "stderr"}`.
+Reads one JSON line a command, `{"argv": [...], "cwd": ..., "env": {...}, "kill_after": seconds or None}`; answers
+`{"code", "stdout", "stderr"}`.
 """
 
 import json
 import os
 import runpy
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 
 import regjax  # noqa: F401  no backend is started before the fork
@@ -40,6 +43,16 @@ def main():
             pid = os.fork()
             if pid == 0:
                 child(json.loads(line), stdout, stderr)
+            request = json.loads(line)
+            timer = None
+            if request.get("kill_after") is not None:
+                # The child is not waited for yet, so its number cannot be another process's.
+                timer = threading.Timer(request["kill_after"], os.kill, (pid, signal.SIGKILL))
+                timer.start()
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            if timer is not None:
+                timer.cancel()
+                timer.join()
             _, status = os.waitpid(pid, 0)
             stdout.seek(0)
             stderr.seek(0)
