@@ -33,7 +33,7 @@ DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
 def run(main: Callable[[], int], description: str, *, resumable: bool = False) -> None:
     """Parse flags, run `main`, and exit with its code; what the user got wrong is one line on stderr and code 2."""
     gc.set_threshold(100_000)  # imports and traces make objects that stay; looking through them again takes a tenth
-    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    warnings.showwarning = _show_warning
     values: dict[str, Any] = {}
     try:
         flags.parse(sys.argv, description)
