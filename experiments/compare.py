@@ -49,6 +49,7 @@ def main() -> int:
     from experiments import setup
     from experiments.progress import Bar
     from regjax.compare import compare
+    from regjax.monitor import CompilationCounter
     from regjax.report import write_compare_report
 
     loaded = setup.load(values)
@@ -66,7 +67,7 @@ def main() -> int:
     setup.check_techniques(values, loaded, spec.model, wanted)
 
     cluster.first(lambda: app.claim_workdir(values["workdir"], overwrite=values["overwrite"]))
-    with Bar("runs", 0) as bar:
+    with CompilationCounter() as compilations, Bar("runs", 0) as bar:
         result = compare(
             spec.model,
             loaded.splits,
@@ -93,12 +94,14 @@ def main() -> int:
         return app.DONE
     with app.written_aside(workdir) as directory:
         content = result.to_json() | {"reproduce": app.reproduce("experiments.compare", started)}
+        content |= {"compilations": compilations.count, "compile_seconds": round(compilations.seconds, 3)}
         app.write_json(directory / "config.json", {"experiment": "compare", "flags": values})
         app.write_json(directory / "results.json", content)
         (directory / "table.csv").write_text(result.csv())
         write_compare_report(content, directory)
     print(result)
-    print(f"\nreport: {workdir / 'report.html'}   numbers: {workdir / 'results.json'}   {time.time() - started:.0f} s")
+    print(f"\n{compilations.describe()}")
+    print(f"report: {workdir / 'report.html'}   numbers: {workdir / 'results.json'}   {time.time() - started:.0f} s")
     return app.DONE
 
 

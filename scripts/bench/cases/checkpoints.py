@@ -9,7 +9,7 @@ from typing import Any
 from cases import problems, torch_nets
 from cases.base import Case, Contender, Context, Measured, Round, overheads
 
-WIDTHS, BATCH, REPEATS = (256, 256), 128, 1
+WIDTHS, BATCH, REPEATS = (1024, 1024), 128, 1
 
 
 def mlp() -> Any:
@@ -21,7 +21,7 @@ def mlp() -> Any:
 
 def prepare(context: Context) -> dict[str, Any]:
     """Arrays for all contenders; `index` is of one epoch."""
-    return problems.training_problem(mlp(), (784,), BATCH, context.size(200, 4), held_out=256)
+    return problems.training_problem(mlp(), (784,), BATCH, context.size(240, 4), held_out=256)
 
 
 def ours(context: Context) -> Round:
@@ -81,17 +81,17 @@ def torch(context: Context) -> Round:
 
 
 def _epochs(context: Context) -> int:
-    return context.size(8, 2)
+    return context.size(4, 2)
 
 
 CASES = {
     "checkpoint": Case(
         name="checkpoint",
-        summary="what a checkpoint after each of 8 epochs adds to a fit",
+        summary="what a checkpoint after each of 4 epochs adds to a fit of the net of dense_step",
         unit="% of the time",
         quality="validation loss",
         prepare=prepare,
-        rounds=7,
+        rounds=5,
         contenders={"ours": Contender(ours), "torch": Contender(torch, ("torch",))},
     )
 }
