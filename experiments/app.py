@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import json
@@ -27,6 +26,7 @@ OUR_FILES = {
     "table.csv", "report.html", "figures", "lanes.csv", "lanes", "config.json.partial", "summary.json.partial",
     "results.json.partial",
 }  # fmt: skip
+_at_end: list[Callable[[], None]] = []
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
 
 
@@ -52,8 +52,6 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
         code = INTERRUPTED if resumable else FAILED
     except OSError as error:
         # A full disk, a directory that cannot be written to, a file that went away.
-        if values.get("distributed") and cluster.lost_another(error):
-            cluster.end_after_loss(error)
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or ' '.join(str(error).split())}", file=sys.stderr)
         if resumable:
@@ -67,6 +65,9 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
             raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         code = BAD_INPUT
+    finally:
+        for ending in _at_end:
+            ending()
     gc.freeze()  # nothing of it is garbage that has to go before the process does
     sys.exit(code)
 
@@ -119,14 +120,23 @@ def claim_workdir(workdir: str, *, overwrite: bool, resume: bool = False) -> Pat
     from regjax.files import Lock, LockedError
 
     path = Path(workdir).expanduser().absolute()
+    made = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = Lock(path.parent / f".{path.name}.lock")
     try:
         lock.acquire()
     except LockedError:
         flags.check(False, "workdir", "another run is writing there; wait for it or name another directory")
-    atexit.register(lock.release)
+    _at_end.append(lambda: _release(lock, made))
     return check_workdir(workdir, overwrite=overwrite, resume=resume)
+
+
+def _release(lock: Any, made: list[Path]) -> None:
+    """Give a lock back, and remove the directories that were made for it, if nothing came into them."""
+    lock.release()
+    with contextlib.suppress(OSError):
+        for parent in made:
+            parent.rmdir()
 
 
 def read_config(workdir: Path) -> dict[str, Any] | None:
