@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import logging
 import os
 import platform
 import shlex
@@ -80,6 +81,7 @@ def _show_warning(message: Warning | str, *rest: Any, **others: Any) -> None:
 def _setup() -> None:
     """Settings that have to come before JAX starts."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA's notes about cached code are not for users
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what it raises, with the stack of its threads
     import jax
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "regjax" / "xla"
