@@ -51,6 +51,9 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
     except KeyboardInterrupt:
         print(f"interrupted; {'go on with --resume' if resumable else 'nothing was written'}", file=sys.stderr)
         code = INTERRUPTED if resumable else FAILED
+        if values.get("distributed"):
+            _finish()
+            os._exit(code)  # in order, it would wait for the others, who may know nothing
     except OSError as error:
         # A full disk, a directory that cannot be written to, a file that went away.
         where = f"{error.filename}: " if error.filename else ""
@@ -67,10 +70,16 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         code = BAD_INPUT
     finally:
-        for ending in _at_end:
-            ending()
+        _finish()
     gc.freeze()  # nothing of it is garbage that has to go before the process does
     sys.exit(code)
+
+
+def _finish() -> None:
+    """What has to happen however a command ends."""
+    while _at_end:
+        _at_end.pop()()
+    sys.stderr.flush()
 
 
 def _show_warning(message: Warning | str, *rest: Any, **others: Any) -> None:
@@ -167,10 +176,11 @@ def written_aside(workdir: Path) -> Iterator[Path]:
 
 
 def terminate_as_interrupt() -> None:
-    """Let SIGTERM do what SIGINT does: a KeyboardInterrupt in the main thread."""
+    """Let the first SIGTERM do what SIGINT does, a KeyboardInterrupt in the main thread, and ignore others."""
 
     def interrupt(number: int, frame: Any) -> None:
         del number, frame
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)

@@ -155,13 +155,21 @@ class Checkpoints:
     def _write(self, state: RunState) -> None:
         step, best = int(state.train.step), int(state.stop.best_step)
         self._put("latest", step, state, {"epoch": int(state.epoch), "step": step})
-        for old in self.steps()[: -self.keep]:
-            shutil.rmtree(self.directory / "latest" / str(old), ignore_errors=True)
+        self._prune("latest", step, self.keep)
         if best >= 0 and best != self._best_saved:
             self._put("best", step, state.best, {"epoch": best, "step": step})
-            for old in self.steps("best")[:-1]:
-                shutil.rmtree(self.directory / "best" / str(old), ignore_errors=True)
+            self._prune("best", step, 1)
             self._best_saved = best
+
+    def _prune(self, kind: str, step: int, keep: int) -> None:
+        """Remove all but the newest up to `step`, and those after it.
+
+        The run went on from a checkpoint before these because they are damaged: none to fall back to.
+        """
+        steps = self.steps(kind)
+        kept = [old for old in steps if old <= step][-keep:]
+        for old in set(steps) - set(kept):
+            shutil.rmtree(self.directory / kind / str(old), ignore_errors=True)
 
     def _put(self, kind: str, step: int, tree: PyTree, facts: dict[str, Any]) -> None:
         target = self.directory / kind / str(step)

@@ -96,6 +96,15 @@ def test_damage_of_any_file_falls_back_to_the_checkpoint_before(states, saved):
         assert_trees_equal(Checkpoints(saved).restore_latest(states[0]), states[2])
 
 
+def test_a_damaged_checkpoint_takes_no_place_of_a_good_one(states, saved):
+    os.truncate(saved / "latest" / "6" / "manifest.json", 10)
+    store = Checkpoints(saved, config={"seed": 1})
+    with pytest.warns(CheckpointWarning):
+        found = store.restore_latest(states[0])
+    store.save(found._replace(train=found.train._replace(step=found.train.step + 1)), wait=True)
+    assert store.steps() == [3, 4]  # not the damaged 6, which would leave one good one
+
+
 def test_all_damaged_is_an_error_and_no_silent_restart(states, saved):
     for step in ("3", "6"):
         os.truncate(saved / "latest" / step / "manifest.json", 10)

@@ -86,6 +86,8 @@ def test_the_table_of_speed_is_that_of_the_record():
     assert f"| {record['augment']['ours']:.1f} ms |" in section
     assert f"| {record['cold_start']['ours']:.1f} s |" in section
     assert f"({record['checkpoint']['ours']:.0f}%, torch".replace("-", "−") in section
+    share = record["scaling"]["variants"]["a lane among 64, of one among 16"]
+    assert f"A run among 64 takes {share:.2f} of the time" in section
     for name, text in (("l1", "L1"), ("elastic_net", "elastic net"), ("mcp", "MCP")):
         assert f"{text} {variants[f'proximal {name}']:.1f}%" in section
 

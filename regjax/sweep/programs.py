@@ -16,8 +16,6 @@ from regjax.spec import Hparams, Spec, stack_hparams
 from regjax.sweep.lane import Lane, Place, put, run_on
 from regjax.typing import Array, PRNGKey, PyTree
 
-Arguments = tuple[Hparams, PRNGKey, TrainData, Array, Weights]
-
 
 @functools.partial(jax.jit, static_argnums=0)
 def one(run: Run, hparams: Hparams, key: PRNGKey, data: TrainData, seed: Array, weights: Weights) -> RunResult:

@@ -140,9 +140,23 @@ def test_sigterm_of_one_process_stops_all_in_order(tmp_path, environment):
     flags = (*TRAIN, "--epochs=100000", "--data_devices=2", "--workdir=part")
     both = pair("train", *flags, tmp_path=tmp_path, environment=environment)
     wait_until(lambda: any((tmp_path / "part/checkpoints/latest").glob("[0-9]*")), both)
+    # As Slurm does: the watcher and its member both get it.
+    member = member_of(both[1])
     both[1].send_signal(signal.SIGTERM)
+    os.kill(member, signal.SIGTERM)
     ended(both, 75, 75)
     assert summary(tmp_path / "part")["status"] == "interrupted"
+
+
+def test_sigterm_of_one_process_of_a_sweep_ends_both(tmp_path, environment):
+    flags = ("--sweep=l2=logspace(-4,-1,30)", "--epochs=300", "--workdir=part", *SWEEP[3:])
+    both = pair("sweep", *flags, tmp_path=tmp_path, environment=environment)
+    wait_until(lambda: len(list((tmp_path / "part/lanes").glob("*.npz"))) >= 3, both)
+    both[1].send_signal(signal.SIGTERM)
+    started_at = time.monotonic()
+    said = ended(both, 75, 75)
+    assert time.monotonic() - started_at < 100  # and does not wait for the other at the end
+    assert all("--resume" in errors for _, errors in said)
 
 
 def test_a_refusal_of_process_0_ends_both_in_one_line(tmp_path, environment):
