@@ -25,13 +25,18 @@ if TYPE_CHECKING:
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
 # What may differ between a run and its resumption without changing a number.
-FREE = {"workdir", "overwrite", "resume", "checkpoint_every", "data_dir", "read_threads"}
+FREE = {
+    "workdir", "overwrite", "resume", "checkpoint_every", "checkpoint_steps", "checkpoint_seconds", "data_dir",
+    "read_threads",
+}  # fmt: skip
 
 flags.define_data("runs/train")
 flags.define_training("50")
 flags.define_stopping()
 flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
 flags.whole("run", "checkpoint_every", 1, "epochs between checkpoints")
+flags.whole("run", "checkpoint_steps", None, "updates between checkpoints instead, for long epochs")
+flags.number("run", "checkpoint_seconds", None, "seconds between checkpoints instead", low=0, low_open=True)
 flags.switch("run", "resume", False, "go on with the run in --workdir")
 cluster.define(data_devices=True)
 flags.choice(
@@ -51,6 +56,9 @@ def main() -> int:
     values["epochs"] = values["epochs"] or 50
     if values["patience"] is not None:
         flags.check(values["stop_criterion"] == "patience", "patience", "is read by --stop_criterion=patience alone")
+    by_steps = values["checkpoint_steps"] is not None
+    flags.check(not by_steps or values["checkpoint_seconds"] is None, "checkpoint_steps", "and --checkpoint_seconds "
+                "exclude each other")  # fmt: skip
     resume = values["resume"]
     flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
     cluster.first(lambda: app.check_workdir(values["workdir"], overwrite=values["overwrite"], resume=resume))
@@ -114,6 +122,8 @@ def main() -> int:
             arrays,
             checkpoints=Checkpoints(workdir / "checkpoints", config=_identity(values)),
             checkpoint_every=values["checkpoint_every"],
+            checkpoint_steps=values["checkpoint_steps"],
+            checkpoint_seconds=values["checkpoint_seconds"],
             on_start=on_start,
             on_epoch=on_epoch,
             # All or none: a process that went on alone would wait for the others.
@@ -149,10 +159,7 @@ class _Signals:
         if self.received:
             raise KeyboardInterrupt
         self.received, self._first = True, time.monotonic()
-        print(
-            f"\n{signal.Signals(number).name}: saving after this epoch or block",
-            file=sys.stderr,
-        )
+        print(f"\n{signal.Signals(number).name}: saving after this block of updates", file=sys.stderr)
 
 
 class _Metrics:

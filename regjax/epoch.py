@@ -96,15 +96,17 @@ class Program(NamedTuple):
 
     Attributes:
       init: `(hparams, key, data, weights=None) -> RunState`; `weights` replace the random initialization.
-      updates: `(state, hparams, key, data, steps) -> RunState` after the next `steps` updates (static).
-      updates_on: `(state, hparams, key, batches) -> RunState` after an update on each of the batches `[steps, B, ...]`.
+      updates: `(state, hparams, key, data, steps, most) -> RunState` after the next `steps` updates. `steps` may be
+        traced, `most` >= `steps` is static: one program for any number of them, and the same bits however a run is cut.
+      updates_on: `(state, hparams, key, batches, steps) -> RunState` after an update on each of the first `steps`
+        batches of `[most, B, ...]`.
       end_epoch: `(state, hparams, data) -> RunState` after an evaluation and its bookkeeping.
       epoch_block: `(state, hparams, key, data) -> RunState` after one more epoch: its updates and its end.
     """
 
     init: Callable[..., RunState]
-    updates: Callable[[RunState, Hparams, PRNGKey, TrainData, int], RunState]
-    updates_on: Callable[[RunState, Hparams, PRNGKey, Batch], RunState]
+    updates: Callable[[RunState, Hparams, PRNGKey, TrainData, ArrayLike, int], RunState]
+    updates_on: Callable[[RunState, Hparams, PRNGKey, Batch, ArrayLike], RunState]
     end_epoch: Callable[[RunState, Hparams, TrainData], RunState]
     epoch_block: Callable[[RunState, Hparams, PRNGKey, TrainData], RunState]
 
@@ -160,30 +162,33 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             start=jax.tree.map(jnp.copy, start),
         )
 
-    def scanned(
-        state: RunState, hparams: Hparams, key: PRNGKey, batches: Any, batch_of: Callable[[Any], Batch]
+    def looped(
+        state: RunState, hparams: Hparams, key: PRNGKey, steps: ArrayLike, batch_of: Callable[[Array], Batch]
     ) -> RunState:
-        """One update for each entry along the first axis of `batches`."""
+        """Updates 0 to `steps` - 1 of a block."""
         hparams = _anchored(hparams, state.start)
 
-        def body(carry: tuple[TrainState, Any, Array], entry: Any) -> tuple[Any, None]:
+        def body(i: Array, carry: tuple[TrainState, Any, Array]) -> tuple[TrainState, Any, Array]:
             train, averages, loss_sum = carry
-            batch = split_examples(batch_of(entry), spec.mesh)
+            batch = split_examples(batch_of(i), spec.mesh)
             train, metrics = step(hparams, train, batch, stream(key, "step", train.step))
             if hparams.average is not None:
                 averages, weights = hparams.average.update(averages, Weights(train.params, train.model_state))
                 train = train._replace(params=weights.params, model_state=weights.model_state)
-            return (train, averages, loss_sum + metrics["loss"]), None
+            return train, averages, loss_sum + metrics["loss"]
 
-        (train, averages, loss_sum), _ = jax.lax.scan(body, (state.train, state.averages, state.loss_sum), batches)
+        start = (state.train, state.averages, state.loss_sum)
+        train, averages, loss_sum = jax.lax.fori_loop(0, steps, body, start)
         return replicated(state._replace(train=train, averages=averages, loss_sum=loss_sum), spec.mesh)
 
-    def updates(state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData, steps: int) -> RunState:
-        rows = batch_rows(spec, key, state.train.step, steps, data.order, hparams.n_train)
-        return scanned(state, hparams, key, rows, lambda rows: Batch(data.x[rows], data.y[rows]))
+    def updates(
+        state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData, steps: ArrayLike, most: int
+    ) -> RunState:
+        rows = batch_rows(spec, key, state.train.step, most, data.order, hparams.n_train)
+        return looped(state, hparams, key, steps, lambda i: Batch(data.x[rows[i]], data.y[rows[i]]))
 
-    def updates_on(state: RunState, hparams: Hparams, key: PRNGKey, batches: Batch) -> RunState:
-        return scanned(state, hparams, key, batches, lambda batch: batch)
+    def updates_on(state: RunState, hparams: Hparams, key: PRNGKey, batches: Batch, steps: ArrayLike) -> RunState:
+        return looped(state, hparams, key, steps, lambda i: jax.tree.map(lambda leaf: leaf[i], batches))
 
     def end_epoch(state: RunState, hparams: Hparams, data: TrainData) -> RunState:
         hparams = _anchored(hparams, state.start)
@@ -218,7 +223,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         )
 
     def epoch_block(state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunState:
-        return end_epoch(updates(state, hparams, key, data, spec.steps_per_epoch), hparams, data)
+        steps = spec.steps_per_epoch
+        return end_epoch(updates(state, hparams, key, data, steps, steps), hparams, data)
 
     return Program(init, updates, updates_on, end_epoch, epoch_block)
 

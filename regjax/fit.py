@@ -1,11 +1,11 @@
-"""Training as a host loop over the same epoch blocks: progress, checkpoints and signals act between blocks."""
+"""Training as a host loop over blocks of updates: progress, checkpoints and signals act between blocks."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
@@ -15,6 +15,7 @@ from regjax.checkpoint import Checkpoints
 from regjax.epoch import RunState, TrainData, Weights, make_program
 from regjax.loader import StreamLoader
 from regjax.mesh import on_mesh
+from regjax.pace import MOST_STEPS, Pace, SaveInterval
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx
 from regjax.typing import Batch, PRNGKey
@@ -45,12 +46,16 @@ def fit(
     make_tx: MakeTx | None = None,
     checkpoints: Checkpoints | None = None,
     checkpoint_every: int = 1,
+    checkpoint_steps: int | None = None,
+    checkpoint_seconds: float | None = None,
     on_start: Callable[[int], None] | None = None,
     on_epoch: Callable[[int, dict[str, float], RunState], None] | None = None,
     interrupted: Callable[[], bool] = lambda: False,
     loader: StreamLoader | None = None,
 ) -> FitResult:
-    """Train one run epoch by epoch; the same numbers, bit for bit, as `make_run(spec)`.
+    """Train one run block by block; the same numbers, bit for bit, as `make_run(spec)`.
+
+    A block is about a second of updates, or what a loader has read; none crosses the end of an epoch.
 
     Args:
       spec: what to compile.
@@ -59,16 +64,23 @@ def fit(
       data: arrays of one seed.
       make_tx: optional `hparams -> optax transform`.
       checkpoints: where to save, and what to resume from when it holds a checkpoint.
-      checkpoint_every: epochs between saves. A save that is due while the last one is still being written is left out;
+      checkpoint_every: epochs between saves. A save that is due while the last one is still being written is put off;
         the end and an interruption always save.
+      checkpoint_steps: updates between saves instead of epochs. A loader saves when the block that it has read ends.
+      checkpoint_seconds: seconds between saves instead, at the end of a block.
       on_start: called with the number of epochs that were already done.
       on_epoch: called as `(epoch, row, state)` after each epoch, `row` being its line of the history.
-      interrupted: asked between epochs, with a loader also between blocks; True saves and returns with status
-        `"interrupted"`. A resumed run goes on at the very update.
+      interrupted: asked between blocks and after each epoch; True saves and returns with status `"interrupted"`. A
+        resumed run goes on at the very update.
       loader: reads the training pool from disk; then `data` is `loader.held(...)`, what evaluations look at.
 
     Returns:
       A `FitResult`.
+
+    Raises:
+      ValueError: an interval out of range, or steps and seconds together.
+      InputError: no checkpoint that is there can be used, or they are of another run.
+      OSError: a checkpoint cannot be written.
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
@@ -82,35 +94,48 @@ def fit(
     started = time.perf_counter()
     host_key, n_train = key, hparams.n_train
     hparams, key, data = on_mesh((hparams, key, data), spec.mesh)
+    saves = SaveInterval(checkpoint_every, checkpoint_steps, checkpoint_seconds)
     state = _init(spec, make_tx, hparams, key, data)
     if checkpoints is not None:
         state = on_mesh(checkpoints.restore_latest(state), spec.mesh)
-    done = int(state.epoch)
-    # A run that was interrupted inside an epoch has done some of its updates.
-    left = (done + 1) * spec.steps_per_epoch - int(state.train.step)
-    blocks = None if loader is None else loader.blocks(spec, host_key, n_train, int(state.train.step))
+    step, done = int(state.train.step), int(state.epoch)
+    saves.saved(step)
+
+    def save(wait: bool) -> None:
+        if checkpoints is not None and checkpoints.save(state, wait=wait):
+            saves.saved(step)
+
     if on_start is not None:
         on_start(done)
-    stop = _stopped(state)
-    halted = False
+    stop, halted = _stopped(state), False
     with contextlib.ExitStack() as ending:
-        if blocks is not None:
+        feed: _Memory | _Stream
+        if loader is None:
+            pace = Pace(min(spec.steps_per_epoch, MOST_STEPS))
+            feed = _Memory(spec, make_tx, hparams, key, data, pace)
+        else:
+            blocks = loader.blocks(spec, host_key, n_train, step)
             ending.callback(blocks.close)  # or its threads would go on after an error
+            feed = _Stream(spec, make_tx, hparams, key, blocks)
         while done < spec.epochs and not stop and not halted:
-            if blocks is None:
-                state = _epoch(spec, make_tx, left, state, hparams, key, data)
-            else:
-                state = _streamed(spec, make_tx, left, state, hparams, key, data, blocks, interrupted)
-            left = spec.steps_per_epoch
-            halted = int(state.epoch) == done  # between two blocks
-            done, stop = int(state.epoch), _stopped(state)
-            if on_epoch is not None and not halted:
+            # A run that was interrupted inside an epoch has done some of its updates.
+            left = (done + 1) * spec.steps_per_epoch - step
+            while left and not halted:
+                state, steps = feed.advance(state, min(left, saves.room(step) or left))
+                step, left = step + steps, left - steps
+                halted = left > 0 and interrupted()
+                if left and (halted or saves.due(step)):
+                    save(wait=halted)
+            if halted:
+                break
+            state = _end_epoch(spec, make_tx, state, hparams, data)
+            done, stop = done + 1, _stopped(state)
+            if on_epoch is not None:
                 on_epoch(done - 1, history_row(state, done - 1), state)
-            halted = halted or interrupted()
-            if checkpoints is not None:
-                final = stop or halted or done == spec.epochs
-                if final or done % checkpoint_every == 0:
-                    checkpoints.save(state, wait=final)
+            halted = interrupted()
+            final = stop or halted or done == spec.epochs
+            if final or saves.due(step, done):
+                save(wait=final)
     weights = _final_weights(state, hparams)
     if spec.mesh is not None:
         state, weights = jax.device_get((state, weights))  # of use without the devices of other processes
@@ -149,41 +174,70 @@ def _init(spec: Spec, make_tx: MakeTx | None, hparams: Hparams, key: PRNGKey, da
     return make_program(spec, make_tx).init(hparams, key, data)
 
 
+class _Memory(NamedTuple):
+    """Blocks of updates on a training pool in memory."""
+
+    spec: Spec
+    make_tx: MakeTx | None
+    hparams: Hparams
+    key: PRNGKey
+    data: TrainData
+    pace: Pace
+
+    def advance(self, state: RunState, most: int) -> tuple[RunState, int]:
+        """The state after the next block, and the number of its updates."""
+        started, steps = time.perf_counter(), min(most, self.pace.length)
+        state = _updates(
+            self.spec, self.make_tx, self.pace.most, state, self.hparams, self.key, self.data, np.int32(steps)
+        )
+        jax.block_until_ready(state.train.step)  # or all blocks of an epoch would wait in a queue
+        self.pace.add(steps, time.perf_counter() - started)
+        return state, steps
+
+
+class _Stream(NamedTuple):
+    """Blocks of updates on batches that a loader reads ahead."""
+
+    spec: Spec
+    make_tx: MakeTx | None
+    hparams: Hparams
+    key: PRNGKey
+    blocks: Iterator[Batch]
+
+    def advance(self, state: RunState, most: int) -> tuple[RunState, int]:
+        """The state after the next block, and the number of its updates, which the loader decides."""
+        del most
+        block = next(self.blocks)  # is read and put on the device while the last one trains
+        jax.block_until_ready(state.train.step)  # so that no more than two blocks are there
+        steps = block.x.shape[0]
+        return _updates_on(self.spec, self.make_tx, state, self.hparams, self.key, block, np.int32(steps)), steps
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=3)
-def _epoch(
-    spec: Spec, make_tx: MakeTx | None, steps: int, state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData
-) -> RunState:
-    program = make_program(spec, make_tx)
-    return program.end_epoch(program.updates(state, hparams, key, data, steps), hparams, data)
-
-
-def _streamed(
+def _updates(
     spec: Spec,
     make_tx: MakeTx | None,
-    left: int,
+    most: int,
     state: RunState,
     hparams: Hparams,
     key: PRNGKey,
     data: TrainData,
-    blocks: Generator[Batch],
-    interrupted: Callable[[], bool],
+    steps: np.int32,
 ) -> RunState:
-    """What is left of an epoch, block by block; without its end if an interruption comes before the last block."""
-    while left:
-        block = next(blocks)  # is read and put on the device while the last one trains
-        jax.block_until_ready(state.train.step)  # so that no more than two blocks are there
-        state = _block(spec, make_tx, state, hparams, key, block)
-        left -= block.x.shape[0]
-        if left and interrupted():
-            return state
-    return _end_epoch(spec, make_tx, state, hparams, data)
+    return make_program(spec, make_tx).updates(state, hparams, key, data, steps, most)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
-def _block(
-    spec: Spec, make_tx: MakeTx | None, state: RunState, hparams: Hparams, key: PRNGKey, block: Batch
+def _updates_on(
+    spec: Spec,
+    make_tx: MakeTx | None,
+    state: RunState,
+    hparams: Hparams,
+    key: PRNGKey,
+    batches: Batch,
+    steps: np.int32,
 ) -> RunState:
-    return make_program(spec, make_tx).updates_on(state, hparams, key, block)
+    return make_program(spec, make_tx).updates_on(state, hparams, key, batches, steps)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)

@@ -26,6 +26,8 @@ KINDS = (
     ("--widths=16", "--average=ema(0.9)", "--l1=0.001", "--penalty_mode=proximal"),
     ("--model=mlp(batch_norm=True, widths=(16,))", "--checkpoint_every=7"),
     ("--widths=16", "--loader=stream", "--augment=noise=0.1"),
+    ("--widths=16", "--train_examples=1000", "--batch_size=2", "--epochs=40", "--checkpoint_steps=70"),
+    ("--widths=16", "--train_examples=1000", "--batch_size=2", "--epochs=40", "--checkpoint_seconds=0.1"),
 )
 # For each flag values that are right, at the edge, and wrong.
 FLAGS: dict[str, tuple[str, ...]] = {
@@ -61,6 +63,8 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "data_devices": ("1", "2", "3"),
     "seed": ("0", "7", "-1", "99999999999999"),
     "checkpoint_every": ("1", "0"),
+    "checkpoint_steps": ("1", "0", "x"),
+    "checkpoint_seconds": ("0.1", "0", "nan", "1e99"),
     "unknown": ("1",),
 }  # fmt: skip
 CONTENTS = (
@@ -145,7 +149,7 @@ def fuzz(count: int, seed: int, folder: Path, environment: dict[str, str]) -> li
         flags = random_flags(draw, folder, workdir)
         module = "train" if draw.random() < 0.85 else "compare"
         if module == "compare":
-            known = ("loader", "checkpoint_every", "data_devices")
+            known = ("loader", "checkpoint_every", "checkpoint_steps", "checkpoint_seconds", "data_devices")
             flags = [flag for flag in flags if not flag.startswith(tuple(f"--{name}" for name in known))]
             flags += ["--techniques=l2", "--seeds=2"]
         request = {"argv": [module, *flags], "cwd": str(folder), "env": {}, "kill_after": 120}

@@ -115,14 +115,14 @@ def test_a_run_goes_on_in_memory_or_with_other_blocks(table, tmp_path):
 
 
 def test_two_programs_for_updates_however_many_blocks(table):
-    from regjax.fit import _block
+    from regjax.fit import _updates_on
 
     longer = dataclasses.replace(table.spec, epochs=4, eval_train_examples=41)  # a program of its own
-    before = _block._cache_size()
+    before = _updates_on._cache_size()
     loader = table.loader(2)
     held = loader.held(longer, *table._validation)
     rj.fit(longer, table.hparams, KEY, held, loader=loader)
-    assert _block._cache_size() - before == 2
+    assert _updates_on._cache_size() - before == 2
 
 
 def test_a_bad_record_ends_the_run(table):

@@ -23,7 +23,7 @@ LAYERS = [
     {"transforms", "optimizers", "solvers", "monitor", "output_penalties"},
     {"objective", "accumulate", "step"},
     {"evaluate", "spec", "assemble", "epoch", "uncertainty"},
-    {"run", "fit", "checkpoint", "data", "loader"},
+    {"run", "fit", "pace", "checkpoint", "data", "loader"},
     {"sweep", "compare", "report"},
     {"experiments", "scripts"},
 ]

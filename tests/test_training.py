@@ -60,13 +60,15 @@ def test_run_equals_fit(noisy, blobs, name):
     assert_trees_equal(alone, fitted.state)
 
 
+@pytest.mark.parametrize("asked", [2, 3])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_interrupted_and_resumed_equals_uninterrupted(noisy, blobs, name, tmp_path):
+def test_interrupted_and_resumed_equals_uninterrupted(noisy, blobs, name, asked, tmp_path):
+    """The first two blocks are updates of their own, so the interruption comes inside the first epoch, or after it."""
     data, calls = blobs.for_seed(0), []
 
     def interrupt():
         calls.append(1)
-        return len(calls) == 2
+        return len(calls) == asked
 
     whole = rj.fit(noisy, hparams(name), jax.random.key(2), data)
     first = rj.fit(
@@ -77,7 +79,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(noisy, blobs, name, tmp_pa
         checkpoints=Checkpoints(tmp_path),
         interrupted=interrupt,
     )
-    assert (first.status, int(first.state.epoch)) == ("interrupted", 2)
+    assert (first.status, int(first.state.train.step), int(first.state.epoch)) == ("interrupted", asked, asked // 3)
     started = []
     second = rj.fit(
         noisy,
@@ -87,7 +89,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(noisy, blobs, name, tmp_pa
         checkpoints=Checkpoints(tmp_path),
         on_start=started.append,
     )
-    assert started == [2]
+    assert started == [asked // 3]
     assert_trees_equal(whole.state, second.state)
     assert_trees_equal(whole.weights, second.weights)
 
@@ -180,7 +182,7 @@ def test_a_nan_ends_the_lane_and_only_that_lane(spec, blobs):
 
 
 @pytest.mark.parametrize("restore_best", [False, True])
-def test_fit_compiles_two_programs_and_no_more(spec, blobs, restore_best):
+def test_fit_compiles_three_programs_and_no_more(spec, blobs, restore_best):
     from regjax.monitor import CompilationCounter
 
     data, key = blobs.for_seed(0), jax.random.key(0)
@@ -188,7 +190,7 @@ def test_fit_compiles_two_programs_and_no_more(spec, blobs, restore_best):
     jax.clear_caches()
     with CompilationCounter() as counter:
         result = rj.fit(spec, hp, key, data, on_epoch=lambda epoch, row, state: None)
-    assert counter.count == 2
+    assert counter.count == 3  # initialization, updates, the end of an epoch
     assert_trees_equal(result.weights, result.state.weights(hp))
 
 

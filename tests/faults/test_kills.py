@@ -5,12 +5,13 @@ import random
 
 import pytest
 
-# Thirty-two kills in all; scripts/faults.py does more of the same. The seeds fix the moments, the machine the rest.
+# Forty kills in all; scripts/faults.py does more of the same. The seeds fix the moments, the machine the rest.
 TRAIN = ("--dataset=digits", "--train_examples=64", "--batch_size=32", "--widths=16", "--epochs=150")
 RUNS = {
     "stopping": ("--dropout=0.2", "--patience=140"),
     "averaged": ("--average=ema(0.9)", "--l1=0.001", "--penalty_mode=proximal"),
     "batch statistics": ("--model=mlp(batch_norm=True, widths=(16,))", "--widths=", "--checkpoint_every=7"),
+    "inside epochs": ("--train_examples=1000", "--batch_size=2", "--epochs=40", "--checkpoint_steps=70"),
     "streamed": ("--loader=stream", "--augment=noise=0.1"),
 }
 KILLS = 8

@@ -1,0 +1,114 @@
+"""When a host loop acts: how many updates pass between two moments at which it can, and at which of them it saves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from regjax.checks import InputError, check_range
+
+MOST_STEPS = 1024
+BLOCK_SECONDS = 1.0
+MEASURED_BLOCKS = 8
+
+
+class Pace:
+    """Lengths of blocks of updates: about a second each, so that a signal or a save waits no longer.
+
+    Two blocks of one update measure how long one takes; the numbers of a run do not depend on where it is cut.
+
+    Args:
+      most: updates of the longest block, at least 1.
+      target: seconds of a block.
+
+    Example:
+      >>> pace = Pace(100)
+      >>> pace.add(1, 3.0)  # compiles
+      >>> pace.add(1, 0.1)
+      >>> pace.length
+      10
+    """
+
+    def __init__(self, most: int, target: float = BLOCK_SECONDS):
+        self.most, self.target = most, target
+        self.length = 1
+        self._blocks, self._fastest = 0, np.inf
+
+    def add(self, steps: int, seconds: float) -> None:
+        """Take notice of a block."""
+        self._blocks += 1
+        if 1 < self._blocks <= MEASURED_BLOCKS:
+            self._fastest = min(self._fastest, max(seconds, 1e-9) / steps)
+            self.length = _agreed(max(min(int(self.target / self._fastest), self.most), 1))
+
+
+class SaveInterval:
+    """Which of the moments between blocks are for saving.
+
+    Args:
+      epochs: between saves, >= 1; counts where neither of the others is given.
+      steps: updates between saves, >= 1.
+      seconds: between saves, > 0.
+      step: updates that are done.
+      clock: seconds from any start.
+
+    Raises:
+      InputError: both steps and seconds, or a value out of range.
+
+    Example:
+      >>> saves = SaveInterval(steps=10, step=4)
+      >>> saves.room(4), saves.due(9, epoch=1), saves.due(10)
+      (6, False, True)
+    """
+
+    def __init__(
+        self,
+        epochs: int = 1,
+        steps: int | None = None,
+        seconds: float | None = None,
+        *,
+        step: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        check_range("checkpoint_every", epochs, 1)
+        if steps is not None:
+            check_range("checkpoint_steps", steps, 1)
+        if seconds is not None:
+            check_range("checkpoint_seconds", seconds, 0, low_open=True)
+        if steps is not None and seconds is not None:
+            raise InputError(f"checkpoint_steps {steps} and checkpoint_seconds {seconds} exclude each other")
+        self.epochs, self.steps, self.seconds, self.clock = epochs, steps, seconds, clock
+        self.saved(step)
+
+    def room(self, step: int) -> int | None:
+        """Updates until the next moment for saving, None where that is not a matter of updates."""
+        return None if self.steps is None else self.steps - step % self.steps
+
+    def due(self, step: int, epoch: int | None = None) -> bool:
+        """Whether it is time.
+
+        Args:
+          step: updates that are done.
+          epoch: epochs that are done, None inside one.
+        """
+        if self.steps is not None:
+            return step // self.steps > self._step // self.steps
+        if self.seconds is not None:
+            return self.clock() - self._time >= self.seconds
+        return epoch is not None and epoch % self.epochs == 0
+
+    def saved(self, step: int) -> None:
+        """A save has begun."""
+        self._step, self._time = step, self.clock()
+
+
+def _agreed(length: int) -> int:
+    """The length that process 0 measured: all have to take part in the same blocks."""
+    if jax.process_count() == 1:
+        return length
+    from jax.experimental import multihost_utils
+
+    return int(multihost_utils.broadcast_one_to_all(np.int32(length)))
