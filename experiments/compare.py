@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from experiments import app, cluster, flags
+from experiments import app, cluster, flags, workdirs
 
 DEFAULT = ("more_data", "augmentation", "early_stopping", "l2", "l1", "dropout", "combination")
 TECHNIQUES = (
@@ -42,7 +42,7 @@ def main() -> int:
     """Run the experiment; returns the exit code."""
     started = time.time()
     values = flags.values()
-    cluster.first(lambda: app.check_workdir(values["workdir"], overwrite=values["overwrite"]))
+    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"]))
     workdir = Path(values["workdir"]).expanduser()
     wanted = _techniques(values)
 
@@ -66,7 +66,7 @@ def main() -> int:
         wanted[technique] = ()
     setup.check_techniques(values, loaded, spec.model, wanted)
 
-    cluster.first(lambda: app.claim_workdir(values["workdir"], overwrite=values["overwrite"]))
+    cluster.first(lambda: workdirs.claim(values["workdir"], overwrite=values["overwrite"]))
     with CompilationCounter() as compilations, Bar("runs", 0) as bar:
         result = compare(
             spec.model,
@@ -92,11 +92,11 @@ def main() -> int:
         )
     if not cluster.leads():
         return app.DONE
-    with app.written_aside(workdir) as directory:
+    with workdirs.written_aside(workdir) as directory:
         content = result.to_json() | {"reproduce": app.reproduce("experiments.compare", started)}
         content |= {"compilations": compilations.count, "compile_seconds": round(compilations.seconds, 3)}
-        app.write_json(directory / "config.json", {"experiment": "compare", "flags": values})
-        app.write_json(directory / "results.json", content)
+        workdirs.write_json(directory / "config.json", {"experiment": "compare", "flags": values})
+        workdirs.write_json(directory / "results.json", content)
         (directory / "table.csv").write_text(result.csv())
         write_compare_report(content, directory)
     print(result)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from experiments import app, flags
+from experiments import app, flags, workdirs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,7 @@ def main() -> int:
     values = flags.values()
     for name in ("train_examples", "label_noise"):
         flags.check(not values[name], name, "is not read by the gallery")
-    workdir = app.check_workdir(values["workdir"], overwrite=values["overwrite"])
+    workdir = workdirs.check(values["workdir"], overwrite=values["overwrite"])
 
     from experiments import setup
     from regjax.augment import AUGMENTATIONS
@@ -67,8 +67,8 @@ def main() -> int:
     groups[GROUPS["mix"]] = [_mix_card(name, loaded, pool, count, values["seed"]) for name in ("mixup", "cutmix")]
 
     found = app.reproduce("experiments.gallery", started) | {"seeds": [values["seed"]]}
-    with app.written_aside(workdir) as directory:
-        app.write_json(directory / "config.json", {"experiment": "gallery", "flags": values, "reproduce": found})
+    with workdirs.written_aside(workdir) as directory:
+        workdirs.write_json(directory / "config.json", {"experiment": "gallery", "flags": values, "reproduce": found})
         write_gallery(loaded.splits.name, groups, found, directory)
     print(f"gallery: {workdir / 'report.html'}   {sum(map(len, groups.values()))} augmentations")
     return app.DONE

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments import app, cluster, flags
+from experiments import app, cluster, flags, workdirs
 
 if TYPE_CHECKING:
     from regjax.run import RunResult
@@ -96,11 +96,11 @@ def main() -> int:
     values["epochs"] = values["epochs"] or 50
     resume = values["resume"]
     flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
-    cluster.first(lambda: app.check_workdir(values["workdir"], overwrite=values["overwrite"], resume=resume))
+    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=resume))
     workdir = Path(values["workdir"]).expanduser()
     swept = _swept(values)
     if resume and (workdir / "config.json").exists():
-        app.check_same_flags(workdir, "sweep", values, FREE)
+        workdirs.check_same_flags(workdir, "sweep", values, FREE)
         if (workdir / "results.json").exists():
             print(f"{workdir}: this sweep is finished; nothing to do")
             return app.DONE
@@ -197,10 +197,10 @@ def _swept(values: dict[str, Any]) -> dict[str, list[float]]:
 
 def _begin(workdir: Path, values: dict[str, Any], resume: bool) -> None:
     """Make the working directory that of this sweep, if it is not yet, and keep others out."""
-    app.claim_workdir(values["workdir"], overwrite=values["overwrite"], resume=resume)
+    workdirs.claim(values["workdir"], overwrite=values["overwrite"], resume=resume)
     if not (resume and (workdir / "config.json").exists()):
-        app.empty_directory(workdir)
-        app.write_json(workdir / "config.json", {"experiment": "sweep", "flags": values})
+        workdirs.emptied(workdir)
+        workdirs.write_json(workdir / "config.json", {"experiment": "sweep", "flags": values})
 
 
 def _table(
@@ -241,7 +241,7 @@ def _write(workdir: Path, content: dict[str, Any]) -> None:
         writer.writeheader()
         writer.writerows(content["lanes"])
     write_sweep_report(content, workdir)
-    app.write_json(workdir / "results.json", content)
+    workdirs.write_json(workdir / "results.json", content)
     shutil.rmtree(workdir / "lanes", ignore_errors=True)
 
 

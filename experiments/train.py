@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments import app, cluster, flags
+from experiments import app, cluster, flags, workdirs
 
 if TYPE_CHECKING:
     from regjax.epoch import RunState
@@ -61,12 +61,12 @@ def main() -> int:
                 "exclude each other")  # fmt: skip
     resume = values["resume"]
     flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
-    cluster.first(lambda: app.check_workdir(values["workdir"], overwrite=values["overwrite"], resume=resume))
+    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=resume))
     workdir = Path(values["workdir"]).expanduser()
     resuming = resume and (workdir / "config.json").exists()
     if resuming:
-        app.check_same_flags(workdir, "train", values, _free(values))
-        before = app.flags_of(workdir)["epochs"]
+        workdirs.check_same_flags(workdir, "train", values, _free(values))
+        before = workdirs.flags_of(workdir)["epochs"]
         flags.check(values["epochs"] >= before, "epochs", f"may grow in a resumed run, which has {before}")
         finished = _finished(workdir, values["epochs"])
         if finished is not None:
@@ -133,7 +133,7 @@ def main() -> int:
     if not cluster.leads():
         return EXIT_CODE.get(result.status, app.DONE)
     summary = _summary(result, spec, loaded, hparams, compilations, len(arrays.x_val))
-    app.write_json(workdir / "summary.json", summary)
+    workdirs.write_json(workdir / "summary.json", summary)
     _draw(result, workdir, known["task"], summary)
     _print(summary, workdir, compilations)
     return EXIT_CODE.get(result.status, app.DONE)
@@ -189,12 +189,12 @@ def _begin(
     workdir: Path, values: dict[str, Any], known: dict[str, Any], loaded: Any, started: float, resuming: bool
 ) -> None:
     """Make the working directory that of this run, and keep others out."""
-    app.claim_workdir(values["workdir"], overwrite=values["overwrite"], resume=values["resume"])
+    workdirs.claim(values["workdir"], overwrite=values["overwrite"], resume=values["resume"])
     if not resuming:
-        app.empty_directory(workdir)
+        workdirs.emptied(workdir)
         (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
     config = {"experiment": "train", "flags": values, "facts": known}
-    app.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
+    workdirs.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
 
 
 def _held(arrays: Any, splits: Any) -> str:

@@ -1,0 +1,139 @@
+"""Working directories: whose they are, how they are taken, and how files appear in them whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from experiments import app, cluster, flags
+
+# What a run leaves in its directory; anything else there is somebody's own.
+OUR_FILES = {
+    "config.json", "metrics.jsonl", "summary.json", "curves.png", "preprocess.json", "checkpoints", "results.json",
+    "table.csv", "report.html", "figures", "lanes.csv", "lanes", "config.json.partial", "summary.json.partial",
+    "results.json.partial",
+}  # fmt: skip
+
+
+def check(workdir: str, *, overwrite: bool, resume: bool = False) -> Path:
+    """The working directory, if it may be used; nothing is created.
+
+    Raises:
+      FlagError: it is a file, or holds something that neither --overwrite nor --resume allows to touch.
+    """
+    flags.check(bool(workdir), "workdir", "must name a directory")
+    path = Path(workdir).expanduser()
+    flags.check(path.resolve() not in [Path.cwd(), *Path.cwd().parents], "workdir", "holds the current directory")
+    flags.check(not path.exists() or path.is_dir(), "workdir", "is a file; name a directory")
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    if names and (read_config(path) is None or names - OUR_FILES):
+        flags.check(False, "workdir", "is not empty and holds no run of this project; name another directory")
+    if names and not (overwrite or resume):
+        flags.check(False, "workdir", "holds another run; use --overwrite to replace it or name another directory")
+    parent = next(p for p in [path, *path.absolute().parents] if p.exists())
+    flags.check(os.access(parent, os.W_OK), "workdir", "cannot be written to")
+    return path
+
+
+def claim(workdir: str, *, overwrite: bool, resume: bool = False) -> Path:
+    """`check`, and nobody else may write there while this process lives.
+
+    Called when all flags and data are known to be good: it makes the directory above.
+
+    Raises:
+      FlagError: as `check`, or another process writes there.
+    """
+    from regjax.files import Lock, LockedError
+
+    path = Path(workdir).expanduser().absolute()
+    made = [parent for parent in path.parents if not parent.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = Lock(path.parent / f".{path.name}.lock")
+    try:
+        lock.acquire()
+    except LockedError:
+        flags.check(False, "workdir", "another run is writing there; wait for it or name another directory")
+    app.at_end(lambda: _release(lock, made))
+    return check(workdir, overwrite=overwrite, resume=resume)
+
+
+def _release(lock: Any, made: list[Path]) -> None:
+    """Give a lock back, and remove the directories that were made for it, if nothing came into them."""
+    lock.release()
+    with contextlib.suppress(OSError):
+        for parent in made:
+            parent.rmdir()
+
+
+def read_config(workdir: Path) -> dict[str, Any] | None:
+    """The config.json of a run of ours, None if there is none."""
+    try:
+        config = json.loads((workdir / "config.json").read_text())
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(config, dict) and isinstance(config.get("flags"), dict) and "experiment" in config
+    return config if ours else None
+
+
+@contextlib.contextmanager
+def written_aside(workdir: Path) -> Iterator[Path]:
+    """A fresh directory beside `workdir` that replaces it at the end, or vanishes if the block fails."""
+    workdir.absolute().parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{workdir.name}-", dir=workdir.absolute().parent))
+    aside.chmod(0o755)
+    from regjax.files import replace_directory
+
+    try:
+        yield aside
+        replace_directory(aside, workdir)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_same_flags(workdir: Path, experiment: str, values: dict[str, Any], free: Iterable[str]) -> None:
+    """Refuse to go on with a run whose flags differ.
+
+    Args:
+      workdir: of the run.
+      experiment: its name in config.json.
+      values: flags now.
+      free: those that may differ, because they change no number.
+
+    Raises:
+      FlagError: names every flag that differs, with both values.
+    """
+    config = read_config(workdir) or {}
+    flags.check(config.get("experiment") == experiment, "workdir", f"holds no run of experiments.{experiment}")
+    before, now = flags_of(workdir), json.loads(json.dumps(values))
+    names = sorted((set(before) | set(now)) - {*free, *cluster.FLAGS})
+    changed = [name for name in names if before.get(name) != now.get(name)]
+    diff = ", ".join(f"--{name} was {before.get(name)} and is {now.get(name)}" for name in changed)
+    flags.check(not changed, "resume", f"the run in {workdir} has other flags: {diff}")
+
+
+def emptied(path: Path) -> None:
+    """Make `path` an empty directory; what was there is renamed away first, then deleted."""
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
+    fresh.chmod(0o755)
+    from regjax.files import replace_directory
+
+    replace_directory(fresh, path)
+
+
+def flags_of(workdir: Path) -> dict[str, Any]:
+    """The flags of the run in a directory, {} if there is none."""
+    return (read_config(workdir) or {}).get("flags", {})
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON by a rename, so that a reader never sees half of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    partial.rename(path)
