@@ -120,7 +120,8 @@ def reproduce(module: str, started: float) -> dict[str, Any]:
 
     names = ("jax", "jaxlib", "flax", "optax", "numpy")
     return {
-        "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
+        # Without --resume: where nothing was begun, it says nothing, and where it was, it says to do nothing.
+        "command": shlex.join(["python", "-m", module, *[a for a in sys.argv[1:] if a.lstrip("-") != "resume"]]),
         "versions": {"regjax": _version(), **{name: importlib.metadata.version(name) for name in names}},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

@@ -3,8 +3,9 @@
   python -m experiments.compare --workdir=runs/compare
 
 Writes results.json, table.csv, report.html and figures/ into --workdir; about a minute with the default flags on two
-cores. By default 128 training examples of digits with 10% wrong training labels, so that there is something to
-overfit; --label_noise=0 turns that off. A regularizer flag, as --l2, acts on every row, baseline included.
+cores. A comparison that was stopped (exit code 75) goes on with --resume. By default 128 training examples of digits
+with 10% wrong training labels, so that there is something to overfit; --label_noise=0 turns that off. A regularizer
+flag, as --l2, acts on every row, baseline included.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ flags.repeated(
 )
 flags.whole("compare", "seeds", 10, "how many seeds; with 5 no p can be below 0.0625")
 cluster.define(data_devices=False)
+flags.switch("run", "resume", False, "go on with the comparison in --workdir; finished runs are not repeated")
+FREE = {"workdir", "overwrite", "resume", "data_dir"}  # what may differ between a comparison and its resumption
 _SELECT = "choice on validation: the best mean, or the most regularized setting within one standard error of it"
 flags.choice("compare", "select", "best", ("best", "1se"), _SELECT)
 
@@ -42,9 +45,14 @@ def main() -> int:
     """Run the experiment; returns the exit code."""
     started = time.time()
     values = flags.values()
-    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"]))
+    resume = values["resume"]
+    flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
+    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=resume))
     workdir = Path(values["workdir"]).expanduser()
     wanted = _techniques(values)
+    if resume and workdirs.is_finished(values, "compare", FREE):
+        print(f"{workdir}: this comparison is finished; nothing to do")
+        return app.DONE
 
     from experiments import setup
     from experiments.progress import Bar
@@ -66,8 +74,12 @@ def main() -> int:
         wanted[technique] = ()
     setup.check_techniques(values, loaded, spec.model, wanted)
 
-    cluster.first(lambda: workdirs.claim(values["workdir"], overwrite=values["overwrite"]))
-    with CompilationCounter() as compilations, Bar("runs", 0) as bar:
+    app.terminate_as_interrupt()
+    with (
+        workdirs.unfinished(values, "compare") as directory,
+        CompilationCounter() as compilations,
+        Bar("runs", 0) as bar,
+    ):
         result = compare(
             spec.model,
             loaded.splits,
@@ -88,6 +100,7 @@ def main() -> int:
             min_delta=values["min_delta"],
             stop_criterion=values["stop_criterion"],
             base_seed=values["seed"],
+            directory=directory / "lanes",
             progress=lambda done, total, name: bar.update(done, name if len(name) <= 30 else f"{name[:29]}…", total),
         )
     if not cluster.leads():
@@ -132,4 +145,4 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 if __name__ == "__main__":
-    app.run(main, __doc__ or "")
+    app.run(main, __doc__ or "", resumable=True)

@@ -67,6 +67,7 @@ def main() -> int:
     groups[GROUPS["mix"]] = [_mix_card(name, loaded, pool, count, values["seed"]) for name in ("mixup", "cutmix")]
 
     found = app.reproduce("experiments.gallery", started) | {"seeds": [values["seed"]]}
+    workdirs.claim(values["workdir"], overwrite=values["overwrite"])
     with workdirs.written_aside(workdir) as directory:
         workdirs.write_json(directory / "config.json", {"experiment": "gallery", "flags": values, "reproduce": found})
         write_gallery(loaded.splits.name, groups, found, directory)

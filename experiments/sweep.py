@@ -14,7 +14,6 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,11 +98,9 @@ def main() -> int:
     cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=resume))
     workdir = Path(values["workdir"]).expanduser()
     swept = _swept(values)
-    if resume and (workdir / "config.json").exists():
-        workdirs.check_same_flags(workdir, "sweep", values, FREE)
-        if (workdir / "results.json").exists():
-            print(f"{workdir}: this sweep is finished; nothing to do")
-            return app.DONE
+    if resume and workdirs.is_finished(values, "sweep", FREE):
+        print(f"{workdir}: this sweep is finished; nothing to do")
+        return app.DONE
 
     import jax
 
@@ -112,6 +109,7 @@ def main() -> int:
     from regjax.evaluate import SCORE
     from regjax.mesh import make_mesh
     from regjax.monitor import CompilationCounter
+    from regjax.report import write_sweep_report
     from regjax.run import make_run
     from regjax.sweep import Lane, LaneStore, plan_lanes, run_lanes
 
@@ -142,15 +140,14 @@ def main() -> int:
         plan = flags.about("memory_limit", lambda: plan_lanes(lanes, arrays, **layout))
         if values["explain_plan"]:
             print(plan.describe())
-        cluster.first(lambda: _begin(workdir, values, resume))
         app.terminate_as_interrupt()
-        with Bar("runs", len(plan.share.lanes)) as bar:
+        with workdirs.unfinished(values, "sweep") as directory, Bar("runs", len(plan.share.lanes)) as bar:
             done = itertools.count(1)
             results = run_lanes(
                 lanes,
                 arrays,
                 keep_weights=False,  # the table needs none, and memory must not grow with the lanes
-                store=LaneStore(workdir / "lanes"),
+                store=LaneStore(directory / "lanes"),
                 on_done=lambda i, result, seconds: bar.update(next(done), ""),
                 **layout,
             )
@@ -170,7 +167,14 @@ def main() -> int:
         "compile_seconds": round(compilations.seconds, 3),
         "reproduce": app.reproduce("experiments.sweep", started),
     }
-    _write(workdir, content)
+    with workdirs.written_aside(workdir) as aside:
+        workdirs.write_json(aside / "config.json", {"experiment": "sweep", "flags": values})
+        workdirs.write_json(aside / "results.json", content)
+        with (aside / "lanes.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(table)
+        write_sweep_report(content, aside)
     best = _best(points, table, len(seeds))
     print(f"best of {len(points)} settings on validation: {best}")
     print(f"{compilations.describe()}; {time.time() - started:.0f} s in all")
@@ -193,14 +197,6 @@ def _swept(values: dict[str, Any]) -> dict[str, list[float]]:
         needed = name not in swept or bool(values[name])
         flags.check(needed, "sweep", f"{name} multiplies the strengths of --{name}; give one")
     return swept
-
-
-def _begin(workdir: Path, values: dict[str, Any], resume: bool) -> None:
-    """Make the working directory that of this sweep, if it is not yet, and keep others out."""
-    workdirs.claim(values["workdir"], overwrite=values["overwrite"], resume=resume)
-    if not (resume and (workdir / "config.json").exists()):
-        workdirs.emptied(workdir)
-        workdirs.write_json(workdir / "config.json", {"experiment": "sweep", "flags": values})
 
 
 def _table(
@@ -230,19 +226,6 @@ def _table(
             )
         )
     return table
-
-
-def _write(workdir: Path, content: dict[str, Any]) -> None:
-    """The files of a finished sweep, results.json last: it is the sign that all is there."""
-    from regjax.report import write_sweep_report
-
-    with (workdir / "lanes.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(content["lanes"][0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(content["lanes"])
-    write_sweep_report(content, workdir)
-    workdirs.write_json(workdir / "results.json", content)
-    shutil.rmtree(workdir / "lanes", ignore_errors=True)
 
 
 def _typed(point: dict[str, float]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -16,9 +17,10 @@ from experiments import app, cluster, flags
 # What a run leaves in its directory; anything else there is somebody's own.
 OUR_FILES = {
     "config.json", "metrics.jsonl", "summary.json", "curves.png", "preprocess.json", "checkpoints", "results.json",
-    "table.csv", "report.html", "figures", "lanes.csv", "lanes", "config.json.partial", "summary.json.partial",
+    "table.csv", "report.html", "figures", "lanes.csv", "unfinished", "config.json.partial", "summary.json.partial",
     "results.json.partial",
 }  # fmt: skip
+UNFINISHED = "unfinished"  # inside a working directory, what a sweep or comparison has done so far
 
 
 def check(workdir: str, *, overwrite: bool, resume: bool = False) -> Path:
@@ -32,7 +34,8 @@ def check(workdir: str, *, overwrite: bool, resume: bool = False) -> Path:
     flags.check(path.resolve() not in [Path.cwd(), *Path.cwd().parents], "workdir", "holds the current directory")
     flags.check(not path.exists() or path.is_dir(), "workdir", "is a file; name a directory")
     names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-    if names and (read_config(path) is None or names - OUR_FILES):
+    known = read_config(path) or read_config(path / UNFINISHED)
+    if names and (known is None or names - OUR_FILES):
         flags.check(False, "workdir", "is not empty and holds no run of this project; name another directory")
     if names and not (overwrite or resume):
         flags.check(False, "workdir", "holds another run; use --overwrite to replace it or name another directory")
@@ -60,6 +63,8 @@ def claim(workdir: str, *, overwrite: bool, resume: bool = False) -> Path:
     except LockedError:
         flags.check(False, "workdir", "another run is writing there; wait for it or name another directory")
     app.at_end(lambda: _release(lock, made))
+    for stale in path.parent.glob(f"{glob.escape(_aside_prefix(path))}*"):  # of a process that was killed
+        shutil.rmtree(stale, ignore_errors=True)
     return check(workdir, overwrite=overwrite, resume=resume)
 
 
@@ -84,11 +89,9 @@ def read_config(workdir: Path) -> dict[str, Any] | None:
 @contextlib.contextmanager
 def written_aside(workdir: Path) -> Iterator[Path]:
     """A fresh directory beside `workdir` that replaces it at the end, or vanishes if the block fails."""
-    workdir.absolute().parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{workdir.name}-", dir=workdir.absolute().parent))
-    aside.chmod(0o755)
     from regjax.files import replace_directory
 
+    aside = _aside(workdir)
     try:
         yield aside
         replace_directory(aside, workdir)
@@ -119,12 +122,77 @@ def check_same_flags(workdir: Path, experiment: str, values: dict[str, Any], fre
 
 def emptied(path: Path) -> None:
     """Make `path` an empty directory; what was there is renamed away first, then deleted."""
-    path.absolute().parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
-    fresh.chmod(0o755)
     from regjax.files import replace_directory
 
-    replace_directory(fresh, path)
+    replace_directory(_aside(path), path)
+
+
+@contextlib.contextmanager
+def unfinished(values: dict[str, Any], experiment: str) -> Iterator[Path]:
+    """A directory inside --workdir for what is done so far, which --resume finds; others are kept out.
+
+    Old results beside it stay until `written_aside` replaces everything. It is not left behind if the block finds
+    that its input is bad.
+
+    Args:
+      values: flags.
+      experiment: its name in config.json.
+    """
+    from regjax.checks import InputError
+    from regjax.files import replace_directory
+
+    workdir = Path(values["workdir"]).expanduser()
+    place = workdir / UNFINISHED
+
+    def begin() -> bool:
+        claim(values["workdir"], overwrite=values["overwrite"], resume=values["resume"])
+        if values["resume"] and read_config(place) is not None:
+            return False
+        aside = _aside(workdir)
+        write_json(aside / "config.json", {"experiment": experiment, "flags": values})
+        workdir.mkdir(exist_ok=True)
+        replace_directory(aside, place)
+        return True
+
+    fresh = cluster.first(begin)
+    try:
+        yield place
+    except (flags.FlagError, InputError):
+        if fresh:
+            shutil.rmtree(place, ignore_errors=True)
+            with contextlib.suppress(OSError):  # old results are there
+                workdir.rmdir()
+        raise
+
+
+def is_finished(values: dict[str, Any], experiment: str, free: Iterable[str]) -> bool:
+    """Whether --resume has nothing to do.
+
+    Args:
+      values: flags now.
+      experiment: its name in config.json.
+      free: flags that may differ.
+
+    Raises:
+      FlagError: what is there has other flags.
+    """
+    workdir = Path(values["workdir"]).expanduser()
+    begun = read_config(workdir / UNFINISHED) is not None
+    if begun or read_config(workdir) is not None:
+        check_same_flags(workdir / UNFINISHED if begun else workdir, experiment, values, free)
+    return not begun and (workdir / "results.json").exists()
+
+
+def _aside_prefix(path: Path) -> str:
+    return f".{path.name}.regjax-"
+
+
+def _aside(path: Path) -> Path:
+    """A fresh directory beside `path`."""
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=_aside_prefix(path), dir=path.absolute().parent))
+    aside.chmod(0o755)
+    return aside
 
 
 def flags_of(workdir: Path) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -45,7 +47,7 @@ from regjax.models import make_model
 from regjax.run import Run, RunResult, make_run
 from regjax.spec import Spec, make_hparams
 from regjax.stopping import REASONS
-from regjax.sweep import Lane, run_lanes
+from regjax.sweep import Lane, LaneStore, run_lanes
 
 Progress = Callable[[int, int, str], None]
 
@@ -95,6 +97,7 @@ def compare(
     always: tech.Arguments | None = None,
     base_seed: int = 0,
     workers: int | None = None,
+    directory: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> CompareResult:
     """Compare regularizers on a model and a dataset.
@@ -132,13 +135,15 @@ def compare(
         `{"rates": {"dropout": 0.5}}`: then the question is what helps on top of that.
       base_seed: of the whole comparison.
       workers: host threads; None is one per core.
+      directory: where each run is kept when it is done, weights included; what it holds already is not trained again.
       progress: called as `(runs done, runs in all, what is running)`.
 
     Returns:
       A `CompareResult`; `print` shows its table, `dumps()` is its JSON.
 
     Raises:
-      InputError: data or an argument that cannot be used.
+      InputError: data or an argument that cannot be used, or a directory that holds other runs.
+      OSError: the directory cannot be written to, or is full; what was kept stays.
 
     Example:
       >>> x = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
@@ -201,7 +206,7 @@ def compare(
     scorer = Scorer(apply_fn, splits, preprocessor, "select")
     defaults = {"learning_rate": learning_rate, "n_train": n_train}
     runner = _Runner(
-        make_run(spec), defaults, always or {}, seeds, base_seed, prepared.train, scorer, workers, progress
+        make_run(spec), defaults, always or {}, seeds, base_seed, prepared.train, scorer, workers, directory, progress
     )
 
     plain = tech.baseline()
@@ -209,7 +214,7 @@ def compare(
     combined = len(tech.COMBINATION_SCALES) if with_combination else 0
     runner.expect(sum(len(t.values) for t in groups) + combined)
     trials = [_Trial(t.name, value, t.arguments(value)) for t in groups for value in t.values]
-    outcomes = runner.run(trials)
+    outcomes = runner.run(trials, "settings")
 
     rows: dict[str, tuple[tech.Technique, list[_Outcome]]] = {
         t.name: (t, [outcome for outcome in outcomes if outcome.trial.technique == t.name]) for t in groups
@@ -223,7 +228,7 @@ def compare(
         ]
         united, parts = tech.combination(gained, always or {}, params)
         if united is not None:
-            found = runner.run([_Trial(united.name, c, united.arguments(c)) for c in united.values])
+            found = runner.run([_Trial(united.name, c, united.arguments(c)) for c in united.values], "combination")
             rows[united.name] = (united, found)
             picks[united.name] = _pick(united, found, select) | {"parts": parts}
         runner.expect(0)
@@ -252,6 +257,7 @@ class _Runner:
     data: TrainData
     scorer: Scorer
     workers: int | None
+    directory: str | os.PathLike[str] | None
     progress: Progress | None
     done: int = 0
     total: int = 0
@@ -260,8 +266,8 @@ class _Runner:
         """How many trials there will be; 0 says that all are done."""
         self.total = trials * self.seeds or self.done
 
-    def run(self, trials: Sequence[_Trial]) -> list[_Outcome]:
-        """All trials, over all seeds."""
+    def run(self, trials: Sequence[_Trial], part: str) -> list[_Outcome]:
+        """All trials, over all seeds; `part` names the directory of their results."""
         keys = [jax.random.fold_in(jax.random.key(self.base_seed), seed) for seed in range(self.seeds)]
         lanes: list[Lane] = []
         for trial in trials:
@@ -276,12 +282,13 @@ class _Runner:
             if self.progress is not None:
                 self.progress(self.done, self.total, trials[index // self.seeds].technique)
 
-        results = run_lanes(lanes, self.data, workers=self.workers, on_done=on_done)
+        store = None if self.directory is None else LaneStore(Path(self.directory) / part)
+        results = run_lanes(lanes, self.data, workers=self.workers, store=store, on_done=on_done)
         outcomes = []
         for i, trial in enumerate(trials):
-            part = slice(i * self.seeds, (i + 1) * self.seeds)
-            select = [self.scorer(result.weights, _diverged(result)) for result in results[part]]
-            outcomes.append(_Outcome(trial, results[part], select, sum(seconds[part])))
+            own = slice(i * self.seeds, (i + 1) * self.seeds)
+            select = [self.scorer(result.weights, _diverged(result)) for result in results[own]]
+            outcomes.append(_Outcome(trial, results[own], select, sum(seconds[own])))
         return outcomes
 
 

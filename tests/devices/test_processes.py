@@ -85,20 +85,20 @@ def test_the_slurm_recipe_sweeps_over_two_processes(tmp_path, environment):
     alone("sweep", *SWEEP, "--workdir=one", tmp_path=tmp_path, environment=environment)
     assert (tmp_path / "two/lanes.csv").read_bytes() == (tmp_path / "one/lanes.csv").read_bytes()
     assert json.loads((tmp_path / "two/results.json").read_text())["processes"] == 2
-    assert not (tmp_path / "two/lanes").exists()
+    assert not (tmp_path / "two/unfinished").exists()
 
 
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_sweep_that_loses_a_process_explains_and_goes_on(tmp_path, environment, victim):
     flags = ("--sweep=l2=logspace(-4,-1,30)", "--epochs=100", "--workdir=part", *SWEEP[3:])
     both = pair("sweep", *flags, tmp_path=tmp_path, environment=environment)
-    wait_until(lambda: len(list((tmp_path / "part/lanes").glob("*.npz"))) >= 3, both)
+    wait_until(lambda: len(list((tmp_path / "part/unfinished/lanes").glob("*.npz"))) >= 3, both)
     os.kill(member_of(both[victim]), signal.SIGKILL)
     said = ended(both, 75, 75)
     assert "another process of the run died or cannot be reached" in said[1 - victim][1]
     assert "it was ended by SIGKILL" in said[victim][1]
     assert all("start all processes again with --resume" in errors for _, errors in said)
-    kept = len(list((tmp_path / "part/lanes").glob("*.npz")))
+    kept = len(list((tmp_path / "part/unfinished/lanes").glob("*.npz")))
     assert 3 <= kept < 30
     alone("sweep", *flags, "--resume", tmp_path=tmp_path, environment=environment)
     alone("sweep", *flags[:2], "--workdir=whole", *flags[3:], tmp_path=tmp_path, environment=environment)
@@ -151,7 +151,7 @@ def test_sigterm_of_one_process_stops_all_in_order(tmp_path, environment):
 def test_sigterm_of_one_process_of_a_sweep_ends_both(tmp_path, environment):
     flags = ("--sweep=l2=logspace(-4,-1,30)", "--epochs=300", "--workdir=part", *SWEEP[3:])
     both = pair("sweep", *flags, tmp_path=tmp_path, environment=environment)
-    wait_until(lambda: len(list((tmp_path / "part/lanes").glob("*.npz"))) >= 3, both)
+    wait_until(lambda: len(list((tmp_path / "part/unfinished/lanes").glob("*.npz"))) >= 3, both)
     both[1].send_signal(signal.SIGTERM)
     started_at = time.monotonic()
     said = ended(both, 75, 75)

@@ -49,30 +49,81 @@ def test_a_killed_run_resumes_to_the_same_bits(run, tmp_path, name):
     assert not list(part.rglob(".tmp-*"))
 
 
+def kept_lanes(workdir):
+    """When the result of each lane was written."""
+    return {path: path.stat().st_mtime_ns for path in workdir.glob("unfinished/lanes/**/lane-*.npz")}
+
+
+def kill_and_resume(run, workdir, moments, module, *flags):
+    """Resume until done; says how many kills there were, and how many results outlived one."""
+    kept, kills, outlived = {}, 0, 0
+    while True:
+        after = moments.uniform(0.3, 1.5) if kills < 6 else None
+        done = run(module, f"--workdir={workdir.name}", "--resume", *flags, code=None, kill_after=after)
+        assert done.code in (0, -9), done.stderr
+        if done.code == 0:
+            return kills, outlived
+        now = kept_lanes(workdir)
+        assert kept.items() <= now.items()  # what was done is not done again
+        kept, kills, outlived = now, kills + 1, max(outlived, len(kept))
+
+
 def test_a_killed_sweep_goes_on_and_repeats_nothing(run, tmp_path):
     flags = ("--sweep=l2=logspace(-4,-1,12)", "--seeds=2", "--epochs=20", "--train_examples=128", "--widths=16")
     run("sweep", "--workdir=whole", *flags)
-    moments, kept = random.Random(1), {}
-    for _ in range(6):
-        done = run("sweep", "--workdir=part", "--resume", *flags, code=None, kill_after=moments.uniform(0.3, 1.5))
-        assert done.code in (0, -9), done.stderr
-        now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "part/lanes").glob("lane-*.npz")}
-        if done.code == -9:
-            assert kept.items() <= now.items()  # what was done is not done again
-            kept = now
-    run("sweep", "--workdir=part", "--resume", *flags)
+    kills, outlived = kill_and_resume(run, tmp_path / "part", random.Random(1), "sweep", *flags)
+    assert kills >= 2
+    assert outlived
     assert (tmp_path / "part/lanes.csv").read_bytes() == (tmp_path / "whole/lanes.csv").read_bytes()
+    assert not (tmp_path / "part/unfinished").exists()
 
 
-def test_a_killed_compare_leaves_the_old_results(run, tmp_path):
-    flags = ("--techniques=l2", "--seeds=2", "--epochs=3", "--train_examples=64", "--widths=16", "--workdir=w")
-    run("compare", *flags)
+def test_a_killed_compare_goes_on_and_repeats_nothing(run, tmp_path):
+    flags = (
+        "--techniques=early_stopping,l2,dropout,combination", "--seeds=3", "--epochs=20", "--train_examples=128",
+        "--widths=16",
+    )  # fmt: skip
+    run("compare", "--workdir=whole", *flags)
+    kills, outlived = kill_and_resume(run, tmp_path / "part", random.Random(2), "compare", *flags)
+    assert kills >= 2
+    assert outlived
+    assert (tmp_path / "part/table.csv").read_bytes() == (tmp_path / "whole/table.csv").read_bytes()
+    found, whole = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("part", "whole"))
+    for name, row in whole["techniques"].items():
+        assert found["techniques"][name]["test"] == row["test"]
+    assert not (tmp_path / "part/unfinished").exists()
+    assert "finished" in run("compare", "--workdir=part", "--resume", *flags).stdout
+    other = run("compare", "--workdir=part", "--resume", *flags, "--seeds=4", code=2)
+    assert "--seeds was 3 and is 4" in other.stderr
 
-    def test_scores():
-        return json.loads((tmp_path / "w/results.json").read_text())["techniques"]["l2"]["test"]
 
-    before = test_scores()
-    for after in (0.2, 0.6, 1.0, 1.4):
-        run("compare", *flags, "--overwrite", code=None, kill_after=after)
-        assert test_scores() == before  # the old ones, or the same again
-    run("compare", *flags, "--overwrite")
+@pytest.mark.parametrize("module", ["compare", "sweep"])
+def test_old_results_stay_until_there_are_new_ones(run, tmp_path, module):
+    """Killed while it trains or while it writes its report, a command with --overwrite has replaced nothing, or all."""
+    one = ("--techniques=l2", "--seeds=2") if module == "compare" else ("--sweep=l2=0.01,0.1", "--seeds=2")
+    flags = (*one, "--epochs=3", "--train_examples=64", "--widths=16", "--workdir=w")
+
+    def state():
+        files = [path.name for path in (tmp_path / "w").iterdir() if path.name != "unfinished"]
+        content = json.loads((tmp_path / "w/results.json").read_text())
+        return sorted(files), content["techniques"]["l2"]["test"] if module == "compare" else content["lanes"]
+
+    run(module, *flags)
+    before = state()
+    for after in (0.2, 0.6, 0.9, 1.2, 1.5, 1.8):
+        run(module, *flags, "--overwrite", code=None, kill_after=after)
+        assert state() == before  # the old ones, or the same again
+    run(module, *flags, "--resume")
+    assert state() == before
+    assert not list(tmp_path.glob(".w*"))  # neither a lock nor a directory of a process that was killed
+
+
+def test_input_that_is_refused_late_leaves_nothing_unfinished(run, tmp_path):
+    """Routes that clash are found out by the comparison itself, when its directory is there."""
+    clash = ("--l2=0.01", "--penalty_mode=coupled", "--techniques=l2", "--workdir=w")
+    assert "two routes" in run("compare", *clash, code=2).stderr
+    assert not (tmp_path / "w").exists()
+    run("train", "--dataset=wine", "--epochs=1", "--widths=4", "--workdir=w")
+    run("compare", *clash, "--overwrite", code=2)
+    assert (tmp_path / "w/summary.json").exists()
+    assert not (tmp_path / "w/unfinished").exists()
