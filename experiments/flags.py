@@ -329,7 +329,7 @@ def check(condition: bool, name: str, message: str) -> None:
       FlagError: `--name=value: message`.
     """
     if not condition:
-        raise FlagError(f"--{name}={FLAGS[name].value}: {message}")
+        raise FlagError(f"{_given(name)}: {message}")
 
 
 def about(name: str, function: Callable[[], Any], value: Any = None) -> Any:
@@ -346,7 +346,14 @@ def about(name: str, function: Callable[[], Any], value: Any = None) -> Any:
     try:
         return function()
     except ValueError as error:
-        raise FlagError(_one_line(f"--{name}={_cut(FLAGS[name].value if value is None else value)}: {error}")) from None
+        raise FlagError(_one_line(f"{_given(name, value)}: {error}")) from None
+
+
+def _given(name: str, value: Any = None) -> str:
+    """A flag with its value, as it was given; the name alone of one that comes from the files of a run."""
+    if value is None and name in FLAGS:
+        value = FLAGS[name].value
+    return f"--{name}={_cut(value)}" if name in FLAGS else name
 
 
 def _cut(value: Any) -> str:

@@ -12,11 +12,13 @@ deviation, are added.
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiments import app, flags
+from experiments import app, flags, workdirs
+
+if TYPE_CHECKING:
+    from regjax.epoch import RunState
 
 SPLITS = ("train", "validation", "test")
 
@@ -58,12 +60,25 @@ def main() -> int:
     from regjax.evaluate import predict
     from regjax.uncertainty import mc_predict
 
-    config = json.loads((workdir / "config.json").read_text())
+    config = workdirs.read_config(workdir) or {}
     flags.check(config.get("experiment") == "train", "workdir", "is not a run of experiments.train")
-    trained, known = config["flags"], config["facts"]
     pre = data.Preprocessor.from_json((workdir / "preprocess.json").read_text())
-    spec = setup.make_spec(trained, known)
-    hparams = setup.hparams_of(trained, known, trained["restore_best"])
+
+    def described() -> tuple[Any, Any, Any, RunState]:
+        """What the configuration says; the shapes of the state come from it, the arrays from the checkpoint."""
+        trained, known = config["flags"], config["facts"]
+        spec = setup.make_spec(trained, known)
+        hparams = setup.hparams_of(trained, known, trained["restore_best"])
+        example: Any = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
+        index: Any = jax.ShapeDtypeStruct((1,), jnp.int32)
+        arrays = TrainData(example, index, index, example, index)
+        return trained, spec, hparams, jax.eval_shape(make_program(spec).init, hparams, jax.random.key(0), arrays)
+
+    try:
+        trained, spec, hparams, like = described()
+    except (flags.FlagError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise flags.FlagError(f"--workdir={workdir}: config.json is not that of a training ({reason})") from None
 
     if values["input"] in SPLITS and not Path(values["input"]).exists():
         x, truth = _split(trained | {"data_dir": values["data_dir"] or trained["data_dir"]}, values["input"])
@@ -73,12 +88,6 @@ def main() -> int:
         truth = None
     flags.about("input", lambda: pre.transform(x[:1]))  # refuses another shape
 
-    # The shapes of the state come from the configuration; the arrays from the checkpoint.
-    example: Any = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
-    index: Any = jax.ShapeDtypeStruct((1,), jnp.int32)
-    like = jax.eval_shape(
-        make_program(spec).init, hparams, jax.random.key(0), TrainData(example, index, index, example, index)
-    )
     state = Checkpoints(workdir / "checkpoints").restore_latest(like)
     flags.check(state is not like, "workdir", "holds no checkpoint yet")
     weights = state.weights(hparams)

@@ -67,7 +67,8 @@ def main() -> int:
     if resuming:
         workdirs.check_same_flags(workdir, "train", values, _free(values))
         before = workdirs.flags_of(workdir)["epochs"]
-        flags.check(values["epochs"] >= before, "epochs", f"may grow in a resumed run, which has {before}")
+        grows = isinstance(before, int) and values["epochs"] >= before
+        flags.check(grows, "epochs", f"may grow in a resumed run, which has {before}")
         finished = _finished(workdir, values["epochs"])
         if finished is not None:
             print(f"{workdir}: this run is finished ({finished}); nothing to do")
@@ -281,10 +282,12 @@ def _identity(values: dict[str, Any]) -> dict[str, Any]:
 
 def _finished(workdir: Path, epochs: int) -> str | None:
     """How the run ended, None if there is something left to do: it was interrupted, or has more epochs now."""
-    path = workdir / "summary.json"
-    summary: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"status": "interrupted"}
-    more = summary["status"] == "completed" and summary["epochs_run"] < epochs
-    return None if more or summary["status"] == "interrupted" else summary["status"]
+    try:
+        summary = json.loads((workdir / "summary.json").read_text())
+        status, done = str(summary["status"]), int(summary["epochs_run"])
+    except (OSError, ValueError, KeyError, TypeError):  # the checkpoints know
+        return None
+    return None if status == "interrupted" or (status == "completed" and done < epochs) else status
 
 
 def _print(summary: dict[str, Any], workdir: Path, compilations: CompilationCounter) -> None:

@@ -80,7 +80,7 @@ def read_config(workdir: Path) -> dict[str, Any] | None:
     """The config.json of a run of ours, None if there is none."""
     try:
         config = json.loads((workdir / "config.json").read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     ours = isinstance(config, dict) and isinstance(config.get("flags"), dict) and "experiment" in config
     return config if ours else None

@@ -70,12 +70,13 @@ def server(environment):
 def run(server, environment, tmp_path):
     """Run a command in `tmp_path` and check its exit code, if one is expected.
 
-    With `kill_after` it gets SIGKILL after so many seconds, if it is still there.
+    With `kill_after` it gets SIGKILL after so many seconds, if it is still there; with `variables` more of an
+    environment.
     """
 
-    def command(module, *arguments, code=0, kill_after=None):
-        argv = [module, *arguments]
-        request = {"argv": argv, "cwd": str(tmp_path), "env": environment, "kill_after": kill_after}
+    def command(module, *arguments, code=0, kill_after=None, variables=None):
+        argv, known = [module, *arguments], environment | (variables or {})
+        request = {"argv": argv, "cwd": str(tmp_path), "env": known, "kill_after": kill_after}
         server.stdin.write(json.dumps(request) + "\n")
         server.stdin.flush()
         done = SimpleNamespace(**json.loads(server.stdout.readline()))

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import traceback
+import warnings
 
 import regjax  # noqa: F401  no backend is started before the fork
 
@@ -23,6 +24,9 @@ def child(request, stdout, stderr):
     os.chdir(request["cwd"])
     os.environ.update(request["env"])
     sys.argv = [request["argv"][0], *request["argv"][1:]]
+    warnings.resetwarnings()  # as Python starts: the server itself ignores those of its imports
+    for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", category)
     code = 1
     try:
         runpy.run_module(f"experiments.{request['argv'][0]}", run_name="__main__", alter_sys=True)

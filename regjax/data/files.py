@@ -178,7 +178,11 @@ def _read_npz(
                     f"accepted: {', '.join(required + optional)}"
                 )
             found = [key for key in required + optional if key in stored.files]
-            return {key: map_member(path, key) if key in mapped else stored[key] for key in found}
+            arrays = {key: map_member(path, key) if key in mapped else stored[key] for key in found}
+            for key, array in arrays.items():
+                if not isinstance(array, np.ndarray):  # NumPy gives the bytes of a member that is no array
+                    raise InputError(f"{path.name}: {key!r} is no array; accepted: arrays of numbers or text")
+            return arrays
     except InputError:
         raise
     except ValueError as error:

@@ -94,7 +94,7 @@ class LaneStore:
         like, treedef = jax.tree.flatten(shape())
         leaves = [found.get(f"leaf_{i:05d}") for i in range(len(found))]
         if len(leaves) != len(like) or any(
-            leaf is None or leaf.shape != other.shape or leaf.dtype != other.dtype
+            not isinstance(leaf, np.ndarray) or leaf.shape != other.shape or leaf.dtype != other.dtype
             for leaf, other in zip(leaves, like, strict=True)
         ):
             raise InputError(f"{path} holds arrays of another model; name another directory")
