@@ -353,7 +353,9 @@ def _given(name: str, value: Any = None) -> str:
     """A flag with its value, as it was given; the name alone of one that comes from the files of a run."""
     if value is None and name in FLAGS:
         value = FLAGS[name].value
-    return f"--{name}={_cut(value)}" if name in FLAGS else name
+    if name not in FLAGS:
+        return name
+    return f"--{name}" if value == [] else f"--{name}={_cut(value)}"
 
 
 def _cut(value: Any) -> str:

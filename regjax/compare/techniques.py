@@ -82,7 +82,7 @@ def penalty_technique(
     """
     check_choice("penalty_mode", mode, MODES)
     check_route(penalty, mode)
-    strengths = [np.max(np.asarray(leaf)) for term in penalty.flat() for leaf in jax.tree.leaves(term.strength)]
+    strengths = [float(np.max(np.asarray(leaf))) for term in penalty.flat() for leaf in jax.tree.leaves(term.strength)]
     if max(strengths) == 0:
         raise ValueError(f"{name}: every strength is 0, so no factor changes anything")
     check_range(f"{name}: strength times the largest factor", max(strengths) * max(factors), high_open=True)

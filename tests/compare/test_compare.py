@@ -75,6 +75,27 @@ def test_table_states_the_label_noise_and_the_rules(result):
     assert "baseline" in text.splitlines()[2]
 
 
+def test_what_a_directory_holds_is_not_trained_again(table, result, tmp_path):
+    def compared(**changes):
+        seen = []
+        again = rj.compare(
+            "mlp", table, {"l2": [0.01, 0.1], "dropout": [0.5], "combination": []},
+            **{"seeds": 4, "train_examples": 40, "label_noise": 0.1, "epochs": 12, **changes},
+            directory=tmp_path, progress=lambda done, total, name: seen.append(done),
+        )  # fmt: skip
+        written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("lane-*.npz")}
+        return again, len(seen), written
+
+    first, runs, written = compared()
+    again, _, rewritten = compared()
+    assert written == rewritten
+    assert len(written) == runs
+    assert first.techniques["l2"].test == again.techniques["l2"].test == result.techniques["l2"].test
+    assert first.csv() == again.csv()
+    with pytest.raises(rj.InputError, match="of a lane with other data, numbers or seed"):
+        compared(learning_rate=0.01)
+
+
 def test_same_arguments_same_numbers(table, result):
     again = rj.compare("mlp", table, {"l2": [0.01, 0.1]}, seeds=4, train_examples=40, label_noise=0.1, epochs=12)
     assert again.baseline.test == result.baseline.test

@@ -77,7 +77,7 @@ BAD = [
     (("train", "--patience=3", "--stop_criterion=gl"), r"--patience=3: is read by --stop_criterion=patience alone"),
     (("compare", "--seeds=0"), r"--seeds=0"),
     (("compare", "--select=2se"), r"did you mean '1se'"),
-    (("sweep",), r"--sweep=\[\]: give at least one"),
+    (("sweep",), r"--sweep: give at least one"),
     (("compare", "--try_penalty=l1(0)"), r"--try_penalty=l1\(0\): .*every strength is 0"),
     (("compare", "--try_penalty=l1(1)", "--try_penalty=l1(1)"), r"--try_penalty=l1\(1\): is given twice"),
     (("compare", "--try_penalty=l1(1e37)"), r"--try_penalty=l1\(1e37\): .*strength times the largest factor"),

@@ -1,7 +1,11 @@
 """Runs killed by SIGKILL at random moments, resumed until they are done, end in the bits of a run left alone."""
 
 import json
+import os
 import random
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -116,6 +120,27 @@ def test_old_results_stay_until_there_are_new_ones(run, tmp_path, module):
     run(module, *flags, "--resume")
     assert state() == before
     assert not list(tmp_path.glob(".w*"))  # neither a lock nor a directory of a process that was killed
+
+
+@pytest.mark.parametrize("module", ["compare", "sweep"])
+def test_killed_while_it_writes_its_report(run, tmp_path, environment, module):
+    """The kill comes when the directory with the new results is there and not yet in its place."""
+    one = ("--techniques=l2", "--seeds=2") if module == "compare" else ("--sweep=l2=0.01,0.1", "--seeds=2")
+    flags = (*one, "--epochs=3", "--train_examples=64", "--widths=16", "--workdir=w")
+    command = [sys.executable, "-m", f"experiments.{module}", *flags]
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | environment, stdout=subprocess.DEVNULL) as process:
+        while not any(path.name.startswith(".w.regjax-") and kept_lanes(tmp_path / "w") for path in tmp_path.iterdir()):
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.kill()
+    assert [path.name for path in (tmp_path / "w").iterdir()] == ["unfinished"]
+    assert list(tmp_path.glob(".w.regjax-*"))  # half of a report, beside
+    assert "holds another run" in run(module, *flags, code=2).stderr
+    kept = kept_lanes(tmp_path / "w")
+    assert len(kept) >= 4
+    run(module, *flags, "--resume")
+    assert (tmp_path / "w/report.html").read_text().rstrip().endswith("</html>")
+    assert not list(tmp_path.glob(".w*"))
 
 
 def test_input_that_is_refused_late_leaves_nothing_unfinished(run, tmp_path):
