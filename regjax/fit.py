@@ -95,9 +95,11 @@ def fit(
     host_key, n_train = key, hparams.n_train
     hparams, key, data = on_mesh((hparams, key, data), spec.mesh)
     saves = SaveInterval(checkpoint_every, checkpoint_steps, checkpoint_seconds)
-    state = _init(spec, make_tx, hparams, key, data)
-    if checkpoints is not None:
-        state = on_mesh(checkpoints.restore_latest(state), spec.mesh)
+    if checkpoints is not None and checkpoints.steps():
+        like = jax.eval_shape(make_program(spec, make_tx).init, hparams, key, data)  # compiles nothing
+        state = on_mesh(checkpoints.restore_latest(like), spec.mesh)
+    else:
+        state = _init(spec, make_tx, hparams, key, data)
     step, done = int(state.train.step), int(state.epoch)
     saves.saved(step)
 

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,17 @@ KINDS = (
     ("--widths=16", "--loader=stream", "--augment=noise=0.1"),
     ("--widths=16", "--train_examples=1000", "--batch_size=2", "--epochs=40", "--checkpoint_steps=70"),
     ("--widths=16", "--train_examples=1000", "--batch_size=2", "--epochs=40", "--checkpoint_seconds=0.1"),
+)
+TRAINED = ("--dataset=wine", "--widths=4", "--dropout=0.1", "--epochs=2")
+SWEEPS = (
+    "l2=0.1,0.01",
+    "dropout=linspace(0,0.5,2)",
+    "l2=",
+    "l2=0.1,0.1",
+    "train_examples=5,1e9",
+    "x=1",
+    "l2=nan",
+    "l2",
 )
 # For each flag values that are right, at the edge, and wrong.
 FLAGS: dict[str, tuple[str, ...]] = {
@@ -141,47 +153,100 @@ def fuzz(count: int, seed: int, folder: Path, environment: dict[str, str]) -> li
     )
     assert server.stdin is not None
     assert server.stdout is not None
+
+    def run(module: str, flags: list[str]) -> dict[str, Any]:
+        request = {"argv": [module, *flags], "cwd": str(folder), "env": {}, "kill_after": 120}
+        server.stdin.write(json.dumps(request) + "\n")  # type: ignore[union-attr]
+        server.stdin.flush()  # type: ignore[union-attr]
+        return json.loads(server.stdout.readline())  # type: ignore[union-attr]
+
+    trained = folder / "trained"
+    assert run("train", [*TRAINED, f"--workdir={trained}"])["code"] == 0
     failures = []
-    codes: dict[int, int] = {}
+    codes: dict[tuple[str, int], int] = {}
     for turn in range(count):
         draw = random.Random(f"{seed} {turn}")
-        workdir = folder / f"w{turn}"
-        flags = random_flags(draw, folder, workdir)
-        module = "train" if draw.random() < 0.85 else "compare"
-        if module == "compare":
-            known = ("loader", "checkpoint_every", "checkpoint_steps", "checkpoint_seconds", "data_devices")
-            flags = [flag for flag in flags if not flag.startswith(tuple(f"--{name}" for name in known))]
-            flags += ["--techniques=l2", "--seeds=2"]
-        request = {"argv": [module, *flags], "cwd": str(folder), "env": {}, "kill_after": 120}
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        answer = json.loads(server.stdout.readline())
-        codes[answer["code"]] = codes.get(answer["code"], 0) + 1
-        problem = judged(answer, workdir)
+        module, flags, result = random_command(draw, folder, folder / f"w{turn}", trained)
+        answer = run(module, flags)
+        codes[module, answer["code"]] = codes.get((module, answer["code"]), 0) + 1
+        problem = judged(answer, result, resumed="--resume" in flags)
         if problem:
             failures.append(f"turn {turn}: {problem}: {module} {' '.join(map(repr, flags))}\n{answer['stderr'][-600:]}")
             print(failures[-1], flush=True)
         if turn % 100 == 99:
-            print(f"{turn + 1} cases, exit codes {dict(sorted(codes.items()))}, {len(failures)} failures", flush=True)
+            shown = ", ".join(f"{name} {code}: {number}" for (name, code), number in sorted(codes.items()))
+            print(f"{turn + 1} cases, exit codes {shown}, {len(failures)} failures", flush=True)
     server.stdin.close()
     server.wait()
     return failures
+
+
+def random_command(
+    draw: random.Random, folder: Path, workdir: Path, trained: Path
+) -> tuple[str, list[str], tuple[Path, str]]:
+    """An experiment, its flags, and where its results have to be, with a file that is among them."""
+    kind = draw.choices(("train", "compare", "sweep", "predict", "gallery", "resume"), (50, 12, 12, 12, 2, 12))[0]
+    if kind == "resume":
+        damaged_copy(draw, trained, workdir)
+        return "train", [*TRAINED[:-1], "--epochs=3", f"--workdir={workdir}", "--resume"], (workdir, "config.json")
+    if kind == "predict":
+        if draw.random() < 0.5:
+            damaged_copy(draw, trained, workdir)
+            trained = workdir
+        chosen = draw.choice((random_file(draw, folder), "test", "validation", "", "nothing", "/"))
+        flags = [f"--workdir={trained}", f"--input={chosen}", f"--output={workdir}.csv"]
+        return kind, [*flags, *draw.choice(([], ["--mc_samples=3"], ["--batch_size=0"]))], (Path(f"{workdir}.csv"), "")
+    flags = random_flags(draw, folder, workdir)
+    if kind != "train":
+        others = ("loader", "checkpoint", *(() if kind == "sweep" else ("data_devices",)))
+        flags = [flag for flag in flags if not flag.startswith(tuple(f"--{name}" for name in others))]
+    if kind == "compare":
+        flags += draw.choice(
+            (["--techniques=l2"], ["--techniques=dropout,combination"], ["--techniques=", "--grid=l2"])
+        )
+        flags.append("--seeds=2")
+    elif kind == "sweep":
+        flags.append("--sweep=" + draw.choice(SWEEPS))
+    elif kind == "gallery":
+        known = ("dataset", "target", "workdir", "seed", "unknown")
+        flags = [flag for flag in flags if flag.startswith(tuple(f"--{name}=" for name in known))]
+    return kind, flags, (workdir, "config.json")
+
+
+def damaged_copy(draw: random.Random, trained: Path, workdir: Path) -> None:
+    """A copy of a run with one of its files changed, cut, emptied or gone."""
+    shutil.copytree(trained, workdir)
+    path = draw.choice(sorted(p for p in workdir.rglob("*") if p.is_file()))
+    content = bytearray(path.read_bytes())
+    place = draw.randrange(max(len(content), 1))
+    how = draw.choice(("flip", "cut", "empty", "gone", "junk"))
+    if how == "gone":
+        path.unlink()
+    elif how == "flip" and content:
+        content[place] ^= 1 << draw.randrange(8)
+    if how != "gone":
+        path.write_bytes({"cut": content[:place], "empty": b"", "junk": draw.randbytes(50)}.get(how, content))
 
 
 def random_flags(draw: random.Random, folder: Path, workdir: Path) -> list[str]:
     """A short run with a few flags of any kind, and perhaps a file of any content."""
     chosen = {name: draw.choice(FLAGS[name]) for name in draw.sample(sorted(FLAGS), draw.randint(1, 4))}
     if chosen.get("dataset") == "FILE" or draw.random() < 0.15:
-        path = folder / draw.choice(("a.csv", "a.npz", "a.png"))
-        path.write_bytes(draw.choice(CONTENTS))
-        chosen["dataset"] = str(path)
+        chosen["dataset"] = random_file(draw, folder)
     short = {"dataset": "wine", "epochs": "1", "widths": "4", "train_examples": "20"}
     if chosen.get("model", "mlp") != "mlp" or "dataset" in chosen:
         short.pop("widths")
     return [f"--{name}={value}" for name, value in (short | chosen).items()] + [f"--workdir={workdir}"]
 
 
-def judged(answer: dict[str, Any], workdir: Path) -> str | None:
+def random_file(draw: random.Random, folder: Path) -> str:
+    """A file of any content."""
+    path = folder / draw.choice(("a.csv", "a.npz", "a.png"))
+    path.write_bytes(draw.choice(CONTENTS))
+    return str(path)
+
+
+def judged(answer: dict[str, Any], result: tuple[Path, str], resumed: bool) -> str | None:
     """What is wrong with an answer, None if nothing is."""
     code, lines = answer["code"], answer["stderr"].strip().splitlines()
     if "Traceback" in answer["stderr"]:
@@ -191,9 +256,9 @@ def judged(answer: dict[str, Any], workdir: Path) -> str | None:
     errors = [line for line in lines if line.startswith("error:")]
     if code == 2 and len(errors) != 1:
         return f"{len(errors)} lines of error"
-    if code == 2 and workdir.exists():
-        return "a working directory after a refusal"
-    if code in (0, 3) and not (workdir / "config.json").exists():
+    if code == 2 and result[0].exists() and not resumed:
+        return f"a refusal left {result[0].name}"
+    if code in (0, 3) and not (result[0] / result[1]).exists():
         return "no results"
     return None
 

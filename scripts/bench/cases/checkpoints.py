@@ -1,13 +1,16 @@
-"""What a checkpoint after each epoch adds to a training of several seconds, in percent."""
+"""What checkpoints cost: after each epoch of a training, when they are verified, and at the start of a resumed run."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 from cases import problems, torch_nets
-from cases.base import Case, Contender, Context, Measured, Round, overheads
+from cases.base import Case, Contender, Context, Measured, Round, overheads, seconds
+from cases.starts import fresh
 
 WIDTHS, BATCH, REPEATS = (1024, 1024), 128, 1
 
@@ -84,6 +87,125 @@ def _epochs(context: Context) -> int:
     return context.size(4, 2)
 
 
+def verified(context: Context) -> Round:
+    """The SHA-256 of every file of a checkpoint and its manifest, the files not in memory before."""
+    path = _checkpoint(context)
+
+    def one_round() -> Measured:
+        from regjax.files import verify_manifest
+
+        _forget(path)
+        return Measured({"verify": 1e3 * seconds(lambda: verify_manifest(path))}, _size(path))
+
+    return one_round
+
+
+def sha256sum(context: Context) -> Round:
+    """The command of the same name on the same files."""
+    path = _checkpoint(context)
+    command = ["sha256sum", *map(str, _files(path))]
+
+    def one_round() -> Measured:
+        _forget(path)
+        taken = seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+        return Measured({"verify": 1e3 * taken}, _size(path))
+
+    return one_round
+
+
+def only_read(context: Context) -> Round:
+    """The floor: the bytes of the same files, read and not looked at."""
+    path = _checkpoint(context)
+
+    def read() -> None:
+        block = bytearray(2**20)
+        for file in _files(path):
+            with file.open("rb", buffering=0) as stream:
+                while stream.readinto(block):  # type: ignore[attr-defined]
+                    pass
+
+    def one_round() -> Measured:
+        _forget(path)
+        return Measured({"verify": 1e3 * seconds(read)}, _size(path))
+
+    return one_round
+
+
+def _checkpoint(context: Context) -> Path:
+    """A checkpoint of a net of twenty million parameters with Adam, of 320 MB."""
+    import jax
+    import jax.numpy as jnp
+
+    import regjax as rj
+    from regjax.checkpoint import Checkpoints
+    from regjax.epoch import make_program
+
+    width = context.size(4096, 64)
+    x, y = jnp.ones((2, 784)), jnp.zeros(2, jnp.int32)
+    model = rj.models.make_model("mlp", num_outputs=10, widths=(width, width))
+    init = jax.jit(make_program(rj.Spec(model, num_classes=10, batch_size=2, steps_per_epoch=1)).init)
+    data = rj.TrainData(x, y, jnp.arange(2), x, y)
+    store = Checkpoints(os.path.join(context.scratch, f"checkpoint{os.getpid()}"))
+    store.save(init(rj.make_hparams(n_train=2), jax.random.key(0), data), wait=True)
+    return store.directory / "latest" / "0"
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def _size(path: Path) -> float:
+    """Megabytes, the same for all."""
+    return round(sum(file.stat().st_size for file in _files(path)) / 1e6)
+
+
+def _forget(path: Path) -> None:
+    """Have the system drop the files from memory, so that they are read from the disk."""
+    for file in _files(path):
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def resumed(context: Context) -> Round:
+    """Import, digits, a net of 1.1 million parameters with Adam from its checkpoint, and the second epoch."""
+    cache, saved = (os.path.join(context.scratch, name) for name in ("xla", "saved"))
+    data_cache = os.path.join(context.scratch, "data")
+    fresh("regjax_next_epoch", f"{cache}|{saved}|1", REGJAX_CACHE=data_cache)
+
+    def one_round() -> Measured:
+        taken, answer = fresh("regjax_next_epoch", f"{cache}|{saved}|3", REGJAX_CACHE=data_cache)
+        return Measured({"start": taken}, answer["quality"])
+
+    one_round()  # fills the cache
+    return one_round
+
+
+def not_resumed(context: Context) -> Round:
+    """The floor: the same start without a checkpoint, and the first epoch."""
+    cache, data_cache = (os.path.join(context.scratch, name) for name in ("xla", "data"))
+
+    def one_round() -> Measured:
+        nothing = os.path.join(context.scratch, "nothing")
+        taken, answer = fresh("regjax_next_epoch", f"{cache}|{nothing}|3", REGJAX_CACHE=data_cache)
+        return Measured({"start": taken}, answer["quality"])
+
+    one_round()
+    return one_round
+
+
+def torch_resumed(context: Context) -> Round:
+    """The same in PyTorch, with `torch.load`."""
+    path = os.path.join(context.scratch, "resume.pt")
+    fresh("torch_epoch", f"1024|{path}|save")
+
+    def one_round() -> Measured:
+        taken, answer = fresh("torch_epoch", f"1024|{path}|load")
+        return Measured({"start": taken}, answer["quality"])
+
+    return one_round
+
+
 CASES = {
     "checkpoint": Case(
         name="checkpoint",
@@ -93,5 +215,29 @@ CASES = {
         prepare=prepare,
         rounds=5,
         contenders={"ours": Contender(ours), "torch": Contender(torch, ("torch",))},
-    )
+    ),
+    "verify": Case(
+        name="verify",
+        summary="the checksums of a checkpoint of 320 MB that is not in memory; the floor reads it",
+        unit="ms",
+        quality="megabytes",
+        rounds=5,
+        contenders={
+            "ours": Contender(verified),
+            "sha256sum": Contender(sha256sum),
+            "floor": Contender(only_read),
+        },
+    ),
+    "resume": Case(
+        name="resume",
+        summary="a fresh process until the first epoch after a checkpoint; the floor starts without one",
+        unit="s",
+        quality="validation accuracy",
+        rounds=5,
+        contenders={
+            "ours": Contender(resumed, warmups=0),
+            "torch": Contender(torch_resumed, ("torch",), warmups=0),
+            "floor": Contender(not_resumed, warmups=0),
+        },
+    ),
 }

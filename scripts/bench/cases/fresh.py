@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -15,6 +16,40 @@ from typing import Any
 
 def regjax_epoch(cache: str) -> dict[str, Any]:
     """One epoch on digits, the dataset read and split by regjax; `cache` keeps compiled programs, if any."""
+    spec, hparams, arrays = _regjax_digits(cache, (128, 128), epochs=1)
+    import jax
+
+    import regjax as rj
+
+    state = rj.fit(spec, hparams, jax.random.key(0), arrays).state
+    return {"quality": float(state.history.values["val/accuracy"][0])}
+
+
+def regjax_next_epoch(argument: str) -> dict[str, Any]:
+    """The same with a larger net, from the checkpoints in a directory if there are any, until the next epoch is done.
+
+    The argument is `CACHE|DIRECTORY|EPOCHS`; only the last epoch is saved.
+    """
+    cache, directory, epochs = argument.split("|")
+    spec, hparams, arrays = _regjax_digits(cache, (1024, 1024), epochs=int(epochs))
+    import jax
+
+    import regjax as rj
+    from regjax.checkpoint import Checkpoints
+
+    def on_epoch(epoch: int, row: dict[str, float], state: Any) -> None:
+        if epoch + 1 < spec.epochs:
+            print(json.dumps({"quality": row["val/accuracy"]}), flush=True)
+            os._exit(0)
+
+    store = Checkpoints(directory)
+    state = rj.fit(
+        spec, hparams, jax.random.key(0), arrays, checkpoints=store, checkpoint_every=10**6, on_epoch=on_epoch
+    ).state
+    return {"quality": float(state.history.values["val/accuracy"][-1])}
+
+
+def _regjax_digits(cache: str, widths: tuple[int, ...], epochs: int) -> tuple[Any, Any, Any]:
     import jax
 
     if cache:
@@ -31,28 +66,34 @@ def regjax_epoch(cache: str) -> dict[str, Any]:
     order = np.arange(len(splits.y_train), dtype=np.int32)
     x_train, x_stop = pre.transform(splits.x_train), pre.transform(splits.x_stop)
     arrays = jax.device_put(rj.TrainData(x_train, splits.y_train, order, x_stop, splits.y_stop))
-    model = rj.models.make_model("mlp", num_outputs=10, widths=(128, 128))
-    spec = rj.Spec(model, num_classes=10, batch_size=64, steps_per_epoch=len(order) // 64, epochs=1)
-    hparams = rj.make_hparams(n_train=len(order), rates={"dropout": 0.2})
-    state = rj.fit(spec, hparams, jax.random.key(0), arrays).state
-    return {"quality": float(state.history.values["val/accuracy"][0])}
+    model = rj.models.make_model("mlp", num_outputs=10, widths=widths)
+    spec = rj.Spec(model, num_classes=10, batch_size=64, steps_per_epoch=len(order) // 64, epochs=epochs)
+    return spec, rj.make_hparams(n_train=len(order), rates={"dropout": 0.2}), arrays
 
 
-def torch_epoch(_: str) -> dict[str, Any]:
-    """The same in PyTorch."""
+def torch_epoch(argument: str) -> dict[str, Any]:
+    """The same in PyTorch: `WIDTH|FILE|load` goes on from a file, `WIDTH|FILE|save` writes it, nothing does neither."""
+    width, path, what = (argument or "128||").split("|")
     x, y, x_val, y_val = _digits()
     import torch
     from torch import nn
 
     x, y, x_val, y_val = (torch.tensor(part) for part in (x, y, x_val, y_val))
-    layers = [nn.Linear(64, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 128), nn.ReLU(), nn.Dropout(0.2)]
-    model = nn.Sequential(*layers, nn.Linear(128, 10))
+    n = int(width)
+    layers = [nn.Linear(64, n), nn.ReLU(), nn.Dropout(0.2), nn.Linear(n, n), nn.ReLU(), nn.Dropout(0.2)]
+    model = nn.Sequential(*layers, nn.Linear(n, 10))
     optimizer = torch.optim.Adam(model.parameters())
+    if what == "load":
+        state = torch.load(path)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
     for rows in torch.randperm(len(x)).split(64)[: len(x) // 64]:
         optimizer.zero_grad()
         nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
         optimizer.step()
     model.eval()
+    if what == "save":
+        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, path)
     return {"quality": float((model(x_val).argmax(1) == y_val).float().mean())}
 
 

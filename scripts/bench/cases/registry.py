@@ -20,6 +20,8 @@ MODULES = {
     "lasso_path": "paths",
     "loading": "starts",
     "checkpoint": "checkpoints",
+    "verify": "checkpoints",
+    "resume": "checkpoints",
     "cold_start": "starts",
 }
 
