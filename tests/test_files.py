@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import subprocess
@@ -53,6 +54,20 @@ def test_a_truncated_or_missing_file_is_noticed(sealed, name):
     (sealed / name).unlink()
     with pytest.raises(DamagedError, match=r"is missing|manifest"):
         verify_manifest(sealed)
+
+
+def test_a_flipped_bit_in_any_piece_of_a_large_file_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr("regjax.files.PIECE_BYTES", 64)
+    content = bytes(range(256)) + b"and a rest"
+    (tmp_path / "large").write_bytes(content)
+    write_manifest(tmp_path, {})
+    size, pieces = json.loads((tmp_path / "manifest.json").read_text())["files"]["large"]
+    assert (size, len(pieces)) == (266, 5)
+    assert pieces == [hashlib.sha256(content[i : i + 64]).hexdigest() for i in range(0, 266, 64)]
+    for position in (0, 63, 64, 200, 265):
+        (tmp_path / "large").write_bytes(content[:position] + bytes([content[position] ^ 4]) + content[position + 1 :])
+        with pytest.raises(DamagedError, match="large does not match"):
+            verify_manifest(tmp_path)
 
 
 def test_a_file_too_many_is_noticed(sealed):
