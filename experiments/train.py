@@ -30,6 +30,8 @@ FREE = {
     "read_threads",
 }  # fmt: skip
 
+DEVICES_AGREE = 5e-6  # tests/devices holds it: weights, of the order of 1, on other numbers of devices
+
 flags.define_data("runs/train")
 flags.define_training("50")
 flags.define_stopping()
@@ -102,7 +104,8 @@ def main() -> int:
         print(penalty.anchored(shapes).plan(shapes))
 
     stopping = _Signals()
-    cluster.first(lambda: _begin(workdir, values, known, loaded, started, resuming))
+    devices = 1 if spec.mesh is None else spec.mesh.size
+    cluster.first(lambda: _begin(workdir, values, known, loaded, started, resuming, devices))
 
     with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
         # Every process trains and holds the same numbers; one of them writes.
@@ -133,7 +136,7 @@ def main() -> int:
         )
     if not cluster.leads():
         return EXIT_CODE.get(result.status, app.DONE)
-    summary = _summary(result, spec, loaded, hparams, compilations, len(arrays.x_val))
+    summary = _summary(result, spec, loaded, hparams, compilations, len(arrays.x_val), _devices_of(workdir)[:-1])
     workdirs.write_json(workdir / "summary.json", summary)
     _draw(result, workdir, known["task"], summary)
     _print(summary, workdir, compilations)
@@ -187,15 +190,36 @@ class _Metrics:
 
 
 def _begin(
-    workdir: Path, values: dict[str, Any], known: dict[str, Any], loaded: Any, started: float, resuming: bool
+    workdir: Path,
+    values: dict[str, Any],
+    known: dict[str, Any],
+    loaded: Any,
+    started: float,
+    resuming: bool,
+    devices: int,
 ) -> None:
     """Make the working directory that of this run, and keep others out."""
     workdirs.claim(values["workdir"], overwrite=values["overwrite"], resume=values["resume"])
-    if not resuming:
+    before = []
+    if resuming:
+        before = _devices_of(workdir)
+        if before and before[-1] != devices:
+            print(
+                f"begun on {before[-1]} device{'s' if before[-1] > 1 else ''}, goes on with {devices}: sums have "
+                f"another order there, so weights agree within {DEVICES_AGREE:g} instead of bit for bit"
+            )
+    else:
         workdirs.emptied(workdir)
         (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
-    config = {"experiment": "train", "flags": values, "facts": known}
+    config: dict[str, Any] = {"experiment": "train", "flags": values, "facts": known}
+    config["devices"] = [*before, *([] if before[-1:] == [devices] else [devices])]
     workdirs.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("experiments.train", started)})
+
+
+def _devices_of(workdir: Path) -> list[int]:
+    """How many devices shared the batches, one entry for each time that this changed."""
+    found = (workdirs.read_config(workdir) or {}).get("devices")
+    return [int(n) for n in found] if isinstance(found, list) and all(isinstance(n, int) for n in found) else []
 
 
 def _held(arrays: Any, splits: Any) -> str:
@@ -208,7 +232,13 @@ def _held(arrays: Any, splits: Any) -> str:
 
 
 def _summary(
-    result: FitResult, spec: Any, loaded: Any, hparams: Any, compilations: CompilationCounter, n_val: int
+    result: FitResult,
+    spec: Any,
+    loaded: Any,
+    hparams: Any,
+    compilations: CompilationCounter,
+    n_val: int,
+    earlier: list[int],
 ) -> dict[str, Any]:
     import jax
     import numpy as np
@@ -239,6 +269,7 @@ def _summary(
         "compilations": compilations.count,
         "compile_seconds": round(compilations.seconds, 3),
         "devices": 1 if spec.mesh is None else spec.mesh.size,
+        "devices_before": earlier,
         "processes": cluster.count(),
         "seconds": round(result.seconds, 3),
     }

@@ -122,6 +122,22 @@ def test_a_checkpoint_of_another_run_in_the_directory_is_refused(run, tmp_path):
     assert "other settings: seed" in refused.stderr
 
 
+def test_a_run_goes_on_with_other_devices_and_says_so(run, tmp_path):
+    run("train", *SMALL, "--workdir=w", "--epochs=3")
+    two = ("--cpu_devices=2", "--data_devices=2")
+    said = run("train", *SMALL, "--workdir=w", "--resume", *two).stdout
+    assert "begun on 1 device, goes on with 2: " in said
+    assert "agree within 5e-06 instead of bit for bit" in said
+    run("train", *SMALL, "--workdir=whole")
+    found, whole = (json.loads((tmp_path / name / "summary.json").read_text()) for name in ("w", "whole"))
+    assert (found["devices"], found["devices_before"]) == (2, [1])
+    assert (whole["devices"], whole["devices_before"]) == (1, [])
+    assert found["best_val_loss"] == pytest.approx(whole["best_val_loss"], rel=5e-6)
+    run("train", *SMALL, "--workdir=w", "--epochs=8", "--resume")
+    found = json.loads((tmp_path / "w/summary.json").read_text())
+    assert (found["devices"], found["devices_before"]) == (1, [1, 2])
+
+
 def test_more_epochs_extend_a_run_and_fewer_are_refused(run, tmp_path):
     run("train", *SMALL, "--workdir=w")
     run("train", *SMALL, "--epochs=10", "--workdir=w", "--resume")
