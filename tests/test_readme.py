@@ -86,10 +86,22 @@ def test_the_table_of_speed_is_that_of_the_record():
     assert f"| {record['augment']['ours']:.1f} ms |" in section
     assert f"| {record['cold_start']['ours']:.1f} s |" in section
     assert f"({record['checkpoint']['ours']:.0f}%, torch".replace("-", "−") in section
+    resume, verify = record["resume"], record["verify"]
+    assert f"{resume['ours'] * resume['fraction_of_floor']:.1f} s) | {resume['ours']:.1f} s |" in section
+    assert f"{verify['ours'] * verify['fraction_of_floor']:.0f} ms) | {verify['ours']:.0f} ms |" in section
     share = record["scaling"]["variants"]["a lane among 64, of one among 16"]
     assert f"A run among 64 takes {share:.2f} of the time" in section
     for name, text in (("l1", "L1"), ("elastic_net", "elastic net"), ("mcp", "MCP")):
         assert f"{text} {variants[f'proximal {name}']:.1f}%" in section
+
+
+def test_each_fault_of_the_table_names_a_test_that_is_there():
+    section = README.split("### When something goes wrong")[1].split("## Speed")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")][2:]
+    assert len(rows) >= 24
+    for row in rows:
+        path, name = re.fullmatch(r"\|.+\|.+\| `([\w/]+\.py)::(\w+)` \|", row).groups()
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text(), row
 
 
 def test_the_table_of_noises_outputs_and_augmentations_names_everything():

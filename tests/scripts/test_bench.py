@@ -23,7 +23,7 @@ KEYS = {
 }
 CASES = {
     *("dense_step", "conv_step", "sweep_64", "sweep_512", "early_stop_reclaim", "penalties", "dropout"),
-    *("augment", "scaling", "lasso_path", "loading", "checkpoint", "cold_start"),
+    *("augment", "scaling", "lasso_path", "loading", "checkpoint", "verify", "resume", "cold_start"),
 }
 
 
