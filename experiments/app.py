@@ -46,8 +46,10 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
             os._exit(code)  # in order, it would wait for the others, who may know nothing
     except OSError as error:
         # A full disk, a directory that cannot be written to, a file that went away.
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or ' '.join(str(error).split())}", file=sys.stderr)
+        # A write to a file that was open already knows no name: it is below --workdir.
+        said = error.strerror or " ".join(str(error).split())
+        place = error.filename or values.get("workdir")
+        print(f"error: {said}" if not place or str(place) in said else f"error: {place}: {said}", file=sys.stderr)
         if resumable:
             print("what was saved stays; go on with --resume when there is room", file=sys.stderr)
         code = FAILED

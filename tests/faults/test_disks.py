@@ -51,6 +51,30 @@ def test_a_full_disk_is_named_and_what_was_saved_is_whole(small_disk, run, tmp_p
     assert kept["params_sha256"] == whole["params_sha256"]
 
 
+@pytest.mark.parametrize("module", ["sweep", "compare"])
+def test_a_sweep_goes_on_when_there_is_room_again(small_disk, run, tmp_path, module):
+    """Room for some results, not for all; they are not lost."""
+    small = "--dataset=digits --train_examples=64 --widths=256 --epochs=3 --seeds=4"
+    given = "--sweep=l2=0.1,0.01,0.001" if module == "sweep" else "--techniques=l2 --grid=l2=0.1,0.01"
+    room = "104k" if module == "sweep" else "900k"
+    command = (
+        f"{sys.executable} -m experiments.{module} {small} {given} --workdir=full/w; echo code $?; cp -r full/w kept"
+    )
+    done = small_disk(command, room)
+    assert "code 1" in done.stdout, done.stdout + done.stderr
+    [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert error.startswith("error: full/w"), error
+    assert "No space left on device" in error
+    assert "go on with --resume" in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = list((tmp_path / "kept/unfinished/lanes").rglob("lane-*.npz"))
+    assert kept
+    run(module, *small.split(), *given.split(" "), "--workdir=kept", "--resume")
+    run(module, *small.split(), *given.split(" "), "--workdir=whole")
+    table = "lanes.csv" if module == "sweep" else "table.csv"
+    assert (tmp_path / "kept" / table).read_bytes() == (tmp_path / "whole" / table).read_bytes()
+
+
 def test_a_directory_that_cannot_be_written_to_is_refused(run, tmp_path):
     if os.geteuid() == 0:
         pytest.skip("root may write everywhere")
