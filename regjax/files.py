@@ -194,11 +194,14 @@ class Lock:
             except BlockingIOError:
                 file.close()
                 raise LockedError(f"{self.path} is locked by another process") from None
-            # Its holder may have removed the file between our opening and our locking it.
-            if self.path.exists() and os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+            try:
+                same = os.path.samestat(os.fstat(file.fileno()), self.path.stat())
+            except FileNotFoundError:
+                same = False
+            if same:
                 self._file = file
                 return
-            file.close()
+            file.close()  # its holder removed the file between our opening and our locking it
 
     def release(self) -> None:
         """Give the lock back."""

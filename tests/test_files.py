@@ -1,3 +1,4 @@
+import fcntl
 import hashlib
 import json
 import os
@@ -130,6 +131,22 @@ def test_a_killed_process_gives_its_lock_back(tmp_path):
         process.kill()
     with Lock(path):
         pass
+
+
+def test_a_lock_file_that_vanishes_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    flock, calls = fcntl.flock, []
+
+    def late(file, how):
+        flock(file, how)
+        calls.append(how)
+        if len(calls) < 3:  # its holder gives it back in this moment
+            (tmp_path / "lock").unlink()
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with Lock(tmp_path / "lock"):
+        assert len(calls) == 3
+        with pytest.raises(LockedError):
+            Lock(tmp_path / "lock").acquire()
 
 
 def test_threads_that_race_for_a_lock_hold_it_one_at_a_time(tmp_path):

@@ -105,7 +105,7 @@ def test_a_bad_record_ends_the_stream_with_its_own_error(small):
     ends = time.monotonic() + 10
     while threading.active_count() > threads and time.monotonic() < ends:
         time.sleep(0.01)
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # those of other tests may have ended meanwhile
 
 
 PROCESS = """

@@ -15,7 +15,7 @@ RUNS = {
     "stopping": ("--dropout=0.2", "--patience=140"),
     "averaged": ("--average=ema(0.9)", "--l1=0.001", "--penalty_mode=proximal"),
     "batch statistics": ("--model=mlp(batch_norm=True, widths=(16,))", "--widths=", "--checkpoint_every=7"),
-    "inside epochs": ("--train_examples=1000", "--batch_size=2", "--epochs=40", "--checkpoint_steps=70"),
+    "inside epochs": ("--train_examples=1000", "--batch_size=2", "--epochs=120", "--checkpoint_steps=70"),
     "streamed": ("--loader=stream", "--augment=noise=0.1"),
 }
 KILLS = 8
@@ -38,11 +38,11 @@ def test_a_killed_run_resumes_to_the_same_bits(run, tmp_path, name):
     kills = finished = 0
     while not finished:
         # Early ones hit the start, later ones training and saving; after so many, the run may end.
-        after = moments.uniform(0.05, 1.5) if kills < KILLS else None
+        after = moments.uniform(0.05, 1.2) if kills < KILLS else None
         done = run("train", "--workdir=part", "--resume", *flags, code=None, kill_after=after)
         assert done.code in (0, -9), f"exit {done.code}\n{done.stderr}"
         kills, finished = kills + (done.code == -9), done.code == 0
-    assert kills >= KILLS // 2  # a fast machine may finish the run before a kill hits it
+    assert kills >= KILLS - 2  # a fast machine may finish the run before the last of them
     whole, part = (tmp_path / folder for folder in ("whole", "part"))
     summaries = [json.loads((folder / "summary.json").read_text()) for folder in (whole, part)]
     for key in ("params_sha256", "epochs_run", "best_epoch", "best_val_loss", "test/loss", "stop_reason"):
