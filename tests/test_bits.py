@@ -112,7 +112,7 @@ def test_ends_of_the_uniform_are_open(monkeypatch):
         assert np.isfinite(bits.random_normal(jax.random.key(0), ()))
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (24, 2), (128, 10), (3, 3, 2, 5)])
+@pytest.mark.parametrize("shape", [(), (0,), (24, 2), (3, 2, 5)])
 def test_a_light_key_draws_what_jax_draws(shape):
     def draws(key):
         truncated = jax.random.truncated_normal(key, -2, 2, shape)

@@ -92,24 +92,27 @@ def test_presets_stop_where_their_libraries_stop(values, patience, delta):
     assert run(EarlyStopping.sklearn(patience, delta), values)[0] == sklearn_epoch(values, patience, delta)
 
 
+def scanned(stopper, values):
+    def body(state, value):
+        state = stopper.update(state, value)
+        return state, state.should_stop
+
+    return jax.lax.scan(body, stopper.init(), values)
+
+
+one_run, runs_side_by_side = jax.jit(scanned), jax.jit(jax.vmap(scanned))
+
+
 @pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(values=losses, patience=st.integers(0, 4), delta=deltas)
 def test_scan_and_vmap_equal_the_python_loop(values, patience, delta):
     stopper = EarlyStopping(patience=patience, min_delta=delta).canonical()
-
-    def scanned(stopper, values):
-        def body(state, value):
-            state = stopper.update(state, value)
-            return state, state.should_stop
-
-        return jax.lax.scan(body, stopper.init(), values)
-
-    state, stops = jax.jit(scanned)(stopper, jnp.asarray(values))
+    state, stops = one_run(stopper, jnp.asarray(values))
     epoch = int(np.argmax(stops)) if np.any(stops) else None
     assert epoch == run(stopper, values)[0]
     stacked = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), stopper)
-    both, _ = jax.vmap(scanned)(stacked, jnp.asarray([values, values]))
+    both, _ = runs_side_by_side(stacked, jnp.asarray([values, values]))
     np.testing.assert_array_equal(both.reason, [state.reason] * 2)
 
 

@@ -32,12 +32,12 @@ def trained(tmp_path, name):
 def test_a_killed_preparation_is_not_trained_on(run, tmp_path, pets, dataset, moments):
     flags, cache = (f"--dataset={dataset}", *SMALL), tmp_path / "cache"
     at, kills = random.Random(dataset), 0
-    for turn in range(6):
+    for turn in range(4):
         own = {"REGJAX_CACHE": str(cache)} if turn % 2 else {"REGJAX_CACHE": str(tmp_path / f"cache{turn}")}
         done = run("train", *flags, f"--workdir=w{turn}", kill_after=at.uniform(*moments), variables=own, code=None)
         assert done.code in (0, -9), done.stderr
         kills += done.code == -9
-    assert kills >= 3
+    assert kills >= 2
     for folder in cache.rglob(".tmp-*"):  # hours later
         os.utime(folder, (time.time() - 10_000,) * 2)
     run("train", *flags, "--workdir=after", variables={"REGJAX_CACHE": str(cache)})
