@@ -47,7 +47,8 @@ def main() -> int:
     values = flags.values()
     resume = values["resume"]
     flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
-    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=resume))
+    going_on = "compare" if resume else None
+    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=going_on))
     workdir = Path(values["workdir"]).expanduser()
     wanted = _techniques(values)
     if resume and workdirs.is_finished(values, "compare", FREE):

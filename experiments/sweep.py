@@ -95,7 +95,8 @@ def main() -> int:
     values["epochs"] = values["epochs"] or 50
     resume = values["resume"]
     flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
-    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=resume))
+    going_on = "sweep" if resume else None
+    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=going_on))
     workdir = Path(values["workdir"]).expanduser()
     swept = _swept(values)
     if resume and workdirs.is_finished(values, "sweep", FREE):

@@ -63,7 +63,8 @@ def main() -> int:
                 "exclude each other")  # fmt: skip
     resume = values["resume"]
     flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
-    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=resume))
+    going_on = "train" if resume else None
+    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=going_on))
     workdir = Path(values["workdir"]).expanduser()
     resuming = resume and (workdir / "config.json").exists()
     if resuming:
@@ -199,7 +200,7 @@ def _begin(
     devices: int,
 ) -> None:
     """Make the working directory that of this run, and keep others out."""
-    workdirs.claim(values["workdir"], overwrite=values["overwrite"], resume=values["resume"])
+    workdirs.claim(values["workdir"], overwrite=values["overwrite"], resume="train" if values["resume"] else None)
     before = []
     if resuming:
         before = _devices_of(workdir)

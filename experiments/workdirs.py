@@ -23,8 +23,13 @@ OUR_FILES = {
 UNFINISHED = "unfinished"  # inside a working directory, what a sweep or comparison has done so far
 
 
-def check(workdir: str, *, overwrite: bool, resume: bool = False) -> Path:
+def check(workdir: str, *, overwrite: bool, resume: str | None = None) -> Path:
     """The working directory, if it may be used; nothing is created.
+
+    Args:
+      workdir: the flag.
+      overwrite: what is there may be replaced.
+      resume: the experiment whose run may go on, None if none may.
 
     Raises:
       FlagError: it is a file, or holds something that neither --overwrite nor --resume allows to touch.
@@ -34,17 +39,19 @@ def check(workdir: str, *, overwrite: bool, resume: bool = False) -> Path:
     flags.check(path.resolve() not in [Path.cwd(), *Path.cwd().parents], "workdir", "holds the current directory")
     flags.check(not path.exists() or path.is_dir(), "workdir", "is a file; name a directory")
     names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-    known = read_config(path) or read_config(path / UNFINISHED)
-    if names and (known is None or names - OUR_FILES):
+    known = [config["experiment"] for config in (read_config(path), read_config(path / UNFINISHED)) if config]
+    if names and (not known or names - OUR_FILES):
         flags.check(False, "workdir", "is not empty and holds no run of this project; name another directory")
     if names and not (overwrite or resume):
         flags.check(False, "workdir", "holds another run; use --overwrite to replace it or name another directory")
+    if names and not overwrite:
+        flags.check(resume in known, "workdir", f"holds no run of experiments.{resume}")
     parent = next(p for p in [path, *path.absolute().parents] if p.exists())
     flags.check(os.access(parent, os.W_OK), "workdir", "cannot be written to")
     return path
 
 
-def claim(workdir: str, *, overwrite: bool, resume: bool = False) -> Path:
+def claim(workdir: str, *, overwrite: bool, resume: str | None = None) -> Path:
     """`check`, and nobody else may write there while this process lives.
 
     Called when all flags and data are known to be good: it makes the directory above.
@@ -145,7 +152,7 @@ def unfinished(values: dict[str, Any], experiment: str) -> Iterator[Path]:
     place = workdir / UNFINISHED
 
     def begin() -> bool:
-        claim(values["workdir"], overwrite=values["overwrite"], resume=values["resume"])
+        claim(values["workdir"], overwrite=values["overwrite"], resume=experiment if values["resume"] else None)
         if values["resume"] and read_config(place) is not None:
             return False
         aside = _aside(workdir)

@@ -137,6 +137,25 @@ def test_two_runs_in_one_directory(run, tmp_path, environment):
     assert not (tmp_path / ".w.lock").exists()
 
 
+def test_resume_of_another_command_touches_nothing(run, tmp_path):
+    """A comparison that was stopped is nothing that a training could go on with, or start over."""
+    compare = ("--dataset=digits", "--techniques=l2", "--seeds=2", "--workdir=w")
+    for after in (2.0, 3.0, 4.0):
+        run("compare", *compare, "--resume", code=None, kill_after=after)
+        if (tmp_path / "w/unfinished").exists():
+            break
+    before = sorted((tmp_path / "w").rglob("*"))
+    assert before
+    for module, own in (("train", SMALL), ("sweep", ("--sweep=l2=0.1",))):
+        refused = run(module, *own, "--workdir=w", "--resume", code=2)
+        assert f"holds no run of experiments.{module}" in refused.stderr
+    assert sorted((tmp_path / "w").rglob("*")) == before
+    run("train", *SMALL, "--workdir=t")
+    assert (
+        "holds no run of experiments.sweep" in run("sweep", "--sweep=l2=0.1", "--workdir=t", "--resume", code=2).stderr
+    )
+
+
 def test_a_checkpoint_of_another_run_in_the_directory_is_refused(run, tmp_path):
     for name, seed in (("a", 1), ("b", 2)):
         run("train", *SMALL, f"--workdir={name}", f"--seed={seed}")
