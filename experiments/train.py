@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,8 +113,8 @@ def main() -> int:
         # Every process trains and holds the same numbers; one of them writes.
         metrics = _Metrics(workdir / "metrics.jsonl" if cluster.leads() else Path(os.devnull), spec.steps_per_epoch)
 
-        def on_start(done: int) -> None:
-            metrics.open(done)
+        def on_start(done: int, state: RunState) -> None:
+            metrics.open(done, state)
             bar.start_at(done)
 
         def on_epoch(epoch: int, row: dict[str, float], state: RunState) -> None:
@@ -174,17 +175,35 @@ class _Metrics:
         self.path, self.steps = path, steps_per_epoch
         self._last = time.perf_counter()
 
-    def open(self, done: int) -> None:
-        """Drop lines of epochs that will be trained again."""
-        lines = self.path.read_text().splitlines()[:done] if self.path.exists() else []
-        self.path.write_text("".join(line + "\n" for line in lines))
+    def open(self, done: int, state: RunState) -> None:
+        """Drop lines of epochs that will be trained again; those that are not what was measured are written anew."""
+        from regjax.fit import history_row
+
+        found = self.path.read_bytes().splitlines() if self.path.exists() else []
+        lines, anew = [], 0
+        for epoch in range(done):
+            line = self._line(epoch, history_row(state, epoch))
+            try:
+                old = json.loads(found[epoch])
+                seconds = float(old["seconds"])
+                sound = old == line | {"seconds": old["seconds"]}
+            except (IndexError, ValueError, KeyError, TypeError, RecursionError):
+                seconds, sound = 0.0, False
+            anew += not sound
+            lines.append(line | {"seconds": round(seconds, 6) if sound else None})
+        if anew:
+            told = f"{anew} of {done} lines were damaged or missing; written anew from the checkpoint, without seconds"
+            warnings.warn(f"{self.path}: {told}", stacklevel=2)
+        self.path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+
+    def _line(self, epoch: int, row: dict[str, float]) -> dict[str, Any]:
+        line: dict[str, Any] = {"epoch": epoch, "step": (epoch + 1) * self.steps}
+        return line | {name: value if abs(value) < float("inf") else None for name, value in row.items()}
 
     def write(self, epoch: int, row: dict[str, float]) -> None:
         """Append the line of an epoch; what is not finite becomes null."""
         now = time.perf_counter()
-        line: dict[str, Any] = {"epoch": epoch, "step": (epoch + 1) * self.steps}
-        line |= {name: value if abs(value) < float("inf") else None for name, value in row.items()}
-        line["seconds"] = round(now - self._last, 6)
+        line = self._line(epoch, row) | {"seconds": round(now - self._last, 6)}
         self._last = now
         with self.path.open("a") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")

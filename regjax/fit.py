@@ -48,7 +48,7 @@ def fit(
     checkpoint_every: int = 1,
     checkpoint_steps: int | None = None,
     checkpoint_seconds: float | None = None,
-    on_start: Callable[[int], None] | None = None,
+    on_start: Callable[[int, RunState], None] | None = None,
     on_epoch: Callable[[int, dict[str, float], RunState], None] | None = None,
     interrupted: Callable[[], bool] = lambda: False,
     loader: StreamLoader | None = None,
@@ -68,7 +68,7 @@ def fit(
         the end and an interruption always save.
       checkpoint_steps: updates between saves instead of epochs. A loader saves when the block that it has read ends.
       checkpoint_seconds: seconds between saves instead, at the end of a block.
-      on_start: called with the number of epochs that were already done.
+      on_start: called as `(epochs that were already done, state)`.
       on_epoch: called as `(epoch, row, state)` after each epoch, `row` being its line of the history.
       interrupted: asked between blocks and after each epoch; True saves and returns with status `"interrupted"`. A
         resumed run goes on at the very update.
@@ -108,7 +108,7 @@ def fit(
             saves.saved(step)
 
     if on_start is not None:
-        on_start(done)
+        on_start(done, state)
     stop, halted = _stopped(state), False
     with contextlib.ExitStack() as ending:
         feed: _Memory | _Stream

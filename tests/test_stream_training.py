@@ -94,7 +94,9 @@ def test_interrupted_between_blocks_and_resumed_equals_uninterrupted(table, tmp_
     done = (asked // 3) * 7 + 3 * (asked % 3)
     assert (first.status, int(first.state.train.step), int(first.state.epoch)) == ("interrupted", done, asked // 3)
     started = []
-    second = table.streamed(3, checkpoints=Checkpoints(tmp_path), on_start=started.append, on_epoch=on_epoch)
+    second = table.streamed(
+        3, checkpoints=Checkpoints(tmp_path), on_start=lambda done, _: started.append(done), on_epoch=on_epoch
+    )
     assert started == [asked // 3]
     assert epochs == [0, 1, 2]
     assert_trees_equal(whole.state, second.state)

@@ -87,7 +87,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(noisy, blobs, name, asked,
         jax.random.key(2),
         data,
         checkpoints=Checkpoints(tmp_path),
-        on_start=started.append,
+        on_start=lambda done, _: started.append(done),
     )
     assert started == [asked // 3]
     assert_trees_equal(whole.state, second.state)

@@ -112,6 +112,31 @@ def test_a_damaged_newest_checkpoint_costs_one_interval(run, tmp_path, environme
     assert epochs == list(range(6))
 
 
+@pytest.mark.parametrize("damage", ["junk", "one number", "cut", "gone"])
+def test_damaged_metrics_are_written_anew(run, tmp_path, damage):
+    run("train", *SMALL, "--workdir=w")
+    path = tmp_path / "w/metrics.jsonl"
+    lines = path.read_text().splitlines()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "junk":
+        path.write_bytes(b"\x98\xff{" + path.read_bytes()[3:])
+    elif damage == "one number":
+        path.write_text(path.read_text().replace('"val/loss": ', '"val/loss": 1', 1))
+    else:
+        path.write_text("\n".join(lines[:3]) + '\n{"epoch": 3')
+    said = run("train", *SMALL, "--epochs=8", "--workdir=w", "--resume").stderr
+    count = {"junk": 1, "one number": 1, "cut": 3, "gone": 6}[damage]
+    assert f"metrics.jsonl: {count} of 6 lines were damaged or missing" in said
+
+    def rows(texts):
+        return [{k: v for k, v in json.loads(text).items() if k != "seconds"} for text in texts]
+
+    found = path.read_text().splitlines()
+    assert rows(found[:6]) == rows(lines)
+    assert [json.loads(line)["epoch"] for line in found] == list(range(8))
+
+
 def test_no_checkpoint_that_can_be_used_is_no_silent_restart(run, tmp_path):
     run("train", *SMALL, "--workdir=w")
     for manifest in (tmp_path / "w/checkpoints").rglob("manifest.json"):
