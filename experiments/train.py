@@ -114,7 +114,8 @@ def main() -> int:
         metrics = _Metrics(workdir / "metrics.jsonl" if cluster.leads() else Path(os.devnull), spec.steps_per_epoch)
 
         def on_start(done: int, state: RunState) -> None:
-            metrics.open(done, state)
+            if cluster.leads():
+                metrics.open(done, state)
             bar.start_at(done)
 
         def on_epoch(epoch: int, row: dict[str, float], state: RunState) -> None:

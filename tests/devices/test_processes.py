@@ -129,7 +129,8 @@ def test_a_split_batch_that_loses_a_process_resumes_to_the_same_weights(tmp_path
     os.kill(member_of(both[1]), signal.SIGKILL)
     said = ended(both, 75, 75)
     assert "another process of the run died or cannot be reached" in said[0][1]
-    ended(pair("train", *flags, "--workdir=part", "--resume", tmp_path=tmp_path, environment=environment), 0, 0)
+    resumed = pair("train", *flags, "--workdir=part", "--resume", tmp_path=tmp_path, environment=environment)
+    assert not any("warning:" in errors for _, errors in ended(resumed, 0, 0))
     ended(pair("train", *flags, "--workdir=whole", tmp_path=tmp_path, environment=environment), 0, 0)
     part, whole = (summary(tmp_path / name) for name in ("part", "whole"))
     assert part["params_sha256"] == whole["params_sha256"]
