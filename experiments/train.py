@@ -9,7 +9,6 @@ Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json and
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import time
@@ -111,7 +110,7 @@ def main() -> int:
 
     with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
         # Every process trains and holds the same numbers; one of them writes.
-        metrics = _Metrics(workdir / "metrics.jsonl" if cluster.leads() else Path(os.devnull), spec.steps_per_epoch)
+        metrics = _Metrics(workdir / "metrics.jsonl", spec.steps_per_epoch)
 
         def on_start(done: int, state: RunState) -> None:
             if cluster.leads():
@@ -119,7 +118,8 @@ def main() -> int:
             bar.start_at(done)
 
         def on_epoch(epoch: int, row: dict[str, float], state: RunState) -> None:
-            metrics.write(epoch, row)
+            if cluster.leads():
+                metrics.write(epoch, row)
             bar.update(epoch + 1, epoch_status(row, int(state.stop.wait), int(hparams.stopping.patience)))
 
         result = fit(
@@ -186,12 +186,12 @@ class _Metrics:
             line = self._line(epoch, history_row(state, epoch))
             try:
                 old = json.loads(found[epoch])
-                seconds = float(old["seconds"])
-                sound = old == line | {"seconds": old["seconds"]}
+                seconds = old["seconds"]
+                sound = old == line | {"seconds": seconds} and isinstance(seconds, float | None)
             except (IndexError, ValueError, KeyError, TypeError, RecursionError):
-                seconds, sound = 0.0, False
+                sound = False
             anew += not sound
-            lines.append(line | {"seconds": round(seconds, 6) if sound else None})
+            lines.append(old if sound else line | {"seconds": None})
         if anew:
             told = f"{anew} of {done} lines were damaged or missing; written anew from the checkpoint, without seconds"
             warnings.warn(f"{self.path}: {told}", stacklevel=2)

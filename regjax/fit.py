@@ -64,8 +64,8 @@ def fit(
       data: arrays of one seed.
       make_tx: optional `hparams -> optax transform`.
       checkpoints: where to save, and what to resume from when it holds a checkpoint.
-      checkpoint_every: epochs between saves. A save that is due while the last one is still being written is put off;
-        the end and an interruption always save.
+      checkpoint_every: epochs between saves. A save that is due while the last one is still being written waits
+        for the next moment; the end and an interruption always save.
       checkpoint_steps: updates between saves instead of epochs. A loader saves when the block that it has read ends.
       checkpoint_seconds: seconds between saves instead, at the end of a block.
       on_start: called as `(epochs that were already done, state)`.

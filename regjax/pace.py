@@ -56,7 +56,7 @@ class SaveInterval:
       clock: seconds from any start.
 
     Raises:
-      InputError: both steps and seconds, or a value out of range.
+      ValueError: both steps and seconds, or a value out of range.
 
     Example:
       >>> saves = SaveInterval(steps=10, step=4)

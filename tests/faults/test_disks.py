@@ -134,6 +134,9 @@ def test_damaged_metrics_are_written_anew(run, tmp_path, damage):
 
     found = path.read_text().splitlines()
     assert rows(found[:6]) == rows(lines)
+    again = run("train", *SMALL, "--epochs=9", "--workdir=w", "--resume").stderr
+    assert "damaged" not in again  # what was mended is sound
+    found = path.read_text().splitlines()[:8]
     assert [json.loads(line)["epoch"] for line in found] == list(range(8))
 
 
