@@ -45,13 +45,10 @@ def main() -> int:
     """Run the experiment; returns the exit code."""
     started = time.time()
     values = flags.values()
-    resume = values["resume"]
-    flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
-    going_on = "compare" if resume else None
-    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=going_on))
+    cluster.first(lambda: workdirs.check(values, "compare"))
     workdir = Path(values["workdir"]).expanduser()
     wanted = _techniques(values)
-    if resume and workdirs.is_finished(values, "compare", FREE):
+    if values["resume"] and workdirs.is_finished(values, "compare", FREE):
         print(f"{workdir}: this comparison is finished; nothing to do")
         return app.DONE
 

@@ -44,7 +44,7 @@ def main() -> int:
     values = flags.values()
     for name in ("train_examples", "label_noise"):
         flags.check(not values[name], name, "is not read by the gallery")
-    workdir = workdirs.check(values["workdir"], overwrite=values["overwrite"])
+    workdir = workdirs.check(values, "gallery")
 
     from experiments import setup
     from regjax.augment import AUGMENTATIONS
@@ -67,7 +67,7 @@ def main() -> int:
     groups[GROUPS["mix"]] = [_mix_card(name, loaded, pool, count, values["seed"]) for name in ("mixup", "cutmix")]
 
     found = app.reproduce("experiments.gallery", started) | {"seeds": [values["seed"]]}
-    workdirs.claim(values["workdir"], overwrite=values["overwrite"])
+    workdirs.claim(values, "gallery")
     with workdirs.written_aside(workdir) as directory:
         workdirs.write_json(directory / "config.json", {"experiment": "gallery", "flags": values, "reproduce": found})
         write_gallery(loaded.splits.name, groups, found, directory)

@@ -93,13 +93,10 @@ def main() -> int:
     started = time.time()
     values = flags.values()
     values["epochs"] = values["epochs"] or 50
-    resume = values["resume"]
-    flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
-    going_on = "sweep" if resume else None
-    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=going_on))
+    cluster.first(lambda: workdirs.check(values, "sweep"))
     workdir = Path(values["workdir"]).expanduser()
     swept = _swept(values)
-    if resume and workdirs.is_finished(values, "sweep", FREE):
+    if values["resume"] and workdirs.is_finished(values, "sweep", FREE):
         print(f"{workdir}: this sweep is finished; nothing to do")
         return app.DONE
 

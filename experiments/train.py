@@ -62,9 +62,7 @@ def main() -> int:
     flags.check(not by_steps or values["checkpoint_seconds"] is None, "checkpoint_steps", "and --checkpoint_seconds "
                 "exclude each other")  # fmt: skip
     resume = values["resume"]
-    flags.check(not (resume and values["overwrite"]), "resume", "and --overwrite exclude each other")
-    going_on = "train" if resume else None
-    cluster.first(lambda: workdirs.check(values["workdir"], overwrite=values["overwrite"], resume=going_on))
+    cluster.first(lambda: workdirs.check(values, "train"))
     workdir = Path(values["workdir"]).expanduser()
     resuming = resume and (workdir / "config.json").exists()
     if resuming:
@@ -220,7 +218,7 @@ def _begin(
     devices: int,
 ) -> None:
     """Make the working directory that of this run, and keep others out."""
-    workdirs.claim(values["workdir"], overwrite=values["overwrite"], resume="train" if values["resume"] else None)
+    workdirs.claim(values, "train")
     before = []
     if resuming:
         before = _devices_of(workdir)

@@ -23,17 +23,18 @@ OUR_FILES = {
 UNFINISHED = "unfinished"  # inside a working directory, what a sweep or comparison has done so far
 
 
-def check(workdir: str, *, overwrite: bool, resume: str | None = None) -> Path:
+def check(values: dict[str, Any], experiment: str) -> Path:
     """The working directory, if it may be used; nothing is created.
 
     Args:
-      workdir: the flag.
-      overwrite: what is there may be replaced.
-      resume: the experiment whose run may go on, None if none may.
+      values: flags, of which --workdir, --overwrite and, where there is one, --resume are read.
+      experiment: its name in config.json; --resume goes on with a run of no other.
 
     Raises:
       FlagError: it is a file, or holds something that neither --overwrite nor --resume allows to touch.
     """
+    workdir, overwrite, resume = values["workdir"], values["overwrite"], values.get("resume", False)
+    flags.check(not (resume and overwrite), "resume", "and --overwrite exclude each other")
     flags.check(bool(workdir), "workdir", "must name a directory")
     path = Path(workdir).expanduser()
     flags.check(path.resolve() not in [Path.cwd(), *Path.cwd().parents], "workdir", "holds the current directory")
@@ -45,13 +46,13 @@ def check(workdir: str, *, overwrite: bool, resume: str | None = None) -> Path:
     if names and not (overwrite or resume):
         flags.check(False, "workdir", "holds another run; use --overwrite to replace it or name another directory")
     if names and not overwrite:
-        flags.check(resume in known, "workdir", f"holds no run of experiments.{resume}")
+        flags.check(experiment in known, "workdir", f"holds no run of experiments.{experiment}")
     parent = next(p for p in [path, *path.absolute().parents] if p.exists())
     flags.check(os.access(parent, os.W_OK), "workdir", "cannot be written to")
     return path
 
 
-def claim(workdir: str, *, overwrite: bool, resume: str | None = None) -> Path:
+def claim(values: dict[str, Any], experiment: str) -> Path:
     """`check`, and nobody else may write there while this process lives.
 
     Called when all flags and data are known to be good: it makes the directory above.
@@ -61,7 +62,7 @@ def claim(workdir: str, *, overwrite: bool, resume: str | None = None) -> Path:
     """
     from regjax.files import Lock, LockedError
 
-    path = Path(workdir).expanduser().absolute()
+    path = Path(values["workdir"]).expanduser().absolute()
     made = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = Lock(path.parent / f".{path.name}.lock")
@@ -72,7 +73,7 @@ def claim(workdir: str, *, overwrite: bool, resume: str | None = None) -> Path:
     app.at_end(lambda: _release(lock, made))
     for stale in path.parent.glob(f"{glob.escape(_aside_prefix(path))}*"):  # of a process that was killed
         shutil.rmtree(stale, ignore_errors=True)
-    return check(workdir, overwrite=overwrite, resume=resume)
+    return check(values, experiment)
 
 
 def _release(lock: Any, made: list[Path]) -> None:
@@ -152,7 +153,7 @@ def unfinished(values: dict[str, Any], experiment: str) -> Iterator[Path]:
     place = workdir / UNFINISHED
 
     def begin() -> bool:
-        claim(values["workdir"], overwrite=values["overwrite"], resume=experiment if values["resume"] else None)
+        claim(values, experiment)
         if values["resume"] and read_config(place) is not None:
             return False
         aside = _aside(workdir)

@@ -10,7 +10,7 @@ from typing import Any
 
 from cases import problems, torch_nets
 from cases.base import Case, Contender, Context, Measured, Round, overheads, seconds
-from cases.starts import fresh
+from cases.starts import started
 
 WIDTHS, BATCH, REPEATS = (1024, 1024), 128, 1
 
@@ -167,43 +167,28 @@ def _forget(path: Path) -> None:
             os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+def next_epoch(context: Context, directory: str, epochs: int) -> Round:
+    """Import, digits, a net of 1.1 million parameters with Adam, and the first epoch after its checkpoint, if any."""
+    cache, saved, data = (os.path.join(context.scratch, name) for name in ("xla", directory, "data"))
+    return started("regjax_next_epoch", f"{cache}|{saved}|{epochs}", REGJAX_CACHE=data)
+
+
 def resumed(context: Context) -> Round:
-    """Import, digits, a net of 1.1 million parameters with Adam from its checkpoint, and the second epoch."""
-    cache, saved = (os.path.join(context.scratch, name) for name in ("xla", "saved"))
-    data_cache = os.path.join(context.scratch, "data")
-    fresh("regjax_next_epoch", f"{cache}|{saved}|1", REGJAX_CACHE=data_cache)
-
-    def one_round() -> Measured:
-        taken, answer = fresh("regjax_next_epoch", f"{cache}|{saved}|3", REGJAX_CACHE=data_cache)
-        return Measured({"start": taken}, answer["quality"])
-
-    one_round()  # fills the cache
-    return one_round
+    """Goes on after the first epoch."""
+    next_epoch(context, "saved", 1)()
+    return next_epoch(context, "saved", 3)
 
 
 def not_resumed(context: Context) -> Round:
-    """The floor: the same start without a checkpoint, and the first epoch."""
-    cache, data_cache = (os.path.join(context.scratch, name) for name in ("xla", "data"))
-
-    def one_round() -> Measured:
-        nothing = os.path.join(context.scratch, "nothing")
-        taken, answer = fresh("regjax_next_epoch", f"{cache}|{nothing}|3", REGJAX_CACHE=data_cache)
-        return Measured({"start": taken}, answer["quality"])
-
-    one_round()
-    return one_round
+    """The floor: the same start without a checkpoint."""
+    return next_epoch(context, "nothing", 3)
 
 
 def torch_resumed(context: Context) -> Round:
     """The same in PyTorch, with `torch.load`."""
     path = os.path.join(context.scratch, "resume.pt")
-    fresh("torch_epoch", f"1024|{path}|save")
-
-    def one_round() -> Measured:
-        taken, answer = fresh("torch_epoch", f"1024|{path}|load")
-        return Measured({"start": taken}, answer["quality"])
-
-    return one_round
+    started("torch_epoch", f"1024|{path}|save")()
+    return started("torch_epoch", f"1024|{path}|load")
 
 
 CASES = {
@@ -235,9 +220,9 @@ CASES = {
         quality="validation accuracy",
         rounds=5,
         contenders={
-            "ours": Contender(resumed, warmups=0),
-            "torch": Contender(torch_resumed, ("torch",), warmups=0),
-            "floor": Contender(not_resumed, warmups=0),
+            "ours": Contender(resumed),
+            "torch": Contender(torch_resumed, ("torch",)),
+            "floor": Contender(not_resumed),
         },
     ),
 }

@@ -49,19 +49,14 @@ def ours_start(context: Context) -> Round:
     return one_round
 
 
-def peer_start(name: str) -> Any:
-    """The set-up of a peer."""
+def started(name: str, argument: str = "", **environment: str) -> Round:
+    """A round that starts a process and waits for the end of its work."""
 
-    def setup(context: Context) -> Round:
-        del context
+    def one_round() -> Measured:
+        taken, answer = fresh(name, argument, **environment)
+        return Measured({"process": taken}, answer["quality"])
 
-        def one_round() -> Measured:
-            taken, answer = fresh(name)
-            return Measured({"process": taken}, answer["quality"])
-
-        return one_round
-
-    return setup
+    return one_round
 
 
 def prepare_mnist(context: Context) -> dict[str, Any]:
@@ -106,8 +101,8 @@ CASES = {
         headline="with the cache",
         contenders={
             "ours": Contender(ours_start, warmups=0),
-            "torch": Contender(peer_start("torch_epoch"), ("torch",)),
-            "keras_jax": Contender(peer_start("keras_epoch"), ("keras",)),
+            "torch": Contender(lambda _: started("torch_epoch"), ("torch",)),
+            "keras_jax": Contender(lambda _: started("keras_epoch"), ("keras",)),
         },
     ),
     "loading": Case(
