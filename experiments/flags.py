@@ -13,7 +13,20 @@ from absl import flags
 FLAGS = flags.FLAGS
 
 MODELS = ("linear", "mlp", "cnn", "resnet", "vit")
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad")
+OPTIMIZERS = (
+    "sgd",
+    "momentum",
+    "nesterov",
+    "adam",
+    "rmsprop",
+    "adagrad",
+    "nadam",
+    "amsgrad",
+    "adamax",
+    "lion",
+    "muon",
+    "adafactor",
+)
 PENALTY_MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
 PENALTIES = (
     "elastic_net", "group_lasso", "l0", "l1", "l2", "l2_to", "log_sum", "mcp", "nuclear", "orthogonal", "scad",

@@ -34,11 +34,12 @@ from regjax.convert import (
 from regjax.epoch import History, RunState, TrainData, Weights, init_weights
 from regjax.evaluate import evaluate, predict
 from regjax.fit import FitResult, fit
+from regjax.gradient_noise import gradient_noise
 from regjax.loader import StreamLoader
 from regjax.losses import corrupt_labels, smooth_labels
 from regjax.mesh import make_mesh
 from regjax.objective import build_loss
-from regjax.optimizers import gradient_noise, make_optimizer, sam
+from regjax.optimizers import make_optimizer
 from regjax.output_penalties import (
     OutputPenalty,
     activity_l1,
@@ -49,6 +50,7 @@ from regjax.output_penalties import (
     parse_output_penalties,
     r_drop,
 )
+from regjax.penalized import regularize
 from regjax.penalties import (
     Penalty,
     combine,
@@ -68,14 +70,16 @@ from regjax.penalties import (
     spectral,
 )
 from regjax.run import RunResult, make_run
+from regjax.sam import sam
 from regjax.solvers import LassoPath, Solution, lasso_path, proximal_gradient, regularization_path
 from regjax.spec import Hparams, Spec, make_hparams, stack_hparams
 from regjax.step import TrainState, init_train_state, make_step
 from regjax.stopping import EarlyStopping, StopState, keep_best
 from regjax.sweep import Lane, LanePlan, LaneStore, plan_lanes, run_lanes, sweep
-from regjax.transforms import BaseAndShape, add_decay, add_penalty, project, regularize
+from regjax.transforms import BaseAndShape, add_decay, add_penalty, project
 from regjax.typing import Aux, Batch
 from regjax.uncertainty import McPrediction, mc_predict
+from regjax.verify import check_optimizer
 
 __version__ = "0.1.0"
 
@@ -118,6 +122,7 @@ __all__ = [
     "augment",
     "box",
     "build_loss",
+    "check_optimizer",
     "combine",
     "compare",
     "confidence",

@@ -7,11 +7,13 @@ import optax
 
 from regjax.adapt import as_model
 from regjax.augment import cutmix, mixup, row_cutmix
+from regjax.gradient_noise import gradient_noise
 from regjax.losses import TASK_LOSSES, smooth_labels
 from regjax.objective import LossFn, build_loss
-from regjax.optimizers import gradient_noise, sam, with_penalties
+from regjax.optimizers import with_penalties
 from regjax.output_penalties import OutputPenalty
 from regjax.rng import stream
+from regjax.sam import sam
 from regjax.spec import Hparams, Spec
 from regjax.transforms import BaseAndShape
 from regjax.typing import Array, Batch, PRNGKey, PyTree

@@ -136,10 +136,15 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
       A `Program`.
     """
     model = as_model(spec.model)
-    make_tx = make_tx or (lambda hparams: optimizer_of(spec, hparams))
+    # An optimizer from the specification fits its penalties by construction.
+    check_step, make_tx = make_tx is not None, make_tx or (lambda hparams: optimizer_of(spec, hparams))
     loss_fn = loss_of(spec)
     step = make_step(
-        loss_fn, make_tx, constraint=lambda hparams: hparams.constraint, micro_batch=spec.micro_batch_size()
+        loss_fn,
+        make_tx,
+        constraint=lambda hparams: hparams.constraint,
+        micro_batch=spec.micro_batch_size(),
+        check_step=check_step,
     )
 
     names = history_names(spec.task)

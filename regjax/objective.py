@@ -21,7 +21,7 @@ from regjax.noise import WEIGHT_NOISES, perturb_weights
 from regjax.output_penalties import Forward, OutputPenalty
 from regjax.penalties import Penalty
 from regjax.rng import stream
-from regjax.transforms import check_route
+from regjax.routes import check_route
 from regjax.tree import leaf_names
 from regjax.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 

@@ -2,24 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 import optax
 import optax.contrib
 
-from regjax import noise, stepsizes
+from regjax import stepsizes
 from regjax.checks import InputError, check_choice, check_range
 from regjax.constraints import Constraint
+from regjax.penalized import regularize
 from regjax.penalties import Penalty
-from regjax.stepsizes import LearningRate
-from regjax.transforms import MODES, project, regularize
-from regjax.typing import ArrayLike, PyTree
+from regjax.stepsizes import LearningRate, StepSize
+from regjax.transforms import MODES, Mode, project
+from regjax.typing import ArrayLike
 
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad")
+
+class _Optimizer(NamedTuple):
+    """An optimizer by name.
+
+    Attributes:
+      build: `(learning rate, **numbers) -> optax transform`, without weight decay.
+      numbers: its further hyperparameters and their defaults.
+      stepsize: `(learning rate, **numbers) -> StepSize`, where theory gives a proximal step.
+      reason: why there is none.
+    """
+
+    build: Callable[..., optax.GradientTransformation]
+    numbers: dict[str, float]
+    stepsize: Callable[..., StepSize] | None = None
+    reason: str = ""
+
+
+_ADAM = {"b1": 0.9, "b2": 0.999, "eps": 1e-8}
+_REGISTRY: dict[str, _Optimizer] = {
+    "sgd": _Optimizer(optax.sgd, {}, stepsizes.sgd),
+    "momentum": _Optimizer(optax.sgd, {"momentum": 0.9}, stepsizes.sgd),
+    "nesterov": _Optimizer(
+        lambda rate, momentum: optax.sgd(rate, momentum=momentum, nesterov=True),
+        {"momentum": 0.9},
+        lambda rate, momentum: stepsizes.sgd(rate, momentum, nesterov=True),
+    ),
+    "adam": _Optimizer(optax.adam, _ADAM, lambda rate, b1, b2, eps: stepsizes.adam(rate, b2, eps)),
+    "rmsprop": _Optimizer(
+        optax.rmsprop, {"decay": 0.9, "eps": 1e-8}, lambda rate, decay, eps: stepsizes.rmsprop(rate, eps)
+    ),
+    "adagrad": _Optimizer(optax.adagrad, {"eps": 1e-8}, stepsizes.adagrad),
+    "nadam": _Optimizer(optax.nadam, _ADAM, stepsizes.nadam),
+    "amsgrad": _Optimizer(optax.amsgrad, _ADAM, lambda rate, b1, b2, eps: stepsizes.amsgrad(rate, eps)),
+    "adamax": _Optimizer(optax.adamax, _ADAM, lambda rate, b1, b2, eps: stepsizes.adamax(rate, eps)),
+    "lion": _Optimizer(
+        lambda rate, b1, b2: optax.lion(rate, b1=b1, b2=b2, weight_decay=0.0),
+        {"b1": 0.9, "b2": 0.99},
+        reason="it moves by the sign of the gradient, so its updates do not vanish at a penalized solution",
+    ),
+    "muon": _Optimizer(
+        lambda rate, momentum: optax.contrib.muon(rate, beta=momentum),
+        {"momentum": 0.95},
+        reason="it makes all singular values of an update equal, which no proximal map in closed form follows",
+    ),
+    "adafactor": _Optimizer(
+        lambda rate: optax.adafactor(rate),
+        {},
+        reason="it clips its updates and scales them by the size of the weights, so it has no step of its own",
+    ),
+}
+OPTIMIZERS = tuple(_REGISTRY)
 
 
 def make_optimizer(
@@ -27,36 +75,38 @@ def make_optimizer(
     learning_rate: LearningRate,
     *,
     penalty: Penalty | None = None,
-    mode: str = "coupled",
+    mode: Mode = "coupled",
     constraint: Constraint | None = None,
-    momentum: ArrayLike = 0.9,
-    b1: ArrayLike = 0.9,
-    b2: ArrayLike = 0.999,
-    eps: ArrayLike = 1e-8,
-    decay: ArrayLike = 0.9,
+    momentum: ArrayLike | None = None,
+    b1: ArrayLike | None = None,
+    b2: ArrayLike | None = None,
+    eps: ArrayLike | None = None,
+    decay: ArrayLike | None = None,
 ) -> optax.GradientTransformation:
     """An optimizer with a penalty, consistent by construction.
 
     Args:
-      name: `"sgd"`, `"momentum"` (heavy ball), `"nesterov"`, `"adam"`, `"rmsprop"` or `"adagrad"`. `"adam"` with
-        `l2(s)` and mode `"decoupled"` is AdamW with `weight_decay = 2 s`.
+      name: `"sgd"`, `"momentum"` (heavy ball), `"nesterov"`, `"adam"`, `"rmsprop"`, `"adagrad"`, `"nadam"`,
+        `"amsgrad"`, `"adamax"`, `"lion"`, `"muon"` or `"adafactor"`; the last three have no proximal step. `"adam"`
+        with `l2(s)` and mode `"decoupled"` is AdamW with `weight_decay = 2 s`.
       learning_rate: > 0; a number, a traced array, a schedule, or `rj.BaseAndShape` (which mode `"independent"`
         needs when the rate is scheduled).
       penalty: optional.
       mode: `"coupled"`, `"decoupled"`, `"independent"` or `"proximal"`; see `regjax.transforms`.
-      momentum: of `"momentum"` and `"nesterov"`, in [0, 1).
-      b1: Adam's first decay, in [0, 1).
-      b2: Adam's second decay, in [0, 1).
-      eps: >= 0, of Adam (outside the root), RMSProp and Adagrad (inside).
-      decay: of the second moment of RMSProp, in [0, 1).
       constraint: optional; every update ends inside it (to rounding; `rj.apply_constraints` is exact).
+      momentum: in [0, 1), of `"momentum"` and `"nesterov"` (0.9) and of `"muon"` (0.95).
+      b1: first decay, in [0, 1), of the Adam family and of Lion (0.9).
+      b2: second decay, in [0, 1), of the Adam family (0.999) and of Lion (0.99).
+      eps: >= 0, of the Adam family (outside the root), RMSProp and Adagrad (inside); 1e-8.
+      decay: of the second moment of RMSProp, in [0, 1); 0.9.
 
     Returns:
       An optax transform whose `update` needs `params` when there is a penalty.
 
     Raises:
       InputError: unknown name or mode.
-      ValueError: a concrete number out of range, or mode `"loss"`, which belongs to `rj.build_loss`.
+      ValueError: a concrete number out of range, or one that this optimizer does not have; a proximal penalty where
+        the optimizer has no step; mode `"loss"`, which belongs to `rj.build_loss`.
 
     Example:
       >>> from regjax.penalties import l1
@@ -71,13 +121,8 @@ def make_optimizer(
 def with_penalties(
     name: str,
     learning_rate: LearningRate,
-    penalties: Mapping[str, Penalty],
-    *,
-    momentum: ArrayLike = 0.9,
-    b1: ArrayLike = 0.9,
-    b2: ArrayLike = 0.999,
-    eps: ArrayLike = 1e-8,
-    decay: ArrayLike = 0.9,
+    penalties: Mapping[Any, Penalty],
+    **numbers: ArrayLike | None,
 ) -> optax.GradientTransformation:
     """Like `make_optimizer`, with a penalty for each of several routes, as `{"coupled": l2(.1)}`.
 
@@ -94,124 +139,27 @@ def with_penalties(
     if name == "adamw":
         raise InputError("optimizer 'adamw' is 'adam' with penalty l2(weight_decay / 2) and mode 'decoupled'")
     check_choice("optimizer", name, OPTIMIZERS)
+    chosen = _REGISTRY[name]
     if not callable(learning_rate):
         check_range("make_optimizer: learning_rate", learning_rate, 0.0, low_open=True)
-    for label, value in (("momentum", momentum), ("b1", b1), ("b2", b2), ("decay", decay)):
-        check_range(f"make_optimizer: {label}", value, 0.0, 1.0, high_open=True)
-    check_range("make_optimizer: eps", eps, 0.0)
+    given = {label: value for label, value in numbers.items() if value is not None}
+    for label, value in given.items():
+        if label not in chosen.numbers:
+            takes = ", ".join(chosen.numbers) or "no further numbers"
+            hint = "; heavy ball is 'momentum'" if (name, label) == ("sgd", "momentum") else ""
+            raise ValueError(f"make_optimizer: {name!r} does not use {label}, got {value}; it takes {takes}{hint}")
+        check_range(f"make_optimizer: {label}", value, 0.0, *(() if label == "eps" else (1.0,)), high_open=True)
 
-    if name == "adam":
-        tx = optax.adam(learning_rate, b1=b1, b2=b2, eps=eps)
-        stepsize = stepsizes.adam(learning_rate, b2, eps)
-    elif name == "rmsprop":
-        tx = optax.rmsprop(learning_rate, decay=decay, eps=eps)
-        stepsize = stepsizes.rmsprop(learning_rate, eps)
-    elif name == "adagrad":
-        tx = optax.adagrad(learning_rate, eps=eps)
-        stepsize = stepsizes.adagrad(learning_rate, eps)
-    else:
-        mu, nesterov = (0.0 if name == "sgd" else momentum), name == "nesterov"
-        tx = optax.sgd(learning_rate, momentum=None if name == "sgd" else mu, nesterov=nesterov)
-        stepsize = stepsizes.sgd(learning_rate, mu, nesterov=nesterov)
+    all_numbers = {**chosen.numbers, **given}
+    tx = chosen.build(learning_rate, **all_numbers)
     for mode in sorted(penalties, key=MODES.index):  # proximal is the last of MODES
-        needs: dict[str, Any] = {}
+        # They were made for each other, so nothing has to be tried out.
+        needs: dict[str, Any] = {"check_step": False}
         if mode == "proximal":
-            needs |= {"stepsize": stepsize, "check_stepsize": False}  # they were made for each other
+            if chosen.stepsize is None:
+                raise ValueError(f"make_optimizer: {name!r} has no proximal step: {chosen.reason}; use another mode")
+            needs["stepsize"] = chosen.stepsize(learning_rate, **all_numbers)
         elif mode in ("decoupled", "independent"):
             needs["learning_rate"] = learning_rate
         tx = regularize(tx, penalties[mode], mode=mode, **needs)
     return tx
-
-
-def sam(tx: optax.GradientTransformation, rho: ArrayLike = 0.05) -> optax.GradientTransformationExtraArgs:
-    """Sharpness-aware minimization: the gradient is taken at the worst point nearby, `w + rho g / ||g||`.
-
-    `optax.contrib.sam` in its opaque mode: one update takes **two gradients**, and counts as one step everywhere.
-    `update` needs `grad_fn=(params, i) -> gradients`; `rj.make_step` gives it.
-
-    Args:
-      tx: the optimizer that uses the gradient, penalties on its side included.
-      rho: radius >= 0, in the norm of all parameters together; a number or a traced array.
-
-    Returns:
-      An optax transform.
-
-    Raises:
-      ValueError: a concrete radius that is negative or NaN.
-
-    Example:
-      >>> import jax
-      >>> loss = lambda w: w**2
-      >>> tx = sam(optax.sgd(0.5), rho=1.0)
-      >>> updates, _ = tx.update(jax.grad(loss)(2.0), tx.init(2.0), 2.0, grad_fn=lambda w, i: jax.grad(loss)(w))
-      >>> float(updates)  # the gradient is taken at 3
-      -3.0
-
-    Reference:
-      Foret, Kleiner, Mobahi and Neyshabur, Sharpness-aware minimization for efficiently improving generalization, 2021.
-    """
-    check_range("sam: rho", rho, 0.0, np.inf, high_open=True)
-
-    def ascend(grads: PyTree, state: optax.EmptyState, params: PyTree | None = None) -> tuple[PyTree, Any]:
-        del params
-        norm = optax.tree.norm(grads)
-        # optax.contrib.normalize divides by zero at a stationary point.
-        scale = jnp.where(norm > 0, rho / jnp.where(norm > 0, norm, 1.0), 0.0)
-        return jax.tree.map(lambda g: (-scale * g).astype(g.dtype), grads), state
-
-    adversary = optax.GradientTransformation(lambda params: optax.EmptyState(), ascend)
-    inner = optax.contrib.sam(tx, adversary, sync_period=2, opaque_mode=True)
-
-    def update(grads: PyTree, state: Any, params: PyTree | None = None, *, grad_fn: Any, **extra: Any) -> Any:
-        del extra  # meant for other transforms; optax's refuses what it does not know
-        return inner.update(grads, state, params, grad_fn=grad_fn)
-
-    return optax.GradientTransformationExtraArgs(inner.init, update)
-
-
-def gradient_noise(eta: ArrayLike, gamma: ArrayLike = 0.55) -> optax.GradientTransformationExtraArgs:
-    """Adds normal noise to the gradient whose variance decays: `g + n_t`, `n_t ~ N(0, eta / (1 + t)^gamma)`.
-
-    Put before an optimizer in `optax.chain`. `update` needs `key=`, one for each step; `rj.make_step` gives it.
-
-    Args:
-      eta: variance at step 0, >= 0; a number or a traced array.
-      gamma: >= 0, how fast it decays.
-
-    Returns:
-      An optax transform.
-
-    Raises:
-      ValueError: a concrete number out of range; when called, no key.
-
-    Example:
-      >>> tx = gradient_noise(0.01)
-      >>> updates, state = tx.update(jnp.zeros(2), tx.init(jnp.zeros(2)), key=jax.random.key(0))
-      >>> int(state.count)
-      1
-
-    Reference:
-      Neelakantan et al., Adding gradient noise improves learning for very deep networks, 2015.
-    """
-    check_range("gradient_noise: eta", eta, 0.0, np.inf, high_open=True)
-    check_range("gradient_noise: gamma", gamma, 0.0, np.inf, high_open=True)
-
-    def update(grads: PyTree, state: optax.ScaleByScheduleState, params: PyTree | None = None, **extra: Any) -> Any:
-        del params
-        if extra.get("key") is None:
-            raise ValueError("gradient_noise: update needs key=, one for each step; rj.make_step gives it")
-        # The root has no finite derivative at 0.
-        variance = jnp.asarray(eta, jnp.float32) / (1.0 + state.count) ** gamma
-        stddev = jnp.where(variance > 0, jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
-        leaves, treedef = jax.tree.flatten(grads)
-        noisy = [
-            noise.gaussian_noise(jax.random.fold_in(extra["key"], i), g, stddev) if _is_inexact(g) else g
-            for i, g in enumerate(leaves)
-        ]
-        return jax.tree.unflatten(treedef, noisy), optax.ScaleByScheduleState(state.count + 1)
-
-    return optax.GradientTransformationExtraArgs(lambda params: optax.ScaleByScheduleState(jnp.int32(0)), update)
-
-
-def _is_inexact(leaf: Any) -> bool:
-    return bool(jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.inexact))

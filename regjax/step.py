@@ -13,9 +13,10 @@ from regjax.constraints import Constraint, apply_constraints
 from regjax.objective import LossFn, resolve
 from regjax.penalties import Penalty
 from regjax.rng import stream
-from regjax.transforms import Route, check_route, route_of, routes
+from regjax.routes import Route, check_route, route_of, routes, with_extra_arguments
 from regjax.tree import leaf_names, select
 from regjax.typing import Array, Batch, PRNGKey, PyTree
+from regjax.verify import check_optimizer
 
 MakeTx = Callable[[Any], optax.GradientTransformation]
 Step = Callable[[Any, "TrainState", Batch, PRNGKey], tuple["TrainState", dict[str, Array]]]
@@ -52,6 +53,7 @@ def make_step(
     *,
     constraint: Constraint | Callable[[Any], Constraint | None] | None = None,
     micro_batch: int | None = None,
+    check_step: bool = True,
 ) -> Step:
     """Make the update function of a loss and an optimizer. It is pure; the caller jits, scans or vmaps it.
 
@@ -61,6 +63,8 @@ def make_step(
         need), or a function
         `hparams -> transform`, called while tracing, so that learning rate and strengths are data.
       constraint: holds exactly after every update (`rj.apply_constraints`); may be a function of `hparams`.
+      check_step: whether to try out, while tracing, that nothing beside a penalty in `tx` changes what the penalty does
+        (`rj.check_optimizer`); False promises nothing.
       micro_batch: examples at a time in the gradient; see `regjax.accumulate.loss_and_grads`. None is the batch.
 
     Returns:
@@ -69,8 +73,8 @@ def make_step(
 
     Raises:
       ValueError: when called, if one kind of term reaches one leaf through two routes, as `l2` in the
-        loss and `l2` in the optimizer, or if a term in the loss has no gradient (`l0`). A loop written without
-        `make_step` is not checked.
+        loss and `l2` in the optimizer, if a term in the loss has no gradient (`l0`), or as `rj.check_optimizer`. A
+        loop written without `make_step` is not checked.
 
     Example:
       >>> import jax
@@ -83,14 +87,12 @@ def make_step(
       (1.0, Array([1.], dtype=float32))
     """
 
-    if isinstance(tx, optax.MultiSteps):
-        tx = tx.gradient_transformation()
-
     def step(hparams: Any, state: TrainState, batch: Batch, key: PRNGKey) -> tuple[TrainState, dict[str, Array]]:
-        transform = tx if isinstance(tx, optax.GradientTransformation) else tx(hparams)
+        known = isinstance(tx, optax.GradientTransformation | optax.MultiSteps)
+        transform = with_extra_arguments(tx if known else tx(hparams))
         check_routes(_routes_in_use(loss_fn.penalty_for(hparams), state.opt_state), state.params)
-
-        transform = optax.with_extra_args_support(transform)
+        if check_step:
+            check_optimizer(transform, state.params)
 
         def gradient_at(params: PyTree) -> Any:
             return loss_and_grads(

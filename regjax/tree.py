@@ -38,6 +38,49 @@ def is_weight_leaf(leaf: Any) -> bool:
     return bool(jnp.issubdtype(dtype, jnp.inexact))
 
 
+def check_same_leaves(caller: str, given: PyTree, params: PyTree) -> None:
+    """Refuse a tree whose leaves are not those of the parameters.
+
+    Raises:
+      ValueError: names the leaves that are missing and those that are too many.
+
+    Example:
+      >>> check_same_leaves("prox: stepsize", {"a": 1.0, "c": 1.0}, {"a": 1.0, "b": 1.0})
+      Traceback (most recent call last):
+      ...
+      ValueError: prox: stepsize must have the leaves of params; missing: b; unknown: c
+    """
+    wanted, got = leaf_names(params), leaf_names(given)
+    if wanted == got:
+        return
+    parts = []
+    for label, ours, theirs in (("missing", wanted, got), ("unknown", got, wanted)):
+        names = [name for name in ours if name not in set(theirs)]
+        if names:
+            parts.append(f"{label}: {', '.join(names[:8])}{f' and {len(names) - 8} more' if len(names) > 8 else ''}")
+    raise ValueError(f"{caller} must have the leaves of params; {'; '.join(parts) or 'their order differs'}")
+
+
+def check_arrays(caller: str, params: PyTree) -> None:
+    """Refuse a tree of parameters with leaves that are no arrays, as the functions in an Equinox module.
+
+    Raises:
+      ValueError: names the leaves.
+
+    Example:
+      >>> check_arrays("regularize", {"w": jnp.ones(2), "activation": jnp.tanh})
+      Traceback (most recent call last):
+      ...
+      ValueError: regularize: activation holds no array but a PjitFunction; give the arrays of a model alone, ...
+    """
+    for name, leaf in zip(leaf_names(params), jax.tree.leaves(params), strict=True):
+        if not isinstance(leaf, bool | int | float | complex) and not hasattr(leaf, "dtype"):
+            raise ValueError(
+                f"{caller}: {name} holds no array but a {type(leaf).__name__}; give the arrays of a model alone, "
+                "as equinox.filter(model, equinox.is_inexact_array)"
+            )
+
+
 def select(params: PyTree, where: Where = None) -> list[bool]:
     """For each leaf of `params`, whether `where` selects it.
 

@@ -67,7 +67,7 @@ def test_rmsprop_with_momentum_has_no_known_step():
     with pytest.raises(ValueError, match="RMSProp with momentum is not known"):
         rj.regularize(optimizer, rj.l1(0.1), mode="proximal", stepsize=stepsize)
     # Where it cannot be tried out before, it is refused when it is used.
-    tx = rj.regularize(optimizer, rj.l1(0.1), mode="proximal", stepsize=stepsize, check_stepsize=False)
+    tx = rj.regularize(optimizer, rj.l1(0.1), mode="proximal", stepsize=stepsize, check_step=False)
     with pytest.raises(ValueError, match="RMSProp with momentum is not known"):
         tx.update(PARAMS, tx.init(PARAMS), PARAMS)
 

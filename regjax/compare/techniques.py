@@ -11,8 +11,9 @@ import numpy as np
 
 from regjax.checks import InputError, check_choice, check_range
 from regjax.penalties import Penalty
+from regjax.routes import check_route, route_of
 from regjax.step import check_routes
-from regjax.transforms import MODES, check_route, route_of
+from regjax.transforms import MODES
 
 BASELINE = "baseline"
 COMBINATION = "combination"

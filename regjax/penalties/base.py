@@ -14,7 +14,7 @@ from regjax import prox as _prox
 from regjax.checks import check_range
 from regjax.penalties.numbers import as_text, canonical
 from regjax.penalties.plan import Plan, PlanRow
-from regjax.tree import Where, freeze_where, leaf_names, map_selected, select
+from regjax.tree import Where, check_same_leaves, freeze_where, leaf_names, map_selected, select
 from regjax.typing import Array, ArrayLike, PyTree
 
 Strength = ArrayLike | PyTree | Callable[[Any], Any]
@@ -50,28 +50,28 @@ class Penalty:
 
         Args:
           params: `w`, any pytree of arrays.
-          stepsize: `t` > 0: a scalar, or a pytree like `params` for a step that differs between weights.
+          stepsize: `t` >= 0: a scalar, or a pytree like `params` for a step that differs between weights. Where it
+            is 0 the map is the identity.
           step: counts updates; only scheduled strengths read it.
 
         Returns:
           `params` with the selected leaves replaced, dtypes kept.
 
         Raises:
-          ValueError: a concrete `stepsize` <= 0; a term without a proximal map; several terms on one leaf whose sum has
+          ValueError: a concrete `stepsize` < 0; a term without a proximal map; several terms on one leaf whose sum has
             no closed form (quadratic terms add to any other; `l1` adds to `l1`, `elastic_net` and one group term);
             one step an entry for a term that needs one step a leaf (`nuclear`, `spectral`).
         """
         for leaf in jax.tree.leaves(stepsize):
-            check_range("prox: stepsize", leaf, 0.0, np.inf, low_open=True, high_open=True)
+            check_range("prox: stepsize", leaf, 0.0, np.inf, high_open=True)
         if jax.tree_util.treedef_is_leaf(jax.tree.structure(stepsize)):
             if np.ndim(stepsize):
                 raise ValueError(
                     f"prox: stepsize must be one number or a tree like params, got shape {np.shape(stepsize)}"
                 )
             stepsize = jax.tree.map(lambda _: stepsize, params)
-        elif leaf_names(stepsize) != leaf_names(params):
-            wanted, got = (", ".join(leaf_names(tree)) for tree in (params, stepsize))
-            raise ValueError(f"prox: stepsize must be one number or a tree with the leaves {wanted}; got {got}")
+        else:
+            check_same_leaves("prox: stepsize", stepsize, params)
         acting = self._acting_terms(params)
         names = leaf_names(params)
         index = jax.tree.unflatten(jax.tree.structure(params), range(len(acting)))
@@ -351,7 +351,7 @@ def _prox_leaf(terms: Sequence[Term], w: Any, stepsize: Any, step: ArrayLike, na
         z, t = z * shrink, t * shrink
     for _, part in rests:
         z = part.rest(z, t)  # type: ignore[misc]
-    return z.astype(w.dtype)
+    return jnp.where(jnp.asarray(stepsize) == 0, w, z.astype(w.dtype))
 
 
 def new_term(cls: type[Term], strength: Strength, where: Where | PyTree, *rest: Any, **static: Any) -> Any:

@@ -11,7 +11,7 @@ import optax
 
 from regjax.checks import check_range
 from regjax.penalties import Penalty
-from regjax.transforms import check_route
+from regjax.routes import check_route
 from regjax.typing import Array, ArrayLike, PyTree
 
 

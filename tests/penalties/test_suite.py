@@ -260,9 +260,22 @@ def test_bad_strengths_are_refused_by_name(name, bad):
 
 
 @proximable()
-@pytest.mark.parametrize("bad", [0.0, -1.0, float("nan")])
+def test_a_step_of_zero_is_the_identity(name):
+    """A schedule that starts at 0 gives such a first step; a leaf that an optimizer does not move has no other."""
+    penalty = CASES[name][0](0.7)
+    tree = jax.tree.map(lambda w: jnp.zeros(()), PARAMS)
+    for step in (0.0, jnp.float32(0.0), tree):
+        for prox in (penalty.prox, jax.jit(penalty.prox)):
+            moved = prox(PARAMS, step)
+            jax.tree.map(np.testing.assert_array_equal, moved, PARAMS)
+    slope = jax.grad(lambda t: sum(jnp.sum(w) for w in jax.tree.leaves(penalty.prox(PARAMS, t))))(0.0)
+    assert np.isfinite(slope)
+
+
+@proximable()
+@pytest.mark.parametrize("bad", [-1.0, float("nan")])
 def test_bad_steps_are_refused(name, bad):
-    with pytest.raises(ValueError, match="prox: stepsize must be > 0, got"):
+    with pytest.raises(ValueError, match="prox: stepsize must be >= 0"):
         CASES[name][0](0.1).prox(PARAMS, bad)
 
 

@@ -19,8 +19,6 @@ FOLLOW = {
     "rmsprop": (optax.rmsprop(0.1), sizes.rmsprop(0.1)),
     "rmsprop of torch": (optax.rmsprop(0.1, eps_in_sqrt=False), sizes.rmsprop(0.1, eps_in_sqrt=False)),
     "adagrad": (optax.adagrad(0.1), sizes.adagrad(0.1)),
-    "clipping": (optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1)), sizes.adam(0.1)),
-    "adaptive clipping": (optax.chain(optax.adaptive_grad_clip(0.1), optax.sgd(0.1)), sizes.sgd(0.1)),
     "coupled decay": (optax.chain(rj.add_penalty(rj.l2(0.1)), optax.adam(0.1)), sizes.adam(0.1)),
     "injected": (optax.inject_hyperparams(optax.adam)(learning_rate=0.1), sizes.adam(0.1)),
     "masked for another tree": (optax.masked(optax.sgd(0.1), {"a": True}), sizes.sgd(0.1)),
@@ -35,6 +33,8 @@ DIFFER = {
     "eps_root": (optax.adam(RATE, eps_root=1e-2), sizes.adam(RATE)),
     "radam": (optax.radam(RATE), sizes.adam(RATE)),
     "nadam": (optax.nadam(0.1), sizes.adam(0.1)),
+    "clipping": (optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1)), sizes.adam(0.1)),
+    "adaptive clipping": (optax.chain(optax.adaptive_grad_clip(0.1), optax.sgd(0.1)), sizes.sgd(0.1)),
     "another b2": (optax.adam(0.1, b2=0.9), sizes.adam(0.1)),
     "another rate": (optax.adam(0.1), sizes.adam(0.2)),
 }
@@ -49,9 +49,9 @@ def test_known_steps_pass(name):
 @pytest.mark.parametrize("name", DIFFER)
 def test_other_steps_are_refused(name):
     tx, stepsize = DIFFER[name]
-    with pytest.raises(ValueError, match="stepsize: this optimizer does not take the step that it computes"):
+    with pytest.raises(ValueError, match="stepsize: on kernel"):
         rj.regularize(tx, rj.l1(0.2), mode="proximal", stepsize=stepsize)
-    rj.regularize(tx, rj.l1(0.2), mode="proximal", stepsize=stepsize, check_stepsize=False)
+    rj.regularize(tx, rj.l1(0.2), mode="proximal", stepsize=stepsize, check_step=False)
 
 
 def test_traced_numbers_are_not_judged():

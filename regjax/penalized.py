@@ -1,0 +1,274 @@
+"""`regularize`: an optimizer that also minimizes a penalty, and the checks that it does; see `regjax.transforms`."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import optax.contrib
+
+from regjax.checks import check_choice, check_range
+from regjax.penalties import Penalty
+from regjax.routes import RegularizeState, check_route, route_of, with_extra_arguments
+from regjax.stepsizes import LearningRate, StepSize, current
+from regjax.transforms import MODES, Mode, add_gradient, check_independent, shape_at
+from regjax.tree import check_arrays, is_weight_leaf, leaf_names
+from regjax.typing import Array, ArrayLike, PyTree
+from regjax.verify import (
+    PROBE,
+    WAY_OUT,
+    CannotJudge,
+    answer,
+    check_follows,
+    check_moves,
+    generic,
+    initial_state,
+    small_like,
+)
+
+
+def regularize(
+    tx: optax.GradientTransformation,
+    penalty: Penalty,
+    *,
+    mode: Mode,
+    learning_rate: LearningRate | None = None,
+    stepsize: StepSize | None = None,
+    clip_mapping: ArrayLike | None = None,
+    check_step: bool = True,
+) -> optax.GradientTransformationExtraArgs:
+    """Make an optimizer that also minimizes a penalty; the mode says how (see the table of this module).
+
+    Leaves that `tx` never moves (`optax.set_to_zero` in a partition, `optax.freeze`) stay where they are in every mode.
+
+    **What stands around the result matters too, and cannot be seen from here.** `optax.clip_by_global_norm` before a
+    proximal penalty, or a scale behind it, solves another problem. `rj.make_step` checks that; a loop of your own
+    calls `rj.check_optimizer(tx, params)` once.
+
+    Args:
+      tx: any optax optimizer, learning rate included.
+      penalty: what to add.
+      mode: `"coupled"`, `"decoupled"`, `"independent"` or `"proximal"`.
+      learning_rate: of `tx`; needed by decoupled and independent (there a number or `BaseAndShape`). Inside
+        `optax.inject_hyperparams` the value in the state of `tx` counts.
+      stepsize: of `tx`; needed by proximal: `rj.stepsizes.sgd(lr, momentum)`, `rj.stepsizes.adam(lr, b2, eps)`, ...
+      clip_mapping: proximal only: largest global norm of the proximal gradient mapping `(w - z) / T`, where `w` goes
+        to `z` in one update with step `T`. It vanishes at the solution, as the gradient of the data loss does not.
+      check_step: whether to try out on a few numbers that `tx` takes this step (`regjax.verify`): when it is wrapped,
+        and again in `init` for the structure of the parameters. Traced numbers are judged up to one factor. False
+        promises nothing: neither zeros nor the solution, and leaves that `tx` does not move are penalized.
+
+    Returns:
+      A transform whose `update` needs `params`.
+
+    Raises:
+      ValueError: an unknown mode, a missing or misplaced argument; a step that is not that of `tx`, or that cannot be
+        judged; proximal or decoupled around `optax.MultiSteps`, `optax.apply_if_finite` and their like (wrap the other
+        way round: `optax.MultiSteps(regularize(...))`); coupled around a line search.
+
+    Example:
+      >>> from regjax import stepsizes
+      >>> from regjax.penalties import l1
+      >>> tx = regularize(optax.sgd(0.1), l1(1.0), mode="proximal", stepsize=stepsizes.sgd(0.1))
+      >>> params = {"kernel": jnp.array([[0.05, 1.0]])}
+      >>> updates, _ = tx.update({"kernel": jnp.zeros((1, 2))}, tx.init(params), params)
+      >>> optax.apply_updates(params, updates)["kernel"]
+      Array([[0. , 0.9]], dtype=float32)
+
+    Reference:
+      Loshchilov and Hutter, Decoupled weight decay regularization, 2019; Parikh and Boyd, Proximal
+      algorithms, 2014.
+    """
+    check_choice("mode", mode, MODES)
+    if mode == "loss":
+        raise ValueError("mode 'loss' is not a transform: give the penalty to rj.build_loss")
+    _check_arguments(mode, learning_rate, stepsize, clip_mapping)
+    check_route(penalty, mode)
+    if stepsize is not None and stepsize.elementwise:
+        whole = [term.kind for term in penalty.flat() if not term.elementwise]
+        if whole:
+            raise ValueError(
+                f"proximal {whole[0]} needs one step for a whole leaf, this optimizer has one an entry; "
+                "use sgd, momentum or nesterov, or rj.stepsizes.plain(learning_rate) for what it is"
+            )
+    tx = with_extra_arguments(tx)
+
+    verdicts: dict[Any, tuple[str, ...]] = {}
+
+    def judge(params: PyTree) -> tuple[str, ...]:
+        """The leaves that `tx` does not move; raises if the penalty does not fit it."""
+        small = small_like(params)
+        structure = jax.tree.structure(small), tuple(np.shape(leaf) for leaf in jax.tree.leaves(small))
+        if structure not in verdicts:
+            verdicts[structure] = judge_anew(small)
+        return verdicts[structure]
+
+    def judge_anew(params: PyTree) -> tuple[str, ...]:
+        _check_wrapped(initial_state(tx, params), mode)
+        if not check_step or mode == "coupled":
+            return ()
+        if stepsize is not None:
+            return check_follows(tx, stepsize, params)
+        assert learning_rate is not None
+        return check_moves(tx, learning_rate, params)
+
+    # Labels by name, for example, need the parameters, which `init` knows.
+    with contextlib.suppress(CannotJudge):
+        judge(generic())
+
+    def init(params: PyTree) -> RegularizeState:
+        check_arrays("regularize", params)
+        for term in penalty.flat():
+            term.weights_of(params)  # raises where no leaf is meant
+        inner = tx.init(params)
+        try:
+            frozen = judge(params)
+        except CannotJudge as error:
+            raise ValueError(
+                f"regularize: it cannot be tried on numbers what this optimizer does ({error}), so mode {mode!r} might "
+                f"solve another problem. Modes 'loss' and 'coupled' need no such knowledge. {WAY_OUT}"
+            ) from None
+        return RegularizeState(jnp.zeros([], jnp.int32), route_of(mode, penalty)._replace(frozen=frozen), inner)
+
+    def update(
+        updates: PyTree, state: RegularizeState, params: PyTree | None = None, **extra: Any
+    ) -> tuple[PyTree, RegularizeState]:
+        if PROBE in extra:
+            return answer(extra[PROBE], mode, updates), state
+        if params is None:
+            raise ValueError(f"{mode} penalties need the parameters: call update(grads, state, params)")
+        count, frozen = state.count, state.route.frozen
+        if mode == "coupled":
+            updates, extra = _with_penalty(updates, extra, penalty, params, count)
+        updates, inner = tx.update(updates, state.inner, params, **extra)
+        if mode == "proximal":
+            assert stepsize is not None
+            step = stepsize.compute(inner, count, params)
+            updates = _proximal(updates, penalty, params, step, count, frozen, clip_mapping)
+        elif mode == "decoupled":
+            assert learning_rate is not None
+            rate = current("learning_rate", learning_rate, inner, count)
+            updates = add_gradient(updates, penalty, -rate, params, count, frozen)
+        elif mode == "independent":
+            updates = add_gradient(updates, penalty, -shape_at(learning_rate, count), params, count, frozen)
+        return updates, RegularizeState(optax.safe_increment(count), state.route, inner)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _proximal(
+    updates: PyTree,
+    penalty: Penalty,
+    params: PyTree,
+    step: PyTree,
+    count: Array,
+    frozen: tuple[str, ...],
+    clip_mapping: ArrayLike | None,
+) -> PyTree:
+    """From updates to those that end in the proximal map of the penalty."""
+    target = penalty.prox(optax.apply_updates(params, updates), step, count)
+    kept = _tree_like(params, [not is_weight_leaf(w) or name in frozen for name, w in _named(params)])
+    # A zero survives the round trip: w + (0 - w) is exactly 0.
+    moves = jax.tree.map(lambda z, w, u, keep: u if keep else z - w, target, params, updates, kept)
+    if clip_mapping is None:
+        return moves
+    if jax.tree_util.treedef_is_leaf(jax.tree.structure(step)):
+        step = jax.tree.map(lambda _: step, params)
+    squares = jax.tree.map(lambda m, t, keep: 0.0 if keep else _square_norm(m, t), moves, step, kept)
+    norm = jnp.sqrt(sum(jax.tree.leaves(squares), start=jnp.float32(0.0)))
+    # Divided only where it is too long, so that zeros stay exact at the end.
+    scale = jnp.where(norm > clip_mapping, clip_mapping / jnp.where(norm > 0, norm, 1.0), 1.0)
+    return jax.tree.map(lambda m, keep: m if keep else (m * scale).astype(m.dtype), moves, kept)
+
+
+def _square_norm(move: Array, step: Any) -> Array:
+    """`sum (move / step)^2`; an entry with step 0 does not move."""
+    step = jnp.asarray(step)
+    return jnp.sum(jnp.square(jnp.abs(jnp.where(step > 0, move / jnp.where(step > 0, step, 1.0), 0.0))))
+
+
+def _with_penalty(
+    grads: PyTree, extra: dict[str, Any], penalty: Penalty, params: PyTree, count: Array
+) -> tuple[PyTree, dict[str, Any]]:
+    """Gradient and further arguments of `update` as if the penalty was part of the loss."""
+
+    def penalized(grads: PyTree, params: PyTree) -> PyTree:
+        return add_gradient(grads, penalty, 1.0, params, count)
+
+    extra = dict(extra)
+    if extra.get("value") is not None:
+        extra["value"] = extra["value"] + penalty.value(params, count)
+    if extra.get("grad") is not None:
+        extra["grad"] = penalized(extra["grad"], params)
+    if extra.get("value_fn") is not None:
+        value_fn = extra["value_fn"]
+        extra["value_fn"] = lambda p, *args, **kwargs: value_fn(p, *args, **kwargs) + penalty.value(p, count)
+    if extra.get("grad_fn") is not None:
+        grad_fn = extra["grad_fn"]
+        extra["grad_fn"] = lambda p, *args, **kwargs: penalized(grad_fn(p, *args, **kwargs), p)
+    return penalized(grads, params), extra
+
+
+def _named(params: PyTree) -> list[tuple[str, Any]]:
+    return list(zip(leaf_names(params), jax.tree.leaves(params), strict=True))
+
+
+def _tree_like(params: PyTree, values: list[Any]) -> PyTree:
+    return jax.tree.unflatten(jax.tree.structure(params), values)
+
+
+_OTHER_WAY_ROUND = (optax.MultiStepsState, optax.ApplyIfFiniteState, optax.ConditionallyTransformState)
+_SCALES = (optax.contrib.ReduceLROnPlateauState,)
+_LINE_SEARCHES = (optax.ScaleByBacktrackingLinesearchState, optax.ScaleByZoomLinesearchState)
+
+
+def _check_wrapped(state: optax.OptState, mode: str) -> None:
+    """Refuse wrapped optimizers whose state tells that the penalty would not act as it should."""
+
+    def first(kinds: Any) -> Any:
+        nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, kinds))
+        return next((type(node).__name__ for node in nodes if isinstance(node, kinds)), None)
+
+    if mode == "coupled":
+        if name := first(_LINE_SEARCHES):
+            raise ValueError(
+                f"regularize: a line search ({name}) keeps values and gradients for the next update, which would be "
+                "penalized twice; put the penalty into the loss (rj.build_loss, mode 'loss')"
+            )
+        return
+    if name := first(_OTHER_WAY_ROUND):
+        raise ValueError(
+            f"regularize: around this optimizer ({name}) mode {mode!r} would act also where it makes no update; wrap "
+            "the other way round: use MultiSteps(regularize(tx, ...)), apply_if_finite(regularize(tx, ...), ...)"
+        )
+    if name := first(_SCALES):
+        raise ValueError(
+            f"regularize: this optimizer scales its updates by a number of its own ({name}), which mode {mode!r} does "
+            "not follow; change the learning rate by optax.inject_hyperparams instead"
+        )
+
+
+def _check_arguments(
+    mode: str, learning_rate: LearningRate | None, stepsize: StepSize | None, clip_mapping: ArrayLike | None
+) -> None:
+    wanted = {"coupled": None, "proximal": "stepsize"}.get(mode, "learning_rate")
+    given = {"learning_rate": learning_rate, "stepsize": stepsize}
+    for name, value in given.items():
+        if name == wanted and value is None:
+            raise ValueError(f"mode {mode!r} needs {name}=")
+        if name != wanted and value is not None:
+            raise ValueError(f"mode {mode!r} does not take {name}=")
+    if stepsize is not None and not isinstance(stepsize, StepSize):
+        raise ValueError(f"stepsize must be one of rj.stepsizes, as rj.stepsizes.sgd(lr), got {stepsize!r}")
+    if learning_rate is not None and not callable(learning_rate):
+        check_range("regularize: learning_rate", learning_rate, 0.0, low_open=True)
+    if learning_rate is not None and mode == "independent":
+        check_independent(learning_rate)
+    if clip_mapping is not None:
+        if mode != "proximal":
+            raise ValueError(f"mode {mode!r} does not take clip_mapping=; put optax.clip_by_global_norm before it")
+        check_range("regularize: clip_mapping", clip_mapping, 0.0, low_open=True)

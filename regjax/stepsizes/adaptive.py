@@ -1,0 +1,233 @@
+"""Steps that differ between the entries of a leaf: the Adam family, RMSProp, Adagrad.
+
+They divide by the root of a second moment `v`. An entry with `v = 0` has had no gradient yet, as the embedding of a
+token that has not occurred: the formula then gives `lr / eps`, and one update of any strength would erase it. The
+optimizer does not move such an entry, so any positive step has the same solutions; these functions take that of the
+leaf, `lr` over the root mean square of the others, and 0 where no entry of the leaf has had a gradient. An unused
+weight then vanishes as fast as an ordinary one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from regjax.checks import check_range
+from regjax.stepsizes.base import LearningRate, StepSize, check_rate, current, only, states
+from regjax.typing import Array, ArrayLike, PyTree
+
+
+def adam(learning_rate: LearningRate, b2: ArrayLike = 0.999, eps: ArrayLike = 1e-8) -> StepSize:
+    """Step of Adam at update `t` (from 1): `T_i = lr / (sqrt(v_i / (1 - b2^t)) + eps)`, entry by entry.
+
+    `v` is read from the state of the wrapped optimizer; `lr`, `b2` and `eps` are not in it and must be those that
+    the optimizer was made with. `rj.make_optimizer("adam", ...)` does this by itself.
+
+    Args:
+      learning_rate: > 0; a number, a traced array or a schedule `count -> number`. Inside
+        `optax.inject_hyperparams` the values in the optimizer's state count, here and for the other arguments.
+      b2: decay of the second moment, in [0, 1).
+      eps: the optimizer's `eps`, added outside the root.
+
+    Returns:
+      A `StepSize` shaped like the parameters. Entries without a gradient so far: see this module.
+
+    Raises:
+      ValueError: a concrete value out of range; when used, an optimizer without exactly one Adam state.
+
+    Example:
+      >>> adam(1e-3, b2=0.999, eps=1e-8).elementwise
+      True
+    """
+    return _adam("stepsizes.adam", learning_rate, None, b2, eps)
+
+
+def nadam(learning_rate: LearningRate, b1: ArrayLike = 0.9, b2: ArrayLike = 0.999, eps: ArrayLike = 1e-8) -> StepSize:
+    """Step of Adam with Nesterov momentum at update `t` (from 1): that of `adam` times a gain.
+
+    `gain = b1 (1 - b1^t) / (1 - b1^(t+1)) + (1 - b1) / (1 - b1^t)`, what `optax.nadam` makes of a constant gradient.
+
+    Args:
+      learning_rate: as in `adam`.
+      b1: decay of the first moment, in [0, 1).
+      b2: decay of the second moment, in [0, 1).
+      eps: the optimizer's `eps`, added outside the root.
+
+    Returns:
+      A `StepSize` shaped like the parameters.
+
+    Raises:
+      ValueError: a concrete value out of range; when used, an optimizer without exactly one Adam state.
+
+    Example:
+      >>> nadam(1e-3).elementwise
+      True
+
+    Reference:
+      Dozat, Incorporating Nesterov momentum into Adam, 2016.
+    """
+    check_range("stepsizes.nadam: b1", b1, 0.0, 1.0, high_open=True)
+    return _adam("stepsizes.nadam", learning_rate, b1, b2, eps)
+
+
+def amsgrad(learning_rate: LearningRate, eps: ArrayLike = 1e-8) -> StepSize:
+    """Step of AMSGrad: `T_i = lr / (sqrt(max_t v_i) + eps)`, the maximum of the corrected second moments so far.
+
+    Args:
+      learning_rate: as in `adam`.
+      eps: the optimizer's `eps`, added outside the root.
+
+    Returns:
+      A `StepSize` shaped like the parameters.
+
+    Raises:
+      ValueError: a concrete value out of range; when used, an optimizer without exactly one AMSGrad state.
+
+    Example:
+      >>> amsgrad(1e-3).elementwise
+      True
+
+    Reference:
+      Reddi, Kale and Kumar, On the convergence of Adam and beyond, 2018.
+    """
+    check_rate("stepsizes.amsgrad", learning_rate)
+    check_range("stepsizes.amsgrad: eps", eps, 0.0)
+
+    def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
+        del params
+        rate, e = current("learning_rate", learning_rate, state, count), current("eps", eps, state, count)
+        largest = only("stepsizes.amsgrad", optax.ScaleByAmsgradState, state).nu_max
+        return jax.tree.map(lambda v: _over(rate, v, lambda v: jnp.sqrt(v) + e), largest)
+
+    return StepSize(compute, elementwise=True)
+
+
+def adamax(learning_rate: LearningRate, eps: ArrayLike = 1e-8) -> StepSize:
+    """Step of AdaMax: `T_i = lr / u_i`, with `u_i = max(b2 u_i, |g_i| + eps)` from the optimizer's state.
+
+    Args:
+      learning_rate: as in `adam`.
+      eps: the optimizer's `eps`.
+
+    Returns:
+      A `StepSize` shaped like the parameters.
+
+    Raises:
+      ValueError: a concrete value out of range; when used, an optimizer without exactly one state of this kind.
+
+    Example:
+      >>> adamax(1e-3).elementwise
+      True
+
+    Reference:
+      Kingma and Ba, Adam: a method for stochastic optimization, 2015, section 7.1.
+    """
+    check_rate("stepsizes.adamax", learning_rate)
+    check_range("stepsizes.adamax: eps", eps, 0.0)
+
+    def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
+        del params
+        rate, e = current("learning_rate", learning_rate, state, count), current("eps", eps, state, count)
+        norms = only("stepsizes.adamax", optax.ScaleByAdamState, state).nu
+        # Without a gradient the norm is eps.
+        seen = jax.tree.map(lambda u: jnp.where(u <= 1.001 * e, 0.0, u), norms)
+        return jax.tree.map(lambda u: _over(rate, jnp.square(u), jnp.sqrt), seen)
+
+    return StepSize(compute, elementwise=True)
+
+
+def rmsprop(learning_rate: LearningRate, eps: ArrayLike = 1e-8, *, eps_in_sqrt: bool = True) -> StepSize:
+    """Step of RMSProp without momentum: `T_i = lr / sqrt(v_i + eps)`, or `lr / (sqrt(v_i) + eps)`, entry by entry.
+
+    `v` is read from the state of the wrapped optimizer, after its update.
+
+    Args:
+      learning_rate: as in `adam`.
+      eps: the optimizer's `eps`.
+      eps_in_sqrt: as in `optax.rmsprop`; False is PyTorch's form.
+
+    Returns:
+      A `StepSize` shaped like the parameters. Entries without a gradient so far: see this module.
+
+    Raises:
+      ValueError: a concrete value out of range; when used, an optimizer without exactly one RMSProp state, or with
+        momentum, under which the step is not known.
+
+    Example:
+      >>> rmsprop(1e-3).elementwise
+      True
+    """
+    check_rate("stepsizes.rmsprop", learning_rate)
+    check_range("stepsizes.rmsprop: eps", eps, 0.0)
+
+    def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
+        del params
+        rate, e = current("learning_rate", learning_rate, state, count), current("eps", eps, state, count)
+        if states(optax.TraceState, state):
+            raise ValueError("stepsizes.rmsprop: the step of RMSProp with momentum is not known; use momentum=None")
+        root = (lambda v: jnp.sqrt(v + e)) if eps_in_sqrt else (lambda v: jnp.sqrt(v) + e)
+        return jax.tree.map(lambda v: _over(rate, v, root), only("stepsizes.rmsprop", optax.ScaleByRmsState, state).nu)
+
+    return StepSize(compute, elementwise=True)
+
+
+def adagrad(learning_rate: LearningRate, eps: ArrayLike = 1e-7) -> StepSize:
+    """Step of Adagrad: `T_i = lr / sqrt(sum of squared gradients + eps)`, entry by entry.
+
+    Args:
+      learning_rate: as in `adam`.
+      eps: the optimizer's `eps`.
+
+    Returns:
+      A `StepSize` shaped like the parameters. Entries without a gradient so far: see this module.
+
+    Raises:
+      ValueError: a concrete value out of range; when used, an optimizer without exactly one Adagrad state.
+
+    Example:
+      >>> adagrad(1e-3).elementwise
+      True
+    """
+    check_rate("stepsizes.adagrad", learning_rate)
+    check_range("stepsizes.adagrad: eps", eps, 0.0)
+
+    def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
+        del params
+        rate, e = current("learning_rate", learning_rate, state, count), current("eps", eps, state, count)
+        sums = only("stepsizes.adagrad", optax.ScaleByRssState, state).sum_of_squares
+        return jax.tree.map(lambda v: _over(rate, v, lambda v: jnp.sqrt(v + e)), sums)
+
+    return StepSize(compute, elementwise=True)
+
+
+def _adam(name: str, learning_rate: LearningRate, b1: Any, b2: ArrayLike, eps: ArrayLike) -> StepSize:
+    """The step of Adam; with `b1`, of its Nesterov form."""
+    check_rate(name, learning_rate)
+    check_range(f"{name}: b2", b2, 0.0, 1.0, high_open=True)
+    check_range(f"{name}: eps", eps, 0.0)
+
+    def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
+        del params
+        moments = only(name, optax.ScaleByAdamState, state)
+        t = moments.count
+        rate, e = current("learning_rate", learning_rate, state, count), current("eps", eps, state, count)
+        if b1 is not None:
+            m = jnp.asarray(current("b1", b1, state, count), jnp.float32)
+            rate = rate * (m * (1 - m**t) / (1 - m ** (t + 1)) + (1 - m) / (1 - m**t))
+        correction = 1 - jnp.power(jnp.asarray(current("b2", b2, state, count), jnp.float32), t)
+        return jax.tree.map(lambda v: _over(rate, v / correction, lambda v: jnp.sqrt(v) + e), moments.nu)
+
+    return StepSize(compute, elementwise=True)
+
+
+def _over(rate: Any, v: Array, root: Any) -> Array:
+    """`rate / root(v)`; where `v` is 0, with the mean of the other `v` of the leaf; 0 where it has none."""
+    reached = v > 0
+    count = jnp.sum(reached)
+    mean = jnp.sum(jnp.where(reached, v, 0.0)) / jnp.maximum(count, 1)
+    # A safe argument under the root keeps derivatives finite.
+    v = jnp.where(v == 0, jnp.where(count > 0, mean, 1.0), v)
+    return jnp.where(reached | (count > 0), rate / root(v), 0.0)

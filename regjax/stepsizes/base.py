@@ -1,0 +1,94 @@
+"""What a step size is, and how the numbers of an optimizer are read from its state."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import optax
+
+from regjax.checks import check_range
+from regjax.typing import ArrayLike, PyTree
+
+LearningRate = ArrayLike | Callable[..., Any]
+_INJECTED = (optax.InjectHyperparamsState, optax.InjectStatefulHyperparamsState)
+
+
+@dataclasses.dataclass(frozen=True)
+class StepSize:
+    """The metric of an optimizer; make one with `sgd`, `adam`, ... of this package.
+
+    Attributes:
+      compute: `(inner optimizer state after its update, number of updates before this one, parameters) -> T`, a scalar
+        or a pytree like the parameters.
+      elementwise: whether `T` differs between the entries of a leaf.
+      is_exact: whether it claims to be the optimizer's own step (all but `plain` do), which is then tried out.
+    """
+
+    compute: Callable[[Any, Any, PyTree], Any]
+    elementwise: bool
+    is_exact: bool = True
+
+
+def at_step(learning_rate: LearningRate, count: ArrayLike) -> Any:
+    """The learning rate at update `count`: a number is constant, a schedule is called."""
+    return learning_rate(count) if callable(learning_rate) else learning_rate
+
+
+def current(name: str, given: LearningRate, state: PyTree, count: ArrayLike) -> Any:
+    """A hyperparameter of an optimizer in the update that led to `state`.
+
+    Args:
+      name: what `optax.inject_hyperparams` calls it, as `"learning_rate"`.
+      given: its value where it is not injected: a number, a traced array or a schedule `count -> number`.
+      state: of the optimizer, after the update.
+      count: updates before this one.
+
+    Returns:
+      The value in the state of `optax.inject_hyperparams`, which may have been changed by hand, or else `given`.
+
+    Raises:
+      ValueError: several states hold a hyperparameter of this name.
+
+    Example:
+      >>> state = optax.inject_hyperparams(optax.sgd)(learning_rate=0.1).init({})
+      >>> state.hyperparams["learning_rate"] = 0.05
+      >>> current("learning_rate", 0.1, state, 0)
+      0.05
+    """
+    injected = [node.hyperparams[name] for node in states(_INJECTED, state) if name in node.hyperparams]
+    if len(injected) > 1:
+        raise ValueError(f"stepsize: {len(injected)} injected hyperparameters are called {name}; only one may be")
+    return injected[0] if injected else at_step(given, count)
+
+
+def states(kind: Any, state: PyTree) -> list[Any]:
+    """The states of one kind inside the state of an optimizer, outermost only."""
+
+    def is_kind(node: Any) -> bool:
+        return isinstance(node, kind)
+
+    return [node for node in jax.tree.leaves(state, is_leaf=is_kind) if is_kind(node)]
+
+
+def only(name: str, kind: Any, state: PyTree) -> Any:
+    """The one state of a kind.
+
+    Raises:
+      ValueError: there is none, or there are several.
+    """
+    found = states(kind, state)
+    if len(found) != 1:
+        raise ValueError(
+            f"{name}: the wrapped optimizer must hold one {kind.__name__}, found {len(found)}; "
+            "rj.make_optimizer gives an optimizer together with its step"
+        )
+    return found[0]
+
+
+def check_rate(name: str, learning_rate: LearningRate) -> None:
+    """Refuse a concrete learning rate that is not positive."""
+    if not callable(learning_rate):
+        check_range(f"{name}: learning_rate", learning_rate, 0.0, low_open=True)

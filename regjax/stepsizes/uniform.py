@@ -1,0 +1,133 @@
+"""Steps that are one number a leaf: gradient descent and its momenta, frozen leaves, partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from regjax.checks import check_range
+from regjax.stepsizes.base import LearningRate, StepSize, check_rate, current, only
+from regjax.typing import Array, ArrayLike, PyTree
+
+
+def sgd(learning_rate: LearningRate, momentum: ArrayLike = 0.0, *, nesterov: bool = False) -> StepSize:
+    """Step of gradient descent, heavy-ball or Nesterov momentum at update `t` (from 1).
+
+    `T = lr (1 - mu^t) / (1 - mu)`; with Nesterov's correction `lr (1 - mu^(t+1)) / (1 - mu)`. This is what
+    the optimizer moves under a constant gradient of one.
+
+    Args:
+      learning_rate: > 0; a number, a traced array or a schedule `count -> number`. Inside
+        `optax.inject_hyperparams` the value in the optimizer's state counts.
+      momentum: `mu` in [0, 1); the `momentum` or `decay` of the optimizer.
+      nesterov: whether the optimizer uses Nesterov's correction.
+
+    Returns:
+      A `StepSize` that is one scalar.
+
+    Raises:
+      ValueError: a concrete value out of range.
+
+    Example:
+      >>> float(sgd(0.1, momentum=0.5).compute((), jnp.int32(1), {}))  # second update: 0.1 * (1 + 0.5)
+      0.15000000596046448
+    """
+    check_rate("stepsizes.sgd", learning_rate)
+    check_range("stepsizes.sgd: momentum", momentum, 0.0, 1.0, high_open=True)
+
+    def compute(state: PyTree, count: Array, params: PyTree) -> Array:
+        del params
+        mu = jnp.asarray(current("momentum", momentum, state, count), jnp.float32)
+        updates = count + (2 if nesterov else 1)
+        gain = (1 - jnp.power(mu, updates)) / (1 - mu)
+        return jnp.asarray(current("learning_rate", learning_rate, state, count), jnp.float32) * gain
+
+    return StepSize(compute, elementwise=False)
+
+
+def plain(learning_rate: LearningRate) -> StepSize:
+    """The learning rate alone, whatever the optimizer: a threshold `lr * s`, as in many published recipes.
+
+    Under any optimizer but gradient descent this is **not** the penalized problem: with momentum `mu` the solution
+    is that of strength `s (1 - mu)`, and under Adam of no fixed strength. Use it to reproduce such a recipe.
+
+    Args:
+      learning_rate: > 0; a number, a traced array or a schedule `count -> number`. Inside
+        `optax.inject_hyperparams` the value in the optimizer's state counts.
+
+    Returns:
+      A `StepSize` that is one scalar.
+
+    Example:
+      >>> plain(0.1).elementwise
+      False
+    """
+    check_rate("stepsizes.plain", learning_rate)
+
+    def compute(state: PyTree, count: Array, params: PyTree) -> Array:
+        del params
+        return jnp.asarray(current("learning_rate", learning_rate, state, count), jnp.float32)
+
+    return StepSize(compute, elementwise=False, is_exact=False)
+
+
+def frozen() -> StepSize:
+    """Step 0, of leaves that the optimizer does not move, as under `optax.set_to_zero`.
+
+    Example:
+      >>> float(frozen().compute((), 0, {}))
+      0.0
+    """
+    return StepSize(lambda state, count, params: jnp.float32(0.0), elementwise=False)
+
+
+def partition(steps: Mapping[str, StepSize], labels: PyTree | Callable[[PyTree], PyTree]) -> StepSize:
+    """Step of `optax.partition` (`optax.multi_transform`): each leaf has that of the optimizer that its label names.
+
+    Args:
+      steps: for each label the step of its optimizer; `frozen()` for `optax.set_to_zero`.
+      labels: as given to `optax.partition`: a tree of labels (or a prefix of one) or a function of the parameters.
+
+    Returns:
+      A `StepSize` shaped like the parameters.
+
+    Raises:
+      ValueError: when used, labels without a step, or an optimizer without exactly one state of a partition.
+
+    Example:
+      >>> labels = {"body": "slow", "head": "fast"}
+      >>> tx = optax.partition({"slow": optax.sgd(0.01), "fast": optax.sgd(0.1)}, labels)
+      >>> step = partition({"slow": sgd(0.01), "fast": sgd(0.1)}, labels)
+      >>> params = {"body": jnp.ones(2), "head": jnp.ones(2)}
+      >>> {name: round(float(t), 3) for name, t in step.compute(tx.init(params), 0, params).items()}
+      {'body': 0.01, 'head': 0.1}
+    """
+
+    def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
+        inner = only("stepsizes.partition", optax.PartitionState, state).inner_states
+        named = labels(params) if callable(labels) else labels
+        # A label may stand for a whole subtree.
+        named = jax.tree.map(lambda label, part: jax.tree.map(lambda _: label, part), named, params)
+        each, treedef = jax.tree.flatten(named)
+        unknown = sorted({str(label) for label in each} - set(steps))
+        if unknown:
+            raise ValueError(f"stepsizes.partition: no step for the labels {', '.join(unknown)}; given: {list(steps)}")
+        out: list[Any] = [None] * len(each)
+        for label in dict.fromkeys(each):
+            places = [i for i, other in enumerate(each) if other == label]
+            step = steps[label].compute(inner[label].inner_state, count, params)
+            one = jax.tree_util.treedef_is_leaf(jax.tree.structure(step))
+            # The state of a part holds its own leaves alone, in the order of the whole tree.
+            for i, value in zip(places, [step] * len(places) if one else jax.tree.leaves(step), strict=True):
+                out[i] = value
+        return jax.tree.unflatten(treedef, out)
+
+    return StepSize(
+        compute,
+        elementwise=any(step.elementwise for step in steps.values()),
+        is_exact=all(step.is_exact for step in steps.values()),
+    )

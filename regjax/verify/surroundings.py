@@ -1,0 +1,150 @@
+"""Whether what stands around a penalty in an optimizer leaves it alone, tried out on a few numbers.
+
+`regularize` sees what it wraps, not what it is wrapped in: `optax.chain(optax.clip_by_global_norm(1.0),
+regularize(...))` clips a gradient that does not vanish at the solution, and a scale behind it moves weights off zero.
+Here the whole optimizer is run with the penalty replaced by something known (the argument `PROBE` of `update`), which
+has to come through unchanged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from regjax.routes import CountState, RegularizeState, is_ours, routes, with_extra_arguments
+from regjax.tree import is_weight_leaf
+from regjax.typing import PyTree
+from regjax.verify.step import WAY_OUT
+from regjax.verify.trial import CannotJudge, Plan, run, small_like, weight_leaves
+
+# With this argument of `update`, `(gain, shift)`, a penalty gives `gain * gradient + shift` (proximal) or adds `shift`.
+PROBE = "regjax_probe"
+_GAIN = -0.5
+_STEPS = 4
+_MICRO_STEPS = 256  # more than anybody accumulates
+# Trials: gradients of two sizes, weights that are not 0, late counts.
+_SIZES = np.array([1.0, 1e6, 1.0, 1e3, 1e3, 1e3])
+_WEIGHTS = np.array([0, 0, 3, 0, 0, 0], np.float32)
+_COUNTS = np.array([0, 0, 0, 1000, 10_000, 1_000_000], np.int32)
+_MODERATE = _SIZES < 1e4
+_TOLERANCE = 5e-3
+
+
+def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params: PyTree) -> None:
+    """Refuse an optimizer in which something beside a penalty changes what the penalty does.
+
+    `rj.make_step`, and all that trains by it, does this by itself. A loop of your own calls it once: `rj.regularize`
+    cannot see what it is put into.
+
+    Args:
+      tx: the whole optimizer, as the loop uses it.
+      params: parameters of the structure that it is for; their values do not matter.
+
+    Raises:
+      ValueError: a proximal penalty behind clipping, or anything else that changes the gradient first or the update
+        afterwards; a decay beside `optax.MultiSteps`; an optimizer that cannot be tried.
+
+    Example:
+      >>> from regjax import stepsizes
+      >>> from regjax.penalties import l1
+      >>> from regjax.penalized import regularize
+      >>> lasso = regularize(optax.sgd(0.1), l1(0.1), mode="proximal", stepsize=stepsizes.sgd(0.1))
+      >>> check_optimizer(lasso, {"w": np.ones((2, 3))})
+      >>> check_optimizer(optax.chain(optax.clip(1.0), lasso), {"w": np.ones((2, 3))})
+      Traceback (most recent call last):
+      ...
+      ValueError: optimizer: the gradient is changed before the proximal penalty, or its update afterwards (w), ...
+    """
+    tx = with_extra_arguments(tx)
+    small = small_like(params)
+    state = jax.eval_shape(tx.init, small)
+    modes = {route.mode for route in routes(state)} - {"coupled"}
+    if not modes:
+        return
+    _check_accumulation(state)
+    accumulates = bool(_accumulators(state))
+    gradients = [_gradients(leaf, accumulates) for leaf in weight_leaves(small).values()]
+    plan = Plan(_WEIGHTS, _COUNTS, np.ones(gradients[0].shape[1], np.int32), gradients)
+
+    def tried(shift: float) -> dict[str, np.ndarray]:
+        try:
+            return run(tx, small, plan, lambda *_: jnp.float32(0), **{PROBE: (_GAIN, shift)}).updates
+        except CannotJudge as error:
+            raise ValueError(
+                f"optimizer: it cannot be tried whether its penalty is left alone ({error}); put such a transform "
+                f"inside rj.regularize, or leave it out. {WAY_OUT}"
+            ) from None
+
+    without, shifted = tried(0.0), tried(1.0)
+    # Where the shift does not arrive, the penalty does not either: another part of a partition, or a frozen leaf.
+    ours = [name for name in without if np.any(shifted[name] != without[name])]
+    if not ours:
+        raise ValueError(f"optimizer: its penalty reaches none of the parameters. {WAY_OUT}")
+    for name, gradient in zip(without, gradients, strict=True):
+        if name not in ours:
+            continue
+        if "proximal" in modes and not (
+            _passes(without[name], _GAIN * gradient, accumulates)
+            and _passes(shifted[name], _GAIN * gradient + 1, accumulates)
+        ):
+            raise ValueError(
+                "optimizer: the gradient is changed before the proximal penalty, or its update afterwards "
+                f"({name}), so that it does not rest at the solution. Clip with rj.regularize(..., clip_mapping=), "
+                f"scale by the learning rate inside, accumulate with optax.MultiSteps around it. {WAY_OUT}"
+            )
+        moved = (shifted[name] - without[name])[_MODERATE]
+        if modes & {"decoupled", "independent"} and not _passes(moved, np.ones_like(moved), accumulates):
+            raise ValueError(
+                f"optimizer: something behind the decay changes it ({name}), so that its strength is another; put the "
+                f"decay last. {WAY_OUT}"
+            )
+
+
+def _gradients(leaf: np.ndarray, accumulates: bool) -> np.ndarray:
+    """Gradients of every trial for one leaf; they change at the end, unless they are to be averaged."""
+    entries = np.where(np.arange(leaf.size) % 2, -1.0, 1.0) * (1 + np.arange(leaf.size) % 3)
+    constant = _SIZES.reshape(-1, 1, *[1] * leaf.ndim) * entries.reshape(leaf.shape)
+    gradients = np.repeat(constant, _MICRO_STEPS if accumulates else _STEPS, axis=1)
+    if not accumulates:
+        gradients[:, -1] *= -2
+    return gradients.astype(leaf.dtype)
+
+
+def answer(probe: tuple[float, float], mode: str, gradients: PyTree) -> PyTree:
+    """What a penalty transform gives in place of its update while its surroundings are tried."""
+    gain, shift = probe if mode == "proximal" else (1.0, probe[1])
+    return jax.tree.map(lambda g: (gain * g + shift).astype(g.dtype) if is_weight_leaf(g) else g, gradients)
+
+
+def _passes(update: np.ndarray, expected: np.ndarray, accumulates: bool) -> bool:
+    """Whether every update is the expected one; while gradients accumulate, none."""
+    good = np.abs(update - expected) <= _TOLERANCE * np.abs(expected)
+    if accumulates:
+        good |= update == 0
+    return bool(np.all(good))
+
+
+def _accumulators(state: PyTree) -> list[Any]:
+    def accumulates(node: Any) -> bool:
+        return isinstance(node, optax.MultiStepsState)
+
+    return [node for node in jax.tree.leaves(state, is_leaf=accumulates) if accumulates(node)]
+
+
+def _check_accumulation(state: PyTree) -> None:
+    """Refuse a decay beside `optax.MultiSteps`: it would act in every micro-step."""
+
+    def stop(node: Any) -> bool:
+        return isinstance(node, optax.MultiStepsState) or is_ours(node)
+
+    nodes = [node for node in jax.tree.leaves(state, is_leaf=stop) if stop(node)]
+    outside = [node for node in nodes if isinstance(node, CountState | RegularizeState)]
+    if len(outside) < len(nodes) and any(node.route.mode != "coupled" for node in outside):
+        raise ValueError(
+            "optimizer: a penalty beside optax.MultiSteps acts in every micro-step; use "
+            "optax.MultiSteps(optax.chain(tx, penalty), k)"
+        )

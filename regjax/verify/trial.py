@@ -1,0 +1,208 @@
+"""Running an optimizer on a few numbers: what it does to known gradients, without touching anybody's data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from regjax.checks import is_traced
+from regjax.routes import with_extra_arguments
+from regjax.tree import check_same_leaves, is_weight_leaf, leaf_names
+from regjax.typing import PyTree
+
+# Parameters with more entries than this are replaced by smaller ones of the same rank.
+_ENTRIES = 4096
+_SIDE = 3
+
+
+class CannotJudge(ValueError):
+    """The optimizer cannot be run on numbers of our own."""
+
+
+class Plan(NamedTuple):
+    """Several trials side by side: `R` of them, recorded `S` times.
+
+    Attributes:
+      weights: `[R]`: every parameter of a trial has this value throughout.
+      counts: `[R]`: what the counters of the optimizer start with.
+      repeats: `[S]`: how many updates are made with a gradient before the last of them is recorded.
+      gradients: one `[R, S, ...]` for each weight leaf.
+    """
+
+    weights: np.ndarray
+    counts: np.ndarray
+    repeats: np.ndarray
+    gradients: list[np.ndarray]
+
+
+class Record(NamedTuple):
+    """What happened: one array `[R, S, ...]` for each weight leaf, in double precision.
+
+    Attributes:
+      updates: by leaf, what the optimizer adds to the parameters.
+      measured: by leaf, what `measure` gave.
+      is_traced: whether stand-ins took the place of traced numbers, so that updates are known up to a factor only.
+    """
+
+    updates: dict[str, np.ndarray]
+    measured: dict[str, np.ndarray]
+    is_traced: bool
+
+
+def small_like(params: PyTree) -> PyTree:
+    """Float32 zeros with the structure, names and ranks of `params`, and with their sizes if these are small."""
+    leaves, treedef = jax.tree.flatten(params)
+    large = sum(int(np.size(leaf)) for leaf in leaves if is_weight_leaf(leaf)) > _ENTRIES
+
+    def small(leaf: Any) -> Any:
+        if not is_weight_leaf(leaf):
+            return leaf
+        shape = tuple(min(side, _SIDE) for side in np.shape(leaf)) if large else np.shape(leaf)
+        return np.zeros(shape, np.complex64 if np.iscomplexobj(np.empty(0, jnp.result_type(leaf))) else np.float32)
+
+    return jax.tree.unflatten(treedef, [small(leaf) for leaf in leaves])
+
+
+def weight_leaves(params: PyTree) -> dict[str, Any]:
+    """The leaves that hold real or complex numbers, by name."""
+    named = zip(leaf_names(params), jax.tree.leaves(params), strict=True)
+    return {name: leaf for name, leaf in named if is_weight_leaf(leaf)}
+
+
+def initial_state(tx: optax.GradientTransformation, params: PyTree) -> PyTree:
+    """The shape of the state of an optimizer.
+
+    Raises:
+      CannotJudge: it cannot be made for these parameters.
+    """
+    try:
+        return jax.eval_shape(tx.init, params)
+    except Exception as error:  # whatever an optimizer needs that is not here
+        raise _cannot(error) from error
+
+
+def run(
+    tx: optax.GradientTransformation,
+    params: PyTree,
+    plan: Plan,
+    measure: Callable[[PyTree, Any, PyTree], Any],
+    **extra: Any,
+) -> Record:
+    """Run the trials of a plan.
+
+    A transform built inside `jit`, `vmap` or `scan` may hold traced numbers. The trials are then traced as well and
+    evaluated with numbers put in their place, the same number wherever the same traced value stands.
+
+    Args:
+      tx: the optimizer.
+      params: from `small_like`.
+      plan: gradients and weights.
+      measure: `(state after an update, its count, params)` to a scalar or a tree like `params`.
+      **extra: further arguments of `update`.
+
+    Raises:
+      CannotJudge: the optimizer cannot be called like this.
+      ValueError: what `measure` raises.
+    """
+    tx = with_extra_arguments(tx)
+    leaves, treedef = jax.tree.flatten(params)
+    places = [i for i, leaf in enumerate(leaves) if is_weight_leaf(leaf)]
+
+    def fill(values: list[Any], others: Callable[[Any], Any]) -> PyTree:
+        own = dict(zip(places, values, strict=True))
+        return jax.tree.unflatten(treedef, [own[i] if i in own else others(leaf) for i, leaf in enumerate(leaves)])
+
+    refused: list[ValueError] = []
+
+    def measured_at(state: PyTree, count: Any, here: PyTree) -> Any:
+        try:
+            value = measure(state, count, here)
+            if jax.tree_util.treedef_is_leaf(jax.tree.structure(value)):
+                return jax.tree.map(lambda _: value, here)
+            check_same_leaves("stepsize: the step of this optimizer", value, here)
+            return value
+        except ValueError as error:  # a step that says why it is not that of this optimizer
+            refused.append(error)
+            raise
+
+    def one(weight: Any, start: Any, repeats: Any, gradients: list[Any]) -> tuple[list[Any], list[Any]]:
+        here = fill([jnp.full(leaves[i].shape, weight, leaves[i].dtype) for i in places], lambda leaf: leaf)
+        state = _advanced(jax.tree.map(jnp.asarray, tx.init(here)), start)
+
+        def update(state: PyTree, grads: list[Any]) -> tuple[list[Any], PyTree]:
+            updates, after = tx.update(fill(grads, _no_gradient), state, here, **extra)
+            flat = jax.tree.leaves(updates)
+            # Some transforms return other types than they begin with.
+            return [flat[i] for i in places], jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), after, state)
+
+        def record(carry: tuple[PyTree, Any], step: tuple[Any, list[Any]]) -> tuple[tuple[PyTree, Any], Any]:
+            (state, count), (repeats, grads) = carry, step
+            state = jax.lax.fori_loop(0, repeats - 1, lambda _, state: update(state, grads)[1], state)
+            updates, state = update(state, grads)
+            count = count + repeats
+            values = jax.tree.leaves(measured_at(state, count - 1, here))
+            return (state, count), (updates, [jnp.broadcast_to(values[i], leaves[i].shape) for i in places])
+
+        return jax.lax.scan(record, (state, start), (repeats, gradients))[1]
+
+    def program() -> Any:
+        return jax.vmap(one, in_axes=(0, 0, None, 0))(*jax.tree.map(jnp.asarray, tuple(plan)))
+
+    try:
+        (updates, measured), traced = _evaluate(program)
+    except Exception as error:  # whatever an optimizer needs that is not here
+        if refused:
+            raise refused[0] from None
+        raise _cannot(error) from error
+    names = list(weight_leaves(params))
+    wide = [[np.asarray(x).astype(np.result_type(x, np.float64)) for x in each] for each in (updates, measured)]
+    by_name = [dict(zip(names, each, strict=True)) for each in wide]
+    return Record(by_name[0], by_name[1], traced)
+
+
+def _cannot(error: Exception) -> CannotJudge:
+    first = (str(error).splitlines() or [""])[0]
+    return CannotJudge(f"{type(error).__name__}: {first}")
+
+
+def _evaluate(program: Callable[[], Any]) -> tuple[Any, bool]:
+    """The numbers of a program without arguments, also inside a transformation, and whether it holds traced ones."""
+    with jax.ensure_compile_time_eval():
+        closed, shapes = jax.make_jaxpr(program, return_shape=True)()
+        traced = any(is_traced(c) for c in closed.consts)
+        consts = [_stand_in(i, c) if is_traced(c) else c for i, c in enumerate(closed.consts)]
+        # One compilation is cheaper than one for each operation.
+        flat = jax.jit(lambda consts: jax.core.eval_jaxpr(closed.jaxpr, consts))(consts)
+    return jax.tree.unflatten(jax.tree.structure(shapes), flat), traced
+
+
+def _stand_in(place: int, value: Any) -> Any:
+    """A number for a traced one: in (0, 1), as rates, decays and probabilities are, and different for each."""
+    number = (0.11 + 0.618034 * place) % 0.7 + 0.05 if jnp.issubdtype(value.dtype, jnp.inexact) else 3 + place
+    return jnp.full(value.shape, number, value.dtype)
+
+
+def _advanced(state: PyTree, count: Any) -> PyTree:
+    """A state whose counters of updates stand at `count`; that of the micro-steps of one update stays."""
+
+    def advance(node: Any) -> Any:
+        moved = jax.tree.map(lambda leaf: leaf + count if _is_counter(leaf) else leaf, node)
+        return moved._replace(mini_step=node.mini_step) if isinstance(node, optax.MultiStepsState) else moved
+
+    return jax.tree.map(advance, state, is_leaf=lambda node: isinstance(node, optax.MultiStepsState))
+
+
+def _is_counter(leaf: Any) -> bool:
+    dtype = getattr(leaf, "dtype", None)
+    return dtype is not None and np.ndim(leaf) == 0 and bool(jnp.issubdtype(dtype, jnp.integer))
+
+
+def _no_gradient(leaf: Any) -> Any:
+    """What stands in the place of a gradient for leaves that have none."""
+    dtype = getattr(leaf, "dtype", None)
+    return leaf if dtype is None or jnp.issubdtype(dtype, jax.dtypes.prng_key) else np.zeros(np.shape(leaf), dtype)
