@@ -53,8 +53,8 @@ def regularize(
       tx: any optax optimizer, learning rate included.
       penalty: what to add.
       mode: `"coupled"`, `"decoupled"`, `"independent"` or `"proximal"`.
-      learning_rate: of `tx`; needed by decoupled and independent (there a number or `BaseAndShape`). Inside
-        `optax.inject_hyperparams` the value in the state of `tx` counts.
+      learning_rate: of `tx`, with all that scales its updates; needed by decoupled and independent (there a number or
+        `BaseAndShape`). Inside `optax.inject_hyperparams` the value in the state of `tx` counts.
       stepsize: of `tx`; needed by proximal: `rj.stepsizes.sgd(lr, momentum)`, `rj.stepsizes.adam(lr, b2, eps)`, ...
       clip_mapping: proximal only: largest global norm of the proximal gradient mapping `(w - z) / T`, where `w` goes
         to `z` in one update with step `T`. It vanishes at the solution, as the gradient of the data loss does not.
@@ -223,6 +223,7 @@ def _tree_like(params: PyTree, values: list[Any]) -> PyTree:
 
 _OTHER_WAY_ROUND = (optax.MultiStepsState, optax.ApplyIfFiniteState, optax.ConditionallyTransformState)
 _SCALES = (optax.contrib.ReduceLROnPlateauState,)
+_AVERAGES = (optax.contrib.ScheduleFreeState,)
 _LINE_SEARCHES = (optax.ScaleByBacktrackingLinesearchState, optax.ScaleByZoomLinesearchState)
 
 
@@ -244,6 +245,11 @@ def _check_wrapped(state: optax.OptState, mode: str) -> None:
         raise ValueError(
             f"regularize: around this optimizer ({name}) mode {mode!r} would act also where it makes no update; wrap "
             "the other way round: use MultiSteps(regularize(tx, ...)), apply_if_finite(regularize(tx, ...), ...)"
+        )
+    if name := first(_AVERAGES):
+        raise ValueError(
+            f"regularize: this optimizer trains one set of weights and evaluates an average of others ({name}), on "
+            f"which mode {mode!r} does not act; put the penalty into the loss (rj.build_loss, mode 'loss')"
         )
     if name := first(_SCALES):
         raise ValueError(

@@ -81,7 +81,7 @@ def check_moves(tx: optax.GradientTransformation, learning_rate: LearningRate, p
 
     Raises:
       CannotJudge: the optimizer cannot be called on numbers of our own.
-      ValueError: it skips an update with a NaN.
+      ValueError: it skips updates, or makes some that are not meant to lower the loss.
 
     Example:
       >>> check_moves(optax.sgd(0.1), 0.1, {"w": np.ones((2, 3))})
@@ -96,6 +96,18 @@ def check_moves(tx: optax.GradientTransformation, learning_rate: LearningRate, p
 
     record = run(tx, small, plan, measure)
     frozen = _frozen(record)
+    for place, (name, update) in enumerate(record.updates.items()):
+        moved = [bool(np.any(look != 0)) for look in update[0]]
+        if name not in frozen and not all(moved[moved.index(True) if True in moved else 0 :]):
+            raise ValueError(
+                f"this optimizer leaves {name} where it is in some updates, and a penalty beside it would not; wrap "
+                f"the other way round, or accumulate with optax.MultiSteps(rj.regularize(...)). {WAY_OUT}"
+            )
+        if np.any(np.sum((update * np.conj(plan.gradients[place]))[1].real.reshape(len(_REPEATS), -1), axis=1) > 0):
+            raise ValueError(
+                f"this optimizer moves {name} uphill in some updates, which are no steps of its own, and a penalty "
+                f"beside it would act on them as well; wrap the other way round. {WAY_OUT}"
+            )
     last = [update[_NAN, _SPECIAL] for name, update in record.updates.items() if name not in frozen]
     before = [update[_NAN, _SPECIAL - 1] for name, update in record.updates.items() if name not in frozen]
     if last and all(np.all(u == 0) for u in last) and any(np.any(u != 0) for u in before):

@@ -189,7 +189,7 @@ WRAPPERS = {
     "contrib.schedule_free": lambda tx: contrib.schedule_free(tx, RATE, b1=0.9),
     "contrib.reduce_on_plateau": lambda tx: optax.chain(tx, contrib.reduce_on_plateau(patience=3, factor=0.5)),
     "scale_by_schedule": lambda tx: optax.chain(tx, optax.scale_by_schedule(optax.linear_schedule(1.0, 0.1, 1000))),
-    "clip": lambda tx: optax.chain(optax.clip_by_global_norm(0.1), tx),
+    "clip": lambda tx: optax.chain(optax.clip_by_global_norm(10.0), tx),
     "contrib.split_real_and_imaginary": contrib.split_real_and_imaginary,
 }
 
