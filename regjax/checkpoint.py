@@ -27,7 +27,7 @@ from regjax.tree import leaf_names
 from regjax.typing import PyTree
 
 Tree = TypeVar("Tree")
-FORMAT = 2
+FORMAT = 3
 
 
 class CheckpointWarning(UserWarning):

@@ -3,11 +3,15 @@
 Every update counts one evaluation; evaluations are numbered from 0. Two minima are kept apart: `reference` moves
 only on gains above `min_delta` and drives the patience, `best_value` is the true minimum and says which
 parameters to restore.
+
+With known numbers, values are compared in float64. Inside a compiled program they are compared in the type that JAX
+computes with, float32 by default: two losses that are the same there are a plateau.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -15,27 +19,31 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.checks import check_choice, check_range
+from regjax.gains import RULES, arithmetic, bounded, joined, parted
 from regjax.typing import Array, ArrayLike, PyTree
 
 NEVER = np.iinfo(np.int32).max  # a patience that is never exhausted
 CRITERIA = ("patience", "gl", "pq", "up")
 REASONS = ("running", "patience", "gl", "pq", "up", "target", "diverged")
 _CODE = {name: code for code, name in enumerate(REASONS)}
+_WHOLE = ("patience", "strips", "start_from_epoch", "min_epochs")
+_TINY = float(np.finfo(np.float32).tiny)
 
 
 class StopState(NamedTuple):
-    """State of `EarlyStopping`; all arrays are scalars except `window`."""
+    """State of `EarlyStopping`; all arrays are scalars except `window` and `remainder`."""
 
     reference: Array  # float32: the value that a gain is measured against
-    best_value: Array  # float32: the true best of all finite values
+    best_value: Array  # float32: the true best of all finite values (keep="gain": the value of the last gain)
     best_step: Array  # int32: the evaluation that brought it, -1 before the first
     wait: Array  # int32: evaluations since the last gain
     count: Array  # type: ignore[assignment]  # int32: evaluations so far
     reason: Array  # int32: 0 while running, else an index into REASONS
-    improved: Array  # bool: whether the last update brought a new true best
+    improved: Array  # bool: whether the last update brought a new best_value
     window: Array  # float32[k]: last k training losses, newest last (criterion pq)
     strip_value: Array  # float32: value at the end of the last strip (criterion up)
     rises: Array  # int32: successive strips that ended higher (criterion up)
+    remainder: Array  # float32[3 + k, 2]: what reference, best_value, strip_value and window lack of a float64
 
     @property
     def should_stop(self) -> Array:
@@ -52,7 +60,7 @@ class StopState(NamedTuple):
 class EarlyStopping:
     """When to stop training, from the validation value of each evaluation.
 
-    With `v(t)` the value at evaluation `t` (negated when `mode="max"`), a gain is `v(t) < reference - min_delta`.
+    With `v(t)` the value at evaluation `t` (negated when `mode="max"`), a gain is `reference - v(t) > min_delta`.
     With criterion `"patience"`, training stops at an evaluation without a gain when `wait >= patience`, `wait` being
     the evaluations since the last gain, this one included (as Keras and Lightning count). The criteria of Prechelt,
     for losses > 0, with `E_opt(t)` the lowest validation loss so far:
@@ -69,19 +77,21 @@ class EarlyStopping:
       min_delta: >= 0; what a gain must exceed; a fraction of `|reference|` when `relative`.
       alpha: > 0, threshold of `"gl"` (percent) and `"pq"`.
       strips: >= 1, successive rising strips of `"up"`.
-      baseline: a gain also has to beat this value, or `wait` goes on.
+      baseline: a gain also has to beat this value, or `wait` goes on; infinite: unset.
       start_from_epoch: evaluations before this one are ignored altogether.
       min_epochs: no stop before this many evaluations, except on divergence.
-      target: stop as soon as the value is this good.
-      divergence_threshold: stop as soon as the value is worse than this.
+      target: stop as soon as the value is this good; infinite: unset.
+      divergence_threshold: stop as soon as the value is worse than this; infinite: unset.
       mode: `"min"` or `"max"`: which values are better.
       criterion: `"patience"`, `"gl"`, `"pq"` or `"up"`.
       k: length of a strip in evaluations (5 in the paper).
       relative: whether `min_delta` is a fraction.
-      track: `"gain"`: `reference` moves only on a gain; `"best"`: it is the true best, and equality with
-        `reference - min_delta` counts as a gain (scikit-learn).
-      nan: `"stop"`: a value that is not finite ends the run as diverged; `"ignore"`: it is an evaluation without
-        a gain.
+      rule: whose comparison decides on a gain, with its rounding and what it makes of NaN and infinities: `"regjax"`
+        (a gain is finite), `"keras"`, `"lightning"`, `"flax"` or `"sklearn"`. The last two allow one evaluation
+        more, and with the last every new best moves `reference`.
+      keep: `"best"`: the weights of the true best are kept; `"gain"`: those of the last gain, as Keras restores them.
+        The two differ when `min_delta > 0`.
+      nan: `"stop"`: a value that is not finite ends the run as diverged; `"ignore"`: the rule decides.
 
     Raises:
       ValueError: a concrete number out of range or an unknown name.
@@ -113,37 +123,46 @@ class EarlyStopping:
     criterion: str = dataclasses.field(default="patience", metadata={"static": True})
     k: int = dataclasses.field(default=5, metadata={"static": True})
     relative: bool = dataclasses.field(default=False, metadata={"static": True})
-    track: str = dataclasses.field(default="gain", metadata={"static": True})
+    rule: str = dataclasses.field(default="regjax", metadata={"static": True})
+    keep: str = dataclasses.field(default="best", metadata={"static": True})
     nan: str = dataclasses.field(default="stop", metadata={"static": True})
 
     def __post_init__(self):
         # JAX rebuilds pytrees with placeholder leaves; only what a user can have written is checked.
-        if isinstance(self.patience, int | float | np.number) and not isinstance(self.patience, bool):
-            check_range("EarlyStopping: patience", self.patience, 0)
-        for name, low in (("min_delta", 0.0), ("strips", 1), ("start_from_epoch", 0), ("min_epochs", 0)):
+        for name in _WHOLE:
             value = getattr(self, name)
-            if isinstance(value, int | float | np.number):
-                check_range(f"EarlyStopping: {name}", value, low)
-        if isinstance(self.alpha, int | float | np.number):
-            check_range("EarlyStopping: alpha", self.alpha, 0.0, low_open=True)
-        whole = {"patience", "strips", "start_from_epoch", "min_epochs"}
-        for name in whole:
-            value = getattr(self, name)
-            if isinstance(value, str | bool) or (isinstance(value, float) and value != int(value)):
+            if isinstance(value, str | bool) or (isinstance(value, float) and not value.is_integer()):
                 raise ValueError(f"EarlyStopping: {name} must be a whole number >= 0, got {value!r}")
+            if isinstance(value, int | float | np.number):
+                check_range(f"EarlyStopping: {name}", value, 1 if name == "strips" else 0)
+                if value > NEVER:
+                    raise ValueError(f"EarlyStopping: {name} must be at most {NEVER}, got {value!r}")
+        lowest = {
+            "min_delta": 0.0,
+            "alpha": 0.0,
+            "baseline": -np.inf,
+            "target": -np.inf,
+            "divergence_threshold": -np.inf,
+        }
+        for name, low in lowest.items():
+            value = getattr(self, name)
+            if isinstance(value, int | float | np.number | str):
+                check_range(f"EarlyStopping: {name}", value, low, low_open=name == "alpha")
         if self.criterion in ("gl", "pq") and self.mode == "max":
             raise ValueError(f"EarlyStopping: criterion {self.criterion!r} is for losses, mode must be 'min'")
         check_choice("EarlyStopping: mode", self.mode, ("min", "max"))
         check_choice("EarlyStopping: criterion", self.criterion, CRITERIA)
-        check_choice("EarlyStopping: track", self.track, ("gain", "best"))
+        check_choice("EarlyStopping: rule", self.rule, RULES)
+        check_choice("EarlyStopping: keep", self.keep, ("best", "gain"))
+        if self.keep == "gain" and self.criterion in ("gl", "pq"):
+            raise ValueError(f"EarlyStopping: criterion {self.criterion!r} needs the lowest loss, keep must be 'best'")
         check_choice("EarlyStopping: nan", self.nan, ("stop", "ignore"))
         check_range("EarlyStopping: k", self.k, 1)
 
     def canonical(self) -> EarlyStopping:
         """The same rule with NumPy numbers of fixed types, so that no number changes a compiled program."""
-        whole = {"patience", "strips", "start_from_epoch", "min_epochs"}
         numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata.get("static")}
-        typed: dict[str, Any] = {n: np.asarray(v, np.int32 if n in whole else np.float32) for n, v in numbers.items()}
+        typed: dict[str, Any] = {n: np.asarray(v, np.int32 if n in _WHOLE else np.float32) for n, v in numbers.items()}
         return dataclasses.replace(self, **typed)
 
     def init(self) -> StopState:
@@ -161,6 +180,7 @@ class EarlyStopping:
             window=jnp.full((self.k,), jnp.inf, jnp.float32),
             strip_value=inf,
             rises=zero,
+            remainder=jnp.zeros((3 + self.k, 2), jnp.float32),
         )
 
     def update(self, state: StopState, value: ArrayLike, train_value: ArrayLike | None = None) -> StopState:
@@ -175,112 +195,121 @@ class EarlyStopping:
           The new state, with the dtypes of the old one. After a stop, `reason` does not change any more.
 
         Raises:
-          ValueError: criterion `"pq"` without `train_value`.
+          ValueError: criterion `"pq"` without `train_value`, or a value that is not one number.
         """
-        sign = 1.0 if self.mode == "min" else -1.0
-        raw = jnp.asarray(value, jnp.float32)
-        v = sign * raw
-        finite = jnp.isfinite(v)
-        watched = state.count >= self.start_from_epoch
-        best = sign * state.best_value
+        if value is None or jnp.shape(value) != ():
+            got = None if value is None else f"an array of shape {jnp.shape(value)}"
+            raise ValueError(f"EarlyStopping: value must be one number (use jax.vmap for several runs), got {got}")
+        with np.errstate(all="ignore"):
+            return self._updated(state, value, train_value)
 
-        improved = watched & finite & (v < best)
-        gain = watched & finite & self._is_gain(v, state.reference)
-        moves = improved if self.track == "best" else gain
-        reference = jnp.where(moves, v, state.reference)
-        counts = gain & (v < self._oriented(self.baseline, sign) - jnp.float32(self.min_delta))
-        wait = jnp.where(watched, jnp.where(counts, 0, state.wait + 1), state.wait)
-        new_best = jnp.where(improved, v, best)
+    def _updated(self, state: StopState, value: ArrayLike, train_value: ArrayLike | None) -> StopState:
+        xp, wide = arithmetic(self, state, value, train_value)
+        rule, sign = RULES[self.rule], 1.0 if self.mode == "min" else -1.0
+        old = jax.tree.map(xp.asarray, state)
+        floats = xp.concatenate([xp.stack([old.reference, old.best_value, old.strip_value]), old.window])
+        floats = joined(xp, wide, floats, old.remainder)
+        reference, best, strip_value, window = floats[0], sign * floats[1], floats[2], floats[3:]
 
-        window, strip_value, rises = self._trends(state, v, train_value, watched)
-        stop = {
-            "patience": ~gain & (wait >= self.patience),
-            "gl": self._loss_of_generalization(v, new_best) > self.alpha,
-            "pq": self._progress_quotient_exceeded(v, new_best, window),
-            "up": rises >= self.strips,
-        }[self.criterion] & watched
-        code = jnp.where(stop, _CODE[self.criterion], 0)
-        # Patience that ran out before any finite value was seen is a diverged run, whatever the policy for NaN.
-        code = jnp.where((code != 0) & ~jnp.isfinite(new_best), _CODE["diverged"], code)
-        code = jnp.where(watched & (v <= self._oriented(self.target, sign, unset=-np.inf)), _CODE["target"], code)
-        code = jnp.where(state.count + 1 < self.min_epochs, 0, code)
-        diverged = v > self._oriented(self.divergence_threshold, sign)
-        if self.nan == "stop":
-            diverged = diverged | ~finite
-        code = jnp.where(diverged, _CODE["diverged"], code)
-        reason = jnp.where(state.reason != 0, state.reason, code)
-        return StopState(
-            reference=reference.astype(jnp.float32),
-            best_value=jnp.where(improved, raw, state.best_value),
-            best_step=jnp.where(improved, state.count, state.best_step),
-            wait=wait.astype(jnp.int32),
-            count=state.count + 1,
-            reason=reason.astype(jnp.int32),
-            improved=improved,
-            window=window,
-            strip_value=strip_value,
-            rises=rises,
-        )
+        def bound(name: str) -> tuple[Any, Any]:
+            """A limit, oriented as values are, and whether it is set."""
+            number = bounded(xp, xp.asarray(getattr(self, name), wide))
+            return sign * number, xp.isfinite(number)
 
-    def _is_gain(self, v: Array, reference: Array) -> Array:
-        delta = jnp.asarray(self.min_delta, jnp.float32)
-        if self.relative:
-            delta = delta * jnp.where(jnp.isfinite(reference), jnp.abs(reference), 0.0)
-        return v <= reference - delta if self.track == "best" else v + delta < reference
+        v = sign * bounded(xp, xp.asarray(value, wide))
+        finite = xp.isfinite(v)
+        watched = old.count >= self.start_from_epoch
+        usable = watched if self.nan == "ignore" else watched & finite
+        first = old.count == self.start_from_epoch
 
-    def _oriented(self, bound: Any, sign: float, unset: float = np.inf) -> Array:
-        # An unset bound is infinite on the side where it never acts, whichever way the mode points.
-        bound = jnp.asarray(bound, jnp.float32)
-        return jnp.where(jnp.isfinite(bound), sign * bound, unset)
+        gain = usable & rule.is_gain(v, reference, self._delta(xp, wide, reference), first)
+        moves = gain if rule.moves is None else usable & rule.moves(v, reference)
+        improved = moves if self.keep == "gain" else watched & finite & (v < best)
+        baseline, has_baseline = bound("baseline")
+        beats = rule.is_gain(v, baseline, self._delta(xp, wide, baseline), xp.asarray(False))
+        counts = gain & (beats | ~has_baseline)
+        wait = xp.where(watched, xp.where(counts, 0, old.wait + 1), old.wait)
+        best = xp.where(improved, v, best)
 
-    def _loss_of_generalization(self, v: Array, best: Array) -> Array:
-        return 100.0 * (v / jnp.where(best == 0, jnp.finfo(jnp.float32).tiny, best) - 1.0)
-
-    def _progress_quotient_exceeded(self, v: Array, best: Array, window: Array) -> Array:
-        lowest = jnp.maximum(jnp.min(window), jnp.finfo(jnp.float32).tiny)
-        progress = 1000.0 * (jnp.sum(window) / (self.k * lowest) - 1.0)
-        # GL / P > alpha without dividing by a P of zero.
-        return jnp.all(jnp.isfinite(window)) & (self._loss_of_generalization(v, best) > self.alpha * progress)
-
-    def _trends(
-        self, state: StopState, v: Array, train_value: ArrayLike | None, watched: Array
-    ) -> tuple[Array, Array, Array]:
-        """The window of training losses, and the value and count of strips that ended higher."""
-        window, strip_value, rises = state.window, state.strip_value, state.rises
+        stop = xp.asarray(False)
+        rises = old.rises
+        if self.criterion == "patience":
+            stop = ~gain & (wait > self.patience if rule.allows_one_more else wait >= self.patience)
+        if self.criterion == "gl":
+            stop = _loss_of_generalization(xp, v, best) > self.alpha
         if self.criterion == "pq":
             if train_value is None:
                 raise ValueError("EarlyStopping: criterion 'pq' needs train_value in every update")
-            window = jnp.append(window[1:], jnp.asarray(train_value, jnp.float32))
+            window = xp.append(window[1:], xp.asarray(train_value, wide))
+            progress = 1000.0 * (xp.sum(window) / (self.k * xp.maximum(xp.min(window), _TINY)) - 1.0)
+            # GL / P > alpha without dividing by a P of zero.
+            exceeded = _loss_of_generalization(xp, v, best) > self.alpha * progress
+            stop = xp.all(xp.isfinite(window)) & exceeded
         if self.criterion == "up":
-            ends = watched & ((state.count + 1 - jnp.asarray(self.start_from_epoch, jnp.int32)) % self.k == 0)
-            higher = v > strip_value
-            rises = jnp.where(ends, jnp.where(higher, rises + 1, 0), rises).astype(jnp.int32)
-            strip_value = jnp.where(ends, v, strip_value)
-        return window, strip_value, rises
+            ends = watched & ((old.count + 1 - xp.asarray(self.start_from_epoch, np.int32)) % self.k == 0)
+            rises = xp.where(ends, xp.where(v > strip_value, rises + 1, 0), rises)
+            strip_value = xp.where(ends, v, strip_value)
+            stop = rises >= self.strips
+
+        code = xp.where(stop & watched, _CODE[self.criterion], 0)
+        # Patience that ran out before any finite value was seen is a diverged run, whatever the policy for NaN.
+        code = xp.where((code != 0) & ~xp.isfinite(best), _CODE["diverged"], code)
+        target, has_target = bound("target")
+        code = xp.where(watched & has_target & (v <= target), _CODE["target"], code)
+        code = xp.where(old.count + 1 < self.min_epochs, 0, code)
+        limit, has_limit = bound("divergence_threshold")
+        diverged = has_limit & (v > limit)
+        if self.nan == "stop":
+            diverged = diverged | ~finite
+        code = xp.where(diverged, _CODE["diverged"], code)
+
+        floats = xp.stack([xp.where(moves, v, reference), sign * best, strip_value])
+        numbers, remainder = parted(xp, xp.concatenate([floats, window]))
+        new = StopState(
+            reference=numbers[0],
+            best_value=numbers[1],
+            best_step=xp.where(improved, old.count, old.best_step),
+            wait=wait,
+            count=old.count + 1,
+            reason=xp.where(old.reason != 0, old.reason, code),
+            improved=improved,
+            window=numbers[3:],
+            strip_value=numbers[2],
+            rises=rises,
+            remainder=remainder,
+        )
+        return jax.tree.map(lambda leaf, before: jnp.asarray(leaf, before.dtype), new, old)
+
+    def _delta(self, xp: ModuleType, wide: Any, reference: Any) -> Any:
+        delta = xp.asarray(self.min_delta, wide)
+        return delta * xp.where(xp.isfinite(reference), abs(reference), 0.0) if self.relative else delta
 
     @classmethod
     def keras(cls, patience: int = 0, min_delta: float = 0.0, **options: Any) -> EarlyStopping:
-        """Stops at the epoch where `keras.callbacks.EarlyStopping` stops."""
-        return cls(patience=patience, min_delta=min_delta, nan="ignore", **{"min_epochs": 2, **options})
+        """Stops where `keras.callbacks.EarlyStopping` of Keras 3 stops; with `keep="gain"` it restores its weights."""
+        return cls(patience=patience, min_delta=min_delta, **{"rule": "keras", "nan": "ignore", **options})
 
     @classmethod
     def lightning(cls, patience: int = 3, min_delta: float = 0.0, **options: Any) -> EarlyStopping:
-        """Stops at the epoch where Lightning's `EarlyStopping` stops (it also stops on values not finite)."""
-        return cls(patience=patience, min_delta=min_delta, nan="stop", **options)
+        """Stops where Lightning's `EarlyStopping` stops (it also stops on values not finite)."""
+        return cls(patience=patience, min_delta=min_delta, **{"rule": "lightning", "nan": "stop", **options})
 
     @classmethod
     def flax(cls, patience: int = 0, min_delta: float = 0.0, **options: Any) -> EarlyStopping:
-        """Stops at the epoch where `flax.training.early_stopping.EarlyStopping` stops: one later than Keras."""
-        return cls(patience=patience + 1, min_delta=min_delta, nan="ignore", **options)
+        """Stops where `flax.training.early_stopping.EarlyStopping` stops: one later than Keras."""
+        return cls(patience=patience, min_delta=min_delta, **{"rule": "flax", "nan": "ignore", **options})
 
     @classmethod
     def sklearn(cls, n_iter_no_change: int = 10, tol: float = 1e-4, **options: Any) -> EarlyStopping:
-        """Stops at the epoch where scikit-learn's MLP estimators stop; every new best moves their reference."""
-        options = {"nan": "ignore", "track": "best", **options}
-        return cls(patience=n_iter_no_change + 1, min_delta=tol, **options)
+        """Stops where scikit-learn's MLP estimators stop; every new best moves their reference."""
+        return cls(patience=n_iter_no_change, min_delta=tol, **{"rule": "sklearn", "nan": "ignore", **options})
 
 
 jax.tree_util.register_dataclass(EarlyStopping)
+
+
+def _loss_of_generalization(xp: ModuleType, value: Any, best: Any) -> Any:
+    return 100.0 * (value / xp.where(best == 0, _TINY, best) - 1.0)
 
 
 def keep_best(best: PyTree, candidate: PyTree, improved: ArrayLike) -> PyTree:

@@ -1,0 +1,94 @@
+"""What counts as a gain in early stopping: the comparison of each library, and the numbers that are compared.
+
+All functions take oriented values (lower is better), NumPy or JAX arrays alike. Values are compared in float64 on the
+host, where they arrive as Python floats, and in JAX's floating-point type inside a compiled program. A state keeps
+them as float32 with a remainder, so that its dtypes never change and nothing of a float64 is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from regjax.checks import is_traced
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+class Rule(NamedTuple):
+    """How a library decides, from `(value, reference, min_delta, whether there was no value before)`."""
+
+    is_gain: Callable[[Any, Any, Any, Any], Any]
+    moves: Callable[[Any, Any], Any] | None = None  # whether the value becomes the reference; None: on each gain
+    allows_one_more: bool = False  # stops at wait > patience instead of wait >= patience
+
+
+def _regjax(value: Any, reference: Any, delta: Any, first: Any) -> Any:
+    # The difference of two close floating-point numbers is exact; adding a small delta to one of them is not.
+    return (abs(value) < np.inf) & (reference - value > delta)
+
+
+def _keras(value: Any, reference: Any, delta: Any, first: Any) -> Any:
+    # `keras.ops.less` rounds both sides to float32. The first value always becomes the best, even if it is NaN.
+    return first | ((value + delta).astype(np.float32) < reference.astype(np.float32))
+
+
+def _lightning(value: Any, reference: Any, delta: Any, first: Any) -> Any:
+    # Tensors of float32, which its loggers make of every number.
+    return value.astype(np.float32) + delta.astype(np.float32) < reference.astype(np.float32)
+
+
+def _flax(value: Any, reference: Any, delta: Any, first: Any) -> Any:
+    return (abs(reference) == np.inf) | (reference - value > delta)
+
+
+def _sklearn(value: Any, reference: Any, delta: Any, first: Any) -> Any:
+    return ~(value > reference - delta)  # not `<=`: at NaN scikit-learn starts its count again
+
+
+RULES = {
+    "regjax": Rule(_regjax),
+    "keras": Rule(_keras),
+    "lightning": Rule(_lightning),
+    "flax": Rule(_flax, allows_one_more=True),
+    "sklearn": Rule(_sklearn, moves=lambda value, reference: value < reference, allows_one_more=True),
+}
+
+
+def arithmetic(*trees: Any) -> tuple[ModuleType, Any]:
+    """The module and the floating-point type to compute with: NumPy's float64 if every leaf is a known number."""
+    if any(is_traced(leaf) for leaf in jax.tree.leaves(trees)):
+        return jnp, jnp.result_type(float)
+    return np, np.float64
+
+
+def joined(xp: ModuleType, wide: Any, numbers: Any, remainder: Any) -> Any:
+    """The wide numbers `[n]` of a float32 part `[n]` and its remainder `[n, 2]`."""
+    remainder = xp.asarray(remainder, wide)
+    return xp.asarray(numbers, wide) + remainder[:, 0] + remainder[:, 1]
+
+
+def parted(xp: ModuleType, numbers: Any) -> tuple[Any, Any]:
+    """The float32 part `[n]` of wide numbers, and what it leaves out, `float32[n, 2]`.
+
+    Three float32 numbers hold all 53 bits of a float64.
+
+    Example:
+      >>> number, remainder = parted(np, np.asarray([0.1]))
+      >>> float(joined(np, np.float64, number, remainder)[0])
+      0.1
+    """
+    nearest = numbers.astype(np.float32)
+    left = xp.where(abs(nearest) < np.inf, numbers - nearest.astype(numbers.dtype), 0)
+    first = left.astype(np.float32)
+    return nearest, xp.stack([first, (left - first.astype(numbers.dtype)).astype(np.float32)], axis=-1)
+
+
+def bounded(xp: ModuleType, number: Any) -> Any:
+    """The number, infinite where it is infinite in float32."""
+    return xp.where(abs(number) > _LARGEST, xp.copysign(np.inf, number), number)
