@@ -3,9 +3,10 @@
   python -m experiments.compare --workdir=runs/compare
 
 Writes results.json, table.csv, report.html and figures/ into --workdir; about a minute with the default flags on two
-cores. A comparison that was stopped (exit code 75) goes on with --resume. By default 128 training examples of digits
-with 10% wrong training labels, so that there is something to overfit; --label_noise=0 turns that off. A regularizer
-flag, as --l2, acts on every row, baseline included.
+cores. A comparison that was stopped (exit code 75) goes on with --resume. All training examples
+are used, with their own labels. Only the embedded digits, the default, are a demonstration: 128 examples with 10% wrong
+training labels, so that there is something to overfit, unless --train_examples and --label_noise say otherwise. A
+regularizer flag, as --l2, acts on every row, baseline included.
 """
 
 from __future__ import annotations
@@ -55,14 +56,16 @@ def main() -> int:
     from experiments import setup
     from experiments.progress import Bar
     from regjax.compare import compare
+    from regjax.compare.prepare import is_demonstration, label_noise_of, train_examples_of
+    from regjax.compare.result import demonstration
     from regjax.monitor import CompilationCounter
     from regjax.report import write_compare_report
 
     loaded = setup.load(values)
     known = setup.facts(loaded.splits)
-    noise = values["label_noise"]
-    if noise is None:
-        noise = 0.1 if known["task"] == "classification" else 0.0
+    if is_demonstration(loaded.splits):
+        facts = {"train_examples": train_examples_of(values["train_examples"], loaded.splits), "pool": known["pool"]}
+        print(demonstration(facts | {"label_noise": label_noise_of(values["label_noise"], loaded.splits)}), flush=True)
     probe = values | {"epochs": values["epochs"] or 1}
     spec = setup.make_spec(probe, known, loaded)
 
@@ -85,7 +88,7 @@ def main() -> int:
             seeds=values["seeds"],
             select=values["select"],
             train_examples=values["train_examples"],
-            label_noise=noise,
+            label_noise=values["label_noise"],
             augmentation=spec.augmentation,
             always=setup.regularizer_arguments(values),
             epochs=values["epochs"],

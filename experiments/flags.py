@@ -194,12 +194,12 @@ def define_data(workdir: str) -> None:
         "where prepared TFDS sets are; default $TFDS_DATA_DIR or ~/tensorflow_datasets",
     )
     text("data", "target", None, "target column of a .csv; default 'target'")
-    whole("data", "train_examples", None, "training examples used; default: see the experiment")
+    whole("data", "train_examples", None, "training examples used; default all; of compare on digits 128")
     number(
         "data",
         "label_noise",
         None,
-        "fraction of training labels replaced by another class",
+        "fraction of training labels replaced by another class; default 0, of compare on digits 0.1",
         high=1.0,
         high_open=True,
     )

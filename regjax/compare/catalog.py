@@ -45,8 +45,6 @@ def _more_data(setting: Setting) -> Technique | None:
     sizes = [size for size in sizes if size < setting.pool]
     if setting.train_examples < setting.pool and len(sizes) < 3:
         sizes.append(setting.pool)
-    if not sizes:
-        return None
     title = "more data (same updates)"
     return Technique(
         "more_data", title, "examples", tuple(sizes), lambda n: {"n_train": int(n)}, combines=False, has_edges=False
@@ -185,7 +183,7 @@ def resolve(
         if item == COMBINATION:
             continue
         technique = TECHNIQUES[item](setting)
-        if technique is None:
+        if technique is None or not (technique.values or grids.get(item)):
             if item not in DEFAULT:
                 raise InputError(f"technique {item!r} does not fit this model or task; the model's noises: {noises}")
             continue

@@ -89,6 +89,7 @@ def settings_of(
         "learning_rate": learning_rate,
         "schedule": spec.schedule,
         "label_noise": label_noise,
+        "demonstration": is_demonstration(splits),
         "augmentation": str(spec.augmentation),
         "patience": setting.patience,
         "min_delta": setting.min_delta,
@@ -165,11 +166,26 @@ def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:
         raise InputError(f"the model gives outputs of shape {list(shape)}; {splits.name} needs {list(wanted)}")
 
 
+def is_demonstration(splits: Splits) -> bool:
+    """Whether the data are the embedded digits, on which the defaults make something to overfit."""
+    return splits.embedded and splits.name == "digits"
+
+
+def label_noise_of(wanted: float | None, splits: Splits) -> float:
+    """The fraction of wrong training labels: as wanted, or 0; 10% in the demonstration."""
+    if wanted is None:
+        return 0.1 if is_demonstration(splits) else 0.0
+    check_range("label_noise", wanted, 0.0, 1.0, high_open=True)
+    if wanted and splits.task != "classification":
+        raise InputError(f"label_noise {wanted} needs classes; {splits.name} is a regression set")
+    return wanted
+
+
 def train_examples_of(wanted: int | None, splits: Splits) -> int:
-    """The size of the training part: as wanted, or 128, or a quarter of a small pool."""
+    """The size of the training part: as wanted, or all of the pool; 128 in the demonstration."""
     pool = len(splits.y_train)
     if wanted is None:
-        return 128 if pool >= 512 else max(pool // 4, 1)
+        return 128 if is_demonstration(splits) else pool
     check_range("train_examples", wanted, 1)
     if wanted > pool:
         raise InputError(f"train_examples {wanted} is more than the {pool} training examples of {splits.name}")

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from regjax.analysis import Interval
@@ -189,6 +190,8 @@ class CompareResult:
             lines.append("  ".join(cells).rstrip())
         lines.insert(1, "-" * len(lines[0]))
         lines.extend(["", *self.notes()])
+        if self.settings.get("demonstration"):
+            lines[:0] = [demonstration(self.settings), ""]
         return "\n".join(lines)
 
     def notes(self) -> list[str]:
@@ -214,12 +217,26 @@ class CompareResult:
                 f"{100 * setting['label_noise']:g}% of the training labels (and only those) are wrong on purpose, "
                 "so that there is something to overfit; --label_noise=0 turns it off."
             )
+        if setting["train_examples"] == setting.get("pool"):
+            notes.append("All training examples are in use, so more data is no row; --train_examples=N leaves some.")
         if any(row.chosen.get("edge") for row in self.rows()):
             notes.append("* the chosen value is at an end of its grid: a wider grid might hold a better one.")
         diverged = sum(row.diverged for row in self.rows())
         if diverged:
             notes.append(f"{diverged} runs of chosen settings diverged; they count with the score of a constant guess.")
         return notes
+
+
+def demonstration(settings: Mapping[str, Any]) -> str:
+    """What a comparison on the embedded digits says first.
+
+    Example:
+      >>> demonstration({"train_examples": 128, "pool": 1077, "label_noise": 0.1})
+      'demonstration on the embedded digits: 128 of 1,077 training examples, 10% of their labels wrong on purpose'
+    """
+    examples, noise = f"{settings['train_examples']:,} of {settings['pool']:,}", 100 * settings["label_noise"]
+    wrong = f"{noise:g}% of their labels wrong on purpose" if noise else "their labels as they are"
+    return f"demonstration on the embedded digits: {examples} training examples, {wrong}"
 
 
 _CSV_COLUMNS = [

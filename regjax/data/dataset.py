@@ -27,6 +27,7 @@ class Dataset:
       columns: one name per column of a table.
       test: `(x_test, y_test)`, an official test split, or None when there is none.
       pixel_max: the value of a full pixel; None means 255 for uint8 images and 1 for float32 images.
+      embedded: whether it is one of `regjax.data.EMBEDDED`, and not a set of the same name from elsewhere.
 
     Raises:
       InputError: shapes disagree, a number is not finite, or a label is out of range.
@@ -45,6 +46,7 @@ class Dataset:
     columns: tuple[str, ...] | None = None
     test: tuple[np.ndarray, np.ndarray] | None = None
     pixel_max: float | None = None
+    embedded: bool = False
 
     def __post_init__(self) -> None:
         check_choice("dataset: task", self.task, TASKS)

@@ -65,6 +65,7 @@ def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None)
         class_names=tuple(facts["class_names"]) if facts["class_names"] else None,
         columns=tuple(facts["columns"]) if facts["columns"] else None,
         pixel_max=PIXEL_MAX.get(name),
+        embedded=True,
     )
 
 

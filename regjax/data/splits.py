@@ -34,6 +34,7 @@ class Splits:
       class_names: names of the classes, or None.
       columns: names of the columns, or None.
       pixel_max: value of a full pixel, None for tables.
+      embedded: whether the dataset is one of `regjax.data.EMBEDDED`.
       official_test: whether the test part is the dataset's own.
       indices: positions in `dataset.x` of the parts that were cut from it.
     """
@@ -53,6 +54,7 @@ class Splits:
     class_names: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
     pixel_max: float | None = None
+    embedded: bool = False
     official_test: bool = False
     indices: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -129,6 +131,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
         class_names=dataset.class_names,
         columns=dataset.columns,
         pixel_max=dataset.pixel_max,
+        embedded=dataset.embedded,
         official_test=official,
         indices=indices,
     )

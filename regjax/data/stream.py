@@ -5,6 +5,7 @@ The same names, parts, classes and numbers as the loaders that read everything, 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,8 @@ def stream_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = Non
       InputError: unknown name, or a cache directory that cannot be written.
     """
     check_choice("dataset", name, EMBEDDED)
-    return _stream_prepared(prepare(name, cache_dir=cache_dir), name, None, cache_dir, PIXEL_MAX.get(name))
+    made = _stream_prepared(prepare(name, cache_dir=cache_dir), name, None, cache_dir, PIXEL_MAX.get(name))
+    return dataclasses.replace(made, embedded=True)
 
 
 def _stream_prepared(

@@ -226,3 +226,25 @@ def test_a_technique_that_excludes_what_always_acts_is_refused_before_any_run(ta
             progress=lambda *step: runs.append(step),
         )
     assert not runs
+
+
+def test_all_training_examples_with_their_own_labels_are_the_default():
+    """Also for data of one's own that are called digits; only the embedded ones are a demonstration."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(700, 3)).astype(np.float32)
+    own = rj.data.Dataset("digits", "classification", x, (x[:, 0] > 0).astype(np.int32))
+    result = rj.compare("linear", own, {"l2": [0.01], "more_data": []}, seeds=1, epochs=1)
+    found = {key: result.settings[key] for key in ("train_examples", "label_noise", "demonstration")}
+    assert found == {"train_examples": result.settings["pool"], "label_noise": 0.0, "demonstration": False}
+    assert list(result.techniques) == ["l2"]
+    assert "more data" in "\n".join(result.notes())  # why it is no row
+    assert "digits" not in str(result).splitlines()[0]
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, (128, 0.1)), ({"train_examples": 64, "label_noise": 0}, (64, 0))])
+def test_the_demonstration_says_in_its_first_line_what_it_does(given, expected):
+    result = rj.compare("linear", rj.data.load("digits"), {"l2": [0.01]}, seeds=1, epochs=1, **given)
+    assert (result.settings["train_examples"], result.settings["label_noise"]) == expected
+    first = str(result).splitlines()[0]
+    assert f"{expected[0]} of 1,077" in first
+    assert ("10%" in first) == (expected[1] > 0)

@@ -201,3 +201,14 @@ def test_noise_outputs_and_models_from_flags(run, tmp_path):
     run("train", "--workdir=v", "--average=snapshots(size=2, period=4)", *SMALL)
     assert json.loads((tmp_path / "v/summary.json").read_text())["average"] == "snapshots"
     run("predict", "--workdir=v", "--input=test", "--output=v.csv")
+
+
+def test_compare_has_the_defaults_of_the_library(run, tmp_path):
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    np.savez(tmp_path / "digits.npz", x=x, y=(x[:, 0] > 0).astype(int))
+    flags = ["--techniques=l2", "--grid=l2=0.01", "--seeds=1", "--epochs=1", "--model=linear"]
+    for name, dataset, expected in (("own", "digits.npz", (36, 36, 0.0)), ("demo", "digits", (128, 1077, 0.1))):
+        out = run("compare", f"--dataset={dataset}", f"--workdir={name}", *flags)
+        settings = json.loads((tmp_path / name / "results.json").read_text())["settings"]
+        assert (settings["train_examples"], settings["pool"], settings["label_noise"]) == expected
+        assert ("128 of 1,077" in out.stdout.splitlines()[0]) == (name == "demo")
