@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -45,12 +46,12 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
             _finish()
             os._exit(code)  # in order, it would wait for the others, who may know nothing
     except OSError as error:
-        # A full disk, a directory that cannot be written to, a file that went away.
+        # A full disk, a directory that cannot be written to, a file that went away: the first alone needs room.
         # A write to a file that was open already knows no name: it is below --workdir.
         said = error.strerror or " ".join(str(error).split())
         place = error.filename or values.get("workdir")
         print(f"error: {said}" if not place or str(place) in said else f"error: {place}: {said}", file=sys.stderr)
-        if resumable:
+        if resumable and is_full(error):
             print("what was saved stays; go on with --resume when there is room", file=sys.stderr)
         code = FAILED
     except Exception as error:
@@ -82,6 +83,23 @@ def _finish() -> None:
 def _show_warning(message: Warning | str, *rest: Any, **others: Any) -> None:
     """A warning in one line, without the place in the code that gave it."""
     print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, says that a disk is full or a quota used up."""
+    while error is not None:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
+            return True  # orbax reports it as a ValueError of tensorstore
+        error = error.__cause__
+    return False
+
+
+def note(message: str) -> None:
+    """A line on what was made of the input, to stderr; of several processes the first says it."""
+    if cluster.leads():
+        print(f"note: {message}", file=sys.stderr)
 
 
 def _setup() -> None:

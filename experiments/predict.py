@@ -84,7 +84,7 @@ def main() -> int:
         x, truth = _split(trained | {"data_dir": values["data_dir"] or trained["data_dir"]}, values["input"])
         ids = [str(i) for i in range(len(x))]  # of a streamed run they are read below, a batch at a time
     else:
-        x, ids = flags.about("input", lambda: data.read_inputs(values["input"], pre))
+        x, ids = flags.about("input", lambda: data.read_inputs(values["input"], pre, app.note))
         truth = None
     flags.about("input", lambda: pre.transform(x[:1]))  # refuses another shape
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import flags
+from experiments import app, flags
 from regjax import data
 from regjax.augment import Augmentation
 from regjax.augment import make as make_augmentation
@@ -57,6 +57,8 @@ def load(values: dict[str, Any], preprocessor: data.Preprocessor | None = None) 
     dataset = flags.about(
         "dataset", lambda: data.load(values["dataset"], data_dir=values["data_dir"], target=values["target"], lazy=lazy)
     )
+    for line in dataset.notes:
+        app.note(line)
     splits = flags.about("dataset", lambda: data.split(dataset, seed=values["seed"]))
     one_class = splits.task == "classification" and splits.num_classes < 2
     flags.check(not one_class, "dataset", "all labels are the same; classification needs at least 2 classes")

@@ -27,6 +27,8 @@ class Dataset:
       columns: one name per column of a table.
       test: `(x_test, y_test)`, an official test split, or None when there is none.
       pixel_max: the value of a full pixel; None means 255 for uint8 images and 1 for float32 images.
+      validation: `(x, y)`, an official validation split, or None when there is none.
+      notes: lines on what was made of the source that its owner should know of.
       embedded: whether it is one of `regjax.data.EMBEDDED`, and not a set of the same name from elsewhere.
 
     Raises:
@@ -47,6 +49,8 @@ class Dataset:
     test: tuple[np.ndarray, np.ndarray] | None = None
     pixel_max: float | None = None
     embedded: bool = False
+    validation: tuple[np.ndarray, np.ndarray] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_choice("dataset: task", self.task, TASKS)
@@ -66,18 +70,21 @@ class Dataset:
                 raise InputError(f"{self.name}: class_names belong to classification, task is {self.task!r}")
             if len(set(self.class_names)) != len(self.class_names):
                 raise InputError(f"{self.name}: class_names are not distinct: {_shorten(self.class_names)}")
-        if self.test is not None:
-            x_test, y_test = self.test
-            if x_test.shape[1:] != self.x.shape[1:] or x_test.dtype != self.x.dtype:
-                raise InputError(
-                    f"{self.name}: test examples are {x_test.dtype}{list(x_test.shape[1:])}, "
-                    f"training examples {self.x.dtype}{list(self.x.shape[1:])}"
-                )
-            if y_test.shape[1:] != self.y.shape[1:]:
-                raise InputError(f"{self.name}: test targets are {y_test.shape}, training targets {self.y.shape}")
-            if len(x_test) == 0:
-                raise InputError(f"{self.name}: the test split is empty")
-            self._check_pair(x_test, y_test, " test")
+        for part, pair in (("validation", self.validation), ("test", self.test)):
+            if pair is not None:
+                self._check_part(part, *pair)
+
+    def _check_part(self, part: str, x: np.ndarray, y: np.ndarray) -> None:
+        if x.shape[1:] != self.x.shape[1:] or x.dtype != self.x.dtype:
+            raise InputError(
+                f"{self.name}: {part} examples are {x.dtype}{list(x.shape[1:])}, "
+                f"training examples {self.x.dtype}{list(self.x.shape[1:])}"
+            )
+        if y.shape[1:] != self.y.shape[1:]:
+            raise InputError(f"{self.name}: {part} targets are {y.shape}, training targets {self.y.shape}")
+        if len(x) == 0:
+            raise InputError(f"{self.name}: the {part} split is empty")
+        self._check_pair(x, y, f" {part}")
 
     def _check_pair(self, x: np.ndarray, y: np.ndarray, part: str) -> None:
         if self.kind == "image" and x.dtype not in (np.uint8, np.float32):

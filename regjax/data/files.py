@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -194,13 +195,16 @@ def _read_npz(
         raise InputError(f"{path.name}: damaged .npz file ({error})") from None
 
 
-def read_inputs(path: str | os.PathLike[str], preprocessor: Preprocessor) -> tuple[np.ndarray, list[str]]:
+def read_inputs(
+    path: str | os.PathLike[str], preprocessor: Preprocessor, note: Callable[[str], None] | None = None
+) -> tuple[np.ndarray, list[str]]:
     """Examples to predict, without targets, in the form that a trained model wants before `transform`.
 
     Args:
       path: `.npz` with `x`; `.csv` with the columns of the training table (others, a target included, are
         ignored); a folder of images, flat or nested, resized to the size of training.
       preprocessor: of the trained model.
+      note: called with each line on what was done to the images, or skipped.
 
     Returns:
       `(x, ids)`: `[N, *shape]`, and for each example its index, its row in the file or its relative path.
@@ -216,7 +220,7 @@ def read_inputs(path: str | os.PathLike[str], preprocessor: Preprocessor) -> tup
 
         if preprocessor.kind != "image":
             raise InputError(f"input {str(path)!r}: a folder of images, the model was trained on a table")
-        x, names = read_images(path, preprocessor.shape)
+        x, names = read_images(path, preprocessor.shape, note)
         if preprocessor.pixel_max == 255.0:
             return x, names
         # The model counts full pixels otherwise, digits as 16: bring the files' 0..255 to that.

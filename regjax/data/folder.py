@@ -1,28 +1,32 @@
-"""Images in a folder of class folders: `root/cat/1.png`, or `root/train/cat/1.png` with `root/test/...`."""
+"""Images in a folder of class folders: `root/cat/1.png`, or `root/train/cat/1.png` with `root/test/...`.
+
+Training, streamed training and prediction decode by one rule: turned as the EXIF orientation says, what is
+transparent over white, 8 bits a channel.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from regjax.checks import InputError
 from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
+from regjax.data.class_folders import SUFFIXES, ImageFolder, list_folder, list_images, skipped_note
 from regjax.data.dataset import Dataset
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff")
-"""Files with other endings, and hidden files, are ignored."""
 
 MAX_PIXELS = 50_000_000
 """An image with more pixels is refused before it is decoded."""
 
 MAX_FOLDER_BYTES = 4 * 2**30
 """Larger folders, counted after decoding and resizing, are refused."""
+
+RULE = 2
+"""Number of the rule by which images are decoded; what another one decoded is not taken from the cache."""
 
 _GRAY = ("1", "L", "LA")
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
@@ -41,9 +45,10 @@ def load_folder(
 ) -> Dataset:
     """Load images from class folders; the sorted names of the folders are the classes.
 
-    Where `path` holds the folders `train` and `test` with class folders inside, `test` is the official test
-    split. Images are uint8, with one channel if all of them are gray and three otherwise. Without
-    `image_size`, images of different sizes are resized to the size of the first, with a `ResizeWarning`.
+    Where `path` holds the folders `train`, `val` (or `valid`, `validation`) and `test` with class folders inside, these
+    are the parts. Images are uint8, with one channel if all of them are gray and three otherwise, turned as their
+    EXIF orientation says, and transparent ones lie over white. Without `image_size`, images of different sizes are
+    resized to the size of the first, with a `ResizeWarning`. What else was done or skipped is in `notes`.
 
     Args:
       path: the folder.
@@ -52,87 +57,52 @@ def load_folder(
       cache_dir: where the decoded images are kept; see `regjax.data.cache.cache_root`.
 
     Raises:
-      InputError: no class folders, an unreadable image, a link that leaves the folder, too many pixels.
+      InputError: no class folders, an unreadable image or one of more than 8 bits a channel, a link that leaves the
+        folder, too many pixels.
     """
     found = list_folder(path, task=task, image_size=image_size)
-    files = [file for part in found.parts.values() for file, _ in part]
 
     def decode() -> tuple[Arrays, dict[str, Any]]:
-        shape = common_shape(found, MAX_FOLDER_BYTES)
+        shape, notes = common_shape(found, MAX_FOLDER_BYTES)
         arrays = {}
         for suffix, part in found.parts.items():
             arrays["x" + suffix] = decode_files(found.root, [file for file, _ in part], shape)
             arrays["y" + suffix] = np.array([label for _, label in part], np.int32)
-        return arrays, {}
+        return arrays, {"notes": notes}
 
-    fingerprint = {"files": file_fingerprint(found.root, files), "image_size": image_size}
-    arrays, _ = cached_arrays(found.cache_key, fingerprint, decode, cache_dir=cache_dir)
+    arrays, facts = cached_arrays(found.cache_key, folder_fingerprint(found), decode, cache_dir=cache_dir)
+    parts = {suffix: (arrays["x" + suffix], arrays["y" + suffix]) for suffix in found.parts}
+    return folder_dataset(found, parts, facts["notes"])
+
+
+def folder_dataset(found: ImageFolder, parts: dict[str, tuple[Any, np.ndarray]], notes: list[str]) -> Dataset:
+    """The dataset of a folder, from inputs and labels by suffix of the part."""
     return Dataset(
         name=found.root.name,
         task="classification",
-        x=arrays["x"],
-        y=arrays["y"],
+        x=parts[""][0],
+        y=parts[""][1],
         class_names=found.class_names,
-        test=(arrays["x_test"], arrays["y_test"]) if "_test" in found.parts else None,
+        validation=parts.get("_val"),
+        test=parts.get("_test"),
+        notes=(*skipped_note(found.root.name, found.root, found.skipped), *notes),
     )
 
 
-@dataclass(frozen=True)
-class ImageFolder:
-    """The files of a folder of class folders.
-
-    Attributes:
-      root: the folder.
-      class_names: sorted names of the class folders.
-      parts: by suffix, `""` and possibly `"_test"`: each file with its label.
-      image_size: `(height, width)` that was asked for, or None.
-    """
-
-    root: Path
-    class_names: tuple[str, ...]
-    parts: dict[str, list[tuple[Path, int]]]
-    image_size: tuple[int, int] | None
-
-    @property
-    def cache_key(self) -> str:
-        """Names what is kept of this folder; two places or sizes are two entries."""
-        return f"folder-{hashlib.sha256(f'{self.root}|{self.image_size}'.encode()).hexdigest()[:16]}"
+def folder_fingerprint(found: ImageFolder) -> dict[str, Any]:
+    """What the pixels of a folder depend on."""
+    return {"files": file_fingerprint(found.root, found.files), "image_size": found.image_size, "rule": RULE}
 
 
-def list_folder(
-    path: str | os.PathLike[str], *, task: str | None = None, image_size: tuple[int, int] | None = None
-) -> ImageFolder:
-    """List the images of class folders, reading none.
-
-    Args:
-      path: the folder.
-      task: must be classification.
-      image_size: `(height, width)`.
-
-    Raises:
-      InputError: no class folders, a class of the test part alone, a link that leaves the folder.
-    """
-    root = Path(path).resolve()
-    if task not in (None, "classification"):
-        raise InputError(f"{root.name}: a folder of class folders is classification, got task {task!r}")
-    if image_size is not None and min(image_size) < 1:
-        raise InputError(f"{root.name}: image_size must be positive (height, width), got {image_size}")
-    has_parts = {child.name for child in _folders(root)} == {"train", "test"} and _folders(root / "train")
-    class_root = root / "train" if has_parts else root
-    class_names = [child.name for child in _folders(class_root)]
-    if not class_names:
-        raise InputError(f"{root.name}: no class folders; accepted: one folder of images for each class")
-    parts = {"": class_root} | ({"_test": root / "test"} if has_parts else {})
-    listed = {suffix: _list_classes(root, part, class_names) for suffix, part in parts.items()}
-    return ImageFolder(root, tuple(class_names), listed, image_size)
-
-
-def read_images(path: str | os.PathLike[str], shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
-    """All images below a folder, resized to `shape`, in the order of their relative paths.
+def read_images(
+    path: str | os.PathLike[str], shape: tuple[int, ...], note: Callable[[str], None] | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """All images below a folder, resized to `shape`, in the order of their relative paths; decoded as for training.
 
     Args:
       path: the folder, flat or nested.
       shape: `(H, W, C)`, C in (1, 3).
+      note: called with each line on what was done or skipped.
 
     Returns:
       `(x, names)`: `uint8[N, H, W, C]` and relative paths.
@@ -143,58 +113,39 @@ def read_images(path: str | os.PathLike[str], shape: tuple[int, ...]) -> tuple[n
     root = Path(path).resolve()
     if len(shape) != 3 or shape[-1] not in (1, 3):
         raise InputError(f"{root.name}: a model for inputs of shape {shape} reads no image files; use .npz")
-    files = [file for file in sorted(root.rglob("*")) if _is_image(file)]
+    files, skipped = list_images(root, root)
     if not files:
         raise InputError(f"{root.name}: no images; accepted: {', '.join(SUFFIXES)}")
-    for file in files:
-        _check_inside(root, file)
+    if note is not None:
+        headers = [_header(root, file) for file in files]
+        for line in [*skipped_note(root.name, root, tuple(skipped)), *_notes(root.name, headers)]:
+            note(line)
     return decode_files(root, files, shape), [file.relative_to(root).as_posix() for file in files]
 
 
-def _folders(root: Path) -> list[Path]:
-    return sorted(child for child in root.iterdir() if child.is_dir() and not child.name.startswith("."))
+class _Header(NamedTuple):
+    size: tuple[int, int]  # height and width as shown
+    gray: bool
+    turned: bool
+    transparent: bool
 
 
-def _is_image(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and not file.is_dir()
-
-
-def _check_inside(root: Path, file: Path) -> None:
-    if not file.resolve().is_relative_to(root):
-        raise InputError(f"{root.name}: {file.relative_to(root)} is a link that leaves the folder; not followed")
-
-
-def _list_classes(root: Path, part: Path, class_names: list[str]) -> list[tuple[Path, int]]:
-    found = []
-    for child in _folders(part):
-        _check_inside(root, child)
-        if child.name not in class_names:
-            raise InputError(f"{root.name}: class {child.name!r} of the test part is not in train")
-        files = sorted(file for file in child.iterdir() if _is_image(file))
-        if not files:
-            raise InputError(f"{root.name}: class folder {child.name!r} has no images ({', '.join(SUFFIXES)})")
-        for file in files:
-            _check_inside(root, file)
-        found += [(file, class_names.index(child.name)) for file in files]
-    return found
-
-
-def common_shape(found: ImageFolder, most: float) -> tuple[int, int, int]:
-    """Height, width and channels for all images, from their headers alone.
+def common_shape(found: ImageFolder, most: float) -> tuple[tuple[int, int, int], list[str]]:
+    """Height, width and channels for all images, and what is to be said of them, from their headers alone.
 
     Args:
       found: from `list_folder`.
       most: bytes that all of them may take.
 
+    Returns:
+      `(height, width, channels)`, and lines on images that are turned or have transparency.
+
     Raises:
       InputError: an unreadable header, or more bytes.
     """
-    root, files = found.root, [file for part in found.parts.values() for file, _ in part]
-    sizes, gray = [], True
-    for file in files:
-        (width, height), mode = _header(root, file)
-        sizes.append((height, width))
-        gray = gray and mode in _GRAY
+    root, files = found.root, found.files
+    headers = [_header(root, file) for file in files]
+    sizes, gray = [header.size for header in headers], all(header.gray for header in headers)
     other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
     if found.image_size is None and other is not None:
         warnings.warn(
@@ -210,12 +161,32 @@ def common_shape(found: ImageFolder, most: float) -> tuple[int, int, int]:
             f"{root.name}: {total / 2**30:.1f} GiB of pixels, accepted in memory: {most / 2**30:g} GiB; "
             "use a smaller image_size, or stream it with --loader=stream"
         )
-    return height, width, 1 if gray else 3
+    return (height, width, 1 if gray else 3), _notes(root.name, headers)
 
 
-def _header(root: Path, file: Path) -> tuple[tuple[int, int], str]:
+def _notes(name: str, headers: list[_Header]) -> list[str]:
+    """A line on each thing that is done to some of the images."""
+    turned, over = sum(header.turned for header in headers), sum(header.transparent for header in headers)
+    notes = [f"{name}: {turned} of {len(headers)} images are turned as their EXIF orientation says"] if turned else []
+    return notes + ([f"{name}: {over} of {len(headers)} images have transparency, shown over white"] if over else [])
+
+
+def _header(root: Path, file: Path) -> _Header:
     with _open(root, file) as image:
-        return image.size, image.mode
+        # A PNG with its EXIF data behind the pixels would be decoded to find them.
+        orientation = _orientation(image) if image.format != "PNG" or "exif" in image.info else 1
+        lies = orientation >= 5 and image.format != "TIFF"  # whose size is that of the turned image
+        size = image.size if lies else image.size[::-1]
+        return _Header(size, image.mode in _GRAY, orientation > 1, image.has_transparency_data)
+
+
+def _orientation(image: Any) -> int:
+    """The EXIF orientation, 1 to 8."""
+    try:
+        found = image.getexif().get(274, 1)
+    except Exception:  # of damaged metadata, whatever their parser raises; viewers show such images as stored
+        return 1
+    return found if found in range(1, 9) else 1
 
 
 def _open(root: Path, file: Path) -> Any:
@@ -233,12 +204,26 @@ def _open(root: Path, file: Path) -> Any:
         raise InputError(
             f"{root.name}: {file.relative_to(root)} has {width}x{height} pixels, accepted: up to {MAX_PIXELS}"
         )
-    if image.mode in _DEEP:
+    if _is_deep(image):
         image.close()
         raise InputError(
-            f"{root.name}: {file.relative_to(root)} has mode {image.mode!r} (over 8 bits); store it in a .npz"
+            f"{root.name}: {file.relative_to(root)} has over 8 bits a channel; convert it to 8, or store it in a .npz"
         )
     return image
+
+
+def _is_deep(image: Any) -> bool:
+    """Whether there are more than 8 bits a channel, of which Pillow drops the low ones of colours."""
+    if image.mode in _DEEP:
+        return True
+    for tile in image.tile:
+        arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
+        if tile[0] == "ppm" and arguments[1] > 255:  # the largest value
+            return True
+        # As "RGB;16B"; the "BGR;16" of a .bmp is 16 bits a pixel.
+        if any(isinstance(a, str) and a.endswith((";16B", ";16L", ";16N")) for a in arguments):
+            return True
+    return False
 
 
 def decode_files(root: Path, files: list[Path], shape: tuple[int, ...]) -> np.ndarray:
@@ -254,10 +239,25 @@ def decode_files(root: Path, files: list[Path], shape: tuple[int, ...]) -> np.nd
     for i, file in enumerate(files):
         with _open(root, file) as image:
             try:
-                pixels = image.convert("L" if channels == 1 else "RGB")
+                pixels = _as_shown(image).convert("L" if channels == 1 else "RGB")
             except (OSError, ValueError, SyntaxError) as error:
                 raise InputError(f"{root.name}: {file.relative_to(root)} is damaged ({error})") from None
         if pixels.size != (width, height):
             pixels = pixels.resize((width, height), Image.Resampling.BILINEAR)
         out[i] = np.asarray(pixels).reshape(shape)
     return out
+
+
+def _as_shown(image: Any) -> Any:
+    """The image over white, turned as its EXIF orientation says."""
+    from PIL import Image
+
+    image.load()
+    turns = (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
+             Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE,
+             Image.Transpose.ROTATE_90)  # fmt: skip
+    orientation = _orientation(image)
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.transpose(turns[orientation - 2]) if orientation > 1 else image

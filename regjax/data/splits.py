@@ -72,10 +72,11 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
     what it divides; every class with at least 4 examples is in every part, and every class is in train.
 
     Args:
-      dataset: its official test split, where it has one, is used as it is.
+      dataset: its official test and validation splits, where it has them, are used as they are.
       seed: another seed, another split.
       test_fraction: of the examples; ignored when there is an official test split.
-      validation_fraction: of the examples (without an official test split).
+      validation_fraction: of the examples (without an official test split); ignored when there is an official
+        validation split.
 
     Returns:
       The parts, examples in random order.
@@ -97,8 +98,11 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
     total = len(dataset)
     official = dataset.test is not None
     n_test = 0 if official else _ceil(test_fraction * total)
-    n_validation = _ceil(validation_fraction * total)
-    if n_validation < 2 or total - n_test - n_validation < 1:
+    given = dataset.validation
+    n_validation = 0 if given is not None else _ceil(validation_fraction * total)
+    if given is not None and len(given[1]) < 2:
+        raise InputError(f"{dataset.name}: the validation split has {len(given[1])} example, at least 2 are needed")
+    if (given is None and n_validation < 2) or total - n_test - n_validation < 1:
         raise InputError(
             f"{dataset.name}: {total} examples cannot be cut into {n_test} for test, {n_validation} for "
             "validation (at least 2) and at least 1 for training; use more examples or other fractions"
@@ -112,16 +116,21 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
         names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
         shown = ", ".join(repr(names[i]) for i in missing[:8]) + (", ..." if len(missing) > 8 else "")
         raise InputError(f"{dataset.name}: labels missing from train: {shown}; each class needs an example there")
-    stop, select = _cut(validation, labels, n_validation - n_validation // 2, share=1, keep=1)
-    indices = {"train": train, "stop": stop, "select": select} | ({} if official else {"test": test})
+    cut = {"train": train} | ({} if official else {"test": test})
+    source, of_part = (dataset.x, dataset.y), labels
+    if given is not None:
+        source, validation = given, keyed.order(len(given[1]), "split", seed)
+        of_part = given[1] if dataset.task == "classification" else np.zeros(len(given[1]), np.int32)
+    stop, select = _cut(validation, of_part, len(validation) - len(validation) // 2, share=1, keep=1)
+    indices = cut | ({} if given is not None else {"stop": stop, "select": select})
     x_test, y_test = dataset.test if dataset.test is not None else (dataset.x[test], dataset.y[test])
     return Splits(
         x_train=dataset.x[train],
         y_train=dataset.y[train],
-        x_stop=dataset.x[stop],
-        y_stop=dataset.y[stop],
-        x_select=dataset.x[select],
-        y_select=dataset.y[select],
+        x_stop=source[0][stop],
+        y_stop=source[1][stop],
+        x_select=source[0][select],
+        y_select=source[1][select],
         x_test=x_test,
         y_test=y_test,
         name=dataset.name,

@@ -14,11 +14,12 @@ import numpy as np
 
 from regjax.checks import check_choice
 from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
+from regjax.data.class_folders import list_folder
 from regjax.data.csv_table import DEFAULT_TARGET, load_csv
 from regjax.data.dataset import Dataset
 from regjax.data.embedded import EMBEDDED, PIXEL_MAX, prepare
 from regjax.data.files import check_path, load_npz
-from regjax.data.folder import common_shape, decode_files, list_folder
+from regjax.data.folder import common_shape, decode_files, folder_dataset, folder_fingerprint
 from regjax.data.rows import Rows, as_rows, joined
 from regjax.data.tfds_find import find_prepared
 from regjax.data.tfds_records import Examples
@@ -138,13 +139,13 @@ def _stream_folder(
     path: Path, *, task: str | None, image_size: tuple[int, int] | None, cache_dir: str | os.PathLike[str] | None
 ) -> Dataset:
     found = list_folder(path, task=task, image_size=image_size)
-    files = [file for part in found.parts.values() for file, _ in part]
 
     def headers() -> tuple[Arrays, dict[str, Any]]:
-        return {"shape": np.array(common_shape(found, float("inf")))}, {}
+        shape, notes = common_shape(found, float("inf"))
+        return {"shape": np.array(shape)}, {"notes": notes}
 
-    fingerprint = {"files": file_fingerprint(found.root, files), "image_size": image_size}
-    arrays, _ = cached_arrays(f"shape-{found.cache_key}", fingerprint, headers, cache_dir=cache_dir)
+    key = f"shape-{found.cache_key}"
+    arrays, facts = cached_arrays(key, folder_fingerprint(found), headers, cache_dir=cache_dir)
     shape = tuple(arrays["shape"].tolist())
 
     def rows(part: list[tuple[Path, int]]) -> Rows:
@@ -156,7 +157,7 @@ def _stream_folder(
     parts = {
         suffix: (rows(part), np.array([label for _, label in part], np.int32)) for suffix, part in found.parts.items()
     }
-    return _dataset(found.root.name, "classification", *parts[""], found.class_names, test=parts.get("_test"))
+    return folder_dataset(found, parts, facts["notes"])
 
 
 def _dataset(

@@ -1,0 +1,271 @@
+"""One rule for images in training, streamed training and prediction: orientation, alpha, depth, nesting, links."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from regjax.checks import InputError
+from regjax.data import Preprocessor, load, read_inputs, split
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SHARED = Path(os.environ.get("REGJAX_TEST_INPUTS") or ROOT.parent / "shared" / "inputs") / "images"
+
+
+# The folders change within a test, which the cache says.
+pytestmark = pytest.mark.filterwarnings("ignore::regjax.data.CacheWarning")
+
+
+def save(path, pixels, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(np.asarray(pixels, np.uint8))
+    image.save(path, **options)
+    return path
+
+
+def flat(value, *shape):
+    return np.full(shape or (6, 6, 3), value, np.uint8)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two classes of one flat image each."""
+    save(tmp_path / "pets" / "cat" / "0.png", flat(10))
+    save(tmp_path / "pets" / "dog" / "0.png", flat(20))
+    return tmp_path / "pets"
+
+
+def every_way(root):
+    """The pixels of all files by relative path, as training, streamed training and prediction see them."""
+    data, lazy = load(root), load(root, lazy=True)
+    x, names = read_inputs(root, Preprocessor.fit(data.x, "image"))
+    np.testing.assert_array_equal(lazy.x[:], data.x)
+    np.testing.assert_array_equal(x, data.x)
+    assert lazy.notes == data.notes
+    return dict(zip(names, data.x, strict=True)), data.notes
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
+def test_images_are_turned_as_a_viewer_shows_them(root, orientation, suffix):
+    """Against Pillow's own rule, on an image that no turn leaves as it is."""
+    from PIL import ImageOps
+
+    pixels = np.arange(108, dtype=np.uint8).reshape(6, 6, 3) * 2
+    exif = Image.Exif()
+    exif[274] = orientation
+    lossless = {"lossless": True} if suffix == "webp" else {}
+    file = save(root / "cat" / f"1.{suffix}", pixels, exif=exif, **lossless)
+    with Image.open(file) as image:
+        shown = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    seen, notes = every_way(root)
+    np.testing.assert_array_equal(seen[f"cat/1.{suffix}"], shown)
+    assert sum("EXIF" in note for note in notes) == (orientation > 1)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jpg"])
+def test_the_size_of_a_turned_first_image_is_the_size_shown(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[274] = 6
+    for name in ("cat", "dog"):
+        save(tmp_path / "pets" / name / f"0.{suffix}", flat(9, 4, 6, 3), exif=exif)
+    assert load(tmp_path / "pets").x.shape == (2, 6, 4, 3)
+
+
+def transparent(mode):
+    """A pixel of 100 at half strength, a hidden 200, a solid 40."""
+    if mode == "P":
+        image = Image.new("P", (3, 1))
+        image.putpalette([100, 100, 100, 200, 200, 200, 40, 40, 40])
+        image.putdata([0, 1, 2])
+        return image, {"transparency": bytes([128, 0, 255])}
+    if mode == "L":
+        return Image.fromarray(np.array([[100, 200, 40]], np.uint8)), {"transparency": 200}
+    grey = np.array([[100, 200, 40]], np.uint8)
+    alpha = np.array([[128, 0, 255]], np.uint8)
+    if mode == "LA":
+        return Image.fromarray(np.stack([grey, alpha], -1), "LA"), {}
+    return Image.fromarray(np.stack([grey, grey, grey, alpha], -1), "RGBA"), {}
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L"])
+def test_what_is_transparent_lies_over_white(tmp_path, mode):
+    image, options = transparent(mode)
+    for name in ("cat", "dog"):
+        save(tmp_path / "pets" / name / "0.png", image, **options)
+    seen, notes = every_way(tmp_path / "pets")
+    pixels = seen["cat/0.png"][0, :, 0].astype(int)
+    assert pixels[1:].tolist() == [255, 40]
+    assert abs(pixels[0] - (100 if mode == "L" else 177)) <= 1
+    assert [note for note in notes if "white" in note and "2 of 2" in note]
+
+
+DEEP = {
+    "gray.png": lambda path: Image.fromarray(np.full((4, 6), 40_000, np.uint16)).save(path),
+    "gray.tif": lambda path: Image.fromarray(np.full((4, 6), 40_000, np.uint16)).save(path),
+    "float.tif": lambda path: Image.fromarray(np.full((4, 6), 0.5, np.float32)).save(path),
+    "gray.pgm": lambda path: path.write_bytes(b"P5 6 4 65535\n" + bytes(48)),
+    "colour.ppm": lambda path: path.write_bytes(b"P6 6 4 65535\n" + bytes(144)),
+    "colour.png": lambda path: path.write_bytes(deep_png()),
+}
+
+
+def deep_png():
+    """A PNG of 16 bits a channel, which Pillow does not write."""
+    import struct
+    import zlib
+
+    def chunk(name, content):
+        crc = zlib.crc32(name + content)
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", crc)
+
+    rows = zlib.compress((b"\0" + bytes(36)) * 4)
+    head = struct.pack(">IIBBBBB", 6, 4, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_more_than_8_bits_are_refused_everywhere(root, name):
+    made = Preprocessor.fit(load(root).x, "image")
+    DEEP[name](root / "cat" / name)
+    for read in (lambda: load(root), lambda: load(root, lazy=True), lambda: read_inputs(root, made)):
+        with pytest.raises(InputError, match=rf"cat/{name} .*8 bits"):
+            read()
+
+
+def test_16_bits_a_pixel_are_5_or_6_a_channel(root):
+    """A BMP of 16 bits a pixel is read."""
+    import struct
+
+    head = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 54 + 72, 0, 0, 54, 40, 6, 6, 1, 16, 0, 72, 0, 0, 0, 0)
+    (root / "cat" / "1.bmp").write_bytes(head + bytes(72))
+    assert "cat/1.bmp" in every_way(root)[0]
+
+
+def test_images_below_a_class_folder_belong_to_it(root):
+    save(root / "cat" / "session2" / "deep" / "1.png", flat(11))
+    save(root / "dog" / "session2" / "1.jfif", flat(21), format="JPEG")
+    seen, _ = every_way(root)
+    assert sorted(seen) == ["cat/0.png", "cat/session2/deep/1.png", "dog/0.png", "dog/session2/1.jfif"]
+    assert load(root).y.tolist() == [0, 0, 1, 1]
+
+
+def test_hidden_and_system_folders_are_ignored_and_what_is_skipped_is_said(root):
+    for folder in ("__MACOSX", ".thumbnails", "$RECYCLE.BIN", "@eaDir", "cat/.cache", "dog/__MACOSX"):
+        save(root / folder / "1.png", flat(99))
+    for name in ("._0.png", ".DS_Store", "Thumbs.db", "desktop.ini"):
+        (root / "cat" / name).write_bytes(b"nothing")
+    assert every_way(root)[1] == ()
+    assert load(root).class_names == ("cat", "dog")
+    (root / "cat" / "notes.txt").write_text("no image")
+    (root / "dog" / "old").mkdir()
+    (root / "dog" / "old" / "raw.heic").write_bytes(b"no image")
+    [note] = every_way(root)[1]
+    assert "2 files" in note
+    assert "cat/notes.txt" in note
+    save(root / "loose.png", flat(1))
+    assert any("loose.png" in note for note in load(root).notes)  # an image of no class
+
+
+def parts(root, *names):
+    for place, part in enumerate(names):
+        for label, name in enumerate(("a", "b")):
+            for i in range(4):
+                save(root / part / name / f"{i}.png", flat(place * 100 + label * 10 + i))
+    return root
+
+
+@pytest.mark.parametrize("validation", ["val", "valid", "validation", "Val"])
+@pytest.mark.parametrize("test", [("test",), ()])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_the_parts_of_a_folder_are_used_as_they_are(tmp_path, validation, test, lazy):
+    data = load(parts(tmp_path / "set", "train", validation, *test), lazy=lazy)
+    assert data.class_names == ("a", "b")
+    assert len(data) == 8
+    splits = split(data)
+    held = {name: set(np.asarray(getattr(splits, f"x_{name}")[:])[:, 0, 0, 0]) for name in splits.sizes}
+    assert held["stop"] | held["select"] == {100, 101, 102, 103, 110, 111, 112, 113}
+    assert not held["stop"] & held["select"]
+    assert {name: len(values) for name, values in held.items() if name in ("stop", "select")} == {
+        "stop": 4,
+        "select": 4,
+    }
+    if test:
+        assert held["train"] == {0, 1, 2, 3, 10, 11, 12, 13}
+        assert held["test"] == {200, 201, 202, 203, 210, 211, 212, 213}
+    else:
+        assert held["train"] | held["test"] == {0, 1, 2, 3, 10, 11, 12, 13}
+        assert len(held["test"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("train", "val", "valid"), "'val'.*'valid'|'valid'.*'val'"),
+        (("train", "test", "extra"), "'extra'"),
+        (("train", "extra"), "'train'"),
+        (("val", "test"), "train"),
+    ],
+)
+def test_folders_that_are_neither_parts_nor_classes_are_refused(tmp_path, names, message):
+    with pytest.raises(InputError, match=message):
+        load(parts(tmp_path / "set", *names))
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    for name in ("plane", "test", "train"):
+        save(tmp_path / "set" / name / "0.png", flat(1))
+    assert load(tmp_path / "set").class_names == ("plane", "test", "train")
+
+
+def test_links_are_named(root, tmp_path):
+    made = Preprocessor.fit(load(root).x, "image")
+    cases = {
+        "cat/gone.png": tmp_path / "nothing.png",
+        "cat/loop.png": root / "cat" / "loop.png",
+        "cat/out.png": save(tmp_path / "secret" / "1.png", flat(3)),
+        "cat/more": tmp_path / "secret",
+        "cat/again": root / "dog",
+    }
+    for link, target in cases.items():
+        (root / link).symlink_to(target)
+        for read in (lambda: load(root), lambda: load(root, lazy=True), lambda: read_inputs(root, made)):
+            with pytest.raises(InputError, match=rf"{link} is a link") as caught:
+                read()
+            assert "\n" not in str(caught.value)
+        (root / link).unlink()
+    (root / "cat" / "same.png").symlink_to(root / "dog" / "0.png")
+    assert len(load(root)) == 3
+
+
+def test_a_folder_that_cannot_be_read_is_named(root):
+    if os.geteuid() == 0:
+        pytest.skip("root may read everywhere")
+    (root / "cat").chmod(0)
+    with pytest.raises(InputError, match="cat cannot be read"):
+        load(root)
+    (root / "cat").chmod(0o700)
+
+
+def test_what_an_older_rule_decoded_is_not_taken_from_the_cache(root, monkeypatch):
+    from regjax.data import folder
+
+    load(root)
+    exif = Image.Exif()
+    exif[274] = 3
+    monkeypatch.setattr(folder, "RULE", folder.RULE + 1)
+    monkeypatch.setattr(folder, "decode_files", lambda root, files, shape: np.zeros((len(files), *shape), np.uint8))
+    with pytest.warns(UserWarning, match="decoding again"):
+        assert load(root).x.max() == 0
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is not there")
+def test_the_collected_folders():
+    expected = {"exif": 13, "transparent": 8, "nested": 16, "three_parts": 8, "zip_of_mac": 8}
+    assert {name: len(load(SHARED / name)) for name in expected} == expected
+    with pytest.raises(InputError, match="8 bits"):
+        load(SHARED / "sixteen_bit")

@@ -1,0 +1,78 @@
+"""What a command says of its input and of errors of the system."""
+
+import errno
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments import app
+
+
+def chained(outer, inner):
+    try:
+        raise outer from inner
+    except OSError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), True),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), True),
+        (chained(OSError("checkpoint w cannot be written"), OSError(errno.ENOSPC, "full")), True),
+        (chained(OSError("checkpoint w"), ValueError(f"OS error: {os.strerror(errno.ENOSPC)}")), True),
+        (FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "cat/gone.png"), False),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "w"), False),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), False),
+    ],
+)
+def test_only_a_full_disk_is_said_to_be_full(error, full):
+    assert app.is_full(error) == full
+
+
+@pytest.fixture
+def pets(tmp_path):
+    """Ten images of each class: one is turned by its EXIF data, one is transparent, one lies deeper; and a text."""
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(("cat", "dog")):
+        (tmp_path / "pets" / name / "more").mkdir(parents=True)
+        for i in range(10):
+            pixels = rng.integers(0, 100, (6, 6, 3), dtype=np.uint8) + np.uint8(100 * label)
+            Image.fromarray(pixels).save(tmp_path / "pets" / name / ("more" if i == 0 else "") / f"{i}.png")
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(pixels).save(tmp_path / "pets/cat/turned.png", exif=exif)
+    Image.fromarray(np.dstack([pixels, pixels[..., :1]])).save(tmp_path / "pets/dog/clear.png")
+    (tmp_path / "pets/dog/notes.txt").write_text("no image")
+    return tmp_path / "pets"
+
+
+def notes(done):
+    return [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+
+
+def test_what_is_done_to_images_is_said_once_the_same_in_training_and_prediction(run, pets, tmp_path):
+    flags = ["--dataset=pets", "--epochs=2", "--widths=4"]
+    first = run("train", *flags, "--workdir=w")
+    cached = run("train", *flags, "--workdir=v")
+    streamed = run("train", *flags, "--workdir=s", "--loader=stream")
+    predicted = run("predict", "--workdir=w", "--input=pets", "--output=p.csv")
+    assert notes(first) == notes(cached) == notes(streamed) == notes(predicted)
+    for word, count in (("EXIF", "1 of 22"), ("white", "1 of 22"), ("notes.txt", "1 file")):
+        [line] = [line for line in notes(first) if word in line]
+        assert count in line
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 23
+    digests = {json.loads((tmp_path / name / "summary.json").read_text())["params_sha256"] for name in "wvs"}
+    assert len(digests) == 1
+
+
+def test_a_link_to_nothing_is_one_line_that_names_it(run, pets):
+    (pets / "cat" / "gone.png").symlink_to("nowhere.png")
+    done = run("train", "--dataset=pets", "--workdir=w", code=2)
+    [line] = done.stderr.splitlines()
+    assert "cat/gone.png" in line
+    assert "room" not in line
