@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import os
+import re
 from array import array
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import numpy as np
 
 from regjax.checks import InputError, check_choice
 from regjax.data.dataset import TASKS, Dataset
-from regjax.data.targets import encode_targets
+from regjax.data.targets import encode_targets, infer_task
 
 MAX_CSV_BYTES = 512 * 2**20
 """Larger CSV files are refused; `.npz` holds more and reads faster."""
@@ -22,6 +24,9 @@ MAX_COLUMNS = 100_000
 
 DEFAULT_TARGET = "target"
 """Column of a CSV file that holds the target, unless another is named."""
+
+_CODE = re.compile("0[0-9]+")  # as a postal code
+_NEWLINE = re.compile(b"\r\n|\r|\n")
 
 
 class Table:
@@ -65,7 +70,7 @@ class Table:
                     if target_index is not None:
                         self.cells.append(row[target_index].strip())
         except UnicodeDecodeError as error:
-            raise InputError(f"{self.name}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+            raise InputError(f"{self.name}: {_undecodable(path)}") from error
         except csv.Error as error:
             raise InputError(f"{self.name}: row {reader.line_num}: {error}") from None
         except OSError as error:
@@ -120,7 +125,11 @@ class Table:
         raise InputError(f"{self.name}: row {row_number}, column {header[bad]!r}: {what}")
 
     def targets(self, column: str, task: str | None) -> np.ndarray:
-        """The target column: numbers if all of its cells are, text otherwise."""
+        """The target column: numbers for regression, else labels, which are the text of their cells.
+
+        Where all cells are numbers and no task is given, they are labels if one has leading zeros, or if
+        `regjax.data.targets.infer_task` takes them for labels.
+        """
         numeric = [_is_number(cell) for cell in self.cells]
         if "" in self.cells:
             raise InputError(f"{self.name}: row {self.rows[self.cells.index('')]}, column {column!r}: empty target")
@@ -129,7 +138,7 @@ class Table:
             if not np.isfinite(values).all():
                 i = int(np.argmin(np.isfinite(values)))
                 raise InputError(f"{self.name}: row {self.rows[i]}, column {column!r}: {self.cells[i]!r} is not finite")
-            return values
+            return values if (task or _task_of(self.cells, values)) == "regression" else np.array(self.cells)
         if task == "regression" or (task is None and any(numeric)):
             i = numeric.index(False)
             hint = "" if task else "; the others are numbers (task 'classification' reads all as labels)"
@@ -142,12 +151,13 @@ class Table:
 def load_csv(path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task: str | None = None) -> Dataset:
     r"""Load a comma-separated table: a header, numbers, and one target column of numbers or labels.
 
+    Labels are the text of their cells: `007` is not `7`. Those that are all numbers are in the order of the numbers.
     Messages count rows as a spreadsheet does: the header is row 1.
 
     Args:
       path: the file, UTF-8.
       target: name of the target column.
-      task: overrides `regjax.data.targets.infer_task`.
+      task: `"classification"` or `"regression"` in place of what the cells suggest.
 
     Raises:
       InputError: the first thing that is wrong, with its row and column.
@@ -165,8 +175,37 @@ def load_csv(path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task
     if task is not None:
         check_choice("task", task, TASKS)
     table = Table(path, target)
-    task, (y,), class_names = encode_targets(path.name, [table.targets(target, task)], task)
-    return Dataset(name=path.stem, task=task, x=table.x, y=y, class_names=class_names, columns=table.columns)
+    targets = table.targets(target, task)
+    task, (y,), names = encode_targets(
+        path.name, [targets], "regression" if targets.dtype.kind == "f" else "classification"
+    )
+    if names is not None and all(map(_is_number, names)):
+        ordered = sorted(names, key=lambda label: (float(label), label))
+        rank = {label: i for i, label in enumerate(ordered)}
+        y, names = np.array([rank[label] for label in names], np.int32)[y], tuple(ordered)
+    return Dataset(name=path.stem, task=task, x=table.x, y=y, class_names=names, columns=table.columns)
+
+
+def _task_of(cells: list[str], values: np.ndarray) -> str:
+    """The task that targets suggest which are all numbers; they are counted as text, which float64 might merge."""
+    if any(_CODE.fullmatch(cell) for cell in cells):
+        return "classification"
+    whole = bool(np.all(values == np.floor(values)))
+    return infer_task(np.unique(cells, return_inverse=True)[1] if whole else values)
+
+
+def _undecodable(path: Path) -> str:
+    """Where the first byte is that is no UTF-8, counted from 0, its line, and what to do."""
+    content = path.read_bytes()
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "UTF-16 text, accepted: UTF-8; convert it, as with iconv -f UTF-16 -t UTF-8"
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        line = len(_NEWLINE.findall(content[: error.start])) + 1
+        hint = "save it as UTF-8, or convert it, as with iconv -f LATIN1 -t UTF-8"
+        return f"byte {error.start} (0x{content[error.start]:02x}) in line {line} is not UTF-8; {hint}"
+    return "not UTF-8 when it was read; it has changed since"
 
 
 def _is_number(cell: str) -> bool:

@@ -60,6 +60,8 @@ class Dataset:
             raise InputError(f"{self.name}: pixel_max is for images, x is a table of shape {self.x.shape}")
         if self.pixel_max is not None and not 0 < self.pixel_max < np.inf:
             raise InputError(f"{self.name}: pixel_max must be > 0, got {self.pixel_max}")
+        if self.kind == "image":
+            _check_channels(self.name, self.x.shape)
         if len(self) == 0:
             raise InputError(f"{self.name}: no examples; at least one is needed")
         self._check_pair(self.x, self.y, "")
@@ -130,6 +132,15 @@ class Dataset:
     def __len__(self) -> int:
         """Number of examples, the official test split not counted."""
         return len(self.x)
+
+
+def _check_channels(name: str, shape: tuple[int, ...]) -> None:
+    """Refuse images that can hardly be meant as [N, H, W, C]: flat, with many channels."""
+    if shape[1] <= 4 < min(shape[2:]):
+        raise InputError(
+            f"{name}: images of shape {list(shape)} look like [N, C, H, W], accepted: [N, H, W, C], as by "
+            f"np.moveaxis(x, 1, -1); if {shape[1]} is their height, np.swapaxes(x, 1, 2) lays them on their side"
+        )
 
 
 def _check_finite(what: str, values: np.ndarray) -> None:

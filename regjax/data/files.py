@@ -26,6 +26,8 @@ from regjax.data.targets import encode_targets
 MAX_NPZ_BYTES = 4 * 2**30
 """Larger arrays (uncompressed, all of a file together) are refused."""
 
+_AS_ROWS = "for rows of a table give x.reshape(len(x), -1)"
+
 
 def load_path(
     path: str | os.PathLike[str],
@@ -109,6 +111,8 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
         if y.ndim not in (1, 2):
             raise InputError(f"{path.name}: y must be [N] or [N, D], got shape {y.shape}")
     task, encoded, class_names = encode_targets(path.name, targets, task)
+    shape = arrays["x"].shape
+    said = f"{path.name}: {_as_gray(shape)}; {_AS_ROWS}"
     return Dataset(
         name=path.stem,
         task=task,
@@ -116,6 +120,7 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
         y=encoded[0],
         class_names=class_names,
         test=(inputs["x_test"], encoded[1]) if "x_test" in inputs else None,
+        notes=(said,) if len(shape) == 3 else (),
     )
 
 
@@ -123,7 +128,7 @@ def as_inputs(name: str, x: np.ndarray) -> np.ndarray:
     """Inputs in the form of a `Dataset`: uint8 or float32 images `[N, H, W, C]`, or `float32[N, F]`.
 
     Raises:
-      InputError: not numbers, another rank, or numbers beyond float32.
+      InputError: not numbers, another rank, numbers beyond float32, or `[N, H, W]` that are no pixels.
 
     Example:
       >>> as_inputs("toy", np.zeros((5, 8, 8), np.uint8)).shape
@@ -133,6 +138,7 @@ def as_inputs(name: str, x: np.ndarray) -> np.ndarray:
         raise InputError(f"{name}: x must be numeric, got dtype {x.dtype}")
     if x.ndim not in (1, 2, 3, 4):
         raise InputError(f"{name}: x must be [N, F], [N, H, W] or [N, H, W, C], got shape {x.shape}")
+    given = x.shape
     if x.ndim in (1, 3):
         x = x[..., None]
     if x.ndim == 4 and x.dtype == np.uint8:
@@ -142,7 +148,14 @@ def as_inputs(name: str, x: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "f" and not np.isfinite(cast).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
         raise InputError(f"{name}: x must be finite and within float32, found {x[place]} at index {place}")
+    if len(given) == 3 and (cast.min(initial=0) < 0 or cast.max(initial=0) > 1):
+        found = f"[{cast.min():g}, {cast.max():g}]"
+        raise InputError(f"{name}: {_as_gray(given)}, whose pixels are uint8 or in [0, 1], found {found}; {_AS_ROWS}")
     return cast
+
+
+def _as_gray(shape: tuple[int, ...]) -> str:
+    return f"x of shape [N, {', '.join(map(str, shape[1:]))}] is read as gray images"
 
 
 def _as_rows(name: str, stored: np.ndarray) -> Any:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from regjax.checks import InputError
-from regjax.data import Preprocessor, csv_table, files, load, load_csv, load_npz, read_inputs
+from regjax.data import Dataset, Preprocessor, csv_table, files, load, load_csv, load_npz, read_inputs
 
 
 @pytest.fixture
@@ -86,6 +86,48 @@ def test_csv_task_settles_mixed_targets(csv_file):
         load_csv(path, task="ranking")
 
 
+def test_labels_are_the_text_of_their_cells(csv_file):
+    codes = ["007", "7", "08", "8", "10"]
+    data = load_csv(csv_file("x,target\n" + "".join(f"{i},{codes[i % 5]}\n" for i in range(40))))
+    assert data.class_names == ("007", "7", "08", "8", "10")  # in the order of the numbers
+    assert data.y[:5].tolist() == [0, 1, 2, 3, 4]
+    big = ["9007199254740992", "9007199254740993"]
+    data = load_csv(csv_file("x,target\n" + "".join(f"{i},{big[i % 2]}\n" for i in range(8))))
+    assert (data.class_names, data.y.tolist()) == (tuple(big), [0, 1] * 4)
+    assert load_csv(csv_file("x,target\n1,1.50\n2,2\n"), task="classification").class_names == ("1.50", "2")
+
+
+def test_which_numbers_are_labels(csv_file):
+    def task(cells):
+        return load_csv(csv_file("x,target\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(cells)))).task
+
+    many = [f"{i:05d}" for i in range(1000, 1040)]
+    assert task(many) == "classification"  # leading zeros: codes, however many
+    assert task([cell.lstrip("0") for cell in many]) == "regression"
+    assert task([str(2**60 + i) for i in range(40)]) == "regression"  # distinct, though not as float64
+    assert task(["0", "1", "10", "0.0"] * 4) == "classification"
+    assert task(["0.5", "00.7"] * 4) == "regression"
+    numbers = load_csv(csv_file("x,target\n1,01\n2,02\n"), task="regression")
+    assert numbers.y.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("before", [0, 3, 9000])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_bytes_that_are_no_utf_8_are_found_where_they_are(tmp_path, before, newline, mark):
+    text = mark + "".join(f"{line}{newline}" for line in ["a,target", *["1,ä"] * before]).encode() + b"1,caf\xe9"
+    path = tmp_path / "toy.csv"
+    path.write_bytes(text + newline.encode())
+    with pytest.raises(InputError, match=rf"byte {len(text) - 1}\b.*line {before + 2}\b.*UTF-8") as caught:
+        load_csv(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_utf_16_is_named(csv_file):
+    with pytest.raises(InputError, match="UTF-16"):
+        load_csv(csv_file("a,target\n1,2\n", encoding="utf-16"))
+
+
 def test_csv_of_another_encoding_or_size(csv_file, monkeypatch):
     with pytest.raises(InputError, match="not UTF-8"):
         load_csv(csv_file("a,target\n1,é\n", encoding="latin-1"))
@@ -136,6 +178,31 @@ def test_npz_refusals(npz_file, arrays, message):
     with pytest.raises(InputError, match=message) as caught:
         load_npz(npz_file(**arrays))
     assert "\n" not in str(caught.value)
+
+
+def test_rank_3_is_read_as_gray_images_which_is_said(npz_file):
+    data = load_npz(npz_file(x=np.ones((4, 5, 3), np.float32), y=np.arange(4) / 3))
+    assert data.x.shape == (4, 5, 3, 1)
+    assert any("gray" in note and "reshape" in note for note in data.notes)
+    for lazy in (False, True):
+        with pytest.raises(InputError, match=r"\[N, 5, 3\].*gray.*found \[-2, 3\].*reshape"):
+            load_npz(npz_file(x=np.where(np.arange(60).reshape(4, 5, 3) % 2, -2.0, 3.0), y=np.zeros(4)), lazy=lazy)
+    made = Preprocessor.fit(data.x, "image")
+    with pytest.raises(InputError, match="gray"):
+        read_inputs(npz_file(x=np.full((4, 5, 3), 7.0)), made)
+    assert load_npz(npz_file(x=np.ones((4, 5, 3, 1), np.float32), y=np.arange(4) / 3)).notes == ()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_channels_first_are_refused(npz_file, channels, lazy):
+    x, y = np.zeros((6, channels, 8, 9), np.uint8), np.array([0, 1] * 3)
+    with pytest.raises(InputError, match=rf"\[6, {channels}, 8, 9\].*moveaxis"):
+        load_npz(npz_file(x=x, y=y), lazy=lazy)
+    assert load_npz(npz_file(x=np.moveaxis(x, 1, -1), y=y), lazy=lazy).x.shape == (6, 8, 9, channels)
+    with pytest.raises(InputError, match="moveaxis"):
+        Dataset("own", "classification", x, y.astype(np.int32))
+    assert Dataset("flat", "classification", x[:, :, :3], y.astype(np.int32)).kind == "image"  # no doubt: 3 rows
 
 
 def test_npz_damage_and_size(npz_file, monkeypatch, tmp_path):
