@@ -128,6 +128,7 @@ class _Header(NamedTuple):
     gray: bool
     turned: bool
     transparent: bool
+    frames: bool  # more than one
 
 
 def common_shape(found: ImageFolder, most: float) -> tuple[tuple[int, int, int], list[str]]:
@@ -166,9 +167,12 @@ def common_shape(found: ImageFolder, most: float) -> tuple[tuple[int, int, int],
 
 def _notes(name: str, headers: list[_Header]) -> list[str]:
     """A line on each thing that is done to some of the images."""
-    turned, over = sum(header.turned for header in headers), sum(header.transparent for header in headers)
-    notes = [f"{name}: {turned} of {len(headers)} images are turned as their EXIF orientation says"] if turned else []
-    return notes + ([f"{name}: {over} of {len(headers)} images have transparency, shown over white"] if over else [])
+    said = {
+        "are turned as their EXIF orientation says": [header.turned for header in headers],
+        "have transparency, shown over white": [header.transparent for header in headers],
+        "have several frames, of which the first is read": [header.frames for header in headers],
+    }
+    return [f"{name}: {sum(which)} of {len(headers)} images {what}" for what, which in said.items() if any(which)]
 
 
 def _header(root: Path, file: Path) -> _Header:
@@ -177,7 +181,8 @@ def _header(root: Path, file: Path) -> _Header:
         orientation = _orientation(image) if image.format != "PNG" or "exif" in image.info else 1
         lies = orientation >= 5 and image.format != "TIFF"  # whose size is that of the turned image
         size = image.size if lies else image.size[::-1]
-        return _Header(size, image.mode in _GRAY, orientation > 1, image.has_transparency_data)
+        frames = getattr(image, "is_animated", False)
+        return _Header(size, image.mode in _GRAY, orientation > 1, image.has_transparency_data, frames)
 
 
 def _orientation(image: Any) -> int:

@@ -146,6 +146,14 @@ def test_16_bits_a_pixel_are_5_or_6_a_channel(root):
     assert "cat/1.bmp" in every_way(root)[0]
 
 
+def test_the_first_of_several_frames_is_read_which_is_said(root):
+    frames = [Image.fromarray(flat(value)) for value in (30, 60)]
+    save(root / "cat" / "1.tif", frames[0], save_all=True, append_images=frames[1:])
+    seen, [note] = every_way(root)
+    assert (seen["cat/1.tif"] == 30).all()
+    assert "1 of 3" in note
+
+
 def test_images_below_a_class_folder_belong_to_it(root):
     save(root / "cat" / "session2" / "deep" / "1.png", flat(11))
     save(root / "dog" / "session2" / "1.jfif", flat(21), format="JPEG")
