@@ -56,16 +56,11 @@ def main() -> int:
     from experiments import setup
     from experiments.progress import Bar
     from regjax.compare import compare
-    from regjax.compare.prepare import is_demonstration, label_noise_of, train_examples_of
-    from regjax.compare.result import demonstration
     from regjax.monitor import CompilationCounter
     from regjax.report import write_compare_report
 
     loaded = setup.load(values)
     known = setup.facts(loaded.splits)
-    if is_demonstration(loaded.splits):
-        facts = {"train_examples": train_examples_of(values["train_examples"], loaded.splits), "pool": known["pool"]}
-        print(demonstration(facts | {"label_noise": label_noise_of(values["label_noise"], loaded.splits)}), flush=True)
     probe = values | {"epochs": values["epochs"] or 1}
     spec = setup.make_spec(probe, known, loaded)
 
