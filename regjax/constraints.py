@@ -1,13 +1,14 @@
 """Hard limits on parameters, unit by unit: maximal or unit norm, non-negative, inside a box.
 
-A unit is what one index along `axis` selects: with the default -1 an output unit, that is a column of a kernel
-`[..., in, out]`. (Keras counts the other way: its `axis=0` for a dense kernel names the axis *within* a unit.)
+A unit is what one index along `axis` selects: with the default an output unit, that is a column of a kernel
+`[..., in, out]`. **Equinox and torch store `[out, in]`: there give `layout="oi..."`.** (Keras counts the other way: its
+`axis=0` for a dense kernel names the axis *within* a unit.)
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -16,7 +17,7 @@ import numpy as np
 
 from regjax.checks import check_range, is_traced
 from regjax.parse import parse_sum
-from regjax.penalties.groups import Axis, check_axis, within_units
+from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, Layout, check_axis, check_layout, within
 from regjax.penalties.numbers import canonical
 from regjax.penalties.shrinkage import squares
 from regjax.tree import Where, freeze_where, leaf_names, map_selected, select
@@ -106,11 +107,12 @@ class _Single(Constraint):
 @dataclasses.dataclass(frozen=True)
 class _MaxNorm(_Single):
     limit: Any
-    axis: Any = dataclasses.field(default=-1, metadata={"static": True})
+    axis: Any = dataclasses.field(default="out", metadata={"static": True})
+    layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
     kind = "max_norm"
 
     def project_leaf(self, w: Array, name: str) -> Array:
-        norm = _norms(self.kind, w, self.axis, name)
+        norm = _norms(self.kind, w, self.axis, self.layout, name)
         scale = self.limit / jnp.where(norm > 0, norm, 1.0)
         return jnp.where(norm > self.limit, w * scale, w)
 
@@ -118,11 +120,12 @@ class _MaxNorm(_Single):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _UnitNorm(_Single):
-    axis: Any = dataclasses.field(default=-1, metadata={"static": True})
+    axis: Any = dataclasses.field(default="out", metadata={"static": True})
+    layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
     kind = "unit_norm"
 
     def project_leaf(self, w: Array, name: str) -> Array:
-        norm = _norms(self.kind, w, self.axis, name)
+        norm = _norms(self.kind, w, self.axis, self.layout, name)
         # All points of the sphere are as near to 0; the one with equal entries is taken.
         size = w.size // norm.size
         return jnp.where(norm > 0, w / jnp.where(norm > 0, norm, 1.0), size**-0.5)
@@ -172,13 +175,21 @@ class _All(Constraint):
         return params
 
 
-def max_norm(limit: ArrayLike, axis: Axis = -1, where: Where | PyTree = None) -> Constraint:
+def max_norm(
+    limit: ArrayLike,
+    axis: Axis = "out",
+    where: Where | PyTree = None,
+    *,
+    layout: str | Mapping[str, str] = DEFAULT_LAYOUT,
+) -> Constraint:
     """Maximal Euclidean norm of each unit: `||w_u||_2 <= limit`; larger ones are scaled down.
 
     Args:
       limit: > 0; a number or a traced array.
-      axis: the axis (or axes) that numbers the units; -1 is the output unit of a kernel, `()` the whole leaf.
+      axis: what numbers the units: `"out"`, output units, `"in"`, inputs, or an axis or axes; `()` is the whole leaf.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      layout: **which axes are inputs and outputs**, as in `rj.group_lasso`: `"...io"` is Flax and Keras, `"oi..."` is
+        Equinox and torch.
 
     Raises:
       ValueError: a concrete limit that is not > 0; when used, an axis that a leaf does not have.
@@ -192,15 +203,20 @@ def max_norm(limit: ArrayLike, axis: Axis = -1, where: Where | PyTree = None) ->
       Srivastava et al., Dropout, 2014 (c = 2 to 4 together with dropout).
     """
     check_range("max_norm: limit", limit, 0.0, low_open=True)
-    return _MaxNorm(canonical(limit), axis=check_axis("max_norm", axis), where=freeze_where(where))
+    letters = check_layout("max_norm", layout)
+    axis = check_axis("max_norm", axis, letters)
+    return _MaxNorm(canonical(limit), axis=axis, layout=letters, where=freeze_where(where))
 
 
-def unit_norm(axis: Axis = -1, where: Where | PyTree = None) -> Constraint:
+def unit_norm(
+    axis: Axis = "out", where: Where | PyTree = None, *, layout: str | Mapping[str, str] = DEFAULT_LAYOUT
+) -> Constraint:
     """Unit Euclidean norm of each unit: `||w_u||_2 = 1`.
 
     Args:
-      axis: the axis (or axes) that numbers the units; -1 is the output unit of a kernel.
+      axis: as in `max_norm`.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      layout: as in `max_norm`.
 
     Raises:
       ValueError: when used, an axis that a leaf does not have.
@@ -210,7 +226,8 @@ def unit_norm(axis: Axis = -1, where: Where | PyTree = None) -> Constraint:
       Array([[0.6],
              [0.8]], dtype=float32)
     """
-    return _UnitNorm(axis=check_axis("unit_norm", axis), where=freeze_where(where))
+    letters = check_layout("unit_norm", layout)
+    return _UnitNorm(axis=check_axis("unit_norm", axis, letters), layout=letters, where=freeze_where(where))
 
 
 def non_negative(where: Where | PyTree = None) -> Constraint:
@@ -274,6 +291,5 @@ def parse_constraint(text: str) -> Constraint:
     return sum(rest, start=first)
 
 
-def _norms(kind: str, w: Array, axis: Axis, name: str) -> Array:
-    within = within_units(kind, axis, w.shape, name)
-    return jnp.sqrt(jnp.sum(squares(w), within, keepdims=True, dtype=jnp.float32))
+def _norms(kind: str, w: Array, axis: Axis, layout: Layout, name: str) -> Array:
+    return jnp.sqrt(jnp.sum(squares(w), within(kind, axis, layout, w.shape, name), keepdims=True, dtype=jnp.float32))

@@ -86,8 +86,9 @@ def select(params: PyTree, where: Where = None) -> list[bool]:
 
     Args:
       params: any pytree of arrays.
-      where: None selects weights: numeric leaves of rank >= 2 that are not called bias, b, scale or offset. A string is
-        a regular expression searched in the leaf's name. A callable gets `(name, leaf)`. A frozenset lists
+      where: None selects weights: numeric leaves of rank >= 2 that are not called bias, b, scale or offset and do not
+        lie directly in a module whose type is called ...Norm (as Equinox's, where `vmap` raises their rank). A string
+        is a regular expression searched in the leaf's name. A callable gets `(name, leaf)`. A frozenset lists
         names (see `freeze_where`). Leaves that are not floating point are never selected.
 
     Returns:
@@ -104,11 +105,33 @@ def select(params: PyTree, where: Where = None) -> list[bool]:
     names = leaf_names(params)
     leaves = jax.tree.leaves(params)
     chosen = [is_weight_leaf(leaf) and _matches(name, leaf, where) for name, leaf in zip(names, leaves, strict=True)]
+    if where is None:
+        chosen = [use and not norm for use, norm in zip(chosen, _in_norms(params), strict=True)]
     if not any(chosen):
         what = "no weight (rank >= 2 and not a bias or scale)" if where is None else f"nothing matches {_show(where)}"
         shapes = ", ".join(f"{n} {tuple(np.shape(x))}" for n, x in zip(names, leaves, strict=True)) or "none"
         raise ValueError(f"where: {what} among the leaves: {shapes}")
     return chosen
+
+
+def unnamed_offsets(params: PyTree) -> frozenset[str]:
+    """Leaves of rank >= 2 that may be biases: without a name, and with one long axis or beside a leaf of higher rank.
+
+    Example:
+      >>> sorted(unnamed_offsets([(jnp.ones((5, 5, 3, 8)), jnp.ones((1, 1, 1, 8)))]))
+      ['0/1']
+    """
+    paths = jax.tree_util.tree_flatten_with_path(params)[0]
+    found = set()
+    for path, leaf in paths:
+        shape = np.shape(leaf)
+        if not path or not isinstance(path[-1], jax.tree_util.SequenceKey) or len(shape) < 2:
+            continue
+        beside = [np.shape(other) for other_path, other in paths if other_path[:-1] == path[:-1] and other is not leaf]
+        is_lower = any(len(other) > len(shape) and other[-1] == shape[-1] for other in beside)
+        if is_lower or (beside and max(shape) == np.size(leaf)):
+            found.add(_name(path))
+    return frozenset(found)
 
 
 def freeze_where(where: Where | PyTree) -> Where:
@@ -165,6 +188,30 @@ def _matches(name: str, leaf: Any, where: Where) -> bool:
     if isinstance(where, frozenset):
         return name in where
     return bool(where(name, leaf))
+
+
+def _in_norms(params: PyTree) -> list[bool]:
+    """For each leaf, whether it lies directly in an object whose type is called ...Norm."""
+    found = []
+    for path, _ in jax.tree_util.tree_flatten_with_path(params)[0]:
+        owner: Any = params
+        for key in path[:-1]:
+            owner = _child(owner, key)
+        found.append(isinstance(path[-1] if path else None, jax.tree_util.GetAttrKey) and _is_norm(owner))
+    return found
+
+
+def _is_norm(owner: Any) -> bool:
+    return type(owner).__name__.endswith("Norm")
+
+
+def _child(node: Any, key: Any) -> Any:
+    """What a key of a path leads to; None where the node does not say."""
+    if isinstance(key, jax.tree_util.GetAttrKey):
+        return getattr(node, key.name, None)
+    if isinstance(key, jax.tree_util.DictKey | jax.tree_util.SequenceKey) and isinstance(node, dict | list | tuple):
+        return node[key.key if isinstance(key, jax.tree_util.DictKey) else key.idx]
+    return None
 
 
 def _show(where: Where) -> str:

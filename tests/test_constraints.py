@@ -133,7 +133,7 @@ def test_sequences_and_none():
         (lambda: rj.max_norm(0.0), "max_norm: limit must be > 0, got 0.0"),
         (lambda: rj.max_norm(float("nan")), "max_norm: limit must be > 0, got nan"),
         (lambda: rj.box(1.0, 0.0), r"box: low must be <= high, got 1.0 and 0.0"),
-        (lambda: rj.max_norm(1.0, axis="out"), "axis must be an integer"),
+        (lambda: rj.max_norm(1.0, axis=0.5), "an integer or a tuple of integers"),
         (
             lambda: rj.unit_norm(axis=3).project(tree(np.ones((3, 2)))),
             r"unit_norm: axis must be in \[-2, 2\) for kernel",

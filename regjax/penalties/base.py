@@ -13,7 +13,7 @@ import numpy as np
 from regjax import prox as _prox
 from regjax.checks import check_range
 from regjax.penalties.numbers import as_text, canonical
-from regjax.penalties.plan import Plan, PlanRow
+from regjax.penalties.plan import Plan, PlanRow, doubts
 from regjax.tree import Where, check_same_leaves, freeze_where, leaf_names, map_selected, select
 from regjax.typing import Array, ArrayLike, PyTree
 
@@ -142,9 +142,14 @@ class Penalty:
         rows = []
         acting = self._acting_terms(params)
         for name, leaf, terms in zip(leaf_names(params), jax.tree.leaves(params), acting, strict=True):
-            described = tuple(term.describe(name) for term in terms)
-            rows.append(PlanRow(name, tuple(np.shape(leaf)), int(np.size(leaf)), described))
+            shape = tuple(np.shape(leaf))
+            described = tuple(term.describe(name, shape) for term in terms)
+            rows.append(PlanRow(name, shape, int(np.size(leaf)), described, doubts(terms, params, name, shape)))
         return Plan(tuple(rows))
+
+    def describe(self, name: str, shape: tuple[int, ...] | None = None) -> str:
+        """Short text such as `l1(0.1) + l2(0.01)`; `name` is that of a leaf, `shape` its shape if it is to be shown."""
+        return " + ".join(term.describe(name, shape) for term in self.flat())
 
     def __add__(self, other: Penalty) -> Penalty:
         """The sum of two penalties; same as `combine(self, other)`."""
@@ -266,16 +271,28 @@ class Term(Penalty):
         del start
         return self
 
-    def describe(self, name: str) -> str:
-        """Short text such as `l2(0.01)`."""
+    def describe(self, name: str, shape: tuple[int, ...] | None = None) -> str:
+        """Short text such as `l2(0.01)`, with the units of an array of this shape."""
         scheduled = " scheduled" if self.schedule else ""
         strength = self.strength if not self.has_tree else dataclasses.replace(self, schedule=None).strength_at(0, name)
         shown = [as_text(value) for value in (strength, *self.details())]
+        if shape is not None and (place := self.place(shape, name)):
+            shown.append(place)
         return f"{self.kind}({', '.join(shown)}{scheduled})"
 
     def details(self) -> tuple[Any, ...]:
         """Numbers beside the strength that a plan shows."""
         return ()
+
+    def place(self, shape: tuple[int, ...], name: str) -> str:
+        """What the units of an array are, for terms that have any."""
+        del shape, name
+        return ""
+
+    def is_doubtful(self, shape: tuple[int, ...], name: str) -> bool:
+        """Whether the units of an array had to be guessed."""
+        del shape, name
+        return False
 
 
 @jax.tree_util.register_dataclass

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from regjax import prox as _prox
 from regjax.checks import check_choice, check_range
 from regjax.penalties.base import Parts, Penalty, Strength, Term, new_term
+from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, check_axis, check_layout, is_doubtful, units_text, within
 from regjax.penalties.numbers import canonical, scalar_strength, weighted_sum
 from regjax.penalties.shrinkage import absolute, squares
 from regjax.tree import Where
 from regjax.typing import Array, ArrayLike, PyTree
 
-Axis = int | tuple[int, ...]
 WEIGHTINGS = ("none", "sqrt_size")
 
 
@@ -27,11 +27,18 @@ class _Grouped(Term):
 
     is_smooth = False
     axis: Any
+    layout: Any
     weighting: str
 
     def within(self, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
         """The axes along which the entries of a group lie."""
-        return within_units(self.kind, self.axis, shape, name)
+        return within(self.kind, self.axis, self.layout, shape, name)
+
+    def place(self, shape: tuple[int, ...], name: str) -> str:
+        return units_text(self.kind, self.axis, self.layout, shape, name)
+
+    def is_doubtful(self, shape: tuple[int, ...], name: str) -> bool:
+        return is_doubtful(self.axis, self.layout, shape, name)
 
     def weight(self, shape: tuple[int, ...], name: str) -> float:
         """The factor of a group's norm."""
@@ -52,7 +59,8 @@ class _Grouped(Term):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _GroupLasso(_Grouped):
-    axis: Any = dataclasses.field(default=-1, metadata={"static": True})
+    axis: Any = dataclasses.field(default="out", metadata={"static": True})
+    layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
     weighting: str = dataclasses.field(default="none", metadata={"static": True})
     kind = "group_lasso"
 
@@ -66,15 +74,13 @@ class _GroupLasso(_Grouped):
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         return jnp.max(self.norms(grads, name)) / self.weight(grads.shape, name) ** 2
 
-    def details(self) -> tuple[Any, ...]:
-        return (f"axis={self.axis}",)
-
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _SparseGroupLasso(_Grouped):
     l1_ratio: Any = 0.5
-    axis: Any = dataclasses.field(default=-1, metadata={"static": True})
+    axis: Any = dataclasses.field(default="out", metadata={"static": True})
+    layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
     weighting: str = dataclasses.field(default="none", metadata={"static": True})
     kind = "sparse_group_lasso"
     components = ("l1", "group_lasso")
@@ -112,28 +118,37 @@ class _SparseGroupLasso(_Grouped):
         return jnp.max(high)
 
     def details(self) -> tuple[Any, ...]:
-        return (self.l1_ratio, f"axis={self.axis}")
+        return (self.l1_ratio,)
 
 
-def group_lasso(strength: Strength, axis: Axis = -1, weighting: str = "none", where: Where | PyTree = None) -> Penalty:
+def group_lasso(
+    strength: Strength,
+    axis: Axis = "out",
+    weighting: str = "none",
+    where: Where | PyTree = None,
+    *,
+    layout: str | Mapping[str, str] = DEFAULT_LAYOUT,
+) -> Penalty:
     """Group lasso: `strength * sum_g c_g ||w_g||_2`; groups become zero as a whole.
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
-      axis: the axis (or axes) that numbers the groups. -1, the default, is the output unit of a kernel
-        `[..., in, out]`: a group is a column. 0 is the input of a dense kernel: a group is a row, and a zero row is a
-        feature that is not used. Equinox and torch store `[out, in]`: there 0 is the output. `()` makes a whole leaf
-        one group.
+      axis: what numbers the groups: `"out"`, the output units (columns of a dense kernel, channels), or `"in"`, the
+        inputs (rows: a zero row is a feature that is not used). Or an axis or a tuple of axes, counted as in NumPy;
+        `()` makes a whole leaf one group.
       weighting: `"none"` (c = 1) or `"sqrt_size"` (c is the root of the group's size: groups of all sizes are alike).
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      layout: **which axes are inputs and outputs**: `"...io"`, the default, is Flax and Keras; Equinox and torch store
+        `"oi..."`; layers stacked by `nn.scan` or `vmap` are `"bio"`, attention is `"ioo"`. One for all leaves, or
+        `{pattern: letters}`; see `regjax.penalties.layout`. `print(penalty.plan(params))` shows the units of each leaf.
 
     Returns:
       A `Penalty`. Its proximal map is `w_g max(0, 1 - t s c_g / ||w_g||)`; in the metric of an adaptive optimizer,
       the root of one equation a group (`regjax.prox.group_soft_threshold`).
 
     Raises:
-      ValueError: a concrete strength that is negative or NaN, or an unknown weighting; when used, an axis that a
-        leaf does not have.
+      ValueError: a concrete strength that is negative or NaN, or an unknown weighting; when used, an axis or
+        a layout that a leaf does not have.
 
     Example:
       >>> float(group_lasso(1.0).value({"kernel": jnp.array([[3.0, 0.0], [4.0, 1.0]])}))  # columns: 5 and 1
@@ -144,15 +159,19 @@ def group_lasso(strength: Strength, axis: Axis = -1, weighting: str = "none", wh
       structured sparsity in deep neural networks, 2016.
     """
     check_choice("group_lasso: weighting", weighting, WEIGHTINGS)
-    return new_term(_GroupLasso, strength, where, axis=check_axis("group_lasso", axis), weighting=weighting)
+    letters = check_layout("group_lasso", layout)
+    axis = check_axis("group_lasso", axis, letters)
+    return new_term(_GroupLasso, strength, where, axis=axis, layout=letters, weighting=weighting)
 
 
 def sparse_group_lasso(
     strength: Strength,
     l1_ratio: ArrayLike = 0.5,
-    axis: Axis = -1,
+    axis: Axis = "out",
     weighting: str = "none",
     where: Where | PyTree = None,
+    *,
+    layout: str | Mapping[str, str] = DEFAULT_LAYOUT,
 ) -> Penalty:
     """Sparse group lasso: `strength * (l1_ratio * sum_i |w_i| + (1 - l1_ratio) * sum_g c_g ||w_g||_2)`.
 
@@ -162,13 +181,14 @@ def sparse_group_lasso(
       axis: as in `group_lasso`.
       weighting: as in `group_lasso`.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      layout: as in `group_lasso`.
 
     Returns:
       A `Penalty`. Its proximal map is soft-thresholding, then that of the group lasso, which is exact.
 
     Raises:
       ValueError: a concrete strength that is negative or NaN, a ratio outside [0, 1] or an unknown weighting; when
-        used, an axis that a leaf does not have.
+        used, an axis or a layout that a leaf does not have.
 
     Example:
       >>> float(sparse_group_lasso(1.0).value({"kernel": jnp.array([[3.0, 0.0], [4.0, 1.0]])}))  # (8 + 6) / 2
@@ -179,35 +199,10 @@ def sparse_group_lasso(
     """
     check_choice("sparse_group_lasso: weighting", weighting, WEIGHTINGS)
     check_range("sparse_group_lasso: l1_ratio", l1_ratio, 0.0, 1.0)
-    axis = check_axis("sparse_group_lasso", axis)
-    return new_term(_SparseGroupLasso, strength, where, canonical(l1_ratio), axis=axis, weighting=weighting)
-
-
-def check_axis(name: str, axis: Any) -> Axis:
-    """An axis or a tuple of axes as given; refuses anything else.
-
-    Raises:
-      ValueError: not an integer or a tuple of integers.
-    """
-    axes = axis if isinstance(axis, tuple | list) else (axis,)
-    if any(isinstance(a, bool) or not isinstance(a, int | np.integer) for a in axes):
-        raise ValueError(f"{name}: axis must be an integer or a tuple of integers, got {axis!r}")
-    if len(set(axes)) < len(axes):
-        raise ValueError(f"{name}: axis names one twice, got {axis!r}")
-    return tuple(int(a) for a in axes) if isinstance(axis, tuple | list) else int(axis)
-
-
-def within_units(kind: str, axis: Axis, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
-    """The axes of an array that do not number the units (or groups), so along which the entries of one unit lie.
-
-    Raises:
-      ValueError: an axis that the array does not have.
-    """
-    numbering = axis if isinstance(axis, tuple) else (axis,)
-    for a in numbering:
-        if not -len(shape) <= a < len(shape):
-            raise ValueError(f"{kind}: axis must be in [{-len(shape)}, {len(shape)}) for {name} {shape}, got {a}")
-    return tuple(a for a in range(len(shape)) if a not in {b % len(shape) for b in numbering})
+    letters = check_layout("sparse_group_lasso", layout)
+    axis = check_axis("sparse_group_lasso", axis, letters)
+    ratio = canonical(l1_ratio)
+    return new_term(_SparseGroupLasso, strength, where, ratio, axis=axis, layout=letters, weighting=weighting)
 
 
 def safe_sqrt(x: Array) -> Array:

@@ -1,13 +1,15 @@
 """Penalties on a leaf as a matrix: nuclear norm, largest singular value, distance from orthogonality.
 
-A kernel `[..., out]` is the matrix `[everything else, out]`. A singular value decomposition of a 1024 x 1024 matrix
-takes seconds on CPU; where a penalty needs only the largest value, `iterations` replaces it by that many steps
-of the power method.
+A kernel `[..., out]` is the matrix `[everything else, out]`; another `layout` says otherwise, and a stack of kernels is
+as many matrices (`regjax.penalties.layout`). A singular value decomposition of a 1024 x 1024 matrix takes seconds on
+CPU; where a penalty needs only the largest value, `iterations` replaces it by that many steps of the power method.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -17,6 +19,7 @@ from regjax import prox as _prox
 from regjax.checks import check_choice, check_range
 from regjax.penalties.base import ROUTES, Parts, Penalty, Strength, Term, new_term
 from regjax.penalties.groups import safe_sqrt
+from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, is_doubtful
 from regjax.penalties.numbers import scalar_strength
 from regjax.tree import Where
 from regjax.typing import Array, PyTree
@@ -24,13 +27,30 @@ from regjax.typing import Array, PyTree
 METHODS = ("soft", "srip")
 
 
+@dataclasses.dataclass(frozen=True)
 class _Matrix(Term):
-    """What these terms share: one strength a leaf, and the leaf as a matrix."""
+    """What these terms share: one strength a leaf, and the leaf as a matrix, or as several."""
 
+    layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True}, kw_only=True)
     elementwise = False
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
-        return scalar_strength(self.kind, strength, name) * self.of_matrix(as_matrix(self.kind, w, name))
+        values = jax.vmap(self.of_matrix)(as_matrices(self.kind, w, name, self.layout))
+        return scalar_strength(self.kind, strength, name) * jnp.sum(values)
+
+    def place(self, shape: tuple[int, ...], name: str) -> str:
+        stack, rows, columns = jax.eval_shape(lambda: as_matrices(self.kind, jnp.zeros(shape), name, self.layout)).shape
+        return f"{rows}x{columns}" if stack == 1 else f"{stack} times {rows}x{columns}"
+
+    def is_doubtful(self, shape: tuple[int, ...], name: str) -> bool:
+        return is_doubtful("out", self.layout, shape, name)
+
+    def on_matrices(self, function: Any, w: Array, threshold: Any, name: str) -> Array:
+        """A function of one matrix and a threshold, on each matrix of a leaf."""
+        axes = axes_of(self.kind, self.layout, w.shape, name)
+        order = axes.batch + axes.inputs + axes.outputs
+        out = jax.vmap(function, in_axes=(0, None))(as_matrices(self.kind, w, name, self.layout), threshold)
+        return jnp.transpose(out.reshape([w.shape[a] for a in order]), [order.index(a) for a in range(w.ndim)])
 
     def of_matrix(self, m: Array) -> Array:
         """The value of one matrix at strength 1."""
@@ -48,10 +68,10 @@ class _Nuclear(_Matrix):
 
     def parts(self, strength: Any, name: str) -> Parts:
         scalar_strength(self.kind, strength, name)
-        return Parts(rest=lambda w, t: _on_matrix(_prox.shrink_singular_values, self.kind, w, t * strength, name))
+        return Parts(rest=lambda w, t: self.on_matrices(_prox.shrink_singular_values, w, t * strength, name))
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
-        return largest_singular_value(as_matrix(self.kind, grads, name))
+        return jnp.max(jax.vmap(largest_singular_value)(as_matrices(self.kind, grads, name, self.layout)))
 
 
 @jax.tree_util.register_dataclass
@@ -66,7 +86,7 @@ class _Spectral(_Matrix):
 
     def parts(self, strength: Any, name: str) -> Parts:
         scalar_strength(self.kind, strength, name)
-        return Parts(rest=lambda w, t: _on_matrix(_prox.cap_singular_values, self.kind, w, t * strength, name))
+        return Parts(rest=lambda w, t: self.on_matrices(_prox.cap_singular_values, w, t * strength, name))
 
 
 @jax.tree_util.register_dataclass
@@ -96,19 +116,23 @@ class _Orthogonal(_Matrix):
         return (self.method,)
 
 
-def nuclear(strength: Strength, where: Where | PyTree = None) -> Penalty:
+def nuclear(
+    strength: Strength, where: Where | PyTree = None, *, layout: str | Mapping[str, str] = DEFAULT_LAYOUT
+) -> Penalty:
     """Nuclear norm: `strength * sum_k sigma_k(W)`; favours matrices of low rank.
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:
       A `Penalty`. Its proximal map soft-thresholds the singular values, so the rank falls exactly. It needs one step
       for the whole leaf, which adaptive optimizers do not have.
 
     Raises:
-      ValueError: a concrete strength that is negative or NaN; when used, a leaf of rank < 2.
+      ValueError: a concrete strength that is negative or NaN; when used, a leaf of rank < 2 or of
+        another rank than the layout.
 
     Example:
       >>> round(float(nuclear(1.0).value({"kernel": jnp.diag(jnp.array([3.0, -4.0]))})), 4)
@@ -117,23 +141,31 @@ def nuclear(strength: Strength, where: Where | PyTree = None) -> Penalty:
     Reference:
       Fazel, Matrix rank minimization with applications, 2002.
     """
-    return new_term(_Nuclear, strength, where)
+    return new_term(_Nuclear, strength, where, layout=check_layout("nuclear", layout))
 
 
-def spectral(strength: Strength, iterations: int | None = None, where: Where | PyTree = None) -> Penalty:
+def spectral(
+    strength: Strength,
+    iterations: int | None = None,
+    where: Where | PyTree = None,
+    *,
+    layout: str | Mapping[str, str] = DEFAULT_LAYOUT,
+) -> Penalty:
     """Squared largest singular value: `strength * sigma_max(W)^2`; keeps a layer from amplifying perturbations.
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       iterations: steps of the power method for value and gradient; None is exact, by singular values.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:
       A `Penalty`. Its proximal map cuts the largest singular values to one level. It needs one step for the
       whole leaf, which adaptive optimizers do not have.
 
     Raises:
-      ValueError: a concrete strength that is negative or NaN, `iterations` < 1; when used, a leaf of rank < 2.
+      ValueError: a concrete strength that is negative or NaN, `iterations` < 1; when used, a leaf of rank < 2 or of
+        another rank than the layout.
 
     Example:
       >>> round(float(spectral(1.0).value({"kernel": jnp.diag(jnp.array([3.0, -4.0]))})), 4)
@@ -144,11 +176,16 @@ def spectral(strength: Strength, iterations: int | None = None, where: Where | P
       a factor of one half).
     """
     _check_iterations("spectral", iterations)
-    return new_term(_Spectral, strength, where, iterations=iterations)
+    return new_term(_Spectral, strength, where, iterations=iterations, layout=check_layout("spectral", layout))
 
 
 def orthogonal(
-    strength: Strength, method: str = "soft", iterations: int | None = None, where: Where | PyTree = None
+    strength: Strength,
+    method: str = "soft",
+    iterations: int | None = None,
+    where: Where | PyTree = None,
+    *,
+    layout: str | Mapping[str, str] = DEFAULT_LAYOUT,
 ) -> Penalty:
     """Distance from orthonormal columns: `strength * ||W'W - I||_F^2`.
 
@@ -160,6 +197,7 @@ def orthogonal(
       method: `"soft"` (squared Frobenius norm) or `"srip"` (spectral restricted isometry property).
       iterations: of the power method for `"srip"`; None is exact.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:
       A `Penalty` with a gradient and no proximal map: it is of fourth order in the weights.
@@ -177,18 +215,23 @@ def orthogonal(
     """
     check_choice("orthogonal: method", method, METHODS)
     _check_iterations("orthogonal", iterations)
-    return new_term(_Orthogonal, strength, where, method=method, iterations=iterations)
+    letters = check_layout("orthogonal", layout)
+    return new_term(_Orthogonal, strength, where, method=method, iterations=iterations, layout=letters)
 
 
-def as_matrix(kind: str, w: Array, name: str) -> Array:
-    """`[..., out]` as `[everything else, out]`, at least float32.
+def as_matrices(kind: str, w: Array, name: str, layout: Layout = DEFAULT_LAYOUT) -> Array:
+    """A kernel as matrices `[stack, inputs, outputs]`, at least float32.
 
     Raises:
-      ValueError: an array of rank < 2.
+      ValueError: an array of rank < 2, or of another rank than the layout.
     """
     if w.ndim < 2:
         raise ValueError(f"{kind}: {name} must be a matrix or a kernel (rank >= 2), got shape {w.shape}")
-    return w.reshape(-1, w.shape[-1]).astype(jnp.promote_types(w.dtype, jnp.float32))
+    axes = axes_of(kind, layout, w.shape, name)
+    w = jnp.transpose(w, axes.batch + axes.inputs + axes.outputs)
+    rows = math.prod(w.shape[len(axes.batch) : len(axes.batch) + len(axes.inputs)])
+    columns = math.prod(w.shape[w.ndim - len(axes.outputs) :])
+    return w.reshape(-1, rows, columns).astype(jnp.promote_types(w.dtype, jnp.float32))
 
 
 def largest_singular_value(m: Array, iterations: int | None = None) -> Array:
@@ -217,10 +260,6 @@ def largest_singular_value(m: Array, iterations: int | None = None) -> Array:
     start = unit(jnp.cos(jnp.square(jnp.arange(m.shape[1], dtype=m.dtype)) + 0.5))
     v = jax.lax.fori_loop(0, iterations, lambda _, v: unit(fixed.T @ (fixed @ v)), start)
     return unit(fixed @ v) @ (m @ v)
-
-
-def _on_matrix(function: Any, kind: str, w: Array, threshold: Any, name: str) -> Array:
-    return function(as_matrix(kind, w, name), threshold).reshape(w.shape)
 
 
 def _check_iterations(kind: str, iterations: int | None) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from regjax.tree import unnamed_offsets
+from regjax.typing import PyTree
 
 
 class PlanRow(NamedTuple):
-    """One leaf of a `Plan`: its name, shape, number of entries, and the terms that act on it."""
+    """One leaf of a `Plan`: its name, shape, number of entries, the terms that act on it, and what is doubtful."""
 
     leaf: str
     shape: tuple[int, ...]
     size: int
     terms: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 class Plan(NamedTuple):
@@ -33,5 +38,17 @@ class Plan(NamedTuple):
         touched = [row for row in self.rows if row.terms]
         total = sum(row.size for row in self.rows)
         penalized = sum(row.size for row in touched)
+        for row in self.rows:
+            lines += [f"check {row.leaf} ({doubt})" for doubt in row.doubts]
         lines.append(f"{len(touched)} of {len(self.rows)} leaves, {penalized:,} of {total:,} numbers penalized")
         return "\n".join(lines)
+
+
+def doubts(terms: Sequence[Any], params: PyTree, name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """What a reader should check about the terms that act on one leaf."""
+    found = []
+    if any(term.is_doubtful(shape, name) for term in terms):
+        found.append(f"rank {len(shape)}: say by layout= which axes are units")
+    if any(term.where is None and not term.has_tree for term in terms) and name in unnamed_offsets(params):
+        found.append("without a name: is it a bias?")
+    return tuple(found)

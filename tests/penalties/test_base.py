@@ -113,7 +113,7 @@ def test_plan_counts_what_is_penalized():
         (lambda: rj.scad(1.0, gamma=2.0), r"scad: gamma must be > 2, got 2.0"),
         (lambda: rj.log_sum(1.0, epsilon=0.0), r"log_sum: epsilon must be > 0, got 0.0"),
         (lambda: rj.group_lasso(1.0, axis=2).value(PARAMS), r"axis must be in \[-2, 2\) for a/kernel \(2, 2\), got 2"),
-        (lambda: rj.group_lasso(1.0, axis=0.5), "axis must be an integer or a tuple of integers, got 0.5"),
+        (lambda: rj.group_lasso(1.0, axis=0.5), "an integer or a tuple of integers, got 0.5"),
         (lambda: rj.group_lasso(1.0, weighting="sqrt"), "did you mean 'sqrt_size'"),
         (lambda: rj.orthogonal(1.0, "sript"), "did you mean 'srip'"),
         (lambda: rj.spectral(1.0, iterations=0), "spectral: iterations must be >= 1, got 0"),
@@ -191,15 +191,17 @@ def test_strength_max_of_a_tree_or_an_array_is_a_factor():
         rj.elastic_net(1.0, l1_ratio=0.0).strength_max(grads)
 
 
-@pytest.mark.parametrize("stepsize", [{"kernel": -1.0}, {"kernel": jnp.zeros((1, 2))}, np.inf, {"kernel": np.nan}])
+@pytest.mark.parametrize(
+    "stepsize", [{"kernel": -1.0}, {"kernel": jnp.array([[0.0, -1.0]])}, np.inf, {"kernel": np.nan}]
+)
 def test_concrete_steps_out_of_range_are_refused_in_trees_too(stepsize):
-    with pytest.raises(ValueError, match="prox: stepsize must be > 0"):
+    with pytest.raises(ValueError, match="prox: stepsize must be >= 0"):
         rj.l1(1.0).prox({"kernel": jnp.ones((1, 2))}, stepsize)
 
 
 def test_steps_of_another_tree_are_refused():
     params = {"kernel": jnp.ones((1, 2))}
-    with pytest.raises(ValueError, match="a tree with the leaves kernel; got dense"):
+    with pytest.raises(ValueError, match="missing: kernel; unknown: dense"):
         rj.l1(1.0).prox(params, {"dense": 1.0})
     with pytest.raises(ValueError, match=r"must be one number or a tree like params, got shape \(7,\)"):
         rj.l1(1.0).prox(params, jnp.ones(7))

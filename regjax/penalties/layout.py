@@ -1,0 +1,150 @@
+"""Which axes of a kernel are its inputs, its outputs and a stack of several kernels.
+
+| kernel | shape | layout |
+|---|---|---|
+| Flax and Keras, dense and convolution | `[in, out]`, `[height, width, in, out]` | `"...io"`, the default |
+| Equinox and torch, linear and convolution | `[out, in]`, `[out, in, height, width]` | `"oi..."` |
+| layers under `nn.scan` or `vmap` | `[layers, in, out]` | `"bio"` |
+| query, key, value of Flax's attention, by unit | `[in, heads, features]` | `"ioo"` |
+| the same, by head | | `"ioi"` |
+| output of Flax's attention | `[heads, features, out]` | `"iio"`, which the default is as well |
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# Letters, or pairs of a pattern for leaf names and letters.
+Layout = str | tuple[tuple[str, str], ...]
+Axis = int | tuple[int, ...] | str
+DEFAULT_LAYOUT = "...io"
+SIDES = ("out", "in")
+
+
+class Axes(NamedTuple):
+    """The axes of one array by their role."""
+
+    batch: tuple[int, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def check_layout(caller: str, layout: Any) -> Layout:
+    """A layout as a static value.
+
+    Args:
+      caller: for messages.
+      layout: one letter an axis, `b` for a stack of kernels, `i` for inputs, `o` for outputs; `...` stands for any
+        number of further inputs. Or a mapping from patterns (searched in the names of leaves, the first that matches
+        counts; others have the default) to such letters.
+
+    Raises:
+      ValueError: anything else.
+
+    Example:
+      >>> check_layout("group_lasso", {"qkv": "ioo"})
+      (('qkv', 'ioo'),)
+    """
+    if isinstance(layout, Mapping):
+        layout = tuple(layout.items())
+    for letters in [layout] if isinstance(layout, str) else [letters for _, letters in layout]:
+        plain = str(letters).replace("...", "", 1)
+        if set(plain) - set("bio") or "o" not in plain or "i" not in str(letters).replace("...", "i"):
+            raise ValueError(
+                f"{caller}: layout must have one letter an axis, b (stack), i (input) or o (output), with at least one "
+                f"i and one o, and ... for further inputs, as '...io', 'oi...' or 'bio'; got {letters!r}"
+            )
+    if not isinstance(layout, str):
+        for pattern, _ in layout:
+            re.compile(pattern)
+    return layout
+
+
+def check_axis(caller: str, axis: Any, layout: Layout) -> Axis:
+    """An axis or a tuple of axes as given, or a side of the layout; refuses anything else.
+
+    Raises:
+      ValueError: not an integer, a tuple of integers, `"out"` or `"in"`; an integer beside a layout.
+    """
+    if isinstance(axis, str):
+        if axis not in SIDES:
+            raise ValueError(f"{caller}: axis must be 'out', 'in', an integer or a tuple of integers, got {axis!r}")
+        return axis
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    if any(isinstance(a, bool) or not isinstance(a, int | np.integer) for a in axes):
+        raise ValueError(f"{caller}: axis must be 'out', 'in', an integer or a tuple of integers, got {axis!r}")
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"{caller}: axis names one twice, got {axis!r}")
+    if layout != DEFAULT_LAYOUT:
+        raise ValueError(f"{caller}: with layout={layout!r}, axis is 'out' or 'in', got {axis!r}")
+    return tuple(int(a) for a in axes) if isinstance(axis, tuple | list) else int(axis)
+
+
+def axes_of(caller: str, layout: Layout, shape: tuple[int, ...], name: str) -> Axes:
+    """The axes of one array.
+
+    Raises:
+      ValueError: an array of another rank than the layout has.
+
+    Example:
+      >>> axes_of("nuclear", "b...io", (3, 5, 5, 2, 4), "kernel")
+      Axes(batch=(0,), inputs=(1, 2, 3), outputs=(4,))
+    """
+    letters = letters_of(layout, name)
+    if "..." in letters:
+        letters = letters.replace("...", "i" * (len(shape) - len(letters) + 3))
+    if len(letters) != len(shape) or len(shape) < 2:
+        raise ValueError(
+            f"{caller}: layout {letters_of(layout, name)!r} does not fit {name} {shape}; name the leaves by where=, or "
+            "give a layout for each as {pattern: letters}"
+        )
+    batch, inputs, outputs = (tuple(i for i, each in enumerate(letters) if each == role) for role in "bio")
+    return Axes(batch, inputs, outputs)
+
+
+def letters_of(layout: Layout, name: str) -> str:
+    """The letters for the leaf `name`."""
+    if isinstance(layout, str):
+        return layout
+    return next((letters for pattern, letters in layout if re.search(pattern, name)), DEFAULT_LAYOUT)
+
+
+def numbering(caller: str, axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """The axes that number the units (or groups) of an array.
+
+    Raises:
+      ValueError: an axis that the array does not have, or a layout that does not fit.
+    """
+    if isinstance(axis, str):
+        axes = axes_of(caller, layout, shape, name)
+        return tuple(sorted(axes.batch + (axes.outputs if axis == "out" else axes.inputs)))
+    given = axis if isinstance(axis, tuple) else (axis,)
+    for a in given:
+        if not -len(shape) <= a < len(shape):
+            raise ValueError(f"{caller}: axis must be in [{-len(shape)}, {len(shape)}) for {name} {shape}, got {a}")
+    return tuple(sorted(a % len(shape) for a in given))
+
+
+def within(caller: str, axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """The axes along which the entries of one unit (or group) lie."""
+    numbers = numbering(caller, axis, layout, shape, name)
+    return tuple(a for a in range(len(shape)) if a not in numbers)
+
+
+def units_text(caller: str, axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> str:
+    """How many units an array has and which axes number them, as a plan shows it."""
+    numbers = numbering(caller, axis, layout, shape, name)
+    if not numbers:
+        return "1 unit"
+    label = "axis" if len(numbers) == 1 else "axes"
+    return f"{math.prod(shape[a] for a in numbers):,} units on {label} {', '.join(map(str, numbers))}"
+
+
+def is_doubtful(axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> bool:
+    """Whether the default had to guess: a kernel of rank 3 or 5 may be a stack, a convolution or attention."""
+    return isinstance(axis, str) and letters_of(layout, name) == DEFAULT_LAYOUT and len(shape) not in (2, 4)
