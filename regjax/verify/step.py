@@ -103,7 +103,10 @@ def check_moves(tx: optax.GradientTransformation, learning_rate: LearningRate, p
                 f"this optimizer leaves {name} where it is in some updates, and a penalty beside it would not; wrap "
                 f"the other way round, or accumulate with optax.MultiSteps(rj.regularize(...)). {WAY_OUT}"
             )
-        if np.any(np.sum((update * np.conj(plan.gradients[place]))[1].real.reshape(len(_REPEATS), -1), axis=1) > 0):
+        uphill = np.sum((update * np.conj(plan.gradients[place]))[1].real.reshape(len(_REPEATS), -1), axis=1)
+        if record.is_traced and uphill[0] > 0:
+            uphill = -uphill  # a stand-in may have the other sign
+        if np.any(uphill > 0):
             raise ValueError(
                 f"this optimizer moves {name} uphill in some updates, which are no steps of its own, and a penalty "
                 f"beside it would act on them as well; wrap the other way round. {WAY_OUT}"
@@ -149,7 +152,7 @@ def _frozen(record: Record) -> tuple[str, ...]:
         if update.size and np.all(update[:_NAN] == 0) and np.any(record.measured[name][:_NAN] > 0)
     ]
     if still and len(still) == len(record.updates):
-        raise ValueError(
+        raise CannotJudge(
             f"this optimizer moves none of the parameters ({', '.join(still[:5])}) in {_REPEATS.sum()} updates"
         )
     return tuple(still)

@@ -21,7 +21,8 @@ from regjax.typing import PyTree
 from regjax.verify.step import WAY_OUT
 from regjax.verify.trial import CannotJudge, Plan, run, small_like, weight_leaves
 
-# With this argument of `update`, `(gain, shift)`, a penalty gives `gain * gradient + shift` (proximal) or adds `shift`.
+# With this argument of `update`, `(gain, shift)`, a penalty gives `gain * gradient + shift * ramp` (proximal), or adds
+# `shift * ramp` to the update (a decay).
 PROBE = "regjax_probe"
 _GAIN = -0.5
 _STEPS = 4
@@ -67,7 +68,8 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
         return
     _check_accumulation(state)
     accumulates = bool(_accumulators(state))
-    gradients = [_gradients(leaf, accumulates) for leaf in weight_leaves(small).values()]
+    leaves = weight_leaves(small)
+    gradients = [_gradients(leaf, accumulates) for leaf in leaves.values()]
     plan = Plan(_WEIGHTS, _COUNTS, np.ones(gradients[0].shape[1], np.int32), gradients)
 
     def tried(shift: float) -> dict[str, np.ndarray]:
@@ -89,7 +91,7 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
             continue
         if "proximal" in modes and not (
             _passes(without[name], _GAIN * gradient, accumulates)
-            and _passes(shifted[name], _GAIN * gradient + 1, accumulates)
+            and _passes(shifted[name], _GAIN * gradient + _ramp(leaves[name]), accumulates)
         ):
             raise ValueError(
                 "optimizer: the gradient is changed before the proximal penalty, or its update afterwards "
@@ -97,7 +99,9 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
                 f"scale by the learning rate inside, accumulate with optax.MultiSteps around it. {WAY_OUT}"
             )
         moved = (shifted[name] - without[name])[_MODERATE]
-        if modes & {"decoupled", "independent"} and not _passes(moved, np.ones_like(moved), accumulates):
+        if modes & {"decoupled", "independent"} and not _passes(
+            moved, np.broadcast_to(_ramp(leaves[name]), moved.shape), accumulates
+        ):
             raise ValueError(
                 f"optimizer: something behind the decay changes it ({name}), so that its strength is another; put the "
                 f"decay last. {WAY_OUT}"
@@ -117,7 +121,12 @@ def _gradients(leaf: np.ndarray, accumulates: bool) -> np.ndarray:
 def answer(probe: tuple[float, float], mode: str, gradients: PyTree) -> PyTree:
     """What a penalty transform gives in place of its update while its surroundings are tried."""
     gain, shift = probe if mode == "proximal" else (1.0, probe[1])
-    return jax.tree.map(lambda g: (gain * g + shift).astype(g.dtype) if is_weight_leaf(g) else g, gradients)
+    return jax.tree.map(lambda g: (gain * g + shift * _ramp(g)).astype(g.dtype) if is_weight_leaf(g) else g, gradients)
+
+
+def _ramp(leaf: Any) -> np.ndarray:
+    """Positive numbers that differ between entries, so that taking away their mean shows."""
+    return (1 + 0.5 * (np.arange(np.size(leaf)) % 3)).reshape(np.shape(leaf)).astype(np.float32)
 
 
 def _passes(update: np.ndarray, expected: np.ndarray, accumulates: bool) -> bool:

@@ -140,10 +140,16 @@ DIRECTIONS = {
             "scale_by_ademamix",
             "scale_by_adopt",
             "scale_by_cocob",
-            "scale_by_muon",
             "scale_by_simplified_ademamix",
         ]
     },
+    # For matrices alone.
+    "contrib.scale_by_muon": lambda: optax.masked(
+        contrib.scale_by_muon(
+            weight_dimension_numbers=lambda tree: jax.tree.map(lambda _: contrib.MuonDimensionNumbers(), tree)
+        ),
+        lambda tree: {name: name == "kernel" for name in tree},
+    ),
     "contrib.scale_by_madgrad": lambda: contrib.scale_by_madgrad(0.1),
     "contrib.scale_by_galore": lambda: contrib.scale_by_galore(rank=1),
     "contrib.reduce_on_plateau": lambda: contrib.reduce_on_plateau(patience=3, factor=0.5),
