@@ -35,8 +35,8 @@ from regjax.epoch import History, RunState, TrainData, Weights, init_weights
 from regjax.evaluate import evaluate, predict
 from regjax.fit import FitResult, fit
 from regjax.gradient_noise import gradient_noise
+from regjax.labels import corrupt_labels, smooth_labels
 from regjax.loader import StreamLoader
-from regjax.losses import corrupt_labels, smooth_labels
 from regjax.mesh import make_mesh
 from regjax.objective import build_loss
 from regjax.optimizers import make_optimizer

@@ -68,9 +68,9 @@ def loss_and_grads(
     batch = loss_fn.prepared(batch, key, hparams)
     # Every count-th example goes to one part: a batch that is split over devices stays where it is.
     parts = jax.tree.map(lambda a: a.reshape(micro_batch, count, *a.shape[1:]).swapaxes(0, 1), batch)
-    weights = jnp.ones((count,)) if batch.weight is None else jnp.sum(parts.weight, axis=1)
+    weights = jnp.ones((count,)) if batch.weight is None else parts.weight.reshape(count, -1).sum(axis=1)
     shares = weights / jnp.maximum(jnp.sum(weights), 1e-30)
-    without_penalty = dataclasses.replace(loss_fn, penalty=None, transform_batch=None)
+    without_penalty = dataclasses.replace(loss_fn, penalty=None, transform_batch=None, ignore_index=None)
 
     def part_loss(params: PyTree, examples: Batch, own: PRNGKey | None) -> tuple[Array, dict[str, Array]]:
         loss, aux = without_penalty(params, examples, own, **options)

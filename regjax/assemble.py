@@ -8,7 +8,8 @@ import optax
 from regjax.adapt import as_model
 from regjax.augment import cutmix, mixup, row_cutmix
 from regjax.gradient_noise import gradient_noise
-from regjax.losses import TASK_LOSSES, smooth_labels
+from regjax.labels import smooth_labels
+from regjax.losses import TASK_LOSSES
 from regjax.objective import LossFn, build_loss
 from regjax.optimizers import with_penalties
 from regjax.output_penalties import OutputPenalty
@@ -29,6 +30,7 @@ def loss_of(spec: Spec) -> LossFn:
         rates=lambda hparams: spec.rates_at(hparams.rates),
         transform_batch=lambda key, batch, hparams: _transform_batch(spec, key, batch, hparams),
         compute_dtype=spec.compute_dtype,
+        ignore_index=spec.ignore_index,
     )
 
 

@@ -310,5 +310,6 @@ def _measure(
     y = jnp.concatenate([data.y[subset], data.y_val])
     index = jnp.arange(x.shape[0])
     groups = jnp.stack([index < jnp.minimum(seen, hparams.n_train), index >= seen])
-    both = evaluate(apply_fn, *weights, x, y, groups, task=spec.task, batch_size=spec.eval_batch_size)
+    options: Any = {"task": spec.task, "batch_size": spec.eval_batch_size, "ignore_index": spec.ignore_index}
+    both = evaluate(apply_fn, *weights, x, y, groups, **options)
     return {name: value[0] for name, value in both.items()}, {name: value[1] for name, value in both.items()}

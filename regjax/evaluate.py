@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.averaging import Ensemble, ensemble_outputs
-from regjax.checks import check_choice
+from regjax.checks import check_choice, is_traced
+from regjax.labels import check_labels, is_indices, without_ignored
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.objective import call_model
 from regjax.typing import Array, ArrayLike, PyTree
@@ -30,6 +31,7 @@ def evaluate(
     *,
     task: str = "classification",
     batch_size: int = 2048,
+    ignore_index: int | None = None,
 ) -> dict[str, Array]:
     """Loss and metrics over a whole set, in batches when it is large.
 
@@ -38,18 +40,20 @@ def evaluate(
       params: parameters, or an `Ensemble` of them.
       model_state: other collections of the model, or None.
       x: inputs `[N, ...]`.
-      y: class indices `int[N]`, or numbers `[N]` / `[N, D]`.
+      y: class indices `int[N]` or, of sequences, `int[N, T]`; class distributions `[N, K]`; numbers `[N]` / `[N, D]`.
       weight: optional `[N]`; 0 leaves an example out. With `[G, N]`, one row for each of `G` groups of examples, the
         model runs once and each metric is `[G]`.
       task: `"classification"` or `"regression"`.
       batch_size: examples at a time; bounds the memory, not the result.
+      ignore_index: class indices equal to it count for nothing, as padding in sequences.
 
     Returns:
-      float32 scalars (or `[G]`): `loss` and `accuracy`, or `loss`, `mse` and
-      `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`.
+      float32 scalars (or `[G]`), means over all examples or tokens that count: `loss` and `accuracy`, or `loss`, `mse`
+      and `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`.
 
     Raises:
       InputError: an unknown task.
+      ValueError: a concrete label that is no class. A traced one has loss 0 and is never right.
 
     Example:
       >>> x = jnp.arange(3.0)
@@ -58,22 +62,32 @@ def evaluate(
       (0.0, 1.0)
     """
     check_choice("task", task, METRICS)
-    weight = jnp.ones(x.shape[0], jnp.float32) if weight is None else weight.astype(jnp.float32)
+    if task == "classification":
+        _check_labels(apply_fn, params, model_state, x, y, ignore_index)
+    weight = jnp.ones(x.shape[0], jnp.float32) if weight is None else jnp.asarray(weight, jnp.float32)
+    targets, counts = without_ignored(y, ignore_index)
+    tokens = task == "classification" and y.ndim > (1 if is_indices(y) else 2)  # labels of more than examples
+    if counts is None:
+        counts = jnp.ones(targets.shape if is_indices(y) else targets.shape[:-1], bool) if tokens else None
+    arrays = (x, targets, weight.T) if counts is None else (x, targets, weight.T, counts)
 
-    def sums(batch: tuple[Array, Array, Array]) -> dict[str, Array]:
-        bx, by, bw = batch  # weights are [B] or [B, G]: examples lead, as everywhere
+    def sums(batch: tuple[Array, ...]) -> dict[str, Array]:
+        bx, by, bw, *counted = batch  # weights are [B] or [B, G]: examples lead, as everywhere
         outputs = predict(apply_fn, params, model_state, bx, task=task)
-        total = {"loss": get_loss(TASK_LOSSES[task])(outputs, by) @ bw}
+        values = {"loss": get_loss(TASK_LOSSES[task])(outputs, by)}
         if task == "classification":
-            total["accuracy"] = correct(outputs, by) @ bw
-        return total
+            values["accuracy"] = correct(outputs, by)
+        if counted:  # of the tokens of each example
+            values["count"] = jnp.ones(counted[0].shape, jnp.float32)
+            values = {name: (v * counted[0]).reshape(v.shape[0], -1).sum(axis=1) for name, v in values.items()}
+        return {name: value @ bw for name, value in values.items()}
 
     if x.shape[0] <= batch_size:
-        totals = sums((x, y, weight.T))
+        totals = sums(arrays)
     else:
-        batches = _in_batches((x, y, weight.T), batch_size)
+        batches = _in_batches(arrays, batch_size)
         totals = jax.tree.map(lambda parts: jnp.sum(parts, axis=0), jax.lax.map(sums, batches))
-    count = jnp.maximum(jnp.sum(weight, axis=-1), 1.0)
+    count = jnp.maximum(jnp.sum(weight, axis=-1) if counts is None else totals.pop("count"), 1.0)
     result = {name: value / count for name, value in totals.items()}
     if task == "regression":
         result["mse"] = result["loss"]
@@ -103,6 +117,7 @@ def evaluate_parts(
 
     Raises:
       InputError: an unknown task.
+      ValueError: as `evaluate`.
 
     Example:
       >>> halves = [(np.arange(2.0), np.arange(2.0)), (np.arange(2.0), np.ones(2))]
@@ -114,6 +129,8 @@ def evaluate_parts(
     if task == "classification":  # one program instead of forty; it would round r2 in another way
         measure = jax.jit(measure)
     for x, y in parts:
+        if task == "classification":
+            _check_labels(apply_fn, params, model_state, x, y, None)
         x, y = jax.device_put((x, y))
         # Weights that the program cannot see: it would divide by a count that it knows in another way, too.
         found.append(jax.device_get(measure(params, model_state, x, y, np.ones(len(x), np.float32))))
@@ -154,6 +171,26 @@ def predict(
     if isinstance(params, Ensemble):
         return ensemble_outputs(jax.vmap(outputs)(params.members, model_state or {}), params.taken, task=task)
     return outputs(params, model_state)
+
+
+def _check_labels(
+    apply_fn: Callable[..., Any],
+    params: PyTree,
+    model_state: PyTree | None,
+    x: ArrayLike,
+    y: ArrayLike,
+    ignore_index: int | None,
+) -> None:
+    """Refuse labels that do not fit the outputs; traced ones are checked where they are used."""
+    if is_traced(y):
+        return
+    example = jax.ShapeDtypeStruct((1, *np.shape(x)[1:]), jnp.result_type(x))
+    shape = jax.eval_shape(lambda x: predict(apply_fn, params, model_state, x), example).shape
+    if len(shape) < 2 or shape[-1] < 2:
+        raise ValueError(
+            f"evaluate: outputs must be logits [..., K] of at least 2 classes, got {(np.shape(x)[0], *shape[1:])}"
+        )
+    check_labels("evaluate: y", y, shape[-1], ignore_index=ignore_index, shape=(np.shape(x)[0], *shape[1:-1]))
 
 
 def _in_batches(arrays: tuple[Array, ...], batch_size: int) -> tuple[Array, ...]:

@@ -16,6 +16,7 @@ from regjax.epoch import RunState, TrainData, Weights, make_program
 from regjax.loader import StreamLoader
 from regjax.mesh import on_mesh
 from regjax.pace import MOST_STEPS, Pace, SaveInterval
+from regjax.preflight import check_run
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx
 from regjax.typing import Batch, PRNGKey
@@ -78,7 +79,7 @@ def fit(
       A `FitResult`.
 
     Raises:
-      ValueError: an interval out of range, or steps and seconds together.
+      ValueError: an interval out of range, or steps and seconds together; labels that are no classes of the model.
       InputError: no checkpoint that is there can be used, or they are of another run.
       OSError: a checkpoint cannot be written.
 
@@ -92,6 +93,7 @@ def fit(
       'completed'
     """
     started = time.perf_counter()
+    check_run(spec, data)
     host_key, n_train = key, hparams.n_train
     hparams, key, data = on_mesh((hparams, key, data), spec.mesh)
     saves = SaveInterval(checkpoint_every, checkpoint_steps, checkpoint_seconds)

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from regjax.labels import without_ignored
 from regjax.layers import ACTIVATIONS, PENALTIES
 from regjax.losses import Loss, get_loss, weighted_mean
 from regjax.noise import WEIGHT_NOISES, perturb_weights
@@ -39,6 +40,7 @@ class LossFn:
     rates: Rates | Callable[[Any], Rates] | None
     transform_batch: Callable[[PRNGKey, Batch, Any], Batch] | None
     compute_dtype: Any = None
+    ignore_index: int | None = None
 
     def __call__(
         self,
@@ -52,8 +54,7 @@ class LossFn:
         train: bool = True,
     ) -> tuple[Array, Aux]:
         """The loss of `params` on `batch`, and its parts."""
-        if train:
-            batch = self.prepared(batch, key, hparams)
+        batch = self.prepared(batch, key, hparams) if train else self.counted(batch)
         rates = _at_step(resolve(self.rates, hparams), step) if train else {}
         terms = tuple(resolve(self.output_penalties, hparams) or ()) if train else ()
 
@@ -75,10 +76,16 @@ class LossFn:
         first = forward(batch.x, "dropout")
 
         def mean_loss(outputs: Array) -> Array:
-            losses = self.data_loss(outputs, batch.y)
-            if losses.ndim > 1:
-                raise ValueError(f"data_loss must give one number or one an example [B], got shape {losses.shape}")
-            return weighted_mean(losses, batch.weight) if losses.ndim else losses
+            losses, shape = self.data_loss(outputs, batch.y), jnp.shape(batch.y)
+            if losses.shape != shape[: losses.ndim]:
+                raise ValueError(
+                    f"data_loss must give one number, or one for each example or target of {shape}, got {losses.shape}"
+                )
+            if not losses.ndim and batch.weight is not None:
+                raise ValueError(
+                    "data_loss gives one number, so the weight of examples cannot act; give one an example"
+                )
+            return weighted_mean(losses, batch.weight)
 
         parts = {"data_loss": mean_loss(first.outputs), **first.penalties}
         looked_at = Forward(
@@ -98,9 +105,20 @@ class LossFn:
 
     def prepared(self, batch: Batch, key: PRNGKey | None, hparams: Any) -> Batch:
         """The batch as training sees it: augmented, mixed, smoothed."""
+        batch = self.counted(batch)
         if self.transform_batch is None:
             return batch
         return self.transform_batch(stream(_need(key), "batch"), batch, hparams)
+
+    def counted(self, batch: Batch) -> Batch:
+        """The batch with weight 0, and class 0, where the label is the ignored one."""
+        y, counts = without_ignored(batch.y, self.ignore_index)
+        if counts is None:
+            return batch
+        weight = counts.astype(jnp.float32)
+        if batch.weight is not None:
+            weight *= batch.weight.reshape(*batch.weight.shape, *[1] * (weight.ndim - batch.weight.ndim))
+        return batch._replace(y=y, weight=weight)
 
     def penalty_for(self, hparams: Any) -> Penalty | None:
         """The penalty inside the loss under these hyperparameters."""
@@ -116,19 +134,23 @@ def build_loss(
     rates: Rates | Callable[[Any], Rates] | None = None,
     transform_batch: Callable[[PRNGKey, Batch, Any], Batch] | None = None,
     compute_dtype: Any = None,
+    ignore_index: int | None = None,
 ) -> LossFn:
     """Build `loss_fn(params, batch, key, ...) -> (loss, aux)` with `loss = mean data loss + penalty`.
 
     Args:
       apply_fn: `model.apply` of a Flax Linen module, or any `(variables, x) -> outputs` where `variables["params"]`
         are the parameters. `train`, `rates` and `rngs` are passed if the model takes them.
-      data_loss: `"cross_entropy"`, `"mse"`, or a function `(outputs, y) -> [B]` (or one number).
+      data_loss: `"cross_entropy"`, `"mse"`, or a function `(outputs, y) -> [B]`, of sequences `[B, T]` (or one number).
+        Its mean over all examples or tokens of the batch is taken, by `batch.weight`: `[B]`, or `[B, T]` for tokens.
       penalty: added to the loss, never divided by the batch size. May be a function of `hparams`.
       output_penalties: terms on activations and outputs, as `rj.confidence(0.1)`, in training; may be a function of
         `hparams`.
       rates: noise strengths by name, given to the model in training; each may be an optax schedule of the step.
         `"drop_connect"` and `"weight_noise"` act on the weights of any model. May be a function of `hparams`.
       transform_batch: `(key, batch, hparams) -> batch`, applied in training: augmentation, mixup, smoothing.
+      ignore_index: class indices equal to it count for nothing, as padding in sequences: they weigh 0 and the loss
+        function gets a 0 in their place. -100 is that of torch.
       compute_dtype: of the model's arithmetic in training, as `jnp.bfloat16`; None is that of the parameters.
         Parameters, gradients, losses and the model's collections (batch statistics) stay what they are.
 
@@ -139,7 +161,7 @@ def build_loss(
 
     Raises:
       ValueError: a term without a gradient (`l0`); when called: rates for a model that takes none, training noise
-        without a key.
+        without a key, losses or weights of a shape that fits no targets, a concrete label that is no class.
 
     Example:
       >>> import flax.linen as nn, jax
@@ -153,7 +175,9 @@ def build_loss(
     """
     if isinstance(penalty, Penalty):
         check_route(penalty, "loss")
-    return LossFn(apply_fn, get_loss(data_loss), penalty, output_penalties, rates, transform_batch, compute_dtype)
+    return LossFn(
+        apply_fn, get_loss(data_loss), penalty, output_penalties, rates, transform_batch, compute_dtype, ignore_index
+    )
 
 
 class ModelOutput(NamedTuple):

@@ -43,8 +43,14 @@ class Forward(NamedTuple):
     key: Callable[[str], PRNGKey]
 
     def mean(self, values: Array) -> Array:
-        """The mean of one number an example `[B]`, by the weights of the batch."""
-        return weighted_mean(values, self.batch.weight)
+        """The mean of one number an example `[B]` or token `[B, T]`, by the weights of the batch.
+
+        An example whose tokens have weights of their own counts as the most important one.
+        """
+        weight = self.batch.weight
+        if weight is not None and weight.ndim > values.ndim:
+            weight = weight.reshape(*weight.shape[: values.ndim], -1).max(axis=-1)
+        return weighted_mean(values, weight)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +107,7 @@ class _Confidence(OutputPenalty):
 
     def value(self, forward: Forward) -> Array:
         logs = jax.nn.log_softmax(_logits(self.kind, forward.outputs))
-        return self.strength * forward.mean(_by_example(jnp.exp(logs) * logs))
+        return self.strength * forward.mean(jnp.sum(jnp.exp(logs) * logs, axis=-1))
 
 
 @jax.tree_util.register_dataclass
@@ -114,7 +120,7 @@ class _RDrop(OutputPenalty):
         other = forward.again(forward.batch.x, "r_drop")
         p, q = (jax.nn.log_softmax(_logits(self.kind, z)) for z in (forward.outputs, other))
         # KL(p||q) + KL(q||p) = sum (p - q)(log p - log q)
-        distance = forward.mean(_by_example((jnp.exp(p) - jnp.exp(q)) * (p - q))) / 2
+        distance = forward.mean(jnp.sum((jnp.exp(p) - jnp.exp(q)) * (p - q), axis=-1)) / 2
         second = (forward.data_loss(other) - forward.data_loss(forward.outputs)) / 2
         return self.strength * distance + second
 
@@ -322,6 +328,6 @@ def _number(value: ArrayLike) -> Any:
 
 
 def _logits(name: str, outputs: Array) -> Array:
-    if outputs.ndim != 2 or outputs.shape[1] < 2:
-        raise ValueError(f"{name}: outputs must be logits [B, K] of at least 2 classes, got shape {outputs.shape}")
+    if outputs.ndim < 2 or outputs.shape[-1] < 2:
+        raise ValueError(f"{name}: outputs must be logits [..., K] of at least 2 classes, got shape {outputs.shape}")
     return outputs.astype(jnp.float32)

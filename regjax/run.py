@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from regjax.epoch import History, RunState, TrainData, Weights, make_program
+from regjax.preflight import check_run
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx
 from regjax.typing import Array, PRNGKey
@@ -42,6 +43,7 @@ class Run:
         weights: Weights | None = None,
     ) -> RunState:
         """Train until stopped or done."""
+        check_run(self.spec, data)
         program = make_program(self.spec, self.make_tx)
         data = data.for_seed(seed)
 

@@ -23,7 +23,7 @@ from regjax.averaging import Average
 from regjax.checks import check_choice, check_range
 from regjax.constraints import Constraint
 from regjax.evaluate import METRICS
-from regjax.losses import SMOOTHINGS
+from regjax.labels import SMOOTHINGS
 from regjax.mesh import data_size
 from regjax.noise import UNBOUNDED
 from regjax.optimizers import OPTIMIZERS
@@ -61,6 +61,7 @@ class Spec:
         `"auto"` takes, on CPU, what the model names as `cpu_micro_batch` where it divides the batch.
       precision: of the model's arithmetic in updates: `"float32"` or `"bfloat16"`. Parameters, optimizer, statistics
         and losses are float32 either way, and so are evaluations.
+      ignore_index: a class index that counts for nothing, in the loss and in the metrics, as padding in sequences.
       mesh: devices over whose axis `"data"` each batch is split, from `rj.make_mesh`; None is one device.
 
     Raises:
@@ -83,6 +84,7 @@ class Spec:
     micro_batch: int | str | None = "auto"
     precision: str = "float32"
     mesh: Mesh | None = None
+    ignore_index: int | None = None
 
     def __post_init__(self):
         check_choice("task", self.task, METRICS)

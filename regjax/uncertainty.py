@@ -63,7 +63,8 @@ def mc_predict(
       A `McPrediction`.
 
     Raises:
-      ValueError: a number of samples below 1, an unknown task, rates that the model does not take, or an ensemble.
+      ValueError: a number of samples below 1, an unknown task, logits of fewer than 2 classes, rates that the model
+        does not take, or an ensemble.
 
     Example:
       >>> from regjax.models import make_model
@@ -101,8 +102,13 @@ def mc_predict(
         return (mean, squares + change * (p - mean), entropy + (_entropy(p) if classes else 0.0)), None
 
     shape = jax.eval_shape(sample, jnp.int32(0)).shape
+    if classes and (len(shape) < 2 or shape[-1] < 2):
+        raise ValueError(
+            f"mc_predict: outputs must be logits [..., K] of at least 2 classes, got shape {shape}; "
+            "task='regression' takes them as numbers"
+        )
     zeros = jnp.zeros(shape)
-    start = (zeros, zeros, jnp.zeros(shape[0] if classes else ()))
+    start = (zeros, zeros, jnp.zeros(shape[:-1] if classes else ()))
     (mean, squares, entropy), _ = jax.lax.scan(add, start, jnp.arange(samples))
     variance = jnp.maximum(squares / samples, 0.0)  # rounding must not make either negative
     if not classes:

@@ -6,7 +6,8 @@ from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_sco
 
 import regjax as rj
 from regjax.evaluate import evaluate_parts
-from regjax.losses import correct, cross_entropy, get_loss, smooth_labels, squared_error, weighted_mean
+from regjax.labels import smooth_labels
+from regjax.losses import correct, cross_entropy, get_loss, squared_error, weighted_mean
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(50, 4)).astype(np.float32)
@@ -43,8 +44,8 @@ def test_weighted_mean():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: cross_entropy(jnp.zeros(3), jnp.zeros(3)), r"logits must be \[B, K\]"),
-        (lambda: cross_entropy(jnp.zeros((3, 2)), jnp.zeros((2,), jnp.int32)), r"targets must be \[B\]"),
+        (lambda: cross_entropy(jnp.zeros(3), jnp.zeros(3)), r"logits must .*\(3,\)"),
+        (lambda: cross_entropy(jnp.zeros((3, 2)), jnp.zeros((2,), jnp.int32)), r"int32\[2\]"),
         (lambda: squared_error(jnp.zeros((3, 1)), jnp.zeros(3)), r"\(3, 1\) and targets \(3,\)"),
         (lambda: smooth_labels(jnp.array([0]), 1.5, 2), r"smoothing must be in \[0, 1\], got 1.5"),
         (lambda: get_loss("mae"), "did you mean 'mse'"),
@@ -124,7 +125,7 @@ def test_corrupted_labels_are_other_classes_at_the_rate():
         share = (shift[changed] == offset).mean()
         assert abs(share - 0.25) < 4.9 * np.sqrt(0.25 * 0.75 / changed.sum())
     np.testing.assert_array_equal(rj.corrupt_labels(jax.random.key(0), labels, 0.0, k), labels)
-    with pytest.raises(ValueError, match=r"labels must be class indices int\[B\], got float32\[3\]"):
+    with pytest.raises(ValueError, match=r"got float32\[3\]"):
         rj.corrupt_labels(jax.random.key(0), jnp.ones(3), 0.1, 2)
 
 

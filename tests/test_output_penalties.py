@@ -111,7 +111,7 @@ def test_confidence_by_hand():
     entropy = -(p * np.log(p)).sum(1).mean()
     assert float(parts(rj.confidence(0.7))["confidence"]) == pytest.approx(-0.7 * entropy, rel=1e-5)
     one = rj.models.make_model("mlp", num_outputs=1, widths=(4,))
-    with pytest.raises(ValueError, match=r"confidence: outputs must be logits \[B, K\] of at least 2 classes"):
+    with pytest.raises(ValueError, match=r"\(12, 1\)"):
         parts(rj.confidence(1.0), model=one, params=one.init(KEY, X)["params"], batch=rj.Batch(X, jnp.zeros(12, int)))
 
 

@@ -18,7 +18,7 @@ SOURCES = sorted(p for folder in ("regjax", "experiments", "scripts") for p in (
 LAYERS = [
     {"typing", "checks"},
     {"gains", "tree", "rng", "bits", "fusion", "parse", "mesh", "files"},
-    {"losses", "prox", "averaging", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
+    {"labels", "losses", "prox", "averaging", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
     {"penalties", "constraints", "convert", "models", "adapt", "analysis"},
     {
         "routes",
@@ -33,7 +33,7 @@ LAYERS = [
         "output_penalties",
     },
     {"objective", "accumulate", "step"},
-    {"evaluate", "spec", "assemble", "epoch", "uncertainty"},
+    {"evaluate", "spec", "assemble", "epoch", "preflight", "uncertainty"},
     {"run", "fit", "pace", "checkpoint", "data", "loader"},
     {"sweep", "compare", "report"},
     {"experiments", "scripts"},

@@ -13,6 +13,7 @@ from regjax.augment.entry import check_examples, check_images, check_rows, draws
 from regjax.augment.pixels import boxes
 from regjax.augment.tables import random_ranks
 from regjax.checks import check_choice, check_range
+from regjax.labels import check_labels, is_indices, one_hot
 from regjax.rng import stream
 from regjax.typing import Array, ArrayLike, Batch, PRNGKey
 
@@ -39,15 +40,16 @@ def mixup(
         distributions `[B, K]`, or numbers `[B]` / `[B, D]`.
       alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so does a
         traced one that is negative or NaN.
-      num_classes: K, needed for class indices, which become distributions `[B, K]`.
+      num_classes: K, needed for class indices, which become distributions `[B, K]`; then other targets must be
+        distributions.
       per: `"example"` draws one l for each example, `"batch"` one for all.
 
     Returns:
       A batch with mixed `x` and `y`, and the same `weight`.
 
     Raises:
-      ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; `x` is not a
-        batch of examples.
+      ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; with it, a
+        concrete label that is no class (a traced one counts for nothing); `x` is not a batch of examples.
 
     Example:
       >>> batch = Batch(jnp.array([[0.0], [1.0]]), jnp.array([0, 1]))
@@ -83,15 +85,16 @@ def cutmix(
       batch: `x` images `[B, H, W, C]`, uint8 or floating point; `y` as in `mixup`.
       alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so does a
         traced one that is negative or NaN. The paper uses 1.
-      num_classes: K, needed for class indices, which become distributions `[B, K]`.
+      num_classes: K, needed for class indices, which become distributions `[B, K]`; then other targets must be
+        distributions.
       per: `"example"` draws one rectangle for each image, `"batch"` one for all.
 
     Returns:
       A batch with mixed `x` and `y`, and the same `weight`.
 
     Raises:
-      ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; `x` is not a
-        batch of images.
+      ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; with it, a
+        concrete label that is no class (a traced one counts for nothing); `x` is not a batch of images.
 
     Example:
       >>> batch = Batch(jnp.ones((2, 4, 4, 1)), jnp.array([0, 1]))
@@ -133,15 +136,16 @@ def row_cutmix(
       batch: `x` rows `float[B, F]` of a table; `y` as in `mixup`.
       alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so does a
         traced one that is negative or NaN.
-      num_classes: K, needed for class indices, which become distributions `[B, K]`.
+      num_classes: K, needed for class indices, which become distributions `[B, K]`; then other targets must be
+        distributions.
       per: `"example"` draws the features for each row, `"batch"` once for all.
 
     Returns:
       A batch with mixed `x` and `y`, and the same `weight`.
 
     Raises:
-      ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; `x` is not a
-        batch of rows.
+      ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; with it, a
+        concrete label that is no class (a traced one counts for nothing); `x` is not a batch of rows.
 
     Example:
       >>> batch = Batch(jnp.ones((2, 4)), jnp.array([0, 1]))
@@ -196,13 +200,13 @@ def _drawn(
     check_choice(f"{name}: per", per, PER)
     check_range(f"{name}: alpha", alpha, 0.0, high_open=True)
     y, count = jnp.asarray(batch.y), batch.x.shape[0]
-    if not jnp.issubdtype(y.dtype, jnp.floating):
-        if num_classes is None or y.ndim != 1:
-            raise ValueError(
-                f"{name}: y of class indices must be int[B] with num_classes, got {y.dtype}{list(y.shape)} "
-                f"and num_classes={num_classes}"
-            )
-        y = jax.nn.one_hot(y, num_classes, dtype=jnp.float32)
+    if num_classes is not None:
+        check_labels(f"{name}: y", batch.y, num_classes, shape=(count,))
+        y = one_hot(y, num_classes)
+    elif is_indices(y):
+        raise ValueError(f"{name}: y of class indices needs num_classes, got {y.dtype}{list(y.shape)} without")
+    if batch.weight is not None and jnp.ndim(batch.weight) != 1:
+        raise ValueError(f"{name}: weight must be one number an example [B], got shape {batch.weight.shape}")
     if y.shape[0] != count:
         raise ValueError(f"{name}: x and y must have as many examples, got {count} and {y.shape[0]}")
     share = beta_symmetric(stream(key, "share"), alpha, (count if per == "example" else 1,))

@@ -126,7 +126,7 @@ def ensemble_outputs(outputs: Array, taken: ArrayLike, *, task: str = "classific
     The softmax of the former is the mean probability, so whatever reads logits reads this.
 
     Args:
-      outputs: `[M, B, K]` logits, or `[M, B, ...]` numbers.
+      outputs: `[M, ..., K]` logits, or `[M, B, ...]` numbers.
       taken: m, how many of the members count; the first ones.
       task: `"classification"` or `"regression"`.
 
@@ -134,7 +134,7 @@ def ensemble_outputs(outputs: Array, taken: ArrayLike, *, task: str = "classific
       `[B, ...]`.
 
     Raises:
-      ValueError: an unknown task.
+      ValueError: an unknown task, or logits of fewer than 2 classes.
 
     Example:
       >>> ensemble_outputs(jnp.array([[[1.0]], [[3.0]], [[9.0]]]), 2, task="regression")
@@ -145,5 +145,7 @@ def ensemble_outputs(outputs: Array, taken: ArrayLike, *, task: str = "classific
     used = used.reshape(-1, *[1] * (outputs.ndim - 1))
     if task == "regression":
         return jnp.sum(outputs, axis=0, where=used) / taken
+    if outputs.ndim < 3 or outputs.shape[-1] < 2:
+        raise ValueError(f"ensemble_outputs: logits must be [M, ..., K] of at least 2 classes, got {outputs.shape}")
     logs = jax.nn.log_softmax(outputs, axis=-1)
     return jax.nn.logsumexp(logs, axis=0, where=used) - jnp.log(jnp.asarray(taken, logs.dtype))

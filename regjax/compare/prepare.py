@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,7 +16,8 @@ from regjax.compare import techniques as tech
 from regjax.compare.catalog import Setting
 from regjax.data import Dataset, Preprocessor, Splits, nested_order, noisy_labels, split
 from regjax.epoch import TrainData
-from regjax.objective import call_model, takes_rates
+from regjax.objective import takes_rates
+from regjax.preflight import output_shape
 from regjax.spec import Spec
 
 MAX_STOP_EXAMPLES = 2000  # validation examples that are looked at in every epoch; selection uses all of its own
@@ -148,17 +148,7 @@ def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:
     """
     if splits.task == "classification" and splits.num_classes < 2:
         raise InputError(f"{splits.name}: all labels are the same; classification needs at least 2 classes")
-    init, apply = as_model(model)
-
-    def forward(x: Any) -> Any:
-        params, model_state = init(jax.random.key(0), x)
-        return call_model(apply, params, model_state, x, train=False).outputs
-
-    try:
-        shape = jax.eval_shape(forward, jax.ShapeDtypeStruct(x.shape, x.dtype)).shape
-    except (ValueError, TypeError) as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"the model cannot take inputs of shape {list(x.shape)}: {first}") from None
+    shape = output_shape(model, x)
     wanted: tuple[int, ...] = (1, outputs_of(splits))
     if splits.task == "regression":
         wanted = (1, *splits.y_train.shape[1:])

@@ -16,6 +16,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from regjax.epoch import TrainData
+from regjax.preflight import check_run
 from regjax.run import Run, RunResult
 from regjax.spec import Hparams
 from regjax.sweep import programs
@@ -55,7 +56,7 @@ def sweep(
 
     Raises:
       InputError: what `run_lanes` refuses.
-      ValueError: leaves, keys and seeds of different lengths.
+      ValueError: leaves, keys and seeds of different lengths, or what `run_lanes` refuses.
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
@@ -114,6 +115,7 @@ def run_lanes(
 
     Raises:
       InputError: an unknown layout, a lane that does not fit the memory limit, a store of another sweep.
+      ValueError: labels that are no classes of the model.
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
@@ -127,6 +129,8 @@ def run_lanes(
       >>> int(run_lanes([lane], data)[0].epochs)
       2
     """
+    for spec in dict.fromkeys(lane.run.spec for lane in lanes):
+        check_run(spec, data)
     plan = plan_lanes(
         lanes,
         data,

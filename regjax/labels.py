@@ -1,0 +1,233 @@
+"""Class labels: what they mean, which are refused, and what is done with them.
+
+The dtype decides, never the values: integers (and booleans) are class indices of any shape `[...]`, as `int[B]` or
+token ids `int[B, T]`; floating-point numbers are distributions over the classes, `[..., K]`.
+
+A concrete index that is no class, or a concrete row that is no distribution, is refused. Of traced ones only dtype and
+shape are known: an index outside 0..K-1 then belongs to no class, its distribution is a row of zeros, its loss 0, and
+it is never predicted. `ignore_index` names one value that is left out like that on purpose, as padding in sequences.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from regjax.checks import check_choice, check_range, is_traced
+from regjax.typing import Array, ArrayLike, PRNGKey
+
+SMOOTHINGS = ("uniform", "others")
+_SUM_TOLERANCE = 0.02  # of a row of probabilities; half-precision numbers add up to about 1
+
+
+def is_indices(targets: ArrayLike) -> bool:
+    """Whether labels are class indices (integers or booleans) and not distributions.
+
+    Example:
+      >>> is_indices(np.array([0, 1])), is_indices(np.array([[0.0, 1.0]]))
+      (True, False)
+    """
+    return not jnp.issubdtype(jnp.result_type(targets), jnp.inexact)
+
+
+def check_labels(
+    name: str,
+    targets: ArrayLike,
+    num_classes: int,
+    *,
+    ignore_index: int | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> None:
+    """Refuse labels that do not say which of `num_classes` classes.
+
+    Args:
+      name: what the caller calls them, with its function, for the message.
+      targets: class indices `int[...]` or distributions `[..., K]`. Of traced ones only dtype and shape are checked.
+      num_classes: K.
+      ignore_index: a further index that is accepted.
+      shape: that of the indices, `[...]`; None accepts any.
+
+    Raises:
+      ValueError: says which value, and what is accepted.
+
+    Example:
+      >>> check_labels("fit: y", np.array([0, 1, 3]), 3)
+      Traceback (most recent call last):
+      ...
+      ValueError: fit: y: class indices must be in [0, 2], got 3 at position 2
+    """
+    found, indices = tuple(np.shape(targets)), is_indices(targets)
+    leading = shape if shape is not None else found if indices else found[:-1]
+    if found != (leading if indices else (*leading, num_classes)) or not (indices or leading):
+        dtype = targets.dtype if hasattr(targets, "dtype") else jnp.result_type(targets)
+        batch = "[...]" if shape is None else list(shape)
+        rows = f"[..., {num_classes}]" if shape is None else [*shape, num_classes]
+        raise ValueError(
+            f"{name}: labels must be integers {batch} (class indices) or floating point {rows} (distributions), "
+            f"got {dtype}{list(found)}"
+        )
+    if is_traced(targets) or not getattr(targets, "is_fully_addressable", True):
+        return
+    values = np.asarray(targets)
+    if indices:
+        bad = (values < 0) | (values >= num_classes)
+        if ignore_index is not None:
+            bad &= values != ignore_index
+        if bad.any():
+            place = tuple(int(i) for i in np.argwhere(bad)[0])
+            also = "" if ignore_index is None else f" or ignore_index={ignore_index}"
+            where = place[0] if len(place) == 1 else place
+            accepted = f"[0, {num_classes - 1}]{also}"
+            raise ValueError(f"{name}: class indices must be in {accepted}, got {values[place]} at position {where}")
+        return
+    values = values if values.dtype.kind == "f" else values.astype(np.float32)  # bfloat16 and its like
+    low, total = values.min(axis=-1), values.sum(axis=-1, dtype=np.float64)
+    bad = ~(low >= 0) | ~((np.abs(total - 1) <= _SUM_TOLERANCE) | (total == 0))
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name}: a distribution must be >= 0 and sum to 1 (or be 0, which counts for nothing), "
+            f"got sum {total[place]:g}, smallest {low[place]:g} in row {place[0] if len(place) == 1 else place}"
+        )
+
+
+def without_ignored(targets: Array, ignore_index: int | None) -> tuple[Array, Array | None]:
+    """Labels with 0 in place of the ignored index, and which of them count; None when all do.
+
+    Raises:
+      ValueError: an `ignore_index` for distributions, in which a row of zeros counts for nothing.
+
+    Example:
+      >>> without_ignored(jnp.array([2, -100]), -100)
+      (Array([2, 0], dtype=int32), Array([ True, False], dtype=bool))
+    """
+    if ignore_index is None:
+        return targets, None
+    if not is_indices(targets):
+        raise ValueError(f"ignore_index={ignore_index} is for class indices, got {targets.dtype}{list(targets.shape)}")
+    counts = targets != ignore_index
+    return jnp.where(counts, targets, 0), counts
+
+
+def one_hot(targets: Array, num_classes: int, *, ignore_index: int | None = None) -> Array:
+    """Class distributions `float32[..., K]` of class indices; distributions pass unchanged.
+
+    Args:
+      targets: class indices `int[...]` or distributions `[..., K]`.
+      num_classes: K.
+      ignore_index: this index gives a row of zeros, which counts for nothing.
+
+    Raises:
+      ValueError: a concrete label that is no class. A traced one gives a row of zeros.
+
+    Example:
+      >>> one_hot(jnp.array([[1, 0]]), 2)
+      Array([[[0., 1.],
+              [1., 0.]]], dtype=float32)
+    """
+    check_labels("one_hot", targets, num_classes, ignore_index=ignore_index)
+    return _one_hot(targets, num_classes, ignore_index)
+
+
+def smooth_labels(
+    targets: Array,
+    smoothing: ArrayLike,
+    num_classes: int,
+    *,
+    convention: str = "uniform",
+    ignore_index: int | None = None,
+) -> Array:
+    """Label smoothing, which takes a part e of the probability from the class and spreads it.
+
+      uniform:  (1 - e) y + e / K              over all K classes, the right one included
+      others:   (1 - e) y + e (1 - y)/(K - 1)  over the K - 1 others
+
+    `others` with e is `uniform` with e K / (K - 1). Both are linear in y, so they commute with mixup.
+
+    Args:
+      targets: class indices `int[...]`, as `int[B]` or token ids `int[B, T]`, or distributions `[..., K]`.
+      smoothing: `e` in [0, 1]; may be traced, and then a negative or NaN one acts as 0 and a larger one as 1.
+      num_classes: `K`; at least 2 for `others`.
+      convention: `"uniform"` (Szegedy et al.; torch, Keras, optax) or `"others"` (as in Vaswani et al.'s code).
+      ignore_index: this index gives a row of zeros, which counts for nothing; so does a row of zeros itself.
+
+    Returns:
+      `float32[..., K]`; each row keeps its sum.
+
+    Raises:
+      ValueError: a concrete `smoothing` outside [0, 1], an unknown convention, or a concrete label that is no class. A
+        traced one gives a row of zeros.
+
+    Example:
+      >>> smooth_labels(jnp.array([1]), 0.5, 2)
+      Array([[0.25, 0.75]], dtype=float32)
+      >>> smooth_labels(jnp.array([1]), 0.5, 2, convention="others")
+      Array([[0.5, 0.5]], dtype=float32)
+
+    Reference:
+      Szegedy et al., Rethinking the Inception architecture for computer vision, 2016.
+    """
+    check_range("smooth_labels: smoothing", smoothing, 0.0, 1.0)
+    check_choice("smooth_labels: convention", convention, SMOOTHINGS)
+    check_labels("smooth_labels", targets, num_classes, ignore_index=ignore_index)
+    soft = _one_hot(targets, num_classes, ignore_index)
+    counts = jnp.any(soft > 0, axis=-1, keepdims=True)
+    smoothing = jnp.where(jnp.asarray(smoothing) > 0, jnp.minimum(smoothing, 1.0), 0.0)
+    if convention == "uniform":
+        return jnp.where(counts, (1 - smoothing) * soft + smoothing / num_classes, 0.0)
+    check_range("smooth_labels: num_classes", num_classes, 2)
+    return jnp.where(counts, (1 - smoothing) * soft + smoothing * (1 - soft) / (num_classes - 1), 0.0)
+
+
+def corrupt_labels(
+    key: PRNGKey, labels: Array, rate: ArrayLike, num_classes: int, *, ignore_index: int | None = None
+) -> Array:
+    """Replaces labels by another class, drawn uniformly, each with probability `rate`: symmetric label noise.
+
+    For studies of robustness; `regjax.data.noisy_labels` corrupts an exact number of them on the host.
+
+    Args:
+      key: one key.
+      labels: class indices `int[...]`.
+      rate: scalar in [0, 1]; may be traced.
+      num_classes: K >= 2.
+      ignore_index: this index stays what it is; so does a traced one that is no class.
+
+    Returns:
+      Class indices like `labels`.
+
+    Raises:
+      ValueError: a concrete `rate` outside [0, 1], fewer than 2 classes, labels that are not class indices, or a
+        concrete one that is no class.
+
+    Example:
+      >>> import jax
+      >>> corrupt_labels(jax.random.key(0), jnp.array([0, 1]), 1.0, 2)
+      Array([1, 0], dtype=int32)
+
+    Reference:
+      Zhang et al., Understanding deep learning requires rethinking generalization, 2017.
+    """
+    check_range("corrupt_labels: rate", rate, 0.0, 1.0)
+    check_range("corrupt_labels: num_classes", num_classes, 2)
+    if not is_indices(labels):
+        raise ValueError(
+            f"corrupt_labels: labels must be class indices int[...], got {labels.dtype}{list(labels.shape)}"
+        )
+    check_labels("corrupt_labels", labels, num_classes, ignore_index=ignore_index)
+    which, other = jax.random.split(key)
+    index = jnp.asarray(labels, jnp.int32)  # a narrow dtype would wrap around below
+    wrong = (jax.random.uniform(which, index.shape) < rate) & (index >= 0) & (index < num_classes)
+    if ignore_index is not None:
+        wrong &= index != ignore_index
+    offset = jax.random.randint(other, index.shape, 1, num_classes)
+    return jnp.where(wrong, (index + offset) % num_classes, index).astype(jnp.result_type(labels))
+
+
+def _one_hot(targets: Array, num_classes: int, ignore_index: int | None) -> Array:
+    if not is_indices(targets):
+        return jnp.asarray(targets, jnp.float32)
+    index = jnp.asarray(targets, jnp.int32)[..., None]  # a narrow dtype could not count to K
+    same = index == jnp.arange(num_classes)
+    return (same if ignore_index is None else same & (index != ignore_index)).astype(jnp.float32)

@@ -1,0 +1,80 @@
+"""Checks before training: whether model, arrays and labels belong together, so that nothing is trained in vain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from regjax.adapt import as_model
+from regjax.checks import InputError, is_traced
+from regjax.epoch import TrainData
+from regjax.labels import check_labels, is_indices
+from regjax.objective import call_model
+from regjax.spec import Spec
+
+
+def output_shape(model: Any, x: Any) -> tuple[int, ...]:
+    """The shape of the outputs for one example; nothing is computed.
+
+    Args:
+      model: a Linen module or a pair `(init, apply)`.
+      x: examples `[N, ...]`, of which shape and dtype count.
+
+    Raises:
+      InputError: a model that cannot take such inputs.
+
+    Example:
+      >>> import flax.linen as nn
+      >>> output_shape(nn.Dense(3), np.zeros((8, 2), np.float32))
+      (1, 3)
+    """
+    init, apply = as_model(model)
+
+    def forward(x: Any) -> Any:
+        params, model_state = init(jax.random.key(0), x)
+        return call_model(apply, params, model_state, x, train=False).outputs
+
+    try:
+        return jax.eval_shape(forward, jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)).shape
+    except (ValueError, TypeError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"the model cannot take inputs {x.dtype}{[1, *x.shape[1:]]}: {first}") from None
+
+
+def check_run(spec: Spec, data: TrainData) -> None:
+    """Refuse arrays that a run cannot use; traced ones pass.
+
+    Args:
+      spec: of the run.
+      data: its arrays; `y` may have a leading axis of seeds.
+
+    Raises:
+      InputError: a model that cannot take the inputs.
+      ValueError: labels that are no classes of the model's outputs.
+
+    Example:
+      >>> import flax.linen as nn
+      >>> x, y = np.zeros((4, 2), np.float32), np.array([0, 1, 2, 3])
+      >>> check_run(Spec(nn.Dense(3), num_classes=3), TrainData(x, y, np.arange(4), x, y))
+      Traceback (most recent call last):
+      ...
+      ValueError: y: class indices must be in [0, 2], got 3 at position 3
+    """
+    if is_traced(data.y) or spec.task != "classification":
+        return
+    outputs = output_shape(spec.model, data.x)[1:]
+    if not outputs or outputs[-1] < 2:
+        raise ValueError(f"outputs must be logits [..., K] of at least 2 classes, got {list(outputs)} for an example")
+    if spec.num_classes and spec.num_classes != outputs[-1]:
+        raise ValueError(f"num_classes is {spec.num_classes}, but the model gives {outputs[-1]} logits")
+    seeds = np.shape(data.y)[: np.ndim(data.order) - 1]
+    for name, y, lead in (
+        ("y", data.y, (*seeds, np.shape(data.x)[0])),
+        ("y_val", data.y_val, np.shape(data.x_val)[:1]),
+    ):
+        check_labels(name, y, outputs[-1], ignore_index=spec.ignore_index, shape=(*lead, *outputs[:-1]))
+    if is_indices(data.y) != is_indices(data.y_val):
+        kinds = ["indices" if is_indices(y) else "distributions" for y in (data.y, data.y_val)]
+        raise ValueError(f"y and y_val must be labels of one kind, got class {kinds[0]} and class {kinds[1]}")

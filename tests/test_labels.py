@@ -1,0 +1,292 @@
+"""Every public function that takes class labels, over dtype, shape and range.
+
+Integers are class indices `[...]`, floating-point numbers are distributions `[..., K]`. A concrete label that is no
+class is refused by its value; a traced one counts for nothing and leaves everything finite.
+"""
+
+import functools
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import regjax as rj
+from regjax import labels as own
+from regjax.augment.mix import MIXES
+from regjax.data import noisy_labels
+from regjax.evaluate import evaluate_parts
+from regjax.losses import correct, cross_entropy
+
+K, N = 3, 8
+KEY = jax.random.key(0)
+RNG = np.random.default_rng(0)
+GOOD = np.arange(N) % K
+LOGITS = RNG.normal(size=(N, K)).astype(np.float32)
+X = RNG.normal(size=(N, 4)).astype(np.float32)
+IMAGES = RNG.random((N, 4, 4, 1)).astype(np.float32)
+MODEL = rj.models.make_model("linear", num_outputs=K)
+PARAMS = MODEL.init(KEY, X)["params"]
+SPEC = rj.Spec(MODEL, num_classes=K, batch_size=4, steps_per_epoch=2, epochs=1)
+HPARAMS = rj.make_hparams(n_train=N)
+
+
+def data(y, **changes):
+    return rj.TrainData(
+        **{"x": X, "y": y, "order": np.arange(N), "x_val": X, "y_val": GOOD.astype(np.int32), **changes}
+    )
+
+
+def mixed(name, y):
+    return MIXES[name](KEY, rj.Batch(IMAGES if name == "cutmix" else X, y), 1.0, num_classes=K)
+
+
+# What takes labels, as a function of the labels alone; those that cannot be traced are in `HOST`.
+TRACED = {
+    "cross_entropy": lambda y: cross_entropy(LOGITS, y),
+    "correct": lambda y: correct(LOGITS, y),
+    "one_hot": lambda y: own.one_hot(y, K),
+    "smooth_labels": lambda y: rj.smooth_labels(y, 0.1, K),
+    "smooth_labels, others": lambda y: rj.smooth_labels(y, 0.1, K, convention="others"),
+    "corrupt_labels": lambda y: rj.corrupt_labels(KEY, y, 0.5, K),
+    "build_loss": lambda y: rj.build_loss(MODEL.apply, "cross_entropy")(PARAMS, rj.Batch(X, y), KEY),
+    "gradient": lambda y: jax.grad(lambda p: rj.build_loss(MODEL.apply, "cross_entropy")(p, rj.Batch(X, y))[0])(PARAMS),
+    "evaluate": lambda y: rj.evaluate(MODEL.apply, PARAMS, None, X, y),
+    "evaluate in batches": lambda y: rj.evaluate(MODEL.apply, PARAMS, None, X, y, batch_size=4),
+    "make_run": lambda y: rj.make_run(SPEC)(HPARAMS, KEY, jax.tree.map(jnp.asarray, data(y, y_val=y))).train.params,
+    **{name: functools.partial(mixed, name) for name in MIXES},
+}
+HOST = {
+    "fit": lambda y: rj.fit(SPEC, HPARAMS, KEY, data(y)),
+    "fit, validation": lambda y: rj.fit(SPEC, HPARAMS, KEY, data(GOOD.astype(np.int32), y_val=y)),
+    "sweep": lambda y: rj.sweep(rj.make_run(SPEC), rj.stack_hparams([HPARAMS]), KEY[None], data(y)),
+    "sweep, by seed": lambda y: rj.sweep(
+        rj.make_run(SPEC), rj.stack_hparams([HPARAMS]), KEY[None], data(y[None], order=np.arange(N)[None])
+    ),
+    "evaluate_parts": lambda y: evaluate_parts(MODEL.apply, PARAMS, None, [(X, y)]),
+    "noisy_labels": lambda y: noisy_labels(y, 0.1, K, 1),
+    "Dataset": lambda y: rj.data.Dataset("toy", "classification", X, y, class_names=("a", "b", "c")),
+}
+EVERY = TRACED | HOST
+ONLY_INT32 = {"Dataset"}  # arrays of one dtype, by contract
+
+
+def test_nothing_that_takes_labels_is_left_out():
+    takes = {n for n, f in vars(own).items() if inspect.isfunction(f) and f.__module__ == own.__name__ and n[0] != "_"}
+    assert takes - {name.split(",")[0] for name in EVERY} == {"check_labels", "is_indices", "without_ignored"}
+    assert set(MIXES) <= set(EVERY)
+
+
+@pytest.mark.parametrize("bad", [-1, K, 2**31 - 1])
+@pytest.mark.parametrize("name", EVERY)
+def test_a_label_that_is_no_class_is_refused_by_its_value(name, bad):
+    y = np.where(np.arange(N) == 5, bad, GOOD).astype(np.int32)
+    with pytest.raises(ValueError, match=rf"\b{bad}\b" if bad >= 0 else rf"{bad}\b"):
+        EVERY[name](y)
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in (*ONLY_INT32, "make_run")])
+def test_a_wide_integer_is_not_wrapped_into_a_class(name):
+    with pytest.raises(ValueError, match=str(2**32 + 1)):
+        EVERY[name](np.where(np.arange(N) == 5, 2**32 + 1, GOOD))
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_a_traced_label_that_is_no_class_leaves_everything_finite(name):
+    y = jnp.asarray(np.where(np.arange(N) == 5, -1, np.where(np.arange(N) == 6, K, GOOD)))
+    for leaf in jax.tree.leaves(jax.jit(TRACED[name])(y)):
+        assert np.isfinite(leaf).all()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int64, np.uint32])
+@pytest.mark.parametrize("name", [name for name in TRACED if name != "make_run"])
+def test_every_dtype_of_integers_means_the_same(name, dtype):
+    found, expected = TRACED[name](GOOD.astype(dtype)), TRACED[name](GOOD.astype(np.int32))
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in (*MIXES, "noisy_labels")])
+def test_floating_point_numbers_are_no_indices(name):
+    """They are distributions, which a vector is not; 0.0 and 1.0 are not taken for classes either."""
+    with pytest.raises(ValueError, match=r"float32"):
+        EVERY[name]((GOOD % 2).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", MIXES)
+def test_with_a_number_of_classes_floating_point_targets_are_distributions(name):
+    with pytest.raises(ValueError, match="float32"):
+        mixed(name, GOOD.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [([1.0, 2.0, 3.0], "6"), ([1.2, -0.2, 0.0], "-0.2"), ([np.nan, 0, 1], "nan"), ([0.3, 0, 0], "0.3")],
+)
+@pytest.mark.parametrize(
+    "name", ["cross_entropy", "correct", "one_hot", "smooth_labels", "build_loss", "evaluate", "fit", "sweep", *MIXES]
+)
+def test_what_is_no_distribution_is_refused(name, row, found):
+    y = np.eye(K, dtype=np.float32)[GOOD]
+    y[2] = row
+    with pytest.raises(ValueError, match=found):
+        EVERY[name](y)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "correct", "build_loss", "evaluate", "fit", "sweep"])
+def test_one_hot_integers_are_refused_with_the_way_out(name):
+    with pytest.raises(ValueError, match=r"floating point"):
+        EVERY[name](np.eye(K, dtype=np.int32)[GOOD])
+
+
+@pytest.mark.parametrize("name", [name for name in TRACED if name not in ("corrupt_labels",)])
+def test_distributions_give_what_indices_give(name):
+    found, expected = TRACED[name](np.eye(K, dtype=np.float32)[GOOD]), TRACED[name](GOOD.astype(np.int32))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), found, expected)
+
+
+# Sequences: token ids `int[B, T]`.
+B, T = 4, 5
+TOKENS = RNG.integers(0, K, (B, T)).astype(np.int32)
+SCORES = RNG.normal(size=(B, T, K)).astype(np.float32)
+SEEN = np.arange(T) < np.array([5, 3, 1, 4])[:, None]
+PADDED = np.where(SEEN, TOKENS, -100)
+EACH = np.asarray(optax.softmax_cross_entropy_with_integer_labels(SCORES, TOKENS))
+
+
+def scores(variables, x):
+    return x + variables["params"]
+
+
+def test_token_ids_are_smoothed_one_by_one():
+    found = rj.smooth_labels(np.array([[1, 2, 3]]), 0.1, 4)
+    np.testing.assert_allclose(found, [[np.eye(4)[k] * 0.9 + 0.025 for k in (1, 2, 3)]], rtol=1e-6)
+
+
+def test_cross_entropy_of_sequences_is_that_of_optax():
+    np.testing.assert_allclose(cross_entropy(SCORES, TOKENS), EACH, rtol=1e-6)
+    np.testing.assert_allclose(cross_entropy(SCORES, own.one_hot(TOKENS, K)), EACH, rtol=1e-5)
+    np.testing.assert_array_equal(correct(SCORES, TOKENS), SCORES.argmax(-1) == TOKENS)
+
+
+@pytest.mark.parametrize("ignored", [-100, 0])
+def test_an_ignored_index_counts_for_nothing(ignored):
+    y = np.where(SEEN, np.maximum(TOKENS, 1), ignored)
+    expected = np.asarray(optax.softmax_cross_entropy_with_integer_labels(SCORES, np.maximum(y, 0)))
+    np.testing.assert_allclose(cross_entropy(SCORES, y, ignore_index=ignored), np.where(SEEN, expected, 0), rtol=1e-6)
+    np.testing.assert_array_equal(np.asarray(own.one_hot(y, K, ignore_index=ignored)).sum(-1), SEEN)
+    smooth = np.asarray(rj.smooth_labels(y, 0.1, K, ignore_index=ignored))
+    np.testing.assert_allclose(smooth.sum(-1), SEEN, rtol=1e-6)
+    assert (np.asarray(correct(SCORES, y, ignore_index=ignored))[~SEEN] == 0).all()
+    noisy = rj.corrupt_labels(KEY, y, 1.0, K, ignore_index=ignored)
+    np.testing.assert_array_equal(noisy == y, ~SEEN)
+    # One that is neither a class nor ignored is still refused.
+    y[0, 0] = K
+    with pytest.raises(ValueError, match=rf"got {K}\b"):
+        cross_entropy(SCORES, y, ignore_index=ignored)
+
+
+LOSSES = {
+    "cross_entropy": "cross_entropy",
+    "own": lambda f, y: optax.softmax_cross_entropy_with_integer_labels(f, y),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("train", [False, True])
+def test_the_loss_of_sequences_is_the_mean_over_the_tokens_that_count(name, train):
+    """The convention of torch: over all tokens of the batch, not sequence by sequence."""
+    zero = jnp.zeros(())
+
+    def loss(batch, **options):
+        return rj.build_loss(scores, LOSSES[name], **options)(zero, batch, KEY, train=train)[0]
+
+    np.testing.assert_allclose(loss(rj.Batch(SCORES, TOKENS)), EACH.mean(), rtol=1e-6)
+    by_example = np.array([1.0, 2.0, 0.0, 0.5], np.float32)
+    np.testing.assert_allclose(
+        loss(rj.Batch(SCORES, TOKENS, by_example)),
+        np.average(EACH, weights=by_example[:, None] * np.ones(T)),
+        rtol=1e-6,
+    )
+    np.testing.assert_allclose(loss(rj.Batch(SCORES, TOKENS, SEEN * 1.0)), EACH[SEEN].mean(), rtol=1e-6)
+    np.testing.assert_allclose(loss(rj.Batch(SCORES, PADDED), ignore_index=-100), EACH[SEEN].mean(), rtol=1e-6)
+    both = loss(rj.Batch(SCORES, PADDED, by_example), ignore_index=-100)
+    np.testing.assert_allclose(both, np.average(EACH, weights=by_example[:, None] * SEEN), rtol=1e-6)
+
+
+def test_sequences_in_micro_batches_count_tokens_not_examples():
+    from regjax.accumulate import loss_and_grads
+
+    loss_fn = rj.build_loss(scores, "cross_entropy", ignore_index=-100)
+    batch = rj.Batch(jnp.asarray(SCORES), jnp.asarray(PADDED))
+    (whole, _), expected = loss_and_grads(loss_fn, jnp.zeros(K), batch, KEY)
+    (parts, _), found = loss_and_grads(loss_fn, jnp.zeros(K), batch, KEY, micro_batch=2)
+    np.testing.assert_allclose(parts, whole, rtol=1e-6)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("batch_size", [2048, 3])
+def test_sequences_are_evaluated_by_token(batch_size):
+    found = rj.evaluate(scores, jnp.zeros(()), None, SCORES, PADDED, batch_size=batch_size, ignore_index=-100)
+    np.testing.assert_allclose(found["loss"], EACH[SEEN].mean(), rtol=1e-6)
+    np.testing.assert_allclose(found["accuracy"], (SCORES.argmax(-1) == TOKENS)[SEEN].mean(), rtol=1e-6)
+    plain = rj.evaluate(scores, jnp.zeros(()), None, SCORES, TOKENS, batch_size=batch_size)
+    np.testing.assert_allclose(plain["loss"], EACH.mean(), rtol=1e-6)
+
+
+def test_a_run_learns_sequences_and_ignores_padding():
+    model = (lambda key, x: {"w": jnp.zeros((K, K))}, lambda params, x: x @ params["w"])
+    ids = np.asarray(RNG.integers(0, K, (32, T)))
+    x = np.eye(K, dtype=np.float32)[ids]
+    y = np.where(np.arange(T) < RNG.integers(1, T + 1, (32, 1)), (ids + 1) % K, -100).astype(np.int32)
+    made = rj.TrainData(*(jnp.asarray(a) for a in (x, y, np.arange(32), x, y)))
+    spec = rj.Spec(model, num_classes=K, batch_size=8, steps_per_epoch=4, epochs=30, ignore_index=-100)
+    hparams = rj.make_hparams(learning_rate=0.1, n_train=32, label_smoothing=0.05)
+    done = rj.fit(spec, hparams, KEY, made)
+    assert float(done.state.history.values["val/accuracy"][-1]) == 1.0
+    with pytest.raises(ValueError, match="-100"):
+        rj.fit(rj.Spec(model, num_classes=K, batch_size=8), hparams, KEY, made)
+
+
+def test_labels_of_two_kinds_do_not_make_one_run():
+    with pytest.raises(ValueError, match="distributions"):
+        rj.fit(SPEC, HPARAMS, KEY, data(np.eye(K, dtype=np.float32)[GOOD]))
+
+
+def test_losses_and_weights_that_do_not_belong_together_are_refused():
+    batch = rj.Batch(SCORES, TOKENS, np.ones((B, T)))
+    with pytest.raises(ValueError, match=r"\(4, 5\)"):
+        rj.build_loss(scores, lambda f, y: f.mean((1, 2)))(jnp.zeros(()), batch, train=False)
+    with pytest.raises(ValueError, match="weight"):
+        rj.build_loss(scores, lambda f, y: f.mean())(jnp.zeros(()), batch, train=False)
+    with pytest.raises(ValueError, match=r"\(4, 5, 3\)"):
+        rj.build_loss(scores, lambda f, y: f)(jnp.zeros(()), batch, train=False)
+    with pytest.raises(ValueError, match=r"\(3, 5\)"):
+        rj.build_loss(scores, "cross_entropy")(jnp.zeros(()), batch._replace(weight=np.ones((3, 5))), train=False)
+
+
+ONE = np.zeros((N, 1), np.float32)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: cross_entropy(ONE, np.zeros(N, np.int32)),
+        lambda: correct(ONE, np.zeros(N, np.int32)),
+        lambda: rj.mc_predict(lambda v, x: x, {}, ONE, KEY, 2),
+        lambda: rj.mc_predict(lambda v, x: x[:, 0], {}, X, KEY, 2),
+        lambda: rj.ensemble_outputs(ONE[None], 1),
+        lambda: rj.evaluate(lambda v, x: x, {}, None, ONE, np.zeros(N, np.int32)),
+    ],
+    ids=["cross_entropy", "correct", "mc_predict", "mc_predict [B]", "ensemble_outputs", "evaluate"],
+)
+def test_a_softmax_over_one_class_is_refused(call):
+    with pytest.raises(ValueError, match=r"\(8, 1\)|\(8,\)|\(1, 8, 1\)"):
+        call()
+
+
+def test_mc_predict_takes_sequences():
+    found = rj.mc_predict(lambda v, x: x, {}, SCORES, KEY, 2)
+    assert found.mean.shape == (B, T, K)
+    assert found.predictive_entropy.shape == (B, T)
