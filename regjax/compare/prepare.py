@@ -14,7 +14,8 @@ from regjax.augment import Augmentation, make
 from regjax.checks import InputError, check_range
 from regjax.compare import techniques as tech
 from regjax.compare.catalog import Setting
-from regjax.data import Dataset, Preprocessor, Splits, nested_order, noisy_labels, split
+from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
+from regjax.data.targets import task_reason
 from regjax.epoch import TrainData
 from regjax.objective import takes_rates
 from regjax.preflight import output_shape
@@ -106,25 +107,25 @@ def _described(model: Any) -> str:
     return f"{type(model).__name__}({', '.join(f'{name}={getattr(model, name)!r}' for name in names)})"
 
 
-def as_splits(data: Splits | Dataset | tuple[np.ndarray, np.ndarray], base_seed: int) -> Splits:
-    """Splits of whatever was given; arrays with integer targets are a classification set."""
-    if isinstance(data, Splits):
-        return data
-    if isinstance(data, Dataset):
-        return split(data, seed=base_seed)
-    x, y = (np.asarray(part) for part in data)
-    names = None
-    if y.dtype.kind in "biuUO":
-        labels, y = np.unique(y, return_inverse=True)
-        names = tuple(str(label) for label in labels)
-    x = x if x.dtype == np.uint8 and x.ndim == 4 else x.astype(np.float32)
-    if names is None and y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if names is None:
-        dataset = Dataset("data", "regression", x, y.astype(np.float32))
-    else:
-        dataset = Dataset("data", "classification", x, y.astype(np.int32), class_names=names)
-    return split(dataset, seed=base_seed)
+def as_splits(
+    data: Splits | Dataset | tuple[np.ndarray, np.ndarray], base_seed: int, task: str | None = None
+) -> Splits:
+    """Splits of whatever was given; arrays are read as `regjax.data.from_arrays` reads them.
+
+    Raises:
+      InputError: arrays that cannot be used, or a task that is not that of the dataset.
+    """
+    dataset = data if isinstance(data, Splits | Dataset) else from_arrays(*data, task=task)
+    if task not in (None, dataset.task):
+        raise InputError(f"task {task!r}: {dataset.name} is a {dataset.task} set")
+    return dataset if isinstance(dataset, Splits) else split(dataset, seed=base_seed)
+
+
+def described_task(data: Any, splits: Splits, task: str | None) -> str:
+    """The task, and of arrays why it is that."""
+    if isinstance(data, Splits | Dataset):
+        return splits.task
+    return f"{splits.task} ({'as asked for' if task else task_reason(np.asarray(data[1]))})"
 
 
 def outputs_of(splits: Splits) -> int:

@@ -24,6 +24,7 @@ from regjax.compare.prepare import (
     as_augmentation,
     as_splits,
     check_outputs,
+    described_task,
     label_noise_of,
     noises_of,
     outputs_of,
@@ -96,6 +97,7 @@ def compare(
     min_delta: float = 0.0,
     stop_criterion: str = "patience",
     always: tech.Arguments | None = None,
+    task: str | None = None,
     base_seed: int = 0,
     workers: int | None = None,
     directory: str | os.PathLike[str] | None = None,
@@ -112,8 +114,8 @@ def compare(
     Args:
       model: a name of `regjax.models`, a Flax Linen module, or a pair `(init, apply)`. Dropout is compared if
         it takes `rates` (see `regjax.models`).
-      data: a dataset, its splits, or arrays `(x, y)`: floating y is regression, anything else
-        the labels of a classification.
+      data: a dataset, its splits, or arrays `(x, y)`, whose y means what it means in files; see
+        `regjax.data.targets.infer_task`. Integers of which nothing tells need `task`.
       techniques: names, `Technique`s or `{name: grid}`; None compares more data, augmentation, early stopping,
         L2, L1, dropout and the combination.
       seeds: how many; each varies initialization, order, noise and which examples form the training part. The
@@ -135,6 +137,7 @@ def compare(
       stop_criterion: of early stopping: `"patience"`, `"gl"`, `"pq"` or `"up"`.
       always: keyword arguments of `make_hparams` that act in every run, the baseline included, as
         `{"rates": {"dropout": 0.5}}`: then the question is what helps on top of that.
+      task: `"classification"` or `"regression"`, where arrays are to be read otherwise.
       base_seed: of the whole comparison.
       workers: host threads; None is one per core.
       directory: where each run is kept when it is done, weights included; what it holds already is not trained again.
@@ -161,7 +164,7 @@ def compare(
         raise InputError(f"seeds must be a whole number, got {seeds}")
     check_range("patience", patience, 0)
     check_choice("select", select, ("best", "1se"))
-    splits = as_splits(data, base_seed)
+    splits = as_splits(data, base_seed, task)
     module = make_model(model, num_outputs=outputs_of(splits), task=splits.task) if isinstance(model, str) else model
     n_train = train_examples_of(train_examples, splits)
     label_noise = label_noise_of(label_noise, splits)
@@ -241,7 +244,8 @@ def compare(
         seeds=seeds,
         select=select,
         started=started,
-        settings=settings_of(spec, setting, prepared, splits, learning_rate, label_noise, base_seed),
+        settings=settings_of(spec, setting, prepared, splits, learning_rate, label_noise, base_seed)
+        | {"task": described_task(data, splits, task)},
     )
 
 

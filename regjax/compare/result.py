@@ -199,7 +199,8 @@ class CompareResult:
         setting = self.settings
         seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
         notes = [
-            f"{self.dataset}: {setting['train_examples']} training examples, {setting['updates']} updates a run, "
+            f"{self.dataset}: {setting.get('task', self.task)}, "
+            f"{setting['train_examples']} training examples, {setting['updates']} updates a run, "
             f"{seeds}; strengths chosen on {setting['select_examples']} validation examples "
             f"({self.select}), test ({setting['test_examples']} examples) evaluated once.",
             "± and change: 95% interval over seeds, paired with the baseline (training randomness, fixed split). "

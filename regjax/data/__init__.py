@@ -18,6 +18,7 @@ import os
 from pathlib import Path
 
 from regjax.checks import InputError, check_choice
+from regjax.data.arrays import from_arrays
 from regjax.data.cache import CacheWarning, cache_root
 from regjax.data.dataset import TASKS, Dataset
 from regjax.data.embedded import EMBEDDED, load_embedded, prepare
@@ -45,6 +46,7 @@ __all__ = [
     "as_rows",
     "cache_root",
     "find_prepared",
+    "from_arrays",
     "joined",
     "load",
     "load_csv",

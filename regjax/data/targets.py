@@ -1,4 +1,4 @@
-"""Targets as they come from files: which task they mean, and class indices for labels."""
+"""Targets as they come from files and arrays: which task they mean, and class indices for labels."""
 
 from __future__ import annotations
 
@@ -17,27 +17,81 @@ MAX_CLASSES = 100_000
 
 
 def infer_task(values: np.ndarray) -> str:
-    """The task that targets suggest.
+    """The task that targets suggest; the same for files and arrays, whatever the dtype.
 
-    Text and booleans mean classification; so do whole numbers of at most `MAX_INFERRED_CLASSES` distinct
-    values that occur twice on average. Everything else is regression.
+    Text and booleans mean classification; so do one-hot rows, and whole numbers of at most `MAX_INFERRED_CLASSES`
+    distinct values that occur twice on average. Everything else is regression. A column `[N, 1]` is a vector.
 
     Args:
       values: `[N]` or `[N, D]`, text or numbers.
 
     Returns:
-      `"classification"` or `"regression"`.
+      `"classification"` or `"regression"`; `task_reason` says why.
 
     Example:
       >>> infer_task(np.array([1, 2, 1, 2])), infer_task(np.array([0.5, 1.5, 2.0]))
       ('classification', 'regression')
     """
-    if values.dtype.kind in "USb":
-        return "classification"
-    if values.ndim != 1 or not np.all(values == np.floor(values)):
-        return "regression"
+    return _read(as_vector(values))[0]
+
+
+def task_reason(values: np.ndarray) -> str:
+    """What `infer_task` saw, as a note can say it.
+
+    Args:
+      values: as `infer_task`.
+
+    Example:
+      >>> task_reason(np.array([1.0, 2.0, 1.0, 2.0])), task_reason(np.eye(3))
+      ('2 distinct whole numbers', 'one-hot rows of 3 classes')
+    """
+    return _read(as_vector(values))[1]
+
+
+def _read(values: np.ndarray) -> tuple[str, str]:
+    if values.dtype.kind in "US":
+        return "classification", "text"
+    if is_one_hot(values):
+        return "classification", f"one-hot rows of {values.shape[1]} classes"
+    if values.dtype.kind == "b":
+        return "classification", "booleans"
+    if values.ndim != 1:
+        return "regression", f"{values.dtype} of shape {values.shape}"
+    fractions = values[values != np.floor(values)]
+    if len(fractions):
+        return "regression", f"numbers that are not whole, as {fractions[0]:g}"
     distinct = len(np.unique(values))
-    return "classification" if distinct <= MAX_INFERRED_CLASSES and 2 * distinct <= len(values) else "regression"
+    few = distinct <= MAX_INFERRED_CLASSES and 2 * distinct <= len(values)
+    return "classification" if few else "regression", f"{distinct} distinct whole numbers"
+
+
+def is_one_hot(values: np.ndarray) -> bool:
+    """Whether rows `[N, K]`, K >= 2, hold a single 1 each and zeros.
+
+    Example:
+      >>> is_one_hot(np.eye(3)), is_one_hot(np.ones((3, 2)))
+      (True, False)
+    """
+    if values.ndim != 2 or values.shape[1] < 2 or not len(values) or values.dtype.kind not in "biuf":
+        return False
+    return bool(_zeros_and_ones(values) and np.all(values.sum(axis=1) == 1))
+
+
+def _zeros_and_ones(values: np.ndarray) -> bool:
+    return bool(np.all((values == 0) | (values == 1)))
+
+
+def as_vector(values: np.ndarray) -> np.ndarray:
+    """A column `[N, 1]` as `[N]`; Python objects of one kind, as a data frame holds text, as an array of that kind.
+
+    Example:
+      >>> as_vector(np.array([["a"], ["b"]], object)).tolist()
+      ['a', 'b']
+    """
+    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    kinds = {type(value) for value in values.flat} if values.dtype == object else ()
+    one = len(kinds) == 1 and issubclass(next(iter(kinds)), str | int | float | np.generic)
+    return np.array(values.tolist()) if one else values
 
 
 def encode_targets(
@@ -45,7 +99,8 @@ def encode_targets(
 ) -> tuple[str, list[np.ndarray], tuple[str, ...] | None]:
     """Targets as regjax uses them: class indices with names, or float32 numbers.
 
-    Labels are the sorted distinct values of the first part (the training part): 3, 5, 9 become 0, 1, 2.
+    Labels are the sorted distinct values of the first part (the training part): 3, 5, 9 become 0, 1, 2. The class of a
+    one-hot row is its column. A column `[N, 1]` is a vector.
 
     Args:
       name: of the source, for messages.
@@ -62,6 +117,7 @@ def encode_targets(
       >>> encode_targets("toy", [np.array(["b", "a", "b"])])
       ('classification', [array([1, 0, 1], dtype=int32)], ('a', 'b'))
     """
+    parts = [as_vector(values) for values in parts]
     for values in parts:
         if values.dtype.kind not in "USbiuf":
             raise InputError(f"{name}: targets must be numbers or text, got dtype {values.dtype}")
@@ -69,13 +125,24 @@ def encode_targets(
             raise InputError(f"{name}: target of example {int(np.argmin(np.isfinite(values)))} is not finite")
     if task is None:
         task = infer_task(parts[0])
+        if parts[0].ndim == 2 and not is_one_hot(parts[0]) and _zeros_and_ones(parts[0]):
+            raise InputError(
+                f"{name}: targets {parts[0].shape} of 0 and 1 without a single 1 in each row are several labels an "
+                "example, which no loss here takes; task='regression' takes them as numbers"
+            )
     check_choice("task", task, TASKS)
     if task == "regression":
         if any(values.dtype.kind in "US" for values in parts):
             raise InputError(f"{name}: task 'regression' needs numeric targets, found text {str(parts[0].flat[0])!r}")
         return task, [values.astype(np.float32) for values in parts], None
+    if is_one_hot(parts[0]):
+        width = parts[0].shape[1]
+        for values in parts:
+            if not is_one_hot(values) or values.shape[1] != width:
+                raise InputError(f"{name}: targets must be one-hot rows of {width} classes, got shape {values.shape}")
+        return task, [values.argmax(axis=1).astype(np.int32) for values in parts], tuple(map(str, range(width)))
     if parts[0].ndim != 1:
-        raise InputError(f"{name}: labels must be one value per example, got targets of shape {parts[0].shape}")
+        raise InputError(f"{name}: labels must be one value per example or one-hot rows, got shape {parts[0].shape}")
     labels = np.unique(parts[0])
     if len(labels) > MAX_CLASSES:
         raise InputError(f"{name}: {len(labels)} distinct labels, accepted: at most {MAX_CLASSES}")

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from regjax.checks import InputError
-from regjax.data.targets import encode_targets, infer_task
+from regjax.data import from_arrays, load_npz
+from regjax.data.targets import encode_targets, infer_task, task_reason
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,11 @@ from regjax.data.targets import encode_targets, infer_task
         (np.arange(60) % 20, "classification"),
         (np.arange(63) % 21, "regression"),
         (np.zeros((9, 2)), "regression"),
+        (np.array([[0.0], [1.0], [1.0], [0.0]]), "classification"),  # a column is a vector
+        (np.eye(3)[[0, 1, 2, 1]], "classification"),
+        (np.eye(3, dtype=int)[[0, 1, 2, 1]], "classification"),
+        (np.eye(3, dtype=bool)[[0, 1, 2, 1]], "classification"),
+        (np.array([[0.2, 0.8], [1.0, 0.0]]), "regression"),
     ],
 )
 def test_inferred_task(values, task):
@@ -46,7 +52,11 @@ def test_regression_targets():
         ([np.array([1.0, np.nan])], None, "target of example 1 is not finite"),
         ([np.array(["a"])], "regression", "found text 'a'"),
         ([np.array(["a", "b"]), np.array(["b", "c"])], None, "label 'c' of the test part is not in train"),
-        ([np.zeros((3, 2))], "classification", "one value per example"),
+        ([np.zeros((3, 2))], "classification", r"\(3, 2\)"),
+        ([np.array([[1, 1, 0], [0, 0, 1]])], None, r"\(2, 3\)"),
+        ([np.eye(3), np.eye(2)], None, r"\(2, 2\)"),
+        ([np.eye(3), np.zeros((2, 3))], None, r"\(2, 3\)"),
+        ([np.array(["a", 1], object)], None, "object"),
         ([np.array([{}], object)], None, "got dtype object"),
         ([np.array([1])], "clasification", "did you mean 'classification'"),
     ],
@@ -54,3 +64,73 @@ def test_regression_targets():
 def test_refusals(parts, task, message):
     with pytest.raises(InputError, match=message):
         encode_targets("t", parts, task)
+
+
+@pytest.mark.parametrize("dtype", [bool, int, np.float32, np.float64, np.uint8])
+def test_one_hot_rows_are_classes(dtype):
+    task, (y, y_test), names = encode_targets("t", [np.eye(3, dtype=dtype)[[2, 0, 1, 0]], np.eye(3, dtype=dtype)[[1]]])
+    assert (task, names) == ("classification", ("0", "1", "2"))
+    assert y.tolist() == [2, 0, 1, 0]
+    assert y_test.tolist() == [1]
+    task, (y,), names = encode_targets("t", [np.eye(3, dtype=dtype)], "regression")
+    assert (task, names, y.dtype, y.shape) == ("regression", None, np.float32, (3, 3))
+
+
+def test_rows_of_several_ones_are_numbers_on_request():
+    assert encode_targets("t", [np.array([[1, 1, 0], [0, 0, 1]])], "regression")[0] == "regression"
+
+
+def test_python_objects_of_one_kind_are_what_they_hold():
+    """A column of a data frame is an array of objects."""
+    assert encode_targets("t", [np.array(["b", "a", "b"], object)])[2] == ("a", "b")
+    assert encode_targets("t", [np.array([1, 2, 1, 2], object)])[2] == ("1", "2")
+
+
+def column(values):
+    return np.asarray(values)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("y", "task"),
+    [
+        (np.arange(40) % 2, "classification"),
+        (np.arange(40) % 2 * 1.0, "classification"),
+        (column(np.arange(40) % 2 * 1.0), "classification"),
+        (np.eye(2, dtype=np.float32)[np.arange(40) % 2], "classification"),
+        (np.arange(40) % 3 - 1, "classification"),
+        (np.arange(40) % 3 + 1, "classification"),
+        (np.arange(40) % 2 == 0, "classification"),
+        (np.array(["a", "b"])[np.arange(40) % 2], "classification"),
+        (np.linspace(0, 1, 40), "regression"),
+        (column(np.linspace(0, 1, 40)), "regression"),
+        (np.linspace(0, 1, 80).reshape(40, 2), "regression"),
+    ],
+)
+def test_arrays_mean_what_the_same_arrays_in_a_file_mean(y, task, tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    read, given = load_npz(tmp_path / "data.npz"), from_arrays(x, y)
+    assert read.task == given.task == task
+    assert read.class_names == given.class_names
+    np.testing.assert_array_equal(read.y, given.y)
+    np.testing.assert_array_equal(read.x, given.x)
+
+
+def test_whole_numbers_that_may_be_either_need_the_task():
+    """Of 100 classes or a count, nothing tells; as numbers a comparison would be of another question."""
+    x, y = np.zeros((300, 2), np.float32), np.arange(300) % 100
+    with pytest.raises(InputError, match=r"100 .*task='classification'"):
+        from_arrays(x, y)
+    assert from_arrays(x, y, task="classification").num_classes == 100
+    assert from_arrays(x, y, task="regression").y.dtype == np.float32
+    with pytest.raises(InputError, match="100"):  # as a data frame holds it
+        from_arrays(x, y.astype(object))
+    with pytest.raises(InputError, match="task='classification'"):  # token ids
+        from_arrays(x, np.arange(900).reshape(300, 3))
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"), [(np.array(["a"]), "text"), (np.arange(8) % 2, "2"), (np.linspace(0, 1, 5), "0.25")]
+)
+def test_the_reason_names_what_was_seen(values, reason):
+    assert reason in task_reason(values)

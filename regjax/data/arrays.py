@@ -1,0 +1,35 @@
+"""Datasets from arrays in Python; labels mean what they mean in files."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from regjax.checks import InputError
+from regjax.data.dataset import Dataset
+from regjax.data.targets import as_vector, encode_targets, infer_task, task_reason
+
+
+def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: str = "data") -> Dataset:
+    """A dataset of arrays.
+
+    Args:
+      x: rows of a table `[N, F]`, or images `[N, H, W, C]`, uint8 or floats in [0, 1].
+      y: labels `[N]` of any kind, one-hot rows `[N, K]`, or numbers `[N]` / `[N, D]`.
+      task: `"classification"` or `"regression"` in place of what `regjax.data.targets.infer_task` says.
+      name: what reports call it.
+
+    Raises:
+      InputError: arrays that cannot be used, or integers of which nothing tells whether they are classes or numbers.
+
+    Example:
+      >>> from_arrays(np.eye(4), np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])).y
+      array([1, 0, 1, 0], dtype=int32)
+    """
+    x, y = np.asarray(x), as_vector(np.asarray(y))
+    if task is None and y.dtype.kind in "iu" and infer_task(y) == "regression":
+        raise InputError(
+            f"{name}: y ({task_reason(y)}) may be classes or numbers; say task='classification' or task='regression'"
+        )
+    task, (encoded,), class_names = encode_targets(name, [y], task)
+    x = x if x.dtype == np.uint8 and x.ndim == 4 else x.astype(np.float32)
+    return Dataset(name, task, x, encoded, class_names=class_names)
