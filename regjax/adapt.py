@@ -1,16 +1,24 @@
-"""Bring any model to one calling convention: Linen modules, or a pair of functions `(init, apply)`."""
+"""Bring any model to one calling convention: Linen modules, or a pair of functions `(init, apply)`.
+
+This is the one place that knows how a model is told that it trains; see `FLAGS`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 
-from regjax.layers import ACTIVATIONS, PENALTIES
+from regjax.checks import InputError, in_short
+from regjax.layers import ACTIVATIONS, PENALTIES, Noise
 from regjax.typing import Array, PRNGKey, PyTree
+
+FLAGS = {"train": True, "training": True, "is_training": True, "deterministic": False}
+"""Arguments (or fields of a Linen module) that tell a model whether it trains, and what they are when it does."""
 
 
 class Model(NamedTuple):
@@ -30,7 +38,8 @@ def as_model(model: Any) -> Model:
 
     Args:
       model: a Linen module; or `(init, apply)` with `init(key, x) -> params` and `apply(params, x) -> outputs`, where
-        `apply` may also take `train`, `rates` and `rngs` (a dict with the key `"dropout"`).
+        `apply` may also take one of `FLAGS`, `rates` and `rngs` (a dict with the key `"dropout"`). The pair of Haiku's
+        `transform`, with `apply(params, rng, x)`, is one too.
 
     Raises:
       ValueError: anything else.
@@ -45,8 +54,165 @@ def as_model(model: Any) -> Model:
     if isinstance(model, nn.Module):
         return Model(_LinenInit(model), model.apply)
     if isinstance(model, tuple) and len(model) == 2 and all(callable(part) for part in model):
+        if _parameter(model[1], 1) == "state":
+            raise ValueError(
+                "model: a pair has no place for the state of apply(params, state, ...); use batch-free layers"
+            )
         return Model(_PairInit(model[0]), _PairApply(model[1]))
-    raise ValueError(f"model must be a flax.linen Module or a pair (init, apply) of functions, got {model!r}")
+    raise ValueError(
+        f"model must be a flax.linen Module or a pair (init, apply) of functions, init(key, x) -> params and "
+        f"apply(params, x) -> outputs, got {in_short(model)}"
+    )
+
+
+def hashable(model: Any) -> Any:
+    """The model, its fields that are lists as tuples: a compiled program is found by the hash of its model.
+
+    Args:
+      model: a Linen module, as `nn.Sequential([...])`, or a pair.
+
+    Raises:
+      InputError: a field that stays without a hash, as an array; the message names it.
+
+    Example:
+      >>> hashable(nn.Sequential([nn.Dense(2)])).layers == (nn.Dense(2),)
+      True
+    """
+    if _has_hash(model):
+        return model
+    if not isinstance(model, nn.Module):
+        raise InputError(f"the model must be hashable, got {in_short(model)}")
+    given = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.init and f.name != "parent"}
+    fields: dict[str, Any] = {name: _frozen(value) for name, value in given.items() if not _has_hash(value)}
+    for name, value in fields.items():
+        if not _has_hash(value):
+            raise InputError(f"{type(model).__name__}: field {name!r} must be hashable, got {in_short(given[name])}")
+    return model.clone(**fields)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(part) for part in value)
+    if isinstance(value, dict):
+        return nn.FrozenDict(value)
+    return hashable(value) if isinstance(value, nn.Module) else value
+
+
+def _has_hash(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def accepted_arguments(apply_fn: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """What a model takes beside the input, by name: of a Linen module, what its `__call__` takes."""
+    module = linen_module(apply_fn)
+    if isinstance(module, nn.Sequential):
+        return {}  # its ** goes to the first layer alone
+    return inspect.signature(apply_fn if module is None else type(module).__call__).parameters
+
+
+def linen_module(apply_fn: Callable[..., Any]) -> nn.Module | None:
+    """The module whose `apply` this is, or None."""
+    module = getattr(apply_fn, "__self__", None)
+    return module if isinstance(module, nn.Module) else None
+
+
+def takes(accepted: Mapping[str, inspect.Parameter], name: str) -> bool:
+    """Whether an argument is among those accepted, by name or by `**`.
+
+    Example:
+      >>> takes(inspect.signature(lambda x, **options: x).parameters, "rates")
+      True
+    """
+    return name in accepted or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
+
+
+class Told(NamedTuple):
+    """How to call a model so that it knows whether it trains.
+
+    Attributes:
+      apply: the function; of a module whose flag is a field, that of the module with the field set.
+      options: the flags that are arguments.
+      known: whether there was any flag.
+    """
+
+    apply: Callable[..., Any]
+    options: dict[str, bool]
+    known: bool
+
+
+def tell(apply_fn: Callable[..., Any], train: bool) -> Told:
+    """Find how a model is told that it trains: by every one of `FLAGS` that it takes.
+
+    An argument comes before a field of the same name, unless the field is set and the argument defaults to None, as in
+    Flax's own layers, which take the one or the other. `**options` takes `train`.
+
+    Args:
+      apply_fn: `module.apply`, or a function.
+      train: what to tell.
+
+    Example:
+      >>> tell(nn.Dropout(0.5).apply, True).options
+      {'deterministic': False}
+    """
+    accepted, module = accepted_arguments(apply_fn), linen_module(apply_fn)
+    values = {name: training if train else not training for name, training in FLAGS.items()}
+    options = {name: value for name, value in values.items() if name in accepted}
+    fields: dict[str, Any] = {}
+    if module is not None:
+        own = {field.name for field in dataclasses.fields(module)}
+        for name in [name for name in FLAGS if name in own and isinstance(getattr(module, name), bool | None)]:
+            given = getattr(module, name)
+            if name not in options or (given is not None and accepted[name].default is None):
+                options.pop(name, None)
+                fields[name] = values[name]
+    if not options and not fields and takes(accepted, "train"):
+        options = {"train": train}
+    return Told(module.clone(**fields).apply if module and fields else apply_fn, options, bool(options or fields))
+
+
+@contextlib.contextmanager
+def refuse_switched_off(active: bool) -> Iterator[None]:
+    """Inside, a Linen layer that acts in training only is refused where it is switched off, if `active`.
+
+    Raises:
+      InputError: names the layer and says how a model is told that it trains.
+    """
+
+    def look(call: Callable[..., Any], args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+        if context.method_name == "__call__" and _switched_off(context.module, args, kwargs):
+            layer = "/".join(context.module.path) or type(context.module).__name__
+            raise InputError(
+                f"{layer} is switched off in training, because the model takes no flag that says that it trains; give "
+                f"its __call__ one of {', '.join(FLAGS)}, as (self, x, train=False), and pass it on to the layer"
+            )
+        return call(*args, **kwargs)
+
+    with nn.intercept_methods(look) if active else contextlib.nullcontext():
+        yield
+
+
+def _switched_off(layer: nn.Module, args: Any, kwargs: Any) -> bool:
+    """Whether a layer of noise or of batch statistics is called as in evaluation."""
+    strength: Any = 1.0
+    if isinstance(layer, nn.Dropout):
+        strength = layer.rate
+    elif isinstance(layer, nn.MultiHeadDotProductAttention):
+        strength = layer.dropout_rate
+    elif not isinstance(layer, nn.BatchNorm | Noise):
+        return False
+    flag = "use_running_average" if isinstance(layer, nn.BatchNorm) else "deterministic"
+    given = inspect.signature(type(layer).__call__).bind(layer, *args, **kwargs).arguments.get(flag)
+    given = getattr(layer, flag, None) if given is None else given
+    return given is True and not (isinstance(strength, int | float) and strength == 0)
+
+
+def _parameter(function: Callable[..., Any], index: int) -> str | None:
+    names = list(inspect.signature(function).parameters)
+    return names[index] if len(names) > index else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +220,9 @@ class _LinenInit:
     module: nn.Module
 
     def __call__(self, key: PRNGKey, x: Array) -> tuple[PyTree, PyTree]:
-        variables = dict(self.module.init(key, x))
+        apply, flags, _ = tell(self.module.apply, False)
+        options: dict[str, Any] = dict(flags)
+        variables = dict((linen_module(apply) or self.module).init(key, x, **options))
         params = variables.pop("params", {})
         # What layers sow belongs to a pass, not to the model.
         return params, {name: value for name, value in variables.items() if name not in (PENALTIES, ACTIVATIONS)}
@@ -75,7 +243,17 @@ class _PairApply:
     @property
     def __signature__(self) -> inspect.Signature:
         # What the wrapped function takes decides which options it is given.
-        return inspect.signature(self.apply)
+        found = inspect.signature(self.apply)
+        if not self._takes_rng:
+            return found
+        parameters = [p.replace(name="rngs") if p.name == "rng" else p for p in found.parameters.values()]
+        return found.replace(parameters=parameters)
+
+    @property
+    def _takes_rng(self) -> bool:
+        return _parameter(self.apply, 1) == "rng"
 
     def __call__(self, variables: PyTree, x: Array, **options: Any) -> Any:
+        if self._takes_rng:  # as Haiku's do
+            return self.apply(variables["params"], options.pop("rngs", {}).get("dropout"), x, **options)
         return self.apply(variables["params"], x, **options)

@@ -29,6 +29,37 @@ def is_traced(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 
 
+def in_short(value: Any, limit: int = 80) -> str:
+    """What a value is, in one short line: messages must not print a whole model.
+
+    Example:
+      >>> in_short(3), in_short({"w": np.zeros((9, 9))})
+      ('3', 'a dict')
+    """
+    text = repr(value)
+    if len(text) <= limit and "\n" not in text:
+        return text
+    kind = type(value).__name__
+    return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
+
+
+def check_array(name: str, value: Any) -> None:
+    """Refuse what is not one array, as the tuple that a model with several outputs gives.
+
+    Raises:
+      InputError: names the argument and what it is.
+
+    Example:
+      >>> check_array("outputs", (np.zeros(2), np.zeros(2)))
+      Traceback (most recent call last):
+      ...
+      regjax.checks.InputError: outputs must be one array, got a tuple of 2; let the model give that array alone
+    """
+    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+        kind = f"a {type(value).__name__}" + (f" of {len(value)}" if hasattr(value, "__len__") else "")
+        raise InputError(f"{name} must be one array, got {kind}; let the model give that array alone")
+
+
 def check_range(
     name: str,
     value: Any,
@@ -61,7 +92,7 @@ def check_range(
         return
     array = np.asarray(value)
     if array.dtype.kind not in "biufV" or array.dtype == object:  # V: bfloat16 and its like
-        raise ValueError(f"{name} must be a number, got {value!r}")
+        raise ValueError(f"{name} must be a number, got {in_short(value)}")
     array = array.astype(np.float64)
     # Numbers are computed with in float32: what is infinite there is infinite.
     array = np.where(np.abs(array) > _LARGEST, np.copysign(np.inf, array), array)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.averaging import Ensemble, ensemble_outputs
-from regjax.checks import check_choice, is_traced
+from regjax.checks import check_array, check_choice, is_traced
 from regjax.labels import check_labels, is_indices, without_ignored
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.objective import call_model
@@ -166,7 +166,9 @@ def predict(
     """
 
     def outputs(params: PyTree, model_state: PyTree) -> Array:
-        return call_model(apply_fn, params, model_state, x, train=False).outputs
+        found = call_model(apply_fn, params, model_state, x, train=False).outputs
+        check_array("outputs", found)
+        return found
 
     if isinstance(params, Ensemble):
         return ensemble_outputs(jax.vmap(outputs)(params.members, model_state or {}), params.taken, task=task)

@@ -24,7 +24,7 @@ PENALTIES = "penalties"  # collection into which a layer sows a term of the loss
 ACTIVATIONS = "activations"  # collection into which a layer sows what an activity penalty acts on
 
 
-class _Noise(nn.Module):
+class Noise(nn.Module):
     """A noise on its input; a subclass names the function and what else it takes."""
 
     function: ClassVar[str]
@@ -54,7 +54,7 @@ class _Noise(nn.Module):
         return {}
 
 
-class Dropout(_Noise):
+class Dropout(Noise):
     """Dropout; see `regjax.noise.dropout` for the formulas.
 
     Attributes:
@@ -80,7 +80,7 @@ class Dropout(_Noise):
         return {"scaling": self.scaling, "broadcast_dims": self.broadcast_dims}
 
 
-class SpatialDropout(_Noise):
+class SpatialDropout(Noise):
     """Drops whole channels; see `regjax.noise.spatial_dropout`.
 
     Attributes:
@@ -94,7 +94,7 @@ class SpatialDropout(_Noise):
     function: ClassVar[str] = "spatial_dropout"
 
 
-class GaussianDropout(_Noise):
+class GaussianDropout(Noise):
     """Multiplicative normal noise; see `regjax.noise.gaussian_dropout`.
 
     Attributes:
@@ -108,7 +108,7 @@ class GaussianDropout(_Noise):
     function: ClassVar[str] = "gaussian_dropout"
 
 
-class AlphaDropout(_Noise):
+class AlphaDropout(Noise):
     """Dropout after a SELU; see `regjax.noise.alpha_dropout`.
 
     Attributes:
@@ -122,7 +122,7 @@ class AlphaDropout(_Noise):
     function: ClassVar[str] = "alpha_dropout"
 
 
-class DropBlock(_Noise):
+class DropBlock(Noise):
     """Drops squares of a feature map; see `regjax.noise.drop_block`.
 
     Attributes:
@@ -144,7 +144,7 @@ class DropBlock(_Noise):
         return {"block_size": self.block_size, "per_channel": self.per_channel}
 
 
-class DropPath(_Noise):
+class DropPath(Noise):
     """Drops residual branches, one decision an example; see `regjax.noise.drop_path` and `depth_rates`.
 
     Attributes:
@@ -158,7 +158,7 @@ class DropPath(_Noise):
     function: ClassVar[str] = "drop_path"
 
 
-class GaussianNoise(_Noise):
+class GaussianNoise(Noise):
     """Additive normal noise in training; see `regjax.noise.gaussian_noise`.
 
     Attributes:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import optax
 
-from regjax.checks import check_choice
+from regjax.checks import check_array, check_choice
 from regjax.labels import check_labels, is_indices
 from regjax.typing import Array
 
@@ -65,6 +65,7 @@ def squared_error(outputs: Array, targets: Array) -> Array:
       >>> squared_error(jnp.array([1.0, 2.0]), jnp.array([1.0, 4.0]))
       Array([0., 4.], dtype=float32)
     """
+    check_array("squared_error: outputs", outputs)
     if outputs.shape != targets.shape:
         raise ValueError(f"squared_error: outputs {outputs.shape} and targets {targets.shape} must have one shape")
     error = jnp.square(outputs.astype(jnp.float32) - targets.astype(jnp.float32))
@@ -134,6 +135,7 @@ def weighted_mean(values: Array, weight: Array | None) -> Array:
 
 
 def _as_logits(name: str, logits: Array, targets: Array, ignore_index: int | None) -> Array:
+    check_array(f"{name}: logits", logits)
     if logits.ndim < 2 or logits.shape[-1] < 2:
         raise ValueError(f"{name}: logits must be [..., K] of at least 2 classes, got shape {logits.shape}")
     check_labels(name, targets, logits.shape[-1], ignore_index=ignore_index, shape=logits.shape[:-1])

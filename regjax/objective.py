@@ -6,15 +6,14 @@ Penalty, data loss and model do not know each other; they meet here.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
+from regjax.adapt import accepted_arguments, linen_module, refuse_switched_off, takes, tell
 from regjax.labels import without_ignored
 from regjax.layers import ACTIVATIONS, PENALTIES
 from regjax.losses import Loss, get_loss, weighted_mean
@@ -140,7 +139,8 @@ def build_loss(
 
     Args:
       apply_fn: `model.apply` of a Flax Linen module, or any `(variables, x) -> outputs` where `variables["params"]`
-        are the parameters. `train`, `rates` and `rngs` are passed if the model takes them.
+        are the parameters. `rates` and `rngs` are passed if the model takes them, and whether it trains, by any of
+        `train`, `training`, `is_training` and `deterministic` that its `__call__` (or a field of the module) has.
       data_loss: `"cross_entropy"`, `"mse"`, or a function `(outputs, y) -> [B]`, of sequences `[B, T]` (or one number).
         Its mean over all examples or tokens of the batch is taken, by `batch.weight`: `[B]`, or `[B, T]` for tokens.
       penalty: added to the loss, never divided by the batch size. May be a function of `hparams`.
@@ -161,7 +161,8 @@ def build_loss(
 
     Raises:
       ValueError: a term without a gradient (`l0`); when called: rates for a model that takes none, training noise
-        without a key, losses or weights of a shape that fits no targets, a concrete label that is no class.
+        without a key, a model with noise that cannot be told that it trains, losses or weights of a shape that fits no
+        targets, a concrete label that is no class.
 
     Example:
       >>> import flax.linen as nn, jax
@@ -214,33 +215,33 @@ def call_model(
       params: parameters.
       model_state: other collections, as `{"batch_stats": ...}`; None or `{}` when there are none.
       x: inputs `[B, ...]`.
-      train: passed on if the model takes it; in training the collections may change.
+      train: told by every flag that the model takes, see `regjax.adapt.FLAGS`; in training the collections may change.
       rates: noise rates by name; passed only when there are any.
       key: key of the model's noise, for the rng stream `"dropout"`.
       recorded: whether to give what the model records.
 
     Raises:
       ValueError: rates for a model that does not take them, or `recorded` of a model that is no Linen module.
+      InputError: training of a model with noise or batch statistics that cannot be told that it trains.
     """
     model_state = model_state or {}
-    accepted = _accepted_arguments(apply_fn)
-    options: dict[str, Any] = {}
-    if _takes(accepted, "train"):
-        options["train"] = train
+    accepted, linen = accepted_arguments(apply_fn), linen_module(apply_fn) is not None
+    call, flags, told = tell(apply_fn, train)
+    options: dict[str, Any] = dict(flags)
     if rates:
-        if not _takes(accepted, "rates"):
+        if not takes(accepted, "rates"):
             raise ValueError(f"the model takes no argument 'rates', but rates for {sorted(rates)} were given")
         options["rates"] = dict(rates)
-    linen = isinstance(getattr(apply_fn, "__self__", None), nn.Module)
-    if key is not None and (train or rates) and (linen or _takes(accepted, "rngs")):
+    if key is not None and (train or rates) and (linen or takes(accepted, "rngs")):
         options["rngs"] = {"dropout": key}
     variables = {"params": params, **model_state}
     if recorded and not linen:
         raise ValueError("activity penalties need a Flax Linen module, which records its activations")
-    if not (linen and train):
-        return ModelOutput(apply_fn(variables, x, **options), model_state, {}, {})
-    sown = [PENALTIES, *([ACTIVATIONS] if recorded else [])]
-    outputs, changed = apply_fn(variables, x, mutable=[*model_state, *sown], **options)
+    with refuse_switched_off(train and not told):
+        if not (linen and train):
+            return ModelOutput(call(variables, x, **options), model_state, {}, {})
+        sown = [PENALTIES, *([ACTIVATIONS] if recorded else [])]
+        outputs, changed = call(variables, x, mutable=[*model_state, *sown], **options)
     changed = dict(changed)
     penalties = _sums_by_name(changed.pop(PENALTIES, {}))
     activations = changed.pop(ACTIVATIONS, {})
@@ -250,17 +251,7 @@ def call_model(
 
 def takes_rates(apply_fn: Callable[..., Any]) -> bool:
     """Whether a model takes noise rates, so that dropout can be switched on from outside."""
-    return _takes(_accepted_arguments(apply_fn), "rates")
-
-
-def _accepted_arguments(apply_fn: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    module = getattr(apply_fn, "__self__", None)
-    target = type(module).__call__ if isinstance(module, nn.Module) else apply_fn
-    return inspect.signature(target).parameters
-
-
-def _takes(accepted: Mapping[str, inspect.Parameter], name: str) -> bool:
-    return name in accepted or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
+    return takes(accepted_arguments(apply_fn), "rates")
 
 
 def _at_step(rates: Rates | None, step: ArrayLike) -> dict[str, ArrayLike]:

@@ -6,24 +6,26 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax.errors import FlaxError
 
 from regjax.adapt import as_model
-from regjax.checks import InputError, is_traced
+from regjax.checks import InputError, check_array, is_traced
 from regjax.epoch import TrainData
 from regjax.labels import check_labels, is_indices
 from regjax.objective import call_model
 from regjax.spec import Spec
 
 
-def output_shape(model: Any, x: Any) -> tuple[int, ...]:
+def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
     """The shape of the outputs for one example; nothing is computed.
 
     Args:
       model: a Linen module or a pair `(init, apply)`.
       x: examples `[N, ...]`, of which shape and dtype count.
+      train: call the model as training does, to see whether it can be told that it trains.
 
     Raises:
-      InputError: a model that cannot take such inputs.
+      InputError: a model that cannot take such inputs, gives several outputs, or cannot be told that it trains.
 
     Example:
       >>> import flax.linen as nn
@@ -33,12 +35,17 @@ def output_shape(model: Any, x: Any) -> tuple[int, ...]:
     init, apply = as_model(model)
 
     def forward(x: Any) -> Any:
-        params, model_state = init(jax.random.key(0), x)
-        return call_model(apply, params, model_state, x, train=False).outputs
+        key = jax.random.key(0)
+        params, model_state = init(key, x)
+        found = call_model(apply, params, model_state, x, train=train, key=key if train else None).outputs
+        check_array("outputs", found)
+        return found
 
     try:
         return jax.eval_shape(forward, jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)).shape
-    except (ValueError, TypeError) as error:
+    except InputError:
+        raise
+    except (ValueError, TypeError, FlaxError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"the model cannot take inputs {x.dtype}{[1, *x.shape[1:]]}: {first}") from None
 
@@ -51,7 +58,7 @@ def check_run(spec: Spec, data: TrainData) -> None:
       data: its arrays; `y` may have a leading axis of seeds.
 
     Raises:
-      InputError: a model that cannot take the inputs.
+      InputError: a model that cannot take the inputs, gives several outputs, or cannot be told that it trains.
       ValueError: labels that are no classes of the model's outputs.
 
     Example:
@@ -62,9 +69,11 @@ def check_run(spec: Spec, data: TrainData) -> None:
       ...
       ValueError: y: class indices must be in [0, 2], got 3 at position 3
     """
-    if is_traced(data.y) or spec.task != "classification":
+    if is_traced(data.y):
         return
-    outputs = output_shape(spec.model, data.x)[1:]
+    outputs = output_shape(spec.model, data.x, train=True)[1:]
+    if spec.task != "classification":
+        return
     if not outputs or outputs[-1] < 2:
         raise ValueError(f"outputs must be logits [..., K] of at least 2 classes, got {list(outputs)} for an example")
     if spec.num_classes and spec.num_classes != outputs[-1]:

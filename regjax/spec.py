@@ -18,6 +18,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
+from regjax.adapt import hashable
 from regjax.augment import Augmentation
 from regjax.averaging import Average
 from regjax.checks import check_choice, check_range
@@ -87,6 +88,7 @@ class Spec:
     ignore_index: int | None = None
 
     def __post_init__(self):
+        object.__setattr__(self, "model", hashable(self.model))
         check_choice("task", self.task, METRICS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from regjax.averaging import Ensemble
-from regjax.checks import check_choice, check_range
+from regjax.checks import check_array, check_choice, check_range
 from regjax.evaluate import METRICS
 from regjax.objective import call_with_noise, takes_rates
 from regjax.typing import Array, ArrayLike, PRNGKey, PyTree
@@ -91,6 +91,7 @@ def mc_predict(
     def sample(index: Array) -> Array:
         own = jax.random.fold_in(key, index)
         outputs = call_with_noise(apply_fn, params, model_state, x, train=not rates, rates=rates or {}, key=own).outputs
+        check_array("mc_predict: outputs", outputs)
         return jax.nn.softmax(outputs.astype(jnp.float32), axis=-1) if classes else outputs.astype(jnp.float32)
 
     def add(total: tuple[Array, Array, Array], index: Array) -> tuple[tuple[Array, Array, Array], None]:

@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
 from regjax.adapt import as_model
 from regjax.augment import Augmentation, make
-from regjax.checks import InputError, check_range
+from regjax.checks import InputError, check_range, in_short
 from regjax.compare import techniques as tech
 from regjax.compare.catalog import Setting
 from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
@@ -104,7 +105,15 @@ def _described(model: Any) -> str:
     if not dataclasses.is_dataclass(model):
         return "(init, apply)"
     names = [field.name for field in dataclasses.fields(model) if field.name not in ("parent", "name")]
-    return f"{type(model).__name__}({', '.join(f'{name}={getattr(model, name)!r}' for name in names)})"
+    return f"{type(model).__name__}({', '.join(f'{name}={_value(getattr(model, name))}' for name in names)})"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, nn.Module):
+        return _described(value)
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_value, value))})"
+    return getattr(value, "__name__", None) or in_short(value)
 
 
 def as_splits(

@@ -205,7 +205,7 @@ def compare(
         except ValueError as error:
             raise InputError(f"technique {technique.name!r}: {error}") from None
     prepared = prepare(splits, preprocessor, setting, chosen, seeds, label_noise, base_seed)
-    apply_fn = as_model(module).apply
+    apply_fn = as_model(spec.model).apply
     scorer = Scorer(apply_fn, splits, preprocessor, "select")
     defaults = {"learning_rate": learning_rate, "n_train": n_train}
     runner = _Runner(
