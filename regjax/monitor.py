@@ -9,7 +9,7 @@ import jax
 import jax.monitoring
 import numpy as np
 
-from regjax.tree import leaf_names, select
+from regjax.tree import leaf_names, weight_leaves
 from regjax.typing import PyTree
 
 _COMPILE_EVENT = "/jax/core/compile/backend_compile_duration"
@@ -34,14 +34,13 @@ def params_sha256(params: PyTree) -> str:
 
 
 def zero_fraction(params: PyTree) -> float:
-    """Share of the weights (rank >= 2, not bias or scale) that are exactly zero.
+    """Share of the weights (rank >= 2, not bias or scale; all numbers of a model without such) that are exactly zero.
 
     Example:
       >>> zero_fraction({"kernel": np.array([[0.0, 1.0]], np.float32)})
       0.5
     """
-    chosen = select(params)
-    leaves = [np.asarray(leaf) for leaf, use in zip(jax.tree.leaves(params), chosen, strict=True) if use]
+    leaves = [np.asarray(leaf) for leaf in weight_leaves(params)]
     return sum(int((leaf == 0).sum()) for leaf in leaves) / sum(leaf.size for leaf in leaves)
 
 

@@ -132,6 +132,7 @@ class _Jacobian(OutputPenalty):
     kind = "jacobian"
 
     def value(self, forward: Forward) -> Array:
+        _check_floating(self.kind, forward.batch.x)
         outputs, pull = jax.vjp(lambda x: forward.again(x, "dropout").astype(jnp.float32), forward.batch.x)
         total = jnp.float32(0.0)
         for probe in range(self.probes):
@@ -152,6 +153,7 @@ class _FGSM(OutputPenalty):
 
     def value(self, forward: Forward) -> Array:
         x = forward.batch.x
+        _check_floating(self.kind, x)
         slope = jax.grad(lambda x: forward.data_loss(forward.again(x, "dropout")))(x)
         moved = jax.lax.stop_gradient(x + (self.epsilon * jnp.sign(slope)).astype(x.dtype))
         adversarial = forward.data_loss(forward.again(moved, "dropout"))
@@ -316,6 +318,11 @@ def parse_output_penalties(text: str) -> tuple[OutputPenalty, ...]:
 def _by_example(values: Array) -> Array:
     """The sum for each example, `[B]`."""
     return jnp.sum(values.reshape(values.shape[0], -1), axis=1)
+
+
+def _check_floating(name: str, x: Array) -> None:
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ValueError(f"{name}: a derivative by the inputs needs floating-point inputs, got {x.dtype}")
 
 
 def _strength(name: str, value: ArrayLike) -> Any:

@@ -9,11 +9,13 @@ import numpy as np
 from flax.errors import FlaxError
 
 from regjax.adapt import as_model
+from regjax.assemble import loss_of
 from regjax.checks import InputError, check_array, is_traced
 from regjax.epoch import TrainData
 from regjax.labels import check_labels, is_indices
 from regjax.objective import call_model
-from regjax.spec import Spec
+from regjax.spec import Hparams, Spec
+from regjax.typing import Batch
 
 
 def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
@@ -48,6 +50,42 @@ def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
     except (ValueError, TypeError, FlaxError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"the model cannot take inputs {x.dtype}{[1, *x.shape[1:]]}: {first}") from None
+
+
+def check_loss(spec: Spec, hparams: Hparams, x: Any, num_outputs: int) -> None:
+    """Refuse numbers of a run whose loss cannot be computed, as mixtures of token ids. Nothing is computed.
+
+    Args:
+      spec: of the run.
+      hparams: its numbers.
+      x: examples `[N, ...]`, of which shape and dtype count.
+      num_outputs: of the targets of a regression.
+
+    Raises:
+      ValueError: what the loss refuses.
+
+    Example:
+      >>> import flax.linen as nn
+      >>> from regjax.spec import make_hparams
+      >>> spec = Spec(nn.Dense(3), num_classes=3)
+      >>> check_loss(spec, make_hparams(n_train=8, rates={"dropout": 0.5}), np.zeros((8, 2), np.float32), 3)
+      Traceback (most recent call last):
+      ...
+      ValueError: the model takes no argument 'rates', but rates for ['dropout'] were given
+    """
+    size, key = spec.batch_size, jax.random.key(0)
+    targets = () if spec.task == "classification" or num_outputs == 1 else (num_outputs,)
+    dtype = np.int32 if spec.task == "classification" else np.float32
+
+    def loss(x: Any, y: Any) -> Any:
+        params, model_state = as_model(spec.model).init(key, x[:1])
+        return loss_of(spec)(params, Batch(x, y), key, model_state=model_state, hparams=hparams)[0]
+
+    shapes = jax.ShapeDtypeStruct((size, *x.shape[1:]), x.dtype), jax.ShapeDtypeStruct((size, *targets), dtype)
+    try:
+        jax.eval_shape(loss, *shapes)
+    except (ValueError, TypeError, FlaxError) as error:  # as a derivative by integers
+        raise ValueError(str(error).splitlines()[0]) from None
 
 
 def check_run(spec: Spec, data: TrainData) -> None:

@@ -102,11 +102,7 @@ def select(params: PyTree, where: Where = None) -> list[bool]:
       >>> select(params), select(params, "bias")
       ([False, True], [True, False])
     """
-    names = leaf_names(params)
-    leaves = jax.tree.leaves(params)
-    chosen = [is_weight_leaf(leaf) and _matches(name, leaf, where) for name, leaf in zip(names, leaves, strict=True)]
-    if where is None:
-        chosen = [use and not norm for use, norm in zip(chosen, _in_norms(params), strict=True)]
+    names, leaves, chosen = leaf_names(params), jax.tree.leaves(params), _mask(params, where)
     if not any(chosen):
         what = "no weight (rank >= 2 and not a bias or scale)" if where is None else f"nothing matches {_show(where)}"
         shapes = ", ".join(f"{n} {tuple(np.shape(x))}" for n, x in zip(names, leaves, strict=True)) or "none"
@@ -132,6 +128,18 @@ def unnamed_offsets(params: PyTree) -> frozenset[str]:
         if is_lower or (beside and max(shape) == np.size(leaf)):
             found.add(_name(path))
     return frozenset(found)
+
+
+def weight_leaves(params: PyTree) -> list[Any]:
+    """The leaves that reports count as weights: those that `select` takes, or all numbers if there are none of those.
+
+    Example:
+      >>> [leaf.shape for leaf in weight_leaves({"w": np.zeros(3)})]
+      [(3,)]
+    """
+    leaves = jax.tree.leaves(params)
+    chosen = [leaf for leaf, use in zip(leaves, _mask(params, None), strict=True) if use]
+    return chosen or [leaf for leaf in leaves if is_weight_leaf(leaf)]
 
 
 def freeze_where(where: Where | PyTree) -> Where:
@@ -178,6 +186,15 @@ def _name(path: tuple[Any, ...]) -> str:
     if len(parts) > 1 and parts[-1] == "value":
         parts = parts[:-1]
     return "/".join(parts)
+
+
+def _mask(params: PyTree, where: Where) -> list[bool]:
+    """For each leaf, whether `where` selects it."""
+    named = zip(leaf_names(params), jax.tree.leaves(params), strict=True)
+    chosen = [is_weight_leaf(leaf) and _matches(name, leaf, where) for name, leaf in named]
+    if where is None:
+        chosen = [use and not norm for use, norm in zip(chosen, _in_norms(params), strict=True)]
+    return chosen
 
 
 def _matches(name: str, leaf: Any, where: Where) -> bool:

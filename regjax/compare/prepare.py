@@ -193,7 +193,9 @@ def train_examples_of(wanted: int | None, splits: Splits) -> int:
 
 
 def default_augmentation(splits: Splits) -> Augmentation:
-    """What augmentation of strength 1 is by default: shift, rotation and noise for images, noise for tables."""
+    """What augmentation is by default: of images shift, rotation and noise, of tables noise, else none."""
+    if splits.kind == "array":
+        return Augmentation()
     if splits.kind == "table":
         return make("noise=0.2")
     side = min(splits.x_train.shape[1:3])
@@ -207,5 +209,7 @@ def as_augmentation(
     if not isinstance(augmentation, Augmentation):
         made = default_augmentation(splits) if augmentation is None else make(augmentation)
         augmentation = made.between(preprocessor.background, preprocessor.white)
+    if splits.kind == "array" and augmentation.steps:
+        raise InputError(f"augmentation '{augmentation}' is for images and tables, {splits.name} has neither")
     augmentation.check_fits(splits.kind, splits.name, splits.x_train.shape[1:])
     return augmentation

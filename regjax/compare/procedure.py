@@ -46,6 +46,7 @@ from regjax.data import Dataset, Preprocessor, Splits
 from regjax.epoch import TrainData, weight_shapes
 from regjax.evaluate import SCORE
 from regjax.models import make_model
+from regjax.preflight import check_loss
 from regjax.run import Run, RunResult, make_run
 from regjax.spec import Spec, make_hparams
 from regjax.stopping import REASONS
@@ -98,6 +99,7 @@ def compare(
     stop_criterion: str = "patience",
     always: tech.Arguments | None = None,
     task: str | None = None,
+    standardize: str = "auto",
     base_seed: int = 0,
     workers: int | None = None,
     directory: str | os.PathLike[str] | None = None,
@@ -138,6 +140,8 @@ def compare(
       always: keyword arguments of `make_hparams` that act in every run, the baseline included, as
         `{"rates": {"dropout": 0.5}}`: then the question is what helps on top of that.
       task: `"classification"` or `"regression"`, where arrays are to be read otherwise.
+      standardize: of the inputs, one of `regjax.data.preprocess.STANDARDIZE`: by default images by channel, tables by
+        column, sequences by feature, and integers not at all.
       base_seed: of the whole comparison.
       workers: host threads; None is one per core.
       directory: where each run is kept when it is done, weights included; what it holds already is not trained again.
@@ -170,7 +174,7 @@ def compare(
     label_noise = label_noise_of(label_noise, splits)
     steps = math.ceil(n_train / batch_size)
     epochs = max(50, math.ceil(800 / steps)) if epochs is None else epochs
-    preprocessor = Preprocessor.for_splits(splits)
+    preprocessor = Preprocessor.for_splits(splits, standardize=standardize)
     augmentation = as_augmentation(augmentation, splits, preprocessor)
     setting = catalog.Setting(
         train_examples=n_train,
@@ -200,8 +204,10 @@ def compare(
     )
     params = weight_shapes(spec, example).params
     for technique in chosen:
+        arguments = tech.merge([always or {}, technique.arguments(technique.values[0])])
         try:
-            tech.check_together(tech.merge([always or {}, technique.arguments(technique.values[0])]), params)
+            tech.check_together(arguments, params)
+            check_loss(spec, make_hparams(**{"n_train": n_train, **arguments}), example, outputs_of(splits))
         except ValueError as error:
             raise InputError(f"technique {technique.name!r}: {error}") from None
     prepared = prepare(splits, preprocessor, setting, chosen, seeds, label_noise, base_seed)

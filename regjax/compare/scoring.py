@@ -27,7 +27,7 @@ from regjax.epoch import Weights
 from regjax.evaluate import predict
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.run import RunResult
-from regjax.tree import select
+from regjax.tree import weight_leaves
 
 BATCH = 4096  # examples at a time
 SMALL = 1e-3  # a weight below this is "small" in the histogram
@@ -233,9 +233,7 @@ def _at_end(result: RunResult, column: str, otherwise: float) -> float:
 
 
 def _weight_values(params: Any) -> np.ndarray:
-    chosen = select(params, None)
-    leaves = [np.ravel(leaf) for leaf, use in zip(jax.tree.leaves(params), chosen, strict=True) if use]
-    return np.concatenate(leaves)
+    return np.concatenate([np.ravel(leaf) for leaf in weight_leaves(params)])
 
 
 def _zero_fraction(params: Any) -> float:

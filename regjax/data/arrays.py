@@ -13,7 +13,8 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
     """A dataset of arrays.
 
     Args:
-      x: rows of a table `[N, F]`, or images `[N, H, W, C]`, uint8 or floats in [0, 1].
+      x: rows of a table `float[N, F]`; images `[N, H, W, C]`, uint8 or floats in [0, 1]; sequences `float[N, T, F]`; or
+        integers of another rank than images, as token ids `[N, T]`, which the model gets as they are.
       y: labels `[N]` of any kind, one-hot rows `[N, K]`, or numbers `[N]` / `[N, D]`.
       task: `"classification"` or `"regression"` in place of what `regjax.data.targets.infer_task` says.
       name: what reports call it.
@@ -31,5 +32,8 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
             f"{name}: y ({task_reason(y)}) may be classes or numbers; say task='classification' or task='regression'"
         )
     task, (encoded,), class_names = encode_targets(name, [y], task)
-    x = x if x.dtype == np.uint8 and x.ndim == 4 else x.astype(np.float32)
+    if x.dtype.kind not in "biuf":
+        raise InputError(f"{name}: x must be numbers, got dtype {x.dtype}")
+    as_it_is = x.dtype == np.uint8 if x.ndim == 4 else x.dtype.kind in "iu"
+    x = x if as_it_is else x.astype(np.float32)
     return Dataset(name, task, x, encoded, class_names=class_names)

@@ -11,6 +11,7 @@ from regjax.checks import InputError, check_choice
 
 Task = Literal["classification", "regression"]
 TASKS: tuple[str, ...] = get_args(Task)
+_INT32 = np.iinfo(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,8 @@ class Dataset:
     Args:
       name: what reports call it.
       task: `"classification"` or `"regression"`.
-      x: images `[N, H, W, C]`, uint8 or float32, or rows of a table `float32[N, F]`; or `regjax.data.Rows`, which
+      x: images `[N, H, W, C]`, uint8 or float32, or rows of a table `float32[N, F]`; other arrays are sequences
+        `float32[N, T, F]`, or integers `[N, ...]` as token ids, which stay what they are. Or `regjax.data.Rows`, which
         stand for such an array and are read when they are asked for.
       y: class indices `int32[N]`, or numbers `float32[N]` or `float32[N, D]`.
       class_names: one name per class, in the order of the indices.
@@ -56,8 +58,8 @@ class Dataset:
         check_choice("dataset: task", self.task, TASKS)
         if self.kind == "image" and self.pixel_max is None:
             object.__setattr__(self, "pixel_max", 255.0 if self.x.dtype == np.uint8 else 1.0)
-        if self.kind == "table" and self.pixel_max is not None:
-            raise InputError(f"{self.name}: pixel_max is for images, x is a table of shape {self.x.shape}")
+        if self.kind != "image" and self.pixel_max is not None:
+            raise InputError(f"{self.name}: pixel_max is for images, x is of shape {self.x.shape}")
         if self.pixel_max is not None and not 0 < self.pixel_max < np.inf:
             raise InputError(f"{self.name}: pixel_max must be > 0, got {self.pixel_max}")
         if self.kind == "image":
@@ -93,6 +95,8 @@ class Dataset:
             raise InputError(f"{self.name}:{part} images must be uint8 or float32, got {x.dtype}")
         if self.kind == "table" and x.dtype != np.float32:
             raise InputError(f"{self.name}:{part} rows must be float32, got {x.dtype}")
+        if self.kind == "array" and x.dtype != np.float32 and x.dtype.kind not in "iu":
+            raise InputError(f"{self.name}:{part} x must be float32 or integers, got {x.dtype}")
         if 0 in x.shape[1:]:
             raise InputError(f"{self.name}:{part} x of shape {x.shape} has no features")
         if len(x) != len(y):
@@ -103,6 +107,12 @@ class Dataset:
         if held and self.kind == "image" and (x.max(initial=0) > (self.pixel_max or 1.0) or x.min(initial=0) < 0):
             found = f"[{x.min():g}, {x.max():g}]"
             raise InputError(f"{self.name}:{part} pixels must be in [0, {self.pixel_max:g}], found {found}")
+        if (
+            held
+            and x.dtype.kind in "iu"
+            and not _INT32.min <= int(x.min(initial=0)) <= int(x.max(initial=0)) <= _INT32.max
+        ):
+            raise InputError(f"{self.name}:{part} integers must fit int32, found [{x.min()}, {x.max()}]")
         if self.task == "regression":
             if y.dtype != np.float32 or y.ndim not in (1, 2) or 0 in y.shape[1:]:
                 raise InputError(f"{self.name}:{part} targets must be float32 [N] or [N, D], got {y.dtype} {y.shape}")
@@ -117,10 +127,12 @@ class Dataset:
 
     @property
     def kind(self) -> str:
-        """`"image"` or `"table"`, from the rank of `x`."""
-        if self.x.ndim not in (2, 4):
+        """`"image"` or `"table"`, from the rank of `x`; `"array"` for integers of another rank, and other arrays."""
+        if self.x.ndim < 2:
             raise InputError(f"{self.name}: x must be [N, F] or [N, H, W, C], got shape {self.x.shape}")
-        return "image" if self.x.ndim == 4 else "table"
+        if self.x.ndim == 4:
+            return "image"
+        return "table" if self.x.ndim == 2 and self.x.dtype.kind not in "iu" else "array"
 
     @property
     def num_classes(self) -> int:

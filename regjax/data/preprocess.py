@@ -16,8 +16,11 @@ from regjax.data.rows import slices
 from regjax.data.splits import Splits
 
 STANDARDIZE = ("auto", "feature", "channel", "global", "none")
-"""`feature`: each column or pixel; `channel`: each channel of images; `global`: one number for all.
-`auto` is `channel` for images and `feature` for tables."""
+"""`feature`: each column or pixel; `channel`: each channel of images or feature of sequences; `global`: one number for
+all. `auto` is `channel` for images and sequences, `feature` for tables, and `none` for integers, as token ids, which
+then stay what they are."""
+
+KINDS = ("image", "table", "array")
 
 FORMAT = 1
 
@@ -27,9 +30,9 @@ class Preprocessor:
     """x -> (x / pixel_max - mean) / scale, and for regression y -> (y - y_mean) / y_scale.
 
     Attributes:
-      kind: `"image"` or `"table"`.
-      shape: of one example, `(H, W, C)` or `(F,)`.
-      dtype: of the examples that were seen, `"uint8"` or `"float32"`.
+      kind: `"image"`, `"table"` or `"array"`.
+      shape: of one example, `(H, W, C)` or `(F,)`, or any other of an array.
+      dtype: of the examples that were seen, `"uint8"` or `"float32"`; of an array, any integers too.
       task: `"classification"` or `"regression"`.
       name: of the dataset.
       mean: `float32`, broadcasts against one example.
@@ -77,8 +80,8 @@ class Preprocessor:
         """Fit on training examples.
 
         Args:
-          x_train: `[N, H, W, C]` or `[N, F]`.
-          kind: `"image"` or `"table"`.
+          x_train: `[N, H, W, C]`, `[N, F]`, or another array `[N, ...]`.
+          kind: `"image"`, `"table"` or `"array"`.
           standardize: one of `STANDARDIZE`.
           pixel_max: value of a full pixel; None means 255 for uint8 images and 1 for float32 images.
           y_train: targets to standardize, regression only; None leaves targets as they are.
@@ -90,9 +93,9 @@ class Preprocessor:
         Raises:
           InputError: no examples, a wrong rank, or a choice that the kind has not.
         """
-        check_choice("preprocess: kind", kind, ("image", "table"))
+        check_choice("preprocess: kind", kind, KINDS)
         check_choice("preprocess: standardize", standardize, STANDARDIZE)
-        rank = 4 if kind == "image" else 2
+        rank = {"image": 4, "table": 2}.get(kind, x_train.ndim)
         if x_train.ndim != rank or len(x_train) == 0:
             raise InputError(f"preprocess: {kind} examples must have rank {rank} and N > 0, got {x_train.shape}")
         if kind == "table" and standardize == "channel":
@@ -100,11 +103,13 @@ class Preprocessor:
         if kind == "image" and pixel_max is None:
             pixel_max = 255.0 if x_train.dtype == np.uint8 else 1.0
         if standardize == "auto":
-            standardize = "channel" if kind == "image" else "feature"
+            standardize = "feature" if kind == "table" else "channel"
+            if kind == "array" and x_train.dtype.kind in "iu":
+                standardize = "none"
         if standardize == "none":
             mean, scale = np.zeros((), np.float32), np.ones((), np.float32)
         else:
-            axes = {"feature": (0,), "channel": (0, 1, 2), "global": tuple(range(rank))}[standardize]
+            axes = {"feature": (0,), "channel": tuple(range(rank - 1)), "global": tuple(range(rank))}[standardize]
             mean, scale = _moments(x_train, axes, pixel_max or 1.0)
         y_mean, y_scale = (None, None) if y_train is None else _moments(y_train, (0,), 1.0)
         return cls(
@@ -150,7 +155,7 @@ class Preprocessor:
           x: `[N, *shape]`.
 
         Returns:
-          `float32[N, *shape]`; `x` is not changed.
+          `float32[N, *shape]`, or integers as they are unless they are to be standardized; `x` is not changed.
 
         Raises:
           InputError: examples of another shape.
@@ -159,12 +164,19 @@ class Preprocessor:
             raise InputError(
                 f"preprocess: examples of shape {list(x.shape[1:])}, the model was trained on {list(self.shape)}"
             )
+        if self._keeps_integers:
+            return x
         out = x.astype(np.float32)
         if self.pixel_max is not None:
             out /= np.float32(self.pixel_max)
         out -= self.mean
         out /= self.scale
         return out
+
+    @property
+    def _keeps_integers(self) -> bool:
+        integers = self.kind == "array" and np.dtype(self.dtype).kind in "iu"
+        return integers and not self.mean.ndim and bool(self.mean == 0 and self.scale == 1)
 
     @property
     def background(self) -> tuple[float, ...]:
@@ -246,7 +258,7 @@ class Preprocessor:
                 y_mean=None if content["y_mean"] is None else np.asarray(content["y_mean"], np.float32),
                 y_scale=None if content["y_scale"] is None else np.asarray(content["y_scale"], np.float32),
             )
-            if content["format"] != FORMAT or made.kind not in ("image", "table"):
+            if content["format"] != FORMAT or made.kind not in KINDS:
                 raise ValueError(f"format {content['format']}, kind {made.kind!r}")
             np.broadcast_shapes(made.mean.shape, made.scale.shape, made.shape)
             if not np.isfinite(made.mean).all() or not (made.scale > 0).all():

@@ -29,7 +29,7 @@ class Splits:
       x_stop: and so on, the other parts alike.
       name: of the dataset.
       task: `"classification"` or `"regression"`.
-      kind: `"image"` or `"table"`.
+      kind: `"image"`, `"table"` or `"array"`; see `Dataset.kind`.
       num_classes: 0 for regression.
       class_names: names of the classes, or None.
       columns: names of the columns, or None.

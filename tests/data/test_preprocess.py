@@ -132,7 +132,7 @@ def test_unusable_json_is_refused(text):
     [
         (np.ones((2, 3)), "image", {}, "rank 4"),
         (np.ones((0, 3)), "table", {}, "N > 0"),
-        (np.ones((2, 3)), "rows", {}, "accepted: image, table"),
+        (np.ones((2, 3)), "rows", {}, "accepted: array, image, table"),
         (np.ones((2, 3)), "table", {"standardize": "chanel"}, "did you mean 'channel'"),
         (np.ones((2, 3)), "table", {"standardize": "channel"}, "tables accept feature, global, none"),
     ],
