@@ -5,7 +5,9 @@
 `rj.sweep` train one net or hundreds in compiled programs; `rj.compare` tells which technique helps on your data.
 """
 
-from regjax import augment, layers, models, noise, stepsizes
+import typing as _typing
+
+from regjax import augment, layers, losses, models, noise, stepsizes
 from regjax.analysis import Diagnosis, diagnose
 from regjax.averaging import (
     AverageState,
@@ -195,3 +197,31 @@ __all__ = [
     "to_torch_weight_decay",
     "unit_norm",
 ]
+
+_OTHER_NAMES = {
+    "early_stopping": "rj.EarlyStopping",
+    "label_smoothing": "rj.smooth_labels",
+    "lasso": "rj.l1, or rj.lasso_path for the exact solution",
+    "mc_dropout": "rj.mc_predict",
+    "ridge": "rj.l2",
+    "weight_decay": "rj.l2, in the loss or by rj.make_optimizer(..., penalty=rj.l2(s), mode='decoupled')",
+}
+
+if not _typing.TYPE_CHECKING:  # or a type checker would take any name for one that is there
+
+    def __getattr__(name: str) -> None:
+        """Says where a name is that is not here."""
+        import difflib
+
+        def plain(text: str) -> str:
+            return text.replace("_", "").lower()
+
+        places = [_OTHER_NAMES[name]] if name in _OTHER_NAMES else []
+        places += [f"rj.{own}" for own in __all__ if plain(own) == plain(name)]
+        for module in (noise, layers, augment, losses, models, stepsizes):
+            for own, thing in vars(module).items():
+                if plain(own) == plain(name) and getattr(thing, "__module__", "").startswith(module.__name__):
+                    places.append(f"{module.__name__.replace('regjax', 'rj')}.{own}")
+        places = places or [f"rj.{own}" for own in difflib.get_close_matches(name, __all__, 1)]
+        hint = f"; did you mean {', '.join(places)}?" if places and not name.startswith("_") else ""
+        raise AttributeError(f"module 'regjax' has no attribute {name!r}{hint}")

@@ -93,7 +93,7 @@ def fit(
       'completed'
     """
     started = time.perf_counter()
-    check_run(spec, data)
+    check_run(spec, data, None if loader is None else loader.y)
     host_key, n_train = key, hparams.n_train
     hparams, key, data = on_mesh((hparams, key, data), spec.mesh)
     saves = SaveInterval(checkpoint_every, checkpoint_steps, checkpoint_seconds)

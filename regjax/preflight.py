@@ -49,6 +49,8 @@ def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
         raise
     except (ValueError, TypeError, FlaxError) as error:
         first = str(error).splitlines()[0]
+        if "integer" in first and np.issubdtype(x.dtype, np.floating):
+            first += " Arrays of integers given in Python stay integers; tables from files are floating-point features."
         raise InputError(f"the model cannot take inputs {x.dtype}{[1, *x.shape[1:]]}: {first}") from None
 
 
@@ -88,12 +90,13 @@ def check_loss(spec: Spec, hparams: Hparams, x: Any, num_outputs: int) -> None:
         raise ValueError(str(error).splitlines()[0]) from None
 
 
-def check_run(spec: Spec, data: TrainData) -> None:
+def check_run(spec: Spec, data: TrainData, pool: np.ndarray | None = None) -> None:
     """Refuse arrays that a run cannot use; traced ones pass.
 
     Args:
       spec: of the run.
       data: its arrays; `y` may have a leading axis of seeds.
+      pool: labels of a training pool that is read while it trains.
 
     Raises:
       InputError: a model that cannot take the inputs, gives several outputs, or cannot be told that it trains.
@@ -122,6 +125,8 @@ def check_run(spec: Spec, data: TrainData) -> None:
         ("y_val", data.y_val, np.shape(data.x_val)[:1]),
     ):
         check_labels(name, y, outputs[-1], ignore_index=spec.ignore_index, shape=(*lead, *outputs[:-1]))
+    if pool is not None:
+        check_labels("y", pool, outputs[-1], ignore_index=spec.ignore_index, shape=(len(pool), *outputs[:-1]))
     if is_indices(data.y) != is_indices(data.y_val):
         kinds = ["indices" if is_indices(y) else "distributions" for y in (data.y, data.y_val)]
         raise ValueError(f"y and y_val must be labels of one kind, got class {kinds[0]} and class {kinds[1]}")

@@ -32,7 +32,7 @@ from regjax.output_penalties import OutputPenalty
 from regjax.penalties import Penalty
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.transforms import MODES
-from regjax.typing import ArrayLike
+from regjax.typing import ArrayLike, PenaltyMode
 
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")
@@ -168,7 +168,7 @@ def make_hparams(
     *,
     learning_rate: ArrayLike = 1e-3,
     n_train: int,
-    penalties: Mapping[str, Penalty] | None = None,
+    penalties: Mapping[PenaltyMode, Penalty] | None = None,
     output_penalties: Sequence[OutputPenalty] = (),
     rates: Mapping[str, ArrayLike] | None = None,
     augment: ArrayLike | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 
@@ -10,6 +10,8 @@ Array = jax.Array
 ArrayLike = jax.typing.ArrayLike
 PRNGKey = jax.Array
 PyTree = Any
+PenaltyMode = Literal["loss", "coupled", "decoupled", "independent", "proximal"]
+"""How a penalty enters the training; see `regjax.transforms`."""
 
 
 class Batch(NamedTuple):
@@ -17,8 +19,9 @@ class Batch(NamedTuple):
 
     Attributes:
       x: inputs `[B, ...]`: images are `[B, H, W, C]`, rows of a table `[B, F]`.
-      y: targets: class indices `int32[B]`, class distributions `[B, K]`, or numbers `[B]` / `[B, D]`.
-      weight: optional `[B]`: 1 counts an example, 0 is padding; None counts all.
+      y: targets: class indices `int[B]`, class distributions `[B, K]`, or numbers `[B]` / `[B, D]`; of sequences, token
+        ids `int[B, T]` or distributions `[B, T, K]`.
+      weight: optional `[B]`: 1 counts an example, 0 is padding; None counts all. `[B, T]` weighs each token.
     """
 
     x: Array

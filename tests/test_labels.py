@@ -43,6 +43,14 @@ def mixed(name, y):
     return MIXES[name](KEY, rj.Batch(IMAGES if name == "cutmix" else X, y), 1.0, num_classes=K)
 
 
+def streamed(y):
+    from regjax.data import as_rows
+
+    loader = rj.StreamLoader(as_rows("toy", X), y, np.arange(N), lambda x: x)
+    held = rj.StreamLoader(as_rows("toy", X), GOOD.astype(np.int32), np.arange(N), lambda x: x)
+    return rj.fit(SPEC, HPARAMS, KEY, held.held(SPEC, X, GOOD.astype(np.int32)), loader=loader)
+
+
 # What takes labels, as a function of the labels alone; those that cannot be traced are in `HOST`.
 TRACED = {
     "cross_entropy": lambda y: cross_entropy(LOGITS, y),
@@ -65,6 +73,7 @@ HOST = {
     "sweep, by seed": lambda y: rj.sweep(
         rj.make_run(SPEC), rj.stack_hparams([HPARAMS]), KEY[None], data(y[None], order=np.arange(N)[None])
     ),
+    "fit, streamed": streamed,
     "evaluate_parts": lambda y: evaluate_parts(MODEL.apply, PARAMS, None, [(X, y)]),
     "noisy_labels": lambda y: noisy_labels(y, 0.1, K, 1),
     "Dataset": lambda y: rj.data.Dataset("toy", "classification", X, y, class_names=("a", "b", "c")),
@@ -107,7 +116,7 @@ def test_every_dtype_of_integers_means_the_same(name, dtype):
     jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
-@pytest.mark.parametrize("name", [name for name in EVERY if name not in (*MIXES, "noisy_labels")])
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in MIXES])
 def test_floating_point_numbers_are_no_indices(name):
     """They are distributions, which a vector is not; 0.0 and 1.0 are not taken for classes either."""
     with pytest.raises(ValueError, match=r"float32"):

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-from regjax.checks import InputError, check_choice
+from regjax.checks import InputError, check_choice, in_short
 from regjax.compare.techniques import COMBINATION, Technique
 from regjax.noise import WEIGHT_NOISES
 from regjax.output_penalties import OUTPUT_PENALTIES
@@ -179,6 +179,11 @@ def resolve(
         if isinstance(item, Technique):
             found.append(item)
             continue
+        if not isinstance(item, str):
+            raise InputError(
+                f"technique {in_short(item)} is no name and no Technique; a penalty becomes one by "
+                "rj.penalty_technique(name, penalty, mode='proximal')"
+            )
         check_choice("technique", item, [*TECHNIQUES, COMBINATION])
         if item == COMBINATION:
             continue

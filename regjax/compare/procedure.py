@@ -32,7 +32,7 @@ from regjax.compare.prepare import (
     settings_of,
     train_examples_of,
 )
-from regjax.compare.result import CompareResult, GridPoint, TechniqueResult
+from regjax.compare.result import CompareResult, GridPoint, TechniqueResult, Trained
 from regjax.compare.scoring import (
     Evaluation,
     Scorer,
@@ -148,7 +148,7 @@ def compare(
       progress: called as `(runs done, runs in all, what is running)`.
 
     Returns:
-      A `CompareResult`; `print` shows its table, `dumps()` is its JSON.
+      A `CompareResult`; `print` shows its table, `dumps()` is its JSON, `trained` holds the weights.
 
     Raises:
       InputError: data or an argument that cannot be used, or a directory that holds other runs.
@@ -246,6 +246,7 @@ def compare(
         rows,
         picks,
         Scorer(apply_fn, splits, preprocessor, "test"),  # made only now: nothing before could have used it
+        apply_fn=apply_fn,
         preprocessor=preprocessor,
         seeds=seeds,
         select=select,
@@ -323,6 +324,7 @@ def _conclude(
     picks: Mapping[str, dict[str, Any]],
     scorer: Scorer,
     *,
+    apply_fn: Callable[..., Any],
     preprocessor: Preprocessor,
     seeds: int,
     select: str,
@@ -334,9 +336,11 @@ def _conclude(
     mse_unit = 1.0 if preprocessor.y_scale is None else float(np.mean(np.square(preprocessor.y_scale)))
     results: dict[str, TechniqueResult] = {}
     tests: dict[str, list[Evaluation]] = {}
+    kept = Trained(apply_fn, preprocessor, {})
     for name, (technique, outcomes) in rows.items():
         outcome = outcomes[picks[name].pop("index")]
         tests[name] = [scorer(result.weights, _diverged(result)) for result in outcome.results]
+        kept.weights[name] = tuple(result.weights for result in outcome.results)
         grid = tuple(
             GridPoint(
                 o.trial.value,
@@ -374,6 +378,7 @@ def _conclude(
         chance={"score": scorer.chance.score, "loss": scorer.chance.loss},
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
+        trained=kept,
     )
 
 

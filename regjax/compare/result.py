@@ -7,10 +7,12 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from regjax.analysis import Interval
+from regjax.data import Preprocessor
+from regjax.epoch import Weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +80,26 @@ class TechniqueResult:
     weights: dict[str, Any]  # histogram of the weights
 
 
+class Trained(NamedTuple):
+    """The runs of the chosen settings, to predict with.
+
+    `rj.predict(trained.apply, *trained.weights["l2"][0], trained.preprocessor.transform(x))` predicts with the first
+    seed of a technique.
+
+    Attributes:
+      apply: of the model.
+      preprocessor: standardizes inputs, and brings predictions of a regression back.
+      weights: for each row, those of each seed that the test part was evaluated with.
+    """
+
+    apply: Callable[..., Any]
+    preprocessor: Preprocessor
+    weights: dict[str, tuple[Weights, ...]]
+
+
 @dataclasses.dataclass(frozen=True)
 class CompareResult:
-    """The outcome of `rj.compare`."""
+    """The outcome of `rj.compare`; `trained` holds the weights, which its JSON leaves out."""
 
     dataset: str
     task: str
@@ -94,6 +113,7 @@ class CompareResult:
     chance: dict[str, float]
     seconds: float
     versions: dict[str, str]
+    trained: Trained | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def rows(self) -> list[TechniqueResult]:
         """The baseline and the techniques, in order."""
@@ -101,7 +121,8 @@ class CompareResult:
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON types, NaN as null; the layout of `results.json`."""
-        content = _plain(dataclasses.asdict(self))
+        content = _plain(dataclasses.asdict(dataclasses.replace(self, trained=None)))
+        del content["trained"]
         for row in [content["baseline"], *content["techniques"].values()]:
             if self.task == "classification":
                 row["test_accuracy"], row["train_accuracy"] = row["test"], row["train"]

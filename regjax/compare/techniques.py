@@ -14,6 +14,7 @@ from regjax.penalties import Penalty
 from regjax.routes import check_route, route_of
 from regjax.step import check_routes
 from regjax.transforms import MODES
+from regjax.typing import PenaltyMode
 
 BASELINE = "baseline"
 COMBINATION = "combination"
@@ -57,7 +58,7 @@ def baseline() -> Technique:
 def penalty_technique(
     name: str,
     penalty: Penalty,
-    mode: str = "proximal",
+    mode: PenaltyMode = "proximal",
     factors: Sequence[float] = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0),
     taken: Sequence[str] = (),
 ) -> Technique:

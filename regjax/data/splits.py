@@ -14,6 +14,7 @@ import numpy as np
 from regjax.checks import InputError, check_choice, check_range
 from regjax.data import keyed
 from regjax.data.dataset import TASKS, Dataset
+from regjax.labels import check_labels, is_indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,13 +291,14 @@ def noisy_labels(
       >>> bool((noisy_labels(np.array([0, 1, 2]), 1.0, 3, 2) != np.array([0, 1, 2])).all())
       True
     """
+    y = np.asarray(y)
     try:
         check_range("noisy_labels: rate", rate, 0.0, 1.0)
+        check_labels("noisy_labels", y, num_classes)
     except ValueError as error:
         raise InputError(str(error)) from None
-    y = np.asarray(y)
-    if len(y) and (y.min() < 0 or y.max() >= num_classes):
-        raise InputError(f"noisy_labels: labels must be in [0, {num_classes}), got {y.min()}..{y.max()}")
+    if not is_indices(y):
+        raise InputError(f"noisy_labels: labels must be class indices int[N], got {y.dtype}{list(y.shape)}")
     if rate > 0 and num_classes < 2:
         raise InputError(f"noisy_labels: rate {rate} needs at least 2 classes, got {num_classes}")
     rows = []

@@ -254,3 +254,22 @@ def test_the_demonstration_says_in_its_first_line_what_it_does(given, expected):
     first = str(result).splitlines()[0]
     assert f"{expected[0]} of 1,077" in first
     assert ("10%" in first) == (expected[1] > 0)
+
+
+def test_the_weights_of_the_chosen_settings_are_kept(result, table):
+    kept = result.trained
+    assert list(kept.weights) == ["baseline", *result.techniques]
+    x = kept.preprocessor.transform(table.x_test)
+    for name, row in [("baseline", result.baseline), *result.techniques.items()]:
+        assert len(kept.weights[name]) == result.seeds
+        for weights, accuracy in zip(kept.weights[name], row.test.values, strict=True):
+            found = np.asarray(rj.predict(kept.apply, *weights, x)).argmax(axis=1)
+            assert (found == table.y_test).mean() == pytest.approx(accuracy)
+    assert "trained" not in json.loads(result.dumps())
+
+
+@pytest.mark.parametrize("technique", [rj.mcp(0.1), rj.l2, 3, ("l2", 0.1)])
+def test_what_is_no_technique_is_named_with_the_way_out(table, technique):
+    with pytest.raises(rj.InputError, match=r"rj\.penalty_technique" if technique != 3 else "3") as caught:
+        rj.compare("linear", table, ["l1", technique], seeds=1)
+    assert "\n" not in str(caught.value)

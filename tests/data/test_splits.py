@@ -214,7 +214,7 @@ def test_noise_is_monotone_in_rate_and_keyed_by_position():
     [
         (([0, 1], 1.2, 2, 1), r"rate must be in \[0, 1\], got 1.2"),
         (([0, 1], float("nan"), 2, 1), "rate must be in"),
-        (([0, 2], 0.1, 2, 1), r"labels must be in \[0, 2\), got 0..2"),
+        (([0, 2], 0.1, 2, 1), r"must be in \[0, 1\], got 2"),
         (([0, 0], 0.1, 1, 1), "needs at least 2 classes"),
     ],
 )
