@@ -28,7 +28,7 @@ def is_indices(targets: ArrayLike) -> bool:
       >>> is_indices(np.array([0, 1])), is_indices(np.array([[0.0, 1.0]]))
       (True, False)
     """
-    return not jnp.issubdtype(jnp.result_type(targets), jnp.inexact)
+    return not jnp.issubdtype(_dtype(targets), jnp.inexact)
 
 
 def check_labels(
@@ -60,12 +60,11 @@ def check_labels(
     found, indices = tuple(np.shape(targets)), is_indices(targets)
     leading = shape if shape is not None else found if indices else found[:-1]
     if found != (leading if indices else (*leading, num_classes)) or not (indices or leading):
-        dtype = targets.dtype if hasattr(targets, "dtype") else jnp.result_type(targets)
         batch = "[...]" if shape is None else list(shape)
         rows = f"[..., {num_classes}]" if shape is None else [*shape, num_classes]
         raise ValueError(
             f"{name}: labels must be integers {batch} (class indices) or floating point {rows} (distributions), "
-            f"got {dtype}{list(found)}"
+            f"got {_dtype(targets)}{list(found)}"
         )
     if is_traced(targets) or not getattr(targets, "is_fully_addressable", True):
         return
@@ -222,7 +221,11 @@ def corrupt_labels(
     if ignore_index is not None:
         wrong &= index != ignore_index
     offset = jax.random.randint(other, index.shape, 1, num_classes)
-    return jnp.where(wrong, (index + offset) % num_classes, index).astype(jnp.result_type(labels))
+    return jnp.where(wrong, (index + offset) % num_classes, index).astype(jax.dtypes.canonicalize_dtype(_dtype(labels)))
+
+
+def _dtype(targets: ArrayLike) -> np.dtype:
+    return targets.dtype if isinstance(targets, jax.Array | np.ndarray) else np.asarray(targets).dtype
 
 
 def _one_hot(targets: Array, num_classes: int, ignore_index: int | None) -> Array:

@@ -173,6 +173,11 @@ def test_token_ids_are_smoothed_one_by_one():
     np.testing.assert_allclose(found, [[np.eye(4)[k] * 0.9 + 0.025 for k in (1, 2, 3)]], rtol=1e-6)
 
 
+def test_labels_may_be_lists():
+    for name in ("one_hot", "smooth_labels", "cross_entropy", "correct", "corrupt_labels"):
+        np.testing.assert_array_equal(TRACED[name](GOOD.tolist()), TRACED[name](GOOD))
+
+
 def test_cross_entropy_of_sequences_is_that_of_optax():
     np.testing.assert_allclose(cross_entropy(SCORES, TOKENS), EACH, rtol=1e-6)
     np.testing.assert_allclose(cross_entropy(SCORES, own.one_hot(TOKENS, K)), EACH, rtol=1e-5)
