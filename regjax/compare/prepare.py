@@ -151,13 +151,14 @@ def noises_of(model: Any) -> tuple[str, ...]:
 
 
 def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:
-    """Refuse a model that cannot take the inputs or does not give the outputs that the targets need.
+    """Refuse a model that cannot take the inputs, be told that it trains, or give the outputs that the targets need.
 
     Raises:
       InputError: the shapes that do not belong together.
     """
     if splits.task == "classification" and splits.num_classes < 2:
         raise InputError(f"{splits.name}: all labels are the same; classification needs at least 2 classes")
+    output_shape(model, x, train=True)  # can it be told that it trains?
     shape = output_shape(model, x)
     wanted: tuple[int, ...] = (1, outputs_of(splits))
     if splits.task == "regression":
