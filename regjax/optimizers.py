@@ -14,8 +14,8 @@ from regjax.constraints import Constraint
 from regjax.penalized import regularize
 from regjax.penalties import Penalty
 from regjax.stepsizes import LearningRate, StepSize
-from regjax.transforms import MODES, Mode, project
-from regjax.typing import ArrayLike
+from regjax.transforms import MODES, project
+from regjax.typing import ArrayLike, PenaltyMode
 
 
 class _Optimizer(NamedTuple):
@@ -75,7 +75,7 @@ def make_optimizer(
     learning_rate: LearningRate,
     *,
     penalty: Penalty | None = None,
-    mode: Mode = "coupled",
+    mode: PenaltyMode = "coupled",
     constraint: Constraint | None = None,
     momentum: ArrayLike | None = None,
     b1: ArrayLike | None = None,

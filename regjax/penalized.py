@@ -15,9 +15,9 @@ from regjax.checks import check_choice, check_range
 from regjax.penalties import Penalty
 from regjax.routes import RegularizeState, check_route, route_of, with_extra_arguments
 from regjax.stepsizes import LearningRate, StepSize, current
-from regjax.transforms import MODES, Mode, add_gradient, check_independent, shape_at
+from regjax.transforms import MODES, add_gradient, check_independent, shape_at
 from regjax.tree import check_arrays, is_weight_leaf, leaf_names
-from regjax.typing import Array, ArrayLike, PyTree
+from regjax.typing import Array, ArrayLike, PenaltyMode, PyTree
 from regjax.verify import (
     PROBE,
     WAY_OUT,
@@ -35,7 +35,7 @@ def regularize(
     tx: optax.GradientTransformation,
     penalty: Penalty,
     *,
-    mode: Mode,
+    mode: PenaltyMode,
     learning_rate: LearningRate | None = None,
     stepsize: StepSize | None = None,
     clip_mapping: ArrayLike | None = None,

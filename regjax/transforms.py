@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,6 @@ from regjax.tree import check_arrays, is_weight_leaf, leaf_names
 from regjax.typing import Array, ArrayLike, PyTree
 from regjax.verify import PROBE, answer
 
-Mode = Literal["coupled", "decoupled", "independent", "proximal"]
 MODES = ROUTES
 
 

@@ -15,7 +15,7 @@ import optax
 
 from regjax.stepsizes import LearningRate, StepSize, current
 from regjax.typing import PyTree
-from regjax.verify.trial import CannotJudge, Plan, Record, run, small_like, weight_leaves
+from regjax.verify.trial import CannotJudge, Plan, Record, named_weights, run, small_like
 
 _TOLERANCE = 5e-3
 # Updates between two looks: every early one, then up to a thousand.
@@ -128,7 +128,7 @@ def generic() -> PyTree:
 
 def _plan(params: PyTree) -> Plan:
     gradients = []
-    for place, leaf in enumerate(weight_leaves(params).values()):
+    for place, leaf in enumerate(named_weights(params).values()):
         size = max(leaf.size, 1)
         # Sizes from 0.5 to 3 with both signs, different for each entry.
         entries = (0.5 + 2.5 * ((0.618034 * np.arange(1, size + 1)) % 1)) * np.where(np.arange(size) % 2, -1, 1)

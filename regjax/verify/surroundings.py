@@ -19,7 +19,7 @@ from regjax.routes import CountState, RegularizeState, is_ours, routes, with_ext
 from regjax.tree import is_weight_leaf
 from regjax.typing import PyTree
 from regjax.verify.step import WAY_OUT
-from regjax.verify.trial import CannotJudge, Plan, run, small_like, weight_leaves
+from regjax.verify.trial import CannotJudge, Plan, named_weights, run, small_like
 
 # With this argument of `update`, `(gain, shift)`, a penalty gives `gain * gradient + shift * ramp` (proximal), or adds
 # `shift * ramp` to the update (a decay).
@@ -68,7 +68,7 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
         return
     _check_accumulation(state)
     accumulates = bool(_accumulators(state))
-    leaves = weight_leaves(small)
+    leaves = named_weights(small)
     gradients = [_gradients(leaf, accumulates) for leaf in leaves.values()]
     plan = Plan(_WEIGHTS, _COUNTS, np.ones(gradients[0].shape[1], np.int32), gradients)
 

@@ -68,7 +68,7 @@ def small_like(params: PyTree) -> PyTree:
     return jax.tree.unflatten(treedef, [small(leaf) for leaf in leaves])
 
 
-def weight_leaves(params: PyTree) -> dict[str, Any]:
+def named_weights(params: PyTree) -> dict[str, Any]:
     """The leaves that hold real or complex numbers, by name."""
     named = zip(leaf_names(params), jax.tree.leaves(params), strict=True)
     return {name: leaf for name, leaf in named if is_weight_leaf(leaf)}
@@ -159,7 +159,7 @@ def run(
         if refused:
             raise refused[0] from None
         raise _cannot(error) from error
-    names = list(weight_leaves(params))
+    names = list(named_weights(params))
     wide = [[np.asarray(x).astype(np.result_type(x, np.float64)) for x in each] for each in (updates, measured)]
     by_name = [dict(zip(names, each, strict=True)) for each in wide]
     return Record(by_name[0], by_name[1], traced)
