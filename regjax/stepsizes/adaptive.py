@@ -5,6 +5,10 @@ token that has not occurred: the formula then gives `lr / eps`, and one update o
 optimizer does not move such an entry, so any positive step has the same solutions; these functions take that of the
 leaf, `lr` over the root mean square of the others, and 0 where no entry of the leaf has had a gradient. An unused
 weight then vanishes as fast as an ordinary one.
+
+`experiments/studies/unreached_entries.py` compares the answers on 2,000 tokens after Zipf's law with strength 1e-5 and
+learning rate 1e-3: after the first update the formula has erased 76% of the rows of the embedding, this none. Step 0
+instead would leave the weights of columns of zeros where they began: not the solution of the lasso.
 """
 
 from __future__ import annotations
