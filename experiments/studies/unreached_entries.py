@@ -4,8 +4,8 @@ Command: `python -m experiments.studies.unreached_entries` (about a minute on tw
 record `experiments/records/unreached_entries.json`.
 
 Adam divides by the root of its second moment `v`. Where `v = 0` the formula gives `lr / eps`, and a strength of any
-size erases the entry. Three answers are compared: the formula, waiting (step 0), and the step of the leaf (`lr` over the
-root mean square of the entries that were reached), on
+size erases the entry. Three answers are compared: the formula, waiting (step 0), and the step of the leaf (`lr` over
+the root mean square of the entries that were reached), on
 
 - an embedding of 2,000 tokens that occur after Zipf's law, of which 200 informative ones decide the label;
 - a lasso with two columns of zeros, whose solution is 0 there.
