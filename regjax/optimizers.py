@@ -68,6 +68,21 @@ _REGISTRY: dict[str, _Optimizer] = {
     ),
 }
 OPTIMIZERS = tuple(_REGISTRY)
+_ELSEWHERE = {
+    "adamw": "is 'adam' with penalty l2(weight_decay / 2) and mode 'decoupled'",
+    "schedule_free": (
+        "trains one set of weights and evaluates an average of others, which has no exact zeros and which runs would "
+        "have to know of; in a loop of your own, put the penalty into the loss (rj.build_loss) and use optax.contrib"
+    ),
+}
+OPTIMIZERS = tuple(_REGISTRY)
+_ELSEWHERE = {
+    "adamw": "is 'adam' with penalty l2(weight_decay / 2) and mode 'decoupled'",
+    "schedule_free": (
+        "trains one set of weights and evaluates an average of others, which has no exact zeros and which "
+        "runs would have to know of; in a loop of your own, put the penalty into the loss (rj.build_loss) and use optax.contrib"
+    ),
+}
 
 
 def make_optimizer(
@@ -136,8 +151,8 @@ def with_penalties(
       >>> from regjax.penalties import l1, l2
       >>> tx = with_penalties("sgd", 0.1, {"coupled": l2(0.01), "proximal": l1(0.1)})
     """
-    if name == "adamw":
-        raise InputError("optimizer 'adamw' is 'adam' with penalty l2(weight_decay / 2) and mode 'decoupled'")
+    if name in _ELSEWHERE:
+        raise InputError(f"optimizer {name!r} {_ELSEWHERE[name]}")
     check_choice("optimizer", name, OPTIMIZERS)
     chosen = _REGISTRY[name]
     if not callable(learning_rate):

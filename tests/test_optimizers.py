@@ -5,6 +5,8 @@ import optax
 import pytest
 
 import regjax as rj
+from regjax import optimizers
+from regjax.optimizers import OPTIMIZERS
 
 X = jax.random.normal(jax.random.key(0), (32, 4))
 BATCH = rj.Batch(X, X @ jnp.array([[1.0], [-2.0], [0.5], [0.0]]))
@@ -53,6 +55,12 @@ def test_sam_with_radius_zero_and_at_a_stationary_point():
     [
         (lambda: rj.sam(optax.sgd(0.1), -1.0), "sam: rho must be >= 0, got -1.0"),
         (lambda: rj.make_optimizer("adamw", 0.1), r"'adamw' is 'adam' with penalty l2\(weight_decay / 2\)"),
+        (lambda: rj.make_optimizer("schedule_free", 0.1), r"'schedule_free' .*rj\.build_loss"),
+        (lambda: rj.make_optimizer("sgd", 0.1, momentum=0.9), "'sgd' does not use momentum, got 0.9"),
+        (lambda: rj.make_optimizer("adam", 0.1, decay=0.9), "'adam' does not use decay, got 0.9; it takes b1, b2, eps"),
+        (lambda: rj.make_optimizer("lion", 0.1, penalty=rj.l1(0.1), mode="proximal"), "'lion' has no proximal step"),
+        (lambda: rj.make_optimizer("muon", 0.1, penalty=rj.l1(0.1), mode="proximal"), "'muon' has no proximal step"),
+        (lambda: rj.make_optimizer("adafactor", 0.1, penalty=rj.l1(0.1), mode="proximal"), "'adafactor' has no prox"),
         (lambda: rj.make_optimizer("rmsprop", 0.1, decay=1.0), r"decay must be in \[0, 1\), got 1.0"),
         (lambda: rj.stepsizes.rmsprop(0.0), "learning_rate must be > 0, got 0.0"),
     ],
@@ -124,3 +132,19 @@ def test_gradient_noise_needs_the_key_that_make_step_gives():
     ]
     np.testing.assert_array_equal(ends[0], ends[1])
     assert not np.array_equal(ends[0], ends[2])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_by_name_learns_with_decay_and_is_what_it_says(name):
+    """The step by construction is that which `regularize` finds; decoupled decay is beside the update."""
+    tx = rj.make_optimizer(name, 0.01)
+    params, grads = {"w": jnp.full((4, 3), 2.0)}, {"w": jnp.ones((4, 3))}
+    plain, _ = tx.update(grads, tx.init(params), params)
+    assert np.all(plain["w"] < 0)
+    decayed = rj.make_optimizer(name, 0.01, penalty=rj.l2(0.25), mode="decoupled")
+    updates, _ = decayed.update(grads, decayed.init(params), params)
+    np.testing.assert_allclose(updates["w"], plain["w"] - 0.01 * 0.5 * 2.0, rtol=1e-5)
+    chosen = optimizers._REGISTRY[name]
+    if chosen.stepsize is not None:
+        inner = chosen.build(0.01, **chosen.numbers)
+        rj.regularize(inner, rj.l1(0.1), mode="proximal", stepsize=chosen.stepsize(0.01, **chosen.numbers)).init(params)

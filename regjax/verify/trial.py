@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -172,13 +173,26 @@ def _cannot(error: Exception) -> CannotJudge:
 
 def _evaluate(program: Callable[[], Any]) -> tuple[Any, bool]:
     """The numbers of a program without arguments, also inside a transformation, and whether it holds traced ones."""
-    with jax.ensure_compile_time_eval():
+    with jax.ensure_compile_time_eval(), _everyday_settings():
         closed, shapes = jax.make_jaxpr(program, return_shape=True)()
         traced = any(is_traced(c) for c in closed.consts)
         consts = [_stand_in(i, c) if is_traced(c) else c for i, c in enumerate(closed.consts)]
         # One compilation is cheaper than one for each operation.
         flat = jax.jit(lambda consts: jax.core.eval_jaxpr(closed.jaxpr, consts))(consts)
     return jax.tree.unflatten(jax.tree.structure(shapes), flat), traced
+
+
+@contextlib.contextmanager
+def _everyday_settings() -> Iterator[None]:
+    """Settings for debugging are meant for the program, not for the trials in it, where a NaN is on purpose."""
+    with (
+        jax.debug_nans(False),
+        jax.debug_infs(False),
+        jax.disable_jit(False),
+        jax.transfer_guard("allow"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        yield
 
 
 def _stand_in(place: int, value: Any) -> Any:

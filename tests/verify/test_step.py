@@ -67,3 +67,22 @@ def test_a_state_that_is_not_the_expected_one_is_refused_at_once(tx):
     stepsize = sizes.rmsprop(0.1) if "rms" in str(tx.init({"w": 1.0})).lower() else sizes.adam(0.1)
     with pytest.raises(ValueError, match=r"must hold one ScaleByAdamState|RMSProp with momentum is not known"):
         rj.regularize(tx, rj.l1(0.2), mode="proximal", stepsize=stepsize)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        lambda: jax.debug_nans(True),
+        lambda: jax.debug_infs(True),
+        lambda: jax.disable_jit(True),
+        lambda: jax.transfer_guard("disallow"),
+        lambda: jax.numpy_rank_promotion("raise"),
+    ],
+)
+def test_settings_for_debugging_change_no_verdict(setting):
+    with setting():
+        tx, step = FOLLOW["adamw"]
+        rj.regularize(tx, rj.l1(0.2), mode="proximal", stepsize=step)
+        tx, step = DIFFER["another b2"]
+        with pytest.raises(ValueError, match="stepsize: on kernel"):
+            rj.regularize(tx, rj.l1(0.2), mode="proximal", stepsize=step)
