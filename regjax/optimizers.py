@@ -75,14 +75,6 @@ _ELSEWHERE = {
         "have to know of; in a loop of your own, put the penalty into the loss (rj.build_loss) and use optax.contrib"
     ),
 }
-OPTIMIZERS = tuple(_REGISTRY)
-_ELSEWHERE = {
-    "adamw": "is 'adam' with penalty l2(weight_decay / 2) and mode 'decoupled'",
-    "schedule_free": (
-        "trains one set of weights and evaluates an average of others, which has no exact zeros and which "
-        "runs would have to know of; in a loop of your own, put the penalty into the loss (rj.build_loss) and use optax.contrib"
-    ),
-}
 
 
 def make_optimizer(

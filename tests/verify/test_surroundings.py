@@ -1,0 +1,70 @@
+"""`rj.check_optimizer`: what stands around a penalty leaves it alone, or is refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import regjax as rj
+from regjax import stepsizes
+
+PARAMS = {"a": jnp.ones((3, 2)), "b": jnp.ones(4)}
+LASSO = rj.regularize(optax.adam(0.1), rj.l1(0.1), mode="proximal", stepsize=stepsizes.adam(0.1))
+DECAY = rj.regularize(optax.adam(0.1), rj.l2(0.1), mode="decoupled", learning_rate=0.1)
+ALONE = {
+    "proximal": LASSO,
+    "decoupled": DECAY,
+    "both": rj.regularize(DECAY, rj.l1(0.1), mode="proximal", stepsize=stepsizes.adam(0.1)),
+    "coupled before": optax.chain(rj.add_penalty(rj.l2(0.1)), LASSO),
+    "noise of ours before": optax.chain(rj.gradient_noise(0.1), LASSO),
+    "sam of ours around": rj.sam(LASSO),
+    "accumulation around": optax.MultiSteps(LASSO, 5),
+    "its transform": optax.MultiSteps(LASSO, 5).gradient_transformation(),
+    "finite around": optax.apply_if_finite(LASSO, 3),
+    "masked": optax.masked(LASSO, {"a": True, "b": False}),
+    "one part": optax.partition({"a": LASSO, "b": optax.adam(0.3)}, {"a": "a", "b": "b"}),
+    "no penalty at all": optax.chain(optax.clip(1.0), optax.adam(0.1)),
+    "decay after clipping": optax.chain(optax.clip_by_global_norm(1.0), DECAY),
+    "a decay at the end": optax.chain(optax.clip(1.0), optax.adam(0.1), rj.add_decay(rj.l2(0.1), 0.1)),
+    "projected": rj.make_optimizer("sgd", 0.1, penalty=rj.l2(0.1), mode="decoupled"),
+}
+DISTURBED = {
+    "clipped before": optax.chain(optax.clip_by_global_norm(1.0), LASSO),
+    "scaled behind": optax.chain(LASSO, optax.scale(0.9)),
+    "a schedule behind": optax.chain(LASSO, optax.scale_by_schedule(optax.cosine_decay_schedule(1.0, 100_000))),
+    "decay behind": optax.chain(LASSO, optax.add_decayed_weights(-0.01)),
+    "trust ratio behind": optax.chain(LASSO, optax.scale_by_trust_ratio()),
+    "a step behind a decay": optax.chain(DECAY, optax.scale(0.5)),
+    "clipped behind a decay": optax.chain(DECAY, optax.clip(1e-3)),
+    "momentum behind": optax.chain(LASSO, optax.trace(0.9)),
+    "decay beside accumulation": optax.chain(
+        optax.MultiSteps(optax.sgd(0.1), 2).gradient_transformation(), rj.add_decay(rj.l2(0.1), 0.1)
+    ),
+    "an average": optax.contrib.schedule_free(LASSO, 0.1),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_what_is_left_alone_passes(name):
+    rj.check_optimizer(ALONE[name], PARAMS)
+
+
+@pytest.mark.parametrize("name", DISTURBED)
+@pytest.mark.parametrize("jitted", [False, True])
+def test_what_is_disturbed_is_refused(name, jitted):
+    def check(params):
+        rj.check_optimizer(DISTURBED[name], params)
+        return params
+
+    with pytest.raises(ValueError, match="optimizer: "):
+        (jax.jit(check) if jitted else check)(PARAMS)
+
+
+def test_the_probe_leaves_nothing_behind():
+    """A check changes neither the transform nor its results."""
+    grads = jax.tree.map(jnp.ones_like, PARAMS)
+    before, _ = LASSO.update(grads, LASSO.init(PARAMS), PARAMS)
+    rj.check_optimizer(LASSO, PARAMS)
+    after, _ = LASSO.update(grads, LASSO.init(PARAMS), PARAMS)
+    jax.tree.map(np.testing.assert_array_equal, before, after)
