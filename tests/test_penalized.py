@@ -231,3 +231,31 @@ def test_a_step_of_another_tree_is_named():
 def test_sums_describe_themselves():
     assert rj.from_sklearn("elastic_net", alpha=0.5, l1_ratio=0.5).describe("w").count(" + ") == 1
     assert rj.l1(0.5).describe("w") == "l1(0.5)"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", [False, True])
+def test_runs_and_sweeps_with_an_optimizer_of_ones_own_are_checked(spec, blobs, wrong):
+    """Their numbers are traced: learning rate and strength differ between lanes."""
+
+    def make_tx(hparams):
+        rate = hparams.learning_rate
+        tx = rj.regularize(
+            optax.adam(rate), hparams.penalties["proximal"], mode="proximal", stepsize=stepsizes.adam(rate)
+        )
+        return optax.chain(optax.clip_by_global_norm(1.0), tx) if wrong else tx
+
+    run = rj.make_run(spec, make_tx=make_tx)
+    lanes = rj.stack_hparams(
+        [
+            rj.make_hparams(learning_rate=0.02, n_train=80, penalties={"proximal": rj.l1(strength)})
+            for strength in (1e-3, 3e-3)
+        ]
+    )
+    if wrong:
+        with pytest.raises(ValueError, match="optimizer: the gradient is changed"):
+            rj.sweep(run, lanes, jax.random.split(jax.random.key(0), 2), blobs.for_seed(0))
+        return
+    ours = rj.sweep(run, lanes, jax.random.split(jax.random.key(0), 2), blobs.for_seed(0))
+    named = rj.sweep(rj.make_run(spec), lanes, jax.random.split(jax.random.key(0), 2), blobs.for_seed(0))
+    jax.tree.map(np.testing.assert_array_equal, ours.weights, named.weights)
