@@ -130,7 +130,7 @@ def regularize(
         except CannotJudge as error:
             raise ValueError(
                 f"regularize: it cannot be tried on numbers what this optimizer does ({error}), so mode {mode!r} might "
-                f"solve another problem. Modes 'loss' and 'coupled' need no such knowledge. {WAY_OUT}"
+                f"solve another problem. Mode 'loss' needs no such knowledge. {WAY_OUT}"
             ) from None
         return RegularizeState(jnp.zeros([], jnp.int32), route_of(mode, penalty)._replace(frozen=frozen), inner)
 

@@ -90,6 +90,27 @@ def test_a_schedule_that_starts_at_zero_begins_with_the_identity(name):
     assert all(np.all(u < 0) for u in jax.tree.leaves(updates))
 
 
+@pytest.mark.parametrize("mode", ["decoupled", "proximal"])
+@pytest.mark.parametrize(
+    "rate",
+    [
+        optax.cosine_decay_schedule(0.1, 500),
+        optax.warmup_cosine_decay_schedule(0.0, 0.1, 50, 300),
+        optax.join_schedules([optax.constant_schedule(0.0), optax.constant_schedule(0.1)], [20]),
+        optax.sgdr_schedule([{"init_value": 0.0, "peak_value": 0.1, "decay_steps": 9, "warmup_steps": 3}] * 4),
+        optax.exponential_decay(0.1, 10, 0.5),
+    ],
+    ids=["cosine", "warm-up", "delayed", "restarts", "to nothing"],
+)
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_schedules_that_are_zero_somewhere_are_no_skipped_updates(mode, rate, optimizer):
+    tx = getattr(optax, optimizer)(rate)
+    needs = {"learning_rate": rate} if mode == "decoupled" else {"stepsize": getattr(stepsizes, optimizer)(rate)}
+    ours = rj.regularize(tx, rj.l2(0.1), mode=mode, **needs)
+    assert ours.init(PARAMS).route.frozen == ()
+    rj.check_optimizer(ours, PARAMS)
+
+
 WRONG = {
     "plain for momentum": (lambda rate: optax.sgd(rate, momentum=0.9), stepsizes.sgd),
     "lion": (optax.lion, stepsizes.sgd),

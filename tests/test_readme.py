@@ -40,6 +40,21 @@ def test_table_is_that_of_the_record():
             assert cells[5] == f"{gain['p_holm']:.3f}"
 
 
+def test_sentences_about_the_record_have_its_numbers():
+    record = json.loads((ROOT / "experiments/records/digits/results.json").read_text())
+    text = " ".join(README.split("*Record:")[1].split("![")[0].split())
+    assert f"{record['seconds']:.0f} seconds" in text
+    accuracies = [row["test"]["mean"] for row in (record["baseline"], *record["techniques"].values())]
+    errors = sorted(100 * np.sqrt(p * (1 - p) / record["settings"]["test_examples"]) for p in accuracies)
+    assert f"a standard error of {errors[0]:.1f} to {errors[-1]:.1f} points" in text
+    early = record["techniques"]["early_stopping"]
+    assert f"lowers the loss (Holm p {early['loss_improvement']['p_holm']:.3f})" in text
+    assert f"in accuracy (p {early['improvement']['p_holm']:.3f})" in text
+    assert f"removes {100 * record['techniques']['l1']['zero_fraction']:.0f}% of the weights" in text
+    onset = int(record["diagnosis"]["median_onset"])
+    assert f"overfits from epoch {onset} on" in " ".join(README.split())
+
+
 def test_the_table_of_penalties_and_routes_is_what_the_code_does():
     anchor = {"kernel": np.ones((2, 2), np.float32)}
     penalties = {name: make(0.1) for name, make in PENALTIES.items()} | {"l2_to": rj.l2_to(anchor, 0.1)}

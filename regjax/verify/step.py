@@ -97,7 +97,10 @@ def check_moves(tx: optax.GradientTransformation, learning_rate: LearningRate, p
     record = run(tx, small, plan, measure)
     frozen = _frozen(record)
     for place, (name, update) in enumerate(record.updates.items()):
-        moved = [bool(np.any(look != 0)) for look in update[0]]
+        # Where a schedule has ended, nothing moves, and nothing decays either.
+        moved = [
+            bool(np.any(u != 0) or np.all(t == 0)) for u, t in zip(update[0], record.measured[name][0], strict=True)
+        ]
         if name not in frozen and not all(moved[moved.index(True) if True in moved else 0 :]):
             raise ValueError(
                 f"this optimizer leaves {name} where it is in some updates, and a penalty beside it would not; wrap "
