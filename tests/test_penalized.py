@@ -280,3 +280,20 @@ def test_runs_and_sweeps_with_an_optimizer_of_ones_own_are_checked(spec, blobs, 
     ours = rj.sweep(run, lanes, jax.random.split(jax.random.key(0), 2), blobs.for_seed(0))
     named = rj.sweep(rj.make_run(spec), lanes, jax.random.split(jax.random.key(0), 2), blobs.for_seed(0))
     jax.tree.map(np.testing.assert_array_equal, ours.weights, named.weights)
+
+
+@pytest.mark.parametrize("clip", [None, 0.1])
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_parameters_need_no_container(name, clip):
+    tx = rj.regularize(
+        getattr(optax, name)(0.1),
+        rj.l1(0.5),
+        mode="proximal",
+        stepsize=getattr(stepsizes, name)(0.1),
+        clip_mapping=clip,
+    )
+    params = jnp.array([[1.0, -2.0], [0.5, 3.0]])
+    grads = jnp.array([[0.1, -0.2], [0.3, 0.4]])
+    bare, _ = tx.update(grads, tx.init(params), params)
+    held, _ = tx.update({"w": grads}, tx.init({"w": params}), {"w": params})
+    np.testing.assert_array_equal(bare, held["w"])

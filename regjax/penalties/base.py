@@ -64,7 +64,8 @@ class Penalty:
         """
         for leaf in jax.tree.leaves(stepsize):
             check_range("prox: stepsize", leaf, 0.0, np.inf, high_open=True)
-        if jax.tree_util.treedef_is_leaf(jax.tree.structure(stepsize)):
+        is_one = [jax.tree_util.treedef_is_leaf(jax.tree.structure(tree)) for tree in (stepsize, params)]
+        if is_one[0] and not (is_one[1] and np.shape(stepsize) == np.shape(params)):
             if np.ndim(stepsize):
                 raise ValueError(
                     f"prox: stepsize must be one number or a tree like params, got shape {np.shape(stepsize)}"

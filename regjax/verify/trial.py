@@ -139,7 +139,7 @@ def run(
             updates, after = tx.update(fill(grads, _no_gradient), state, here, **extra)
             flat = jax.tree.leaves(updates)
             # Some transforms return other types than they begin with.
-            return [flat[i] for i in places], jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), after, state)
+            return [flat[i] for i in places], jax.tree.map(_of_type, after, state)
 
         def record(carry: tuple[PyTree, Any], step: tuple[Any, list[Any]]) -> tuple[tuple[PyTree, Any], Any]:
             (state, count), (repeats, grads) = carry, step
@@ -214,6 +214,10 @@ def _advanced(state: PyTree, count: Any) -> PyTree:
 def _is_counter(leaf: Any) -> bool:
     dtype = getattr(leaf, "dtype", None)
     return dtype is not None and np.ndim(leaf) == 0 and bool(jnp.issubdtype(dtype, jnp.integer))
+
+
+def _of_type(new: Any, old: Any) -> Any:
+    return new if jnp.issubdtype(old.dtype, jax.dtypes.extended) else jnp.asarray(new, old.dtype)
 
 
 def _no_gradient(leaf: Any) -> Any:
