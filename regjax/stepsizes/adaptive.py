@@ -13,6 +13,7 @@ instead would leave the weights of columns of zeros where they began: not the so
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -97,16 +98,13 @@ def amsgrad(learning_rate: LearningRate, eps: ArrayLike = 1e-8) -> StepSize:
     Reference:
       Reddi, Kale and Kumar, On the convergence of Adam and beyond, 2018.
     """
-    check_rate("stepsizes.amsgrad", learning_rate)
-    check_range("stepsizes.amsgrad: eps", eps, 0.0)
-
-    def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
-        del params
-        rate, e = current("learning_rate", learning_rate, state, count), current("eps", eps, state, count)
-        largest = only("stepsizes.amsgrad", optax.ScaleByAmsgradState, state).nu_max
-        return jax.tree.map(lambda v: _over(rate, v, lambda v: jnp.sqrt(v) + e), largest)
-
-    return StepSize(compute, elementwise=True)
+    return _divided(
+        "stepsizes.amsgrad",
+        learning_rate,
+        eps,
+        lambda name, state, e: only(name, optax.ScaleByAmsgradState, state).nu_max,
+        lambda v, e: jnp.sqrt(v) + e,
+    )
 
 
 def adamax(learning_rate: LearningRate, eps: ArrayLike = 1e-8) -> StepSize:
@@ -129,18 +127,13 @@ def adamax(learning_rate: LearningRate, eps: ArrayLike = 1e-8) -> StepSize:
     Reference:
       Kingma and Ba, Adam: a method for stochastic optimization, 2015, section 7.1.
     """
-    check_rate("stepsizes.adamax", learning_rate)
-    check_range("stepsizes.adamax: eps", eps, 0.0)
 
-    def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
-        del params
-        rate, e = current("learning_rate", learning_rate, state, count), current("eps", eps, state, count)
-        norms = only("stepsizes.adamax", optax.ScaleByAdamState, state).nu
+    def squares(name: str, state: PyTree, e: Any) -> PyTree:
+        norms = only(name, optax.ScaleByAdamState, state).nu
         # Without a gradient the norm is eps.
-        seen = jax.tree.map(lambda u: jnp.where(u <= 1.001 * e, 0.0, u), norms)
-        return jax.tree.map(lambda u: _over(rate, jnp.square(u), jnp.sqrt), seen)
+        return jax.tree.map(lambda u: jnp.where(u <= 1.001 * e, 0.0, jnp.square(u)), norms)
 
-    return StepSize(compute, elementwise=True)
+    return _divided("stepsizes.adamax", learning_rate, eps, squares, lambda v, e: jnp.sqrt(v))
 
 
 def rmsprop(learning_rate: LearningRate, eps: ArrayLike = 1e-8, *, eps_in_sqrt: bool = True) -> StepSize:
@@ -164,18 +157,15 @@ def rmsprop(learning_rate: LearningRate, eps: ArrayLike = 1e-8, *, eps_in_sqrt: 
       >>> rmsprop(1e-3).elementwise
       True
     """
-    check_rate("stepsizes.rmsprop", learning_rate)
-    check_range("stepsizes.rmsprop: eps", eps, 0.0)
 
-    def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
-        del params
-        rate, e = current("learning_rate", learning_rate, state, count), current("eps", eps, state, count)
+    def moment(name: str, state: PyTree, e: Any) -> PyTree:
+        del e
         if states(optax.TraceState, state):
-            raise ValueError("stepsizes.rmsprop: the step of RMSProp with momentum is not known; use momentum=None")
-        root = (lambda v: jnp.sqrt(v + e)) if eps_in_sqrt else (lambda v: jnp.sqrt(v) + e)
-        return jax.tree.map(lambda v: _over(rate, v, root), only("stepsizes.rmsprop", optax.ScaleByRmsState, state).nu)
+            raise ValueError(f"{name}: the step of RMSProp with momentum is not known; use momentum=None")
+        return only(name, optax.ScaleByRmsState, state).nu
 
-    return StepSize(compute, elementwise=True)
+    root = (lambda v, e: jnp.sqrt(v + e)) if eps_in_sqrt else (lambda v, e: jnp.sqrt(v) + e)
+    return _divided("stepsizes.rmsprop", learning_rate, eps, moment, root)
 
 
 def adagrad(learning_rate: LearningRate, eps: ArrayLike = 1e-7) -> StepSize:
@@ -195,36 +185,59 @@ def adagrad(learning_rate: LearningRate, eps: ArrayLike = 1e-7) -> StepSize:
       >>> adagrad(1e-3).elementwise
       True
     """
-    check_rate("stepsizes.adagrad", learning_rate)
-    check_range("stepsizes.adagrad: eps", eps, 0.0)
-
-    def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
-        del params
-        rate, e = current("learning_rate", learning_rate, state, count), current("eps", eps, state, count)
-        sums = only("stepsizes.adagrad", optax.ScaleByRssState, state).sum_of_squares
-        return jax.tree.map(lambda v: _over(rate, v, lambda v: jnp.sqrt(v + e)), sums)
-
-    return StepSize(compute, elementwise=True)
+    return _divided(
+        "stepsizes.adagrad",
+        learning_rate,
+        eps,
+        lambda name, state, e: only(name, optax.ScaleByRssState, state).sum_of_squares,
+        lambda v, e: jnp.sqrt(v + e),
+    )
 
 
 def _adam(name: str, learning_rate: LearningRate, b1: Any, b2: ArrayLike, eps: ArrayLike) -> StepSize:
     """The step of Adam; with `b1`, of its Nesterov form."""
-    check_rate(name, learning_rate)
     check_range(f"{name}: b2", b2, 0.0, 1.0, high_open=True)
+
+    def moment(name: str, state: PyTree, e: Any) -> PyTree:
+        del e
+        found = only(name, optax.ScaleByAdamState, state)
+        correction = 1 - _float(current("b2", b2, state, found.count)) ** found.count
+        return jax.tree.map(lambda v: v / correction, found.nu)
+
+    def gain(state: PyTree) -> Any:
+        if b1 is None:
+            return 1.0
+        t = only(name, optax.ScaleByAdamState, state).count
+        m = _float(current("b1", b1, state, t))
+        return m * (1 - m**t) / (1 - m ** (t + 1)) + (1 - m) / (1 - m**t)
+
+    return _divided(name, learning_rate, eps, moment, lambda v, e: jnp.sqrt(v) + e, gain)
+
+
+def _divided(
+    name: str,
+    learning_rate: LearningRate,
+    eps: ArrayLike,
+    moment: Callable[[str, PyTree, Any], PyTree],
+    root: Callable[[Array, Any], Array],
+    gain: Callable[[PyTree], Any] = lambda state: 1.0,
+) -> StepSize:
+    """`lr gain / root(v, eps)`, with the second moment `v` from the state of the optimizer."""
+    check_rate(name, learning_rate)
     check_range(f"{name}: eps", eps, 0.0)
 
     def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
         del params
-        moments = only(name, optax.ScaleByAdamState, state)
-        t = moments.count
-        rate, e = current("learning_rate", learning_rate, state, count), current("eps", eps, state, count)
-        if b1 is not None:
-            m = jnp.asarray(current("b1", b1, state, count), jnp.float32)
-            rate = rate * (m * (1 - m**t) / (1 - m ** (t + 1)) + (1 - m) / (1 - m**t))
-        correction = 1 - jnp.power(jnp.asarray(current("b2", b2, state, count), jnp.float32), t)
-        return jax.tree.map(lambda v: _over(rate, v / correction, lambda v: jnp.sqrt(v) + e), moments.nu)
+        e = current("eps", eps, state, count)
+        moments = moment(name, state, e)
+        rate = current("learning_rate", learning_rate, state, count) * gain(state)
+        return jax.tree.map(lambda v: _over(rate, v, lambda v: root(v, e)), moments)
 
     return StepSize(compute, elementwise=True)
+
+
+def _float(number: Any) -> Array:
+    return jnp.asarray(number, jnp.float32)
 
 
 def _over(rate: Any, v: Array, root: Any) -> Array:
