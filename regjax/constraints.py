@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.checks import check_range, is_traced
+from regjax.dtypes import canonical, widened
 from regjax.parse import parse_sum
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, Layout, check_axis, check_layout, within
-from regjax.penalties.numbers import canonical
 from regjax.penalties.shrinkage import squares
 from regjax.tree import Where, freeze_where, leaf_names, map_selected, select
 from regjax.typing import Array, ArrayLike, PyTree
@@ -292,4 +292,4 @@ def parse_constraint(text: str) -> Constraint:
 
 
 def _norms(kind: str, w: Array, axis: Axis, layout: Layout, name: str) -> Array:
-    return jnp.sqrt(jnp.sum(squares(w), within(kind, axis, layout, w.shape, name), keepdims=True, dtype=jnp.float32))
+    return jnp.sqrt(jnp.sum(squares(widened(w)), within(kind, axis, layout, w.shape, name), keepdims=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from regjax.dtypes import wide_dtype, widened
 from regjax.typing import Array, ArrayLike
 
 _NEWTON = 12  # iterations at most for the scalar equation of a group; a test compares with bisection
@@ -184,8 +185,9 @@ def group_soft_threshold(w: Array, threshold: ArrayLike, axes: tuple[int, ...]) 
     Reference:
       Yuan and Lin, Model selection and estimation in regression with grouped variables, 2006.
     """
-    threshold = jnp.asarray(threshold, jnp.float32)
-    squares = jnp.square(jnp.abs(w)).astype(jnp.float32)
+    wide = wide_dtype(w)
+    threshold = jnp.asarray(threshold, wide)
+    squares = jnp.square(jnp.abs(widened(w)))
     if threshold.ndim < w.ndim or all(threshold.shape[axis] == 1 for axis in axes):
         norm = jnp.sqrt(jnp.sum(squares, axes, keepdims=True))
         scale = jnp.where(norm > threshold, 1 - threshold / jnp.where(norm > 0, norm, 1.0), 0.0)
@@ -203,8 +205,8 @@ def group_soft_threshold(w: Array, threshold: ArrayLike, axes: tuple[int, ...]) 
         f = jnp.sum(terms, axes, keepdims=True)
         slope = jnp.sum(terms * inverse, axes, keepdims=True)
         moved = jnp.clip(n + f * (jnp.sqrt(f) - 1.0) / jnp.where(slope > 0, slope, 1.0), n * 0.1, norm)
-        # Quadratic convergence: after a step of a thousandth, the next one is below rounding.
-        moving = jnp.any((jnp.abs(moved - n) > 1e-3 * moved) & ~zero)
+        # Quadratic convergence: after a step of a root of the precision, the next one is below rounding.
+        moving = jnp.any((jnp.abs(moved - n) > 3 * jnp.finfo(wide).eps ** 0.5 * moved) & ~zero)
         return moved, moving, count + 1
 
     def going(state: tuple[Array, Array, Array]) -> Array:
@@ -230,7 +232,7 @@ def shrink_singular_values(w: Array, threshold: ArrayLike) -> Array:
     Reference:
       Cai, Candes and Shen, A singular value thresholding algorithm for matrix completion, 2010.
     """
-    u, s, v = jnp.linalg.svd(w.astype(_at_least_float32(w)), full_matrices=False)
+    u, s, v = jnp.linalg.svd(widened(w), full_matrices=False)
     return ((u * soft_threshold(s, threshold)) @ v).astype(w.dtype)
 
 
@@ -252,7 +254,7 @@ def cap_singular_values(w: Array, threshold: ArrayLike) -> Array:
     Reference:
       Yoshida and Miyato, Spectral norm regularization for improving the generalizability of deep learning, 2017.
     """
-    u, s, v = jnp.linalg.svd(w.astype(_at_least_float32(w)), full_matrices=False)
+    u, s, v = jnp.linalg.svd(widened(w), full_matrices=False)
     # With the k largest capped, c = (s_1 + ... + s_k) / (k + 2 threshold); the right k gives the largest c.
     count = jnp.arange(1, s.shape[0] + 1)
     cap = jnp.max(jnp.cumsum(s) / (count + 2 * jnp.asarray(threshold)))
@@ -274,7 +276,3 @@ def _best(size: Array, step: ArrayLike, *candidates: tuple[Array, ArrayLike]) ->
         lowest = jnp.minimum(objective, lowest)
     # An infinite weight stays one: a run that diverged must not be repaired in silence.
     return jnp.where(jnp.isinf(size), size, best)
-
-
-def _at_least_float32(w: Array) -> jnp.dtype:
-    return jnp.promote_types(w.dtype, jnp.float32)

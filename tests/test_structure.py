@@ -17,7 +17,7 @@ SOURCES = sorted(p for folder in ("regjax", "experiments", "scripts") for p in (
 # every layer before it.
 LAYERS = [
     {"typing", "checks"},
-    {"gains", "tree", "rng", "bits", "fusion", "parse", "mesh", "files"},
+    {"dtypes", "gains", "tree", "rng", "bits", "fusion", "parse", "mesh", "files"},
     {"labels", "losses", "prox", "averaging", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
     {"penalties", "constraints", "convert", "models", "adapt", "analysis"},
     {

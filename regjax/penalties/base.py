@@ -12,7 +12,8 @@ import numpy as np
 
 from regjax import prox as _prox
 from regjax.checks import check_range
-from regjax.penalties.numbers import as_text, canonical
+from regjax.dtypes import canonical, wide_dtype, widened
+from regjax.penalties.numbers import as_text
 from regjax.penalties.plan import Plan, PlanRow, doubts
 from regjax.tree import Where, check_same_leaves, freeze_where, leaf_names, map_selected, select
 from regjax.typing import Array, ArrayLike, PyTree
@@ -32,7 +33,7 @@ class Penalty:
         raise NotImplementedError
 
     def value(self, params: PyTree, step: ArrayLike = 0) -> Array:
-        """The penalty of `params`: the sum of `terms`, a float32 scalar.
+        """The penalty of `params`: the sum of `terms`, a scalar; float32, or float64 where parameters are.
 
         Args:
           params: any pytree of arrays.
@@ -74,8 +75,7 @@ class Penalty:
         else:
             check_same_leaves("prox: stepsize", stepsize, params)
         acting = self._acting_terms(params)
-        names = leaf_names(params)
-        index = jax.tree.unflatten(jax.tree.structure(params), range(len(acting)))
+        names, index = leaf_names(params), jax.tree.unflatten(jax.tree.structure(params), range(len(acting)))
         touched = [bool(terms) for terms in acting]
         return map_selected(
             lambda w, t, i: _prox_leaf(acting[i], w, t, step, names[i]), touched, params, stepsize, index
@@ -92,7 +92,7 @@ class Penalty:
             parameters at their optimum for these), shaped like the parameters.
 
         Returns:
-          float32 scalar.
+          A scalar; float32, or float64 where gradients are.
 
         Raises:
           ValueError: a sum of several terms, or a term that never makes all weights zero (`l2`, `l0`, ...).
@@ -107,8 +107,8 @@ class Penalty:
             raise ValueError(f"strength_max: defined for one term, this is a sum of {len(terms)}")
         term = terms[0]
         leaves = zip(jax.tree.leaves(grads), term.weights_of(grads), leaf_names(grads), strict=True)
-        each = [_leaf_factor(term, jnp.asarray(g), name) for g, use, name in leaves if use]
-        return jnp.max(jnp.stack(each)).astype(jnp.float32)
+        each = [_leaf_factor(term, widened(g), name) for g, use, name in leaves if use]
+        return jnp.max(jnp.stack(each)).astype(wide_dtype(*jax.tree.leaves(grads)))
 
     def scaled(self, factor: ArrayLike) -> Penalty:
         """The same penalty with every strength multiplied by `factor` >= 0, which may be traced."""
@@ -241,13 +241,17 @@ class Term(Penalty):
         return strength * factor
 
     def term_value(self, params: PyTree, step: ArrayLike) -> Array:
-        """The value of this term, a float32 scalar."""
+        """The value of this term, a scalar."""
         leaves = zip(jax.tree.leaves(params), self.weights_of(params), leaf_names(params), strict=True)
-        values = [self.leaf_value(jnp.asarray(w), self.strength_at(step, name), name) for w, use, name in leaves if use]
+        values = [
+            self.leaf_value(widened(w), self.strength_at(step, name), name).astype(wide_dtype(w))
+            for w, use, name in leaves
+            if use
+        ]
         return sum(values, start=jnp.float32(0.0))
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
-        """The value on one array; `name` is that of the leaf, for terms that hold a tree of their own."""
+        """The value on an array of float32 or float64; `name` is for terms that hold a tree of their own."""
         raise NotImplementedError
 
     def parts(self, strength: Any, name: str) -> Parts:
@@ -356,7 +360,7 @@ def _prox_leaf(terms: Sequence[Term], w: Any, stepsize: Any, step: ArrayLike, na
             f"prox: {rests[0][0].kind} needs one step for the whole of {name}, got {np.shape(stepsize)} steps; "
             "use an optimizer whose step is a scalar, as sgd or momentum"
         )
-    z, t = w.astype(jnp.promote_types(w.dtype, jnp.float32)), stepsize
+    z, t = widened(w), stepsize
     quadratic = [part for part in parts if part.l2 is not None]
     for part in quadratic:
         z = z if part.center is None else z + 2 * t * part.l2 * part.center

@@ -12,9 +12,10 @@ import jax.numpy as jnp
 
 from regjax import prox as _prox
 from regjax.checks import check_choice, check_range
+from regjax.dtypes import canonical
 from regjax.penalties.base import Parts, Penalty, Strength, Term, new_term
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, check_axis, check_layout, is_doubtful, units_text, within
-from regjax.penalties.numbers import canonical, scalar_strength, weighted_sum
+from regjax.penalties.numbers import scalar_strength, weighted_sum
 from regjax.penalties.shrinkage import absolute, squares
 from regjax.tree import Where
 from regjax.typing import Array, ArrayLike, PyTree
@@ -48,7 +49,7 @@ class _Grouped(Term):
 
     def norms(self, w: Array, name: str) -> Array:
         """Weighted norm of each group; its gradient at a group of zeros is 0."""
-        total = jnp.sum(squares(w), self.within(w.shape, name), dtype=jnp.float32)
+        total = jnp.sum(squares(w), self.within(w.shape, name))
         return self.weight(w.shape, name) * safe_sqrt(total)
 
     def shrink(self, w: Array, t: Any, strength: Any, name: str) -> Array:
@@ -98,7 +99,7 @@ class _SparseGroupLasso(_Grouped):
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         """Root of `||soft(g, s r)|| = s (1 - r) c` for each group, by bisection; the largest of them."""
         axes, c = self.within(grads.shape, name), self.weight(grads.shape, name)
-        size = jnp.abs(grads).astype(jnp.float32)
+        size = jnp.abs(grads)
 
         def zero_at(s: Array) -> Array:
             kept = jnp.maximum(size - s * self.l1_ratio, 0)
@@ -114,7 +115,8 @@ class _SparseGroupLasso(_Grouped):
         by_entry = jnp.max(size, axes, keepdims=True) / jnp.maximum(self.l1_ratio, 1e-12)
         by_group = jnp.sqrt(jnp.sum(size**2, axes, keepdims=True)) / jnp.maximum((1 - self.l1_ratio) * c, 1e-12)
         start = (jnp.zeros_like(by_entry), jnp.minimum(by_entry, by_group))
-        (_, high), _ = jax.lax.scan(halve, start, None, length=40)
+        # As many halvings as there are bits in a number, and some.
+        (_, high), _ = jax.lax.scan(halve, start, None, length=jnp.finfo(size.dtype).bits + 8)
         return jnp.max(high)
 
     def details(self) -> tuple[Any, ...]:

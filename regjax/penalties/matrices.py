@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from regjax import prox as _prox
 from regjax.checks import check_choice, check_range
+from regjax.dtypes import widened
 from regjax.penalties.base import ROUTES, Parts, Penalty, Strength, Term, new_term
 from regjax.penalties.groups import safe_sqrt
 from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, is_doubtful
@@ -231,7 +232,7 @@ def as_matrices(kind: str, w: Array, name: str, layout: Layout = DEFAULT_LAYOUT)
     w = jnp.transpose(w, axes.batch + axes.inputs + axes.outputs)
     rows = math.prod(w.shape[len(axes.batch) : len(axes.batch) + len(axes.inputs)])
     columns = math.prod(w.shape[w.ndim - len(axes.outputs) :])
-    return w.reshape(-1, rows, columns).astype(jnp.promote_types(w.dtype, jnp.float32))
+    return widened(w.reshape(-1, rows, columns))
 
 
 def largest_singular_value(m: Array, iterations: int | None = None) -> Array:

@@ -14,8 +14,9 @@ import jax.numpy as jnp
 
 from regjax import prox as _prox
 from regjax.checks import check_range
+from regjax.dtypes import canonical, wide_dtype
 from regjax.penalties.base import Parts, Penalty, Strength, Term, new_term
-from regjax.penalties.numbers import canonical, weighted_sum
+from regjax.penalties.numbers import weighted_sum
 from regjax.penalties.shrinkage import absolute
 from regjax.tree import Where
 from regjax.typing import Array, ArrayLike, PyTree
@@ -37,7 +38,7 @@ class _MCP(_Nonconvex):
     kind = "mcp"
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
-        size = absolute(w).astype(jnp.float32)
+        size = absolute(w)
         rising = strength * size - jnp.square(size) / (2 * self.gamma)
         return jnp.sum(jnp.where(size <= self.gamma * strength, rising, self.gamma * jnp.square(strength) / 2))
 
@@ -55,7 +56,7 @@ class _SCAD(_Nonconvex):
     kind = "scad"
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
-        return jnp.sum(_prox.scad_value(absolute(w).astype(jnp.float32), strength, self.gamma))
+        return jnp.sum(_prox.scad_value(absolute(w), strength, self.gamma))
 
     def parts(self, strength: Any, name: str) -> Parts:
         return Parts(rest=lambda w, t: _prox.scad_threshold(w, t, strength, self.gamma))
@@ -71,7 +72,7 @@ class _LogSum(_Nonconvex):
     kind = "log_sum"
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
-        return weighted_sum(strength, jnp.log1p(absolute(w).astype(jnp.float32) / self.epsilon))
+        return weighted_sum(strength, jnp.log1p(absolute(w) / self.epsilon))
 
     def parts(self, strength: Any, name: str) -> Parts:
         return Parts(rest=lambda w, t: _prox.log_sum_threshold(w, t, strength, self.epsilon))
@@ -90,7 +91,7 @@ class _L0(_Nonconvex):
     term_routes = ("proximal",)
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
-        return weighted_sum(strength, (w != 0).astype(jnp.float32))
+        return weighted_sum(strength, (w != 0).astype(wide_dtype(w)))
 
     def parts(self, strength: Any, name: str) -> Parts:
         return Parts(rest=lambda w, t: _prox.hard_threshold(w, t, strength))

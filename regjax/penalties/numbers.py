@@ -1,10 +1,9 @@
-"""Numbers that penalties hold: of one type, one for a leaf or one for each entry, and as text."""
+"""Numbers that penalties hold: one for a leaf or one for each entry, and as text."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -12,16 +11,9 @@ from regjax.checks import is_traced
 from regjax.typing import Array
 
 
-def canonical(value: Any) -> Any:
-    """One type for every number: a Python float, a NumPy scalar and a JAX scalar would be three jit-cache entries."""
-    return value if isinstance(value, jax.Array) else np.asarray(value, np.float32)
-
-
 def weighted_sum(strength: Any, values: Array) -> Array:
-    """`sum strength * values` in float32; the strength is a number or one an entry."""
-    if np.ndim(strength) == 0:
-        return jnp.asarray(strength * jnp.sum(values, dtype=jnp.float32))
-    return jnp.sum(strength * values, dtype=jnp.float32)
+    """`sum strength * values`; the strength is a number or one an entry."""
+    return jnp.asarray(strength * jnp.sum(values) if np.ndim(strength) == 0 else jnp.sum(strength * values))
 
 
 def scalar_strength(kind: str, strength: Any, name: str) -> Any:

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from regjax.checks import check_range, is_traced
+from regjax.dtypes import canonical
 from regjax.penalties.base import Parts, Penalty, Strength, Term, new_term
-from regjax.penalties.numbers import canonical, weighted_sum
+from regjax.penalties.numbers import weighted_sum
 from regjax.tree import Where, leaf_names
 from regjax.typing import Array, ArrayLike, PyTree
 
