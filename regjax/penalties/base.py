@@ -113,6 +113,8 @@ class Penalty:
     def scaled(self, factor: ArrayLike) -> Penalty:
         """The same penalty with every strength multiplied by `factor` >= 0, which may be traced."""
         check_range("scaled: factor", factor, 0.0, np.inf, high_open=True)
+        if np.ndim(factor):
+            raise ValueError(f"scaled: factor must be one number, got shape {np.shape(factor)}")
         terms = [
             dataclasses.replace(term, strength=jax.tree.map(lambda s: canonical(factor * s), term.strength))
             for term in self.flat()
@@ -151,6 +153,20 @@ class Penalty:
     def describe(self, name: str, shape: tuple[int, ...] | None = None) -> str:
         """Short text such as `l1(0.1) + l2(0.01)`; `name` is that of a leaf, `shape` its shape if it is to be shown."""
         return " + ".join(term.describe(name, shape) for term in self.flat())
+
+    def __mul__(self, factor: ArrayLike) -> Penalty:
+        """`penalty * 2` and `2 * penalty`, the same as `scaled`.
+
+        Example:
+          >>> from regjax.penalties import l1
+          >>> float((2 * l1(0.5)).value({"kernel": jnp.array([[1.0, -3.0]])}))
+          4.0
+        """
+        known = isinstance(factor, int | float | np.number | np.ndarray | jax.Array)
+        return self.scaled(factor) if known else NotImplemented
+
+    __rmul__ = __mul__
+    __array_ufunc__ = None  # NumPy's numbers leave `2 * penalty` to the penalty
 
     def __add__(self, other: Penalty) -> Penalty:
         """The sum of two penalties; same as `combine(self, other)`."""

@@ -61,7 +61,8 @@ def test_values_and_gradients(name, setting):
         gradient = jax.grad(penalty.value)(params)["a"]["kernel"]
         assert gradient.dtype == at.dtype
         assert np.isfinite(np.asarray(gradient, np.float64)).all()
-        np.testing.assert_allclose(penalty.scaled(0.1).value(params), CASES[name][1](w, 0.1 * S), rtol=at.rtol)
+        for other in (penalty.scaled(0.1), 0.1 * penalty, penalty * 0.1):
+            np.testing.assert_allclose(other.value(params), CASES[name][1](w, 0.1 * S), rtol=at.rtol)
 
 
 @each_prox
@@ -147,3 +148,20 @@ def test_large_weights_have_finite_norms_in_half_precision(setting):
             np.testing.assert_allclose(PENALTIES[name](1.0).value(params), value, rtol=1e-5)
         bounded = rj.max_norm(1.5).project(params)["kernel"]
         at.near(bounded, 1.5 / 8)
+
+
+@pytest.mark.parametrize("factor", [2, 2.0, np.float64(2), np.float32(2), np.asarray(2), jnp.float32(2)], ids=repr)
+def test_a_number_times_a_penalty(factor):
+    both = rj.l1(0.5) + rj.group_lasso(0.25)
+    params = {"kernel": jnp.asarray(W)}
+    for scaled in (factor * both, both * factor, jax.jit(lambda f: f * both)(factor)):
+        np.testing.assert_allclose(scaled.value(params), 2 * both.value(params), rtol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [-1.0, float("nan"), float("inf"), np.ones(2)], ids=repr)
+def test_what_is_no_factor_is_refused(factor):
+    for product in (lambda: factor * rj.l1(0.5), lambda: rj.l1(0.5) * factor):
+        with pytest.raises(ValueError, match="factor must be"):
+            product()
+    with pytest.raises(TypeError):
+        "2" * rj.l1(0.5)
