@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.checks import check_choice, check_range, is_traced
+from regjax.dtypes import widened
 from regjax.typing import Array, ArrayLike, PRNGKey
 
 SMOOTHINGS = ("uniform", "others")
@@ -230,7 +231,7 @@ def _dtype(targets: ArrayLike) -> np.dtype:
 
 def _one_hot(targets: Array, num_classes: int, ignore_index: int | None) -> Array:
     if not is_indices(targets):
-        return jnp.asarray(targets, jnp.float32)
+        return widened(jnp.asarray(targets))
     index = jnp.asarray(targets, jnp.int32)[..., None]  # a narrow dtype could not count to K
     same = index == jnp.arange(num_classes)
     return (same if ignore_index is None else same & (index != ignore_index)).astype(jnp.float32)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from regjax.checks import check_array, check_choice
+from regjax.dtypes import widened
 from regjax.labels import check_labels, is_indices
 from regjax.typing import Array
 
@@ -29,7 +30,7 @@ def cross_entropy(logits: Array, targets: Array, *, ignore_index: int | None = N
         mean too.
 
     Returns:
-      `float32[...]`; the data loss is its mean.
+      `float32[...]`, or float64 where the arguments are; the data loss is its mean.
 
     Raises:
       ValueError: the shapes do not belong together, fewer than 2 classes, or a concrete label that is no class. The
@@ -43,7 +44,7 @@ def cross_entropy(logits: Array, targets: Array, *, ignore_index: int | None = N
     """
     logits = _as_logits("cross_entropy", logits, targets, ignore_index)
     if not is_indices(targets):
-        return optax.softmax_cross_entropy(logits, jnp.asarray(targets, jnp.float32))
+        return optax.softmax_cross_entropy(logits, jnp.asarray(targets, logits.dtype))
     index, known = _known_classes(targets, logits.shape[-1], ignore_index)
     return jnp.where(known, optax.softmax_cross_entropy_with_integer_labels(logits, index), 0.0)
 
@@ -56,7 +57,7 @@ def squared_error(outputs: Array, targets: Array) -> Array:
       targets: same shape.
 
     Returns:
-      `float32[B]`; the data loss (`mse`) is its mean.
+      `float32[B]`, or float64 where the arguments are; the data loss (`mse`) is its mean.
 
     Raises:
       ValueError: the shapes differ; they are never broadcast.
@@ -68,7 +69,7 @@ def squared_error(outputs: Array, targets: Array) -> Array:
     check_array("squared_error: outputs", outputs)
     if outputs.shape != targets.shape:
         raise ValueError(f"squared_error: outputs {outputs.shape} and targets {targets.shape} must have one shape")
-    error = jnp.square(outputs.astype(jnp.float32) - targets.astype(jnp.float32))
+    error = jnp.square(widened(outputs) - widened(targets))
     return error.reshape(error.shape[0], -1).mean(axis=1)
 
 
@@ -139,7 +140,7 @@ def _as_logits(name: str, logits: Array, targets: Array, ignore_index: int | Non
     if logits.ndim < 2 or logits.shape[-1] < 2:
         raise ValueError(f"{name}: logits must be [..., K] of at least 2 classes, got shape {logits.shape}")
     check_labels(name, targets, logits.shape[-1], ignore_index=ignore_index, shape=logits.shape[:-1])
-    return jnp.asarray(logits, jnp.float32)
+    return widened(logits)
 
 
 def _known_classes(targets: Array, num_classes: int, ignore_index: int | None) -> tuple[Array, Array]:

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from regjax.adapt import accepted_arguments, linen_module, refuse_switched_off, takes, tell
+from regjax.dtypes import wide_dtype
 from regjax.labels import without_ignored
 from regjax.layers import ACTIVATIONS, PENALTIES
 from regjax.losses import Loss, get_loss, weighted_mean
@@ -22,7 +24,7 @@ from regjax.output_penalties import Forward, OutputPenalty
 from regjax.penalties import Penalty
 from regjax.rng import stream
 from regjax.routes import check_route
-from regjax.tree import leaf_names
+from regjax.tree import is_weight_leaf, leaf_names
 from regjax.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 
 Rates = Mapping[str, ArrayLike | optax.Schedule]
@@ -96,7 +98,8 @@ class LossFn:
             lambda name: stream(_need(key), name),
         )
         for term in terms:
-            parts[term.kind] = parts.get(term.kind, 0.0) + term.value(looked_at)
+            value = term.value(looked_at).astype(wide_dtype(parts["data_loss"]))
+            parts[term.kind] = parts.get(term.kind, 0.0) + value
         penalty = self.penalty_for(hparams)
         if penalty is not None:
             parts |= penalty.terms(params, step)
@@ -291,7 +294,8 @@ def call_in_dtype(
     rounded = [_cast_floats(tree, dtype) for tree in (params, x)]
     found = call_with_noise(apply_fn, rounded[0], model_state, rounded[1], **options)
     kept = jax.tree.map(lambda new, old: new.astype(old.dtype), found.model_state, model_state or {})
-    return _cast_floats(found, jnp.float32)._replace(model_state=kept)
+    weights = [w for w in jax.tree.leaves(params) if is_weight_leaf(w)]
+    return _cast_floats(found, wide_dtype(np.float32(0), *weights))._replace(model_state=kept)
 
 
 def _cast_floats(tree: PyTree, dtype: Any) -> PyTree:
