@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import optax
 
 from regjax.checks import check_range
+from regjax.dtypes import float_dtype
 from regjax.stepsizes.base import LearningRate, StepSize, check_rate, current, only, states
 from regjax.typing import Array, ArrayLike, PyTree
 
@@ -237,7 +238,7 @@ def _divided(
 
 
 def _float(number: Any) -> Array:
-    return jnp.asarray(number, jnp.float32)
+    return jnp.asarray(number, float_dtype())
 
 
 def _over(rate: Any, v: Array, root: Any) -> Array:

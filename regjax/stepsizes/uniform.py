@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from regjax.checks import check_range
+from regjax.dtypes import float_dtype
 from regjax.stepsizes.base import LearningRate, StepSize, check_rate, current, only
 from regjax.typing import Array, ArrayLike, PyTree
 
@@ -41,10 +42,10 @@ def sgd(learning_rate: LearningRate, momentum: ArrayLike = 0.0, *, nesterov: boo
 
     def compute(state: PyTree, count: Array, params: PyTree) -> Array:
         del params
-        mu = jnp.asarray(current("momentum", momentum, state, count), jnp.float32)
+        mu = jnp.asarray(current("momentum", momentum, state, count), float_dtype())
         updates = count + (2 if nesterov else 1)
         gain = (1 - jnp.power(mu, updates)) / (1 - mu)
-        return jnp.asarray(current("learning_rate", learning_rate, state, count), jnp.float32) * gain
+        return jnp.asarray(current("learning_rate", learning_rate, state, count), float_dtype()) * gain
 
     return StepSize(compute, elementwise=False)
 
@@ -70,7 +71,7 @@ def plain(learning_rate: LearningRate) -> StepSize:
 
     def compute(state: PyTree, count: Array, params: PyTree) -> Array:
         del params
-        return jnp.asarray(current("learning_rate", learning_rate, state, count), jnp.float32)
+        return jnp.asarray(current("learning_rate", learning_rate, state, count), float_dtype())
 
     return StepSize(compute, elementwise=False, is_exact=False)
 
