@@ -17,6 +17,7 @@ from regjax.adapt import as_model
 from regjax.assemble import learning_rate_of, loss_of, optimizer_of, penalty_value
 from regjax.averaging import Ensemble
 from regjax.constraints import apply_constraints
+from regjax.dtypes import float_dtype
 from regjax.evaluate import METRICS, evaluate
 from regjax.mesh import replicated, split_examples
 from regjax.rng import stream
@@ -161,7 +162,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             # A copy, so that the buffers of the state can be donated.
             best=jax.tree.map(jnp.copy, _evaluated(train, averages, hparams)),
             averages=averages,
-            loss_sum=jnp.asarray(0.0, jnp.float32),
+            loss_sum=jnp.asarray(0.0, float_dtype()),
             history=History(jnp.full((spec.epochs, len(names)), jnp.nan), jnp.zeros((spec.epochs,), bool), names),
             epoch=jnp.asarray(0, jnp.int32),
             start=jax.tree.map(jnp.copy, start),

@@ -12,6 +12,7 @@ import numpy as np
 
 from regjax.averaging import Ensemble, ensemble_outputs
 from regjax.checks import check_array, check_choice, is_traced
+from regjax.dtypes import widened
 from regjax.labels import check_labels, is_indices, without_ignored
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.objective import call_model
@@ -210,7 +211,7 @@ def _in_batches(arrays: tuple[Array, ...], batch_size: int) -> tuple[Array, ...]
 
 def _variance(y: Array, weight: Array) -> Array:
     """The weighted variance of the targets, averaged over outputs; 1 where it is 0."""
-    y = y.astype(jnp.float32).reshape(y.shape[0], -1)
+    y = widened(y).reshape(y.shape[0], -1)
     share = weight / jnp.maximum(jnp.sum(weight, axis=-1, keepdims=True), 1.0)
     centred = y - jnp.mean(y, axis=0)  # any shift will do; this one keeps float32 accurate
     spread = jnp.mean(share @ jnp.square(centred) - jnp.square(share @ centred), axis=-1)

@@ -8,15 +8,16 @@ padding do not matter. A concrete strength out of range is refused; a traced one
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from regjax.checks import check_range
+from regjax.dtypes import canonical, widened
 from regjax.losses import weighted_mean
 from regjax.parse import parse_sum
 from regjax.typing import Array, ArrayLike, Batch, PRNGKey
@@ -94,7 +95,7 @@ class _Activity(OutputPenalty):
             raise ValueError(f"{self.kind}: where {self.where!r} matches no recorded activation ({known})")
         total = jnp.float32(0.0)
         for h in chosen.values():
-            h = h.astype(jnp.float32)
+            h = widened(h)
             total += forward.mean(_by_example(jnp.abs(h) if self.power == 1 else jnp.square(h)))
         return self.strength * total
 
@@ -133,15 +134,15 @@ class _Jacobian(OutputPenalty):
 
     def value(self, forward: Forward) -> Array:
         _check_floating(self.kind, forward.batch.x)
-        outputs, pull = jax.vjp(lambda x: forward.again(x, "dropout").astype(jnp.float32), forward.batch.x)
+        outputs, pull = jax.vjp(lambda x: widened(forward.again(x, "dropout")), forward.batch.x)
         total = jnp.float32(0.0)
         for probe in range(self.probes):
             # Of one length, not normal: the estimate then has the smallest variance.
-            v = jax.random.normal(jax.random.fold_in(forward.key("jacobian"), probe), outputs.shape)
+            v = jax.random.normal(jax.random.fold_in(forward.key("jacobian"), probe), outputs.shape, outputs.dtype)
             flat = v.reshape(v.shape[0], -1)
-            v = v / jnp.linalg.norm(flat, axis=1).reshape(-1, *[1] * (v.ndim - 1)) * np.sqrt(flat.shape[1])
+            v = v / jnp.linalg.norm(flat, axis=1).reshape(-1, *[1] * (v.ndim - 1)) * math.sqrt(flat.shape[1])
             (row,) = pull(v)
-            total += forward.mean(_by_example(jnp.square(row.astype(jnp.float32))))
+            total += forward.mean(_by_example(jnp.square(widened(row))))
         return self.strength * total / self.probes
 
 
@@ -289,7 +290,7 @@ def fgsm(epsilon: ArrayLike, weight: ArrayLike = 0.5) -> OutputPenalty:
     """
     check_range("fgsm: epsilon", epsilon, 0.0, high_open=True)
     check_range("fgsm: weight", weight, 0.0, 1.0)
-    return _FGSM(_number(weight), _number(epsilon))
+    return _FGSM(canonical(weight), canonical(epsilon))
 
 
 OUTPUT_PENALTIES: dict[str, Callable[..., OutputPenalty]] = {
@@ -327,14 +328,10 @@ def _check_floating(name: str, x: Array) -> None:
 
 def _strength(name: str, value: ArrayLike) -> Any:
     check_range(f"{name}: strength", value, 0.0, high_open=True)
-    return _number(value)
-
-
-def _number(value: ArrayLike) -> Any:
-    return value if isinstance(value, jax.Array) else np.asarray(value, np.float32)
+    return canonical(value)
 
 
 def _logits(name: str, outputs: Array) -> Array:
     if outputs.ndim < 2 or outputs.shape[-1] < 2:
         raise ValueError(f"{name}: outputs must be logits [..., K] of at least 2 classes, got shape {outputs.shape}")
-    return outputs.astype(jnp.float32)
+    return widened(outputs)

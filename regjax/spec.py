@@ -23,6 +23,7 @@ from regjax.augment import Augmentation
 from regjax.averaging import Average
 from regjax.checks import check_choice, check_range
 from regjax.constraints import Constraint
+from regjax.dtypes import float_dtype
 from regjax.evaluate import METRICS
 from regjax.labels import SMOOTHINGS
 from regjax.mesh import data_size
@@ -277,7 +278,7 @@ def _scheduled(rate: ArrayLike, shape: optax.Schedule, step: ArrayLike) -> Array
 
 
 def _float(value: Any) -> Any:
-    return np.asarray(value, np.float32)
+    return np.asarray(value, float_dtype())
 
 
 def _optional(value: Any) -> Any:

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.checks import check_choice, check_range
+from regjax.dtypes import float_dtype
 from regjax.gains import RULES, arithmetic, bounded, joined, parted
 from regjax.typing import Array, ArrayLike, PyTree
 
@@ -162,7 +163,9 @@ class EarlyStopping:
     def canonical(self) -> EarlyStopping:
         """The same rule with NumPy numbers of fixed types, so that no number changes a compiled program."""
         numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata.get("static")}
-        typed: dict[str, Any] = {n: np.asarray(v, np.int32 if n in _WHOLE else np.float32) for n, v in numbers.items()}
+        typed: dict[str, Any] = {
+            n: np.asarray(v, np.int32 if n in _WHOLE else float_dtype()) for n, v in numbers.items()
+        }
         return dataclasses.replace(self, **typed)
 
     def init(self) -> StopState:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from regjax.averaging import Ensemble
 from regjax.checks import check_array, check_choice, check_range
+from regjax.dtypes import widened
 from regjax.evaluate import METRICS
 from regjax.objective import call_with_noise, takes_rates
 from regjax.typing import Array, ArrayLike, PRNGKey, PyTree
@@ -92,7 +93,7 @@ def mc_predict(
         own = jax.random.fold_in(key, index)
         outputs = call_with_noise(apply_fn, params, model_state, x, train=not rates, rates=rates or {}, key=own).outputs
         check_array("mc_predict: outputs", outputs)
-        return jax.nn.softmax(outputs.astype(jnp.float32), axis=-1) if classes else outputs.astype(jnp.float32)
+        return jax.nn.softmax(widened(outputs), axis=-1) if classes else widened(outputs)
 
     def add(total: tuple[Array, Array, Array], index: Array) -> tuple[tuple[Array, Array, Array], None]:
         mean, squares, entropy = total

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from regjax.checks import check_range
+from regjax.dtypes import widened
 from regjax.typing import Array, ArrayLike, PyTree
 
 
@@ -64,11 +65,6 @@ def moves(leaf: Array) -> bool:
     return bool(jnp.issubdtype(leaf.dtype, jnp.inexact))
 
 
-def number(value: ArrayLike) -> Any:
-    """A hyperparameter as float32, on the host unless it is an array already."""
-    return value if isinstance(value, jax.Array) else np.asarray(value, np.float32)
-
-
 def whole(name: str, value: ArrayLike) -> Any:
     """A number of updates as int32, on the host unless it is an array already.
 
@@ -85,4 +81,4 @@ def whole(name: str, value: ArrayLike) -> Any:
 
 def _wide(leaf: Any) -> Array:
     leaf = jnp.asarray(leaf)
-    return leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)) if moves(leaf) else leaf
+    return widened(leaf) if moves(leaf) else leaf

@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from regjax.averaging.base import Average, AverageState, moves, number, whole
+from regjax.averaging.base import Average, AverageState, moves, whole
 from regjax.checks import check_range
+from regjax.dtypes import canonical, float_dtype
 from regjax.typing import ArrayLike, PyTree
 
 
@@ -21,7 +22,7 @@ class _EMA(Average):
     kind = "ema"
 
     def update(self, state: AverageState, params: PyTree) -> tuple[AverageState, PyTree]:
-        t = state.count.astype(jnp.float32)
+        t = state.count.astype(float_dtype())
         decay = jnp.minimum(self.decay, (1 + t) / (10 + t)) if self.warmup else self.decay
         return AverageState(state.count + 1, _towards(state.average, params, 1 - decay)), params
 
@@ -39,7 +40,7 @@ class _SWA(Average):
         # The n-th member moves the mean by 1/n; before the start the average is the parameters themselves.
         member = jnp.where(past < 0, 0, past // self.every)
         due = (past < 0) | (past % self.every == 0)
-        rate = jnp.where(due, 1 / (member + 1).astype(jnp.float32), 0.0)
+        rate = jnp.where(due, 1 / (member + 1).astype(float_dtype()), 0.0)
         return AverageState(count, _towards(state.average, params, rate)), params
 
 
@@ -78,7 +79,7 @@ def ema(decay: ArrayLike = 0.999, warmup: bool = True) -> Average:
       Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992.
     """
     check_range("ema: decay", decay, 0.0, 1.0, high_open=True)
-    return _EMA(number(decay), bool(warmup))
+    return _EMA(canonical(decay), bool(warmup))
 
 
 def swa(start: ArrayLike, every: ArrayLike = 1) -> Average:
@@ -128,9 +129,12 @@ def lookahead(period: ArrayLike = 5, slow_step: ArrayLike = 0.5) -> Average:
     """
     check_range("lookahead: slow_step", slow_step, 0.0, 1.0, low_open=True)
     period = whole("lookahead: period", period)
-    return _Lookahead(period, number(slow_step))
+    return _Lookahead(period, canonical(slow_step))
 
 
 def _towards(average: PyTree, params: PyTree, rate: ArrayLike) -> PyTree:
     # In this form both ends are exact: rate 0 keeps the average, rate 1 is the parameters.
-    return jax.tree.map(lambda a, w: (1 - rate) * a + rate * w.astype(a.dtype) if moves(a) else w, average, params)
+    def leaf(a: Any, w: Any) -> Any:
+        return ((1 - rate) * a + rate * w.astype(a.dtype)).astype(a.dtype) if moves(a) else w
+
+    return jax.tree.map(leaf, average, params)

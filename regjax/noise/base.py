@@ -9,6 +9,7 @@ import numpy as np
 
 from regjax import bits
 from regjax.checks import check_range
+from regjax.dtypes import wide_dtype
 from regjax.fusion import apart
 from regjax.typing import Array, ArrayLike, PRNGKey
 
@@ -40,7 +41,8 @@ def quantized(rate: ArrayLike) -> tuple[Array, Array]:
 def keep_or_zero(x: Array, kept: Array, keep: Array) -> Array:
     """`x / keep` where kept, else 0; `keep` is 1 or below, and 0 only where nothing is kept."""
     # Where nothing is kept the division is by 1: the branch that `where` discards must stay finite too.
-    return jnp.where(kept, x * (1.0 / jnp.where(keep > 0.0, keep, 1.0)).astype(x.dtype), jnp.zeros((), x.dtype))
+    safe = jnp.where(keep > 0.0, keep, 1.0).astype(wide_dtype(x))
+    return jnp.where(kept, x * (1.0 / safe).astype(x.dtype), jnp.zeros((), x.dtype))
 
 
 def decision_shape(name: str, shape: tuple[int, ...], shared_axes: Sequence[int]) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from regjax import bits
 from regjax.checks import check_range
+from regjax.dtypes import wide_dtype
 from regjax.fusion import apart
 from regjax.noise.base import checked, required
 from regjax.typing import Array, ArrayLike, PRNGKey
@@ -90,12 +91,13 @@ def concrete_penalty(rate: ArrayLike, kernel: Array, strength: ArrayLike, *, len
     check_range("concrete_penalty: rate", rate, 0.0, 1.0)
     check_range("concrete_penalty: strength", strength, 0.0, high_open=True)
     check_range("concrete_penalty: length_scale", length_scale, 0.0, low_open=True)
-    rate = jnp.clip(jnp.asarray(rate, jnp.float32), 1e-6, 1.0 - 1e-6)
-    squares = jnp.sum(jnp.square(kernel.astype(jnp.float32)))
+    wide = wide_dtype(kernel)
+    rate = jnp.clip(jnp.asarray(rate, wide), 1e-6, 1.0 - 1e-6)
+    squares = jnp.sum(jnp.square(kernel.astype(wide)))
     entropy = -(rate * jnp.log(rate) + (1.0 - rate) * jnp.log1p(-rate))
     features = kernel.size // kernel.shape[-1]
     weights = jnp.square(length_scale) / 2 * squares / (1.0 - rate)
-    return jnp.asarray(strength) * (weights - features * entropy)
+    return (jnp.asarray(strength) * (weights - features * entropy)).astype(wide)
 
 
 def _logistic(key: PRNGKey, zeros: Array, magnitude: Array) -> Array:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.checks import check_choice, check_range
+from regjax.dtypes import wide_dtype
 from regjax.noise.base import checked, decision_shape, keep_or_zero, kept_entries, quantized, required
 from regjax.typing import Array, ArrayLike, PRNGKey
 
@@ -192,6 +193,7 @@ def alpha_dropout(key: PRNGKey | None, x: Array, rate: ArrayLike, *, determinist
     if deterministic:
         return x
     kept, keep = kept_entries(required("alpha_dropout", key), x.shape, rate)
+    keep = keep.astype(wide_dtype(x))
     drop = 1.0 - keep
     inside = jnp.where(keep > 0.0, keep * (1.0 + drop * _SELU_FLOOR**2), 1.0)
     scale = jnp.where(keep > 0.0, inside**-0.5, 0.0)
