@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from regjax.checks import check_range
+from regjax.dtypes import float_dtype, wide_dtype
 from regjax.penalties import Penalty
 from regjax.routes import check_route
 from regjax.typing import Array, ArrayLike, PyTree
@@ -19,8 +20,8 @@ class Solution(NamedTuple):
     """Where a solver ended; with a leading axis, the points of a path."""
 
     params: PyTree
-    value: Array  # float32[]: loss + penalty
-    residual: Array  # float32[]: largest entry of the prox-gradient, (w - prox(w - t g)) / t
+    value: Array  # []: loss + penalty; float32, or float64 where parameters are
+    residual: Array  # []: largest entry of the prox-gradient, (w - prox(w - t g)) / t
     iterations: Array  # int32[]
     converged: Array  # bool[]: residual <= tol
 
@@ -57,7 +58,7 @@ def proximal_gradient(
       max_iterations: at most so many.
 
     Returns:
-      A `Solution`. `converged` is False when the iterations ran out, or float32 could not do better.
+      A `Solution`. `converged` is False when the iterations ran out, or the type of numbers could not do better.
 
     Raises:
       ValueError: a penalty without a proximal map, or a number out of range.
@@ -78,6 +79,8 @@ def proximal_gradient(
         check_range("proximal_gradient: stepsize", stepsize, 0.0, low_open=True)
     check_range("proximal_gradient: tol", tol, 0.0)
     check_range("proximal_gradient: max_iterations", max_iterations, 1)
+    params = jax.tree.map(jnp.asarray, params)
+    dtype = wide_dtype(*jax.tree.leaves(params))
     value_and_grad = jax.value_and_grad(loss)
 
     def step_from(state: _State) -> tuple[PyTree, Array]:
@@ -94,7 +97,7 @@ def proximal_gradient(
             t, new = carry
             change = jax.tree.map(jnp.subtract, new, state.point)
             model = value + optax.tree.vdot(grads, change) + optax.tree.norm(change, squared=True) / (2 * t)
-            slack = 4 * jnp.finfo(jnp.float32).eps * jnp.abs(value)  # differences below are rounding
+            slack = 4 * jnp.finfo(dtype).eps * jnp.abs(value)  # differences below are rounding
             return (loss(new) > model + slack) & (t > 1e-12)
 
         t, new = jax.lax.while_loop(
@@ -118,15 +121,14 @@ def proximal_gradient(
             point=jax.tree.map(lambda w, d: (w + beta * d).astype(w.dtype), new, change),
             momentum=jnp.where(restart, 1.0, grown),
             stepsize=t,
-            residual=jnp.max(jnp.stack(largest)).astype(jnp.float32) / t,
+            residual=jnp.max(jnp.stack(largest)).astype(dtype) / t,
             iterations=state.iterations + 1,
         )
 
-    params = jax.tree.map(jnp.asarray, params)
-    first = jnp.asarray(1.0 if stepsize is None else stepsize, jnp.float32)
-    start = _State(params, params, jnp.float32(1.0), first, jnp.float32(jnp.inf), jnp.int32(0))
+    first = jnp.asarray(1.0 if stepsize is None else stepsize, dtype)
+    start = _State(params, params, jnp.ones((), dtype), first, jnp.full((), jnp.inf, dtype), jnp.int32(0))
     end = jax.lax.while_loop(going, body, start)
-    value = (loss(end.params) + penalty.value(end.params)).astype(jnp.float32)
+    value = (loss(end.params) + penalty.value(end.params)).astype(dtype)
     return Solution(end.params, value, end.residual, end.iterations, (end.residual <= tol) & jnp.isfinite(value))
 
 
@@ -176,4 +178,4 @@ def regularization_path(
         )
         return found.params, found
 
-    return jax.lax.scan(one, jax.tree.map(jnp.asarray, params), jnp.asarray(factors, jnp.float32))[1]
+    return jax.lax.scan(one, jax.tree.map(jnp.asarray, params), jnp.asarray(factors, float_dtype()))[1]

@@ -1,8 +1,7 @@
 """The lasso and elastic net path of a linear regression: all strengths in one compiled call.
 
-Each strength starts from the solution of the one before, on the features that the strong rule lets through (a few
-hundred of thousands). Their part of the Gram matrix fits the cache, where an iteration of FISTA takes microseconds.
-Then the optimality conditions of all features are checked, and features that violate them join.
+How it is solved: `regjax.solvers.active_set`. Here is what stands around it: columns are standardized, the intercept
+and weights of examples are taken into the columns, and derivatives of the solution follow from its conditions.
 """
 
 from __future__ import annotations
@@ -13,24 +12,26 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.sparse import BCOO
 
 from regjax.checks import check_range, is_traced
-from regjax.prox import soft_threshold
+from regjax.dtypes import float_dtype, wide_dtype
+from regjax.solvers.active_set import Problem, solve_path
 from regjax.typing import Array, ArrayLike
 
 GRAM_FEATURES = 4096  # up to so many the Gram matrix of all features is formed, 64 MiB at most
-_SMALLEST = 128  # features of the smallest working set; further ones double
 
 
 class LassoPath(NamedTuple):
-    """Solutions for a sequence of strengths.
+    """Solutions for a sequence of strengths; all numbers in the type of the data, at least float32.
 
     Attributes:
-      strengths: `float32[K]`.
-      coefficients: `float32[K, P]`, with exact zeros.
-      objective: `float32[K]`: `mean (y - x w)^2 + penalty`.
-      iterations: `int32[K]`: of FISTA.
-      converged: `bool[K]`: whether the optimality conditions hold to `tol`.
+      strengths: `[K]`.
+      coefficients: `[K, P]` (for several targets `[K, P, T]`), in the units of the data, with exact zeros.
+      objective: `[K]` (`[K, T]`): `mean (y - x w - c)^2 + penalty`.
+      iterations: `int32[K]` (`[K, T]`): of FISTA; 0 at strength 0.
+      converged: `bool[K]` (`[K, T]`): whether the optimality conditions hold to `tol`.
+      intercept: `[K]` (`[K, T]`): c; 0 without `fit_intercept`.
     """
 
     strengths: Array
@@ -38,32 +39,11 @@ class LassoPath(NamedTuple):
     objective: Array
     iterations: Array
     converged: Array
-
-
-class _Problem(NamedTuple):
-    """`f(w) = w' G w / 2 - b' w` with `G = 2 x'x / n`, `b = 2 x'y / n`: the mean squared error but for a constant."""
-
-    xt: Array  # [P, N]
-    gram: Array | None  # [P, P], or None where it would be too large
-    b: Array  # [P]
-
-    def times(self, w: Array) -> Array:
-        """`G w`."""
-        if self.gram is not None:
-            return self.gram @ w
-        return 2 / self.xt.shape[1] * (self.xt @ (w @ self.xt))
-
-    def part(self, index: Array) -> Array:
-        """`G` on some features; rows and columns beyond the last feature are zero."""
-        if self.gram is not None:
-            rows = self.gram.at[index].get(mode="fill", fill_value=0.0)
-            return rows.at[:, index].get(mode="fill", fill_value=0.0)
-        rows = self.xt.at[index].get(mode="fill", fill_value=0.0)
-        return 2 / self.xt.shape[1] * (rows @ rows.T)
+    intercept: Array
 
 
 def lasso_path(
-    x: Array,
+    x: Any,
     y: Array,
     strengths: ArrayLike | None = None,
     *,
@@ -72,22 +52,33 @@ def lasso_path(
     smallest: float = 1e-3,
     tol: ArrayLike = 1e-3,
     max_iterations: int = 3000,
+    fit_intercept: bool = False,
+    sample_weight: Array | None = None,
 ) -> LassoPath:
-    """Minimize `mean (y - x w)^2 + s (r sum |w| + (1 - r) sum w^2)` for a sequence of strengths `s`.
+    """Minimize `mean (y - x w - c)^2 + s (r sum |w| + (1 - r) sum w^2)` for a sequence of strengths `s`.
 
-    There is no intercept: centre `x` and `y` first. scikit-learn's `alpha` is `s / 2` for the lasso.
+    scikit-learn's `alpha` is `s / 2` for the lasso. Columns are standardized inside, so their scales do not matter to
+    the speed; the penalty is on the coefficients in the units of the data. Columns far from zero are slow
+    without an intercept.
+
+    Derivatives with respect to `x`, `y`, `strengths`, `l1_ratio` and `sample_weight` are those of the solution
+    (implicit differentiation on its non-zero coefficients, a `P x P` system for each strength), however it was found.
 
     Args:
-      x: `[N, P]`.
-      y: `[N]`.
-      strengths: `[K]` > 0, descending (each solution starts the next); None takes `count` from the strength at which
-        all coefficients are zero down to `smallest` times that, evenly in the logarithm.
+      x: `[N, P]`: an array, or sparse (`BCOO` or of `scipy.sparse`, at most 4096 columns, without derivatives).
+      y: `[N]`, or `[N, T]`: T independent regressions on the same `x` and strengths. (The multi-task lasso, which
+        selects features for all targets together, is `rj.proximal_gradient` with `rj.group_lasso`.)
+      strengths: `[K]` >= 0, descending (each solution starts the next); None takes `count` from the strength at which
+        all coefficients are zero down to `smallest` times that, evenly in the logarithm. The last one may be 0, if it
+        is no traced number: least squares; of several solutions that of smallest norm in standardized columns.
       l1_ratio: r in (0, 1]; 1 is the lasso.
       count: how many strengths, if they are not given.
       smallest: the last strength as a fraction of the first, if they are not given; in (0, 1).
       tol: largest violation of the optimality conditions, as a fraction of `s r`. At 1e-3 the objective is
         within about 1e-7 of the minimum, at 1e-2 within 1e-5.
       max_iterations: of FISTA, for each strength and working set.
+      fit_intercept: whether there is an intercept `c`, which is not penalized.
+      sample_weight: `[N]` >= 0, weights of the mean over examples; None counts all alike.
 
     Returns:
       A `LassoPath`.
@@ -105,121 +96,197 @@ def lasso_path(
       Tibshirani et al., Strong rules for discarding predictors in lasso-type problems, 2012; Friedman, Hastie and
       Tibshirani, Regularization paths for generalized linear models via coordinate descent, 2010.
     """
-    x, y = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
-    if x.ndim != 2 or y.shape != x.shape[:1]:
-        raise ValueError(f"lasso_path: x must be [N, P] and y [N], got {x.shape} and {y.shape}")
-    for name, array in (("x", x), ("y", y)):
-        if not is_traced(array) and not np.all(np.isfinite(array)):
-            raise ValueError(f"lasso_path: {name} must be finite, it holds NaN or infinity")
+    x, y, weight = _checked_data(x, y, sample_weight)
     check_range("lasso_path: l1_ratio", l1_ratio, 0.0, 1.0, low_open=True)
     check_range("lasso_path: tol", tol, 0.0, low_open=True)
     check_range("lasso_path: max_iterations", max_iterations, 1)
     if strengths is None:
         check_range("lasso_path: count", count, 1)
         check_range("lasso_path: smallest", smallest, 0.0, 1.0, low_open=True, high_open=True)
-        largest = jnp.max(jnp.abs(y @ x)) * 2 / x.shape[0] / l1_ratio
+        largest = 2 * jnp.max(jnp.abs(_slopes(x, y, weight, fit_intercept))) / l1_ratio
         # A little more, so that rounding does not let a coefficient in.
-        strengths = (1 + 1e-5) * largest * jnp.logspace(0.0, np.log10(smallest), count, dtype=jnp.float32)
+        strengths = (1 + 1e-5) * largest * jnp.logspace(0.0, np.log10(smallest), count, dtype=y.dtype)
     else:
-        check_range("lasso_path: strengths", strengths, 0.0, np.inf, low_open=True, high_open=True)
+        check_range("lasso_path: strengths", strengths, 0.0, np.inf, high_open=True)
         if (
             jnp.ndim(strengths) != 1
             or np.size(strengths) == 0
             or (not is_traced(strengths) and np.any(np.diff(np.asarray(strengths)) > 0))
         ):
             raise ValueError("lasso_path: strengths must be one sequence that descends")
-    return _path(x, y, jnp.asarray(strengths, jnp.float32), jnp.float32(l1_ratio), jnp.float32(tol), max_iterations)
+    # A strength of 0 is another problem: nothing is thresholded.
+    zeros = 0 if is_traced(strengths) else int(np.sum(np.asarray(strengths) == 0))
+    strengths = jnp.asarray(strengths, y.dtype)
+    ratio, tol = jnp.asarray(l1_ratio, y.dtype), jnp.asarray(tol, y.dtype)
+
+    def column(y: Array) -> tuple[Array, Array, Array]:
+        return _solved(max_iterations, fit_intercept, zeros, x, y, weight, strengths, ratio, tol)
+
+    w, iterations, converged = column(y) if y.ndim == 1 else jax.lax.map(column, y.T)
+    if y.ndim == 2:
+        w, iterations, converged = jnp.moveaxis(w, 0, -1), iterations.T, converged.T
+    objective, intercept = _measured(x, y, weight, w, strengths, ratio, fit_intercept)
+    return LassoPath(strengths, w, objective, iterations, converged, intercept)
 
 
-@functools.partial(jax.jit, static_argnums=5)
-def _path(x: Array, y: Array, strengths: Array, ratio: Array, tol: Array, max_iterations: int) -> LassoPath:
+def _checked_data(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None]:
+    """`x`, `y` and the weights (of mean 1) in one floating-point type, float32 at least."""
+    if hasattr(x, "tocoo"):  # of scipy.sparse
+        x = BCOO.from_scipy_sparse(x.tocoo())
+    sparse = isinstance(x, BCOO)
+    x, y = x if sparse else jnp.asarray(x), jnp.asarray(y)
+    if x.ndim != 2 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0]:
+        raise ValueError(f"lasso_path: x must be [N, P] and y [N] or [N, T], got {x.shape} and {y.shape}")
+    if sparse and x.shape[1] > GRAM_FEATURES:
+        raise ValueError(f"lasso_path: sparse x may have {GRAM_FEATURES} columns, got {x.shape[1]}; give a dense array")
+    if weight is not None:
+        weight = jnp.asarray(weight)
+        if weight.shape != x.shape[:1]:
+            raise ValueError(f"lasso_path: sample_weight must be [N] = {x.shape[:1]}, got shape {weight.shape}")
+        check_range("lasso_path: sample_weight", weight, 0.0, np.inf, high_open=True)
+        if not is_traced(weight) and not np.any(np.asarray(weight)):
+            raise ValueError("lasso_path: sample_weight must have an entry > 0, got zeros only")
+    for name, array in (("x", x.data if sparse else x), ("y", y)):
+        if not is_traced(array) and not np.all(np.isfinite(array)):
+            raise ValueError(f"lasso_path: {name} must be finite, it holds NaN or infinity")
+    inexact = [a for a in (x, y) if jnp.issubdtype(a.dtype, jnp.inexact)]
+    dtype = wide_dtype(*(a.dtype for a in inexact)) if inexact else float_dtype()
+    x = BCOO((x.data.astype(dtype), x.indices), shape=x.shape) if sparse else x.astype(dtype)
+    return x, y.astype(dtype), None if weight is None else (weight / jnp.mean(weight)).astype(dtype)
+
+
+def _mean(values: Array, weight: Array | None) -> Array:
+    """The weighted mean over examples, the first axis."""
+    return jnp.mean(values, 0) if weight is None else weight @ values / len(values)
+
+
+def _means(x: Any, weight: Array | None) -> Array:
+    """The weighted mean of each column."""
+    return (jnp.ones(x.shape[0], x.dtype) if weight is None else weight) @ x / x.shape[0]
+
+
+def _slopes(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
+    """`x' y / n`, with an intercept of the centred `y`, which needs no centred `x`."""
+    y = y - _mean(y, weight) if fit_intercept else y
+    return (y if weight is None else (weight * y.T).T).T @ x / x.shape[0]
+
+
+def _dense(x: Array, y: Array, weight: Array | None, fit_intercept: bool) -> tuple[Array, Array]:
+    """Columns and targets whose plain least squares are the weighted ones with an intercept."""
+    if fit_intercept:
+        x, y = x - _means(x, weight), y - _mean(y, weight)
+    if weight is not None:
+        root = jnp.sqrt(weight)
+        x, y = root[:, None] * x, root * y
+    return x, y
+
+
+def _scale(squares: Array) -> Array:
+    """The roots of mean squares of columns; a column of zeros keeps the scale 1."""
+    return jnp.where(squares > 0, jnp.sqrt(squares), 1.0)
+
+
+def _problem(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Problem:
+    """The problem in standardized columns."""
     examples, features = x.shape
-    xt = x.T
-    gram = 2 / examples * (xt @ x) if features <= GRAM_FEATURES else None
-    problem = _Problem(xt, gram, 2 / examples * (xt @ y))
-    start = jnp.ones(features) / features**0.5
-    steepest = _largest_eigenvalue(problem.times, start, 30)
-    sizes = _sizes(features)
 
-    def on_all(w: Array, mask: Array, first: Array, second: Array) -> tuple[Array, Array, Array]:
-        del mask
-        return _fista(problem.times, problem.b, w, first, second, steepest, tol, max_iterations)
-
-    def on_part(size: int) -> Any:
-        def solve(w: Array, mask: Array, first: Array, second: Array) -> tuple[Array, Array, Array]:
-            index = jnp.nonzero(mask, size=size, fill_value=features)[0]
-            part = problem.part(index)
-            b, kept = (v.at[index].get(mode="fill", fill_value=0.0) for v in (problem.b, w))
-            # A part is at most as steep as the whole; mostly it is flatter, and steps are longer.
-            steep = jnp.minimum(steepest, _largest_eigenvalue(lambda v: part @ v, jnp.where(b != 0, 1.0, 0.0), 12))
-            kept, iterations, residual = _fista(lambda v: part @ v, b, kept, first, second, steep, tol, max_iterations)
-            return jnp.zeros_like(w).at[index].set(kept, mode="drop"), iterations, residual
-
-        return solve
-
-    solvers = [*(on_part(size) for size in sizes), on_all]
-
-    def at_strength(carry: tuple[Array, Array, Array], strength: Array) -> tuple[Any, Any]:
-        w, slope, before = carry
-        first, second = strength * ratio, strength * (1 - ratio)
-
-        def refine(state: tuple[Any, ...]) -> tuple[Any, ...]:
-            w, _, mask, _, iterations, _ = state
-            which = jnp.searchsorted(jnp.asarray(sizes), jnp.sum(mask))
-            w, more, residual = jax.lax.switch(which, solvers, w, mask, first, second)
-            slope = problem.times(w) - problem.b + 2 * second * w
-            wrong = (jnp.abs(slope) > first * (1 + tol)) & ~mask
-            return w, slope, mask | wrong, jnp.any(wrong), iterations + more, residual
-
-        # The strong rule: a slope rarely changes by more than the strength did.
-        mask = (jnp.abs(slope) >= 2 * first - before) | (w != 0)
-        state = (w, slope, mask, jnp.asarray(True), jnp.int32(0), jnp.float32(0.0))
-        w, slope, _, _, iterations, residual = jax.lax.while_loop(lambda state: state[3], refine, state)
-        objective = jnp.mean(jnp.square(y - w @ xt)) + first * jnp.sum(jnp.abs(w)) + second * jnp.sum(jnp.square(w))
-        return (w, slope, first), (w, objective, iterations, residual <= tol * first)
-
-    carry = (jnp.zeros(features), -problem.b, strengths[0] * ratio)
-    w, objective, iterations, converged = jax.lax.scan(at_strength, carry, strengths)[1]
-    return LassoPath(strengths, w, objective, iterations, converged)
+    if isinstance(x, BCOO):
+        means = _means(x, weight)
+        # The Gram matrix alone is dense.
+        rows = x if weight is None else BCOO((x.data * weight[x.indices[:, 0]], x.indices), shape=x.shape)
+        gram = (rows.T @ x).todense() / examples
+        gram = gram - jnp.outer(means, means) if fit_intercept else gram
+        scale = _scale(jnp.diag(gram))
+        slopes = _slopes(x, y, weight, fit_intercept)
+        return Problem(None, 2 * gram / scale / scale[:, None], 2 * slopes / scale, scale)
+    x, y = _dense(x, y, weight, fit_intercept)
+    scale = _scale(jnp.mean(jnp.square(x), 0))
+    x = x / scale
+    gram = 2 / examples * (x.T @ x) if features <= GRAM_FEATURES else None
+    return Problem(x.T, gram, 2 / examples * (x.T @ y), scale)
 
 
-def _fista(
-    times: Any, b: Array, w: Array, first: Array, second: Array, steepest: Array, tol: Array, max_iterations: int
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _path(
+    max_iterations: int,
+    fit_intercept: bool,
+    zeros: int,
+    x: Any,
+    y: Array,
+    weight: Array | None,
+    strengths: Array,
+    ratio: Array,
+    tol: Array,
 ) -> tuple[Array, Array, Array]:
-    """FISTA with adaptive restart on `w' G w / 2 - b' w + first |w| + second w^2`: `(w, iterations, residual)`."""
-    step = 1 / (steepest + 2 * second)
-
-    def going(state: Any) -> Array:
-        return (state[4] > tol * first) & (state[3] < max_iterations)
-
-    def body(state: Any) -> Any:
-        w, point, momentum, iterations, _ = state
-        new = soft_threshold(point - step * (times(point) - b + 2 * second * point), step * first)
-        change = new - w
-        restart = jnp.vdot(point - new, change) > 0
-        grown = (1 + jnp.sqrt(1 + 4 * momentum**2)) / 2
-        beta = jnp.where(restart, 0.0, (momentum - 1) / grown)
-        residual = jnp.max(jnp.abs(new - point)) / step
-        return new, new + beta * change, jnp.where(restart, 1.0, grown), iterations + 1, residual
-
-    start = (w, w, jnp.float32(1.0), jnp.int32(0), jnp.float32(jnp.inf))
-    w, _, _, iterations, residual = jax.lax.while_loop(going, body, start)
-    return w, iterations, residual
+    """Coefficients, iterations, and whether they converged; the last `zeros` strengths are 0."""
+    positive, parts = strengths[: len(strengths) - zeros], []
+    if len(positive):
+        parts.append(solve_path(_problem(x, y, weight, fit_intercept), positive, ratio, tol, max_iterations))
+    if zeros:
+        least = jnp.tile(_least_squares(x, y, weight, fit_intercept), (zeros, 1))
+        parts.append((least, jnp.zeros(zeros, jnp.int32), jnp.ones(zeros, bool)))
+    return parts[0] if len(parts) == 1 else jax.tree.map(lambda *each: jnp.concatenate(each), *parts)
 
 
-def _largest_eigenvalue(times: Any, start: Array, iterations: int) -> Array:
-    """By the power method, which approaches from below: with a margin of a tenth."""
-
-    def unit(v: Array) -> Array:
-        return v / jnp.maximum(jnp.linalg.norm(v), 1e-12)
-
-    v = jax.lax.fori_loop(0, iterations, lambda _, v: unit(times(v)), unit(start))
-    return 1.1 * jnp.linalg.norm(times(v)) + 1e-12
+_solved = jax.custom_jvp(_path, nondiff_argnums=(0, 1, 2))
 
 
-def _sizes(features: int) -> list[int]:
-    """Sizes of working sets: doubling, up to half of all features."""
-    sizes = [_SMALLEST]
-    while 2 * sizes[-1] <= min(features // 2, 4096):
-        sizes.append(2 * sizes[-1])
-    return [size for size in sizes if size < features]
+@_solved.defjvp
+def _derivative(max_iterations: int, fit_intercept: bool, zeros: int, primals: Any, tangents: Any) -> Any:
+    """The slopes of the non-zero coefficients stay `-s r sign(w)`: differentiating that gives a linear system."""
+    if isinstance(primals[0], BCOO):
+        raise ValueError("lasso_path: no derivatives for sparse x; give a dense array")
+    found = w, iterations, converged = _path(max_iterations, fit_intercept, zeros, *primals)
+
+    def columns(x: Array, y: Array, weight: Array | None) -> tuple[Array, Array, Array]:
+        """Centred columns and targets, and the columns times the weights (whose roots have no derivative at 0)."""
+        if fit_intercept:
+            x, y = x - _means(x, weight), y - _mean(y, weight)
+        return x, y, x if weight is None else weight[:, None] * x
+
+    def conditions(*arguments: Any) -> Array:
+        x, y, weight, strengths, ratio, _ = arguments
+        x, y, weighted = columns(x, y, weight)
+        smooth = 2 / x.shape[0] * ((w @ x.T - y) @ weighted) + 2 * (strengths * (1 - ratio))[:, None] * w
+        return jnp.where(w != 0, smooth + (strengths * ratio)[:, None] * jnp.sign(w), 0.0)
+
+    moved = jax.jvp(conditions, primals, tangents)[1]
+    x, _, weighted = columns(*primals[:3])
+    strengths, ratio = primals[3:5]
+    gram = 2 / x.shape[0] * (x.T @ weighted)
+
+    def tangent(w: Array, strength: Array, moved: Array) -> Array:
+        used = w != 0
+        matrix = jnp.where(used[:, None] & used, gram, 0.0)
+        matrix += jnp.diag(jnp.where(used, 2 * strength * (1 - ratio), 1.0))
+        return -jnp.linalg.solve(matrix, moved)
+
+    still = tuple(np.zeros(a.shape, jax.dtypes.float0) for a in (iterations, converged))
+    return found, (jax.vmap(tangent)(w, strengths, moved), *still)
+
+
+def _least_squares(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
+    """Least squares; of several solutions that of smallest norm in standardized columns."""
+    if isinstance(x, BCOO):
+        problem = _problem(x, y, weight, fit_intercept)
+        assert problem.gram is not None
+        return jnp.linalg.lstsq(problem.gram, problem.b)[0] / problem.scale
+    x, y = _dense(x, y, weight, fit_intercept)
+    scale = _scale(jnp.mean(jnp.square(x), 0))
+    return jnp.linalg.lstsq(x / scale, y)[0] / scale
+
+
+@functools.partial(jax.jit, static_argnums=6)
+def _measured(
+    x: Any, y: Array, weight: Array | None, w: Array, strengths: Array, ratio: Array, fit_intercept: bool
+) -> tuple[Array, Array]:
+    """Objectives and intercepts `[K]`, or `[K, T]`."""
+    columns = w.reshape(len(w), x.shape[1], -1)  # [K, P, T]
+    fitted = x @ jnp.moveaxis(columns, 1, 0).reshape(x.shape[1], -1)
+    residual = y.reshape(len(y), 1, -1) - fitted.reshape(len(y), len(w), -1)  # [N, K, T]
+    intercept = _mean(residual.reshape(len(y), -1), weight).reshape(residual.shape[1:])
+    intercept = intercept if fit_intercept else jnp.zeros_like(intercept)
+    error = _mean(jnp.square(residual - intercept).reshape(len(y), -1), weight).reshape(intercept.shape)
+    size = ratio * jnp.sum(jnp.abs(columns), 1) + (1 - ratio) * jnp.sum(jnp.square(columns), 1)
+    objective = error + strengths[:, None] * size
+    return tuple(a.reshape(len(w), *y.shape[1:]) for a in (objective, intercept))  # type: ignore[return-value]

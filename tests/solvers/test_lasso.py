@@ -88,10 +88,10 @@ def test_it_maps_and_compiles_once():
     [
         (
             lambda: rj.lasso_path(np.ones((3, 2)), np.ones(2)),
-            r"x must be \[N, P\] and y \[N\], got \(3, 2\) and \(2,\)",
+            r"x must be \[N, P\] and y \[N\] or \[N, T\], got \(3, 2\) and \(2,\)",
         ),
         (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), [0.1, 0.2]), "one sequence that descends"),
-        (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), [0.1, 0.0]), "strengths must be > 0, got 0.0"),
+        (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), [0.1, -0.5]), "strengths must be >= 0, got -0.5"),
         (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), l1_ratio=0.0), r"l1_ratio must be in \(0, 1\], got 0.0"),
         (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), smallest=1.0), r"smallest must be in \(0, 1\), got 1.0"),
         (lambda: rj.lasso_path(np.ones((3, 2)), np.ones(3), tol=0.0), "tol must be > 0, got 0.0"),

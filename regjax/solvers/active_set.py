@@ -1,0 +1,185 @@
+"""The lasso path on the Gram matrix of standardized columns: working sets, FISTA, and Newton's step where it stalls.
+
+Each strength starts from the solution of the one before, on the features that the strong rule lets through (a few
+hundred of thousands). Their part of the Gram matrix fits the cache, where an iteration of FISTA takes microseconds.
+Then the optimality conditions of all features are checked, and features that violate them join.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from regjax.prox import soft_threshold
+from regjax.typing import Array
+
+_SMALLEST = 128  # features of the smallest working set; further ones double
+_ROUNDS = 20  # Newton steps at most, where FISTA ran out of iterations
+
+
+class Problem(NamedTuple):
+    """`f(v) = v' G v / 2 - b' v` with `G = 2 x'x / n`, `b = 2 x'y / n`, of columns divided by their `scale`."""
+
+    xt: Array | None  # [P, N]; None where the Gram matrix is all that is known
+    gram: Array | None  # [P, P], or None where it would be too large
+    b: Array  # [P]
+    scale: Array  # [P]: root mean square of each column
+
+    def times(self, w: Array) -> Array:
+        """`G w`."""
+        if self.gram is not None:
+            return self.gram @ w
+        assert self.xt is not None
+        return 2 / self.xt.shape[1] * (self.xt @ (w @ self.xt))
+
+    def part(self, index: Array) -> Array:
+        """`G` on some features; rows and columns beyond the last feature are zero."""
+        if self.gram is not None:
+            rows = self.gram.at[index].get(mode="fill", fill_value=0.0)
+            return rows.at[:, index].get(mode="fill", fill_value=0.0)
+        assert self.xt is not None
+        rows = self.xt.at[index].get(mode="fill", fill_value=0.0)
+        return 2 / self.xt.shape[1] * (rows @ rows.T)
+
+
+class _Weights(NamedTuple):
+    """Strengths of each feature: `first |v| + second v^2`, in the units of standardized columns."""
+
+    first: Array  # [P]
+    second: Array  # [P]
+
+
+def solve_path(
+    problem: Problem, strengths: Array, ratio: Array, tol: Array, max_iterations: int
+) -> tuple[Array, Array, Array]:
+    """`(coefficients [K, P] in the units of the data, iterations [K], converged [K])`."""
+    features = problem.b.shape[0]
+    dtype = problem.b.dtype
+    steepest = _largest_eigenvalue(problem.times, jnp.ones(features, dtype) / features**0.5, 30)
+    sizes = _sizes(features)
+
+    def on_all(w: Array, mask: Array, weights: _Weights) -> tuple[Array, Array, Array]:
+        del mask
+        return _solve(problem.times, problem.gram, problem.b, w, weights, steepest, tol, max_iterations)
+
+    def on_part(size: int) -> Any:
+        def solve(w: Array, mask: Array, weights: _Weights) -> tuple[Array, Array, Array]:
+            index = jnp.nonzero(mask, size=size, fill_value=features)[0]
+            part = problem.part(index)
+            b, kept = (v.at[index].get(mode="fill", fill_value=0.0) for v in (problem.b, w))
+            own = _Weights(
+                weights.first.at[index].get(mode="fill", fill_value=1.0),
+                weights.second.at[index].get(mode="fill", fill_value=0.0),
+            )
+            # A part is at most as steep as the whole; mostly it is flatter, and steps are longer.
+            steep = jnp.minimum(steepest, _largest_eigenvalue(lambda v: part @ v, jnp.where(b != 0, 1.0, 0.0), 12))
+            kept, iterations, residual = _solve(lambda v: part @ v, part, b, kept, own, steep, tol, max_iterations)
+            return jnp.zeros_like(w).at[index].set(kept, mode="drop"), iterations, residual
+
+        return solve
+
+    solvers = [*(on_part(size) for size in sizes), on_all]
+
+    def at_strength(carry: tuple[Array, Array, Array], strength: Array) -> tuple[Any, Any]:
+        w, slope, before = carry
+        first = strength * ratio
+        weights = _Weights(first / problem.scale, strength * (1 - ratio) / jnp.square(problem.scale))
+
+        def refine(state: tuple[Any, ...]) -> tuple[Any, ...]:
+            w, _, mask, _, iterations, _ = state
+            which = jnp.searchsorted(jnp.asarray(sizes), jnp.sum(mask))
+            w, more, residual = jax.lax.switch(which, solvers, w, mask, weights)
+            slope = problem.times(w) - problem.b + 2 * weights.second * w
+            wrong = (jnp.abs(slope) > weights.first * (1 + tol)) & ~mask
+            return w, slope, mask | wrong, jnp.any(wrong), iterations + more, residual
+
+        # The strong rule: a slope rarely changes by more than the strength did.
+        mask = (jnp.abs(slope) * problem.scale >= 2 * first - before) | (w != 0)
+        state = (w, slope, mask, jnp.asarray(True), jnp.int32(0), jnp.zeros((), dtype))
+        w, slope, _, _, iterations, residual = jax.lax.while_loop(lambda state: state[3], refine, state)
+        return (w, slope, first), (w / problem.scale, iterations, residual <= tol)
+
+    carry = (jnp.zeros_like(problem.b), -problem.b, strengths[0] * ratio)
+    return jax.lax.scan(at_strength, carry, strengths)[1]
+
+
+def _solve(
+    times: Any, gram: Array | None, b: Array, w: Array, weights: _Weights, steepest: Array, tol: Array, most: int
+) -> tuple[Array, Array, Array]:
+    """The minimum: by FISTA, and where that runs out of iterations, with Newton's steps in turn."""
+
+    def going(state: Any) -> Array:
+        _, _, residual, rounds = state
+        return (rounds == 0) | ((residual > tol) & (rounds <= (0 if gram is None else _ROUNDS)))
+
+    def body(state: Any) -> Any:
+        w, iterations, _, rounds = state
+        if gram is not None:
+            w = jax.lax.cond(rounds > 0, lambda w: _newton(gram, b, w, weights), lambda w: w, w)
+        more = jnp.where(rounds > 0, min(most, 200), most)
+        w, more, residual = _fista(times, b, w, weights, steepest, tol, more)
+        return w, iterations + more, residual, rounds + 1
+
+    start = (w, jnp.int32(0), jnp.full((), jnp.inf, b.dtype), jnp.int32(0))
+    return jax.lax.while_loop(going, body, start)[:3]
+
+
+def _newton(gram: Array, b: Array, w: Array, weights: _Weights) -> Array:
+    """The minimum among vectors with the signs of `w`, or as far towards it as the signs hold."""
+    used = w != 0
+    matrix = jnp.where(used[:, None] & used, gram, 0.0) + jnp.diag(jnp.where(used, 2 * weights.second, 1.0))
+    target = jnp.linalg.solve(matrix, jnp.where(used, b - weights.first * jnp.sign(w), 0.0))
+    target = jnp.where(jnp.all(jnp.isfinite(target)), target, w)  # a singular matrix: stay
+    crosses = used & (target * w <= 0)
+    reach = jnp.where(crosses, w / jnp.where(crosses, w - target, 1.0), 1.0)
+    share = jnp.min(reach)
+    return jnp.where(crosses & (reach <= share), 0.0, w + share * (target - w))
+
+
+def _fista(
+    times: Any, b: Array, w: Array, weights: _Weights, steepest: Array, tol: Array, most: Array
+) -> tuple[Array, Array, Array]:
+    """FISTA with adaptive restart on `w' G w / 2 - b' w + first |w| + second w^2`: `(w, iterations, residual)`.
+
+    The residual is the largest entry of the prox-gradient as a fraction of that feature's `first`.
+    """
+    step = 1 / steepest
+    inverse = steepest / weights.first
+    threshold, shrink = step * weights.first, 1 / (1 + 2 * step * weights.second)
+
+    def going(state: Any) -> Array:
+        return (state[4] > tol) & (state[3] < most)
+
+    def body(state: Any) -> Any:
+        w, point, momentum, iterations, _ = state
+        new = soft_threshold(point - step * (times(point) - b), threshold) * shrink
+        change = new - w
+        restart = jnp.vdot(point - new, change) > 0
+        grown = (1 + jnp.sqrt(1 + 4 * momentum**2)) / 2
+        beta = jnp.where(restart, 0.0, (momentum - 1) / grown)
+        residual = jnp.max(jnp.abs(new - point) * inverse)
+        return new, new + beta * change, jnp.where(restart, 1.0, grown), iterations + 1, residual
+
+    start = (w, w, jnp.ones((), b.dtype), jnp.int32(0), jnp.full((), jnp.inf, b.dtype))
+    w, _, _, iterations, residual = jax.lax.while_loop(going, body, start)
+    return w, iterations, residual
+
+
+def _largest_eigenvalue(times: Any, start: Array, iterations: int) -> Array:
+    """By the power method, which approaches from below: with a margin of a tenth."""
+
+    def unit(v: Array) -> Array:
+        return v / jnp.maximum(jnp.linalg.norm(v), 1e-12)
+
+    v = jax.lax.fori_loop(0, iterations, lambda _, v: unit(times(v)), unit(start))
+    return 1.1 * jnp.linalg.norm(times(v)) + 1e-12
+
+
+def _sizes(features: int) -> list[int]:
+    """Sizes of working sets: doubling, up to half of all features."""
+    sizes = [_SMALLEST]
+    while 2 * sizes[-1] <= min(features // 2, 4096):
+        sizes.append(2 * sizes[-1])
+    return [size for size in sizes if size < features]

@@ -1,0 +1,212 @@
+"""The lasso path on data as it comes: scales, offsets, weights, several targets, sparse columns; its derivatives."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.experimental.sparse import BCOO
+from scipy import sparse
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression
+
+import regjax as rj
+
+RNG = np.random.default_rng(0)
+N, P = 80, 12
+SCALES = np.geomspace(1e-3, 1e3, P)
+X = RNG.normal(size=(N, P)) + 0.5 * RNG.normal(size=(N, 1))
+Y = X[:, :4] @ np.array([2.0, -1.0, 0.5, 1.5]) + RNG.normal(size=N) + 5.0
+WEIGHT = RNG.uniform(0.0, 2.0, N)
+WEIGHT[:5] = 0.0
+STRENGTHS = np.array([1.0, 0.3, 0.05])
+
+
+def sklearn(x, y, s, ratio=1.0, **fit):
+    """scikit-learn's solution: alpha (r' |w| + (1 - r') w^2 / 2) on half of our loss."""
+    weight = fit.pop("sample_weight", None)
+    if ratio == 1.0:
+        model = Lasso(alpha=s / 2, tol=1e-14, max_iter=1_000_000, **fit)
+    else:
+        alpha = s * ratio / 2 + s * (1 - ratio)
+        model = ElasticNet(alpha=alpha, l1_ratio=s * ratio / 2 / alpha, tol=1e-14, max_iter=1_000_000, **fit)
+    model.fit(x, y, sample_weight=weight)
+    return model.coef_, model.intercept_
+
+
+@pytest.fixture
+def x64():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.4])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["alike", "weighted"])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_solution_of_sklearn_in_float64(x64, ratio, weight, intercept):
+    path = rj.lasso_path(
+        X + 3.0, Y, STRENGTHS, l1_ratio=ratio, tol=1e-10, fit_intercept=intercept, sample_weight=weight
+    )
+    assert path.converged.all()
+    assert {path.coefficients.dtype, path.strengths.dtype, path.objective.dtype} == {np.dtype(np.float64)}
+    for k, s in enumerate(STRENGTHS):
+        coef, c = sklearn(X + 3.0, Y, s, ratio, fit_intercept=intercept, sample_weight=weight)
+        np.testing.assert_allclose(path.coefficients[k], coef, rtol=1e-7, atol=1e-8)
+        np.testing.assert_allclose(path.intercept[k], c, rtol=1e-8, atol=1e-8)
+        mean = np.average(np.square(Y - (X + 3.0) @ coef - c), weights=weight)
+        penalty = s * (ratio * np.abs(coef).sum() + (1 - ratio) * np.square(coef).sum())
+        np.testing.assert_allclose(path.objective[k], mean + penalty, rtol=1e-10)
+
+
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_scales_and_offsets_do_not_keep_it_from_converging(offset, intercept):
+    """In float32: columns of scales from 1e-3 to 1e3, and far from zero."""
+    x = ((X + offset) * SCALES).astype(np.float32)
+    path = rj.lasso_path(x, Y, count=10, smallest=1e-3, fit_intercept=intercept)
+    assert path.converged.all()
+    for k in (4, 9):
+        s = float(path.strengths[k])
+        exact = x.astype(np.float64)
+        with jax.enable_x64(True):
+            best = rj.lasso_path(exact, Y, [s], tol=1e-9, fit_intercept=intercept, max_iterations=100_000)
+        assert best.converged.all()
+        w = np.asarray(path.coefficients[k], np.float64)
+        c = np.mean(Y - exact @ w) if intercept else 0.0
+        objective = np.mean(np.square(Y - exact @ w - c)) + s * np.abs(w).sum()
+        assert objective <= float(best.objective[0]) * (1 + 1e-4)
+        np.testing.assert_allclose(path.objective[k], objective, rtol=1e-3)
+
+
+def test_a_scaled_column_is_the_same_problem_in_other_units(x64):
+    """With an elastic net of one feature the answer is known: soft(b, s r / 2) / (m + s (1 - r))."""
+    x, s, r = 1e-4 * X[:, :1], 1e-5, 0.5
+    m, b = np.mean(x**2), np.mean(x[:, 0] * Y)
+    path = rj.lasso_path(x, Y, [s], l1_ratio=r, tol=1e-12)
+    np.testing.assert_allclose(
+        path.coefficients[0, 0], np.sign(b) * max(abs(b) - s * r / 2, 0) / (m + s * (1 - r)), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["alike", "weighted"])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_strength_zero_is_least_squares(x64, weight, intercept, kind):
+    x = X * SCALES
+    given = sparse.csr_array(x) if kind == "sparse" else x
+    path = rj.lasso_path(given, Y, [0.1, 0.0], fit_intercept=intercept, sample_weight=weight)
+    # scikit-learn leaves out directions that are small, as columns of small scale are.
+    model = LinearRegression(fit_intercept=intercept).fit(X, Y, sample_weight=weight)
+    np.testing.assert_allclose(path.coefficients[1] * SCALES, model.coef_, rtol=1e-7)
+    np.testing.assert_allclose(path.intercept[1], model.intercept_, rtol=1e-7, atol=1e-9)
+    assert bool(path.converged[1])
+    alone = rj.lasso_path(given, Y, [0.0], fit_intercept=intercept, sample_weight=weight)
+    np.testing.assert_allclose(alone.coefficients[0], path.coefficients[1], rtol=1e-12)
+
+
+def test_of_several_least_squares_solutions_the_smallest(x64):
+    """Two equal columns share the coefficient, a column of zeros has none."""
+    x = np.column_stack([X[:, 0], X[:, 0], np.zeros(N), X[:, 1]])
+    w = rj.lasso_path(x, Y, [0.0]).coefficients[0]
+    np.testing.assert_allclose(w[0], w[1], rtol=1e-9)
+    assert w[2] == 0
+    np.testing.assert_allclose(x.T @ (Y - x @ w), 0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_several_targets_are_independent_regressions(x64, intercept):
+    y = np.column_stack([Y, -2 * Y + 1, X[:, 5]])
+    path = rj.lasso_path(X, y, [0.5, 0.1, 0.0], fit_intercept=intercept, tol=1e-9, sample_weight=WEIGHT)
+    assert path.coefficients.shape == (3, P, 3)
+    assert {a.shape for a in path[2:]} == {(3, 3)}
+    for t in range(3):
+        alone = rj.lasso_path(X, y[:, t], [0.5, 0.1, 0.0], fit_intercept=intercept, tol=1e-9, sample_weight=WEIGHT)
+        for both, one in zip(path[1:], alone[1:], strict=True):
+            np.testing.assert_allclose(both[..., t], one, rtol=1e-7, atol=1e-8)
+    default = rj.lasso_path(X, y, count=3, fit_intercept=intercept)
+    assert not np.any(default.coefficients[0])
+
+
+@pytest.mark.parametrize("make", [sparse.csr_array, sparse.csc_matrix, lambda x: BCOO.fromdense(jnp.asarray(x))])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_sparse_columns(x64, make, intercept):
+    x = np.where(RNG.random((N, P)) < 0.3, X + 1.0, 0.0)
+    dense, found = (
+        rj.lasso_path(a, Y, [0.5, 0.02], tol=1e-9, fit_intercept=intercept, sample_weight=WEIGHT) for a in (x, make(x))
+    )
+    assert found.converged.all()
+    for a, b in zip(found, dense, strict=True):
+        if not np.issubdtype(a.dtype, np.integer):
+            np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.6])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_derivatives_of_the_solution(x64, ratio, intercept):
+    """Reverse mode against central differences."""
+    start = {"x": X, "y": Y, "strengths": np.array([0.6, 0.2]), "weight": WEIGHT + 0.1, "ratio": np.array(ratio * 0.99)}
+
+    def outcome(given):
+        path = rj.lasso_path(
+            given["x"], given["y"], given["strengths"], l1_ratio=given["ratio"], sample_weight=given["weight"],
+            fit_intercept=intercept, tol=1e-13, max_iterations=20_000,
+        )  # fmt: skip
+        return jnp.sum(path.coefficients * jnp.arange(1.0, P + 1)) + jnp.sum(path.objective + path.intercept)
+
+    start = jax.tree.map(jnp.asarray, start)
+    gradient = jax.jit(jax.grad(outcome))(start)
+    for name in start:
+        along = jnp.asarray(RNG.normal(size=start[name].shape))
+        ahead, back = (outcome({**start, name: start[name] + h * along}) for h in (1e-6, -1e-6))
+        np.testing.assert_allclose(jnp.sum(gradient[name] * along), (ahead - back) / 2e-6, rtol=2e-5, err_msg=name)
+
+
+def test_derivatives_map_over_several_targets(x64):
+    y = jnp.column_stack([jnp.asarray(Y), -jnp.asarray(Y)])
+    gradient = jax.grad(lambda y: jnp.sum(jnp.square(rj.lasso_path(X, y, [0.3, 0.0]).coefficients)))(y)
+    alone = jax.grad(lambda y: jnp.sum(jnp.square(rj.lasso_path(X, y, [0.3, 0.0]).coefficients)))(y[:, 0])
+    np.testing.assert_allclose(gradient[:, 0], alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rj.lasso_path(X, Y, [0.1], sample_weight=np.ones(3)), r"sample_weight must be \[N\] .*\(3,\)"),
+        (lambda: rj.lasso_path(X, Y, [0.1], sample_weight=-np.ones(N)), "sample_weight must be >= 0, got -1"),
+        (lambda: rj.lasso_path(X, Y, [0.1], sample_weight=np.zeros(N)), "sample_weight must have an entry > 0"),
+        (lambda: rj.lasso_path(sparse.csr_array((9, 5000)), np.ones(9), [0.1]), "got 5000"),
+        (lambda: jax.grad(lambda y: rj.lasso_path(sparse.csr_array(X), y, [0.1]).objective[0])(Y), "sparse x"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16, np.int64])
+def test_data_of_other_types_are_solved_in_float32(dtype):
+    path = rj.lasso_path(np.asarray(X).astype(dtype), np.asarray(Y).astype(dtype), [0.5], fit_intercept=True)
+    assert path.coefficients.dtype == jnp.float32
+    assert path.converged.all()
+
+
+def test_proximal_gradient_and_its_path_in_float64(x64):
+    def loss(w):
+        return jnp.mean(jnp.square(Y - X @ w))
+
+    path = rj.regularization_path(loss, rj.l1(1.0, where=".*"), STRENGTHS, jnp.zeros(P), tol=1e-11)
+    assert path.converged.all()
+    assert {path.params.dtype, path.value.dtype, path.residual.dtype} == {np.dtype(np.float64)}
+    for k, s in enumerate(STRENGTHS):
+        np.testing.assert_allclose(path.params[k], sklearn(X, Y, s, fit_intercept=False)[0], atol=1e-9)
+    single = rj.proximal_gradient(lambda w: jnp.mean(jnp.square(Y - X @ w)), rj.l1(0.3, where=".*"), np.zeros(P, "f4"))
+    assert single.params.dtype == np.float32
+
+
+def test_the_derivative_at_a_weight_of_zero(x64):
+    """One-sided, as weights are not negative."""
+
+    def outcome(weight):
+        return jnp.sum(rj.lasso_path(X, Y, [0.3, 0.0], sample_weight=weight, tol=1e-13).coefficients)
+
+    slope = jax.grad(outcome)(jnp.asarray(WEIGHT))[0]
+    ahead = (outcome(jnp.asarray(WEIGHT).at[0].set(1e-6)) - outcome(jnp.asarray(WEIGHT))) / 1e-6
+    np.testing.assert_allclose(slope, ahead, rtol=1e-4)
