@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental.sparse import BCOO
 
 from regjax.checks import check_range, is_traced
 from regjax.dtypes import float_dtype, wide_dtype
@@ -132,8 +131,10 @@ def lasso_path(
 def _checked_data(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None]:
     """`x`, `y` and the weights (of mean 1) in one floating-point type, float32 at least."""
     if hasattr(x, "tocoo"):  # of scipy.sparse
+        from jax.experimental.sparse import BCOO  # imports SciPy
+
         x = BCOO.from_scipy_sparse(x.tocoo())
-    sparse = isinstance(x, BCOO)
+    sparse = _is_sparse(x)
     x, y = x if sparse else jnp.asarray(x), jnp.asarray(y)
     if x.ndim != 2 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0]:
         raise ValueError(f"lasso_path: x must be [N, P] and y [N] or [N, T], got {x.shape} and {y.shape}")
@@ -151,8 +152,17 @@ def _checked_data(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None
             raise ValueError(f"lasso_path: {name} must be finite, it holds NaN or infinity")
     inexact = [a for a in (x, y) if jnp.issubdtype(a.dtype, jnp.inexact)]
     dtype = wide_dtype(*(a.dtype for a in inexact)) if inexact else float_dtype()
-    x = BCOO((x.data.astype(dtype), x.indices), shape=x.shape) if sparse else x.astype(dtype)
+    x = _with_data(x, x.data.astype(dtype)) if sparse else x.astype(dtype)
     return x, y.astype(dtype), None if weight is None else (weight / jnp.mean(weight)).astype(dtype)
+
+
+def _is_sparse(x: Any) -> bool:
+    """Whether `x` is a `BCOO`, whose module imports SciPy."""
+    return type(x).__name__ == "BCOO"
+
+
+def _with_data(x: Any, data: Array) -> Any:
+    return type(x)((data, x.indices), shape=x.shape)
 
 
 def _mean(values: Array, weight: Array | None) -> Array:
@@ -190,10 +200,10 @@ def _problem(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Pro
     """The problem in standardized columns."""
     examples, features = x.shape
 
-    if isinstance(x, BCOO):
+    if _is_sparse(x):
         means = _means(x, weight)
         # The Gram matrix alone is dense.
-        rows = x if weight is None else BCOO((x.data * weight[x.indices[:, 0]], x.indices), shape=x.shape)
+        rows = x if weight is None else _with_data(x, x.data * weight[x.indices[:, 0]])
         gram = (rows.T @ x).todense() / examples
         gram = gram - jnp.outer(means, means) if fit_intercept else gram
         scale = _scale(jnp.diag(gram))
@@ -234,7 +244,7 @@ _solved = jax.custom_jvp(_path, nondiff_argnums=(0, 1, 2))
 @_solved.defjvp
 def _derivative(max_iterations: int, fit_intercept: bool, zeros: int, primals: Any, tangents: Any) -> Any:
     """The slopes of the non-zero coefficients stay `-s r sign(w)`: differentiating that gives a linear system."""
-    if isinstance(primals[0], BCOO):
+    if _is_sparse(primals[0]):
         raise ValueError("lasso_path: no derivatives for sparse x; give a dense array")
     found = w, iterations, converged = _path(max_iterations, fit_intercept, zeros, *primals)
 
@@ -267,7 +277,7 @@ def _derivative(max_iterations: int, fit_intercept: bool, zeros: int, primals: A
 
 def _least_squares(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
     """Least squares; of several solutions that of smallest norm in standardized columns."""
-    if isinstance(x, BCOO):
+    if _is_sparse(x):
         problem = _problem(x, y, weight, fit_intercept)
         assert problem.gram is not None
         return jnp.linalg.lstsq(problem.gram, problem.b)[0] / problem.scale
