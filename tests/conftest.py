@@ -15,7 +15,8 @@ HERE = Path(__file__).parent
 # Whole trainings, commands in processes of their own, pages: everything here counts as slow.
 SLOW = (
     "augment/test_suite.py", "compare", "devices", "experiments", "faults", "models", "report/test_compare_page.py",
-    "precision", "scripts", "solvers", "sweep", "data/test_arrays.py", "test_accumulate.py", "test_adapt.py", "test_compose.py",
+    "precision", "scripts", "solvers", "sweep", "data/test_arrays.py", "test_accumulate.py", "test_adapt.py",
+    "test_compose.py",
     "test_conv.py", "test_loader.py",
     "test_precision.py", "test_pytrees.py", "test_readme.py", "test_shuffle.py", "test_stream_training.py",
     "test_training.py",

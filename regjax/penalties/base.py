@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax import prox as _prox
 from regjax.checks import check_range
 from regjax.dtypes import canonical, wide_dtype, widened
 from regjax.penalties.numbers import as_text
+from regjax.penalties.parts import Parts, prox_of_sum
 from regjax.penalties.plan import Plan, PlanRow, doubts
 from regjax.tree import Where, check_same_leaves, freeze_where, leaf_names, map_selected, select
 from regjax.typing import Array, ArrayLike, PyTree
@@ -78,7 +78,7 @@ class Penalty:
         names, index = leaf_names(params), jax.tree.unflatten(jax.tree.structure(params), range(len(acting)))
         touched = [bool(terms) for terms in acting]
         return map_selected(
-            lambda w, t, i: _prox_leaf(acting[i], w, t, step, names[i]), touched, params, stepsize, index
+            lambda w, t, i: prox_of_sum(acting[i], w, t, step, names[i]), touched, params, stepsize, index
         )
 
     def strength_max(self, grads: PyTree) -> Array:
@@ -185,16 +185,6 @@ class Penalty:
 
 # How a penalty can enter training; regjax.transforms has the meaning of each.
 ROUTES = ("loss", "coupled", "decoupled", "independent", "proximal")
-
-
-class Parts(NamedTuple):
-    """A term on one array, taken apart: `l1 sum |w| + l2 sum (w - center)^2 + rest`; None where there is none."""
-
-    l1: Any = None
-    l2: Any = None
-    center: Any = None  # None is 0
-    rest: Callable[[Array, Any], Array] | None = None  # (w, stepsize) -> proximal map of what is left
-    adds_to_l1: bool = False  # whether prox(l1 + rest) = prox(rest) after prox(l1), as for groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -360,36 +350,6 @@ def _leaf_factor(term: Term, grads: Array, name: str) -> Array:
     if weight.ndim:
         return term.leaf_strength_max(jnp.where(weight > 0, grads / safe, 0.0), name)
     return jnp.where(weight > 0, term.leaf_strength_max(grads, name) / safe, 0.0)
-
-
-def _prox_leaf(terms: Sequence[Term], w: Any, stepsize: Any, step: ArrayLike, name: str) -> Array:
-    """The proximal map of a sum of terms on one array: quadratic parts are folded into the point and the step."""
-    w = jnp.asarray(w)
-    parts = [term.parts(term.strength_at(step, name), name) for term in terms]
-    rests = [(term, part) for term, part in zip(terms, parts, strict=True) if part.rest is not None]
-    l1s = [part.l1 for part in parts if part.l1 is not None]
-    if len(rests) > 1 or (rests and l1s and not rests[0][1].adds_to_l1):
-        kinds = " + ".join(term.kind for term in terms)
-        raise ValueError(f"prox: the sum {kinds} on {name} has no closed form; put the terms on different leaves")
-    if rests and not rests[0][0].elementwise and np.ndim(stepsize):
-        raise ValueError(
-            f"prox: {rests[0][0].kind} needs one step for the whole of {name}, got {np.shape(stepsize)} steps; "
-            "use an optimizer whose step is a scalar, as sgd or momentum"
-        )
-    z, t = widened(w), stepsize
-    quadratic = [part for part in parts if part.l2 is not None]
-    for part in quadratic:
-        z = z if part.center is None else z + 2 * t * part.l2 * part.center
-    if l1s:
-        z = _prox.soft_threshold(z, t * sum(l1s[1:], start=l1s[0]))
-    if quadratic:
-        # argmin (z - w)^2 / 2t + b (z - c)^2 + f(z) is the map of f at (w + 2tbc) / (1 + 2tb) with step t / (1 + 2tb);
-        # soft-thresholding commutes with that division, so one is enough.
-        shrink = 1 / (1 + 2 * t * sum((part.l2 for part in quadratic[1:]), start=quadratic[0].l2))
-        z, t = z * shrink, t * shrink
-    for _, part in rests:
-        z = part.rest(z, t)  # type: ignore[misc]
-    return jnp.where(jnp.asarray(stepsize) == 0, w, z.astype(w.dtype))
 
 
 def new_term(cls: type[Term], strength: Strength, where: Where | PyTree, *rest: Any, **static: Any) -> Any:

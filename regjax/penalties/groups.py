@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from regjax import prox as _prox
 from regjax.checks import check_choice, check_range
 from regjax.dtypes import canonical
-from regjax.penalties.base import Parts, Penalty, Strength, Term, new_term
+from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, check_axis, check_layout, is_doubtful, units_text, within
 from regjax.penalties.numbers import scalar_strength, weighted_sum
+from regjax.penalties.parts import Parts
 from regjax.penalties.shrinkage import absolute, squares
 from regjax.tree import Where
 from regjax.typing import Array, ArrayLike, PyTree

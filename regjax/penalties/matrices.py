@@ -18,10 +18,11 @@ import jax.numpy as jnp
 from regjax import prox as _prox
 from regjax.checks import check_choice, check_range
 from regjax.dtypes import widened
-from regjax.penalties.base import ROUTES, Parts, Penalty, Strength, Term, new_term
+from regjax.penalties.base import ROUTES, Penalty, Strength, Term, new_term
 from regjax.penalties.groups import safe_sqrt
 from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, is_doubtful
 from regjax.penalties.numbers import scalar_strength
+from regjax.penalties.parts import Parts
 from regjax.tree import Where
 from regjax.typing import Array, PyTree
 

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 from regjax import prox as _prox
 from regjax.checks import check_range
 from regjax.dtypes import canonical, wide_dtype
-from regjax.penalties.base import Parts, Penalty, Strength, Term, new_term
+from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.numbers import weighted_sum
+from regjax.penalties.parts import Parts
 from regjax.penalties.shrinkage import absolute
 from regjax.tree import Where
 from regjax.typing import Array, ArrayLike, PyTree

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 
 from regjax.checks import check_range, is_traced
 from regjax.dtypes import canonical
-from regjax.penalties.base import Parts, Penalty, Strength, Term, new_term
+from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.numbers import weighted_sum
+from regjax.penalties.parts import Parts
 from regjax.tree import Where, leaf_names
 from regjax.typing import Array, ArrayLike, PyTree
 

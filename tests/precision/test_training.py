@@ -9,7 +9,8 @@ import pytest
 import regjax as rj
 from regjax.augment import AUGMENTATIONS
 from regjax.averaging import AVERAGES
-from regjax.losses import LOSSES, smooth_labels
+from regjax.labels import smooth_labels
+from regjax.losses import LOSSES
 from regjax.noise import NOISES, WEIGHT_NOISES, concrete_penalty, perturb_weights
 from regjax.optimizers import OPTIMIZERS
 from regjax.output_penalties import OUTPUT_PENALTIES
