@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.averaging import Ensemble, ensemble_outputs
-from regjax.checks import check_array, check_choice, is_traced
+from regjax.checks import check_array, check_choice, check_range, is_traced
 from regjax.dtypes import widened
 from regjax.labels import check_labels, is_indices, without_ignored
 from regjax.losses import TASK_LOSSES, correct, get_loss
@@ -42,8 +42,8 @@ def evaluate(
       model_state: other collections of the model, or None.
       x: inputs `[N, ...]`.
       y: class indices `int[N]` or, of sequences, `int[N, T]`; class distributions `[N, K]`; numbers `[N]` / `[N, D]`.
-      weight: optional `[N]`; 0 leaves an example out. With `[G, N]`, one row for each of `G` groups of examples, the
-        model runs once and each metric is `[G]`.
+      weight: optional, >= 0: `[N]`, or `[N, T]` of tokens; 0 leaves out. With `[G, N]`, one row for each of `G` groups
+        of examples, the model runs once and each metric is `[G]`.
       task: `"classification"` or `"regression"`.
       batch_size: examples at a time; bounds the memory, not the result.
       ignore_index: class indices equal to it count for nothing, as padding in sequences.
@@ -54,7 +54,8 @@ def evaluate(
 
     Raises:
       InputError: an unknown task.
-      ValueError: a concrete label that is no class. A traced one has loss 0 and is never right.
+      ValueError: a concrete label that is no class (a traced one has loss 0 and is never right); weights of another
+        shape, or negative; `[N, N]` weights of `[N, N]` tokens, which may be of groups.
 
     Example:
       >>> x = jnp.arange(3.0)
@@ -65,11 +66,12 @@ def evaluate(
     check_choice("task", task, METRICS)
     if task == "classification":
         _check_labels(apply_fn, params, model_state, x, y, ignore_index)
-    weight = jnp.ones(x.shape[0], jnp.float32) if weight is None else jnp.asarray(weight, jnp.float32)
+    y = y if hasattr(y, "dtype") else jnp.asarray(y)
     targets, counts = without_ignored(y, ignore_index)
     tokens = task == "classification" and y.ndim > (1 if is_indices(y) else 2)  # labels of more than examples
     if counts is None:
         counts = jnp.ones(targets.shape if is_indices(y) else targets.shape[:-1], bool) if tokens else None
+    weight, counts = _weights(weight, x.shape[0], counts, tokens)
     arrays = (x, targets, weight.T) if counts is None else (x, targets, weight.T, counts)
 
     def sums(batch: tuple[Array, ...]) -> dict[str, Array]:
@@ -88,8 +90,8 @@ def evaluate(
     else:
         batches = _in_batches(arrays, batch_size)
         totals = jax.tree.map(lambda parts: jnp.sum(parts, axis=0), jax.lax.map(sums, batches))
-    count = jnp.maximum(jnp.sum(weight, axis=-1) if counts is None else totals.pop("count"), 1.0)
-    result = {name: value / count for name, value in totals.items()}
+    count = jnp.sum(weight, axis=-1) if counts is None else totals.pop("count")
+    result = {name: value / jnp.where(count > 0, count, 1.0) for name, value in totals.items()}
     if task == "regression":
         result["mse"] = result["loss"]
         result["r2"] = 1.0 - result["mse"] / _variance(y, weight)
@@ -176,6 +178,30 @@ def predict(
     return outputs(params, model_state)
 
 
+def _weights(weight: ArrayLike | None, examples: int, counts: Array | None, tokens: bool) -> tuple[Array, Array | None]:
+    """Weights of examples `[N]` or `[G, N]`, and how much each of their labels counts: None, or like the labels.
+
+    Raises:
+      ValueError: weights that are none, or of which the shape does not say what they are for.
+    """
+    if weight is None:
+        return jnp.ones(examples, jnp.float32), counts
+    check_range("evaluate: weight", weight, 0.0, high_open=True)
+    weight = jnp.asarray(weight, jnp.float32)
+    of_tokens = tokens and counts is not None and weight.shape == counts.shape
+    of_examples = weight.ndim in (1, 2) and weight.shape[-1] == examples
+    if of_tokens and of_examples:
+        raise ValueError(
+            f"evaluate: weight {weight.shape} may be of tokens or of groups; leave tokens out by ignore_index"
+        )
+    if not of_tokens and not of_examples:
+        accepted = f"[{examples}], [G, {examples}]" + (
+            f" or {list(counts.shape)}" if tokens and counts is not None else ""
+        )
+        raise ValueError(f"evaluate: weight must have shape {accepted}, got {weight.shape}")
+    return (jnp.ones(examples, jnp.float32), weight * counts) if of_tokens else (weight, counts)
+
+
 def _check_labels(
     apply_fn: Callable[..., Any],
     params: PyTree,
@@ -212,7 +238,8 @@ def _in_batches(arrays: tuple[Array, ...], batch_size: int) -> tuple[Array, ...]
 def _variance(y: Array, weight: Array) -> Array:
     """The weighted variance of the targets, averaged over outputs; 1 where it is 0."""
     y = widened(y).reshape(y.shape[0], -1)
-    share = weight / jnp.maximum(jnp.sum(weight, axis=-1, keepdims=True), 1.0)
+    total = jnp.sum(weight, axis=-1, keepdims=True)
+    share = weight / jnp.where(total > 0, total, 1.0)
     centred = y - jnp.mean(y, axis=0)  # any shift will do; this one keeps float32 accurate
     spread = jnp.mean(share @ jnp.square(centred) - jnp.square(share @ centred), axis=-1)
     return jnp.where(spread > 0, spread, 1.0)

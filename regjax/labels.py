@@ -58,6 +58,9 @@ def check_labels(
       ...
       ValueError: fit: y: class indices must be in [0, 2], got 3 at position 2
     """
+    dtype = _dtype(targets)
+    if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
+        raise ValueError(f"{name}: labels must be integers or floating-point numbers, got dtype {dtype}")
     found, indices = tuple(np.shape(targets)), is_indices(targets)
     leading = shape if shape is not None else found if indices else found[:-1]
     if found != (leading if indices else (*leading, num_classes)) or not (indices or leading):
@@ -65,7 +68,7 @@ def check_labels(
         rows = f"[..., {num_classes}]" if shape is None else [*shape, num_classes]
         raise ValueError(
             f"{name}: labels must be integers {batch} (class indices) or floating point {rows} (distributions), "
-            f"got {_dtype(targets)}{list(found)}"
+            f"got {dtype}{list(found)}"
         )
     if is_traced(targets) or not getattr(targets, "is_fully_addressable", True):
         return

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import optax
 
-from regjax.checks import check_array, check_choice
+from regjax.checks import check_array, check_choice, check_range
 from regjax.dtypes import widened
 from regjax.labels import check_labels, is_indices
 from regjax.typing import Array
@@ -117,10 +117,10 @@ def weighted_mean(values: Array, weight: Array | None) -> Array:
 
     Args:
       values: `[B]` of examples, or `[B, T]` of tokens.
-      weight: `[B]`, which holds for all tokens of an example, or `[B, T]`; 0 leaves out.
+      weight: >= 0, `[B]`, which holds for all tokens of an example, or `[B, T]`; 0 leaves out.
 
     Raises:
-      ValueError: shapes that do not belong together.
+      ValueError: shapes that do not belong together, or a concrete weight that is negative or not finite.
 
     Example:
       >>> float(weighted_mean(jnp.array([[1.0, 5.0], [3.0, 9.0]]), jnp.array([[1.0, 0.0], [1.0, 0.0]])))
@@ -130,6 +130,7 @@ def weighted_mean(values: Array, weight: Array | None) -> Array:
         return jnp.mean(values)
     if weight.shape != values.shape[: weight.ndim]:
         raise ValueError(f"weight of shape {weight.shape} does not fit values of shape {values.shape}")
+    check_range("weight", weight, 0.0, high_open=True)
     weight = jnp.broadcast_to(weight.reshape(*weight.shape, *[1] * (values.ndim - weight.ndim)), values.shape)
     total = jnp.sum(weight)
     return jnp.sum(values * weight) / jnp.where(total > 0, total, 1.0)

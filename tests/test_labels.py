@@ -173,9 +173,17 @@ def test_token_ids_are_smoothed_one_by_one():
     np.testing.assert_allclose(found, [[np.eye(4)[k] * 0.9 + 0.025 for k in (1, 2, 3)]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "make_run"])
+@pytest.mark.parametrize("bad", ["text", "complex", "objects"])
+def test_labels_that_are_no_numbers_are_refused_by_their_dtype(name, bad):
+    y = {"text": np.array(["a", "b"] * (N // 2)), "complex": np.eye(K)[GOOD] + 0j, "objects": np.array([None] * N)}[bad]
+    with pytest.raises(ValueError, match=str(y.dtype)):
+        EVERY[name](y)
+
+
 def test_labels_may_be_lists():
-    for name in ("one_hot", "smooth_labels", "cross_entropy", "correct", "corrupt_labels"):
-        np.testing.assert_array_equal(TRACED[name](GOOD.tolist()), TRACED[name](GOOD))
+    for name in ("one_hot", "smooth_labels", "cross_entropy", "correct", "corrupt_labels", "build_loss", "evaluate"):
+        jax.tree.map(np.testing.assert_array_equal, TRACED[name](GOOD.tolist()), TRACED[name](GOOD))
 
 
 def test_cross_entropy_of_sequences_is_that_of_optax():
@@ -247,6 +255,23 @@ def test_sequences_are_evaluated_by_token(batch_size):
     np.testing.assert_allclose(found["accuracy"], (SCORES.argmax(-1) == TOKENS)[SEEN].mean(), rtol=1e-6)
     plain = rj.evaluate(scores, jnp.zeros(()), None, SCORES, TOKENS, batch_size=batch_size)
     np.testing.assert_allclose(plain["loss"], EACH.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [2048, 3])
+def test_tokens_are_evaluated_by_their_own_weights(batch_size):
+    weight = RNG.uniform(size=(B, T)).astype(np.float32)
+
+    def found(rows, weight):
+        return rj.evaluate(scores, jnp.zeros(()), None, SCORES[:rows], TOKENS[:rows], weight, batch_size=batch_size)
+
+    np.testing.assert_allclose(found(B, weight)["loss"], np.average(EACH, weights=weight), rtol=1e-6)
+    two = np.stack([np.ones(B), np.arange(B) > 0])
+    np.testing.assert_allclose(found(B, two)["loss"], [EACH.mean(), EACH[1:].mean()], rtol=1e-6)
+    with pytest.raises(ValueError, match=rf"\({B}, {T - 2}\)"):
+        found(B, weight[:, 2:])
+    square = min(B, T)
+    with pytest.raises(ValueError, match="ignore_index"):  # groups of examples, or tokens?
+        rj.evaluate(scores, jnp.zeros(()), None, SCORES[:square, :square], TOKENS[:square, :square], np.eye(square))
 
 
 def test_a_run_learns_sequences_and_ignores_padding():

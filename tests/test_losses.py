@@ -92,6 +92,33 @@ def test_evaluate_by_groups_equals_each_alone():
         np.testing.assert_allclose(both["loss"][i], alone["loss"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_weights_count_by_their_share_whatever_they_add_up_to(task, scale):
+    weight = RNG.uniform(size=50).astype(np.float32)
+    y = LABELS if task == "classification" else RNG.normal(size=(50, 4)).astype(np.float32)
+    found = rj.evaluate(classify, {}, None, LOGITS, y, scale * weight, task=task)
+    loss = cross_entropy(LOGITS, y) if task == "classification" else squared_error(LOGITS, y)
+    np.testing.assert_allclose(found["loss"], np.average(loss, weights=weight), rtol=1e-5)
+    np.testing.assert_allclose(weighted_mean(loss, scale * weight), np.average(loss, weights=weight), rtol=1e-5)
+    if task == "regression":
+        expected = r2_score(y, LOGITS, sample_weight=weight, multioutput="variance_weighted")
+        np.testing.assert_allclose(found["r2"], expected, rtol=1e-4)
+    none = rj.evaluate(classify, {}, None, LOGITS, y, np.zeros(50), task=task)
+    assert none["loss"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda w: weighted_mean(np.ones(50), w), lambda w: rj.evaluate(classify, {}, None, LOGITS, LABELS, w)],
+    ids=["weighted_mean", "evaluate"],
+)
+@pytest.mark.parametrize("bad", [-0.5, np.nan])
+def test_a_weight_that_is_no_weight_is_refused(call, bad):
+    with pytest.raises(ValueError, match=str(bad)):
+        call(np.where(np.arange(50) == 7, bad, 1.0))
+
+
 def test_r2_survives_targets_far_from_zero():
     y = (1000.0 + RNG.normal(size=50)).astype(np.float32)
     x = (y + 0.1 * RNG.normal(size=50)).astype(np.float32)

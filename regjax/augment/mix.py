@@ -199,9 +199,11 @@ def _drawn(
     """Targets that can be mixed, the share that each example keeps, and its partner."""
     check_choice(f"{name}: per", per, PER)
     check_range(f"{name}: alpha", alpha, 0.0, high_open=True)
-    y, count = jnp.asarray(batch.y), batch.x.shape[0]
+    count = batch.x.shape[0]
     if num_classes is not None:
         check_labels(f"{name}: y", batch.y, num_classes, shape=(count,))
+    y = jnp.asarray(batch.y)
+    if num_classes is not None:
         y = one_hot(y, num_classes)
     elif is_indices(y):
         raise ValueError(f"{name}: y of class indices needs num_classes, got {y.dtype}{list(y.shape)} without")
