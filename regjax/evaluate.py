@@ -188,18 +188,16 @@ def _weights(weight: ArrayLike | None, examples: int, counts: Array | None, toke
         return jnp.ones(examples, jnp.float32), counts
     check_range("evaluate: weight", weight, 0.0, high_open=True)
     weight = jnp.asarray(weight, jnp.float32)
-    of_tokens = tokens and counts is not None and weight.shape == counts.shape
+    label_shape = counts.shape if tokens and counts is not None else None
     of_examples = weight.ndim in (1, 2) and weight.shape[-1] == examples
-    if of_tokens and of_examples:
+    if weight.shape == label_shape and of_examples:
         raise ValueError(
             f"evaluate: weight {weight.shape} may be of tokens or of groups; leave tokens out by ignore_index"
         )
-    if not of_tokens and not of_examples:
-        accepted = f"[{examples}], [G, {examples}]" + (
-            f" or {list(counts.shape)}" if tokens and counts is not None else ""
-        )
+    if weight.shape != label_shape and not of_examples:
+        accepted = f"[{examples}], [G, {examples}]" + (f" or {list(label_shape)}" if label_shape else "")
         raise ValueError(f"evaluate: weight must have shape {accepted}, got {weight.shape}")
-    return (jnp.ones(examples, jnp.float32), weight * counts) if of_tokens else (weight, counts)
+    return (weight, counts) if counts is None or of_examples else (jnp.ones(examples, jnp.float32), weight * counts)
 
 
 def _check_labels(

@@ -77,10 +77,11 @@ class LossFn:
         first = forward(batch.x, "dropout")
 
         def mean_loss(outputs: Array) -> Array:
-            losses, shape = self.data_loss(outputs, batch.y), jnp.shape(batch.y)
-            if losses.shape != shape[: losses.ndim]:
+            losses, shapes = self.data_loss(outputs, batch.y), _target_shapes(batch)
+            if not any(losses.shape == shape[: losses.ndim] for shape in shapes):
                 raise ValueError(
-                    f"data_loss must give one number, or one for each example or target of {shape}, got {losses.shape}"
+                    f"data_loss must give one number, or one for each example or target of "
+                    f"{' or '.join(map(str, shapes))}, got {losses.shape}"
                 )
             if not losses.ndim and batch.weight is not None:
                 raise ValueError(
@@ -144,7 +145,8 @@ def build_loss(
       apply_fn: `model.apply` of a Flax Linen module, or any `(variables, x) -> outputs` where `variables["params"]`
         are the parameters. `rates` and `rngs` are passed if the model takes them, and whether it trains, by any of
         `train`, `training`, `is_training` and `deterministic` that its `__call__` (or a field of the module) has.
-      data_loss: `"cross_entropy"`, `"mse"`, or a function `(outputs, y) -> [B]`, of sequences `[B, T]` (or one number).
+      data_loss: `"cross_entropy"`, `"mse"`, or a function `(outputs, y) -> [B]`, of sequences `[B, T]` (or one number);
+        such a function may take a y of any structure, or None.
         Its mean over all examples or tokens of the batch is taken, by `batch.weight`: `[B]`, or `[B, T]` for tokens.
       penalty: added to the loss, never divided by the batch size. May be a function of `hparams`.
       output_penalties: terms on activations and outputs, as `rj.confidence(0.1)`, in training; may be a function of
@@ -296,6 +298,13 @@ def call_in_dtype(
     kept = jax.tree.map(lambda new, old: new.astype(old.dtype), found.model_state, model_state or {})
     weights = [w for w in jax.tree.leaves(params) if is_weight_leaf(w)]
     return _cast_floats(found, wide_dtype(np.float32(0), *weights))._replace(model_state=kept)
+
+
+def _target_shapes(batch: Batch) -> list[tuple[int, ...]]:
+    """The shapes of the arrays of targets; of the examples, if there are none."""
+    y = batch.y
+    found = [np.shape(leaf) for leaf in ([y] if isinstance(y, list) else jax.tree.leaves(y))]
+    return [shape for shape in found if shape] or [np.shape(leaf)[:1] for leaf in jax.tree.leaves(batch.x)[:1]]
 
 
 def _cast_floats(tree: PyTree, dtype: Any) -> PyTree:

@@ -71,6 +71,28 @@ def test_a_loss_of_ones_own():
         rj.build_loss(MODEL.apply, lambda f, y: f)(PARAMS, BATCH, train=False)
 
 
+def squares(outputs, y):
+    del y
+    return jnp.square(outputs).mean(axis=1)
+
+
+@pytest.mark.parametrize(
+    "y", [None, {"a": BATCH.y, "b": X}, (BATCH.y, BATCH.y), 3.0], ids=["None", "dict", "pair", "scalar"]
+)
+def test_a_loss_of_ones_own_takes_targets_of_any_structure(y):
+    weight = jnp.arange(10.0)
+    loss_fn = rj.build_loss(MODEL.apply, squares)
+    each = squares(MODEL.apply({"params": PARAMS}, X), None)
+    found = loss_fn(PARAMS, rj.Batch(X, y, weight), train=False)[0]
+    np.testing.assert_allclose(found, np.average(each, weights=weight), rtol=1e-6)
+    tx = rj.make_optimizer("sgd", 0.1)
+    state = rj.init_train_state(PARAMS, {}, tx)
+    if y is not None:
+        assert rj.make_step(loss_fn, tx)(None, state, rj.Batch(X, y, weight), jax.random.key(0))[1]["loss"] == found
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        rj.build_loss(MODEL.apply, lambda f, y: f[0])(PARAMS, rj.Batch(X, y), train=False)
+
+
 def test_the_same_term_through_two_routes_is_refused():
     loss_fn = rj.build_loss(MODEL.apply, "cross_entropy", rj.l2(0.1))
     tx = rj.make_optimizer("adam", 0.01, penalty=rj.l2(0.1), mode="decoupled")
