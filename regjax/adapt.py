@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -17,8 +19,14 @@ from regjax.checks import InputError, in_short
 from regjax.layers import ACTIVATIONS, PENALTIES, Noise
 from regjax.typing import Array, PRNGKey, PyTree
 
-FLAGS = {"train": True, "training": True, "is_training": True, "deterministic": False}
+FLAGS = {"train": True, "training": True, "is_training": True, "deterministic": False, "inference": False}
 """Arguments (or fields of a Linen module) that tell a model whether it trains, and what they are when it does."""
+
+_OWN_NOISE = re.compile("drop|noise|stochastic", re.IGNORECASE)
+
+
+class ModelWarning(UserWarning):
+    """A model is used in a way that is seldom meant."""
 
 
 class Model(NamedTuple):
@@ -38,8 +46,8 @@ def as_model(model: Any) -> Model:
 
     Args:
       model: a Linen module; or `(init, apply)` with `init(key, x) -> params` and `apply(params, x) -> outputs`, where
-        `apply` may also take one of `FLAGS`, `rates` and `rngs` (a dict with the key `"dropout"`). The pair of Haiku's
-        `transform`, with `apply(params, rng, x)`, is one too.
+        `apply` may also take one of `FLAGS`, `rates`, and a key as `rngs` (a dict with the key `"dropout"`), `rng` or
+        `key` (None in evaluation). The pair of Haiku's `transform`, with `apply(params, rng, x)`, is one too.
 
     Raises:
       ValueError: anything else.
@@ -54,6 +62,9 @@ def as_model(model: Any) -> Model:
     if isinstance(model, nn.Module):
         return Model(_LinenInit(model), model.apply)
     if isinstance(model, tuple) and len(model) == 2 and all(callable(part) for part in model):
+        modules = [linen_module(part) for part in model]
+        if modules[0] is not None and modules == [modules[0]] * 2 and model[0].__name__ == "init":
+            return as_model(modules[0])  # its own two functions
         if _parameter(model[1], 1) == "state":
             raise ValueError(
                 "model: a pair has no place for the state of apply(params, state, ...); use batch-free layers"
@@ -130,13 +141,37 @@ def takes(accepted: Mapping[str, inspect.Parameter], name: str) -> bool:
     return name in accepted or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
 
 
+def key_options(accepted: Mapping[str, inspect.Parameter], linen: bool, key: PRNGKey | None) -> dict[str, Any]:
+    """How a model gets the key of its noise: as `rngs` or, of functions, as `rng` or `key`.
+
+    Args:
+      accepted: what the model takes.
+      linen: whether it is a Linen module, whose `apply` takes `rngs`.
+      key: one key; None where nothing is random, and then given only where something must be.
+
+    Example:
+      >>> key_options(inspect.signature(lambda variables, x, key=None: x).parameters, False, 7)
+      {'key': 7}
+    """
+    if linen:
+        return {} if key is None else {"rngs": {"dropout": key}}
+    empty = inspect.Parameter.empty
+    for name in ("rngs", "rng", "key"):
+        if name not in accepted or accepted[name].default not in (None, empty):
+            continue
+        if key is None and accepted[name].default is None:
+            return {}
+        return {name: key} if name != "rngs" else {name: {} if key is None else {"dropout": key}}
+    return {"rngs": {"dropout": key}} if key is not None and takes(accepted, "rngs") else {}
+
+
 class Told(NamedTuple):
     """How to call a model so that it knows whether it trains.
 
     Attributes:
       apply: the function; of a module whose flag is a field, that of the module with the field set.
       options: the flags that are arguments.
-      known: whether there was any flag.
+      known: whether there was any flag by its name.
     """
 
     apply: Callable[..., Any]
@@ -169,45 +204,83 @@ def tell(apply_fn: Callable[..., Any], train: bool) -> Told:
             if name not in options or (given is not None and accepted[name].default is None):
                 options.pop(name, None)
                 fields[name] = values[name]
-    if not options and not fields and takes(accepted, "train"):
+    known = bool(options or fields)
+    if not known and takes(accepted, "train"):
         options = {"train": train}
-    return Told(module.clone(**fields).apply if module and fields else apply_fn, options, bool(options or fields))
+    return Told(module.clone(**fields).apply if module and fields else apply_fn, options, known)
 
 
 @contextlib.contextmanager
-def refuse_switched_off(active: bool) -> Iterator[None]:
-    """Inside, a Linen layer that acts in training only is refused where it is switched off, if `active`.
+def watch_layers(train: bool, told: bool, keyed: bool) -> Iterator[None]:
+    """Inside, the Linen layers that act in training only are watched, whether they do what they are asked to.
+
+    Args:
+      train: whether the model trains.
+      told: whether it was told so by a flag.
+      keyed: whether there is a key for noise; then noise may act in evaluation too.
 
     Raises:
-      InputError: names the layer and says how a model is told that it trains.
+      InputError: a layer of a model that was not told is off in training or on in evaluation; names the layer and says
+        how a model is told that it trains. If the model was told, and no layer is on, a `ModelWarning` says so.
     """
+    off: list[str] = []
+    on: list[str] = []
 
     def look(call: Callable[..., Any], args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
-        if context.method_name == "__call__" and _switched_off(context.module, args, kwargs):
-            layer = "/".join(context.module.path) or type(context.module).__name__
+        if context.method_name != "__call__":
+            return call(*args, **kwargs)
+        layer = "/".join(context.module.path) or type(context.module).__name__
+        acts = _acts(context.module, args, kwargs)
+        if acts is not None:
+            (on if acts else off).append(layer)
+        if not told and acts is not None and (not acts if train else acts and not keyed):
+            state = "off in training" if train else "on in evaluation"
             raise InputError(
-                f"{layer} is switched off in training, because the model takes no flag that says that it trains; give "
+                f"{layer} is switched {state}, because the model takes no flag that says that it trains; give "
                 f"its __call__ one of {', '.join(FLAGS)}, as (self, x, train=False), and pass it on to the layer"
             )
         return call(*args, **kwargs)
 
-    with nn.intercept_methods(look) if active else contextlib.nullcontext():
+    with nn.intercept_methods(look):
         yield
+    if train and off and not on:
+        warnings.warn(
+            f"the model is told that it trains, but {', '.join(off)} stays switched off; pass the flag on to the "
+            "layer if it is to act",
+            ModelWarning,
+            stacklevel=2,
+        )
 
 
-def _switched_off(layer: nn.Module, args: Any, kwargs: Any) -> bool:
-    """Whether a layer of noise or of batch statistics is called as in evaluation."""
-    strength: Any = 1.0
+def _acts(layer: nn.Module, args: Any, kwargs: Any) -> bool | None:
+    """Whether a layer of noise or of batch statistics is called as in training; None of others, and if unknown."""
+    flag, when_on, strengths = "deterministic", False, []
     if isinstance(layer, nn.Dropout):
-        strength = layer.rate
+        strengths = [layer.rate]
     elif isinstance(layer, nn.MultiHeadDotProductAttention):
-        strength = layer.dropout_rate
-    elif not isinstance(layer, nn.BatchNorm | Noise):
-        return False
-    flag = "use_running_average" if isinstance(layer, nn.BatchNorm) else "deterministic"
-    given = inspect.signature(type(layer).__call__).bind(layer, *args, **kwargs).arguments.get(flag)
+        strengths = [layer.dropout_rate]
+    elif isinstance(layer, nn.BatchNorm):
+        flag = "use_running_average"
+    elif isinstance(layer, nn.SpectralNorm):
+        flag, when_on = "update_stats", True
+    elif not isinstance(layer, Noise):
+        # A layer of the user's own: called like a noise, with one of the flags, and without parameters.
+        if not _OWN_NOISE.search(type(layer).__name__):
+            return None
+        flag = next((name for name in FLAGS if name in accepted_arguments(layer.apply)), "")
+        if not flag or layer.variables.get("params"):
+            return None
+        when_on = FLAGS[flag]
+        strengths = [
+            getattr(layer, f.name) for f in dataclasses.fields(layer) if f.name not in ("parent", "name", flag)
+        ]
+    bound = inspect.signature(type(layer).__call__).bind(layer, *args, **kwargs)
+    bound.apply_defaults()
+    given = bound.arguments.get(flag)
     given = getattr(layer, flag, None) if given is None else given
-    return given is True and not (isinstance(strength, int | float) and strength == 0)
+    if not isinstance(given, bool) or any(isinstance(s, int | float) and s == 0 for s in strengths):
+        return None
+    return given == when_on
 
 
 def _parameter(function: Callable[..., Any], index: int) -> str | None:
@@ -230,10 +303,11 @@ class _LinenInit:
 
 @dataclasses.dataclass(frozen=True)
 class _PairInit:
-    init: Callable[[PRNGKey, Array], PyTree]
+    init: Callable[..., PyTree]
 
     def __call__(self, key: PRNGKey, x: Array) -> tuple[PyTree, PyTree]:
-        return self.init(key, x), {}
+        told = tell(self.init, False)  # as Haiku's, which takes what the net takes
+        return self.init(key, x, **(told.options if told.known else {})), {}
 
 
 @dataclasses.dataclass(frozen=True)

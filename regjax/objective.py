@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from regjax.adapt import accepted_arguments, linen_module, refuse_switched_off, takes, tell
+from regjax.adapt import accepted_arguments, key_options, linen_module, takes, tell, watch_layers
 from regjax.dtypes import wide_dtype
 from regjax.labels import without_ignored
 from regjax.layers import ACTIVATIONS, PENALTIES
@@ -143,8 +143,9 @@ def build_loss(
 
     Args:
       apply_fn: `model.apply` of a Flax Linen module, or any `(variables, x) -> outputs` where `variables["params"]`
-        are the parameters. `rates` and `rngs` are passed if the model takes them, and whether it trains, by any of
-        `train`, `training`, `is_training` and `deterministic` that its `__call__` (or a field of the module) has.
+        are the parameters. If it takes them, `rates` and a key (`rngs`, `rng` or `key`) are passed, and whether it
+        trains, by any of `train`, `training`, `is_training`, `deterministic` and `inference` that its `__call__` (or a
+        field of the module) has.
       data_loss: `"cross_entropy"`, `"mse"`, or a function `(outputs, y) -> [B]`, of sequences `[B, T]` (or one number);
         such a function may take a y of any structure, or None.
         Its mean over all examples or tokens of the batch is taken, by `batch.weight`: `[B]`, or `[B, T]` for tokens.
@@ -237,12 +238,12 @@ def call_model(
         if not takes(accepted, "rates"):
             raise ValueError(f"the model takes no argument 'rates', but rates for {sorted(rates)} were given")
         options["rates"] = dict(rates)
-    if key is not None and (train or rates) and (linen or takes(accepted, "rngs")):
-        options["rngs"] = {"dropout": key}
+    key = key if train or rates else None
+    options |= key_options(accepted, linen, key)
     variables = {"params": params, **model_state}
     if recorded and not linen:
         raise ValueError("activity penalties need a Flax Linen module, which records its activations")
-    with refuse_switched_off(train and not told):
+    with watch_layers(train, told, key is not None):
         if not (linen and train):
             return ModelOutput(call(variables, x, **options), model_state, {}, {})
         sown = [PENALTIES, *([ACTIVATIONS] if recorded else [])]

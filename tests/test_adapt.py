@@ -52,6 +52,12 @@ class Deterministic(nn.Module):
         return Body()(x, deterministic)
 
 
+class Inference(nn.Module):
+    @nn.compact
+    def __call__(self, x, inference=True):
+        return Body()(x, inference)
+
+
 class Required(nn.Module):
     @nn.compact
     def __call__(self, x, *, deterministic):
@@ -89,6 +95,7 @@ TOLD = {
     "training": Training(),
     "is_training": IsTraining(),
     "deterministic": Deterministic(),
+    "inference": Inference(),
     "required": Required(),
     "train field": TrainField(),
     "train field, on": TrainField(train=True),
@@ -150,7 +157,43 @@ class SilentOwn(nn.Module):
         return nn.Dense(2)(rj.layers.Dropout()(x, 0.5, deterministic=True))
 
 
+class SilentOptions(nn.Module):
+    """Takes any option, and reads one that nobody gives."""
+
+    @nn.compact
+    def __call__(self, x, **options):
+        return nn.Dense(2)(nn.Dropout(0.5, deterministic=options.get("deterministic", True))(x))
+
+
+class SilentSpectral(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.SpectralNorm(nn.Dense(2))(x, update_stats=False)
+
+
+class DropPath(nn.Module):
+    """A layer of the user's own, known by its name and its flag."""
+
+    rate: float = 0.5
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        keep = jax.random.bernoulli(self.make_rng("dropout"), 1 - self.rate, x.shape) if train else 1.0
+        return x * keep / (1 - self.rate) if train else x
+
+
+class SilentPath(nn.Module):
+    rate: float = 0.5
+
+    @nn.compact
+    def __call__(self, x, is_train=False):
+        return DropPath(self.rate)(nn.Dense(2)(x), is_train)
+
+
 SILENT = {
+    "options": (SilentOptions(), "Dropout_0"),
+    "spectral": (SilentSpectral(), "SpectralNorm_0"),
+    "of the user": (SilentPath(), "DropPath_0"),
     "dropout": (Silent(), "Dropout_0"),
     "norm": (SilentNorm(), "BatchNorm_0"),
     "attention": (SilentAttention(), "MultiHeadDotProductAttention_0"),
@@ -180,8 +223,77 @@ def test_a_module_that_cannot_be_told_is_refused_before_it_trains(name):
 
 
 def test_a_module_without_noise_needs_no_flag():
-    for model in (Silent(rate=0.0), nn.Sequential([nn.Dense(4), nn.relu, nn.Dense(2)])):
+    for model in (Silent(rate=0.0), SilentPath(rate=0.0), nn.Sequential([nn.Dense(4), nn.relu, nn.Dense(2)])):
         loss_of(model)[0](KEYS[0], True)
+
+
+class Loud(nn.Module):
+    """Trains unless it is told otherwise, by a name that nobody knows."""
+
+    @nn.compact
+    def __call__(self, x, is_train=True):
+        return nn.Dense(2)(nn.Dropout(0.5)(x, deterministic=not is_train))
+
+
+def test_noise_that_cannot_be_switched_off_is_refused_in_evaluation():
+    params = Loud().init(dict(zip(("params", "dropout"), KEYS, strict=False)), X)["params"]
+    with pytest.raises(rj.InputError, match=r"Dropout_0.*deterministic"):
+        rj.evaluate(Loud().apply, params, None, X, Y)
+
+
+class Forgetful(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+        return Silent()(x)
+
+
+class Frozen(nn.Module):
+    """A part that is not to train, and one that does."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        return nn.BatchNorm(use_running_average=not train)(Silent()(x))
+
+
+def test_a_flag_that_reaches_no_noise_is_said():
+    with pytest.warns(UserWarning, match="Silent_0/Dropout_0"):
+        loss_of(Forgetful())[0](KEYS[0], True)
+    loss_of(Forgetful())[0](KEYS[0], False)
+    loss_of(Frozen())[0](KEYS[0], True)
+
+
+def with_dropout(params, x, key):
+    return (x if key is None else rj.noise.dropout(key, x, 0.5)) @ params
+
+
+PAIRS = {
+    "rngs": lambda params, x, rngs: with_dropout(params, x, rngs.get("dropout")),
+    "rngs, by default": lambda params, x, rngs=None: with_dropout(params, x, (rngs or {}).get("dropout")),
+    "key": lambda params, x, key: with_dropout(params, x, key),
+    "key, by default": lambda params, x, key=None: with_dropout(params, x, key),
+    "key, as in Equinox": lambda p, x, *, key=None, inference=False: with_dropout(p, x, None if inference else key),
+    "rng": lambda params, rng, x: with_dropout(params, x, rng),
+    "rng, last": lambda params, x, train=False, rng=None: with_dropout(params, x, rng if train else None),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_pair_gets_its_key_by_the_name_that_it_has(name):
+    loss, _ = loss_of((lambda key, x: jax.random.normal(key, (4, 2)), PAIRS[name]))
+    assert len({float(loss(key, True)[0]) for key in KEYS}) == 3
+    assert len({float(loss(key, False)[0]) for key in (*KEYS, None)}) == 1
+
+
+def test_a_key_that_is_something_else_stays_what_it_is():
+    loss, _ = loss_of((lambda key, x: {"out": jnp.ones((4, 2))}, lambda params, x, key="out": x @ params[key]))
+    assert np.isfinite(loss(KEYS[0], True)[0])
+
+
+def test_the_functions_of_a_module_are_that_module():
+    for model in (nn.Dense(2), Deterministic()):
+        pair = loss_of((model.init, model.apply))[0]
+        for train in (True, False):
+            assert pair(KEYS[1], train)[0] == loss_of(model)[0](KEYS[1], train)[0]
 
 
 @pytest.mark.parametrize("flag", FLAGS)
@@ -213,6 +325,8 @@ def test_a_haiku_pair_gets_its_rng():
     assert len({float(loss(key, True)[0]) for key in KEYS}) == 3
     assert len({float(loss(key, False)[0]) for key in KEYS}) == 1
     assert loss(None, False)
+    required = loss_of(hk.transform(lambda x, is_training: haiku_net(x, is_training)))[0]
+    assert required(KEYS[0], True)[0] != required(KEYS[0], False)[0]
     without = hk.without_apply_rng(hk.transform(lambda x: hk.Linear(2)(x)))
     assert np.isfinite(loss_of(without)[0](KEYS[0], True)[0])
     with pytest.raises(ValueError, match="state"):
