@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from regjax.checks import InputError
-from regjax.data.dataset import Dataset
-from regjax.data.targets import as_vector, encode_targets, infer_task, task_reason
+from regjax.data.dataset import Dataset, check_float32
+from regjax.data.targets import as_vector, check_unmasked, encode_targets, infer_task, task_reason
 
 
 def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: str = "data") -> Dataset:
@@ -20,12 +20,15 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
       name: what reports call it.
 
     Raises:
-      InputError: arrays that cannot be used, or integers of which nothing tells whether they are classes or numbers.
+      InputError: arrays that cannot be used, as masked ones and numbers too far from 0 for float32, or integers of
+        which nothing tells whether they are classes or numbers.
 
     Example:
       >>> from_arrays(np.eye(4), np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])).y
       array([1, 0, 1, 0], dtype=int32)
     """
+    for what, values in (("x", x), ("y", y)):
+        check_unmasked(f"{name}: {what}", values)
     x, y = np.asarray(x), as_vector(np.asarray(y))
     if task is None and y.dtype.kind in "iu" and infer_task(y) == "regression":
         raise InputError(
@@ -35,5 +38,7 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
     if x.dtype.kind not in "biuf":
         raise InputError(f"{name}: x must be numbers, got dtype {x.dtype}")
     as_it_is = x.dtype == np.uint8 if x.ndim == 4 else x.dtype.kind in "iu"
+    if x.ndim == 2 and not as_it_is:
+        check_float32(f"{name}: x", x)
     x = x if as_it_is else x.astype(np.float32)
     return Dataset(name, task, x, encoded, class_names=class_names)

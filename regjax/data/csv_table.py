@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from regjax.checks import InputError, check_choice
-from regjax.data.dataset import TASKS, Dataset
+from regjax.data.dataset import TASKS, Dataset, check_float32
 from regjax.data.targets import encode_targets, infer_task
 
 MAX_CSV_BYTES = 512 * 2**20
@@ -81,6 +81,7 @@ class Table:
         values = np.frombuffer(numbers, np.float64).reshape(len(self.rows), len(wanted))
         with np.errstate(over="ignore"):
             self.x = values.astype(np.float32)
+        self.values = values
         if not np.isfinite(self.x).all():
             i, j = (int(k) for k in np.argwhere(~np.isfinite(self.x))[0])
             place = f"row {self.rows[i]}, column {self.columns[j]!r}"
@@ -175,6 +176,7 @@ def load_csv(path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task
     if task is not None:
         check_choice("task", task, TASKS)
     table = Table(path, target)
+    check_float32(f"{path.name}: x", table.values, table.columns)
     targets = table.targets(target, task)
     task, (y,), names = encode_targets(
         path.name, [targets], "regression" if targets.dtype.kind == "f" else "classification"

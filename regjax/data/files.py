@@ -17,7 +17,7 @@ import numpy as np
 
 from regjax.checks import InputError
 from regjax.data.csv_table import DEFAULT_TARGET, Table, load_csv
-from regjax.data.dataset import Dataset
+from regjax.data.dataset import Dataset, check_float32
 from regjax.data.npz_map import map_member
 from regjax.data.preprocess import Preprocessor
 from regjax.data.rows import Rows
@@ -104,6 +104,8 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
     if ("x_test" in arrays) != ("y_test" in arrays):
         raise InputError(f"{path.name}: x_test and y_test belong together, found only one of them")
     as_form = _as_rows if lazy else as_inputs
+    if arrays["x"].ndim == 2 and not lazy:
+        check_float32(f"{path.name}: x", arrays["x"])
     inputs = {key: as_form(path.name, value) for key, value in arrays.items() if key.startswith("x")}
     targets = [np.asarray(arrays[key]) for key in ("y", "y_test") if key in arrays]
     targets = [y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for y in targets]

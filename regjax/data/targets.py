@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from regjax.checks import InputError, check_choice
-from regjax.data.dataset import TASKS
+from regjax.data.dataset import TASKS, check_float32
 
 MAX_INFERRED_CLASSES = 20
 """More distinct integers than this are read as numbers (regression) unless `task` says otherwise."""
@@ -119,21 +119,20 @@ def encode_targets(
     """
     parts = [as_vector(values) for values in parts]
     for values in parts:
+        check_unmasked(f"{name}: targets", values)
         if values.dtype.kind not in "USbiuf":
             raise InputError(f"{name}: targets must be numbers or text, got dtype {values.dtype}")
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise InputError(f"{name}: target of example {int(np.argmin(np.isfinite(values)))} is not finite")
     if task is None:
         task = infer_task(parts[0])
-        if parts[0].ndim == 2 and not is_one_hot(parts[0]) and _zeros_and_ones(parts[0]):
-            raise InputError(
-                f"{name}: targets {parts[0].shape} of 0 and 1 without a single 1 in each row are several labels an "
-                "example, which no loss here takes; task='regression' takes them as numbers"
-            )
+        if parts[0].ndim == 2 and not is_one_hot(parts[0]):
+            _check_rows(name, parts[0])
     check_choice("task", task, TASKS)
     if task == "regression":
         if any(values.dtype.kind in "US" for values in parts):
             raise InputError(f"{name}: task 'regression' needs numeric targets, found text {str(parts[0].flat[0])!r}")
+        check_float32(f"{name}: targets", parts[0])
         return task, [values.astype(np.float32) for values in parts], None
     if is_one_hot(parts[0]):
         width = parts[0].shape[1]
@@ -153,6 +152,37 @@ def encode_targets(
             raise InputError(f"{name}: label {_text(values[np.argmin(found)])!r} of the test part is not in train")
         encoded.append(index.astype(np.int32))
     return task, encoded, tuple(_text(label) for label in labels)
+
+
+def check_unmasked(what: str, values: np.ndarray) -> None:
+    """Refuse a masked array of which something is masked: its numbers there mean nothing.
+
+    Raises:
+      InputError: names the first example.
+
+    Example:
+      >>> check_unmasked("y", np.ma.array([1.0, 2.0]))
+    """
+    if np.ma.is_masked(values):
+        example = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
+        raise InputError(f"{what}: example {example} is masked; leave it out, or fill it")
+
+
+def _check_rows(name: str, values: np.ndarray) -> None:
+    """Refuse rows of numbers that look like labels of a kind that no loss here takes."""
+    if values.shape[1] < 2 or not len(values):
+        return
+    numbers = values.astype(np.float64)
+    if np.all(numbers >= 0) and np.allclose(numbers.sum(axis=1), 1.0, rtol=0, atol=1e-3):
+        raise InputError(
+            f"{name}: targets {values.shape} are distributions over classes; y.argmax(axis=1) makes classes of them, "
+            "task='regression' takes them as numbers"
+        )
+    if len(np.unique(numbers)) <= 2:
+        raise InputError(
+            f"{name}: targets {values.shape} of two numbers without a single 1 in rows of 0 are several labels an "
+            "example, which no loss here takes; task='regression' takes them as numbers"
+        )
 
 
 def _text(label: np.generic) -> str:

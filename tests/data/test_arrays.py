@@ -56,11 +56,18 @@ def test_sequences_are_standardized_by_feature_over_examples_and_time():
         (np.array([["a"] * 3] * N), "<U1"),
         (np.array([[{}] * 3] * N), "object"),
         (SERIES.astype(complex), "complex"),
+        (np.ma.array(SERIES, mask=SERIES > 3), "masked"),
+        (np.column_stack([np.arange(N), 1.7e9 + np.arange(N) / 2]), r"column 1.*float32"),
     ],
 )
 def test_what_cannot_be_taken_is_named(x, message):
     with pytest.raises(InputError, match=message):
         from_arrays(x, Y)
+
+
+def test_columns_that_float32_tells_apart_are_taken():
+    x = np.column_stack([np.full(N, 0.1), 1e6 + np.arange(N), 1e-20 * np.arange(N)])
+    np.testing.assert_array_equal(from_arrays(x, Y).x, x.astype(np.float32))
 
 
 class Bag(nn.Module):

@@ -3,7 +3,12 @@ import pytest
 
 from regjax.checks import InputError
 from regjax.data import from_arrays, load_npz
+from regjax.data.csv_table import load_csv
 from regjax.data.targets import encode_targets, infer_task, task_reason
+
+
+def column(values):
+    return np.asarray(values)[:, None]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,14 @@ def test_regression_targets():
         ([np.array(["a", "b"]), np.array(["b", "c"])], None, "label 'c' of the test part is not in train"),
         ([np.zeros((3, 2))], "classification", r"\(3, 2\)"),
         ([np.array([[1, 1, 0], [0, 0, 1]])], None, r"\(2, 3\)"),
+        ([np.array([[1, -1, 1], [-1, 1, 1]])], None, r"\(2, 3\)"),
+        ([2.0 * np.eye(3) - 1], None, r"\(3, 3\)"),
+        ([0.9 * np.eye(3) + 0.1 / 3], None, r"\(3, 3\).*argmax"),
+        ([np.array([[0.25, 0.75], [1.0, 0.0]], np.float16)], None, "argmax"),
+        ([1.7e9 + np.arange(8) / 2], None, "float32"),
+        ([column(1.7e9 + np.arange(8) / 2)], "regression", "float32"),
+        ([np.array([1e300, -1e300, 0.5])], None, "float32"),
+        ([np.ma.array([0, 1, 0, 1], mask=[0, 0, 0, 1])], None, "example 3 is masked"),
         ([np.eye(3), np.eye(2)], None, r"\(2, 2\)"),
         ([np.eye(3), np.zeros((2, 3))], None, r"\(2, 3\)"),
         ([np.array(["a", 1], object)], None, "object"),
@@ -76,6 +89,18 @@ def test_one_hot_rows_are_classes(dtype):
     assert (task, names, y.dtype, y.shape) == ("regression", None, np.float32, (3, 3))
 
 
+@pytest.mark.parametrize(
+    "y", [np.full(8, 0.1), 1e6 + np.arange(8) / 2, np.arange(8) * 1e-30, np.array([0.1, 1e9, 3e9])]
+)
+def test_numbers_that_float32_tells_apart_are_taken(y):
+    assert encode_targets("t", [y], "regression")[0] == "regression"
+    assert encode_targets("t", [np.ma.array(y)], "regression")[0] == "regression"
+
+
+def test_rows_that_add_up_to_one_are_numbers_on_request():
+    assert encode_targets("t", [np.full((3, 4), 0.25)], "regression")[1][0].shape == (3, 4)
+
+
 def test_rows_of_several_ones_are_numbers_on_request():
     assert encode_targets("t", [np.array([[1, 1, 0], [0, 0, 1]])], "regression")[0] == "regression"
 
@@ -84,10 +109,6 @@ def test_python_objects_of_one_kind_are_what_they_hold():
     """A column of a data frame is an array of objects."""
     assert encode_targets("t", [np.array(["b", "a", "b"], object)])[2] == ("a", "b")
     assert encode_targets("t", [np.array([1, 2, 1, 2], object)])[2] == ("1", "2")
-
-
-def column(values):
-    return np.asarray(values)[:, None]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +135,17 @@ def test_arrays_mean_what_the_same_arrays_in_a_file_mean(y, task, tmp_path):
     assert read.class_names == given.class_names
     np.testing.assert_array_equal(read.y, given.y)
     np.testing.assert_array_equal(read.x, given.x)
+
+
+def test_files_are_refused_whose_numbers_float32_cannot_tell_apart(tmp_path):
+    seconds = 1.7e9 + np.arange(20) / 2
+    np.savez(tmp_path / "data.npz", x=np.column_stack([np.arange(20), seconds]), y=np.arange(20) % 2)
+    with pytest.raises(InputError, match="column 1"):
+        load_npz(tmp_path / "data.npz")
+    lines = [f"{row},{second},{row % 2}" for row, second in enumerate(seconds)]
+    (tmp_path / "data.csv").write_text("\n".join(["row,time,target", *lines]))
+    with pytest.raises(InputError, match="column time"):
+        load_csv(tmp_path / "data.csv")
 
 
 def test_whole_numbers_that_may_be_either_need_the_task():
