@@ -61,6 +61,9 @@ def check_labels(
     dtype = _dtype(targets)
     if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
         raise ValueError(f"{name}: labels must be integers or floating-point numbers, got dtype {dtype}")
+    if isinstance(targets, np.ma.MaskedArray) and np.ma.is_masked(targets):
+        place = tuple(int(i) for i in np.argwhere(np.ma.getmaskarray(targets))[0])
+        raise ValueError(f"{name}: labels must not be masked, got a masked one at position {place}; use weights")
     found, indices = tuple(np.shape(targets)), is_indices(targets)
     leading = shape if shape is not None else found if indices else found[:-1]
     if found != (leading if indices else (*leading, num_classes)) or not (indices or leading):
@@ -195,14 +198,14 @@ def corrupt_labels(
       labels: class indices `int[...]`.
       rate: scalar in [0, 1]; may be traced.
       num_classes: K >= 2.
-      ignore_index: this index stays what it is; so does a traced one that is no class.
+      ignore_index: this index stays what it is, and no other becomes it; a traced one that is no class stays too.
 
     Returns:
       Class indices like `labels`.
 
     Raises:
-      ValueError: a concrete `rate` outside [0, 1], fewer than 2 classes, labels that are not class indices, or a
-        concrete one that is no class.
+      ValueError: a concrete `rate` outside [0, 1], fewer than 2 classes beside the ignored one, labels that are not
+        class indices, or a concrete one that is no class.
 
     Example:
       >>> import jax
@@ -219,13 +222,21 @@ def corrupt_labels(
             f"corrupt_labels: labels must be class indices int[...], got {labels.dtype}{list(labels.shape)}"
         )
     check_labels("corrupt_labels", labels, num_classes, ignore_index=ignore_index)
+    among = num_classes if ignore_index is None or not 0 <= ignore_index < num_classes else num_classes - 1
+    if among < 2:
+        raise ValueError(f"corrupt_labels: ignore_index={ignore_index} leaves {among} class of {num_classes}, needs 2")
     which, other = jax.random.split(key)
     index = jnp.asarray(labels, jnp.int32)  # a narrow dtype would wrap around below
     wrong = (jax.random.uniform(which, index.shape) < rate) & (index >= 0) & (index < num_classes)
+    offset = jax.random.randint(other, index.shape, 1, among)
+    if ignore_index is None or among == num_classes:
+        changed = (index + offset) % num_classes
+    else:  # count without the ignored class
+        changed = (index - (index > ignore_index) + offset) % among
+        changed += changed >= ignore_index
     if ignore_index is not None:
         wrong &= index != ignore_index
-    offset = jax.random.randint(other, index.shape, 1, num_classes)
-    return jnp.where(wrong, (index + offset) % num_classes, index).astype(jax.dtypes.canonicalize_dtype(_dtype(labels)))
+    return jnp.where(wrong, changed, index).astype(jax.dtypes.canonicalize_dtype(_dtype(labels)))
 
 
 def _dtype(targets: ArrayLike) -> np.dtype:

@@ -87,9 +87,9 @@ def select(params: PyTree, where: Where = None) -> list[bool]:
     Args:
       params: any pytree of arrays.
       where: None selects weights: numeric leaves of rank >= 2 that are not called bias, b, scale or offset and do not
-        lie directly in a module whose type is called ...Norm (as Equinox's, where `vmap` raises their rank). A string
-        is a regular expression searched in the leaf's name. A callable gets `(name, leaf)`. A frozenset lists
-        names (see `freeze_where`). Leaves that are not floating point are never selected.
+        lie directly in a module whose type, or a base of it, is called ...Norm (as Equinox's, where `vmap` raises their
+        rank). A string is a regular expression searched in the leaf's name. A callable gets `(name, leaf)`. A frozenset
+        lists names (see `freeze_where`). Leaves that are not floating point are never selected.
 
     Returns:
       One bool a leaf, in the order of `jax.tree.leaves`.
@@ -208,7 +208,7 @@ def _matches(name: str, leaf: Any, where: Where) -> bool:
 
 
 def _in_norms(params: PyTree) -> list[bool]:
-    """For each leaf, whether it lies directly in an object whose type is called ...Norm."""
+    """For each leaf, whether it lies directly in an object whose type, or a base of it, is called ...Norm."""
     found = []
     for path, _ in jax.tree_util.tree_flatten_with_path(params)[0]:
         owner: Any = params
@@ -219,7 +219,7 @@ def _in_norms(params: PyTree) -> list[bool]:
 
 
 def _is_norm(owner: Any) -> bool:
-    return type(owner).__name__.endswith("Norm")
+    return any(base.__name__.endswith("Norm") for base in type(owner).__mro__)
 
 
 def _child(node: Any, key: Any) -> Any:

@@ -56,7 +56,7 @@ def mc_predict(
       samples: passes S >= 1; a Python integer. They run one after the other, so memory does not grow with S.
       rates: noise rates by name, as in training, for a model that applies them whatever `train` says, as those of
         `regjax.models`; batch statistics are then those of evaluation. None is for a model with noise of its own, which
-        is called with `train=True`.
+        is called with `train=True`, and has no batch statistics.
       model_state: other collections of the model, or None.
       task: `"classification"` (the outputs are logits) or `"regression"`.
 
@@ -65,7 +65,7 @@ def mc_predict(
 
     Raises:
       ValueError: a number of samples below 1, an unknown task, logits of fewer than 2 classes, rates that the model
-        does not take, or an ensemble.
+        does not take, an ensemble, or batch statistics without rates.
 
     Example:
       >>> from regjax.models import make_model
@@ -87,6 +87,11 @@ def mc_predict(
         raise ValueError("mc_predict: takes the parameters of one model, got an ensemble")
     if not rates and takes_rates(apply_fn):
         raise ValueError("mc_predict: the noise of this model acts through rates; give them, as rates={'dropout': 0.5}")
+    if not rates and "batch_stats" in (model_state or {}):
+        raise ValueError(
+            "mc_predict: with train=True this model takes the statistics of x in place of its batch_stats; give an "
+            "apply_fn(variables, x, rngs) that holds batch_stats itself and switches its dropout alone on"
+        )
     classes = task == "classification"
 
     def sample(index: Array) -> Array:

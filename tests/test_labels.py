@@ -181,6 +181,34 @@ def test_labels_that_are_no_numbers_are_refused_by_their_dtype(name, bad):
         EVERY[name](y)
 
 
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in (*ONLY_INT32, "make_run", "noisy_labels")])
+def test_masked_labels_are_refused(name):
+    y = np.ma.array(GOOD.astype(np.int32), mask=np.arange(N) == 3)
+    with pytest.raises(ValueError, match=r"masked.*3"):
+        EVERY[name](y)
+
+
+@pytest.mark.parametrize("ignored", [-100, *range(K)])
+def test_noise_makes_no_label_an_ignored_one(ignored):
+    """At rate 1 each of the others becomes one of the rest, equally often; false alarm below 1e-6."""
+    labels = jnp.asarray(np.where(np.arange(6000) % 3 == 0, ignored, np.arange(6000) % 4), jnp.int32)
+    found = np.asarray(rj.corrupt_labels(KEY, labels, 1.0, 4, ignore_index=ignored))
+    left = np.asarray(labels) == ignored
+    np.testing.assert_array_equal(found[left], ignored)
+    rest = [k for k in range(4) if k != ignored]
+    for k in rest:
+        counts = np.bincount(found[~left & (np.asarray(labels) == k)], minlength=4)
+        assert counts[k] == 0
+        assert counts[rest].sum() == counts.sum()
+        each = counts[[j for j in rest if j != k]]
+        assert abs(each - each.mean()).max() < 5 * np.sqrt(each.mean())
+
+
+def test_noise_needs_a_class_to_go_to():
+    with pytest.raises(ValueError, match="ignore_index"):
+        rj.corrupt_labels(KEY, jnp.array([0, 1]), 1.0, 2, ignore_index=0)
+
+
 def test_labels_may_be_lists():
     for name in ("one_hot", "smooth_labels", "cross_entropy", "correct", "corrupt_labels", "build_loss", "evaluate"):
         jax.tree.map(np.testing.assert_array_equal, TRACED[name](GOOD.tolist()), TRACED[name](GOOD))

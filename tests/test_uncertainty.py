@@ -73,6 +73,21 @@ def test_batch_statistics_are_those_of_evaluation():
     np.testing.assert_allclose(found.mean, jax.nn.softmax(model.apply(v, X)), rtol=1e-5)
 
 
+def test_batch_statistics_of_training_are_refused():
+    """Or a prediction would depend on the other examples of the batch, and that of one alone would be of nothing."""
+
+    class Own(nn.Module):
+        @nn.compact
+        def __call__(self, x, train=False):
+            x = nn.BatchNorm(use_running_average=not train)(x)
+            return nn.Dense(3)(nn.Dropout(0.5, deterministic=not train)(x))
+
+    v = Own().init(KEY, X)
+    state = {"batch_stats": v["batch_stats"]}
+    with pytest.raises(ValueError, match="batch_stats"):
+        rj.mc_predict(Own().apply, v["params"], X, KEY, 2, model_state=state)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -86,14 +86,19 @@ def test_equinox_stores_out_in():
     np.testing.assert_allclose(np.linalg.norm(projected.weight, axis=1), 0.1, rtol=1e-5)
 
 
-def test_norm_layers_that_are_mapped_are_no_weights():
+class Scaled(eqx.nn.LayerNorm):
+    """A norm layer by another name."""
+
+
+@pytest.mark.parametrize("norm", [eqx.nn.LayerNorm, Scaled])
+def test_norm_layers_that_are_mapped_are_no_weights(norm):
     """Vmap gives the scale of a norm layer rank 2; its type still tells what it is."""
 
     def make(key):
         return eqx.nn.Sequential(
             [
                 eqx.nn.Linear(3, 3, key=key),
-                eqx.nn.LayerNorm(3),
+                norm(3),
                 eqx.nn.SpectralNorm(eqx.nn.Linear(3, 3, key=key), "weight", key=key),
             ]
         )
