@@ -16,7 +16,7 @@ from regjax.epoch import RunState, TrainData, Weights, make_program
 from regjax.loader import StreamLoader
 from regjax.mesh import on_mesh
 from regjax.pace import MOST_STEPS, Pace, SaveInterval
-from regjax.preflight import check_run
+from regjax.preflight import check_order, check_run
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx
 from regjax.typing import Batch, PRNGKey
@@ -93,7 +93,9 @@ def fit(
       'completed'
     """
     started = time.perf_counter()
-    check_run(spec, data, None if loader is None else loader.y)
+    check_run(spec, data, hparams.n_train, None if loader is None else loader.y)
+    if loader is not None:
+        check_order(loader.order, len(loader.y), hparams.n_train)
     host_key, n_train = key, hparams.n_train
     hparams, key, data = on_mesh((hparams, key, data), spec.mesh)
     saves = SaveInterval(checkpoint_every, checkpoint_steps, checkpoint_seconds)

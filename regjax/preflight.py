@@ -10,7 +10,7 @@ from flax.errors import FlaxError
 
 from regjax.adapt import as_model
 from regjax.assemble import loss_of
-from regjax.checks import InputError, check_array, is_traced
+from regjax.checks import InputError, check_array, check_range, is_traced
 from regjax.epoch import TrainData
 from regjax.labels import check_labels, is_indices
 from regjax.objective import call_model
@@ -90,28 +90,51 @@ def check_loss(spec: Spec, hparams: Hparams, x: Any, num_outputs: int) -> None:
         raise ValueError(str(error).splitlines()[0]) from None
 
 
-def check_run(spec: Spec, data: TrainData, pool: np.ndarray | None = None) -> None:
+def check_order(order: Any, examples: int, n_train: Any) -> None:
+    """Refuse an order of examples that are not there, of which an array would give its last instead.
+
+    Args:
+      order: `int32[N]` or `int32[S, N]`; traced ones pass.
+      examples: how many there are.
+      n_train: how many of the order are used; traced ones pass.
+
+    Raises:
+      ValueError: names the number.
+
+    Example:
+      >>> check_order(np.arange(4), 4, 4)
+    """
+    if not is_traced(n_train):
+        check_range("n_train", n_train, 1, np.shape(order)[-1])
+    if not is_traced(order) and getattr(order, "is_fully_addressable", True):
+        check_range("order: positions of examples", order, 0, examples - 1)
+
+
+def check_run(spec: Spec, data: TrainData, n_train: Any, pool: np.ndarray | None = None) -> None:
     """Refuse arrays that a run cannot use; traced ones pass.
 
     Args:
       spec: of the run.
       data: its arrays; `y` may have a leading axis of seeds.
+      n_train: examples in use.
       pool: labels of a training pool that is read while it trains.
 
     Raises:
       InputError: a model that cannot take the inputs, gives several outputs, or cannot be told that it trains.
-      ValueError: labels that are no classes of the model's outputs.
+      ValueError: labels that are no classes of the model's outputs, or an order of examples that are not there.
 
     Example:
       >>> import flax.linen as nn
       >>> x, y = np.zeros((4, 2), np.float32), np.array([0, 1, 2, 3])
-      >>> check_run(Spec(nn.Dense(3), num_classes=3), TrainData(x, y, np.arange(4), x, y))
+      >>> check_run(Spec(nn.Dense(3), num_classes=3), TrainData(x, y, np.arange(4), x, y), 4)
       Traceback (most recent call last):
       ...
       ValueError: y: class indices must be in [0, 2], got 3 at position 3
     """
     if is_traced(data.y):
         return
+    if pool is None:
+        check_order(data.order, np.shape(data.x)[0], n_train)
     outputs = output_shape(spec.model, data.x, train=True)[1:]
     if spec.task != "classification":
         return

@@ -316,6 +316,21 @@ def test_a_run_learns_sequences_and_ignores_padding():
         rj.fit(rj.Spec(model, num_classes=K, batch_size=8), hparams, KEY, made)
 
 
+@pytest.mark.parametrize(
+    ("order", "n_train", "said"),
+    [(np.arange(N) + 1, N, str(N)), (np.arange(N) - 1, N, "-1"), (np.arange(N), N + 1, str(N + 1))],
+)
+def test_an_order_of_examples_that_are_not_there_is_refused(order, n_train, said):
+    made, hparams = data(GOOD.astype(np.int32), order=order), rj.make_hparams(n_train=n_train)
+    for call in (
+        lambda: rj.fit(SPEC, hparams, KEY, made),
+        lambda: rj.sweep(rj.make_run(SPEC), rj.stack_hparams([hparams]), KEY[None], made),
+        lambda: rj.make_run(SPEC)(hparams, KEY, made),
+    ):
+        with pytest.raises(ValueError, match=said):
+            call()
+
+
 def test_labels_of_two_kinds_do_not_make_one_run():
     with pytest.raises(ValueError, match="distributions"):
         rj.fit(SPEC, HPARAMS, KEY, data(np.eye(K, dtype=np.float32)[GOOD]))

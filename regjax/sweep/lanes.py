@@ -130,7 +130,7 @@ def run_lanes(
       2
     """
     for spec in dict.fromkeys(lane.run.spec for lane in lanes):
-        check_run(spec, data)
+        check_run(spec, data, np.max([lane.hparams.n_train for lane in lanes if lane.run.spec == spec]))
     plan = plan_lanes(
         lanes,
         data,
