@@ -18,7 +18,9 @@ import numpy as np
 from regjax.checks import check_range, is_traced
 from regjax.dtypes import canonical, widened
 from regjax.parse import parse_sum
-from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, Layout, check_axis, check_layout, within
+from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, Layout, check_axis, check_layout, doubt, units_text, within
+from regjax.penalties.numbers import as_text
+from regjax.penalties.plan import Plan, PlanRow, doubts
 from regjax.penalties.shrinkage import squares
 from regjax.tree import Where, freeze_where, leaf_names, map_selected, select
 from regjax.typing import Array, ArrayLike, PyTree
@@ -41,6 +43,17 @@ class Constraint:
           params: any pytree of arrays.
         """
         raise NotImplementedError
+
+    def plan(self, params: PyTree) -> Plan:
+        """Which leaf is held in which set, with its units; `print(constraint.plan(params))` shows a table."""
+        chosen = [select(params, single.where) for single in self.flat()]
+        rows = []
+        for i, (name, leaf) in enumerate(zip(leaf_names(params), jax.tree.leaves(params), strict=True)):
+            acting = [single for single, mask in zip(self.flat(), chosen, strict=True) if mask[i]]
+            shape = tuple(np.shape(leaf))
+            described = tuple(single.describe(shape, name) for single in acting)
+            rows.append(PlanRow(name, shape, int(np.size(leaf)), described, doubts(acting, params, name, shape)))
+        return Plan(tuple(rows), "constraint", "constrained")
 
     def __add__(self, other: Constraint) -> Constraint:
         """Both constraints; on one leaf only `non_negative` and a norm go together."""
@@ -102,10 +115,34 @@ class _Single(Constraint):
         """The projection of one array."""
         raise NotImplementedError
 
+    def describe(self, shape: tuple[int, ...], name: str) -> str:
+        """Short text such as `max_norm(2, 5 units on axis 1)`."""
+        del shape, name
+        return self.kind
+
+    def doubt(self, shape: tuple[int, ...], name: str) -> str:
+        """As `Term.doubt`."""
+        del shape, name
+        return ""
+
+
+class _PerUnit(_Single):
+    """A constraint on the norm of each unit."""
+
+    axis: Any
+    layout: Any
+
+    def describe(self, shape: tuple[int, ...], name: str) -> str:
+        limit = [as_text(self.limit)] if hasattr(self, "limit") else []
+        return f"{self.kind}({', '.join([*limit, units_text(self.kind, self.axis, self.layout, shape, name)])})"
+
+    def doubt(self, shape: tuple[int, ...], name: str) -> str:
+        return doubt(self.axis, self.layout, shape, name)
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class _MaxNorm(_Single):
+class _MaxNorm(_PerUnit):
     limit: Any
     axis: Any = dataclasses.field(default="out", metadata={"static": True})
     layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
@@ -119,7 +156,7 @@ class _MaxNorm(_Single):
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class _UnitNorm(_Single):
+class _UnitNorm(_PerUnit):
     axis: Any = dataclasses.field(default="out", metadata={"static": True})
     layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
     kind = "unit_norm"

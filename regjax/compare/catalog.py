@@ -171,6 +171,8 @@ def resolve(
     """
     if isinstance(techniques, str):
         raise InputError(f"techniques must be a list of names, as [{techniques!r}]")
+    if techniques is not None and not isinstance(techniques, Sequence | Mapping):
+        techniques = [techniques]  # refused below unless it is one
     wanted = DEFAULT if techniques is None else techniques
     grids = {name: tuple(grid) for name, grid in wanted.items()} if isinstance(wanted, Mapping) else {}
     found: list[Technique] = []

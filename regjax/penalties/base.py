@@ -300,10 +300,10 @@ class Term(Penalty):
         del shape, name
         return ""
 
-    def is_doubtful(self, shape: tuple[int, ...], name: str) -> bool:
-        """Whether the units of an array had to be guessed."""
+    def doubt(self, shape: tuple[int, ...], name: str) -> str:
+        """Why the units of an array may be others; empty where they are told, or safe."""
         del shape, name
-        return False
+        return ""
 
 
 @jax.tree_util.register_dataclass

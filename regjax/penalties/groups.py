@@ -14,7 +14,7 @@ from regjax import prox as _prox
 from regjax.checks import check_choice, check_range
 from regjax.dtypes import canonical
 from regjax.penalties.base import Penalty, Strength, Term, new_term
-from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, check_axis, check_layout, is_doubtful, units_text, within
+from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, check_axis, check_layout, doubt, units_text, within
 from regjax.penalties.numbers import scalar_strength, weighted_sum
 from regjax.penalties.parts import Parts
 from regjax.penalties.shrinkage import absolute, squares
@@ -39,8 +39,8 @@ class _Grouped(Term):
     def place(self, shape: tuple[int, ...], name: str) -> str:
         return units_text(self.kind, self.axis, self.layout, shape, name)
 
-    def is_doubtful(self, shape: tuple[int, ...], name: str) -> bool:
-        return is_doubtful(self.axis, self.layout, shape, name)
+    def doubt(self, shape: tuple[int, ...], name: str) -> str:
+        return doubt(self.axis, self.layout, shape, name)
 
     def weight(self, shape: tuple[int, ...], name: str) -> float:
         """The factor of a group's norm."""

@@ -145,6 +145,18 @@ def units_text(caller: str, axis: Axis, layout: Layout, shape: tuple[int, ...], 
     return f"{math.prod(shape[a] for a in numbers):,} units on {label} {', '.join(map(str, numbers))}"
 
 
-def is_doubtful(axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> bool:
-    """Whether the default had to guess: a kernel of rank 3 or 5 may be a stack, a convolution or attention."""
-    return isinstance(axis, str) and letters_of(layout, name) == DEFAULT_LAYOUT and len(shape) not in (2, 4)
+def doubt(axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> str:
+    """Why the default may be wrong for an array; empty where it is told, or safe.
+
+    A kernel of rank 3 or 5 may be a stack, a convolution or attention; a `weight` is one of Equinox or torch.
+    """
+    if not isinstance(axis, str) or letters_of(layout, name) != DEFAULT_LAYOUT or _is_named(layout, name):
+        return ""
+    if name.rsplit("/", 1)[-1] == "weight":
+        return "called weight: Equinox and torch store [out, in], which layout='oi...' says"
+    return "" if len(shape) in (2, 4) else f"rank {len(shape)}: say by layout= which axes are units"
+
+
+def _is_named(layout: Layout, name: str) -> bool:
+    """Whether a layout names this leaf, if only to give it the default."""
+    return not isinstance(layout, str) and any(re.search(pattern, name) for pattern, _ in layout)

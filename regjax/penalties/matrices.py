@@ -20,7 +20,7 @@ from regjax.checks import check_choice, check_range
 from regjax.dtypes import widened
 from regjax.penalties.base import ROUTES, Penalty, Strength, Term, new_term
 from regjax.penalties.groups import safe_sqrt
-from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, is_doubtful
+from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, doubt
 from regjax.penalties.numbers import scalar_strength
 from regjax.penalties.parts import Parts
 from regjax.tree import Where
@@ -44,8 +44,8 @@ class _Matrix(Term):
         stack, rows, columns = jax.eval_shape(lambda: as_matrices(self.kind, jnp.zeros(shape), name, self.layout)).shape
         return f"{rows}x{columns}" if stack == 1 else f"{stack} times {rows}x{columns}"
 
-    def is_doubtful(self, shape: tuple[int, ...], name: str) -> bool:
-        return is_doubtful("out", self.layout, shape, name)
+    def doubt(self, shape: tuple[int, ...], name: str) -> str:
+        return doubt("out", self.layout, shape, name)
 
     def on_matrices(self, function: Any, w: Array, threshold: Any, name: str) -> Array:
         """A function of one matrix and a threshold, on each matrix of a leaf."""

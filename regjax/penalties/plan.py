@@ -23,10 +23,12 @@ class Plan(NamedTuple):
     """Which leaf of the parameters gets which terms; `print(plan)` shows a table."""
 
     rows: tuple[PlanRow, ...]
+    kind: str = "penalty"
+    verb: str = "penalized"
 
     def __str__(self) -> str:
         """A table with one line a leaf and a line of totals."""
-        head = ("leaf", "shape", "size", "penalty")
+        head = ("leaf", "shape", "size", self.kind)
         body = [
             (row.leaf, "x".join(map(str, row.shape)) or "scalar", f"{row.size:,}", " + ".join(row.terms) or "-")
             for row in self.rows
@@ -40,15 +42,13 @@ class Plan(NamedTuple):
         penalized = sum(row.size for row in touched)
         for row in self.rows:
             lines += [f"check {row.leaf} ({doubt})" for doubt in row.doubts]
-        lines.append(f"{len(touched)} of {len(self.rows)} leaves, {penalized:,} of {total:,} numbers penalized")
+        lines.append(f"{len(touched)} of {len(self.rows)} leaves, {penalized:,} of {total:,} numbers {self.verb}")
         return "\n".join(lines)
 
 
 def doubts(terms: Sequence[Any], params: PyTree, name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     """What a reader should check about the terms that act on one leaf."""
-    found = []
-    if any(term.is_doubtful(shape, name) for term in terms):
-        found.append(f"rank {len(shape)}: say by layout= which axes are units")
-    if any(term.where is None and not term.has_tree for term in terms) and name in unnamed_offsets(params):
+    found = [text for text in dict.fromkeys(term.doubt(shape, name) for term in terms) if text]
+    if any(term.where is None for term in terms) and name in unnamed_offsets(params):
         found.append("without a name: is it a bias?")
     return tuple(found)

@@ -273,3 +273,6 @@ def test_what_is_no_technique_is_named_with_the_way_out(table, technique):
     with pytest.raises(rj.InputError, match=r"rj\.penalty_technique" if technique != 3 else "3") as caught:
         rj.compare("linear", table, ["l1", technique], seeds=1)
     assert "\n" not in str(caught.value)
+    if not isinstance(technique, tuple):
+        with pytest.raises(rj.InputError, match=r"rj\.penalty_technique"):
+            rj.compare("linear", table, technique, seeds=1)

@@ -139,3 +139,22 @@ def test_the_plan_shows_units_and_doubts():
 def test_errors_name_the_value(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_leaf_of_equinox_or_torch_is_doubtful_until_it_is_told():
+    linear = eqx.filter(eqx.nn.Linear(3, 5, key=jax.random.key(0)), eqx.is_array)
+    for guessed in (rj.group_lasso(0.1).plan(linear), rj.max_norm(2.0).plan(linear), rj.nuclear(0.1).plan(linear)):
+        assert [bool(row.doubts) for row in guessed.rows] == [True, False]
+    for told in (rj.group_lasso(0.1, layout="oi...").plan(linear), rj.max_norm(2.0, layout="oi...").plan(linear)):
+        assert not any(row.doubts for row in told.rows)
+        assert "5 units on axis 0" in told.rows[0].terms[0]
+    named = rj.group_lasso(0.1, layout={"weight": "...io"}).plan(linear)
+    assert not any(row.doubts for row in named.rows)
+
+
+def test_the_plan_of_constraints():
+    params = {"dense": {"kernel": STACK[0], "bias": jnp.ones(5)}}
+    plan = (rj.max_norm(2.0) + rj.non_negative()).plan(params)
+    assert [row.terms for row in plan.rows] == [(), ("max_norm(2, 5 units on axis 1)", "non_negative")]
+    assert "20 of 25 numbers" in str(plan)
+    assert rj.unit_norm().plan(params).rows[1].terms == ("unit_norm(5 units on axis 1)",)
