@@ -26,6 +26,7 @@ class Rule(NamedTuple):
     is_gain: Callable[[Any, Any, Any, Any], Any]
     moves: Callable[[Any, Any], Any] | None = None  # whether the value becomes the reference; None: on each gain
     allows_one_more: bool = False  # stops at wait > patience instead of wait >= patience
+    passes_limits: bool = False  # a target has to be passed, not reached, and limits are compared in float32
 
 
 def _regjax(value: Any, reference: Any, delta: Any, first: Any) -> Any:
@@ -54,7 +55,7 @@ def _sklearn(value: Any, reference: Any, delta: Any, first: Any) -> Any:
 RULES = {
     "regjax": Rule(_regjax),
     "keras": Rule(_keras),
-    "lightning": Rule(_lightning),
+    "lightning": Rule(_lightning, passes_limits=True),
     "flax": Rule(_flax, allows_one_more=True),
     "sklearn": Rule(_sklearn, moves=lambda value, reference: value < reference, allows_one_more=True),
 }

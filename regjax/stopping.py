@@ -81,7 +81,7 @@ class EarlyStopping:
       baseline: a gain also has to beat this value, or `wait` goes on; infinite: unset.
       start_from_epoch: evaluations before this one are ignored altogether.
       min_epochs: no stop before this many evaluations, except on divergence.
-      target: stop as soon as the value is this good; infinite: unset.
+      target: stop as soon as the value is this good (better, with rule `"lightning"`); infinite: unset.
       divergence_threshold: stop as soon as the value is worse than this; infinite: unset.
       mode: `"min"` or `"max"`: which values are better.
       criterion: `"patience"`, `"gl"`, `"pq"` or `"up"`.
@@ -258,10 +258,12 @@ class EarlyStopping:
         # Patience that ran out before any finite value was seen is a diverged run, whatever the policy for NaN.
         code = xp.where((code != 0) & ~xp.isfinite(best), _CODE["diverged"], code)
         target, has_target = bound("target")
-        code = xp.where(watched & has_target & (v <= target), _CODE["target"], code)
+        shown = (lambda number: number.astype(np.float32)) if rule.passes_limits else (lambda number: number)
+        reached = shown(v) < shown(target) if rule.passes_limits else v <= target
+        code = xp.where(watched & has_target & reached, _CODE["target"], code)
         code = xp.where(old.count + 1 < self.min_epochs, 0, code)
         limit, has_limit = bound("divergence_threshold")
-        diverged = has_limit & (v > limit)
+        diverged = has_limit & (shown(v) > shown(limit))
         if self.nan == "stop":
             diverged = diverged | ~finite
         code = xp.where(diverged, _CODE["diverged"], code)

@@ -170,6 +170,23 @@ def test_presets_stop_where_keras_and_lightning_were_seen_to_stop(values, patien
     assert ours(EarlyStopping.lightning(patience, delta), values)[0] == by_lightning
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize(
+    ("values", "target", "limit", "stop"),  # the stop of Lightning 2.6.6, with patience 9
+    [
+        ([1.0, 0.5, 0.4], 0.5, INF, 2),
+        ([1.0, 0.1, 0.05], 0.1, INF, 2),
+        ([1.0, 0.1, 0.1], 0.1, INF, None),
+        ([1.0, 1.1, 1.2], -INF, 1.1, 2),
+        ([1.0, 1.1 + 1e-12, 1.2], -INF, 1.1, 2),
+    ],
+)
+def test_thresholds_of_lightning_are_to_be_passed_in_float32(values, target, limit, stop, mode):
+    sign = 1.0 if mode == "min" else -1.0
+    stopper = EarlyStopping.lightning(9, mode=mode, target=sign * target, divergence_threshold=sign * limit)
+    assert ours(stopper, [sign * v for v in values])[0] == stop
+
+
 @pytest.mark.parametrize("name", ["flax", "sklearn"])
 def test_compiled_presets_stop_where_the_library_stops_on_the_same_numbers(name):
     """Values and thresholds of 1/8 are the same numbers in float32 and float64."""
