@@ -20,6 +20,7 @@ RATES = {
     "adam": optax.cosine_decay_schedule(0.03, STEPS),
     "rmsprop": optax.cosine_decay_schedule(0.03, STEPS),
     "adagrad": 1.0,
+    **{name: optax.cosine_decay_schedule(0.03, STEPS) for name in ("nadam", "amsgrad", "adamax")},
 }
 
 
@@ -50,7 +51,7 @@ def start(seed=0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", RATES)
 def test_proximal_l1_reaches_the_lasso_of_sklearn_with_its_zeros(problem, name):
     x, y = problem
     reference = Lasso(alpha=0.05, fit_intercept=False, tol=1e-6, max_iter=100_000).fit(
@@ -65,7 +66,7 @@ def test_proximal_l1_reaches_the_lasso_of_sklearn_with_its_zeros(problem, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", RATES)
 def test_proximal_elastic_net_reaches_sklearn(problem, name):
     x, y = problem
     alpha, ratio = 0.1, 0.5
@@ -79,7 +80,7 @@ def test_proximal_elastic_net_reaches_sklearn(problem, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["loss", "coupled", "proximal"])
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", RATES)
 def test_l2_reaches_the_ridge_of_sklearn(problem, name, mode):
     x, y = problem
     # sklearn's ||y - Xw||^2 + alpha ||w||^2 is n (mse + l2(alpha / n)).

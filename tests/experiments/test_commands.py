@@ -160,7 +160,7 @@ def test_every_parameter_regularizer_from_flags(run, tmp_path):
         "train", "--workdir=w", "--penalty=group_lasso(0.02, axis=0) + l2(1e-4, where='output')",
         "--penalty_mode=proximal", "--constraint=max_norm(2)", "--average=ema(0.9)", "--sam=0.05", *SMALL,
     )  # fmt: skip
-    assert "hidden_0/kernel  64x16  1,024  group_lasso(0.02, axis=0)" in out.stdout  # the plan
+    assert "hidden_0/kernel  64x16  1,024  group_lasso(0.02, 64 units on axis 0)" in out.stdout  # the plan
     summary = json.loads((tmp_path / "w/summary.json").read_text())
     assert (summary["average"], summary["gradients_per_update"]) == ("ema", 2)
     run("predict", "--workdir=w", "--input=test", "--output=p.csv")

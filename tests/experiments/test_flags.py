@@ -72,7 +72,7 @@ BAD = [
     (("compare", "--grid=dropout=1.5"), r"--grid=.*technique 'dropout': dropout must be in \[0, 1\), got 1.5"),
     (("compare", "--grid=more_data=5000"), r"--grid=.*5000 is not a whole number in \[1, 1077\]"),
     (("compare", "--grid=early_stopping=3"), r"--grid=.*takes no grid"),
-    (("train", "--model=cnn", "--dataset=wine"), r"--model=cnn: the model cannot take inputs of shape \[1, 13\]"),
+    (("train", "--model=cnn", "--dataset=wine"), r"--model=cnn: the model cannot take inputs .*\[1, 13\]"),
     (("train", "--workdir=."), r"--workdir=.: holds the current directory"),
     (("train", "--patience=3", "--stop_criterion=gl"), r"--patience=3: is read by --stop_criterion=patience alone"),
     (("compare", "--seeds=0"), r"--seeds=0"),
