@@ -138,7 +138,11 @@ def regularize(
         updates: PyTree, state: RegularizeState, params: PyTree | None = None, **extra: Any
     ) -> tuple[PyTree, RegularizeState]:
         if PROBE in extra:
-            return answer(extra[PROBE], mode, updates), state
+            answered = answer(extra[PROBE], mode, updates)
+            if mode != "coupled":
+                return answered, state
+            updates, inner = tx.update(answered, state.inner, params, **extra)
+            return updates, state._replace(inner=inner)
         if params is None:
             raise ValueError(f"{mode} penalties need the parameters: call update(grads, state, params)")
         count, frozen = state.count, state.route.frozen

@@ -145,7 +145,7 @@ def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], An
         updates: PyTree, state: CountState, params: PyTree | None = None, **extra: Any
     ) -> tuple[PyTree, CountState]:
         if PROBE in extra:
-            return (updates if mode == "coupled" else answer(extra[PROBE], mode, updates)), state
+            return answer(extra[PROBE], mode, updates), state
         if params is None:
             raise ValueError(f"{mode} penalties need the parameters: call update(grads, state, params)")
         updates = add_gradient(updates, penalty, scale(state.count), params, state.count)

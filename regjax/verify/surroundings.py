@@ -8,6 +8,7 @@ has to come through unchanged.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import jax
@@ -21,8 +22,8 @@ from regjax.typing import PyTree
 from regjax.verify.step import WAY_OUT
 from regjax.verify.trial import CannotJudge, Plan, named_weights, run, small_like
 
-# With this argument of `update`, `(gain, shift)`, a penalty gives `gain * gradient + shift * ramp` (proximal), or adds
-# `shift * ramp` to the update (a decay).
+# With this argument of `update`, `(gain, shift, pull)`, a penalty gives `gain * gradient + shift * ramp` (proximal), or
+# adds `shift * ramp` to the update (a decay) or `pull * ramp` to the gradient (coupled).
 PROBE = "regjax_probe"
 _GAIN = -0.5
 _STEPS = 4
@@ -47,7 +48,8 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
 
     Raises:
       ValueError: a proximal penalty behind clipping, or anything else that changes the gradient first or the update
-        afterwards; a decay beside `optax.MultiSteps`; an optimizer that cannot be tried.
+        afterwards; a decay beside `optax.MultiSteps`; `rj.add_penalty` behind the step; an optimizer that cannot be
+        tried.
 
     Example:
       >>> from regjax import stepsizes
@@ -63,18 +65,29 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
     tx = with_extra_arguments(tx)
     small = small_like(params)
     state = jax.eval_shape(tx.init, small)
-    modes = {route.mode for route in routes(state)} - {"coupled"}
-    if not modes:
+    found = {route.mode for route in routes(state)}
+    modes = found - {"coupled"}
+    if not found:
         return
-    _check_accumulation(state)
+    if modes:
+        _check_accumulation(state)
     accumulates = bool(_accumulators(state))
     leaves = named_weights(small)
     gradients = [_gradients(leaf, accumulates) for leaf in leaves.values()]
     plan = Plan(_WEIGHTS, _COUNTS, np.ones(gradients[0].shape[1], np.int32), gradients)
 
+    def updates(shift: float, pull: float = 0.0) -> dict[str, np.ndarray]:
+        return run(tx, small, plan, lambda *_: jnp.float32(0), **{PROBE: (_GAIN, shift, pull)}).updates
+
+    if not modes:
+        # What needs more than gradients, as a line search does, is no reason to refuse what is part of the gradient.
+        with contextlib.suppress(CannotJudge):
+            _check_downhill(updates(0.0), updates(0.0, 1.0), {name: _ramp(leaf) for name, leaf in leaves.items()})
+        return
+
     def tried(shift: float) -> dict[str, np.ndarray]:
         try:
-            return run(tx, small, plan, lambda *_: jnp.float32(0), **{PROBE: (_GAIN, shift)}).updates
+            return updates(shift)
         except CannotJudge as error:
             raise ValueError(
                 f"optimizer: it cannot be tried whether its penalty is left alone ({error}); put such a transform "
@@ -108,6 +121,17 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
             )
 
 
+def _check_downhill(without: dict[str, np.ndarray], pulled: dict[str, np.ndarray], ramps: dict[str, Any]) -> None:
+    """Refuse a gradient of a penalty that goes into the update with its own sign, every time: weights would grow."""
+    for name, ramp in ramps.items():
+        moved = (pulled[name] - without[name])[0] * ramp
+        if ramp.size and np.all(moved.real.reshape(len(moved), -1).sum(axis=1) > 0):
+            raise ValueError(
+                f"optimizer: rj.add_penalty behind the step moves {name} against its penalty, uphill; put it before "
+                "the optimizer, as optax.chain(rj.add_penalty(penalty), tx)"
+            )
+
+
 def _gradients(leaf: np.ndarray, accumulates: bool) -> np.ndarray:
     """Gradients of every trial for one leaf; they change at the end, unless they are to be averaged."""
     entries = np.where(np.arange(leaf.size) % 2, -1.0, 1.0) * (1 + np.arange(leaf.size) % 3)
@@ -118,9 +142,10 @@ def _gradients(leaf: np.ndarray, accumulates: bool) -> np.ndarray:
     return gradients.astype(leaf.dtype)
 
 
-def answer(probe: tuple[float, float], mode: str, gradients: PyTree) -> PyTree:
+def answer(probe: tuple[float, float, float], mode: str, gradients: PyTree) -> PyTree:
     """What a penalty transform gives in place of its update while its surroundings are tried."""
-    gain, shift = probe if mode == "proximal" else (1.0, probe[1])
+    gain = probe[0] if mode == "proximal" else 1.0
+    shift = probe[2] if mode == "coupled" else probe[1]
     return jax.tree.map(lambda g: (gain * g + shift * _ramp(g)).astype(g.dtype) if is_weight_leaf(g) else g, gradients)
 
 

@@ -27,6 +27,17 @@ ALONE = {
     "no penalty at all": optax.chain(optax.clip(1.0), optax.adam(0.1)),
     "decay after clipping": optax.chain(optax.clip_by_global_norm(1.0), DECAY),
     "a decay at the end": optax.chain(optax.clip(1.0), optax.adam(0.1), rj.add_decay(rj.l2(0.1), 0.1)),
+    "coupled before clipping": optax.chain(rj.add_penalty(rj.l2(0.1)), optax.clip_by_global_norm(1.0), optax.adam(0.1)),
+    "coupled after clipping": optax.chain(optax.clip(1.0), rj.add_penalty(rj.l2(0.1)), optax.contrib.muon(0.1)),
+    "coupled before accumulation": optax.chain(
+        rj.add_penalty(rj.l2(0.1)), optax.MultiSteps(optax.sgd(0.1), 4).gradient_transformation()
+    ),
+    "coupled within": rj.regularize(optax.sgd(0.1), rj.l2(0.1), mode="coupled"),
+    "proximal within coupled": rj.regularize(LASSO, rj.l2(0.1), mode="coupled"),
+    "coupled before a warm-up": optax.chain(
+        rj.add_penalty(rj.l2(0.1)), optax.sgd(optax.linear_schedule(0.0, 0.1, 9), momentum=0.9)
+    ),
+    "coupled before a line search": optax.chain(rj.add_penalty(rj.l2(0.1)), optax.polyak_sgd()),
     "projected": rj.make_optimizer("sgd", 0.1, penalty=rj.l2(0.1), mode="decoupled"),
 }
 DISTURBED = {
@@ -40,6 +51,11 @@ DISTURBED = {
     "momentum behind": optax.chain(LASSO, optax.trace(0.9)),
     "decay beside accumulation": optax.chain(
         optax.MultiSteps(optax.sgd(0.1), 2).gradient_transformation(), rj.add_decay(rj.l2(0.1), 0.1)
+    ),
+    "coupled behind the step": optax.chain(optax.sgd(0.1), rj.add_penalty(rj.l2(0.1))),
+    "coupled behind adam": optax.chain(optax.adam(0.1), rj.add_penalty(rj.l2(0.1)), optax.clip(1.0)),
+    "coupled behind accumulation": optax.chain(
+        optax.MultiSteps(optax.sgd(0.1), 4).gradient_transformation(), rj.add_penalty(rj.l2(0.1))
     ),
     "an average": optax.contrib.schedule_free(LASSO, 0.1),
 }
