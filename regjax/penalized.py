@@ -13,10 +13,10 @@ import optax.contrib
 
 from regjax.checks import check_choice, check_range
 from regjax.penalties import Penalty
-from regjax.routes import RegularizeState, check_route, route_of, with_extra_arguments
+from regjax.routes import RegularizeState, acting_leaves, check_route, route_of, with_extra_arguments
 from regjax.stepsizes import LearningRate, StepSize, current
 from regjax.transforms import MODES, add_gradient, check_independent, shape_at
-from regjax.tree import check_arrays, is_weight_leaf, leaf_names
+from regjax.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.typing import Array, ArrayLike, PenaltyMode, PyTree
 from regjax.verify import (
     PROBE,
@@ -138,13 +138,14 @@ def regularize(
         updates: PyTree, state: RegularizeState, params: PyTree | None = None, **extra: Any
     ) -> tuple[PyTree, RegularizeState]:
         if PROBE in extra:
-            answered = answer(extra[PROBE], mode, updates)
+            answered = answer(extra[PROBE], mode, updates, acting_leaves(penalty, params, state.route.frozen))
             if mode != "coupled":
                 return answered, state
             updates, inner = tx.update(answered, state.inner, params, **extra)
             return updates, state._replace(inner=inner)
         if params is None:
             raise ValueError(f"{mode} penalties need the parameters: call update(grads, state, params)")
+        check_same_leaves("update: the gradient", updates, params)
         count, frozen = state.count, state.route.frozen
         if mode == "coupled":
             updates, extra = _with_penalty(updates, extra, penalty, params, count)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import optax
 
 from regjax.penalties import Penalty
-from regjax.tree import Where
-from regjax.typing import Array
+from regjax.tree import Where, leaf_names
+from regjax.typing import Array, PyTree
 
 
 @jax.tree_util.register_static
@@ -68,6 +69,18 @@ def route_of(mode: str, penalty: Penalty) -> Route:
     """The route that a penalty takes in a mode."""
     terms = ((kind, term.static_where) for term in penalty.flat() for kind in term.components or (term.kind,))
     return Route(mode, tuple(terms))
+
+
+def acting_leaves(penalty: Penalty, params: PyTree, frozen: Sequence[str] = ()) -> list[bool]:
+    """For each leaf of `params`, whether a penalty acts on it.
+
+    Example:
+      >>> from regjax.penalties import l2
+      >>> acting_leaves(l2(0.1), {"bias": jnp.ones(2), "kernel": jnp.ones((2, 2))})
+      [False, True]
+    """
+    masks = [term.weights_of(params) for term in penalty.flat()]
+    return [any(mask) and name not in frozen for *mask, name in zip(*masks, leaf_names(params), strict=True)]
 
 
 def is_ours(node: Any) -> bool:

@@ -21,9 +21,9 @@ import optax
 
 from regjax.constraints import Constraint
 from regjax.penalties import ROUTES, Penalty
-from regjax.routes import CountState, check_route, route_of
+from regjax.routes import CountState, acting_leaves, check_route, route_of
 from regjax.stepsizes import LearningRate, at_step
-from regjax.tree import check_arrays, is_weight_leaf, leaf_names
+from regjax.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.typing import Array, ArrayLike, PyTree
 from regjax.verify import PROBE, answer
 
@@ -106,7 +106,8 @@ def project(constraint: Constraint) -> optax.GradientTransformation:
     """End every update inside a constraint: `u -> P(w + u) - w`, with `P` the projection.
 
     Last in `optax.chain`. Adding the update to the parameters rounds once more, so the constraint holds to rounding;
-    `rj.apply_constraints` after the update, as `rj.make_step` does, is exact.
+    `rj.apply_constraints` after the update, as `rj.make_step` does, is exact. Parameters that the optimizer does not
+    move are projected as well; the `where` of the constraint leaves them out.
 
     Args:
       constraint: from `rj.max_norm`, `rj.unit_norm`, `rj.non_negative`, `rj.box`.
@@ -145,9 +146,10 @@ def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], An
         updates: PyTree, state: CountState, params: PyTree | None = None, **extra: Any
     ) -> tuple[PyTree, CountState]:
         if PROBE in extra:
-            return answer(extra[PROBE], mode, updates), state
+            return answer(extra[PROBE], mode, updates, acting_leaves(penalty, params)), state
         if params is None:
             raise ValueError(f"{mode} penalties need the parameters: call update(grads, state, params)")
+        check_same_leaves("update: the gradient", updates, params)
         updates = add_gradient(updates, penalty, scale(state.count), params, state.count)
         return updates, CountState(optax.safe_increment(state.count), route)
 

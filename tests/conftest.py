@@ -1,3 +1,5 @@
+import ctypes
+import gc
 import json
 import os
 import subprocess
@@ -5,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -21,6 +24,30 @@ SLOW = (
     "test_precision.py", "test_pytrees.py", "test_readme.py", "test_shuffle.py", "test_stream_training.py",
     "test_training.py",
 )  # fmt: skip
+
+
+# Compiled programs stay until they are dropped: two megabytes and several of the 65,530 memory maps of a process each,
+# and a worker that runs out of either dies.
+MOST_MEMORY = 1.5e9
+
+
+class DropPrograms:
+    """Between two files, drop the compiled programs of a worker that has grown large."""
+
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        statm = Path("/proc/self/statm")
+        if nextitem is None or nextitem.path == item.path or not statm.exists():
+            return
+        if int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > MOST_MEMORY:
+            jax.clear_caches()
+            gc.collect()
+            # glibc keeps what was freed until it is asked.
+            getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)(0)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """For doctests too, which lie beside the tests."""
+    config.pluginmanager.register(DropPrograms())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -148,13 +148,16 @@ def units_text(caller: str, axis: Axis, layout: Layout, shape: tuple[int, ...], 
 def doubt(axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> str:
     """Why the default may be wrong for an array; empty where it is told, or safe.
 
-    A kernel of rank 3 or 5 may be a stack, a convolution or attention; a `weight` is one of Equinox or torch.
+    A kernel of rank 3 or 5 may be a stack, a convolution or attention, and so may one of rank 4 unless its name has
+    `conv` in it; a `weight` is one of Equinox or torch.
     """
     if not isinstance(axis, str) or letters_of(layout, name) != DEFAULT_LAYOUT or _is_named(layout, name):
         return ""
     if name.rsplit("/", 1)[-1] == "weight":
         return "called weight: Equinox and torch store [out, in], which layout='oi...' says"
-    return "" if len(shape) in (2, 4) else f"rank {len(shape)}: say by layout= which axes are units"
+    if len(shape) == 2 or (len(shape) == 4 and "conv" in name.lower()):
+        return ""
+    return f"rank {len(shape)}: say by layout= which axes are units"
 
 
 def _is_named(layout: Layout, name: str) -> bool:

@@ -9,6 +9,7 @@ has to come through unchanged.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -98,7 +99,9 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
     # Where the shift does not arrive, the penalty does not either: another part of a partition, or a frozen leaf.
     ours = [name for name in without if np.any(shifted[name] != without[name])]
     if not ours:
-        raise ValueError(f"optimizer: its penalty reaches none of the parameters. {WAY_OUT}")
+        within = f" within {_MICRO_STEPS} micro-steps" if accumulates else ""
+        raise ValueError(f"optimizer: its penalty reaches none of the parameters{within}. {WAY_OUT}")
+    moving = {name for name in without if np.any(without[name])}
     for name, gradient in zip(without, gradients, strict=True):
         if name not in ours:
             continue
@@ -112,6 +115,12 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
                 f"scale by the learning rate inside, accumulate with optax.MultiSteps around it. {WAY_OUT}"
             )
         moved = (shifted[name] - without[name])[_MODERATE]
+        # Where nothing moves at all, a rate that is 0 for now is likelier.
+        if moving and name not in moving and gradient.size:
+            raise ValueError(
+                f"optimizer: it leaves {name} where it is, but the decay moves it; leave such parameters out by "
+                "rj.add_decay(penalty(..., where=...)), or use rj.regularize, which lets them rest"
+            )
         if modes & {"decoupled", "independent"} and not _passes(
             moved, np.broadcast_to(_ramp(leaves[name]), moved.shape), accumulates
         ):
@@ -142,11 +151,23 @@ def _gradients(leaf: np.ndarray, accumulates: bool) -> np.ndarray:
     return gradients.astype(leaf.dtype)
 
 
-def answer(probe: tuple[float, float, float], mode: str, gradients: PyTree) -> PyTree:
-    """What a penalty transform gives in place of its update while its surroundings are tried."""
+def answer(probe: tuple[float, float, float], mode: str, gradients: PyTree, acts: Sequence[bool]) -> PyTree:
+    """What a penalty transform gives in place of its update while its surroundings are tried.
+
+    Args:
+      probe: gain, shift and pull.
+      mode: of the penalty.
+      gradients: or updates, whichever it is given.
+      acts: for each leaf, whether the penalty acts on it.
+    """
     gain = probe[0] if mode == "proximal" else 1.0
     shift = probe[2] if mode == "coupled" else probe[1]
-    return jax.tree.map(lambda g: (gain * g + shift * _ramp(g)).astype(g.dtype) if is_weight_leaf(g) else g, gradients)
+    leaves, treedef = jax.tree.flatten(gradients)
+    answered = [
+        (gain * g + shift * act * _ramp(g)).astype(g.dtype) if is_weight_leaf(g) else g
+        for g, act in zip(leaves, acts, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, answered)
 
 
 def _ramp(leaf: Any) -> np.ndarray:

@@ -125,6 +125,13 @@ def test_the_plan_shows_units_and_doubts():
     assert "0/1" in str(rj.l2(0.5).plan([(jnp.ones((2, 3, 4)), jnp.ones((2, 4)))]))
 
 
+def test_a_kernel_of_rank_four_is_doubtful_unless_it_is_called_a_convolution():
+    """Stacked attention, `[layers, in, heads, features]`, has the rank of the kernel of a convolution."""
+    params = {"Conv_0": {"kernel": jnp.ones((3, 3, 2, 4))}, "query": {"kernel": jnp.ones((3, 8, 2, 4))}}
+    assert [len(row.doubts) for row in rj.group_lasso(1.0).plan(params).rows] == [0, 1]
+    assert [len(row.doubts) for row in rj.group_lasso(1.0, layout={"query": "bioo"}).plan(params).rows] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

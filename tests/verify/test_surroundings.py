@@ -12,6 +12,13 @@ from regjax import stepsizes
 PARAMS = {"a": jnp.ones((3, 2)), "b": jnp.ones(4)}
 LASSO = rj.regularize(optax.adam(0.1), rj.l1(0.1), mode="proximal", stepsize=stepsizes.adam(0.1))
 DECAY = rj.regularize(optax.adam(0.1), rj.l2(0.1), mode="decoupled", learning_rate=0.1)
+FROZEN_B = optax.partition({"a": optax.sgd(0.1), "b": optax.set_to_zero()}, {"a": "a", "b": "b"})
+
+
+def everywhere(path, leaf):
+    return True
+
+
 ALONE = {
     "proximal": LASSO,
     "decoupled": DECAY,
@@ -38,6 +45,19 @@ ALONE = {
         rj.add_penalty(rj.l2(0.1)), optax.sgd(optax.linear_schedule(0.0, 0.1, 9), momentum=0.9)
     ),
     "coupled before a line search": optax.chain(rj.add_penalty(rj.l2(0.1)), optax.polyak_sgd()),
+    "a decay beside frozen leaves that it does not mean": optax.chain(
+        FROZEN_B, rj.add_decay(rj.l2(0.1, where=lambda path, leaf: path == "a"), 0.1)
+    ),
+    "a rate that is 0 for now": optax.chain(optax.inject_hyperparams(optax.sgd)(0.0), rj.add_decay(rj.l2(0.1), 0.1)),
+    "a scale behind leaves without a penalty": optax.chain(
+        rj.regularize(
+            optax.sgd(0.1),
+            rj.l1(0.1, where=lambda path, leaf: path == "a"),
+            mode="proximal",
+            stepsize=stepsizes.sgd(0.1),
+        ),
+        optax.masked(optax.scale(0.5), {"a": False, "b": True}),
+    ),
     "projected": rj.make_optimizer("sgd", 0.1, penalty=rj.l2(0.1), mode="decoupled"),
 }
 DISTURBED = {
@@ -56,6 +76,10 @@ DISTURBED = {
     "coupled behind adam": optax.chain(optax.adam(0.1), rj.add_penalty(rj.l2(0.1)), optax.clip(1.0)),
     "coupled behind accumulation": optax.chain(
         optax.MultiSteps(optax.sgd(0.1), 4).gradient_transformation(), rj.add_penalty(rj.l2(0.1))
+    ),
+    "decay beside frozen leaves": optax.chain(FROZEN_B, rj.add_decay(rj.l2(0.1, where=everywhere), 0.1)),
+    "decay around frozen leaves": optax.chain(
+        rj.add_decay(rj.l2(0.1, where=everywhere), 0.1), optax.scale(1.0), FROZEN_B
     ),
     "an average": optax.contrib.schedule_free(LASSO, 0.1),
 }
@@ -84,3 +108,14 @@ def test_the_probe_leaves_nothing_behind():
     rj.check_optimizer(LASSO, PARAMS)
     after, _ = LASSO.update(grads, LASSO.init(PARAMS), PARAMS)
     jax.tree.map(np.testing.assert_array_equal, before, after)
+
+
+def test_trees_that_differ_are_named():
+    for tx in (LASSO, DECAY, rj.add_penalty(rj.l2(0.1)), rj.add_decay(rj.l2(0.1), 0.1)):
+        with pytest.raises(ValueError, match="update: the gradient must have the leaves of params; missing: b"):
+            tx.update({"a": jnp.ones((3, 2))}, tx.init(PARAMS), PARAMS)
+
+
+def test_more_micro_steps_than_are_tried_are_said():
+    with pytest.raises(ValueError, match="none of the parameters within 256 micro-steps"):
+        rj.check_optimizer(optax.MultiSteps(LASSO, 300), PARAMS)
