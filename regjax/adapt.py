@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 
 from regjax.checks import InputError, in_short
-from regjax.layers import ACTIVATIONS, PENALTIES, Noise
+from regjax.layers import ACTIVATIONS, PENALTIES, ConcreteDense, Noise
 from regjax.typing import Array, PRNGKey, PyTree
 
 FLAGS = {"train": True, "training": True, "is_training": True, "deterministic": False, "inference": False}
@@ -58,6 +58,23 @@ def as_model(model: Any) -> Model:
       >>> params, state = as_model(pair).init(jax.random.key(0), jnp.ones((1, 3)))
       >>> params["w"].shape, state
       ((3,), {})
+
+      A module of `flax.nnx` keeps the mode it was split in, so `apply` sets it:
+
+      >>> from flax import nnx
+      >>> def net(key):
+      ...     return nnx.Sequential(nnx.Dropout(0.5), nnx.Linear(3, 1, rngs=nnx.Rngs(key)))
+      >>> graph, _ = nnx.split(net(0))
+      >>> def apply(params, x, train=False, rngs=None):
+      ...     module = nnx.merge(graph, params)
+      ...     module.train() if train else module.eval()
+      ...     return module(x, rngs=nnx.Rngs(**rngs)) if rngs else module(x)
+      >>> model = as_model((lambda key, x: nnx.split(net(key))[1], apply))
+      >>> variables = {"params": model.init(jax.random.key(0), jnp.ones((1, 3)))[0]}
+      >>> noisy = [{"train": True, "rngs": {"dropout": jax.random.key(i)}} for i in (0, 1)]
+      >>> [bool(jnp.diff(jnp.stack([model.apply(variables, jnp.ones((1, 3)), **o) for o in options]), axis=0).any())
+      ...  for options in (noisy, [{}, {}])]
+      [True, False]
     """
     if isinstance(model, nn.Module):
         return Model(_LinenInit(model), model.apply)
@@ -221,7 +238,8 @@ def watch_layers(train: bool, told: bool, keyed: bool) -> Iterator[None]:
 
     Raises:
       InputError: a layer of a model that was not told is off in training or on in evaluation; names the layer and says
-        how a model is told that it trains. If the model was told, and no layer is on, a `ModelWarning` says so.
+        how a model is told that it trains. So is a layer whose term of the loss would be lost. If the model was told,
+        and no layer is on, a `ModelWarning` says so.
     """
     off: list[str] = []
     on: list[str] = []
@@ -230,6 +248,11 @@ def watch_layers(train: bool, told: bool, keyed: bool) -> Iterator[None]:
         if context.method_name != "__call__":
             return call(*args, **kwargs)
         layer = "/".join(context.module.path) or type(context.module).__name__
+        if train and isinstance(context.module, ConcreteDense) and not context.module.is_mutable_collection(PENALTIES):
+            raise InputError(
+                f"{layer} adds its regularizer to the collection {PENALTIES!r}, which a function around module.apply "
+                "hides; give the Linen module itself or its apply"
+            )
         acts = _acts(context.module, args, kwargs)
         if acts is not None:
             (on if acts else off).append(layer)

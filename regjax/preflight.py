@@ -51,6 +51,8 @@ def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
         first = str(error).splitlines()[0]
         if "integer" in first and np.issubdtype(x.dtype, np.floating):
             first += " Arrays of integers given in Python stay integers; tables from files are floating-point features."
+        if "floating" in first and np.issubdtype(x.dtype, np.integer):
+            first += ". Integers are taken for categories; standardize='feature' makes features of them"
         raise InputError(f"the model cannot take inputs {x.dtype}{[1, *x.shape[1:]]}: {first}") from None
 
 

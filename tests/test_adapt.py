@@ -393,3 +393,24 @@ def test_what_is_no_model_is_named_in_one_line():
             as_model(thing)
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 300
+
+
+class Concrete(nn.Module):
+    @nn.compact
+    def __call__(self, x, deterministic=False):
+        return nn.Dense(2)(rj.layers.ConcreteDense(8)(x, 0.1, deterministic=deterministic))
+
+
+def test_a_term_of_the_loss_that_a_function_hides_is_no_loss_silently():
+    module = Concrete()
+    params = module.init(KEYS[0], X, deterministic=True)["params"]
+    batch = rj.Batch(X, Y)
+
+    def around(variables, x, deterministic=False, rngs=None):
+        return module.apply(variables, x, deterministic=deterministic, rngs=rngs)
+
+    value, aux = rj.build_loss(module.apply, "cross_entropy")(params, batch, KEYS[1])
+    assert abs(float(value) - float(aux.parts["data_loss"])) > 0.01
+    with pytest.raises(ValueError, match=r"ConcreteDense_0.*'penalties'"):
+        rj.build_loss(around, "cross_entropy")(params, batch, KEYS[1])
+    rj.build_loss(around, "cross_entropy")(params, batch, KEYS[1], train=False)

@@ -124,6 +124,8 @@ def as_splits(
     Raises:
       InputError: arrays that cannot be used, or a task that is not that of the dataset.
     """
+    if not isinstance(data, Splits | Dataset) and not (isinstance(data, tuple | list) and len(data) == 2):
+        raise InputError(f"data must be arrays (x, y), a Dataset or Splits, got {in_short(data)}")
     dataset = data if isinstance(data, Splits | Dataset) else from_arrays(*data, task=task)
     if task not in (None, dataset.task):
         raise InputError(f"task {task!r}: {dataset.name} is a {dataset.task} set")

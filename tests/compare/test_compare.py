@@ -205,6 +205,15 @@ def test_a_model_with_the_wrong_outputs_is_refused(table):
         rj.compare("cnn", table, ["l2"], seeds=1)
 
 
+def test_integers_are_features_on_request():
+    x = np.random.default_rng(0).integers(0, 5, (80, 3))
+    with pytest.raises(rj.InputError, match="standardize='feature'"):
+        rj.compare("linear", (x, x[:, 0] > 2), {"l2": [0.01]}, seeds=1, epochs=1)
+    assert rj.compare("linear", (x, x[:, 0] > 2), {"l2": [0.01]}, seeds=1, epochs=1, standardize="feature").rows
+    with pytest.raises(rj.InputError, match=r"data must be arrays \(x, y\)"):
+        rj.compare("linear", x, ["l2"])
+
+
 def test_arrays_of_every_kind():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, 3))
