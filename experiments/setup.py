@@ -28,8 +28,7 @@ from regjax.noise import WEIGHT_NOISES
 from regjax.objective import build_loss
 from regjax.optimizers import with_penalties
 from regjax.output_penalties import parse_output_penalties
-from regjax.penalties import Penalty, combine, l1, l2, parse_penalty
-from regjax.routes import check_route
+from regjax.penalties import Penalty, check_route, combine, l1, l2, parse_penalty
 from regjax.spec import Hparams, Spec, make_hparams
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.typing import Batch

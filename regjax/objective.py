@@ -21,9 +21,8 @@ from regjax.layers import ACTIVATIONS, PENALTIES
 from regjax.losses import Loss, get_loss, weighted_mean
 from regjax.noise import WEIGHT_NOISES, perturb_weights
 from regjax.output_penalties import Forward, OutputPenalty
-from regjax.penalties import Penalty
+from regjax.penalties import Penalty, check_route
 from regjax.rng import stream
-from regjax.routes import check_route
 from regjax.tree import is_weight_leaf, leaf_names
 from regjax.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 

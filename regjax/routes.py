@@ -52,19 +52,6 @@ def with_extra_arguments(tx: optax.GradientTransformation | optax.MultiSteps) ->
     return optax.with_extra_args_support(tx)
 
 
-def check_route(penalty: Penalty, mode: str) -> None:
-    """Refuse a penalty on a route that it does not support: one without a gradient would silently do nothing.
-
-    Raises:
-      ValueError: names the term and the routes that it has.
-    """
-    for term in penalty.flat():
-        if mode not in term.term_routes:
-            raise ValueError(
-                f"{term.kind} does not support the mode {mode!r}; accepted penalty_mode: {', '.join(term.term_routes)}"
-            )
-
-
 def route_of(mode: str, penalty: Penalty) -> Route:
     """The route that a penalty takes in a mode."""
     terms = ((kind, term.static_where) for term in penalty.flat() for kind in term.components or (term.kind,))

@@ -11,9 +11,9 @@ import optax
 from regjax.accumulate import loss_and_grads
 from regjax.constraints import Constraint, apply_constraints
 from regjax.objective import LossFn, resolve
-from regjax.penalties import Penalty
+from regjax.penalties import Penalty, check_route
 from regjax.rng import stream
-from regjax.routes import Route, check_route, route_of, routes, with_extra_arguments
+from regjax.routes import Route, route_of, routes, with_extra_arguments
 from regjax.tree import leaf_names, select
 from regjax.typing import Array, Batch, PRNGKey, PyTree
 from regjax.verify import check_optimizer

@@ -1,6 +1,7 @@
 """The shape of the project: imports point downward, files are short, what is exported is documented."""
 
 import ast
+import graphlib
 import inspect
 import subprocess
 import sys
@@ -13,57 +14,83 @@ import regjax as rj
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(p for folder in ("regjax", "experiments", "scripts") for p in (ROOT / folder).rglob("*.py"))
 
-# Lowest first; a module may import from its own layer's siblings only where the order below allows it, and from
-# every layer before it.
-LAYERS = [
-    {"typing", "checks"},
-    {"dtypes", "gains", "tree", "rng", "bits", "fusion", "parse", "mesh", "files"},
-    {"labels", "losses", "prox", "averaging", "noise", "augment", "stopping", "shuffle", "conv", "stepsizes", "layers"},
-    {"penalties", "constraints", "convert", "models", "adapt", "analysis"},
-    {
-        "routes",
-        "verify",
-        "transforms",
-        "penalized",
-        "optimizers",
-        "sam",
-        "gradient_noise",
-        "solvers",
-        "monitor",
-        "output_penalties",
-    },
-    {"objective", "accumulate", "step"},
-    {"evaluate", "spec", "assemble", "epoch", "preflight", "uncertainty"},
-    {"run", "fit", "pace", "checkpoint", "data", "loader"},
-    {"sweep", "compare", "report"},
-    {"experiments", "scripts"},
-]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+def rows() -> list[list[str]]:
+    """The rooms of each row, lowest first, from the table of CONTRIBUTING.md."""
+    lines = (ROOT / "CONTRIBUTING.md").read_text().splitlines()
+    cells = [line.split("|") for line in lines if line.startswith("| ") and line[2].isdigit()]
+    table: dict[int, list[str]] = {}
+    for cell in cells:
+        table.setdefault(int(cell[1]), []).extend(cell[2].replace("`", "").split())
+    assert list(table) == list(range(len(table)))
+    return list(table.values())
 
 
-def imported(path: Path) -> set[str]:
-    """First-level modules of regjax that a file imports, wherever in the file."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "regjax":
-            parts = node.module.split(".")
-            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
-        elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("regjax.")}
-    return found
+ROW = {room: row for row, rooms in enumerate(rows()) for room in rooms}
+# Modules that still lie beside the rooms, by the room where they belong.
+BESIDE = {
+    "core": "typing checks tree rng mesh files parse bits fusion dtypes labels",
+    "stopping": "gains",
+    "noise": "layers",
+    "data": "shuffle",
+    "penalties": "prox constraints output_penalties convert",
+    "models": "adapt conv",
+    "optim": "stepsizes routes transforms penalized optimizers sam gradient_noise verify",
+    "training": "spec epoch objective step accumulate evaluate run fit checkpoint assemble monitor pace preflight "
+    "uncertainty loader",
+}
+FLAT = {module: room for room, modules in BESIDE.items() for module in modules.split()}
 
 
 def module_of(path: Path) -> str:
+    """The dotted name of a source file; a package by its own name."""
     parts = path.relative_to(ROOT).with_suffix("").parts
-    return parts[1] if parts[0] == "regjax" else parts[0]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if p.parent.name != "regjax" or p.name != "__init__.py"], ids=str)
-def test_imports_point_downward(path):
-    own = module_of(path)
-    assert own in LEVEL, f"{own} has no layer yet"
-    above = {name for name in imported(path) if name in LEVEL and LEVEL[name] > LEVEL[own]}
-    assert not above, f"{path.name} (layer {LEVEL[own]}) imports {sorted(above)} from above"
+MODULES = {module_of(path): path for path in SOURCES}
+
+
+def room_of(module: str) -> str:
+    parts = module.split(".")
+    first = parts[0] if parts[0] != "regjax" else parts[1]
+    return FLAT.get(first, first)
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules of the project that a file imports, wherever in the file."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name in MODULES}
+
+
+IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "regjax"])
+def test_imports_point_downward(module):
+    """No room imports one of its own row or of a higher one; commands may read the whole package."""
+    own = room_of(module)
+    assert own in ROW, f"{own} is in no row of the table in CONTRIBUTING.md"
+    rooms = {room_of(name) for name in IMPORTS[module] if name != "regjax"} - {own}
+    wrong = {room for room in rooms if ROW[room] >= ROW[own]}
+    assert not wrong, f"{module} (row {ROW[own]}) imports {sorted(wrong)}"
+    assert "regjax" not in IMPORTS[module] or not module.startswith("regjax."), f"{module} imports the whole package"
+
+
+def test_no_modules_import_each_other():
+    """Modules in an order in which each imports earlier ones only exist."""
+    graph = {name: found - {name, "regjax"} for name, found in IMPORTS.items()}
+    tuple(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_every_room_of_the_table_is_there():
+    assert set(ROW) == {room_of(name) for name in MODULES if name != "regjax"}
 
 
 def test_only_experiments_and_scripts_know_flags():
@@ -114,9 +141,3 @@ def test_importing_reads_no_network_and_no_heavy_package():
     code = f"import sys, regjax; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_the_contributing_notes_list_the_layers():
-    lines = (ROOT / "CONTRIBUTING.md").read_text().splitlines()
-    listed = [set(line.split("`")[1].split()) for line in lines if line.startswith("| ") and line[2].isdigit()]
-    assert listed == [LAYERS[0] | LAYERS[1], *LAYERS[2:]]  # the notes count both as layer 0

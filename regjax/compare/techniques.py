@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from regjax.checks import InputError, check_choice, check_range
-from regjax.penalties import Penalty
-from regjax.routes import check_route, route_of
+from regjax.penalties import Penalty, check_route
+from regjax.routes import route_of
 from regjax.step import check_routes
 from regjax.transforms import MODES
 from regjax.typing import PenaltyMode

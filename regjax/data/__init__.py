@@ -20,8 +20,8 @@ from pathlib import Path
 from regjax.checks import InputError, check_choice
 from regjax.data.arrays import from_arrays
 from regjax.data.cache import CacheWarning, cache_root
-from regjax.data.dataset import TASKS, Dataset
-from regjax.data.embedded import EMBEDDED, load_embedded, prepare
+from regjax.data.dataset import EMBEDDED, TASKS, Dataset
+from regjax.data.embedded import load_embedded, prepare
 from regjax.data.files import load_csv, load_npz, load_path, read_inputs
 from regjax.data.folder import ResizeWarning, load_folder
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem

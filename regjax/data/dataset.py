@@ -12,6 +12,7 @@ from regjax.checks import InputError, check_choice
 
 Task = Literal["classification", "regression"]
 TASKS: tuple[str, ...] = get_args(Task)
+EMBEDDED: tuple[str, ...] = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_regression")
 _INT32 = np.iinfo(np.int32)
 
 

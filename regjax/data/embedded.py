@@ -18,13 +18,12 @@ from regjax.data.cache import (
     cached_arrays,
     file_fingerprint,
 )
-from regjax.data.dataset import Dataset
+from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.files import remove_stale, replace_directory, temporary_sibling
 
 VERSION = "1.0.0"
 """Version of the prepared sets; `regjax.data.builders` writes the same, and a test compares them."""
 
-EMBEDDED: tuple[str, ...] = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_regression")
 """Names of the embedded datasets."""
 
 PIXEL_MAX = {"digits": 16.0}

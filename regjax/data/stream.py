@@ -16,8 +16,8 @@ from regjax.checks import check_choice
 from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
 from regjax.data.class_folders import list_folder
 from regjax.data.csv_table import DEFAULT_TARGET, load_csv
-from regjax.data.dataset import Dataset
-from regjax.data.embedded import EMBEDDED, PIXEL_MAX, prepare
+from regjax.data.dataset import EMBEDDED, Dataset
+from regjax.data.embedded import PIXEL_MAX, prepare
 from regjax.data.files import check_path, load_npz
 from regjax.data.folder import common_shape, decode_files, folder_dataset, folder_fingerprint
 from regjax.data.rows import Rows, as_rows, joined

@@ -22,7 +22,7 @@ Numbers are checked where a penalty is made, and steps where `prox` is called. W
 from collections.abc import Callable
 
 from regjax.parse import parse_sum
-from regjax.penalties.base import ROUTES, Penalty, Term, combine
+from regjax.penalties.base import ROUTES, Penalty, Term, check_route, combine
 from regjax.penalties.groups import group_lasso, sparse_group_lasso
 from regjax.penalties.matrices import nuclear, orthogonal, spectral
 from regjax.penalties.nonconvex import l0, log_sum, mcp, scad
@@ -71,6 +71,7 @@ __all__ = [
     "Plan",
     "PlanRow",
     "Term",
+    "check_route",
     "combine",
     "elastic_net",
     "group_lasso",

@@ -375,3 +375,16 @@ def _term_names(kinds: Sequence[str]) -> list[str]:
     return [
         kind if kinds[:i].count(kind) == 0 else f"{kind}_{kinds[:i].count(kind) + 1}" for i, kind in enumerate(kinds)
     ]
+
+
+def check_route(penalty: Penalty, mode: str) -> None:
+    """Refuse a penalty on a route that it does not support: one without a gradient would silently do nothing.
+
+    Raises:
+      ValueError: names the term and the routes that it has.
+    """
+    for term in penalty.flat():
+        if mode not in term.term_routes:
+            raise ValueError(
+                f"{term.kind} does not support the mode {mode!r}; accepted penalty_mode: {', '.join(term.term_routes)}"
+            )

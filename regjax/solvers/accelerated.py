@@ -11,8 +11,7 @@ import optax
 
 from regjax.checks import check_range
 from regjax.dtypes import float_dtype, wide_dtype
-from regjax.penalties import Penalty
-from regjax.routes import check_route
+from regjax.penalties import Penalty, check_route
 from regjax.typing import Array, ArrayLike, PyTree
 
 
