@@ -112,8 +112,8 @@ def _mix_card(name: str, loaded: Loaded, x: np.ndarray, count: int, seed: int) -
     import jax.numpy as jnp
 
     from regjax.augment import MIXES
+    from regjax.core.typing import Batch
     from regjax.report.gallery_page import Card, Column
-    from regjax.typing import Batch
 
     columns = [Column("original", _pixels(loaded, x[:count]))]
     batch = Batch(jnp.asarray(x), jnp.arange(len(x), dtype=jnp.float32))

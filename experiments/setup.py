@@ -20,9 +20,10 @@ from regjax.compare.catalog import Setting, resolve
 from regjax.compare.prepare import check_outputs, default_augmentation, noises_of, train_examples_of
 from regjax.compare.techniques import Technique, penalty_technique
 from regjax.constraints import parse_constraint
+from regjax.core.mesh import make_mesh
+from regjax.core.typing import Batch
 from regjax.epoch import TrainData, weight_shapes
 from regjax.loader import StreamLoader, validation_limit
-from regjax.mesh import make_mesh
 from regjax.models import parse_model
 from regjax.noise import WEIGHT_NOISES
 from regjax.objective import build_loss
@@ -31,7 +32,6 @@ from regjax.output_penalties import parse_output_penalties
 from regjax.penalties import Penalty, check_route, combine, l1, l2, parse_penalty
 from regjax.spec import Hparams, Spec, make_hparams
 from regjax.stopping import NEVER, EarlyStopping
-from regjax.typing import Batch
 
 
 @dataclasses.dataclass(frozen=True)

@@ -104,8 +104,8 @@ def main() -> int:
 
     from experiments import setup
     from experiments.progress import Bar
+    from regjax.core.mesh import make_mesh
     from regjax.evaluate import SCORE
-    from regjax.mesh import make_mesh
     from regjax.monitor import CompilationCounter
     from regjax.report import write_sweep_report
     from regjax.run import make_run

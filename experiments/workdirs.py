@@ -60,7 +60,7 @@ def claim(values: dict[str, Any], experiment: str) -> Path:
     Raises:
       FlagError: as `check`, or another process writes there.
     """
-    from regjax.files import Lock, LockedError
+    from regjax.core.files import Lock, LockedError
 
     path = Path(values["workdir"]).expanduser().absolute()
     made = [parent for parent in path.parents if not parent.exists()]
@@ -97,7 +97,7 @@ def read_config(workdir: Path) -> dict[str, Any] | None:
 @contextlib.contextmanager
 def written_aside(workdir: Path) -> Iterator[Path]:
     """A fresh directory beside `workdir` that replaces it at the end, or vanishes if the block fails."""
-    from regjax.files import replace_directory
+    from regjax.core.files import replace_directory
 
     aside = _aside(workdir)
     try:
@@ -130,7 +130,7 @@ def check_same_flags(workdir: Path, experiment: str, values: dict[str, Any], fre
 
 def emptied(path: Path) -> None:
     """Make `path` an empty directory; what was there is renamed away first, then deleted."""
-    from regjax.files import replace_directory
+    from regjax.core.files import replace_directory
 
     replace_directory(_aside(path), path)
 
@@ -146,8 +146,8 @@ def unfinished(values: dict[str, Any], experiment: str) -> Iterator[Path]:
       values: flags.
       experiment: its name in config.json.
     """
-    from regjax.checks import InputError
-    from regjax.files import replace_directory
+    from regjax.core.checks import InputError
+    from regjax.core.files import replace_directory
 
     workdir = Path(values["workdir"]).expanduser()
     place = workdir / UNFINISHED

@@ -20,7 +20,6 @@ from regjax.averaging import (
     snapshots,
     swa,
 )
-from regjax.checks import InputError
 from regjax.compare import CompareResult, Technique, compare, penalty_technique
 from regjax.constraints import Constraint, apply_constraints, box, max_norm, non_negative, parse_constraint, unit_norm
 from regjax.convert import (
@@ -33,13 +32,15 @@ from regjax.convert import (
     to_sklearn,
     to_torch_weight_decay,
 )
+from regjax.core.checks import InputError
+from regjax.core.labels import corrupt_labels, smooth_labels
+from regjax.core.mesh import make_mesh
+from regjax.core.typing import Aux, Batch
 from regjax.epoch import History, RunState, TrainData, Weights, init_weights
 from regjax.evaluate import evaluate, predict
 from regjax.fit import FitResult, fit
 from regjax.gradient_noise import gradient_noise
-from regjax.labels import corrupt_labels, smooth_labels
 from regjax.loader import StreamLoader
-from regjax.mesh import make_mesh
 from regjax.objective import build_loss
 from regjax.optimizers import make_optimizer
 from regjax.output_penalties import (
@@ -79,7 +80,6 @@ from regjax.step import TrainState, init_train_state, make_step
 from regjax.stopping import EarlyStopping, StopState, keep_best
 from regjax.sweep import Lane, LanePlan, LaneStore, plan_lanes, run_lanes, sweep
 from regjax.transforms import BaseAndShape, add_decay, add_penalty, project
-from regjax.typing import Aux, Batch
 from regjax.uncertainty import McPrediction, mc_predict
 from regjax.verify import check_optimizer
 

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 from regjax.objective import LossFn
-from regjax.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 
 
 def loss_and_grads(

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
-from regjax.checks import InputError, in_short
+from regjax.core.checks import InputError, in_short
+from regjax.core.typing import Array, PRNGKey, PyTree
 from regjax.layers import ACTIVATIONS, PENALTIES, ConcreteDense, Noise
-from regjax.typing import Array, PRNGKey, PyTree
 
 FLAGS = {"train": True, "training": True, "is_training": True, "deterministic": False, "inference": False}
 """Arguments (or fields of a Linen module) that tell a model whether it trains, and what they are when it does."""

@@ -7,17 +7,17 @@ import optax
 
 from regjax.adapt import as_model
 from regjax.augment import cutmix, mixup, row_cutmix
+from regjax.core.labels import smooth_labels
+from regjax.core.rng import stream
+from regjax.core.typing import Array, Batch, PRNGKey, PyTree
 from regjax.gradient_noise import gradient_noise
-from regjax.labels import smooth_labels
 from regjax.losses import TASK_LOSSES
 from regjax.objective import LossFn, build_loss
 from regjax.optimizers import with_penalties
 from regjax.output_penalties import OutputPenalty
-from regjax.rng import stream
 from regjax.sam import sam
 from regjax.spec import Hparams, Spec
 from regjax.transforms import BaseAndShape
-from regjax.typing import Array, Batch, PRNGKey, PyTree
 
 
 def loss_of(spec: Spec) -> LossFn:

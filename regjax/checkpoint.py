@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from regjax.checks import InputError
-from regjax.epoch import RunState, Weights
-from regjax.files import (
+from regjax.core.checks import InputError
+from regjax.core.files import (
     DamagedError,
     remove_stale,
     replace_directory,
@@ -23,8 +22,9 @@ from regjax.files import (
     verify_manifest,
     write_manifest,
 )
-from regjax.tree import leaf_names
-from regjax.typing import PyTree
+from regjax.core.tree import leaf_names
+from regjax.core.typing import PyTree
+from regjax.epoch import RunState, Weights
 
 Tree = TypeVar("Tree")
 FORMAT = 3

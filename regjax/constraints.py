@@ -15,15 +15,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import check_range, is_traced
-from regjax.dtypes import canonical, widened
-from regjax.parse import parse_sum
+from regjax.core.checks import check_range, is_traced
+from regjax.core.dtypes import canonical, widened
+from regjax.core.parse import parse_sum
+from regjax.core.tree import Where, freeze_where, leaf_names, map_selected, select
+from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, Layout, check_axis, check_layout, doubt, units_text, within
 from regjax.penalties.numbers import as_text
 from regjax.penalties.plan import Plan, PlanRow, doubts
 from regjax.penalties.shrinkage import squares
-from regjax.tree import Where, freeze_where, leaf_names, map_selected, select
-from regjax.typing import Array, ArrayLike, PyTree
 
 
 class Constraint:
@@ -224,7 +224,7 @@ def max_norm(
     Args:
       limit: > 0; a number or a traced array.
       axis: what numbers the units: `"out"`, output units, `"in"`, inputs, or an axis or axes; `()` is the whole leaf.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
       layout: **which axes are inputs and outputs**, as in `rj.group_lasso`: `"...io"` is Flax and Keras, `"oi..."` is
         Equinox and torch.
 
@@ -252,7 +252,7 @@ def unit_norm(
 
     Args:
       axis: as in `max_norm`.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
       layout: as in `max_norm`.
 
     Raises:
@@ -271,7 +271,7 @@ def non_negative(where: Where | PyTree = None) -> Constraint:
     """Weights that are not negative: `w >= 0`.
 
     Args:
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
 
     Example:
       >>> non_negative().project({"kernel": jnp.array([[3.0, -4.0]])})["kernel"]
@@ -286,7 +286,7 @@ def box(low: ArrayLike, high: ArrayLike, where: Where | PyTree = None) -> Constr
     Args:
       low: lower bound, <= `high`; a number or a traced array.
       high: upper bound.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
 
     Raises:
       ValueError: concrete bounds that are NaN or in the wrong order.
@@ -312,7 +312,7 @@ CONSTRAINTS: dict[str, Callable[..., Constraint]] = {
 
 
 def parse_constraint(text: str) -> Constraint:
-    """A constraint from text, as a flag gives it; see `regjax.parse` for the grammar. Nothing is evaluated.
+    """A constraint from text, as a flag gives it; see `regjax.core.parse` for the grammar. Nothing is evaluated.
 
     Args:
       text: as `"max_norm(2) + non_negative()"`.

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from regjax.checks import check_choice
-from regjax.typing import Array
+from regjax.core.checks import check_choice
+from regjax.core.typing import Array
 
 IMPLEMENTATIONS = ("auto", "native", "patches")
 _PADDINGS = ("SAME", "VALID")

@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from regjax.checks import InputError, check_choice, check_range
+from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.tree import Where
 from regjax.penalties import Penalty, combine, group_lasso, l1, l2
-from regjax.tree import Where
 
 SKLEARN = ("ridge", "lasso", "elastic_net", "multitask_lasso", "logistic", "mlp_classifier", "mlp_regressor")
 FAMILIES = ("gaussian", "binomial", "multinomial")
@@ -44,7 +44,7 @@ def from_torch_weight_decay(weight_decay: float, where: Where = None) -> Penalty
 
     Args:
       weight_decay: >= 0.
-      where: which leaves; see `regjax.tree.select`.
+      where: which leaves; see `regjax.core.tree.select`.
 
     Raises:
       ValueError: a negative number or NaN.
@@ -128,7 +128,7 @@ def from_sklearn(
       C: of `logistic`.
       l1_ratio: of `elastic_net` (default 0.5) and of `logistic` (default 0, which is `penalty="l2"`; 1 is `"l1"`).
       outputs: number of targets D; `mse` here is a mean over them as well.
-      where: which leaves; see `regjax.tree.select`. The intercept is not penalized there either.
+      where: which leaves; see `regjax.core.tree.select`. The intercept is not penalized there either.
 
     Returns:
       A `Penalty` for the mean squared error (`mlp_regressor` and linear estimators) or the mean cross entropy.
@@ -226,7 +226,7 @@ def from_glmnet(lambda_: float, alpha: float = 1.0, *, family: str = "gaussian",
       alpha: 1 is the lasso, 0 is ridge; in [0, 1].
       family: `"gaussian"` (for `mse`, which is twice glmnet's `RSS / 2n`), `"binomial"` or `"multinomial"` (for the
         mean cross entropy).
-      where: which leaves; see `regjax.tree.select`.
+      where: which leaves; see `regjax.core.tree.select`.
 
     Raises:
       InputError: an unknown family.

@@ -17,15 +17,15 @@ from regjax.adapt import as_model
 from regjax.assemble import learning_rate_of, loss_of, optimizer_of, penalty_value
 from regjax.averaging import Ensemble
 from regjax.constraints import apply_constraints
-from regjax.dtypes import float_dtype
+from regjax.core.dtypes import float_dtype
+from regjax.core.mesh import replicated, split_examples
+from regjax.core.rng import stream
+from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
 from regjax.evaluate import METRICS, evaluate
-from regjax.mesh import replicated, split_examples
-from regjax.rng import stream
 from regjax.shuffle import shuffled_indices
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx, TrainState, init_train_state, make_step
 from regjax.stopping import StopState, keep_best
-from regjax.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
 
 
 class TrainData(NamedTuple):

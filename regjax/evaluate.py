@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.averaging import Ensemble, ensemble_outputs
-from regjax.checks import check_array, check_choice, check_range, is_traced
-from regjax.dtypes import widened
-from regjax.labels import check_labels, is_indices, without_ignored
+from regjax.core.checks import check_array, check_choice, check_range, is_traced
+from regjax.core.dtypes import widened
+from regjax.core.labels import check_labels, is_indices, without_ignored
+from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.objective import call_model
-from regjax.typing import Array, ArrayLike, PyTree
 
 METRICS = {"classification": ("loss", "accuracy"), "regression": ("loss", "mse", "r2")}
 SCORE = {"classification": "accuracy", "regression": "r2"}  # the headline metric; larger is better

@@ -12,14 +12,14 @@ import jax
 import numpy as np
 
 from regjax.checkpoint import Checkpoints
+from regjax.core.mesh import on_mesh
+from regjax.core.typing import Batch, PRNGKey
 from regjax.epoch import RunState, TrainData, Weights, make_program
 from regjax.loader import StreamLoader
-from regjax.mesh import on_mesh
 from regjax.pace import MOST_STEPS, Pace, SaveInterval
 from regjax.preflight import check_order, check_run
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx
-from regjax.typing import Batch, PRNGKey
 
 
 class FitResult(NamedTuple):

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import is_traced
+from regjax.core.checks import is_traced
 
 _LARGEST = float(np.finfo(np.float32).max)
 

@@ -10,9 +10,9 @@ import numpy as np
 import optax
 
 from regjax import noise
-from regjax.checks import check_range
-from regjax.tree import is_weight_leaf
-from regjax.typing import ArrayLike, PyTree
+from regjax.core.checks import check_range
+from regjax.core.tree import is_weight_leaf
+from regjax.core.typing import ArrayLike, PyTree
 from regjax.verify import PROBE
 
 

@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from regjax import noise
-from regjax.checks import check_choice, check_range
-from regjax.rng import stream
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core.checks import check_choice, check_range
+from regjax.core.rng import stream
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 PENALTIES = "penalties"  # collection into which a layer sows a term of the loss; `rj.build_loss` adds it
 ACTIVATIONS = "activations"  # collection into which a layer sows what an activity penalty acts on

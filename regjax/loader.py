@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from regjax.checks import check_range
+from regjax.core.checks import check_range
+from regjax.core.mesh import DATA
+from regjax.core.typing import ArrayLike, Batch, PRNGKey
 from regjax.epoch import TrainData, batch_rows
-from regjax.mesh import DATA
 from regjax.spec import Spec
-from regjax.typing import ArrayLike, Batch, PRNGKey
 
 MAX_VALIDATION, MAX_VALIDATION_BYTES = 10_000, 2**30
 """Of validation, a streamed run holds so many examples and looks at them in each epoch; or so many bytes of them."""

@@ -12,10 +12,10 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import optax
 
-from regjax.checks import check_array, check_choice, check_range
-from regjax.dtypes import widened
-from regjax.labels import check_labels, is_indices
-from regjax.typing import Array
+from regjax.core.checks import check_array, check_choice, check_range
+from regjax.core.dtypes import widened
+from regjax.core.labels import check_labels, is_indices
+from regjax.core.typing import Array
 
 Loss = Callable[[Array, Array], Array]
 

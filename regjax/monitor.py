@@ -9,8 +9,8 @@ import jax
 import jax.monitoring
 import numpy as np
 
-from regjax.tree import leaf_names, weight_leaves
-from regjax.typing import PyTree
+from regjax.core.tree import leaf_names, weight_leaves
+from regjax.core.typing import PyTree
 
 _COMPILE_EVENT = "/jax/core/compile/backend_compile_duration"
 

@@ -15,16 +15,16 @@ import numpy as np
 import optax
 
 from regjax.adapt import accepted_arguments, key_options, linen_module, takes, tell, watch_layers
-from regjax.dtypes import wide_dtype
-from regjax.labels import without_ignored
+from regjax.core.dtypes import wide_dtype
+from regjax.core.labels import without_ignored
+from regjax.core.rng import stream
+from regjax.core.tree import is_weight_leaf, leaf_names
+from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 from regjax.layers import ACTIVATIONS, PENALTIES
 from regjax.losses import Loss, get_loss, weighted_mean
 from regjax.noise import WEIGHT_NOISES, perturb_weights
 from regjax.output_penalties import Forward, OutputPenalty
 from regjax.penalties import Penalty, check_route
-from regjax.rng import stream
-from regjax.tree import is_weight_leaf, leaf_names
-from regjax.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 
 Rates = Mapping[str, ArrayLike | optax.Schedule]
 

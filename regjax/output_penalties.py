@@ -16,11 +16,11 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from regjax.checks import check_range
-from regjax.dtypes import canonical, widened
+from regjax.core.checks import check_range
+from regjax.core.dtypes import canonical, widened
+from regjax.core.parse import parse_sum
+from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 from regjax.losses import weighted_mean
-from regjax.parse import parse_sum
-from regjax.typing import Array, ArrayLike, Batch, PRNGKey
 
 
 class Forward(NamedTuple):

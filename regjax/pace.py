@@ -8,7 +8,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from regjax.checks import InputError, check_range
+from regjax.core.checks import InputError, check_range
 
 MOST_STEPS = 1024
 BLOCK_SECONDS = 1.0

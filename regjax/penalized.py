@@ -11,13 +11,13 @@ import numpy as np
 import optax
 import optax.contrib
 
-from regjax.checks import check_choice, check_range
+from regjax.core.checks import check_choice, check_range
+from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
+from regjax.core.typing import Array, ArrayLike, PenaltyMode, PyTree
 from regjax.penalties import Penalty, check_route
 from regjax.routes import RegularizeState, acting_leaves, route_of, with_extra_arguments
 from regjax.stepsizes import LearningRate, StepSize, current
 from regjax.transforms import MODES, add_gradient, check_independent, shape_at
-from regjax.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
-from regjax.typing import Array, ArrayLike, PenaltyMode, PyTree
 from regjax.verify import (
     PROBE,
     WAY_OUT,

@@ -10,12 +10,12 @@ from flax.errors import FlaxError
 
 from regjax.adapt import as_model
 from regjax.assemble import loss_of
-from regjax.checks import InputError, check_array, check_range, is_traced
+from regjax.core.checks import InputError, check_array, check_range, is_traced
+from regjax.core.labels import check_labels, is_indices
+from regjax.core.typing import Batch
 from regjax.epoch import TrainData
-from regjax.labels import check_labels, is_indices
 from regjax.objective import call_model
 from regjax.spec import Hparams, Spec
-from regjax.typing import Batch
 
 
 def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:

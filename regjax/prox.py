@@ -9,8 +9,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from regjax.dtypes import wide_dtype, widened
-from regjax.typing import Array, ArrayLike
+from regjax.core.dtypes import wide_dtype, widened
+from regjax.core.typing import Array, ArrayLike
 
 _NEWTON = 12  # iterations at most for the scalar equation of a group; a test compares with bisection
 

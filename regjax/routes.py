@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
+from regjax.core.tree import Where, leaf_names
+from regjax.core.typing import Array, PyTree
 from regjax.penalties import Penalty
-from regjax.tree import Where, leaf_names
-from regjax.typing import Array, PyTree
 
 
 @jax.tree_util.register_static

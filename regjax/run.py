@@ -8,11 +8,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from regjax.core.typing import Array, PRNGKey
 from regjax.epoch import History, RunState, TrainData, Weights, make_program
 from regjax.preflight import check_run
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx
-from regjax.typing import Array, PRNGKey
 
 
 class RunResult(NamedTuple):

@@ -10,8 +10,8 @@ import numpy as np
 import optax
 import optax.contrib
 
-from regjax.checks import check_range
-from regjax.typing import ArrayLike, PyTree
+from regjax.core.checks import check_range
+from regjax.core.typing import ArrayLike, PyTree
 from regjax.verify import PROBE
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from regjax.bits import light
-from regjax.checks import check_range
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core.checks import check_range
+from regjax.core.random_bits import light
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 ROUNDS = 24  # a position has never moved with probability 2^-24
 

@@ -21,19 +21,19 @@ from jax.sharding import Mesh
 from regjax.adapt import hashable
 from regjax.augment import Augmentation
 from regjax.averaging import Average
-from regjax.checks import check_choice, check_range
 from regjax.constraints import Constraint
-from regjax.dtypes import float_dtype
+from regjax.core.checks import check_choice, check_range
+from regjax.core.dtypes import float_dtype
+from regjax.core.labels import SMOOTHINGS
+from regjax.core.mesh import data_size
+from regjax.core.typing import ArrayLike, PenaltyMode
 from regjax.evaluate import METRICS
-from regjax.labels import SMOOTHINGS
-from regjax.mesh import data_size
 from regjax.noise import UNBOUNDED
 from regjax.optimizers import OPTIMIZERS
 from regjax.output_penalties import OutputPenalty
 from regjax.penalties import Penalty
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.transforms import MODES
-from regjax.typing import ArrayLike, PenaltyMode
 
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")

@@ -18,10 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import check_choice, check_range
-from regjax.dtypes import float_dtype
+from regjax.core.checks import check_choice, check_range
+from regjax.core.dtypes import float_dtype
+from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.gains import RULES, arithmetic, bounded, joined, parted
-from regjax.typing import Array, ArrayLike, PyTree
 
 NEVER = np.iinfo(np.int32).max  # a patience that is never exhausted
 CRITERIA = ("patience", "gl", "pq", "up")

@@ -20,11 +20,11 @@ import jax.numpy as jnp
 import optax
 
 from regjax.constraints import Constraint
+from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
+from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties import ROUTES, Penalty, check_route
 from regjax.routes import CountState, acting_leaves, route_of
 from regjax.stepsizes import LearningRate, at_step
-from regjax.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
-from regjax.typing import Array, ArrayLike, PyTree
 from regjax.verify import PROBE, answer
 
 MODES = ROUTES

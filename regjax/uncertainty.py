@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from regjax.averaging import Ensemble
-from regjax.checks import check_array, check_choice, check_range
-from regjax.dtypes import widened
+from regjax.core.checks import check_array, check_choice, check_range
+from regjax.core.dtypes import widened
+from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
 from regjax.evaluate import METRICS
 from regjax.objective import call_with_noise, takes_rates
-from regjax.typing import Array, ArrayLike, PRNGKey, PyTree
 
 
 class McPrediction(NamedTuple):

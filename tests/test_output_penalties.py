@@ -117,7 +117,7 @@ def test_confidence_by_hand():
 
 def test_r_drop_by_hand():
     """Two passes whose noises differ, as `Forward.again` draws them."""
-    from regjax.rng import stream
+    from regjax.core.rng import stream
 
     rates = {"dropout": 0.5}
     found = parts(rj.r_drop(2.0), rates)

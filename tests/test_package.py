@@ -7,8 +7,8 @@ import typing
 import pytest
 
 import regjax as rj
+from regjax.core.typing import PenaltyMode
 from regjax.transforms import MODES
-from regjax.typing import PenaltyMode
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.typing import Batch
+from regjax.core.typing import Batch
 
 
 class Probe(nn.Module):

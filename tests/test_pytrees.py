@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 import regjax as rj
-from regjax.tree import leaf_names
+from regjax.core.tree import leaf_names
 
 X = jax.random.normal(jax.random.key(0), (16, 4))
 KEY = jax.random.key(1)

@@ -29,7 +29,6 @@ def rows() -> list[list[str]]:
 ROW = {room: row for row, rooms in enumerate(rows()) for room in rooms}
 # Modules that still lie beside the rooms, by the room where they belong.
 BESIDE = {
-    "core": "typing checks tree rng mesh files parse bits fusion dtypes labels",
     "stopping": "gains",
     "noise": "layers",
     "data": "shuffle",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from regjax.checks import InputError, check_range
+from regjax.core.checks import InputError, check_range
 
 VERDICTS = ("underfit", "correct_fit", "overfit")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from regjax.checks import check_choice
+from regjax.core.checks import check_choice
 
 RULES = ("best", "1se")
 

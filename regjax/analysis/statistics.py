@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from regjax.checks import check_range
+from regjax.core.checks import check_range
 
 EXACT_FLIPS = 16  # up to so many pairs, all 2^n sign flips are enumerated
 RANDOM_FLIPS = 100_000

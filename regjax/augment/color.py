@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from regjax.augment.entry import applied, check_numbers, over, signed, takes_batches
 from regjax.augment.values import check_colors, from_levels, gray_levels, to_levels
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 
 @takes_batches

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import check_range
-from regjax.fusion import apart
-from regjax.rng import stream
-from regjax.typing import Array, ArrayLike, Batch, PRNGKey
+from regjax.core.checks import check_range
+from regjax.core.opaque import apart
+from regjax.core.rng import stream
+from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 
 Rest = ParamSpec("Rest")
 Examples = TypeVar("Examples", Array, Batch)
@@ -159,7 +159,7 @@ def over(values: Array, x: Array) -> Array:
 def draws(key: PRNGKey, shape: tuple[int, ...]) -> Array:
     """A few uniform numbers in [0, 1) for each example, `float32[shape]`.
 
-    Not `regjax.bits`: what XLA can fuse it does fuse, and then computes the number of an example again for
+    Not `regjax.core.random_bits`: what XLA can fuse it does fuse, and then computes the number of an example again for
     each of its pixels. The loop inside `jax.random` keeps the result apart.
     """
     return jax.random.uniform(key, shape, jnp.float32)

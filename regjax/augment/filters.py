@@ -11,7 +11,7 @@ import numpy as np
 from regjax.augment.color import blended, factors_around_one
 from regjax.augment.entry import applied, check_images, check_numbers, draws, over, takes_batches, variant
 from regjax.augment.values import check_colors, to_levels
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 
 @takes_batches

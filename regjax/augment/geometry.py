@@ -23,8 +23,8 @@ from regjax.augment.resample import (
     sheared,
     shifted,
 )
-from regjax.checks import check_choice
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core.checks import check_choice
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 
 @takes_batches

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax import bits
 from regjax.augment.entry import check_examples, check_images, check_rows, draws, over
 from regjax.augment.pixels import boxes
 from regjax.augment.tables import random_ranks
-from regjax.checks import check_choice, check_range
-from regjax.labels import check_labels, is_indices, one_hot
-from regjax.rng import stream
-from regjax.typing import Array, ArrayLike, Batch, PRNGKey
+from regjax.core import random_bits as bits
+from regjax.core.checks import check_choice, check_range
+from regjax.core.labels import check_labels, is_indices, one_hot
+from regjax.core.rng import stream
+from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 
 PER = ("example", "batch")
 

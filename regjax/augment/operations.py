@@ -15,7 +15,7 @@ from regjax.augment.color import brightened, contrasted, saturated
 from regjax.augment.filters import sharpened
 from regjax.augment.resample import affined, matrix
 from regjax.augment.tone import autocontrasted, equalized, posterized, solarized
-from regjax.typing import Array, ArrayLike
+from regjax.core.typing import Array, ArrayLike
 
 Operation = Callable[..., Array]
 

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 
 from regjax.augment.entry import Examples
 from regjax.augment.registry import AUGMENTATIONS
-from regjax.checks import InputError, check_choice, check_range
-from regjax.parse import parse_sum
-from regjax.rng import stream
-from regjax.typing import Array, ArrayLike, Batch, PRNGKey
+from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.parse import parse_sum
+from regjax.core.rng import stream
+from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 
 T = TypeVar("T")
 
@@ -177,7 +177,7 @@ def make(description: str) -> Augmentation:
       >>> make("shfit=1")
       Traceback (most recent call last):
       ...
-      regjax.checks.InputError: augmentation 'shfit' is not known (did you mean 'shift'?); accepted: ...
+      regjax.core.checks.InputError: augmentation 'shfit' is not known (did you mean 'shift'?); accepted: ...
     """
     readers = {name: _reader(name) for name in AUGMENTATIONS}
     steps = []

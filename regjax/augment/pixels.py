@@ -16,8 +16,8 @@ from regjax.augment.entry import (
     signed,
     takes_batches,
 )
-from regjax.checks import check_range
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core.checks import check_range
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 
 @takes_batches

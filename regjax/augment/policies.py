@@ -12,8 +12,8 @@ from jax import lax
 from regjax.augment.entry import applied, check_channels, check_numbers, draws, over, takes_batches, variant
 from regjax.augment.operations import OPERATIONS, STANDARD, WIDE, operated
 from regjax.augment.values import check_colors
-from regjax.rng import stream
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core.rng import stream
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 FULL = 10.0
 AUGMIX = (

@@ -16,7 +16,7 @@ from regjax.augment.policies import aug_mix, rand_augment, trivial_augment
 from regjax.augment.tables import feature_dropout, row_cutout
 from regjax.augment.tone import autocontrast, equalize, posterize, solarize
 from regjax.augment.warps import affine, elastic
-from regjax.typing import Array
+from regjax.core.typing import Array
 
 # What an `Augmentation` says about the pixels, so that no description has to.
 ABOUT_PIXELS = ("fill", "low", "high")

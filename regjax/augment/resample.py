@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import check_choice
-from regjax.typing import Array, ArrayLike
+from regjax.core.checks import check_choice
+from regjax.core.typing import Array, ArrayLike
 
 INTERPOLATIONS = ("bilinear", "nearest")
 PADDINGS = ("constant", "edge", "reflect")

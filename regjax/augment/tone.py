@@ -8,7 +8,7 @@ import numpy as np
 from regjax.augment.color import blended
 from regjax.augment.entry import applied, check_numbers, draws, over, takes_batches
 from regjax.augment.values import check_colors, from_levels, to_levels
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 # Bytes that were standardized come back as 127.9999: what misses a level by this little has reached it.
 NEARLY = np.float32(1e-3)

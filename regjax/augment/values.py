@@ -10,8 +10,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from regjax.augment.entry import check_channels, check_images
-from regjax.checks import check_range, is_traced
-from regjax.typing import Array, ArrayLike
+from regjax.core.checks import check_range, is_traced
+from regjax.core.typing import Array, ArrayLike
 
 
 def check_colors(name: str, x: Array, low: ArrayLike, high: ArrayLike, *, gray_or_rgb: bool = False) -> Array:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from regjax import bits
 from regjax.augment.entry import applied, check_numbers, signed, takes_batches, variant
 from regjax.augment.geometry import check_moved
 from regjax.augment.resample import affined, displaced, matrix
-from regjax.checks import check_range
-from regjax.rng import stream
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core import random_bits as bits
+from regjax.core.checks import check_range
+from regjax.core.rng import stream
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 
 @takes_batches

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from regjax.averaging.base import Average, AverageState, averaged_params
 from regjax.averaging.moving import ema, lookahead, swa
 from regjax.averaging.snapshots import Ensemble, SnapshotState, ensemble_outputs, snapshot_schedule, snapshots
-from regjax.checks import check_range
-from regjax.parse import parse_sum
+from regjax.core.checks import check_range
+from regjax.core.parse import parse_sum
 
 __all__ = [
     "AVERAGES",
@@ -35,7 +35,7 @@ AVERAGES: dict[str, Callable[..., Average]] = {"ema": ema, "lookahead": lookahea
 
 
 def parse_average(text: str) -> Average:
-    """An average from text, as a flag gives it: `"ema(0.999)"`; see `regjax.parse`. Nothing is evaluated.
+    """An average from text, as a flag gives it: `"ema(0.999)"`; see `regjax.core.parse`. Nothing is evaluated.
 
     Raises:
       InputError: one line that says what cannot be read or does not fit.

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from regjax.checks import check_range
-from regjax.dtypes import widened
-from regjax.typing import Array, ArrayLike, PyTree
+from regjax.core.checks import check_range
+from regjax.core.dtypes import widened
+from regjax.core.typing import Array, ArrayLike, PyTree
 
 
 class AverageState(NamedTuple):

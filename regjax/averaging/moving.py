@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from regjax.averaging.base import Average, AverageState, moves, whole
-from regjax.checks import check_range
-from regjax.dtypes import canonical, float_dtype
-from regjax.typing import ArrayLike, PyTree
+from regjax.core.checks import check_range
+from regjax.core.dtypes import canonical, float_dtype
+from regjax.core.typing import ArrayLike, PyTree
 
 
 @jax.tree_util.register_dataclass

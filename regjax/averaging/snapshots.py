@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import optax
 
 from regjax.averaging.base import Average, whole
-from regjax.checks import check_choice, check_range
-from regjax.typing import Array, ArrayLike, PyTree
+from regjax.core.checks import check_choice, check_range
+from regjax.core.typing import Array, ArrayLike, PyTree
 
 TASKS = ("classification", "regression")
 

@@ -6,8 +6,8 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-from regjax.checks import InputError, check_choice, in_short
 from regjax.compare.techniques import COMBINATION, Technique
+from regjax.core.checks import InputError, check_choice, in_short
 from regjax.noise import WEIGHT_NOISES
 from regjax.output_penalties import OUTPUT_PENALTIES
 from regjax.penalties import l1, l2

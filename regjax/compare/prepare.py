@@ -12,9 +12,9 @@ import numpy as np
 
 from regjax.adapt import as_model
 from regjax.augment import Augmentation, make
-from regjax.checks import InputError, check_range, in_short
 from regjax.compare import techniques as tech
 from regjax.compare.catalog import Setting
+from regjax.core.checks import InputError, check_range, in_short
 from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
 from regjax.data.targets import task_reason
 from regjax.epoch import TrainData

@@ -17,7 +17,6 @@ import numpy as np
 from regjax.adapt import as_model
 from regjax.analysis import choose
 from regjax.augment import Augmentation
-from regjax.checks import InputError, check_choice, check_range
 from regjax.compare import catalog
 from regjax.compare import techniques as tech
 from regjax.compare.prepare import (
@@ -42,6 +41,7 @@ from regjax.compare.scoring import (
     summarize_row,
     test_statistics,
 )
+from regjax.core.checks import InputError, check_choice, check_range
 from regjax.data import Dataset, Preprocessor, Splits
 from regjax.epoch import TrainData, weight_shapes
 from regjax.evaluate import SCORE

@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from regjax.checks import InputError, check_choice, check_range
+from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.typing import PenaltyMode
 from regjax.penalties import Penalty, check_route
 from regjax.routes import route_of
 from regjax.step import check_routes
 from regjax.transforms import MODES
-from regjax.typing import PenaltyMode
 
 BASELINE = "baseline"
 COMBINATION = "combination"

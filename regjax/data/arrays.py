@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from regjax.checks import InputError
+from regjax.core.checks import InputError
 from regjax.data.dataset import Dataset, check_float32
 from regjax.data.targets import as_vector, check_unmasked, encode_targets, infer_task, task_reason
 

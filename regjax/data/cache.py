@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from regjax.checks import InputError
-from regjax.files import digest, remove_stale, replace_directory, seal, temporary_sibling
+from regjax.core.checks import InputError
+from regjax.core.files import digest, remove_stale, replace_directory, seal, temporary_sibling
 
 FORMAT = 1
 Arrays = dict[str, np.ndarray]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from regjax.checks import InputError, check_choice
+from regjax.core.checks import InputError, check_choice
 from regjax.data.dataset import TASKS, Dataset, check_float32
 from regjax.data.targets import encode_targets, infer_task
 

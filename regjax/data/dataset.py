@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from regjax.checks import InputError, check_choice
+from regjax.core.checks import InputError, check_choice
 
 Task = Literal["classification", "regression"]
 TASKS: tuple[str, ...] = get_args(Task)

@@ -10,7 +10,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from regjax.checks import InputError, check_choice
+from regjax.core.checks import InputError, check_choice
+from regjax.core.files import remove_stale, replace_directory, temporary_sibling
 from regjax.data.cache import (
     Arrays,
     CacheWarning,
@@ -19,7 +20,6 @@ from regjax.data.cache import (
     file_fingerprint,
 )
 from regjax.data.dataset import EMBEDDED, Dataset
-from regjax.files import remove_stale, replace_directory, temporary_sibling
 
 VERSION = "1.0.0"
 """Version of the prepared sets; `regjax.data.builders` writes the same, and a test compares them."""

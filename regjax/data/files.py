@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from regjax.checks import InputError
+from regjax.core.checks import InputError
 from regjax.data.csv_table import DEFAULT_TARGET, Table, load_csv
 from regjax.data.dataset import Dataset, check_float32
 from regjax.data.npz_map import map_member

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from regjax.checks import InputError, check_range
+from regjax.core.checks import InputError, check_range
 
 SPIRALS: dict[str, Any] = {"seed": 0, "n": 1000, "noise": 0.06}
 """Arguments of `spirals_problem` for the embedded dataset `spirals`."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from regjax.checks import InputError, check_choice
+from regjax.core.checks import InputError, check_choice
 from regjax.data.rows import slices
 from regjax.data.splits import Splits
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from regjax.checks import InputError, check_choice, check_range
+from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.labels import check_labels, is_indices
 from regjax.data import keyed
 from regjax.data.dataset import TASKS, Dataset
-from regjax.labels import check_labels, is_indices
 
 
 @dataclass(frozen=True, eq=False)

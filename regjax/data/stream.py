@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from regjax.checks import check_choice
+from regjax.core.checks import check_choice
 from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
 from regjax.data.class_folders import list_folder
 from regjax.data.csv_table import DEFAULT_TARGET, load_csv

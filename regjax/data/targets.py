@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regjax.checks import InputError, check_choice
+from regjax.core.checks import InputError, check_choice
 from regjax.data.dataset import TASKS, check_float32
 
 MAX_INFERRED_CLASSES = 20

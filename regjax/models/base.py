@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax.numpy as jnp
 
-from regjax.bits import light
-from regjax.checks import InputError, check_choice
+from regjax.core.checks import InputError, check_choice
+from regjax.core.random_bits import light
+from regjax.core.typing import Array, ArrayLike
 from regjax.layers import (
     AlphaDropout,
     DropBlock,
@@ -20,7 +21,6 @@ from regjax.layers import (
     SpatialDropout,
 )
 from regjax.noise import depth_rates
-from regjax.typing import Array, ArrayLike
 
 TASKS = ("classification", "regression")
 

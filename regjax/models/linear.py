@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import flax.linen as nn
 
+from regjax.core.typing import Array
 from regjax.models.base import NoisyModel, Rates, flatten
-from regjax.typing import Array
 
 
 class Linear(NoisyModel):

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import flax.linen as nn
 
-from regjax.checks import InputError, check_choice
+from regjax.core.checks import InputError, check_choice
+from regjax.core.typing import Array
 from regjax.layers import ConcreteDense, record_activation
 from regjax.models.base import NoisyModel, Rates, check_sizes, flatten, hidden_init, output_init
-from regjax.typing import Array
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": nn.relu,

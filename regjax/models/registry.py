@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from regjax.checks import InputError, check_choice
+from regjax.core.checks import InputError, check_choice
+from regjax.core.parse import parse_call
 from regjax.models.base import NoisyModel
 from regjax.models.cnn import CNN
 from regjax.models.linear import Linear
 from regjax.models.mlp import MLP
 from regjax.models.resnet import ResNet
 from regjax.models.vit import ViT
-from regjax.parse import parse_call
 
 MODELS: dict[str, type[NoisyModel]] = {"linear": Linear, "mlp": MLP, "cnn": CNN, "resnet": ResNet, "vit": ViT}
 
@@ -70,7 +70,7 @@ def model_fields(name: str) -> tuple[str, ...]:
 def parse_model(
     text: str, *, num_outputs: int, widths: tuple[int, ...] | None = None, task: str = "classification"
 ) -> NoisyModel:
-    """A model from text, as a flag gives it: `"mlp"` or `"mlp(batch_norm=True)"`; see `regjax.parse`.
+    """A model from text, as a flag gives it: `"mlp"` or `"mlp(batch_norm=True)"`; see `regjax.core.parse`.
 
     Args:
       text: name, and fields by name in parentheses.

@@ -7,11 +7,11 @@ from typing import ClassVar
 import flax.linen as nn
 import jax.numpy as jnp
 
-from regjax.checks import check_choice
 from regjax.conv import Conv
+from regjax.core.checks import check_choice
+from regjax.core.typing import Array
 from regjax.layers import record_activation
 from regjax.models.base import NoisyModel, Rates, check_input, check_sizes, hidden_init
-from regjax.typing import Array
 
 NORMS = ("batch", "group", "none")
 

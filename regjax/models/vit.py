@@ -8,10 +8,10 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import InputError
+from regjax.core.checks import InputError
+from regjax.core.typing import Array
 from regjax.layers import Dropout, record_activation
 from regjax.models.base import NoisyModel, Rates, check_input, check_sizes
-from regjax.typing import Array
 
 
 class ViT(NoisyModel):

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from regjax.core.typing import Array
 from regjax.noise.blocks import drop_block
 from regjax.noise.concrete import concrete_dropout, concrete_penalty
 from regjax.noise.dropout import alpha_dropout, depth_rates, drop_path, dropout, spatial_dropout
 from regjax.noise.gaussian import gaussian_dropout, gaussian_noise
 from regjax.noise.weights import WEIGHT_NOISES, drop_connect, perturb_weights, weight_noise
-from regjax.typing import Array
 
 NOISES: dict[str, Callable[..., Array]] = {
     "dropout": dropout,

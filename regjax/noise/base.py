@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from regjax import bits
-from regjax.checks import check_range
-from regjax.dtypes import wide_dtype
-from regjax.fusion import apart
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core import random_bits as bits
+from regjax.core.checks import check_range
+from regjax.core.dtypes import wide_dtype
+from regjax.core.opaque import apart
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 _LEVELS = 65536  # a decision has 16 bits
 

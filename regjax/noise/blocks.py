@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import lax
 
-from regjax import bits
-from regjax.fusion import apart
+from regjax.core import random_bits as bits
+from regjax.core.opaque import apart
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.noise.base import checked, keep_or_zero, required
-from regjax.typing import Array, ArrayLike, PRNGKey
 
 _WORDS = 2.0**32
 

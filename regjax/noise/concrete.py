@@ -5,12 +5,12 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from regjax import bits
-from regjax.checks import check_range
-from regjax.dtypes import wide_dtype
-from regjax.fusion import apart
+from regjax.core import random_bits as bits
+from regjax.core.checks import check_range
+from regjax.core.dtypes import wide_dtype
+from regjax.core.opaque import apart
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.noise.base import checked, required
-from regjax.typing import Array, ArrayLike, PRNGKey
 
 
 def concrete_dropout(

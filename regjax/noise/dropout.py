@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import check_choice, check_range
-from regjax.dtypes import wide_dtype
+from regjax.core.checks import check_choice, check_range
+from regjax.core.dtypes import wide_dtype
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.noise.base import checked, decision_shape, keep_or_zero, kept_entries, quantized, required
-from regjax.typing import Array, ArrayLike, PRNGKey
 
 SCALINGS = ("inverted", "classic")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from regjax import bits
-from regjax.fusion import apart
+from regjax.core import random_bits as bits
+from regjax.core.opaque import apart
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.noise.base import checked, required
-from regjax.typing import Array, ArrayLike, PRNGKey
 
 # A traced deviation above it counts as this, so that the result is finite.
 _LARGEST_DEVIATION = 1e6

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import jax
 
+from regjax.core.tree import Where, select
+from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
 from regjax.noise.base import checked
 from regjax.noise.dropout import dropout
 from regjax.noise.gaussian import gaussian_noise
-from regjax.tree import Where, select
-from regjax.typing import Array, ArrayLike, PRNGKey, PyTree
 
 
 def drop_connect(key: PRNGKey | None, x: Array, rate: ArrayLike, *, deterministic: bool = False) -> Array:

@@ -21,7 +21,7 @@ Numbers are checked where a penalty is made, and steps where `prox` is called. W
 
 from collections.abc import Callable
 
-from regjax.parse import parse_sum
+from regjax.core.parse import parse_sum
 from regjax.penalties.base import ROUTES, Penalty, Term, check_route, combine
 from regjax.penalties.groups import group_lasso, sparse_group_lasso
 from regjax.penalties.matrices import nuclear, orthogonal, spectral
@@ -48,7 +48,7 @@ PENALTIES: dict[str, Callable[..., Penalty]] = {
 
 
 def parse_penalty(text: str) -> Penalty:
-    """A penalty from text, as a flag gives it; see `regjax.parse` for the grammar. Nothing is evaluated.
+    """A penalty from text, as a flag gives it; see `regjax.core.parse` for the grammar. Nothing is evaluated.
 
     Args:
       text: as `"l1(1e-3) + group_lasso(1e-3, where='.*kernel')"`.

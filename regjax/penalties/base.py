@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import check_range
-from regjax.dtypes import canonical, wide_dtype, widened
+from regjax.core.checks import check_range
+from regjax.core.dtypes import canonical, wide_dtype, widened
+from regjax.core.tree import Where, check_same_leaves, freeze_where, leaf_names, map_selected, select
+from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties.numbers import as_text
 from regjax.penalties.parts import Parts, prox_of_sum
 from regjax.penalties.plan import Plan, PlanRow, doubts
-from regjax.tree import Where, check_same_leaves, freeze_where, leaf_names, map_selected, select
-from regjax.typing import Array, ArrayLike, PyTree
 
 Strength = ArrayLike | PyTree | Callable[[Any], Any]
 

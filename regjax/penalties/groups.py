@@ -11,15 +11,15 @@ import jax
 import jax.numpy as jnp
 
 from regjax import prox as _prox
-from regjax.checks import check_choice, check_range
-from regjax.dtypes import canonical
+from regjax.core.checks import check_choice, check_range
+from regjax.core.dtypes import canonical
+from regjax.core.tree import Where
+from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, check_axis, check_layout, doubt, units_text, within
 from regjax.penalties.numbers import scalar_strength, weighted_sum
 from regjax.penalties.parts import Parts
 from regjax.penalties.shrinkage import absolute, squares
-from regjax.tree import Where
-from regjax.typing import Array, ArrayLike, PyTree
 
 WEIGHTINGS = ("none", "sqrt_size")
 
@@ -140,7 +140,7 @@ def group_lasso(
         inputs (rows: a zero row is a feature that is not used). Or an axis or a tuple of axes, counted as in NumPy;
         `()` makes a whole leaf one group.
       weighting: `"none"` (c = 1) or `"sqrt_size"` (c is the root of the group's size: groups of all sizes are alike).
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
       layout: **which axes are inputs and outputs**: `"...io"`, the default, is Flax and Keras; Equinox and torch store
         `"oi..."`; layers stacked by `nn.scan` or `vmap` are `"bio"`, attention is `"ioo"`. One for all leaves, or
         `{pattern: letters}`; see `regjax.penalties.layout`. `print(penalty.plan(params))` shows the units of each leaf.
@@ -183,7 +183,7 @@ def sparse_group_lasso(
       l1_ratio: in [0, 1]: 1 is `l1`, 0 is `group_lasso`.
       axis: as in `group_lasso`.
       weighting: as in `group_lasso`.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
       layout: as in `group_lasso`.
 
     Returns:

@@ -16,15 +16,15 @@ import jax
 import jax.numpy as jnp
 
 from regjax import prox as _prox
-from regjax.checks import check_choice, check_range
-from regjax.dtypes import widened
+from regjax.core.checks import check_choice, check_range
+from regjax.core.dtypes import widened
+from regjax.core.tree import Where
+from regjax.core.typing import Array, PyTree
 from regjax.penalties.base import ROUTES, Penalty, Strength, Term, new_term
 from regjax.penalties.groups import safe_sqrt
 from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, doubt
 from regjax.penalties.numbers import scalar_strength
 from regjax.penalties.parts import Parts
-from regjax.tree import Where
-from regjax.typing import Array, PyTree
 
 METHODS = ("soft", "srip")
 
@@ -125,7 +125,7 @@ def nuclear(
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
       layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:
@@ -158,7 +158,7 @@ def spectral(
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       iterations: steps of the power method for value and gradient; None is exact, by singular values.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
       layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:
@@ -198,7 +198,7 @@ def orthogonal(
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       method: `"soft"` (squared Frobenius norm) or `"srip"` (spectral restricted isometry property).
       iterations: of the power method for `"srip"`; None is exact.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
       layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:

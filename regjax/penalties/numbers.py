@@ -7,8 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import is_traced
-from regjax.typing import Array
+from regjax.core.checks import is_traced
+from regjax.core.typing import Array
 
 
 def weighted_sum(strength: Any, values: Array) -> Array:

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax import prox as _prox
-from regjax.dtypes import widened
-from regjax.typing import Array, ArrayLike
+from regjax.core.dtypes import widened
+from regjax.core.typing import Array, ArrayLike
 
 
 class Parts(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from regjax.tree import unnamed_offsets
-from regjax.typing import PyTree
+from regjax.core.tree import unnamed_offsets
+from regjax.core.typing import PyTree
 
 
 class PlanRow(NamedTuple):

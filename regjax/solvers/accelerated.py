@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from regjax.checks import check_range
-from regjax.dtypes import float_dtype, wide_dtype
+from regjax.core.checks import check_range
+from regjax.core.dtypes import float_dtype, wide_dtype
+from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties import Penalty, check_route
-from regjax.typing import Array, ArrayLike, PyTree
 
 
 class Solution(NamedTuple):

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from regjax.core.typing import Array
 from regjax.prox import soft_threshold
-from regjax.typing import Array
 
 _SMALLEST = 128  # features of the smallest working set; further ones double
 _ROUNDS = 20  # Newton steps at most, where FISTA ran out of iterations

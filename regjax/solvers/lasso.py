@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import check_range, is_traced
-from regjax.dtypes import float_dtype, wide_dtype
+from regjax.core.checks import check_range, is_traced
+from regjax.core.dtypes import float_dtype, wide_dtype
+from regjax.core.typing import Array, ArrayLike
 from regjax.solvers.active_set import Problem, solve_path
-from regjax.typing import Array, ArrayLike
 
 GRAM_FEATURES = 4096  # up to so many the Gram matrix of all features is formed, 64 MiB at most
 

@@ -20,10 +20,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from regjax.checks import check_range
-from regjax.dtypes import float_dtype
+from regjax.core.checks import check_range
+from regjax.core.dtypes import float_dtype
+from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.stepsizes.base import LearningRate, StepSize, check_rate, current, only, states
-from regjax.typing import Array, ArrayLike, PyTree
 
 
 def adam(learning_rate: LearningRate, b2: ArrayLike = 0.999, eps: ArrayLike = 1e-8) -> StepSize:

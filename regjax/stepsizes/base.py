@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import optax
 
-from regjax.checks import check_range
-from regjax.typing import ArrayLike, PyTree
+from regjax.core.checks import check_range
+from regjax.core.typing import ArrayLike, PyTree
 
 LearningRate = ArrayLike | Callable[..., Any]
 _INJECTED = (optax.InjectHyperparamsState, optax.InjectStatefulHyperparamsState)

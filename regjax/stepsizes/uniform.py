@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from regjax.checks import check_range
-from regjax.dtypes import float_dtype
+from regjax.core.checks import check_range
+from regjax.core.dtypes import float_dtype
+from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.stepsizes.base import LearningRate, StepSize, check_rate, current, only
-from regjax.typing import Array, ArrayLike, PyTree
 
 
 def sgd(learning_rate: LearningRate, momentum: ArrayLike = 0.0, *, nesterov: bool = False) -> StepSize:

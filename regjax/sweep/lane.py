@@ -11,11 +11,11 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from regjax.core.mesh import data_size, on_mesh
+from regjax.core.typing import PRNGKey, PyTree
 from regjax.epoch import TrainData, Weights
-from regjax.mesh import data_size, on_mesh
 from regjax.run import Run
 from regjax.spec import Hparams
-from regjax.typing import PRNGKey, PyTree
 
 Place: TypeAlias = Any  # where a lane trains: a `jax.Device`, or a row of a mesh whose devices share its batches
 

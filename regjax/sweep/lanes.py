@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from regjax.core.typing import PRNGKey
 from regjax.epoch import TrainData
 from regjax.preflight import check_run
 from regjax.run import Run, RunResult
@@ -27,7 +28,6 @@ from regjax.sweep.queue import LaneQueue
 from regjax.sweep.share import gathered
 from regjax.sweep.slots import train_in_slots
 from regjax.sweep.store import LaneStore
-from regjax.typing import PRNGKey
 
 OnDone = Callable[[int, RunResult, float], None]
 

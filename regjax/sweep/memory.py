@@ -13,7 +13,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from regjax.checks import InputError
+from regjax.core.checks import InputError
 from regjax.sweep.lane import Place
 
 DEFAULT_LIMIT = "80%"

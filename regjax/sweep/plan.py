@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import jax
 from jax.sharding import Mesh
 
-from regjax.checks import InputError, check_choice, check_range
+from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.mesh import data_size
 from regjax.epoch import TrainData
-from regjax.mesh import data_size
 from regjax.sweep import programs
 from regjax.sweep.lane import Lane, Place, program_of, put
 from regjax.sweep.memory import (

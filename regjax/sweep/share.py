@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from regjax.checks import InputError
-from regjax.mesh import data_size, rows_of
+from regjax.core.checks import InputError
+from regjax.core.mesh import data_size, rows_of
 from regjax.run import RunResult
 from regjax.sweep.lane import Lane, Place, program_of
 

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from regjax.checks import InputError
+from regjax.core.checks import InputError
 from regjax.run import RunResult
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import optax
 
+from regjax.core.typing import PyTree
 from regjax.stepsizes import LearningRate, StepSize, current
-from regjax.typing import PyTree
 from regjax.verify.trial import CannotJudge, Plan, Record, named_weights, run, small_like
 
 _TOLERANCE = 5e-3

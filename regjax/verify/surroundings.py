@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from regjax.core.tree import is_weight_leaf
+from regjax.core.typing import PyTree
 from regjax.routes import CountState, RegularizeState, is_ours, routes, with_extra_arguments
-from regjax.tree import is_weight_leaf
-from regjax.typing import PyTree
 from regjax.verify.step import WAY_OUT
 from regjax.verify.trial import CannotJudge, Plan, named_weights, run, small_like
 

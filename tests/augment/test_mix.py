@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regjax.augment import MIXES, beta_symmetric, cutmix, mixup, row_cutmix
-from regjax.typing import Batch
+from regjax.core.typing import Batch
 
 KEY = jax.random.key(0)
 

@@ -9,9 +9,9 @@ import pytest
 
 from experiments import flags
 from regjax import augment
-from regjax.checks import InputError
-from regjax.rng import stream
-from regjax.typing import Batch
+from regjax.core.checks import InputError
+from regjax.core.rng import stream
+from regjax.core.typing import Batch
 
 KEY = jax.random.key(0)
 X = jax.random.normal(jax.random.key(1), (4, 6, 6, 1))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from regjax.augment import AUGMENTATIONS
-from regjax.typing import Batch
+from regjax.core.typing import Batch
 
 KEY = jax.random.key(3)
 MAGNITUDES = {name: kind.typical * (10.0 if kind.per_side else 1.0) for name, kind in AUGMENTATIONS.items()}

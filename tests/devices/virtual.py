@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import regjax as rj
-from regjax.mesh import on_mesh
+from regjax.core.mesh import on_mesh
 from regjax.monitor import params_sha256
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from regjax.checks import InputError
+from regjax.core.checks import InputError
 from regjax.models import MODELS, make_model
 from regjax.models.base import hidden_init, output_init
 
@@ -241,7 +241,7 @@ def test_patches_are_squares_of_the_image():
 
 
 def test_what_no_penalty_should_shrink_is_named_so():
-    from regjax.tree import leaf_names, select
+    from regjax.core.tree import leaf_names, select
 
     for case in ("mlp: everything", "resnet", "vit"):
         params = small(case)[1]["params"]

@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from regjax import bits, noise
+from regjax import noise
+from regjax.core import random_bits as bits
 
 KEY = jax.random.key(0)
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regjax import bits, noise
+from regjax import noise
+from regjax.core import random_bits as bits
 from regjax.noise.base import quantized
 
 KEY = jax.random.key(0)

@@ -9,7 +9,7 @@ import pytest
 import regjax as rj
 from regjax.augment import AUGMENTATIONS
 from regjax.averaging import AVERAGES
-from regjax.labels import smooth_labels
+from regjax.core.labels import smooth_labels
 from regjax.losses import LOSSES
 from regjax.noise import NOISES, WEIGHT_NOISES, concrete_penalty, perturb_weights
 from regjax.optimizers import OPTIMIZERS

@@ -92,7 +92,7 @@ def verified(context: Context) -> Round:
     path = _checkpoint(context)
 
     def one_round() -> Measured:
-        from regjax.files import verify_manifest
+        from regjax.core.files import verify_manifest
 
         _forget(path)
         return Measured({"verify": 1e3 * seconds(lambda: verify_manifest(path))}, _size(path))

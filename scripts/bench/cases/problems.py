@@ -27,8 +27,8 @@ def training_problem(model: Any, shape: tuple[int, ...], batch_size: int, steps:
     import jax
     import numpy as np
 
+    from regjax.core.rng import stream
     from regjax.epoch import init_weights
-    from regjax.rng import stream
     from regjax.shuffle import shuffled_indices
     from regjax.spec import Spec
 

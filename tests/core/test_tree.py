@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from regjax.tree import freeze_where, leaf_names, map_selected, select
+from regjax.core.tree import freeze_where, leaf_names, map_selected, select
 
 PARAMS = {
     "dense": {"kernel": jnp.ones((2, 3)), "bias": jnp.zeros((2, 3)), "scale": jnp.ones((1, 3))},

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from regjax.checks import InputError, check_choice
+from regjax.core.checks import InputError, check_choice
 
 MAX_LENGTH = 2000
 

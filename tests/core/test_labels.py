@@ -14,8 +14,8 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax import labels as own
 from regjax.augment.mix import MIXES
+from regjax.core import labels as own
 from regjax.data import noisy_labels
 from regjax.evaluate import evaluate_parts
 from regjax.losses import correct, cross_entropy

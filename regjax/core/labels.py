@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.checks import check_choice, check_range, is_traced
-from regjax.dtypes import widened
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core.checks import check_choice, check_range, is_traced
+from regjax.core.dtypes import widened
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 SMOOTHINGS = ("uniform", "others")
 _SUM_TOLERANCE = 0.02  # of a row of probabilities; half-precision numbers add up to about 1

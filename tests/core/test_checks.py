@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from regjax.checks import InputError, check_choice, check_range, is_traced
+from regjax.core.checks import InputError, check_choice, check_range, is_traced
 
 
 def test_concrete_values_are_checked_whatever_their_type():

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.typing import Array, ArrayLike
+from regjax.core.typing import Array, ArrayLike
 
 
 def float_dtype() -> Any:

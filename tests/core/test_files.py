@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from regjax.files import (
+from regjax.core.files import (
     DamagedError,
     Lock,
     LockedError,
@@ -58,7 +58,7 @@ def test_a_truncated_or_missing_file_is_noticed(sealed, name):
 
 
 def test_a_flipped_bit_in_any_piece_of_a_large_file_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr("regjax.files.PIECE_BYTES", 64)
+    monkeypatch.setattr("regjax.core.files.PIECE_BYTES", 64)
     content = bytes(range(256)) + b"and a rest"
     (tmp_path / "large").write_bytes(content)
     write_manifest(tmp_path, {})
@@ -120,7 +120,7 @@ def test_a_stale_lock_file_locks_nothing(tmp_path):
 
 def test_a_killed_process_gives_its_lock_back(tmp_path):
     code = (
-        "import sys, time, pathlib; from regjax.files import Lock\n"
+        "import sys, time, pathlib; from regjax.core.files import Lock\n"
         "lock = Lock(pathlib.Path(sys.argv[1])); lock.acquire(); print('held', flush=True); time.sleep(100)"
     )
     path = tmp_path / "lock"

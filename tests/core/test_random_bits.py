@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.extend.random import threefry_2x32
 
-from regjax import bits
+from regjax.core import random_bits as bits
 
 words = st.integers(0, 2**32 - 1)
 DRAWS = [bits.random_words, bits.random_u16, bits.random_uniform, bits.random_normal]

@@ -1,7 +1,7 @@
 import jax
 import numpy as np
 
-from regjax.rng import stream
+from regjax.core.rng import stream
 
 
 def bits(key):

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from regjax.typing import Array, ArrayLike, PRNGKey
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 
 @functools.partial(jax.jit, static_argnames="step", inline=True)

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from regjax.checks import InputError
-from regjax.typing import Array, ArrayLike, PyTree
+from regjax.core.checks import InputError
+from regjax.core.typing import Array, ArrayLike, PyTree
 
 LANE, DATA = "lane", "data"
 

@@ -10,7 +10,7 @@ import zlib
 
 import jax
 
-from regjax.typing import Array, PRNGKey
+from regjax.core.typing import Array, PRNGKey
 
 
 def stream(key: PRNGKey, name: str, step: Array | int | None = None) -> PRNGKey:

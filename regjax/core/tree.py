@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.typing import PyTree
+from regjax.core.typing import PyTree
 
 # Leaves with these last names are offsets and scales, not weights: shrinking them only biases the fit.
 UNPENALIZED = frozenset({"bias", "b", "scale", "offset"})
