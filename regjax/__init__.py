@@ -7,7 +7,7 @@
 
 import typing as _typing
 
-from regjax import augment, layers, losses, models, noise, stepsizes
+from regjax import augment, losses, models, noise, stepsizes
 from regjax.analysis import Diagnosis, diagnose
 from regjax.averaging import (
     AverageState,
@@ -41,6 +41,7 @@ from regjax.evaluate import evaluate, predict
 from regjax.fit import FitResult, fit
 from regjax.gradient_noise import gradient_noise
 from regjax.loader import StreamLoader
+from regjax.noise import linen as layers
 from regjax.objective import build_loss
 from regjax.optimizers import make_optimizer
 from regjax.output_penalties import (

@@ -17,7 +17,7 @@ import flax.linen as nn
 
 from regjax.core.checks import InputError, in_short
 from regjax.core.typing import Array, PRNGKey, PyTree
-from regjax.layers import ACTIVATIONS, PENALTIES, ConcreteDense, Noise
+from regjax.noise.linen import ACTIVATIONS, PENALTIES, ConcreteDense, Noise
 
 FLAGS = {"train": True, "training": True, "is_training": True, "deterministic": False, "inference": False}
 """Arguments (or fields of a Linen module) that tell a model whether it trains, and what they are when it does."""

@@ -21,8 +21,8 @@ from regjax.core.dtypes import float_dtype
 from regjax.core.mesh import replicated, split_examples
 from regjax.core.rng import stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
+from regjax.data.shuffle import shuffled_indices
 from regjax.evaluate import METRICS, evaluate
-from regjax.shuffle import shuffled_indices
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx, TrainState, init_train_state, make_step
 from regjax.stopping import StopState, keep_best

@@ -20,9 +20,9 @@ from regjax.core.labels import without_ignored
 from regjax.core.rng import stream
 from regjax.core.tree import is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
-from regjax.layers import ACTIVATIONS, PENALTIES
 from regjax.losses import Loss, get_loss, weighted_mean
 from regjax.noise import WEIGHT_NOISES, perturb_weights
+from regjax.noise.linen import ACTIVATIONS, PENALTIES
 from regjax.output_penalties import Forward, OutputPenalty
 from regjax.penalties import Penalty, check_route
 

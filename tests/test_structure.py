@@ -29,9 +29,6 @@ def rows() -> list[list[str]]:
 ROW = {room: row for row, rooms in enumerate(rows()) for room in rooms}
 # Modules that still lie beside the rooms, by the room where they belong.
 BESIDE = {
-    "stopping": "gains",
-    "noise": "layers",
-    "data": "shuffle",
     "penalties": "prox constraints output_penalties convert",
     "models": "adapt conv",
     "optim": "stepsizes routes transforms penalized optimizers sam gradient_noise verify",

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from regjax.core.checks import InputError, check_choice
 from regjax.core.random_bits import light
 from regjax.core.typing import Array, ArrayLike
-from regjax.layers import (
+from regjax.noise import depth_rates
+from regjax.noise.linen import (
     AlphaDropout,
     DropBlock,
     Dropout,
@@ -20,7 +21,6 @@ from regjax.layers import (
     GaussianNoise,
     SpatialDropout,
 )
-from regjax.noise import depth_rates
 
 TASKS = ("classification", "regression")
 

@@ -8,8 +8,8 @@ import flax.linen as nn
 
 from regjax.conv import Conv, max_pool
 from regjax.core.typing import Array
-from regjax.layers import record_activation
 from regjax.models.base import NoisyModel, Rates, check_input, check_sizes, hidden_init
+from regjax.noise.linen import record_activation
 
 
 class CNN(NoisyModel):

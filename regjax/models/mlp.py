@@ -9,8 +9,8 @@ import flax.linen as nn
 
 from regjax.core.checks import InputError, check_choice
 from regjax.core.typing import Array
-from regjax.layers import ConcreteDense, record_activation
 from regjax.models.base import NoisyModel, Rates, check_sizes, flatten, hidden_init, output_init
+from regjax.noise.linen import ConcreteDense, record_activation
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": nn.relu,

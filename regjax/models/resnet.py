@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from regjax.conv import Conv
 from regjax.core.checks import check_choice
 from regjax.core.typing import Array
-from regjax.layers import record_activation
 from regjax.models.base import NoisyModel, Rates, check_input, check_sizes, hidden_init
+from regjax.noise.linen import record_activation
 
 NORMS = ("batch", "group", "none")
 

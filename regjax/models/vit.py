@@ -10,8 +10,8 @@ import numpy as np
 
 from regjax.core.checks import InputError
 from regjax.core.typing import Array
-from regjax.layers import Dropout, record_activation
 from regjax.models.base import NoisyModel, Rates, check_input, check_sizes
+from regjax.noise.linen import Dropout, record_activation
 
 
 class ViT(NoisyModel):

@@ -28,8 +28,8 @@ def training_problem(model: Any, shape: tuple[int, ...], batch_size: int, steps:
     import numpy as np
 
     from regjax.core.rng import stream
+    from regjax.data.shuffle import shuffled_indices
     from regjax.epoch import init_weights
-    from regjax.shuffle import shuffled_indices
     from regjax.spec import Spec
 
     count = 4096

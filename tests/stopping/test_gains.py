@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regjax.gains import RULES, arithmetic, bounded, joined, parted
+from regjax.stopping.gains import RULES, arithmetic, bounded, joined, parted
 
 numbers = st.floats(-3e38, 3e38).filter(lambda x: x == 0 or abs(x) > 1e-18)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import regjax as rj
-from regjax.gains import RULES
 from regjax.stopping import NEVER, EarlyStopping
+from regjax.stopping.gains import RULES
 
 EXAMPLE = [4.0, 3.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0]
 

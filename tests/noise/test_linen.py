@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from regjax import layers, noise
+from regjax import noise
+from regjax.noise import linen as layers
 
 KEY = jax.random.key(0)
 LAYERS = [

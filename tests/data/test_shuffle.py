@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from regjax.shuffle import _scale, shuffled_indices
+from regjax.data.shuffle import _scale, shuffled_indices
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ import numpy as np
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import float_dtype
 from regjax.core.typing import Array, ArrayLike, PyTree
-from regjax.gains import RULES, arithmetic, bounded, joined, parted
+from regjax.stopping.gains import RULES, arithmetic, bounded, joined, parted
 
 NEVER = np.iinfo(np.int32).max  # a patience that is never exhausted
 CRITERIA = ("patience", "gl", "pq", "up")
