@@ -19,7 +19,6 @@ from regjax.averaging import parse_average
 from regjax.compare.catalog import Setting, resolve
 from regjax.compare.prepare import check_outputs, default_augmentation, noises_of, train_examples_of
 from regjax.compare.techniques import Technique, penalty_technique
-from regjax.constraints import parse_constraint
 from regjax.core.mesh import make_mesh
 from regjax.core.typing import Batch
 from regjax.epoch import TrainData, weight_shapes
@@ -28,8 +27,9 @@ from regjax.models import parse_model
 from regjax.noise import WEIGHT_NOISES
 from regjax.objective import build_loss
 from regjax.optimizers import with_penalties
-from regjax.output_penalties import parse_output_penalties
 from regjax.penalties import Penalty, check_route, combine, l1, l2, parse_penalty
+from regjax.penalties.constraints import parse_constraint
+from regjax.penalties.outputs import parse_output_penalties
 from regjax.spec import Hparams, Spec, make_hparams
 from regjax.stopping import NEVER, EarlyStopping
 

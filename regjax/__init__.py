@@ -21,17 +21,6 @@ from regjax.averaging import (
     swa,
 )
 from regjax.compare import CompareResult, Technique, compare, penalty_technique
-from regjax.constraints import Constraint, apply_constraints, box, max_norm, non_negative, parse_constraint, unit_norm
-from regjax.convert import (
-    from_glmnet,
-    from_keras,
-    from_sklearn,
-    from_torch_weight_decay,
-    to_glmnet,
-    to_keras,
-    to_sklearn,
-    to_torch_weight_decay,
-)
 from regjax.core.checks import InputError
 from regjax.core.labels import corrupt_labels, smooth_labels
 from regjax.core.mesh import make_mesh
@@ -44,16 +33,6 @@ from regjax.loader import StreamLoader
 from regjax.noise import linen as layers
 from regjax.objective import build_loss
 from regjax.optimizers import make_optimizer
-from regjax.output_penalties import (
-    OutputPenalty,
-    activity_l1,
-    activity_l2,
-    confidence,
-    fgsm,
-    jacobian,
-    parse_output_penalties,
-    r_drop,
-)
 from regjax.penalized import regularize
 from regjax.penalties import (
     Penalty,
@@ -72,6 +51,35 @@ from regjax.penalties import (
     scad,
     sparse_group_lasso,
     spectral,
+)
+from regjax.penalties.constraints import (
+    Constraint,
+    apply_constraints,
+    box,
+    max_norm,
+    non_negative,
+    parse_constraint,
+    unit_norm,
+)
+from regjax.penalties.convert import (
+    from_glmnet,
+    from_keras,
+    from_sklearn,
+    from_torch_weight_decay,
+    to_glmnet,
+    to_keras,
+    to_sklearn,
+    to_torch_weight_decay,
+)
+from regjax.penalties.outputs import (
+    OutputPenalty,
+    activity_l1,
+    activity_l2,
+    confidence,
+    fgsm,
+    jacobian,
+    parse_output_penalties,
+    r_drop,
 )
 from regjax.run import RunResult, make_run
 from regjax.sam import sam

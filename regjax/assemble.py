@@ -14,7 +14,7 @@ from regjax.gradient_noise import gradient_noise
 from regjax.losses import TASK_LOSSES
 from regjax.objective import LossFn, build_loss
 from regjax.optimizers import with_penalties
-from regjax.output_penalties import OutputPenalty
+from regjax.penalties.outputs import OutputPenalty
 from regjax.sam import sam
 from regjax.spec import Hparams, Spec
 from regjax.transforms import BaseAndShape

@@ -16,13 +16,13 @@ import numpy as np
 from regjax.adapt import as_model
 from regjax.assemble import learning_rate_of, loss_of, optimizer_of, penalty_value
 from regjax.averaging import Ensemble
-from regjax.constraints import apply_constraints
 from regjax.core.dtypes import float_dtype
 from regjax.core.mesh import replicated, split_examples
 from regjax.core.rng import stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
 from regjax.data.shuffle import shuffled_indices
 from regjax.evaluate import METRICS, evaluate
+from regjax.penalties.constraints import apply_constraints
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx, TrainState, init_train_state, make_step
 from regjax.stopping import StopState, keep_best

@@ -23,8 +23,8 @@ from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 from regjax.losses import Loss, get_loss, weighted_mean
 from regjax.noise import WEIGHT_NOISES, perturb_weights
 from regjax.noise.linen import ACTIVATIONS, PENALTIES
-from regjax.output_penalties import Forward, OutputPenalty
 from regjax.penalties import Penalty, check_route
+from regjax.penalties.outputs import Forward, OutputPenalty
 
 Rates = Mapping[str, ArrayLike | optax.Schedule]
 

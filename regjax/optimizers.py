@@ -9,11 +9,11 @@ import optax
 import optax.contrib
 
 from regjax import stepsizes
-from regjax.constraints import Constraint
 from regjax.core.checks import InputError, check_choice, check_range
 from regjax.core.typing import ArrayLike, PenaltyMode
 from regjax.penalized import regularize
 from regjax.penalties import Penalty
+from regjax.penalties.constraints import Constraint
 from regjax.stepsizes import LearningRate, StepSize
 from regjax.transforms import MODES, project
 

@@ -21,7 +21,6 @@ from jax.sharding import Mesh
 from regjax.adapt import hashable
 from regjax.augment import Augmentation
 from regjax.averaging import Average
-from regjax.constraints import Constraint
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import float_dtype
 from regjax.core.labels import SMOOTHINGS
@@ -30,8 +29,9 @@ from regjax.core.typing import ArrayLike, PenaltyMode
 from regjax.evaluate import METRICS
 from regjax.noise import UNBOUNDED
 from regjax.optimizers import OPTIMIZERS
-from regjax.output_penalties import OutputPenalty
 from regjax.penalties import Penalty
+from regjax.penalties.constraints import Constraint
+from regjax.penalties.outputs import OutputPenalty
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.transforms import MODES
 

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import optax
 
 from regjax.accumulate import loss_and_grads
-from regjax.constraints import Constraint, apply_constraints
 from regjax.core.rng import stream
 from regjax.core.tree import leaf_names, select
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
 from regjax.objective import LossFn, resolve
 from regjax.penalties import Penalty, check_route
+from regjax.penalties.constraints import Constraint, apply_constraints
 from regjax.routes import Route, route_of, routes, with_extra_arguments
 from regjax.verify import check_optimizer
 

@@ -19,10 +19,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from regjax.constraints import Constraint
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties import ROUTES, Penalty, check_route
+from regjax.penalties.constraints import Constraint
 from regjax.routes import CountState, acting_leaves, route_of
 from regjax.stepsizes import LearningRate, at_step
 from regjax.verify import PROBE, answer
@@ -116,7 +116,7 @@ def project(constraint: Constraint) -> optax.GradientTransformation:
       ValueError: `update` was called without `params`.
 
     Example:
-      >>> from regjax.constraints import non_negative
+      >>> from regjax.penalties.constraints import non_negative
       >>> tx = optax.chain(optax.sgd(1.0), project(non_negative()))
       >>> params = {"kernel": jnp.ones((1, 2))}
       >>> updates, _ = tx.update({"kernel": jnp.array([[0.5, 3.0]])}, tx.init(params), params)

@@ -121,7 +121,7 @@ def test_each_fault_of_the_table_names_a_test_that_is_there():
 
 def test_the_table_of_noises_outputs_and_augmentations_names_everything():
     from regjax.augment import AUGMENTATIONS
-    from regjax.output_penalties import OUTPUT_PENALTIES
+    from regjax.penalties.outputs import OUTPUT_PENALTIES
 
     section = README.split("### Activations, outputs")[1].split("```python")[0]
     named = set(re.findall(r"\w+", section))

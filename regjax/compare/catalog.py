@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from regjax.compare.techniques import COMBINATION, Technique
 from regjax.core.checks import InputError, check_choice, in_short
 from regjax.noise import WEIGHT_NOISES
-from regjax.output_penalties import OUTPUT_PENALTIES
 from regjax.penalties import l1, l2
+from regjax.penalties.outputs import OUTPUT_PENALTIES
 from regjax.spec import make_hparams
 from regjax.stopping import EarlyStopping
 

@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from regjax import prox as _prox
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import canonical
 from regjax.core.tree import Where
 from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.penalties import prox as _prox
 from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, check_axis, check_layout, doubt, units_text, within
 from regjax.penalties.numbers import scalar_strength, weighted_sum
@@ -147,7 +147,7 @@ def group_lasso(
 
     Returns:
       A `Penalty`. Its proximal map is `w_g max(0, 1 - t s c_g / ||w_g||)`; in the metric of an adaptive optimizer,
-      the root of one equation a group (`regjax.prox.group_soft_threshold`).
+      the root of one equation a group (`regjax.penalties.prox.group_soft_threshold`).
 
     Raises:
       ValueError: a concrete strength that is negative or NaN, or an unknown weighting; when used, an axis or

@@ -15,11 +15,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from regjax import prox as _prox
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import widened
 from regjax.core.tree import Where
 from regjax.core.typing import Array, PyTree
+from regjax.penalties import prox as _prox
 from regjax.penalties.base import ROUTES, Penalty, Strength, Term, new_term
 from regjax.penalties.groups import safe_sqrt
 from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, doubt

@@ -12,11 +12,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from regjax import prox as _prox
 from regjax.core.checks import check_range
 from regjax.core.dtypes import canonical, wide_dtype
 from regjax.core.tree import Where
 from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.penalties import prox as _prox
 from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.numbers import weighted_sum
 from regjax.penalties.parts import Parts
@@ -111,7 +111,7 @@ def mcp(strength: Strength, gamma: ArrayLike = 3.0, where: Where | PyTree = None
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
 
     Returns:
-      A `Penalty`. Its proximal map is firm thresholding (`regjax.prox.firm_threshold`).
+      A `Penalty`. Its proximal map is firm thresholding (`regjax.penalties.prox.firm_threshold`).
 
     Raises:
       ValueError: a concrete strength that is negative or NaN, or `gamma` <= 1.
@@ -136,7 +136,7 @@ def scad(strength: Strength, gamma: ArrayLike = 3.7, where: Where | PyTree = Non
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
 
     Returns:
-      A `Penalty`; for the pieces and the proximal map see `regjax.prox.scad_value` and `scad_threshold`.
+      A `Penalty`; for the pieces and the proximal map see `regjax.penalties.prox.scad_value` and `scad_threshold`.
 
     Raises:
       ValueError: a concrete strength that is negative or NaN, or `gamma` <= 2.
@@ -161,7 +161,7 @@ def log_sum(strength: Strength, epsilon: ArrayLike = 0.1, where: Where | PyTree 
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
 
     Returns:
-      A `Penalty`; for the proximal map see `regjax.prox.log_sum_threshold`.
+      A `Penalty`; for the proximal map see `regjax.penalties.prox.log_sum_threshold`.
 
     Raises:
       ValueError: a concrete strength that is negative or NaN, or `epsilon` <= 0.

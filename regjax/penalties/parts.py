@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from regjax import prox as _prox
 from regjax.core.dtypes import widened
 from regjax.core.typing import Array, ArrayLike
+from regjax.penalties import prox as _prox
 
 
 class Parts(NamedTuple):

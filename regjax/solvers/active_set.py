@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from regjax.core.typing import Array
-from regjax.prox import soft_threshold
+from regjax.penalties.prox import soft_threshold
 
 _SMALLEST = 128  # features of the smallest working set; further ones double
 _ROUNDS = 20  # Newton steps at most, where FISTA ran out of iterations

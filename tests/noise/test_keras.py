@@ -9,7 +9,7 @@ import pytest
 
 import regjax as rj
 from regjax import noise
-from regjax.output_penalties import Forward
+from regjax.penalties.outputs import Forward
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")

@@ -7,7 +7,7 @@ from scipy.optimize import brentq
 from sklearn.linear_model import MultiTaskLasso
 
 import regjax as rj
-from regjax.prox import group_soft_threshold
+from regjax.penalties.prox import group_soft_threshold
 
 
 def test_axis_and_weighting_by_hand():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.constraints import CONSTRAINTS
 from regjax.penalties import PENALTIES
+from regjax.penalties.constraints import CONSTRAINTS
 from tests.penalties.test_suite import CASES
 from tests.precision.settings import Setting, capped, each_setting, firm, group_soft, log_sum, scad, singular, soft
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import regjax as rj
-from regjax.constraints import CONSTRAINTS
+from regjax.penalties.constraints import CONSTRAINTS
 
 CASES = {
     "max_norm": (lambda: rj.max_norm(1.0), lambda w: np.linalg.norm(w, axis=0).max() <= 1 + 1e-6),

@@ -8,7 +8,7 @@ import pytest
 
 import regjax as rj
 from regjax.accumulate import loss_and_grads
-from regjax.output_penalties import OUTPUT_PENALTIES
+from regjax.penalties.outputs import OUTPUT_PENALTIES
 
 KEY = jax.random.key(0)
 MODEL = rj.models.make_model("mlp", num_outputs=3, widths=(8, 6))
