@@ -53,11 +53,11 @@ def main() -> int:
 
     from experiments import setup
     from regjax import data
-    from regjax.adapt import as_model
     from regjax.averaging import Ensemble
     from regjax.checkpoint import Checkpoints
     from regjax.epoch import TrainData, make_program
     from regjax.evaluate import predict
+    from regjax.models.interface import as_model
     from regjax.uncertainty import mc_predict
 
     config = workdirs.read_config(workdir) or {}

@@ -262,9 +262,9 @@ def _summary(
     import jax
     import numpy as np
 
-    from regjax.adapt import as_model
     from regjax.analysis import diagnose
     from regjax.evaluate import evaluate_parts
+    from regjax.models.interface import as_model
     from regjax.monitor import params_sha256, zero_fraction
 
     state, weights, pre = result.state, result.weights, loaded.preprocessor

@@ -5,13 +5,13 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 
-from regjax.adapt import as_model
 from regjax.augment import cutmix, mixup, row_cutmix
 from regjax.core.labels import smooth_labels
 from regjax.core.rng import stream
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
 from regjax.gradient_noise import gradient_noise
 from regjax.losses import TASK_LOSSES
+from regjax.models.interface import as_model
 from regjax.objective import LossFn, build_loss
 from regjax.optimizers import with_penalties
 from regjax.penalties.outputs import OutputPenalty

@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.adapt import as_model
 from regjax.assemble import learning_rate_of, loss_of, optimizer_of, penalty_value
 from regjax.averaging import Ensemble
 from regjax.core.dtypes import float_dtype
@@ -22,6 +21,7 @@ from regjax.core.rng import stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
 from regjax.data.shuffle import shuffled_indices
 from regjax.evaluate import METRICS, evaluate
+from regjax.models.interface import as_model
 from regjax.penalties.constraints import apply_constraints
 from regjax.spec import Hparams, Spec
 from regjax.step import MakeTx, TrainState, init_train_state, make_step

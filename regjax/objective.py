@@ -14,13 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from regjax.adapt import accepted_arguments, key_options, linen_module, takes, tell, watch_layers
 from regjax.core.dtypes import wide_dtype
 from regjax.core.labels import without_ignored
 from regjax.core.rng import stream
 from regjax.core.tree import is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 from regjax.losses import Loss, get_loss, weighted_mean
+from regjax.models.interface import accepted_arguments, key_options, linen_module, takes, tell, watch_layers
 from regjax.noise import WEIGHT_NOISES, perturb_weights
 from regjax.noise.linen import ACTIVATIONS, PENALTIES
 from regjax.penalties import Penalty, check_route
@@ -220,7 +220,7 @@ def call_model(
       params: parameters.
       model_state: other collections, as `{"batch_stats": ...}`; None or `{}` when there are none.
       x: inputs `[B, ...]`.
-      train: told by every flag that the model takes, see `regjax.adapt.FLAGS`; in training the collections may change.
+      train: told by every flag that the model takes, see `regjax.models.interface.FLAGS`; in training the collections may change.
       rates: noise rates by name; passed only when there are any.
       key: key of the model's noise, for the rng stream `"dropout"`.
       recorded: whether to give what the model records.

@@ -8,12 +8,12 @@ import jax
 import numpy as np
 from flax.errors import FlaxError
 
-from regjax.adapt import as_model
 from regjax.assemble import loss_of
 from regjax.core.checks import InputError, check_array, check_range, is_traced
 from regjax.core.labels import check_labels, is_indices
 from regjax.core.typing import Batch
 from regjax.epoch import TrainData
+from regjax.models.interface import as_model
 from regjax.objective import call_model
 from regjax.spec import Hparams, Spec
 

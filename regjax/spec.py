@@ -18,7 +18,6 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from regjax.adapt import hashable
 from regjax.augment import Augmentation
 from regjax.averaging import Average
 from regjax.core.checks import check_choice, check_range
@@ -27,6 +26,7 @@ from regjax.core.labels import SMOOTHINGS
 from regjax.core.mesh import data_size
 from regjax.core.typing import ArrayLike, PenaltyMode
 from regjax.evaluate import METRICS
+from regjax.models.interface import hashable
 from regjax.noise import UNBOUNDED
 from regjax.optimizers import OPTIMIZERS
 from regjax.penalties import Penalty
@@ -45,7 +45,7 @@ class Spec:
     """What changes the compiled program; frozen and hashable.
 
     Attributes:
-      model: a Flax Linen module, or a pair `(init, apply)`; see `regjax.adapt`.
+      model: a Flax Linen module, or a pair `(init, apply)`; see `regjax.models.interface`.
       task: `"classification"` or `"regression"`.
       num_classes: classes of a classification task; label smoothing and mixtures need it.
       batch_size: examples in an update.

@@ -6,7 +6,7 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax.adapt import as_model
+from regjax.models.interface import as_model
 
 MODEL = rj.models.make_model("mlp", num_outputs=3, widths=(8,))
 X = jax.random.normal(jax.random.key(0), (10, 4))

@@ -300,7 +300,7 @@ def test_averaged_weights_are_evaluated_and_kept(spec, blobs):
     kept = state.weights(hparams("plain")).params
     assert_trees_equal(kept, state.averages.average.params)
     assert not np.array_equal(jax.tree.leaves(kept)[0], jax.tree.leaves(plain.train.params)[0])
-    from regjax.adapt import as_model
+    from regjax.models.interface import as_model
 
     data = blobs.for_seed(0)
     val = rj.evaluate(as_model(spec.model).apply, kept, {}, data.x_val, data.y_val)

@@ -10,7 +10,6 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.adapt import as_model
 from regjax.augment import Augmentation, make
 from regjax.compare import techniques as tech
 from regjax.compare.catalog import Setting
@@ -18,6 +17,7 @@ from regjax.core.checks import InputError, check_range, in_short
 from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
 from regjax.data.targets import task_reason
 from regjax.epoch import TrainData
+from regjax.models.interface import as_model
 from regjax.objective import takes_rates
 from regjax.preflight import output_shape
 from regjax.spec import Spec

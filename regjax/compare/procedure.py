@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from regjax.adapt import as_model
 from regjax.analysis import choose
 from regjax.augment import Augmentation
 from regjax.compare import catalog
@@ -46,6 +45,7 @@ from regjax.data import Dataset, Preprocessor, Splits
 from regjax.epoch import TrainData, weight_shapes
 from regjax.evaluate import SCORE
 from regjax.models import make_model
+from regjax.models.interface import as_model
 from regjax.preflight import check_loss
 from regjax.run import Run, RunResult, make_run
 from regjax.spec import Spec, make_hparams

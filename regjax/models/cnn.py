@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import flax.linen as nn
 
-from regjax.conv import Conv, max_pool
 from regjax.core.typing import Array
 from regjax.models.base import NoisyModel, Rates, check_input, check_sizes, hidden_init
+from regjax.models.conv import Conv, max_pool
 from regjax.noise.linen import record_activation
 
 

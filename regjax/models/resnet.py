@@ -7,10 +7,10 @@ from typing import ClassVar
 import flax.linen as nn
 import jax.numpy as jnp
 
-from regjax.conv import Conv
 from regjax.core.checks import check_choice
 from regjax.core.typing import Array
 from regjax.models.base import NoisyModel, Rates, check_input, check_sizes, hidden_init
+from regjax.models.conv import Conv
 from regjax.noise.linen import record_activation
 
 NORMS = ("batch", "group", "none")

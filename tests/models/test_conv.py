@@ -9,7 +9,7 @@ import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regjax.conv import Conv, avg_pool, conv2d, max_pool
+from regjax.models.conv import Conv, avg_pool, conv2d, max_pool
 
 sides = st.integers(3, 7)
 small = st.integers(1, 3)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.adapt import FLAGS, as_model
 from regjax.compare.prepare import noises_of
+from regjax.models.interface import FLAGS, as_model
 
 KEYS = jax.random.split(jax.random.key(0), 3)
 X = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
