@@ -26,7 +26,7 @@ from regjax.loader import StreamLoader, validation_limit
 from regjax.models import parse_model
 from regjax.noise import WEIGHT_NOISES
 from regjax.objective import build_loss
-from regjax.optimizers import with_penalties
+from regjax.optim.optimizers import with_penalties
 from regjax.penalties import Penalty, check_route, combine, l1, l2, parse_penalty
 from regjax.penalties.constraints import parse_constraint
 from regjax.penalties.outputs import parse_output_penalties

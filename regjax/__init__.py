@@ -7,7 +7,7 @@
 
 import typing as _typing
 
-from regjax import augment, losses, models, noise, stepsizes
+from regjax import augment, losses, models, noise
 from regjax.analysis import Diagnosis, diagnose
 from regjax.averaging import (
     AverageState,
@@ -28,12 +28,16 @@ from regjax.core.typing import Aux, Batch
 from regjax.epoch import History, RunState, TrainData, Weights, init_weights
 from regjax.evaluate import evaluate, predict
 from regjax.fit import FitResult, fit
-from regjax.gradient_noise import gradient_noise
 from regjax.loader import StreamLoader
 from regjax.noise import linen as layers
 from regjax.objective import build_loss
-from regjax.optimizers import make_optimizer
-from regjax.penalized import regularize
+from regjax.optim import stepsizes
+from regjax.optim.gradient_noise import gradient_noise
+from regjax.optim.optimizers import make_optimizer
+from regjax.optim.penalized import regularize
+from regjax.optim.sam import sam
+from regjax.optim.transforms import BaseAndShape, add_decay, add_penalty, project
+from regjax.optim.verify import check_optimizer
 from regjax.penalties import (
     Penalty,
     combine,
@@ -82,15 +86,12 @@ from regjax.penalties.outputs import (
     r_drop,
 )
 from regjax.run import RunResult, make_run
-from regjax.sam import sam
 from regjax.solvers import LassoPath, Solution, lasso_path, proximal_gradient, regularization_path
 from regjax.spec import Hparams, Spec, make_hparams, stack_hparams
 from regjax.step import TrainState, init_train_state, make_step
 from regjax.stopping import EarlyStopping, StopState, keep_best
 from regjax.sweep import Lane, LanePlan, LaneStore, plan_lanes, run_lanes, sweep
-from regjax.transforms import BaseAndShape, add_decay, add_penalty, project
 from regjax.uncertainty import McPrediction, mc_predict
-from regjax.verify import check_optimizer
 
 __version__ = "0.1.0"
 

@@ -9,15 +9,15 @@ from regjax.augment import cutmix, mixup, row_cutmix
 from regjax.core.labels import smooth_labels
 from regjax.core.rng import stream
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
-from regjax.gradient_noise import gradient_noise
 from regjax.losses import TASK_LOSSES
 from regjax.models.interface import as_model
 from regjax.objective import LossFn, build_loss
-from regjax.optimizers import with_penalties
+from regjax.optim.gradient_noise import gradient_noise
+from regjax.optim.optimizers import with_penalties
+from regjax.optim.sam import sam
+from regjax.optim.transforms import BaseAndShape
 from regjax.penalties.outputs import OutputPenalty
-from regjax.sam import sam
 from regjax.spec import Hparams, Spec
-from regjax.transforms import BaseAndShape
 
 
 def loss_of(spec: Spec) -> LossFn:

@@ -220,7 +220,8 @@ def call_model(
       params: parameters.
       model_state: other collections, as `{"batch_stats": ...}`; None or `{}` when there are none.
       x: inputs `[B, ...]`.
-      train: told by every flag that the model takes, see `regjax.models.interface.FLAGS`; in training the collections may change.
+      train: told by every flag that the model takes (`regjax.models.interface.FLAGS`); in training the collections may
+        change.
       rates: noise rates by name; passed only when there are any.
       key: key of the model's noise, for the rng stream `"dropout"`.
       recorded: whether to give what the model records.

@@ -28,12 +28,12 @@ from regjax.core.typing import ArrayLike, PenaltyMode
 from regjax.evaluate import METRICS
 from regjax.models.interface import hashable
 from regjax.noise import UNBOUNDED
-from regjax.optimizers import OPTIMIZERS
+from regjax.optim.optimizers import OPTIMIZERS
+from regjax.optim.transforms import MODES
 from regjax.penalties import Penalty
 from regjax.penalties.constraints import Constraint
 from regjax.penalties.outputs import OutputPenalty
 from regjax.stopping import NEVER, EarlyStopping
-from regjax.transforms import MODES
 
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")

@@ -13,10 +13,10 @@ from regjax.core.rng import stream
 from regjax.core.tree import leaf_names, select
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
 from regjax.objective import LossFn, resolve
+from regjax.optim.routes import Route, route_of, routes, with_extra_arguments
+from regjax.optim.verify import check_optimizer
 from regjax.penalties import Penalty, check_route
 from regjax.penalties.constraints import Constraint, apply_constraints
-from regjax.routes import Route, route_of, routes, with_extra_arguments
-from regjax.verify import check_optimizer
 
 MakeTx = Callable[[Any], optax.GradientTransformation]
 Step = Callable[[Any, "TrainState", Batch, PRNGKey], tuple["TrainState", dict[str, Array]]]

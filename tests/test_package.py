@@ -8,7 +8,7 @@ import pytest
 
 import regjax as rj
 from regjax.core.typing import PenaltyMode
-from regjax.transforms import MODES
+from regjax.optim.transforms import MODES
 
 
 @pytest.mark.parametrize(

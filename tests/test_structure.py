@@ -29,7 +29,6 @@ def rows() -> list[list[str]]:
 ROW = {room: row for row, rooms in enumerate(rows()) for room in rooms}
 # Modules that still lie beside the rooms, by the room where they belong.
 BESIDE = {
-    "optim": "stepsizes routes transforms penalized optimizers sam gradient_noise verify",
     "training": "spec epoch objective step accumulate evaluate run fit checkpoint assemble monitor pace preflight "
     "uncertainty loader",
 }

@@ -25,7 +25,7 @@ from absl import app
 
 import regjax as rj
 from regjax.core.typing import Array
-from regjax.stepsizes import StepSize
+from regjax.optim.stepsizes import StepSize
 
 VOCABULARY, WIDTH, LENGTH, BATCH, STEPS = 2_000, 16, 20, 64, 3_000
 RATE, STRENGTH = 1e-3, 1e-5

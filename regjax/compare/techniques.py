@@ -11,10 +11,10 @@ import numpy as np
 
 from regjax.core.checks import InputError, check_choice, check_range
 from regjax.core.typing import PenaltyMode
+from regjax.optim.routes import route_of
+from regjax.optim.transforms import MODES
 from regjax.penalties import Penalty, check_route
-from regjax.routes import route_of
 from regjax.step import check_routes
-from regjax.transforms import MODES
 
 BASELINE = "baseline"
 COMBINATION = "combination"
@@ -69,7 +69,7 @@ def penalty_technique(
     Args:
       name: key in the results; the title in the report are the kinds of its terms, as "group_lasso + mcp".
       penalty: what to try.
-      mode: how it enters the training; see `regjax.transforms`.
+      mode: how it enters the training; see `regjax.optim.transforms`.
       factors: the grid, ascending.
       taken: titles of other rows; a number is added to one that is there.
 

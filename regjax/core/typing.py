@@ -11,7 +11,7 @@ ArrayLike = jax.typing.ArrayLike
 PRNGKey = jax.Array
 PyTree = Any
 PenaltyMode = Literal["loss", "coupled", "decoupled", "independent", "proximal"]
-"""How a penalty enters the training; see `regjax.transforms`."""
+"""How a penalty enters the training; see `regjax.optim.transforms`."""
 
 
 class Batch(NamedTuple):

@@ -183,7 +183,7 @@ class Penalty:
         return [[t for t, mask in zip(self.flat(), chosen, strict=True) if mask[i]] for i in range(count)]
 
 
-# How a penalty can enter training; regjax.transforms has the meaning of each.
+# How a penalty can enter training; regjax.optim.transforms has the meaning of each.
 ROUTES = ("loss", "coupled", "decoupled", "independent", "proximal")
 
 

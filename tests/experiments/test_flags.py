@@ -149,9 +149,9 @@ def test_flags_know_the_names_of_the_library():
     """Flags are parsed before JAX is imported, so the names stand there a second time."""
     from experiments import flags
     from regjax.models.registry import MODELS
-    from regjax.optimizers import OPTIMIZERS
+    from regjax.optim.optimizers import OPTIMIZERS
+    from regjax.optim.transforms import MODES
     from regjax.penalties import PENALTIES
-    from regjax.transforms import MODES
 
     assert set(flags.PENALTIES) == set(PENALTIES)
     assert flags.OPTIMIZERS == OPTIMIZERS

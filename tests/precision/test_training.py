@@ -12,7 +12,7 @@ from regjax.averaging import AVERAGES
 from regjax.core.labels import smooth_labels
 from regjax.losses import LOSSES
 from regjax.noise import NOISES, WEIGHT_NOISES, concrete_penalty, perturb_weights
-from regjax.optimizers import OPTIMIZERS
+from regjax.optim.optimizers import OPTIMIZERS
 from regjax.penalties.outputs import OUTPUT_PENALTIES
 from tests.augment.test_suite import MAGNITUDES, call, examples
 from tests.precision.settings import Setting, each_setting, soft

@@ -5,8 +5,8 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax import optimizers
-from regjax.optimizers import OPTIMIZERS
+from regjax.optim import optimizers
+from regjax.optim.optimizers import OPTIMIZERS
 
 X = jax.random.normal(jax.random.key(0), (32, 4))
 BATCH = rj.Batch(X, X @ jnp.array([[1.0], [-2.0], [0.5], [0.0]]))

@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from regjax.verify import trial
+from regjax.optim.verify import trial
 
 PARAMS = {"kernel": jnp.ones((2, 3)), "count": jnp.int32(4)}
 

@@ -1,4 +1,4 @@
-"""`regularize`: an optimizer that also minimizes a penalty, and the checks that it does; see `regjax.transforms`."""
+"""`regularize`: an optimizer that also minimizes a penalty, and the checks that it does."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ import optax.contrib
 from regjax.core.checks import check_choice, check_range
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, PenaltyMode, PyTree
-from regjax.penalties import Penalty, check_route
-from regjax.routes import RegularizeState, acting_leaves, route_of, with_extra_arguments
-from regjax.stepsizes import LearningRate, StepSize, current
-from regjax.transforms import MODES, add_gradient, check_independent, shape_at
-from regjax.verify import (
+from regjax.optim.routes import RegularizeState, acting_leaves, route_of, with_extra_arguments
+from regjax.optim.stepsizes import LearningRate, StepSize, current
+from regjax.optim.transforms import MODES, add_gradient, check_independent, shape_at
+from regjax.optim.verify import (
     PROBE,
     WAY_OUT,
     CannotJudge,
@@ -29,6 +28,7 @@ from regjax.verify import (
     initial_state,
     small_like,
 )
+from regjax.penalties import Penalty, check_route
 
 
 def regularize(
@@ -58,9 +58,9 @@ def regularize(
       stepsize: of `tx`; needed by proximal: `rj.stepsizes.sgd(lr, momentum)`, `rj.stepsizes.adam(lr, b2, eps)`, ...
       clip_mapping: proximal only: largest global norm of the proximal gradient mapping `(w - z) / T`, where `w` goes
         to `z` in one update with step `T`. It vanishes at the solution, as the gradient of the data loss does not.
-      check_step: whether to try out on a few numbers that `tx` takes this step (`regjax.verify`): when it is wrapped,
-        and again in `init` for the structure of the parameters. Traced numbers are judged up to one factor. False
-        promises nothing: neither zeros nor the solution, and leaves that `tx` does not move are penalized.
+      check_step: whether to try out on a few numbers that `tx` takes this step (`regjax.optim.verify`): when it is
+        wrapped, and again in `init` for the structure of the parameters. Traced numbers are judged up to one factor.
+        False promises nothing: neither zeros nor the solution, and leaves that `tx` does not move are penalized.
 
     Returns:
       A transform whose `update` needs `params`.

@@ -13,7 +13,7 @@ from regjax import noise
 from regjax.core.checks import check_range
 from regjax.core.tree import is_weight_leaf
 from regjax.core.typing import ArrayLike, PyTree
-from regjax.verify import PROBE
+from regjax.optim.verify import PROBE
 
 
 def gradient_noise(eta: ArrayLike, gamma: ArrayLike = 0.55) -> optax.GradientTransformationExtraArgs:

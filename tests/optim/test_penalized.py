@@ -1,4 +1,4 @@
-"""`regjax.penalized`: what people wrap around a penalty, wrap a penalty around, or do to its numbers at run time."""
+"""`rj.regularize`: what people wrap around a penalty, wrap a penalty around, or do to its numbers at run time."""
 
 import equinox as eqx
 import jax
@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import Lasso
 
 import regjax as rj
-from regjax import stepsizes
+from regjax.optim import stepsizes
 
 PARAMS = {"body": jnp.ones((2, 2)), "head": jnp.ones((2, 2))}
 FLAT = jax.tree.map(jnp.zeros_like, PARAMS)

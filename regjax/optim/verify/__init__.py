@@ -4,9 +4,9 @@
 stands around it?
 """
 
-from regjax.verify.step import WAY_OUT, check_follows, check_moves, generic
-from regjax.verify.surroundings import PROBE, answer, check_optimizer
-from regjax.verify.trial import CannotJudge, initial_state, small_like
+from regjax.optim.verify.step import WAY_OUT, check_follows, check_moves, generic
+from regjax.optim.verify.surroundings import PROBE, answer, check_optimizer
+from regjax.optim.verify.trial import CannotJudge, initial_state, small_like
 
 __all__ = [
     "PROBE",

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax import stepsizes
+from regjax.optim import stepsizes
 
 PARAMS = {"a": jnp.ones((3, 2)), "b": jnp.ones(4)}
 LASSO = rj.regularize(optax.adam(0.1), rj.l1(0.1), mode="proximal", stepsize=stepsizes.adam(0.1))

@@ -14,11 +14,11 @@ import pytest
 from sklearn.linear_model import Lasso, Ridge
 
 import regjax as rj
-from regjax import stepsizes
-from tests.verify import optimizers as every
+from regjax.optim import stepsizes
+from tests.optim.verify import optimizers as every
 
 pytestmark = pytest.mark.slow
-PAGE = Path(__file__).resolve().parents[2] / "scripts/docs/pages/optimizers.md"
+PAGE = Path(__file__).resolve().parents[3] / "scripts/docs/pages/optimizers.md"
 STRENGTH, STEPS = 0.8, 1500
 RATE = 0.05
 WHERE = "kernel"
@@ -136,7 +136,7 @@ def judged(name, column, found):
         VERDICTS[name, column] = found
     else:
         page = read_table(on_the_page())
-        assert page[name, column] == found, "UPDATE_PAGES=1 scripts/test tests/verify -n0 makes the page anew"
+        assert page[name, column] == found, "UPDATE_PAGES=1 scripts/test tests/optim/verify -n0 makes the page anew"
 
 
 def test_all_that_optax_exports_has_been_judged():

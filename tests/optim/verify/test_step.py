@@ -6,7 +6,7 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax import stepsizes as sizes
+from regjax.optim import stepsizes as sizes
 
 RATE = optax.cosine_decay_schedule(0.02, 1000)
 WARM = optax.linear_schedule(0.0, 0.1, 100)

@@ -12,7 +12,7 @@ import optax.contrib
 
 from regjax.core.checks import check_range
 from regjax.core.typing import ArrayLike, PyTree
-from regjax.verify import PROBE
+from regjax.optim.verify import PROBE
 
 
 def sam(tx: optax.GradientTransformation, rho: ArrayLike = 0.05) -> optax.GradientTransformationExtraArgs:

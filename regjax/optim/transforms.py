@@ -21,11 +21,11 @@ import optax
 
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.optim.routes import CountState, acting_leaves, route_of
+from regjax.optim.stepsizes import LearningRate, at_step
+from regjax.optim.verify import PROBE, answer
 from regjax.penalties import ROUTES, Penalty, check_route
 from regjax.penalties.constraints import Constraint
-from regjax.routes import CountState, acting_leaves, route_of
-from regjax.stepsizes import LearningRate, at_step
-from regjax.verify import PROBE, answer
 
 MODES = ROUTES
 

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import optax
 import optax.contrib
 
-from regjax import stepsizes
 from regjax.core.checks import InputError, check_choice, check_range
 from regjax.core.typing import ArrayLike, PenaltyMode
-from regjax.penalized import regularize
+from regjax.optim import stepsizes
+from regjax.optim.penalized import regularize
+from regjax.optim.stepsizes import LearningRate, StepSize
+from regjax.optim.transforms import MODES, project
 from regjax.penalties import Penalty
 from regjax.penalties.constraints import Constraint
-from regjax.stepsizes import LearningRate, StepSize
-from regjax.transforms import MODES, project
 
 
 class _Optimizer(NamedTuple):
@@ -99,7 +99,7 @@ def make_optimizer(
       learning_rate: > 0; a number, a traced array, a schedule, or `rj.BaseAndShape` (which mode `"independent"`
         needs when the rate is scheduled).
       penalty: optional.
-      mode: `"coupled"`, `"decoupled"`, `"independent"` or `"proximal"`; see `regjax.transforms`.
+      mode: `"coupled"`, `"decoupled"`, `"independent"` or `"proximal"`; see `regjax.optim.transforms`.
       constraint: optional; every update ends inside it (to rounding; `rj.apply_constraints` is exact).
       momentum: in [0, 1), of `"momentum"` and `"nesterov"` (0.9) and of `"muon"` (0.95).
       b1: first decay, in [0, 1), of the Adam family and of Lion (0.9).

@@ -7,8 +7,8 @@ from sklearn.datasets import make_regression
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 import regjax as rj
-from regjax.optimizers import OPTIMIZERS, with_penalties
-from regjax.routes import routes
+from regjax.optim.optimizers import OPTIMIZERS, with_penalties
+from regjax.optim.routes import routes
 from tests.helpers import assert_trees_equal
 
 STEPS = 3000

@@ -14,8 +14,8 @@ import numpy as np
 import optax
 
 from regjax.core.typing import PyTree
-from regjax.stepsizes import LearningRate, StepSize, current
-from regjax.verify.trial import CannotJudge, Plan, Record, named_weights, run, small_like
+from regjax.optim.stepsizes import LearningRate, StepSize, current
+from regjax.optim.verify.trial import CannotJudge, Plan, Record, named_weights, run, small_like
 
 _TOLERANCE = 5e-3
 # Updates between two looks: every early one, then up to a thousand.

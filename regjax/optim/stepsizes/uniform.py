@@ -12,7 +12,7 @@ import optax
 from regjax.core.checks import check_range
 from regjax.core.dtypes import float_dtype
 from regjax.core.typing import Array, ArrayLike, PyTree
-from regjax.stepsizes.base import LearningRate, StepSize, check_rate, current, only
+from regjax.optim.stepsizes.base import LearningRate, StepSize, check_rate, current, only
 
 
 def sgd(learning_rate: LearningRate, momentum: ArrayLike = 0.0, *, nesterov: bool = False) -> StepSize:

@@ -23,7 +23,7 @@ import optax
 from regjax.core.checks import check_range
 from regjax.core.dtypes import float_dtype
 from regjax.core.typing import Array, ArrayLike, PyTree
-from regjax.stepsizes.base import LearningRate, StepSize, check_rate, current, only, states
+from regjax.optim.stepsizes.base import LearningRate, StepSize, check_rate, current, only, states
 
 
 def adam(learning_rate: LearningRate, b2: ArrayLike = 0.999, eps: ArrayLike = 1e-8) -> StepSize:

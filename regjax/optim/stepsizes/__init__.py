@@ -5,9 +5,9 @@ A proximal step of strength `s` after an update `w - T g` solves the penalized p
 solves strength `s (1 - mu)`.
 """
 
-from regjax.stepsizes.adaptive import adagrad, adam, adamax, amsgrad, nadam, rmsprop
-from regjax.stepsizes.base import LearningRate, StepSize, at_step, current
-from regjax.stepsizes.uniform import frozen, partition, plain, sgd
+from regjax.optim.stepsizes.adaptive import adagrad, adam, adamax, amsgrad, nadam, rmsprop
+from regjax.optim.stepsizes.base import LearningRate, StepSize, at_step, current
+from regjax.optim.stepsizes.uniform import frozen, partition, plain, sgd
 
 __all__ = [
     "LearningRate",

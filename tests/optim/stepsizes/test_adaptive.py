@@ -5,7 +5,7 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax import stepsizes
+from regjax.optim import stepsizes
 
 MAKERS = {
     "adam": (optax.adam, stepsizes.adam),

@@ -19,9 +19,9 @@ import optax
 
 from regjax.core.tree import is_weight_leaf
 from regjax.core.typing import PyTree
-from regjax.routes import CountState, RegularizeState, is_ours, routes, with_extra_arguments
-from regjax.verify.step import WAY_OUT
-from regjax.verify.trial import CannotJudge, Plan, named_weights, run, small_like
+from regjax.optim.routes import CountState, RegularizeState, is_ours, routes, with_extra_arguments
+from regjax.optim.verify.step import WAY_OUT
+from regjax.optim.verify.trial import CannotJudge, Plan, named_weights, run, small_like
 
 # With this argument of `update`, `(gain, shift, pull)`, a penalty gives `gain * gradient + shift * ramp` (proximal), or
 # adds `shift * ramp` to the update (a decay) or `pull * ramp` to the gradient (coupled).
@@ -55,7 +55,7 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
     Example:
       >>> from regjax import stepsizes
       >>> from regjax.penalties import l1
-      >>> from regjax.penalized import regularize
+      >>> from regjax.optim.penalized import regularize
       >>> lasso = regularize(optax.sgd(0.1), l1(0.1), mode="proximal", stepsize=stepsizes.sgd(0.1))
       >>> check_optimizer(lasso, {"w": np.ones((2, 3))})
       >>> check_optimizer(optax.chain(optax.clip(1.0), lasso), {"w": np.ones((2, 3))})

@@ -1,0 +1,1 @@
+"""Penalties inside optimizers: routes, steps of the proximal map, and the checks that both fit each other."""
