@@ -56,8 +56,8 @@ def main() -> int:
     from experiments import setup
     from experiments.progress import Bar
     from regjax.compare import compare
-    from regjax.monitor import CompilationCounter
     from regjax.report import write_compare_report
+    from regjax.training.monitor import CompilationCounter
 
     loaded = setup.load(values)
     known = setup.facts(loaded.splits)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from experiments import app, flags, workdirs
 
 if TYPE_CHECKING:
-    from regjax.epoch import RunState
+    from regjax.training.epoch import RunState
 
 SPLITS = ("train", "validation", "test")
 
@@ -54,11 +54,11 @@ def main() -> int:
     from experiments import setup
     from regjax import data
     from regjax.averaging import Ensemble
-    from regjax.checkpoint import Checkpoints
-    from regjax.epoch import TrainData, make_program
-    from regjax.evaluate import predict
     from regjax.models.interface import as_model
-    from regjax.uncertainty import mc_predict
+    from regjax.training.checkpoint import Checkpoints
+    from regjax.training.epoch import TrainData, make_program
+    from regjax.training.evaluate import predict
+    from regjax.training.uncertainty import mc_predict
 
     config = workdirs.read_config(workdir) or {}
     flags.check(config.get("experiment") == "train", "workdir", "is not a run of experiments.train")

@@ -21,17 +21,17 @@ from regjax.compare.prepare import check_outputs, default_augmentation, noises_o
 from regjax.compare.techniques import Technique, penalty_technique
 from regjax.core.mesh import make_mesh
 from regjax.core.typing import Batch
-from regjax.epoch import TrainData, weight_shapes
-from regjax.loader import StreamLoader, validation_limit
 from regjax.models import parse_model
 from regjax.noise import WEIGHT_NOISES
-from regjax.objective import build_loss
 from regjax.optim.optimizers import with_penalties
 from regjax.penalties import Penalty, check_route, combine, l1, l2, parse_penalty
 from regjax.penalties.constraints import parse_constraint
 from regjax.penalties.outputs import parse_output_penalties
-from regjax.spec import Hparams, Spec, make_hparams
 from regjax.stopping import NEVER, EarlyStopping
+from regjax.training.epoch import TrainData, weight_shapes
+from regjax.training.objective import build_loss
+from regjax.training.spec import Hparams, Spec, make_hparams
+from regjax.training.stream import StreamLoader, validation_limit
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from experiments import app, cluster, flags, workdirs
 
 if TYPE_CHECKING:
-    from regjax.run import RunResult
+    from regjax.training.run import RunResult
 
 NAMES = (
     "l1", "l2", "penalty", "output_penalty", "sam", "gradient_noise", *flags.NOISES, "learning_rate", "label_smoothing",
@@ -105,11 +105,11 @@ def main() -> int:
     from experiments import setup
     from experiments.progress import Bar
     from regjax.core.mesh import make_mesh
-    from regjax.evaluate import SCORE
-    from regjax.monitor import CompilationCounter
     from regjax.report import write_sweep_report
-    from regjax.run import make_run
     from regjax.sweep import Lane, LaneStore, plan_lanes, run_lanes
+    from regjax.training.evaluate import SCORE
+    from regjax.training.monitor import CompilationCounter
+    from regjax.training.run import make_run
 
     loaded = setup.load(values)
     known = setup.facts(loaded.splits)
@@ -201,8 +201,8 @@ def _table(
     results: Sequence[RunResult], points: list[dict[str, float]], seeds: list[int], task: str
 ) -> list[dict[str, Any]]:
     """One row for each lane."""
-    from regjax.evaluate import SCORE
     from regjax.stopping import REASONS
+    from regjax.training.evaluate import SCORE
 
     table = []
     for result, (point, seed) in zip(results, itertools.product(points, seeds), strict=True):

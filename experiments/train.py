@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from experiments import app, cluster, flags, workdirs
 
 if TYPE_CHECKING:
-    from regjax.epoch import RunState
-    from regjax.fit import FitResult
-    from regjax.monitor import CompilationCounter
+    from regjax.training.epoch import RunState
+    from regjax.training.fit import FitResult
+    from regjax.training.monitor import CompilationCounter
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
 # What may differ between a run and its resumption without changing a number.
@@ -79,10 +79,10 @@ def main() -> int:
 
     from experiments import setup
     from experiments.progress import Bar, epoch_status
-    from regjax.checkpoint import Checkpoints
     from regjax.data import Preprocessor
-    from regjax.fit import fit
-    from regjax.monitor import CompilationCounter
+    from regjax.training.checkpoint import Checkpoints
+    from regjax.training.fit import fit
+    from regjax.training.monitor import CompilationCounter
 
     fitted = None
     if resuming and values["loader"] == "stream":
@@ -176,7 +176,7 @@ class _Metrics:
 
     def open(self, done: int, state: RunState) -> None:
         """Drop lines of epochs that will be trained again; those that are not what was measured are written anew."""
-        from regjax.fit import history_row
+        from regjax.training.fit import history_row
 
         found = self.path.read_bytes().splitlines() if self.path.exists() else []
         lines, anew = [], 0
@@ -263,9 +263,9 @@ def _summary(
     import numpy as np
 
     from regjax.analysis import diagnose
-    from regjax.evaluate import evaluate_parts
     from regjax.models.interface import as_model
-    from regjax.monitor import params_sha256, zero_fraction
+    from regjax.training.evaluate import evaluate_parts
+    from regjax.training.monitor import params_sha256, zero_fraction
 
     state, weights, pre = result.state, result.weights, loaded.preprocessor
     x, y, size = loaded.splits.x_test, pre.target_transform(loaded.splits.y_test), spec.eval_batch_size

@@ -25,12 +25,7 @@ from regjax.core.checks import InputError
 from regjax.core.labels import corrupt_labels, smooth_labels
 from regjax.core.mesh import make_mesh
 from regjax.core.typing import Aux, Batch
-from regjax.epoch import History, RunState, TrainData, Weights, init_weights
-from regjax.evaluate import evaluate, predict
-from regjax.fit import FitResult, fit
-from regjax.loader import StreamLoader
 from regjax.noise import linen as layers
-from regjax.objective import build_loss
 from regjax.optim import stepsizes
 from regjax.optim.gradient_noise import gradient_noise
 from regjax.optim.optimizers import make_optimizer
@@ -85,13 +80,18 @@ from regjax.penalties.outputs import (
     parse_output_penalties,
     r_drop,
 )
-from regjax.run import RunResult, make_run
 from regjax.solvers import LassoPath, Solution, lasso_path, proximal_gradient, regularization_path
-from regjax.spec import Hparams, Spec, make_hparams, stack_hparams
-from regjax.step import TrainState, init_train_state, make_step
 from regjax.stopping import EarlyStopping, StopState, keep_best
 from regjax.sweep import Lane, LanePlan, LaneStore, plan_lanes, run_lanes, sweep
-from regjax.uncertainty import McPrediction, mc_predict
+from regjax.training.epoch import History, RunState, TrainData, Weights, init_weights
+from regjax.training.evaluate import evaluate, predict
+from regjax.training.fit import FitResult, fit
+from regjax.training.objective import build_loss
+from regjax.training.run import RunResult, make_run
+from regjax.training.spec import Hparams, Spec, make_hparams, stack_hparams
+from regjax.training.step import TrainState, init_train_state, make_step
+from regjax.training.stream import StreamLoader
+from regjax.training.uncertainty import McPrediction, mc_predict
 
 __version__ = "0.1.0"
 

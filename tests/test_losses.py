@@ -6,8 +6,8 @@ from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_sco
 
 import regjax as rj
 from regjax.core.labels import smooth_labels
-from regjax.evaluate import evaluate_parts
 from regjax.losses import correct, cross_entropy, get_loss, squared_error, weighted_mean
+from regjax.training.evaluate import evaluate_parts
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(50, 4)).astype(np.float32)

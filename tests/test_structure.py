@@ -27,12 +27,6 @@ def rows() -> list[list[str]]:
 
 
 ROW = {room: row for row, rooms in enumerate(rows()) for room in rooms}
-# Modules that still lie beside the rooms, by the room where they belong.
-BESIDE = {
-    "training": "spec epoch objective step accumulate evaluate run fit checkpoint assemble monitor pace preflight "
-    "uncertainty loader",
-}
-FLAT = {module: room for room, modules in BESIDE.items() for module in modules.split()}
 
 
 def module_of(path: Path) -> str:
@@ -47,7 +41,7 @@ MODULES = {module_of(path): path for path in SOURCES}
 def room_of(module: str) -> str:
     parts = module.split(".")
     first = parts[0] if parts[0] != "regjax" else parts[1]
-    return FLAT.get(first, first)
+    return first
 
 
 def imports_of(path: Path) -> set[str]:

@@ -11,8 +11,8 @@ from regjax.core.checks import InputError, check_choice, in_short
 from regjax.noise import WEIGHT_NOISES
 from regjax.penalties import l1, l2
 from regjax.penalties.outputs import OUTPUT_PENALTIES
-from regjax.spec import make_hparams
 from regjax.stopping import EarlyStopping
+from regjax.training.spec import make_hparams
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,15 +42,15 @@ from regjax.compare.scoring import (
 )
 from regjax.core.checks import InputError, check_choice, check_range
 from regjax.data import Dataset, Preprocessor, Splits
-from regjax.epoch import TrainData, weight_shapes
-from regjax.evaluate import SCORE
 from regjax.models import make_model
 from regjax.models.interface import as_model
-from regjax.preflight import check_loss
-from regjax.run import Run, RunResult, make_run
-from regjax.spec import Spec, make_hparams
 from regjax.stopping import REASONS
 from regjax.sweep import Lane, LaneStore, run_lanes
+from regjax.training.epoch import TrainData, weight_shapes
+from regjax.training.evaluate import SCORE
+from regjax.training.preflight import check_loss
+from regjax.training.run import Run, RunResult, make_run
+from regjax.training.spec import Spec, make_hparams
 
 Progress = Callable[[int, int, str], None]
 

@@ -24,10 +24,10 @@ from regjax.compare.result import GridPoint, Improvement, Spread, TechniqueResul
 from regjax.compare.techniques import Technique
 from regjax.core.tree import weight_leaves
 from regjax.data import Preprocessor, Splits
-from regjax.epoch import Weights
-from regjax.evaluate import predict
 from regjax.losses import TASK_LOSSES, correct, get_loss
-from regjax.run import RunResult
+from regjax.training.epoch import Weights
+from regjax.training.evaluate import predict
+from regjax.training.run import RunResult
 
 BATCH = 4096  # examples at a time
 SMALL = 1e-3  # a weight below this is "small" in the histogram

@@ -14,7 +14,7 @@ from regjax.core.typing import PenaltyMode
 from regjax.optim.routes import route_of
 from regjax.optim.transforms import MODES
 from regjax.penalties import Penalty, check_route
-from regjax.step import check_routes
+from regjax.training.step import check_routes
 
 BASELINE = "baseline"
 COMBINATION = "combination"

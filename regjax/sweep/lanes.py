@@ -16,10 +16,6 @@ import numpy as np
 from jax.sharding import Mesh
 
 from regjax.core.typing import PRNGKey
-from regjax.epoch import TrainData
-from regjax.preflight import check_run
-from regjax.run import Run, RunResult
-from regjax.spec import Hparams
 from regjax.sweep import programs
 from regjax.sweep.lane import Lane, Place, data_digest, fingerprint, program_of, put
 from regjax.sweep.memory import DEFAULT_LIMIT, Budgets, tree_bytes
@@ -28,6 +24,10 @@ from regjax.sweep.queue import LaneQueue
 from regjax.sweep.share import gathered
 from regjax.sweep.slots import train_in_slots
 from regjax.sweep.store import LaneStore
+from regjax.training.epoch import TrainData
+from regjax.training.preflight import check_run
+from regjax.training.run import Run, RunResult
+from regjax.training.spec import Hparams
 
 OnDone = Callable[[int, RunResult, float], None]
 
@@ -60,8 +60,8 @@ def sweep(
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
-      >>> from regjax.run import make_run
-      >>> from regjax.spec import Spec, make_hparams, stack_hparams
+      >>> from regjax.training.run import make_run
+      >>> from regjax.training.spec import Spec, make_hparams, stack_hparams
       >>> x = jnp.linspace(-1, 1, 32)[:, None]
       >>> data = TrainData(x, (x[:, 0] > 0).astype(jnp.int32), jnp.arange(32), x, (x[:, 0] > 0).astype(jnp.int32))
       >>> run = make_run(Spec(nn.Dense(2), num_classes=2, batch_size=8, steps_per_epoch=4, epochs=2))
@@ -119,8 +119,8 @@ def run_lanes(
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
-      >>> from regjax.run import make_run
-      >>> from regjax.spec import Spec, make_hparams
+      >>> from regjax.training.run import make_run
+      >>> from regjax.training.spec import Spec, make_hparams
       >>> x = jnp.linspace(-1, 1, 32)[:, None]
       >>> data = TrainData(x, x[:, 0], jnp.arange(32), x, x[:, 0])
       >>> linear = (lambda key, x: {"w": x[0]}, lambda params, x: x @ params["w"])

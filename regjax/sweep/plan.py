@@ -10,7 +10,6 @@ from jax.sharding import Mesh
 
 from regjax.core.checks import InputError, check_choice, check_range
 from regjax.core.mesh import data_size
-from regjax.epoch import TrainData
 from regjax.sweep import programs
 from regjax.sweep.lane import Lane, Place, program_of, put
 from regjax.sweep.memory import (
@@ -25,6 +24,7 @@ from regjax.sweep.memory import (
 )
 from regjax.sweep.share import Share, share_of
 from regjax.sweep.slots import bucket, epochs_at_once
+from regjax.training.epoch import TrainData
 
 LAYOUTS = ("auto", "map", "vmap")
 
@@ -155,8 +155,8 @@ def plan_lanes(
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
-      >>> from regjax.run import make_run
-      >>> from regjax.spec import Spec, make_hparams
+      >>> from regjax.training.run import make_run
+      >>> from regjax.training.spec import Spec, make_hparams
       >>> x = jnp.linspace(-1, 1, 32)[:, None]
       >>> data = TrainData(x, (x[:, 0] > 0).astype(jnp.int32), jnp.arange(32), x, (x[:, 0] > 0).astype(jnp.int32))
       >>> run = make_run(Spec(nn.Dense(2), num_classes=2, batch_size=8, steps_per_epoch=4, epochs=2))

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.typing import Array, PRNGKey, PyTree
-from regjax.epoch import RunState, TrainData, Weights, init_weights, make_program
-from regjax.run import Run, RunResult
-from regjax.spec import Hparams, Spec, stack_hparams
 from regjax.sweep.lane import Lane, Place, put, run_on
+from regjax.training.epoch import RunState, TrainData, Weights, init_weights, make_program
+from regjax.training.run import Run, RunResult
+from regjax.training.spec import Hparams, Spec, stack_hparams
 
 
 @functools.partial(jax.jit, static_argnums=0)

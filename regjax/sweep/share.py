@@ -12,8 +12,8 @@ from jax.sharding import Mesh
 
 from regjax.core.checks import InputError
 from regjax.core.mesh import data_size, rows_of
-from regjax.run import RunResult
 from regjax.sweep.lane import Lane, Place, program_of
+from regjax.training.run import RunResult
 
 
 class Share(NamedTuple):

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.epoch import TrainData
-from regjax.run import RunResult
 from regjax.sweep import programs
 from regjax.sweep.lane import Lane, Place
+from regjax.training.epoch import TrainData
+from regjax.training.run import RunResult
 
 
 def bucket(count: int) -> int:

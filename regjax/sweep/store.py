@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from regjax.core.checks import InputError
-from regjax.run import RunResult
+from regjax.training.run import RunResult
 
 
 class LaneWarning(UserWarning):

@@ -5,7 +5,7 @@ import regjax as rj
 from regjax import noise
 from regjax.compare.catalog import DEFAULT, TECHNIQUES, Setting, resolve
 from regjax.compare.techniques import Technique, combination, merge
-from regjax.spec import make_hparams
+from regjax.training.spec import make_hparams
 
 NOISES = tuple(name for name in noise.NOISES if name != "concrete_dropout")
 SETTING = Setting(train_examples=100, pool=1000, noises=(*NOISES, "input_dropout", "attention_dropout"))

@@ -17,8 +17,8 @@ import regjax as rj
 from regjax.augment.mix import MIXES
 from regjax.core import labels as own
 from regjax.data import noisy_labels
-from regjax.evaluate import evaluate_parts
 from regjax.losses import correct, cross_entropy
+from regjax.training.evaluate import evaluate_parts
 
 K, N = 3, 8
 KEY = jax.random.key(0)
@@ -266,7 +266,7 @@ def test_the_loss_of_sequences_is_the_mean_over_the_tokens_that_count(name, trai
 
 
 def test_sequences_in_micro_batches_count_tokens_not_examples():
-    from regjax.accumulate import loss_and_grads
+    from regjax.training.accumulate import loss_and_grads
 
     loss_fn = rj.build_loss(scores, "cross_entropy", ignore_index=-100)
     batch = rj.Batch(jnp.asarray(SCORES), jnp.asarray(PADDED))

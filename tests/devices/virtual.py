@@ -13,7 +13,7 @@ import numpy as np
 
 import regjax as rj
 from regjax.core.mesh import on_mesh
-from regjax.monitor import params_sha256
+from regjax.training.monitor import params_sha256
 
 
 def problem():

@@ -7,8 +7,8 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax.checkpoint import Checkpoints
 from regjax.stopping import REASONS
+from regjax.training.checkpoint import Checkpoints
 from tests.helpers import assert_trees_equal
 
 VICTIM, SPARED = 0.5, 0.25  # learning rates of the lane in the middle: with one of them it gets the NaN

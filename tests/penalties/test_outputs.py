@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.accumulate import loss_and_grads
 from regjax.penalties.outputs import OUTPUT_PENALTIES
+from regjax.training.accumulate import loss_and_grads
 
 KEY = jax.random.key(0)
 MODEL = rj.models.make_model("mlp", num_outputs=3, widths=(8, 6))

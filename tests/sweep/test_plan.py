@@ -4,8 +4,8 @@ import jax
 import pytest
 
 import regjax as rj
-from regjax.monitor import CompilationCounter
 from regjax.sweep.plan import fitting
+from regjax.training.monitor import CompilationCounter
 
 
 def test_lanes_are_mapped_on_cpu_and_the_plan_says_why(lanes, blobs):

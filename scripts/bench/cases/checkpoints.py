@@ -28,11 +28,11 @@ def prepare(context: Context) -> dict[str, Any]:
 
 
 def ours(context: Context) -> Round:
-    """`regjax.fit` with `checkpoint_every=1`, which writes beside the training, against none."""
+    """`regjax.training.fit` with `checkpoint_every=1`, which writes beside the training, against none."""
     import jax
 
     import regjax as rj
-    from regjax.checkpoint import Checkpoints
+    from regjax.training.checkpoint import Checkpoints
 
     shared = context.shared
     spec = rj.Spec(
@@ -137,8 +137,8 @@ def _checkpoint(context: Context) -> Path:
     import jax.numpy as jnp
 
     import regjax as rj
-    from regjax.checkpoint import Checkpoints
-    from regjax.epoch import make_program
+    from regjax.training.checkpoint import Checkpoints
+    from regjax.training.epoch import make_program
 
     width = context.size(4096, 64)
     x, y = jnp.ones((2, 784)), jnp.zeros(2, jnp.int32)

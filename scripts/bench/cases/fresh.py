@@ -35,7 +35,7 @@ def regjax_next_epoch(argument: str) -> dict[str, Any]:
     import jax
 
     import regjax as rj
-    from regjax.checkpoint import Checkpoints
+    from regjax.training.checkpoint import Checkpoints
 
     def on_epoch(epoch: int, row: dict[str, float], state: Any) -> None:
         if epoch + 1 < spec.epochs:

@@ -29,8 +29,8 @@ def training_problem(model: Any, shape: tuple[int, ...], batch_size: int, steps:
 
     from regjax.core.rng import stream
     from regjax.data.shuffle import shuffled_indices
-    from regjax.epoch import init_weights
-    from regjax.spec import Spec
+    from regjax.training.epoch import init_weights
+    from regjax.training.spec import Spec
 
     count = 4096
     x, y = clusters(count + held_out, shape)
@@ -52,7 +52,7 @@ def jax_weights(shared: Mapping[str, Any]) -> Any:
     """The first weights as regjax takes them."""
     import jax.numpy as jnp
 
-    from regjax.epoch import Weights
+    from regjax.training.epoch import Weights
 
     params: dict[str, dict[str, Any]] = {}
     for name in shared:
@@ -66,7 +66,7 @@ def jax_data(shared: Mapping[str, Any]) -> Any:
     """The arrays as regjax takes them."""
     import jax.numpy as jnp
 
-    from regjax.epoch import TrainData
+    from regjax.training.epoch import TrainData
 
     order = jnp.arange(len(shared["x"]), dtype=jnp.int32)
     arrays = [jnp.asarray(shared[name]) for name in ("x", "y", "x_val", "y_val")]
@@ -150,8 +150,8 @@ def ours_epoch(
     """A function that trains one epoch with `regjax.make_run`, all of it compiled, and returns the `RunState`."""
     import jax
 
-    from regjax.run import make_run
-    from regjax.spec import Spec, make_hparams
+    from regjax.training.run import make_run
+    from regjax.training.spec import Spec, make_hparams
 
     shared = context.shared
     spec = Spec(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.checkpoint import Checkpoints, CheckpointWarning
-from regjax.epoch import make_program
+from regjax.training.checkpoint import Checkpoints, CheckpointWarning
+from regjax.training.epoch import make_program
 from tests.helpers import assert_trees_equal
 
 

@@ -8,14 +8,14 @@ import jax
 import numpy as np
 from flax.errors import FlaxError
 
-from regjax.assemble import loss_of
 from regjax.core.checks import InputError, check_array, check_range, is_traced
 from regjax.core.labels import check_labels, is_indices
 from regjax.core.typing import Batch
-from regjax.epoch import TrainData
 from regjax.models.interface import as_model
-from regjax.objective import call_model
-from regjax.spec import Hparams, Spec
+from regjax.training.assemble import loss_of
+from regjax.training.epoch import TrainData
+from regjax.training.objective import call_model
+from regjax.training.spec import Hparams, Spec
 
 
 def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
@@ -70,7 +70,7 @@ def check_loss(spec: Spec, hparams: Hparams, x: Any, num_outputs: int) -> None:
 
     Example:
       >>> import flax.linen as nn
-      >>> from regjax.spec import make_hparams
+      >>> from regjax.training.spec import make_hparams
       >>> spec = Spec(nn.Dense(3), num_classes=3)
       >>> check_loss(spec, make_hparams(n_train=8, rates={"dropout": 0.5}), np.zeros((8, 2), np.float32), 3)
       Traceback (most recent call last):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.checkpoint import Checkpoints
 from regjax.data import Preprocessor, as_rows, noisy_labels
+from regjax.training.checkpoint import Checkpoints
 from tests.helpers import assert_trees_equal
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 KEY = jax.random.key(2)
 
 
@@ -117,7 +117,7 @@ def test_a_run_goes_on_in_memory_or_with_other_blocks(table, tmp_path):
 
 
 def test_two_programs_for_updates_however_many_blocks(table):
-    from regjax.fit import _updates_on
+    from regjax.training.fit import _updates_on
 
     longer = dataclasses.replace(table.spec, epochs=4, eval_train_examples=41)  # a program of its own
     before = _updates_on._cache_size()

@@ -25,7 +25,6 @@ from regjax.core.dtypes import float_dtype
 from regjax.core.labels import SMOOTHINGS
 from regjax.core.mesh import data_size
 from regjax.core.typing import ArrayLike, PenaltyMode
-from regjax.evaluate import METRICS
 from regjax.models.interface import hashable
 from regjax.noise import UNBOUNDED
 from regjax.optim.optimizers import OPTIMIZERS
@@ -34,6 +33,7 @@ from regjax.penalties import Penalty
 from regjax.penalties.constraints import Constraint
 from regjax.penalties.outputs import OutputPenalty
 from regjax.stopping import NEVER, EarlyStopping
+from regjax.training.evaluate import METRICS
 
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")
@@ -59,8 +59,8 @@ class Spec:
       rate_schedule: shape of all noise rates over all updates: `"constant"`, `"up"` (linearly from 0) or `"down"`
         (linearly to 0).
       smoothing: convention of label smoothing, `"uniform"` or `"others"`; see `rj.smooth_labels`.
-      micro_batch: examples at a time in the gradient of an update (`regjax.accumulate`). None is the whole batch;
-        `"auto"` takes, on CPU, what the model names as `cpu_micro_batch` where it divides the batch.
+      micro_batch: examples at a time in the gradient of an update (`regjax.training.accumulate`). None is the whole
+        batch; `"auto"` takes, on CPU, what the model names as `cpu_micro_batch` where it divides the batch.
       precision: of the model's arithmetic in updates: `"float32"` or `"bfloat16"`. Parameters, optimizer, statistics
         and losses are float32 either way, and so are evaluations.
       ignore_index: a class index that counts for nothing, in the loss and in the metrics, as padding in sequences.

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import optax
 
-from regjax.accumulate import loss_and_grads
 from regjax.core.rng import stream
 from regjax.core.tree import leaf_names, select
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
-from regjax.objective import LossFn, resolve
 from regjax.optim.routes import Route, route_of, routes, with_extra_arguments
 from regjax.optim.verify import check_optimizer
 from regjax.penalties import Penalty, check_route
 from regjax.penalties.constraints import Constraint, apply_constraints
+from regjax.training.accumulate import loss_and_grads
+from regjax.training.objective import LossFn, resolve
 
 MakeTx = Callable[[Any], optax.GradientTransformation]
 Step = Callable[[Any, "TrainState", Batch, PRNGKey], tuple["TrainState", dict[str, Array]]]
@@ -65,7 +65,7 @@ def make_step(
       constraint: holds exactly after every update (`rj.apply_constraints`); may be a function of `hparams`.
       check_step: whether to try out, while tracing, that nothing beside a penalty in `tx` changes what the penalty does
         (`rj.check_optimizer`); False promises nothing.
-      micro_batch: examples at a time in the gradient; see `regjax.accumulate.loss_and_grads`. None is the batch.
+      micro_batch: examples at a time in the gradient (`regjax.training.accumulate.loss_and_grads`). None is the batch.
 
     Returns:
       `step(hparams, state, batch, key) -> (state, metrics)`; `metrics` has `"loss"` and the parts of the loss,
@@ -78,7 +78,7 @@ def make_step(
 
     Example:
       >>> import jax
-      >>> from regjax.objective import build_loss
+      >>> from regjax.training.objective import build_loss
       >>> loss_fn = build_loss(lambda v, x: x @ v["params"]["w"], "mse")
       >>> tx = optax.sgd(0.5)
       >>> state = init_train_state({"w": jnp.zeros(1)}, {}, tx)

@@ -11,13 +11,13 @@ from regjax.core.rng import stream
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
 from regjax.losses import TASK_LOSSES
 from regjax.models.interface import as_model
-from regjax.objective import LossFn, build_loss
 from regjax.optim.gradient_noise import gradient_noise
 from regjax.optim.optimizers import with_penalties
 from regjax.optim.sam import sam
 from regjax.optim.transforms import BaseAndShape
 from regjax.penalties.outputs import OutputPenalty
-from regjax.spec import Hparams, Spec
+from regjax.training.objective import LossFn, build_loss
+from regjax.training.spec import Hparams, Spec
 
 
 def loss_of(spec: Spec) -> LossFn:

@@ -1,7 +1,8 @@
 """Batches of a training pool that does not fit in memory, read ahead of the updates that take them.
 
-Which examples an update takes is a function of the root key and its position (`regjax.epoch.batch_rows`), so there is
-no iterator to save: a loader starts at any update and asks for the examples that the arrays in memory would give.
+Which examples an update takes is a function of the root key and its position (`regjax.training.epoch.batch_rows`), so
+there is no iterator to save: a loader starts at any update and asks for the examples that the arrays in memory would
+give.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from regjax.core.checks import check_range
 from regjax.core.mesh import DATA
 from regjax.core.typing import ArrayLike, Batch, PRNGKey
-from regjax.epoch import TrainData, batch_rows
-from regjax.spec import Spec
+from regjax.training.epoch import TrainData, batch_rows
+from regjax.training.spec import Spec
 
 MAX_VALIDATION, MAX_VALIDATION_BYTES = 10_000, 2**30
 """Of validation, a streamed run holds so many examples and looks at them in each epoch; or so many bytes of them."""

@@ -11,15 +11,15 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from regjax.checkpoint import Checkpoints
 from regjax.core.mesh import on_mesh
 from regjax.core.typing import Batch, PRNGKey
-from regjax.epoch import RunState, TrainData, Weights, make_program
-from regjax.loader import StreamLoader
-from regjax.pace import MOST_STEPS, Pace, SaveInterval
-from regjax.preflight import check_order, check_run
-from regjax.spec import Hparams, Spec
-from regjax.step import MakeTx
+from regjax.training.checkpoint import Checkpoints
+from regjax.training.epoch import RunState, TrainData, Weights, make_program
+from regjax.training.pace import MOST_STEPS, Pace, SaveInterval
+from regjax.training.preflight import check_order, check_run
+from regjax.training.spec import Hparams, Spec
+from regjax.training.step import MakeTx
+from regjax.training.stream import StreamLoader
 
 
 class FitResult(NamedTuple):
@@ -85,7 +85,7 @@ def fit(
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
-      >>> from regjax.spec import make_hparams
+      >>> from regjax.training.spec import make_hparams
       >>> x = jnp.linspace(-1, 1, 32)[:, None]
       >>> data = TrainData(x, (x[:, 0] > 0).astype(jnp.int32), jnp.arange(32), x, (x[:, 0] > 0).astype(jnp.int32))
       >>> spec = Spec(nn.Dense(2), num_classes=2, batch_size=8, steps_per_epoch=4, epochs=3)

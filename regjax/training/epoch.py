@@ -13,19 +13,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.assemble import learning_rate_of, loss_of, optimizer_of, penalty_value
 from regjax.averaging import Ensemble
 from regjax.core.dtypes import float_dtype
 from regjax.core.mesh import replicated, split_examples
 from regjax.core.rng import stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
 from regjax.data.shuffle import shuffled_indices
-from regjax.evaluate import METRICS, evaluate
 from regjax.models.interface import as_model
 from regjax.penalties.constraints import apply_constraints
-from regjax.spec import Hparams, Spec
-from regjax.step import MakeTx, TrainState, init_train_state, make_step
 from regjax.stopping import StopState, keep_best
+from regjax.training.assemble import learning_rate_of, loss_of, optimizer_of, penalty_value
+from regjax.training.evaluate import METRICS, evaluate
+from regjax.training.spec import Hparams, Spec
+from regjax.training.step import MakeTx, TrainState, init_train_state, make_step
 
 
 class TrainData(NamedTuple):

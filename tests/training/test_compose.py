@@ -138,7 +138,7 @@ print("sharded")
 
 @pytest.mark.slow
 def test_sharded_parameters_give_the_same():
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "PYTHONPATH": str(root)}
     done = subprocess.run([sys.executable, "-c", SHARDED], cwd=root, env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == "sharded", done.stderr[-2000:]

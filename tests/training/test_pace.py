@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.checkpoint import Checkpoints
-from regjax.pace import MEASURED_BLOCKS, Pace, SaveInterval
+from regjax.training.checkpoint import Checkpoints
+from regjax.training.pace import MEASURED_BLOCKS, Pace, SaveInterval
 from tests.helpers import assert_trees_equal
 
 

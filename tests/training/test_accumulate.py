@@ -5,7 +5,7 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax.accumulate import loss_and_grads
+from regjax.training.accumulate import loss_and_grads
 from tests.helpers import assert_trees_equal
 
 MODEL = rj.models.make_model("mlp", num_outputs=3, widths=(8,))

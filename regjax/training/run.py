@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from regjax.core.typing import Array, PRNGKey
-from regjax.epoch import History, RunState, TrainData, Weights, make_program
-from regjax.preflight import check_run
-from regjax.spec import Hparams, Spec
-from regjax.step import MakeTx
+from regjax.training.epoch import History, RunState, TrainData, Weights, make_program
+from regjax.training.preflight import check_run
+from regjax.training.spec import Hparams, Spec
+from regjax.training.step import MakeTx
 
 
 class RunResult(NamedTuple):
@@ -85,7 +85,7 @@ def make_run(spec: Spec, make_tx: MakeTx | None = None) -> Run:
 
     Args:
       spec: what to compile.
-      make_tx: optional `hparams -> optax transform`; see `regjax.epoch.make_program`.
+      make_tx: optional `hparams -> optax transform`; see `regjax.training.epoch.make_program`.
 
     Returns:
       A pure function, not jitted: `jax.jit(run)` trains one run, `rj.sweep` many. `seed` picks the row of arrays in
@@ -95,7 +95,7 @@ def make_run(spec: Spec, make_tx: MakeTx | None = None) -> Run:
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
-      >>> from regjax.spec import make_hparams
+      >>> from regjax.training.spec import make_hparams
       >>> x = jax.random.normal(jax.random.key(1), (64, 2))
       >>> data = TrainData(x, (x[:, 0] > 0).astype(jnp.int32), jnp.arange(64), x, (x[:, 0] > 0).astype(jnp.int32))
       >>> spec = Spec(nn.Dense(2), num_classes=2, batch_size=16, steps_per_epoch=4, epochs=20)
