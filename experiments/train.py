@@ -30,7 +30,7 @@ FREE = {
     "read_threads",
 }  # fmt: skip
 
-DEVICES_AGREE = 5e-6  # tests/devices holds it: weights, of the order of 1, on other numbers of devices
+DEVICES_AGREE = 5e-6  # tests/system/devices holds it: weights, of the order of 1, on other numbers of devices
 
 flags.define_data("runs/train")
 flags.define_training("50")

@@ -228,10 +228,11 @@ if not _typing.TYPE_CHECKING:  # or a type checker would take any name for one t
 
         places = [_OTHER_NAMES[name]] if name in _OTHER_NAMES else []
         places += [f"rj.{own}" for own in __all__ if plain(own) == plain(name)]
-        for module in (noise, layers, augment, losses, models, stepsizes):
+        modules = {"noise": noise, "layers": layers, "augment": augment, "losses": losses, "models": models}
+        for room, module in (modules | {"stepsizes": stepsizes}).items():
             for own, thing in vars(module).items():
                 if plain(own) == plain(name) and getattr(thing, "__module__", "").startswith(module.__name__):
-                    places.append(f"{module.__name__.replace('regjax', 'rj')}.{own}")
+                    places.append(f"rj.{room}.{own}")
         places = places or [f"rj.{own}" for own in difflib.get_close_matches(name, __all__, 1)]
         hint = f"; did you mean {', '.join(places)}?" if places and not name.startswith("_") else ""
         raise AttributeError(f"module 'regjax' has no attribute {name!r}{hint}")

@@ -17,12 +17,11 @@ import regjax as rj
 HERE = Path(__file__).parent
 # Whole trainings, commands in processes of their own, pages: everything here counts as slow.
 SLOW = (
-    "augment/test_suite.py", "compare", "devices", "experiments", "faults", "models", "report/test_compare_page.py",
-    "precision", "scripts", "solvers", "sweep", "data/test_arrays.py", "test_accumulate.py", "test_adapt.py",
-    "test_compose.py",
-    "test_conv.py", "test_loader.py",
-    "test_precision.py", "test_pytrees.py", "test_readme.py", "test_shuffle.py", "test_stream_training.py",
-    "test_training.py",
+    "augment/test_suite.py", "compare", "data/test_arrays.py", "data/test_shuffle.py", "experiments", "models",
+    "optim/test_pytrees.py", "report/test_compare_page.py", "solvers", "sweep", "system/devices", "system/faults",
+    "system/precision", "system/scripts", "system/test_readme.py", "training/test_accumulate.py",
+    "training/test_compose.py", "training/test_precision.py", "training/test_stream.py",
+    "training/test_stream_runs.py", "training/test_training.py",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import regjax as rj
 from regjax.penalties import PENALTIES
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
 

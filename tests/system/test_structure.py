@@ -11,7 +11,7 @@ import pytest
 
 import regjax as rj
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(p for folder in ("regjax", "experiments", "scripts") for p in (ROOT / folder).rglob("*.py"))
 
 

@@ -15,7 +15,7 @@ from regjax.noise import NOISES, WEIGHT_NOISES, concrete_penalty, perturb_weight
 from regjax.optim.optimizers import OPTIMIZERS
 from regjax.penalties.outputs import OUTPUT_PENALTIES
 from tests.augment.test_suite import MAGNITUDES, call, examples
-from tests.precision.settings import Setting, each_setting, soft
+from tests.system.precision.settings import Setting, each_setting, soft
 
 KEY = jax.random.key(0)
 LOGITS = np.array([[0.3, -1.7, 2.2], [0.1, 0.7, -0.4]])

@@ -9,7 +9,17 @@ import regjax as rj
 from regjax.penalties import PENALTIES
 from regjax.penalties.constraints import CONSTRAINTS
 from tests.penalties.test_suite import CASES
-from tests.precision.settings import Setting, capped, each_setting, firm, group_soft, log_sum, scad, singular, soft
+from tests.system.precision.settings import (
+    Setting,
+    capped,
+    each_setting,
+    firm,
+    group_soft,
+    log_sum,
+    scad,
+    singular,
+    soft,
+)
 
 S, T = 0.3, 0.7  # neither is a number of float32
 W = np.array([[0.4, -1.7], [0.01, 0.33], [-2.6, 0.9]])
