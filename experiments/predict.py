@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from experiments import app, flags, workdirs
 
 if TYPE_CHECKING:
-    from regjax.training.epoch import RunState
+    from regjax.training.state import RunState
 
 SPLITS = ("train", "validation", "test")
 
@@ -56,8 +56,9 @@ def main() -> int:
     from regjax.averaging import Ensemble
     from regjax.models.interface import as_model
     from regjax.training.checkpoint import Checkpoints
-    from regjax.training.epoch import TrainData, make_program
     from regjax.training.evaluate import predict
+    from regjax.training.program import make_program
+    from regjax.training.state import TrainData
     from regjax.training.uncertainty import mc_predict
 
     config = workdirs.read_config(workdir) or {}

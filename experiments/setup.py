@@ -28,9 +28,10 @@ from regjax.penalties import Penalty, check_route, combine, l1, l2, parse_penalt
 from regjax.penalties.constraints import parse_constraint
 from regjax.penalties.outputs import parse_output_penalties
 from regjax.stopping import NEVER, EarlyStopping
-from regjax.training.epoch import TrainData, weight_shapes
-from regjax.training.objective import build_loss
+from regjax.training.loss import build_loss
+from regjax.training.program import weight_shapes
 from regjax.training.spec import Hparams, Spec, make_hparams
+from regjax.training.state import TrainData
 from regjax.training.stream import StreamLoader, validation_limit
 
 

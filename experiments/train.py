@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from experiments import app, cluster, flags, workdirs
 
 if TYPE_CHECKING:
-    from regjax.training.epoch import RunState
     from regjax.training.fit import FitResult
     from regjax.training.monitor import CompilationCounter
+    from regjax.training.state import RunState
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
 # What may differ between a run and its resumption without changing a number.

@@ -22,9 +22,9 @@ from regjax.averaging import (
 )
 from regjax.compare import CompareResult, Technique, compare, penalty_technique
 from regjax.core.checks import InputError
-from regjax.core.labels import corrupt_labels, smooth_labels
 from regjax.core.mesh import make_mesh
 from regjax.core.typing import Aux, Batch
+from regjax.losses import corrupt_labels, smooth_labels
 from regjax.noise import linen as layers
 from regjax.optim import stepsizes
 from regjax.optim.gradient_noise import gradient_noise
@@ -83,13 +83,14 @@ from regjax.penalties.outputs import (
 from regjax.solvers import LassoPath, Solution, lasso_path, proximal_gradient, regularization_path
 from regjax.stopping import EarlyStopping, StopState, keep_best
 from regjax.sweep import Lane, LanePlan, LaneStore, plan_lanes, run_lanes, sweep
-from regjax.training.epoch import History, RunState, TrainData, Weights, init_weights
 from regjax.training.evaluate import evaluate, predict
 from regjax.training.fit import FitResult, fit
-from regjax.training.objective import build_loss
+from regjax.training.loss import build_loss
+from regjax.training.program import init_weights
 from regjax.training.run import RunResult, make_run
 from regjax.training.spec import Hparams, Spec, make_hparams, stack_hparams
-from regjax.training.step import TrainState, init_train_state, make_step
+from regjax.training.state import History, RunState, TrainData, TrainState, Weights
+from regjax.training.step import init_train_state, make_step
 from regjax.training.stream import StreamLoader
 from regjax.training.uncertainty import McPrediction, mc_predict
 

@@ -1,4 +1,4 @@
-"""Data losses, one number an example (or a token), and the metrics reported beside them.
+"""Data losses, one number an example (or a token), their metrics, and smoothed or corrupted labels.
 
 Losses are functions `(outputs, targets) -> [B]`, or `[B, T]` for sequences; whoever averages them (`build_loss`,
 `evaluate`) applies the weights. Their mean is the convention of the package, over all tokens of a batch that count, as
@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import optax
 
 from regjax.core.checks import check_array, check_choice, check_range
 from regjax.core.dtypes import widened
-from regjax.core.labels import check_labels, is_indices
-from regjax.core.typing import Array
+from regjax.core.labels import check_labels, distributions, is_indices
+from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 Loss = Callable[[Array, Array], Array]
+SMOOTHINGS = ("uniform", "others")
 
 
 def cross_entropy(logits: Array, targets: Array, *, ignore_index: int | None = None) -> Array:
@@ -151,3 +153,106 @@ def _known_classes(targets: Array, num_classes: int, ignore_index: int | None) -
     if ignore_index is not None:
         known &= index != ignore_index
     return jnp.where(known, index, 0), known
+
+
+def smooth_labels(
+    targets: Array,
+    smoothing: ArrayLike,
+    num_classes: int,
+    *,
+    convention: str = "uniform",
+    ignore_index: int | None = None,
+) -> Array:
+    """Label smoothing, which takes a part e of the probability from the class and spreads it.
+
+      uniform:  (1 - e) y + e / K              over all K classes, the right one included
+      others:   (1 - e) y + e (1 - y)/(K - 1)  over the K - 1 others
+
+    `others` with e is `uniform` with e K / (K - 1). Both are linear in y, so they commute with mixup.
+
+    Args:
+      targets: class indices `int[...]`, as `int[B]` or token ids `int[B, T]`, or distributions `[..., K]`.
+      smoothing: `e` in [0, 1]; may be traced, and then a negative or NaN one acts as 0 and a larger one as 1.
+      num_classes: `K`; at least 2 for `others`.
+      convention: `"uniform"` (Szegedy et al.; torch, Keras, optax) or `"others"` (as in Vaswani et al.'s code).
+      ignore_index: this index gives a row of zeros, which counts for nothing; so does a row of zeros itself.
+
+    Returns:
+      `float32[..., K]`; each row keeps its sum.
+
+    Raises:
+      ValueError: a concrete `smoothing` outside [0, 1], an unknown convention, or a concrete label that is no class. A
+        traced one gives a row of zeros.
+
+    Example:
+      >>> smooth_labels(jnp.array([1]), 0.5, 2)
+      Array([[0.25, 0.75]], dtype=float32)
+      >>> smooth_labels(jnp.array([1]), 0.5, 2, convention="others")
+      Array([[0.5, 0.5]], dtype=float32)
+
+    Reference:
+      Szegedy et al., Rethinking the Inception architecture for computer vision, 2016.
+    """
+    check_range("smooth_labels: smoothing", smoothing, 0.0, 1.0)
+    check_choice("smooth_labels: convention", convention, SMOOTHINGS)
+    check_labels("smooth_labels", targets, num_classes, ignore_index=ignore_index)
+    soft = distributions(targets, num_classes, ignore_index)
+    counts = jnp.any(soft > 0, axis=-1, keepdims=True)
+    smoothing = jnp.where(jnp.asarray(smoothing) > 0, jnp.minimum(smoothing, 1.0), 0.0)
+    if convention == "uniform":
+        return jnp.where(counts, (1 - smoothing) * soft + smoothing / num_classes, 0.0)
+    check_range("smooth_labels: num_classes", num_classes, 2)
+    return jnp.where(counts, (1 - smoothing) * soft + smoothing * (1 - soft) / (num_classes - 1), 0.0)
+
+
+def corrupt_labels(
+    key: PRNGKey, labels: Array, rate: ArrayLike, num_classes: int, *, ignore_index: int | None = None
+) -> Array:
+    """Replaces labels by another class, drawn uniformly, each with probability `rate`: symmetric label noise.
+
+    For studies of robustness; `regjax.data.noisy_labels` corrupts an exact number of them on the host.
+
+    Args:
+      key: one key.
+      labels: class indices `int[...]`.
+      rate: scalar in [0, 1]; may be traced.
+      num_classes: K >= 2.
+      ignore_index: this index stays what it is, and no other becomes it; a traced one that is no class stays too.
+
+    Returns:
+      Class indices like `labels`.
+
+    Raises:
+      ValueError: a concrete `rate` outside [0, 1], fewer than 2 classes beside the ignored one, labels that are not
+        class indices, or a concrete one that is no class.
+
+    Example:
+      >>> import jax
+      >>> corrupt_labels(jax.random.key(0), jnp.array([0, 1]), 1.0, 2)
+      Array([1, 0], dtype=int32)
+
+    Reference:
+      Zhang et al., Understanding deep learning requires rethinking generalization, 2017.
+    """
+    check_range("corrupt_labels: rate", rate, 0.0, 1.0)
+    check_range("corrupt_labels: num_classes", num_classes, 2)
+    if not is_indices(labels):
+        raise ValueError(
+            f"corrupt_labels: labels must be class indices int[...], got {labels.dtype}{list(labels.shape)}"
+        )
+    check_labels("corrupt_labels", labels, num_classes, ignore_index=ignore_index)
+    among = num_classes if ignore_index is None or not 0 <= ignore_index < num_classes else num_classes - 1
+    if among < 2:
+        raise ValueError(f"corrupt_labels: ignore_index={ignore_index} leaves {among} class of {num_classes}, needs 2")
+    which, other = jax.random.split(key)
+    index = jnp.asarray(labels, jnp.int32)  # a narrow dtype would wrap around below
+    wrong = (jax.random.uniform(which, index.shape) < rate) & (index >= 0) & (index < num_classes)
+    offset = jax.random.randint(other, index.shape, 1, among)
+    if ignore_index is None or among == num_classes:
+        changed = (index + offset) % num_classes
+    else:  # count without the ignored class
+        changed = (index - (index > ignore_index) + offset) % among
+        changed += changed >= ignore_index
+    if ignore_index is not None:
+        wrong &= index != ignore_index
+    return jnp.where(wrong, changed, index).astype(jnp.asarray(labels).dtype)

@@ -5,8 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 import regjax as rj
-from regjax.core.labels import smooth_labels
-from regjax.losses import correct, cross_entropy, get_loss, squared_error, weighted_mean
+from regjax.losses import correct, cross_entropy, get_loss, smooth_labels, squared_error, weighted_mean
 from regjax.training.evaluate import evaluate_parts
 
 RNG = np.random.default_rng(0)

@@ -55,7 +55,7 @@ def diagnose(
 
     Args:
       history: columns by name, as `metrics.jsonl` has them: `train/data_loss`, `val/loss`, and `train/accuracy` with
-        `val/accuracy` (or `r2`) if there are; or a `regjax.training.epoch.History`.
+        `val/accuracy` (or `r2`) if there are; or a `rj.History`.
       chance_loss: loss of a constant guess: `log K` for K balanced classes, the variance of y for mse. None uses
         the training loss of the first epoch.
       n_val: validation examples; gives the accuracy gap an interval.

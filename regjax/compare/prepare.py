@@ -16,11 +16,11 @@ from regjax.compare.catalog import Setting
 from regjax.core.checks import InputError, check_range, in_short
 from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
 from regjax.data.targets import task_reason
+from regjax.models.call import takes_rates
 from regjax.models.interface import as_model
-from regjax.training.epoch import TrainData
-from regjax.training.objective import takes_rates
 from regjax.training.preflight import output_shape
 from regjax.training.spec import Spec
+from regjax.training.state import TrainData
 
 MAX_STOP_EXAMPLES = 2000  # validation examples that are looked at in every epoch; selection uses all of its own
 

@@ -46,11 +46,12 @@ from regjax.models import make_model
 from regjax.models.interface import as_model
 from regjax.stopping import REASONS
 from regjax.sweep import Lane, LaneStore, run_lanes
-from regjax.training.epoch import TrainData, weight_shapes
 from regjax.training.evaluate import SCORE
 from regjax.training.preflight import check_loss
+from regjax.training.program import weight_shapes
 from regjax.training.run import Run, RunResult, make_run
 from regjax.training.spec import Spec, make_hparams
+from regjax.training.state import TrainData
 
 Progress = Callable[[int, int, str], None]
 

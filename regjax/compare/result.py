@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from regjax.analysis import Interval
 from regjax.data import Preprocessor
-from regjax.training.epoch import Weights
+from regjax.training.state import Weights
 
 
 @dataclasses.dataclass(frozen=True)

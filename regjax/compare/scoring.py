@@ -25,9 +25,9 @@ from regjax.compare.techniques import Technique
 from regjax.core.tree import weight_leaves
 from regjax.data import Preprocessor, Splits
 from regjax.losses import TASK_LOSSES, correct, get_loss
-from regjax.training.epoch import Weights
 from regjax.training.evaluate import predict
 from regjax.training.run import RunResult
+from regjax.training.state import Weights
 
 BATCH = 4096  # examples at a time
 SMALL = 1e-3  # a weight below this is "small" in the histogram

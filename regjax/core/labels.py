@@ -1,4 +1,4 @@
-"""Class labels: what they mean, which are refused, and what is done with them.
+"""Class labels: what they mean and which are refused.
 
 The dtype decides, never the values: integers (and booleans) are class indices of any shape `[...]`, as `int[B]` or
 token ids `int[B, T]`; floating-point numbers are distributions over the classes, `[..., K]`.
@@ -14,11 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.core.checks import check_choice, check_range, is_traced
+from regjax.core.checks import is_traced
 from regjax.core.dtypes import widened
-from regjax.core.typing import Array, ArrayLike, PRNGKey
+from regjax.core.typing import Array, ArrayLike
 
-SMOOTHINGS = ("uniform", "others")
 _SUM_TOLERANCE = 0.02  # of a row of probabilities; half-precision numbers add up to about 1
 
 
@@ -133,117 +132,15 @@ def one_hot(targets: Array, num_classes: int, *, ignore_index: int | None = None
               [1., 0.]]], dtype=float32)
     """
     check_labels("one_hot", targets, num_classes, ignore_index=ignore_index)
-    return _one_hot(targets, num_classes, ignore_index)
-
-
-def smooth_labels(
-    targets: Array,
-    smoothing: ArrayLike,
-    num_classes: int,
-    *,
-    convention: str = "uniform",
-    ignore_index: int | None = None,
-) -> Array:
-    """Label smoothing, which takes a part e of the probability from the class and spreads it.
-
-      uniform:  (1 - e) y + e / K              over all K classes, the right one included
-      others:   (1 - e) y + e (1 - y)/(K - 1)  over the K - 1 others
-
-    `others` with e is `uniform` with e K / (K - 1). Both are linear in y, so they commute with mixup.
-
-    Args:
-      targets: class indices `int[...]`, as `int[B]` or token ids `int[B, T]`, or distributions `[..., K]`.
-      smoothing: `e` in [0, 1]; may be traced, and then a negative or NaN one acts as 0 and a larger one as 1.
-      num_classes: `K`; at least 2 for `others`.
-      convention: `"uniform"` (Szegedy et al.; torch, Keras, optax) or `"others"` (as in Vaswani et al.'s code).
-      ignore_index: this index gives a row of zeros, which counts for nothing; so does a row of zeros itself.
-
-    Returns:
-      `float32[..., K]`; each row keeps its sum.
-
-    Raises:
-      ValueError: a concrete `smoothing` outside [0, 1], an unknown convention, or a concrete label that is no class. A
-        traced one gives a row of zeros.
-
-    Example:
-      >>> smooth_labels(jnp.array([1]), 0.5, 2)
-      Array([[0.25, 0.75]], dtype=float32)
-      >>> smooth_labels(jnp.array([1]), 0.5, 2, convention="others")
-      Array([[0.5, 0.5]], dtype=float32)
-
-    Reference:
-      Szegedy et al., Rethinking the Inception architecture for computer vision, 2016.
-    """
-    check_range("smooth_labels: smoothing", smoothing, 0.0, 1.0)
-    check_choice("smooth_labels: convention", convention, SMOOTHINGS)
-    check_labels("smooth_labels", targets, num_classes, ignore_index=ignore_index)
-    soft = _one_hot(targets, num_classes, ignore_index)
-    counts = jnp.any(soft > 0, axis=-1, keepdims=True)
-    smoothing = jnp.where(jnp.asarray(smoothing) > 0, jnp.minimum(smoothing, 1.0), 0.0)
-    if convention == "uniform":
-        return jnp.where(counts, (1 - smoothing) * soft + smoothing / num_classes, 0.0)
-    check_range("smooth_labels: num_classes", num_classes, 2)
-    return jnp.where(counts, (1 - smoothing) * soft + smoothing * (1 - soft) / (num_classes - 1), 0.0)
-
-
-def corrupt_labels(
-    key: PRNGKey, labels: Array, rate: ArrayLike, num_classes: int, *, ignore_index: int | None = None
-) -> Array:
-    """Replaces labels by another class, drawn uniformly, each with probability `rate`: symmetric label noise.
-
-    For studies of robustness; `regjax.data.noisy_labels` corrupts an exact number of them on the host.
-
-    Args:
-      key: one key.
-      labels: class indices `int[...]`.
-      rate: scalar in [0, 1]; may be traced.
-      num_classes: K >= 2.
-      ignore_index: this index stays what it is, and no other becomes it; a traced one that is no class stays too.
-
-    Returns:
-      Class indices like `labels`.
-
-    Raises:
-      ValueError: a concrete `rate` outside [0, 1], fewer than 2 classes beside the ignored one, labels that are not
-        class indices, or a concrete one that is no class.
-
-    Example:
-      >>> import jax
-      >>> corrupt_labels(jax.random.key(0), jnp.array([0, 1]), 1.0, 2)
-      Array([1, 0], dtype=int32)
-
-    Reference:
-      Zhang et al., Understanding deep learning requires rethinking generalization, 2017.
-    """
-    check_range("corrupt_labels: rate", rate, 0.0, 1.0)
-    check_range("corrupt_labels: num_classes", num_classes, 2)
-    if not is_indices(labels):
-        raise ValueError(
-            f"corrupt_labels: labels must be class indices int[...], got {labels.dtype}{list(labels.shape)}"
-        )
-    check_labels("corrupt_labels", labels, num_classes, ignore_index=ignore_index)
-    among = num_classes if ignore_index is None or not 0 <= ignore_index < num_classes else num_classes - 1
-    if among < 2:
-        raise ValueError(f"corrupt_labels: ignore_index={ignore_index} leaves {among} class of {num_classes}, needs 2")
-    which, other = jax.random.split(key)
-    index = jnp.asarray(labels, jnp.int32)  # a narrow dtype would wrap around below
-    wrong = (jax.random.uniform(which, index.shape) < rate) & (index >= 0) & (index < num_classes)
-    offset = jax.random.randint(other, index.shape, 1, among)
-    if ignore_index is None or among == num_classes:
-        changed = (index + offset) % num_classes
-    else:  # count without the ignored class
-        changed = (index - (index > ignore_index) + offset) % among
-        changed += changed >= ignore_index
-    if ignore_index is not None:
-        wrong &= index != ignore_index
-    return jnp.where(wrong, changed, index).astype(jax.dtypes.canonicalize_dtype(_dtype(labels)))
+    return distributions(targets, num_classes, ignore_index)
 
 
 def _dtype(targets: ArrayLike) -> np.dtype:
     return targets.dtype if isinstance(targets, jax.Array | np.ndarray) else np.asarray(targets).dtype
 
 
-def _one_hot(targets: Array, num_classes: int, ignore_index: int | None) -> Array:
+def distributions(targets: Array, num_classes: int, ignore_index: int | None) -> Array:
+    """As `one_hot`, of labels that were checked; distributions stay what they are."""
     if not is_indices(targets):
         return widened(jnp.asarray(targets))
     index = jnp.asarray(targets, jnp.int32)[..., None]  # a narrow dtype could not count to K

@@ -62,6 +62,7 @@ def acting_leaves(penalty: Penalty, params: PyTree, frozen: Sequence[str] = ()) 
     """For each leaf of `params`, whether a penalty acts on it.
 
     Example:
+      >>> import jax.numpy as jnp
       >>> from regjax.penalties import l2
       >>> acting_leaves(l2(0.1), {"bias": jnp.ones(2), "kernel": jnp.ones((2, 2))})
       [False, True]

@@ -13,9 +13,9 @@ from jax.sharding import Mesh
 
 from regjax.core.mesh import data_size, on_mesh
 from regjax.core.typing import PRNGKey, PyTree
-from regjax.training.epoch import TrainData, Weights
 from regjax.training.run import Run
 from regjax.training.spec import Hparams
+from regjax.training.state import TrainData, Weights
 
 Place: TypeAlias = Any  # where a lane trains: a `jax.Device`, or a row of a mesh whose devices share its batches
 

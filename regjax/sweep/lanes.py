@@ -24,10 +24,10 @@ from regjax.sweep.queue import LaneQueue
 from regjax.sweep.share import gathered
 from regjax.sweep.slots import train_in_slots
 from regjax.sweep.store import LaneStore
-from regjax.training.epoch import TrainData
 from regjax.training.preflight import check_run
 from regjax.training.run import Run, RunResult
 from regjax.training.spec import Hparams
+from regjax.training.state import TrainData
 
 OnDone = Callable[[int, RunResult, float], None]
 

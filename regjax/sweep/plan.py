@@ -24,7 +24,7 @@ from regjax.sweep.memory import (
 )
 from regjax.sweep.share import Share, share_of
 from regjax.sweep.slots import bucket, epochs_at_once
-from regjax.training.epoch import TrainData
+from regjax.training.state import TrainData
 
 LAYOUTS = ("auto", "map", "vmap")
 

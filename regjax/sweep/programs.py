@@ -12,9 +12,10 @@ import numpy as np
 
 from regjax.core.typing import Array, PRNGKey, PyTree
 from regjax.sweep.lane import Lane, Place, put, run_on
-from regjax.training.epoch import RunState, TrainData, Weights, init_weights, make_program
+from regjax.training.program import init_weights, make_program
 from regjax.training.run import Run, RunResult
 from regjax.training.spec import Hparams, Spec, stack_hparams
+from regjax.training.state import RunState, TrainData, Weights
 
 
 @functools.partial(jax.jit, static_argnums=0)

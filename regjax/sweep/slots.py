@@ -15,8 +15,8 @@ import numpy as np
 
 from regjax.sweep import programs
 from regjax.sweep.lane import Lane, Place
-from regjax.training.epoch import TrainData
 from regjax.training.run import RunResult
+from regjax.training.state import TrainData
 
 
 def bucket(count: int) -> int:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
-from regjax.training.objective import LossFn
+from regjax.training.loss import LossFn
 
 
 def loss_and_grads(
@@ -48,7 +48,7 @@ def loss_and_grads(
         whole (batch statistics).
 
     Example:
-      >>> from regjax.training.objective import build_loss
+      >>> from regjax.training.loss import build_loss
       >>> loss_fn = build_loss(lambda v, x: x @ v["params"], "mse")
       >>> batch = Batch(jnp.eye(4), jnp.ones(4))
       >>> (loss, _), grads = loss_and_grads(loss_fn, jnp.zeros(4), batch, None, micro_batch=2)

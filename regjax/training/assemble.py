@@ -6,17 +6,16 @@ import jax.numpy as jnp
 import optax
 
 from regjax.augment import cutmix, mixup, row_cutmix
-from regjax.core.labels import smooth_labels
 from regjax.core.rng import stream
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
-from regjax.losses import TASK_LOSSES
+from regjax.losses import TASK_LOSSES, smooth_labels
 from regjax.models.interface import as_model
 from regjax.optim.gradient_noise import gradient_noise
 from regjax.optim.optimizers import with_penalties
 from regjax.optim.sam import sam
 from regjax.optim.transforms import BaseAndShape
 from regjax.penalties.outputs import OutputPenalty
-from regjax.training.objective import LossFn, build_loss
+from regjax.training.loss import LossFn, build_loss
 from regjax.training.spec import Hparams, Spec
 
 

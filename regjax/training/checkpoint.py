@@ -24,7 +24,7 @@ from regjax.core.files import (
 )
 from regjax.core.tree import leaf_names
 from regjax.core.typing import PyTree
-from regjax.training.epoch import RunState, Weights
+from regjax.training.state import RunState, Weights
 
 Tree = TypeVar("Tree")
 FORMAT = 3

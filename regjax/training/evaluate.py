@@ -16,7 +16,7 @@ from regjax.core.dtypes import widened
 from regjax.core.labels import check_labels, is_indices, without_ignored
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.losses import TASK_LOSSES, correct, get_loss
-from regjax.training.objective import call_model
+from regjax.models.call import call_model
 
 METRICS = {"classification": ("loss", "accuracy"), "regression": ("loss", "mse", "r2")}
 SCORE = {"classification": "accuracy", "regression": "r2"}  # the headline metric; larger is better

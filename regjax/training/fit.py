@@ -14,10 +14,11 @@ import numpy as np
 from regjax.core.mesh import on_mesh
 from regjax.core.typing import Batch, PRNGKey
 from regjax.training.checkpoint import Checkpoints
-from regjax.training.epoch import RunState, TrainData, Weights, make_program
 from regjax.training.pace import MOST_STEPS, Pace, SaveInterval
 from regjax.training.preflight import check_order, check_run
+from regjax.training.program import make_program
 from regjax.training.spec import Hparams, Spec
+from regjax.training.state import RunState, TrainData, Weights
 from regjax.training.step import MakeTx
 from regjax.training.stream import StreamLoader
 

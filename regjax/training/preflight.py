@@ -11,11 +11,11 @@ from flax.errors import FlaxError
 from regjax.core.checks import InputError, check_array, check_range, is_traced
 from regjax.core.labels import check_labels, is_indices
 from regjax.core.typing import Batch
+from regjax.models.call import call_model
 from regjax.models.interface import as_model
 from regjax.training.assemble import loss_of
-from regjax.training.epoch import TrainData
-from regjax.training.objective import call_model
 from regjax.training.spec import Hparams, Spec
+from regjax.training.state import TrainData
 
 
 def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from regjax.core.typing import Array, PRNGKey
-from regjax.training.epoch import History, RunState, TrainData, Weights, make_program
 from regjax.training.preflight import check_run
+from regjax.training.program import make_program
 from regjax.training.spec import Hparams, Spec
+from regjax.training.state import History, RunState, TrainData, Weights
 from regjax.training.step import MakeTx
 
 
@@ -85,7 +86,7 @@ def make_run(spec: Spec, make_tx: MakeTx | None = None) -> Run:
 
     Args:
       spec: what to compile.
-      make_tx: optional `hparams -> optax transform`; see `regjax.training.epoch.make_program`.
+      make_tx: optional `hparams -> optax transform`; see `regjax.training.program.make_program`.
 
     Returns:
       A pure function, not jitted: `jax.jit(run)` trains one run, `rj.sweep` many. `seed` picks the row of arrays in

@@ -22,9 +22,9 @@ from regjax.augment import Augmentation
 from regjax.averaging import Average
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import float_dtype
-from regjax.core.labels import SMOOTHINGS
 from regjax.core.mesh import data_size
 from regjax.core.typing import ArrayLike, PenaltyMode
+from regjax.losses import SMOOTHINGS
 from regjax.models.interface import hashable
 from regjax.noise import UNBOUNDED
 from regjax.optim.optimizers import OPTIMIZERS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import optax
@@ -16,19 +16,11 @@ from regjax.optim.verify import check_optimizer
 from regjax.penalties import Penalty, check_route
 from regjax.penalties.constraints import Constraint, apply_constraints
 from regjax.training.accumulate import loss_and_grads
-from regjax.training.objective import LossFn, resolve
+from regjax.training.loss import LossFn, resolve
+from regjax.training.state import TrainState
 
 MakeTx = Callable[[Any], optax.GradientTransformation]
-Step = Callable[[Any, "TrainState", Batch, PRNGKey], tuple["TrainState", dict[str, Array]]]
-
-
-class TrainState(NamedTuple):
-    """Everything that an update changes; arrays only."""
-
-    step: Array  # int32[]: updates so far
-    params: PyTree
-    model_state: PyTree  # other collections of the model, {} when none
-    opt_state: PyTree
+Step = Callable[[Any, TrainState, Batch, PRNGKey], tuple[TrainState, dict[str, Array]]]
 
 
 def init_train_state(params: PyTree, model_state: PyTree, tx: optax.GradientTransformation) -> TrainState:
@@ -78,7 +70,7 @@ def make_step(
 
     Example:
       >>> import jax
-      >>> from regjax.training.objective import build_loss
+      >>> from regjax.training.loss import build_loss
       >>> loss_fn = build_loss(lambda v, x: x @ v["params"]["w"], "mse")
       >>> tx = optax.sgd(0.5)
       >>> state = init_train_state({"w": jnp.zeros(1)}, {}, tx)

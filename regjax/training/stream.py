@@ -1,6 +1,6 @@
 """Batches of a training pool that does not fit in memory, read ahead of the updates that take them.
 
-Which examples an update takes is a function of the root key and its position (`regjax.training.epoch.batch_rows`), so
+Which examples an update takes is a function of the root key and its position (`regjax.training.batches.batch_rows`), so
 there is no iterator to save: a loader starts at any update and asks for the examples that the arrays in memory would
 give.
 """
@@ -20,8 +20,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from regjax.core.checks import check_range
 from regjax.core.mesh import DATA
 from regjax.core.typing import ArrayLike, Batch, PRNGKey
-from regjax.training.epoch import TrainData, batch_rows
+from regjax.training.batches import batch_rows
 from regjax.training.spec import Spec
+from regjax.training.state import TrainData
 
 MAX_VALIDATION, MAX_VALIDATION_BYTES = 10_000, 2**30
 """Of validation, a streamed run holds so many examples and looks at them in each epoch; or so many bytes of them."""

@@ -12,8 +12,8 @@ from regjax.averaging import Ensemble
 from regjax.core.checks import check_array, check_choice, check_range
 from regjax.core.dtypes import widened
 from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
+from regjax.models.call import call_with_noise, takes_rates
 from regjax.training.evaluate import METRICS
-from regjax.training.objective import call_with_noise, takes_rates
 
 
 class McPrediction(NamedTuple):

@@ -14,6 +14,7 @@ import optax
 import pytest
 
 import regjax as rj
+from regjax import losses
 from regjax.augment.mix import MIXES
 from regjax.core import labels as own
 from regjax.data import noisy_labels
@@ -83,8 +84,12 @@ ONLY_INT32 = {"Dataset"}  # arrays of one dtype, by contract
 
 
 def test_nothing_that_takes_labels_is_left_out():
-    takes = {n for n, f in vars(own).items() if inspect.isfunction(f) and f.__module__ == own.__name__ and n[0] != "_"}
-    assert takes - {name.split(",")[0] for name in EVERY} == {"check_labels", "is_indices", "without_ignored"}
+    public = [(n, f) for module in (own, losses) for n, f in vars(module).items() if n[0] != "_"]
+    takes = {
+        n for n, f in public if inspect.isfunction(f) and {"labels", "targets"} & set(inspect.signature(f).parameters)
+    }
+    parts = {"check_labels", "is_indices", "without_ignored", "distributions", "squared_error"}
+    assert takes - {name.split(",")[0] for name in EVERY} == parts
     assert set(MIXES) <= set(EVERY)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import regjax as rj
 from regjax.training.checkpoint import Checkpoints, CheckpointWarning
-from regjax.training.epoch import make_program
+from regjax.training.program import make_program
 from tests.helpers import assert_trees_equal
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import regjax as rj
 from regjax.data import Rows, as_rows
-from regjax.training.epoch import batch_rows
+from regjax.training.batches import batch_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 X = np.arange(60, dtype=np.float32)[:, None]
@@ -115,7 +115,7 @@ jax.config.update("jax_num_cpu_devices", 2)
 jax.distributed.initialize(f"localhost:{port}", 2, rank)
 import regjax as rj
 from regjax.data import Rows
-from regjax.training.epoch import batch_rows
+from regjax.training.batches import batch_rows
 
 read_here = []
 def read(index):

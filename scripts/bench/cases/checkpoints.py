@@ -138,7 +138,7 @@ def _checkpoint(context: Context) -> Path:
 
     import regjax as rj
     from regjax.training.checkpoint import Checkpoints
-    from regjax.training.epoch import make_program
+    from regjax.training.program import make_program
 
     width = context.size(4096, 64)
     x, y = jnp.ones((2, 784)), jnp.zeros(2, jnp.int32)

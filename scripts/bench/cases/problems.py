@@ -29,7 +29,7 @@ def training_problem(model: Any, shape: tuple[int, ...], batch_size: int, steps:
 
     from regjax.core.rng import stream
     from regjax.data.shuffle import shuffled_indices
-    from regjax.training.epoch import init_weights
+    from regjax.training.program import init_weights
     from regjax.training.spec import Spec
 
     count = 4096
@@ -52,7 +52,7 @@ def jax_weights(shared: Mapping[str, Any]) -> Any:
     """The first weights as regjax takes them."""
     import jax.numpy as jnp
 
-    from regjax.training.epoch import Weights
+    from regjax.training.state import Weights
 
     params: dict[str, dict[str, Any]] = {}
     for name in shared:
@@ -66,7 +66,7 @@ def jax_data(shared: Mapping[str, Any]) -> Any:
     """The arrays as regjax takes them."""
     import jax.numpy as jnp
 
-    from regjax.training.epoch import TrainData
+    from regjax.training.state import TrainData
 
     order = jnp.arange(len(shared["x"]), dtype=jnp.int32)
     arrays = [jnp.asarray(shared[name]) for name in ("x", "y", "x_val", "y_val")]

@@ -9,8 +9,7 @@ import pytest
 import regjax as rj
 from regjax.augment import AUGMENTATIONS
 from regjax.averaging import AVERAGES
-from regjax.core.labels import smooth_labels
-from regjax.losses import LOSSES
+from regjax.losses import LOSSES, smooth_labels
 from regjax.noise import NOISES, WEIGHT_NOISES, concrete_penalty, perturb_weights
 from regjax.optim.optimizers import OPTIMIZERS
 from regjax.penalties.outputs import OUTPUT_PENALTIES

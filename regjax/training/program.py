@@ -1,11 +1,10 @@
-"""One epoch: a block of updates, an evaluation, and the bookkeeping of early stopping.
+"""The functions that train one `Spec`: start, updates, and the end of an epoch with the bookkeeping of early stopping.
 
 `run` (everything compiled) and `fit` (a host loop) both call `epoch_block`, so they train alike.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,78 +17,14 @@ from regjax.core.dtypes import float_dtype
 from regjax.core.mesh import replicated, split_examples
 from regjax.core.rng import stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
-from regjax.data.shuffle import shuffled_indices
 from regjax.models.interface import as_model
-from regjax.penalties.constraints import apply_constraints
-from regjax.stopping import StopState, keep_best
+from regjax.stopping import keep_best
 from regjax.training.assemble import learning_rate_of, loss_of, optimizer_of, penalty_value
+from regjax.training.batches import batch_rows
 from regjax.training.evaluate import METRICS, evaluate
 from regjax.training.spec import Hparams, Spec
-from regjax.training.step import MakeTx, TrainState, init_train_state, make_step
-
-
-class TrainData(NamedTuple):
-    """The arrays of one run, or of all runs of a sweep: they differ between seeds only in `y` and `order`.
-
-    Attributes:
-      x: training pool `[N, ...]`.
-      y: labels `[N, ...]`, or `[S, N, ...]` when they differ between seeds (label noise).
-      order: `int32[N]` or `int32[S, N]`: a run uses the examples `order[:n_train]`.
-      x_val: validation inputs; early stopping watches them.
-      y_val: validation targets.
-    """
-
-    x: Array
-    y: Array
-    order: Array
-    x_val: Array
-    y_val: Array
-
-    def for_seed(self, seed: Array | int) -> TrainData:
-        """The arrays of one seed; arrays without an axis of seeds are shared."""
-        if self.order.ndim == 1:
-            return self
-        return self._replace(y=self.y[seed], order=self.order[seed])
-
-
-class Weights(NamedTuple):
-    """Parameters together with the other collections of the model."""
-
-    params: PyTree
-    model_state: PyTree
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class History:
-    """Measurements of each epoch; entries of epochs that did not happen are NaN and not valid."""
-
-    table: Array  # float32[epochs, columns]; one array, so that an epoch is one write
-    valid: Array  # bool[epochs]
-    names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
-
-    @property
-    def values(self) -> dict[str, Array]:
-        """Each column by its name of `metrics.jsonl`, `[..., epochs]`."""
-        return {name: self.table[..., i] for i, name in enumerate(self.names)}
-
-
-class RunState(NamedTuple):
-    """Everything that a resume needs."""
-
-    train: TrainState
-    stop: StopState
-    best: Weights  # of the evaluation stop.best_step
-    averages: Any  # the state of hparams.average, None without one
-    loss_sum: Array  # float32[]: training-mode losses of the updates since the last evaluation
-    history: History
-    epoch: Array  # int32[]: epochs done
-    start: PyTree  # the initial parameters, if a penalty refers to them, else None
-
-    def weights(self, hparams: Hparams) -> Weights:
-        """The weights that the run ends with: of the best evaluation, or the last ones."""
-        last = _evaluated(self.train, self.averages, hparams)
-        return keep_best(last, self.best, jnp.logical_and(hparams.restore_best, self.stop.best_step >= 0))
+from regjax.training.state import History, RunState, TrainData, TrainState, Weights, evaluated_weights
+from regjax.training.step import MakeTx, init_train_state, make_step
 
 
 class Program(NamedTuple):
@@ -160,7 +95,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             train=train,
             stop=hparams.stopping.init(),
             # A copy, so that the buffers of the state can be donated.
-            best=jax.tree.map(jnp.copy, _evaluated(train, averages, hparams)),
+            best=jax.tree.map(jnp.copy, evaluated_weights(train, averages, hparams)),
             averages=averages,
             loss_sum=jnp.asarray(0.0, float_dtype()),
             history=History(jnp.full((spec.epochs, len(names)), jnp.nan), jnp.zeros((spec.epochs,), bool), names),
@@ -200,7 +135,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         hparams = _anchored(hparams, state.start)
         train, averages = state.train, state.averages
         running_loss = state.loss_sum / spec.steps_per_epoch
-        weights = _evaluated(train, averages, hparams)
+        weights = evaluated_weights(train, averages, hparams)
         on_train, on_val = _measure(spec, model.apply, weights, hparams, data)
         # A training loss that is not finite must stop the run even while validation still looks finite.
         watched = jnp.where(jnp.isfinite(running_loss), on_val["loss"], jnp.nan)
@@ -235,31 +170,6 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
     return Program(init, updates, updates_on, end_epoch, epoch_block)
 
 
-def batch_rows(spec: Spec, key: PRNGKey, step: ArrayLike, steps: int, order: Array, n_train: ArrayLike) -> Array:
-    """The rows of the training pool that the next updates take, `int32[steps, batch_size]`.
-
-    A function of the root key and the position alone: a run may be cut anywhere, and a loader that
-    reads examples from disk asks for the same ones.
-
-    Args:
-      spec: whose batch size counts.
-      key: root key of the run.
-      step: updates so far; may be traced.
-      steps: how many updates, static.
-      order: `int32[N]`; the run uses the examples `order[:n_train]`.
-      n_train: how many, may be traced.
-
-    Example:
-      >>> import flax.linen as nn
-      >>> spec = Spec(nn.Dense(2), batch_size=4)
-      >>> sorted(batch_rows(spec, jax.random.key(0), 0, 2, jnp.arange(8), 8).ravel().tolist())
-      [0, 1, 2, 3, 4, 5, 6, 7]
-    """
-    start = step * spec.batch_size
-    picked = shuffled_indices(stream(key, "shuffle"), start, steps * spec.batch_size, n_train)
-    return order[picked].reshape(steps, spec.batch_size)
-
-
 def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
     """The weights that a run with this key starts from.
 
@@ -287,18 +197,6 @@ def weight_shapes(spec: Spec, x: Array | np.ndarray) -> Weights:
 def _anchored(hparams: Hparams, start: PyTree) -> Hparams:
     """The hyperparameters, where penalties that refer to the start of the run know it."""
     return hparams._replace(penalties={mode: p.anchored(start) for mode, p in hparams.penalties.items()})
-
-
-def _evaluated(train: TrainState, averages: Any, hparams: Hparams) -> Weights:
-    """The weights that are evaluated and kept: the averaged ones, or an ensemble, if there is an average."""
-    weights = Weights(train.params, train.model_state)
-    if averages is None:
-        return weights
-    kept = averages.evaluated(weights)
-    if isinstance(kept, Ensemble):
-        return Weights(Ensemble(kept.members.params, kept.taken), kept.members.model_state)
-    # The mean of weights that satisfy a constraint need not satisfy it (unit norm).
-    return kept._replace(params=apply_constraints(hparams.constraint, kept.params))
 
 
 def _measure(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,9 @@ import optax
 from regjax.core.dtypes import wide_dtype
 from regjax.core.labels import without_ignored
 from regjax.core.rng import stream
-from regjax.core.tree import is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 from regjax.losses import Loss, get_loss, weighted_mean
-from regjax.models.interface import accepted_arguments, key_options, linen_module, takes, tell, watch_layers
-from regjax.noise import WEIGHT_NOISES, perturb_weights
-from regjax.noise.linen import ACTIVATIONS, PENALTIES
+from regjax.models.call import ModelOutput, call_in_dtype
 from regjax.penalties import Penalty, check_route
 from regjax.penalties.outputs import Forward, OutputPenalty
 
@@ -186,119 +183,9 @@ def build_loss(
     )
 
 
-class ModelOutput(NamedTuple):
-    """What a model gave.
-
-    Attributes:
-      outputs: logits or predictions.
-      model_state: its collections, updated in training.
-      penalties: terms of the loss that its layers sowed, by name.
-      activations: what it recorded, by path.
-    """
-
-    outputs: Any
-    model_state: PyTree
-    penalties: dict[str, Array]
-    activations: dict[str, Array]
-
-
-def call_model(
-    apply_fn: Callable[..., Any],
-    params: PyTree,
-    model_state: PyTree | None,
-    x: Array,
-    *,
-    train: bool,
-    rates: Mapping[str, ArrayLike] | None = None,
-    key: PRNGKey | None = None,
-    recorded: bool = False,
-) -> ModelOutput:
-    """Apply a model with the arguments that it takes.
-
-    Args:
-      apply_fn: as in `build_loss`.
-      params: parameters.
-      model_state: other collections, as `{"batch_stats": ...}`; None or `{}` when there are none.
-      x: inputs `[B, ...]`.
-      train: told by every flag that the model takes (`regjax.models.interface.FLAGS`); in training the collections may
-        change.
-      rates: noise rates by name; passed only when there are any.
-      key: key of the model's noise, for the rng stream `"dropout"`.
-      recorded: whether to give what the model records.
-
-    Raises:
-      ValueError: rates for a model that does not take them, or `recorded` of a model that is no Linen module.
-      InputError: training of a model with noise or batch statistics that cannot be told that it trains.
-    """
-    model_state = model_state or {}
-    accepted, linen = accepted_arguments(apply_fn), linen_module(apply_fn) is not None
-    call, flags, told = tell(apply_fn, train)
-    options: dict[str, Any] = dict(flags)
-    if rates:
-        if not takes(accepted, "rates"):
-            raise ValueError(f"the model takes no argument 'rates', but rates for {sorted(rates)} were given")
-        options["rates"] = dict(rates)
-    key = key if train or rates else None
-    options |= key_options(accepted, linen, key)
-    variables = {"params": params, **model_state}
-    if recorded and not linen:
-        raise ValueError("activity penalties need a Flax Linen module, which records its activations")
-    with watch_layers(train, told, key is not None):
-        if not (linen and train):
-            return ModelOutput(call(variables, x, **options), model_state, {}, {})
-        sown = [PENALTIES, *([ACTIVATIONS] if recorded else [])]
-        outputs, changed = call(variables, x, mutable=[*model_state, *sown], **options)
-    changed = dict(changed)
-    penalties = _sums_by_name(changed.pop(PENALTIES, {}))
-    activations = changed.pop(ACTIVATIONS, {})
-    names = leaf_names(activations)
-    return ModelOutput(outputs, changed, penalties, dict(zip(names, jax.tree.leaves(activations), strict=True)))
-
-
-def takes_rates(apply_fn: Callable[..., Any]) -> bool:
-    """Whether a model takes noise rates, so that dropout can be switched on from outside."""
-    return takes(accepted_arguments(apply_fn), "rates")
-
-
 def _at_step(rates: Rates | None, step: ArrayLike) -> dict[str, ArrayLike]:
     """The rates at a step; a schedule is called."""
     return {name: rate(step) if callable(rate) else rate for name, rate in (rates or {}).items()}
-
-
-def call_with_noise(
-    apply_fn: Callable[..., Any],
-    params: PyTree,
-    model_state: PyTree | None,
-    x: Array,
-    *,
-    train: bool,
-    rates: Mapping[str, ArrayLike],
-    key: PRNGKey | None,
-    recorded: bool = False,
-) -> ModelOutput:
-    """As `call_model`, where the rates of noises on weights act on `params` and the others go to the model."""
-    for name in WEIGHT_NOISES:
-        if rates.get(name) is not None:
-            params = perturb_weights(name, stream(_need(key), name), params, rates[name])
-    others = {name: rate for name, rate in rates.items() if name not in WEIGHT_NOISES}
-    return call_model(apply_fn, params, model_state, x, train=train, rates=others, key=key, recorded=recorded)
-
-
-def call_in_dtype(
-    dtype: Any, apply_fn: Callable[..., Any], params: PyTree, model_state: PyTree | None, x: Array, **options: Any
-) -> ModelOutput:
-    """As `call_with_noise`, with parameters and inputs rounded to `dtype` and the results brought back.
-
-    The collections of the model are neither rounded nor changed in type: batch statistics of small changes would
-    stand still in bfloat16.
-    """
-    if dtype is None:
-        return call_with_noise(apply_fn, params, model_state, x, **options)
-    rounded = [_cast_floats(tree, dtype) for tree in (params, x)]
-    found = call_with_noise(apply_fn, rounded[0], model_state, rounded[1], **options)
-    kept = jax.tree.map(lambda new, old: new.astype(old.dtype), found.model_state, model_state or {})
-    weights = [w for w in jax.tree.leaves(params) if is_weight_leaf(w)]
-    return _cast_floats(found, wide_dtype(np.float32(0), *weights))._replace(model_state=kept)
 
 
 def _target_shapes(batch: Batch) -> list[tuple[int, ...]]:
@@ -306,19 +193,6 @@ def _target_shapes(batch: Batch) -> list[tuple[int, ...]]:
     y = batch.y
     found = [np.shape(leaf) for leaf in ([y] if isinstance(y, list) else jax.tree.leaves(y))]
     return [shape for shape in found if shape] or [np.shape(leaf)[:1] for leaf in jax.tree.leaves(batch.x)[:1]]
-
-
-def _cast_floats(tree: PyTree, dtype: Any) -> PyTree:
-    return jax.tree.map(lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a, tree)
-
-
-def _sums_by_name(sown: PyTree) -> dict[str, Array]:
-    """The terms that layers sowed, those of one name added up."""
-    total: dict[str, Array] = {}
-    for name, value in zip(leaf_names(sown), jax.tree.leaves(sown), strict=True):
-        short = next(part for part in reversed(name.split("/")) if not part.isdecimal())  # sow keeps tuples
-        total[short] = total.get(short, 0.0) + value
-    return total
 
 
 def resolve(value: Any, hparams: Any) -> Any:

@@ -1,0 +1,100 @@
+"""What a run is made of: its arrays, its weights, its history, and all that a resume needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from regjax.averaging import Ensemble
+from regjax.core.typing import Array, PyTree
+from regjax.penalties.constraints import apply_constraints
+from regjax.stopping import StopState, keep_best
+from regjax.training.spec import Hparams
+
+
+class TrainData(NamedTuple):
+    """The arrays of one run, or of all runs of a sweep: they differ between seeds only in `y` and `order`.
+
+    Attributes:
+      x: training pool `[N, ...]`.
+      y: labels `[N, ...]`, or `[S, N, ...]` when they differ between seeds (label noise).
+      order: `int32[N]` or `int32[S, N]`: a run uses the examples `order[:n_train]`.
+      x_val: validation inputs; early stopping watches them.
+      y_val: validation targets.
+    """
+
+    x: Array
+    y: Array
+    order: Array
+    x_val: Array
+    y_val: Array
+
+    def for_seed(self, seed: Array | int) -> TrainData:
+        """The arrays of one seed; arrays without an axis of seeds are shared."""
+        if self.order.ndim == 1:
+            return self
+        return self._replace(y=self.y[seed], order=self.order[seed])
+
+
+class Weights(NamedTuple):
+    """Parameters together with the other collections of the model."""
+
+    params: PyTree
+    model_state: PyTree
+
+
+class TrainState(NamedTuple):
+    """Everything that an update changes; arrays only."""
+
+    step: Array  # int32[]: updates so far
+    params: PyTree
+    model_state: PyTree  # other collections of the model, {} when none
+    opt_state: PyTree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class History:
+    """Measurements of each epoch; entries of epochs that did not happen are NaN and not valid."""
+
+    table: Array  # float32[epochs, columns]; one array, so that an epoch is one write
+    valid: Array  # bool[epochs]
+    names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+
+    @property
+    def values(self) -> dict[str, Array]:
+        """Each column by its name of `metrics.jsonl`, `[..., epochs]`."""
+        return {name: self.table[..., i] for i, name in enumerate(self.names)}
+
+
+class RunState(NamedTuple):
+    """Everything that a resume needs."""
+
+    train: TrainState
+    stop: StopState
+    best: Weights  # of the evaluation stop.best_step
+    averages: Any  # the state of hparams.average, None without one
+    loss_sum: Array  # float32[]: training-mode losses of the updates since the last evaluation
+    history: History
+    epoch: Array  # int32[]: epochs done
+    start: PyTree  # the initial parameters, if a penalty refers to them, else None
+
+    def weights(self, hparams: Hparams) -> Weights:
+        """The weights that the run ends with: of the best evaluation, or the last ones."""
+        last = evaluated_weights(self.train, self.averages, hparams)
+        return keep_best(last, self.best, jnp.logical_and(hparams.restore_best, self.stop.best_step >= 0))
+
+
+def evaluated_weights(train: TrainState, averages: Any, hparams: Hparams) -> Weights:
+    """The weights that are evaluated and kept: the averaged ones, or an ensemble, if there is an average."""
+    weights = Weights(train.params, train.model_state)
+    if averages is None:
+        return weights
+    kept = averages.evaluated(weights)
+    if isinstance(kept, Ensemble):
+        return Weights(Ensemble(kept.members.params, kept.taken), kept.members.model_state)
+    # The mean of weights that satisfy a constraint need not satisfy it (unit norm).
+    return kept._replace(params=apply_constraints(hparams.constraint, kept.params))
