@@ -57,7 +57,7 @@ def main() -> int:
     from experiments.progress import Bar
     from regjax.compare import compare
     from regjax.report import write_compare_report
-    from regjax.training.monitor import CompilationCounter
+    from regjax.training.compilations import CompilationCounter
 
     loaded = setup.load(values)
     known = setup.facts(loaded.splits)

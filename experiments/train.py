@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from experiments import app, cluster, flags, workdirs
 
 if TYPE_CHECKING:
+    from regjax.training.compilations import CompilationCounter
     from regjax.training.fit import FitResult
-    from regjax.training.monitor import CompilationCounter
     from regjax.training.state import RunState
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
@@ -81,8 +81,8 @@ def main() -> int:
     from experiments.progress import Bar, epoch_status
     from regjax.data import Preprocessor
     from regjax.training.checkpoint import Checkpoints
+    from regjax.training.compilations import CompilationCounter
     from regjax.training.fit import fit
-    from regjax.training.monitor import CompilationCounter
 
     fitted = None
     if resuming and values["loader"] == "stream":
@@ -263,9 +263,9 @@ def _summary(
     import numpy as np
 
     from regjax.analysis import diagnose
+    from regjax.analysis.weights import params_sha256, zero_fraction
     from regjax.models.interface import as_model
     from regjax.training.evaluate import evaluate_parts
-    from regjax.training.monitor import params_sha256, zero_fraction
 
     state, weights, pre = result.state, result.weights, loaded.preprocessor
     x, y, size = loaded.splits.x_test, pre.target_transform(loaded.splits.y_test), spec.eval_batch_size

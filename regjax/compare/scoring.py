@@ -20,6 +20,7 @@ from regjax.analysis import (
     sign_flip_p,
     two_way_interval,
 )
+from regjax.analysis.weights import zero_fraction
 from regjax.compare.result import GridPoint, Improvement, Spread, TechniqueResult, spread
 from regjax.compare.techniques import Technique
 from regjax.core.tree import weight_leaves
@@ -162,7 +163,7 @@ def summarize_row(
         generalization_gap=spread_of([a - b for a, b in zip(train, test, strict=True)]),
         improvement=None,
         loss_improvement=None,
-        zero_fraction=float(np.mean([_zero_fraction(result.weights.params) for result in results])),
+        zero_fraction=float(np.mean([zero_fraction(result.weights.params) for result in results])),
         epochs=spread_of([float(result.epochs) for result in results]),
         diverged=diverged,
         lanes=lanes,
@@ -234,10 +235,6 @@ def _at_end(result: RunResult, column: str, otherwise: float) -> float:
 
 def _weight_values(params: Any) -> np.ndarray:
     return np.concatenate([np.ravel(leaf) for leaf in weight_leaves(params)])
-
-
-def _zero_fraction(params: Any) -> float:
-    return float(np.mean(_weight_values(params) == 0))
 
 
 def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Any]:

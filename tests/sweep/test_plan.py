@@ -5,7 +5,7 @@ import pytest
 
 import regjax as rj
 from regjax.sweep.plan import fitting
-from regjax.training.monitor import CompilationCounter
+from regjax.training.compilations import CompilationCounter
 
 
 def test_lanes_are_mapped_on_cpu_and_the_plan_says_why(lanes, blobs):

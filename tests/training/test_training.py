@@ -184,7 +184,7 @@ def test_a_nan_ends_the_lane_and_only_that_lane(spec, blobs):
 
 @pytest.mark.parametrize("restore_best", [False, True])
 def test_fit_compiles_three_programs_and_no_more(spec, blobs, restore_best):
-    from regjax.training.monitor import CompilationCounter
+    from regjax.training.compilations import CompilationCounter
 
     data, key = blobs.for_seed(0), jax.random.key(0)
     hp = rj.make_hparams(learning_rate=0.02, n_train=80, restore_best=restore_best)
@@ -221,7 +221,7 @@ def test_the_schedule_shapes_the_learning_rate(spec, blobs):
 
 
 def test_proximal_run_has_exact_zeros_and_loss_run_has_none(spec, blobs):
-    from regjax.training.monitor import zero_fraction
+    from regjax.analysis.weights import zero_fraction
 
     def zeros(mode):
         h = rj.make_hparams(learning_rate=0.02, n_train=80, penalties={mode: rj.l1(0.02)})

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import regjax as rj
+from regjax.analysis.weights import params_sha256
 from regjax.core.mesh import on_mesh
-from regjax.training.monitor import params_sha256
 
 
 def problem():

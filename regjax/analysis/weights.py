@@ -1,0 +1,40 @@
+"""What finished weights say: a fingerprint, and how many of them are exactly zero."""
+
+from __future__ import annotations
+
+import hashlib
+
+import jax
+import numpy as np
+
+from regjax.core.tree import leaf_names, weight_leaves
+from regjax.core.typing import PyTree
+
+
+def params_sha256(params: PyTree) -> str:
+    """SHA-256 over names, dtypes, shapes and bytes of all leaves: equal if and only if the weights are, bit for bit.
+
+    Example:
+      >>> zeros, ones = np.zeros(2, np.float32), np.ones(2, np.float32)
+      >>> params_sha256({"w": zeros}) == params_sha256({"w": zeros.copy()})
+      True
+      >>> params_sha256({"w": zeros}) == params_sha256({"w": ones})
+      False
+    """
+    digest = hashlib.sha256()
+    for name, leaf in zip(leaf_names(params), jax.tree.leaves(params), strict=True):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def zero_fraction(params: PyTree) -> float:
+    """Share of the weights (rank >= 2, not bias or scale; all numbers of a model without such) that are exactly zero.
+
+    Example:
+      >>> zero_fraction({"kernel": np.array([[0.0, 1.0]], np.float32)})
+      0.5
+    """
+    leaves = [np.asarray(leaf) for leaf in weight_leaves(params)]
+    return sum(int((leaf == 0).sum()) for leaf in leaves) / sum(leaf.size for leaf in leaves)
