@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,32 @@ def test_no_modules_import_each_other():
     """Modules in an order in which each imports earlier ones only exist."""
     graph = {name: found - {name, "regjax"} for name, found in IMPORTS.items()}
     tuple(graphlib.TopologicalSorter(graph).static_order())
+
+
+def picture() -> str:
+    """The rooms as a Mermaid graph, lowest row at the bottom; imports that others imply are left out."""
+    rooms: dict[str, set[str]] = {room: set() for room in ROW}
+    for name, found in IMPORTS.items():
+        if name != "regjax":
+            rooms[room_of(name)] |= {room_of(other) for other in found if other != "regjax"} - {room_of(name)}
+    reached: dict[str, set[str]] = {}
+    lines = ["graph TD"]
+    for room in sorted(ROW, key=lambda room: ROW[room]):
+        reached[room] = rooms[room].union(*(reached[other] for other in rooms[room]))
+        implied = set().union(*(reached[other] for other in rooms[room]))
+        lines += [f"    {room} --> {other}" for other in sorted(rooms[room] - implied)]
+    return "```mermaid\n" + "\n".join(lines) + "\n```\n"
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_imports():
+    """`UPDATE_PAGES=1` in the environment draws it anew."""
+    notes = ROOT / "CONTRIBUTING.md"
+    head, mark, rest = notes.read_text().partition("<!-- rooms -->\n")
+    drawn, end, tail = rest.partition("<!-- end of rooms -->")
+    if os.environ.get("UPDATE_PAGES"):
+        notes.write_text(head + mark + picture() + end + tail)
+    else:
+        assert drawn == picture()
 
 
 def test_every_room_of_the_table_is_there():
