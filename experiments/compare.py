@@ -55,7 +55,7 @@ def main() -> int:
 
     from experiments import setup
     from experiments.progress import Bar
-    from regjax.compare import compare
+    from regjax.comparison import compare
     from regjax.report import write_compare_report
     from regjax.training.compilations import CompilationCounter
 

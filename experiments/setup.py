@@ -16,9 +16,9 @@ from regjax import data
 from regjax.augment import Augmentation
 from regjax.augment import make as make_augmentation
 from regjax.averaging import parse_average
-from regjax.compare.catalog import Setting, resolve
-from regjax.compare.prepare import check_outputs, default_augmentation, noises_of, train_examples_of
-from regjax.compare.techniques import Technique, penalty_technique
+from regjax.comparison.catalog import Setting, resolve
+from regjax.comparison.prepare import check_outputs, default_augmentation, noises_of, train_examples_of
+from regjax.comparison.techniques import Technique, penalty_technique
 from regjax.core.mesh import make_mesh
 from regjax.core.typing import Batch
 from regjax.models import parse_model

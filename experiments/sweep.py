@@ -106,7 +106,7 @@ def main() -> int:
     from experiments.progress import Bar
     from regjax.core.mesh import make_mesh
     from regjax.report import write_sweep_report
-    from regjax.sweep import Lane, LaneStore, plan_lanes, run_lanes
+    from regjax.sweeps import Lane, LaneStore, plan_lanes, run_lanes
     from regjax.training.compilations import CompilationCounter
     from regjax.training.evaluate import SCORE
     from regjax.training.run import make_run

@@ -20,7 +20,7 @@ from regjax.averaging import (
     snapshots,
     swa,
 )
-from regjax.compare import CompareResult, Technique, compare, penalty_technique
+from regjax.comparison import CompareResult, Technique, compare, penalty_technique
 from regjax.core.checks import InputError
 from regjax.core.mesh import make_mesh
 from regjax.core.typing import Aux, Batch
@@ -82,7 +82,7 @@ from regjax.penalties.outputs import (
 )
 from regjax.solvers import LassoPath, Solution, lasso_path, proximal_gradient, regularization_path
 from regjax.stopping import EarlyStopping, StopState, keep_best
-from regjax.sweep import Lane, LanePlan, LaneStore, plan_lanes, run_lanes, sweep
+from regjax.sweeps import Lane, LanePlan, LaneStore, plan_lanes, run_lanes, sweep
 from regjax.training.evaluate import evaluate, predict
 from regjax.training.fit import FitResult, fit
 from regjax.training.loss import build_loss

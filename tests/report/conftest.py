@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from regjax.analysis import holm, mean_interval, minimum_detectable_effect, sign_flip_p
-from regjax.compare.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult, spread
+from regjax.comparison.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult, spread
 
 EPOCHS = 200
 # name, title, parameter, grid, chosen, gain in accuracy, gain in loss, train accuracy, exact zeros

@@ -174,7 +174,7 @@ def test_importing_the_package_is_cheap():
         "import sys, types, pathlib; parent = types.ModuleType('regjax');"
         "parent.__path__ = [str(pathlib.Path('regjax').resolve())]; sys.modules['regjax'] = parent;"
         "import regjax.report;"
-        "print([m for m in ('jax', 'matplotlib', 'jinja2', 'scipy', 'regjax.compare') if m in sys.modules])"
+        "print([m for m in ('jax', 'matplotlib', 'jinja2', 'scipy', 'regjax.comparison') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -9,7 +9,7 @@ import pytest
 
 import regjax as rj
 from regjax.stopping import REASONS
-from regjax.sweep.programs import one
+from regjax.sweeps.programs import one
 from regjax.training.checkpoint import Checkpoints
 from regjax.training.fit import history_row
 from tests.helpers import assert_trees_equal

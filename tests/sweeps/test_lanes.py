@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.sweep import programs
+from regjax.sweeps import programs
 from tests.helpers import assert_trees_equal
 
 

@@ -49,7 +49,7 @@ class LaneStore:
 
         Args:
           index: of the lane.
-          fingerprint: of what it depends on; see `regjax.sweep.lane.fingerprint`.
+          fingerprint: of what it depends on; see `regjax.sweeps.lane.fingerprint`.
           result: on the host.
           seconds: that it took.
 

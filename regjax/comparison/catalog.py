@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-from regjax.compare.techniques import COMBINATION, Technique
+from regjax.comparison.techniques import COMBINATION, Technique
 from regjax.core.checks import InputError, check_choice, in_short
 from regjax.noise import WEIGHT_NOISES
 from regjax.penalties import l1, l2

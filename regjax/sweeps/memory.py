@@ -14,7 +14,7 @@ import jax
 from jax.sharding import Mesh
 
 from regjax.core.checks import InputError
-from regjax.sweep.lane import Place
+from regjax.sweeps.lane import Place
 
 DEFAULT_LIMIT = "80%"
 _UNITS = {"": 1, "B": 1, **{u: 10 ** (3 * i) for i, u in enumerate(["KB", "MB", "GB", "TB"], 1)},

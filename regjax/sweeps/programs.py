@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.typing import Array, PRNGKey, PyTree
-from regjax.sweep.lane import Lane, Place, put, run_on
+from regjax.sweeps.lane import Lane, Place, put, run_on
 from regjax.training.program import init_weights, make_program
 from regjax.training.run import Run, RunResult
 from regjax.training.spec import Hparams, Spec, stack_hparams

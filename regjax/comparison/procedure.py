@@ -16,9 +16,9 @@ import numpy as np
 
 from regjax.analysis import choose
 from regjax.augment import Augmentation
-from regjax.compare import catalog
-from regjax.compare import techniques as tech
-from regjax.compare.prepare import (
+from regjax.comparison import catalog
+from regjax.comparison import techniques as tech
+from regjax.comparison.prepare import (
     as_augmentation,
     as_splits,
     check_outputs,
@@ -30,8 +30,8 @@ from regjax.compare.prepare import (
     settings_of,
     train_examples_of,
 )
-from regjax.compare.result import CompareResult, GridPoint, TechniqueResult, Trained
-from regjax.compare.scoring import (
+from regjax.comparison.result import CompareResult, GridPoint, TechniqueResult, Trained
+from regjax.comparison.scoring import (
     Evaluation,
     Scorer,
     chance_of,
@@ -45,7 +45,7 @@ from regjax.data import Dataset, Preprocessor, Splits
 from regjax.models import make_model
 from regjax.models.interface import as_model
 from regjax.stopping import REASONS
-from regjax.sweep import Lane, LaneStore, run_lanes
+from regjax.sweeps import Lane, LaneStore, run_lanes
 from regjax.training.evaluate import SCORE
 from regjax.training.preflight import check_loss
 from regjax.training.program import weight_shapes

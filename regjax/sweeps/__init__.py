@@ -1,10 +1,10 @@
 """Many runs: lanes of hyperparameters and seeds, laid out over cores, devices and processes."""
 
-from regjax.sweep.lane import Lane
-from regjax.sweep.lanes import run_lanes, sweep
-from regjax.sweep.memory import parse_memory, shown_bytes
-from regjax.sweep.plan import LAYOUTS, LanePlan, plan_lanes
-from regjax.sweep.store import LaneStore, LaneWarning
+from regjax.sweeps.lane import Lane
+from regjax.sweeps.lanes import run_lanes, sweep
+from regjax.sweeps.memory import parse_memory, shown_bytes
+from regjax.sweeps.plan import LAYOUTS, LanePlan, plan_lanes
+from regjax.sweeps.store import LaneStore, LaneWarning
 
 __all__ = [
     "LAYOUTS",

@@ -10,9 +10,9 @@ from jax.sharding import Mesh
 
 from regjax.core.checks import InputError, check_choice, check_range
 from regjax.core.mesh import data_size
-from regjax.sweep import programs
-from regjax.sweep.lane import Lane, Place, program_of, put
-from regjax.sweep.memory import (
+from regjax.sweeps import programs
+from regjax.sweeps.lane import Lane, Place, program_of, put
+from regjax.sweeps.memory import (
     DEFAULT_LIMIT,
     Budgets,
     device_memory,
@@ -22,8 +22,8 @@ from regjax.sweep.memory import (
     shown_bytes,
     tree_bytes,
 )
-from regjax.sweep.share import Share, share_of
-from regjax.sweep.slots import bucket, epochs_at_once
+from regjax.sweeps.share import Share, share_of
+from regjax.sweeps.slots import bucket, epochs_at_once
 from regjax.training.state import TrainData
 
 LAYOUTS = ("auto", "map", "vmap")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.compare.procedure import _Runner
+from regjax.comparison.procedure import _Runner
 from regjax.data import Dataset, split
 
 
@@ -122,7 +122,7 @@ def test_a_scorer_knows_one_part(table):
     """With the test part blanked out, everything about selection is the same, the constant guess included."""
     import dataclasses
 
-    from regjax.compare.scoring import Scorer
+    from regjax.comparison.scoring import Scorer
     from regjax.data import Preprocessor
 
     blank = dataclasses.replace(table, x_test=table.x_test[:0], y_test=table.y_test[:0])

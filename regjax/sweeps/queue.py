@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from regjax.sweep.lane import Place
+from regjax.sweeps.lane import Place
 
 Work = Callable[[Hashable, list[int], Place], None]
 

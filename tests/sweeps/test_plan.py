@@ -4,7 +4,7 @@ import jax
 import pytest
 
 import regjax as rj
-from regjax.sweep.plan import fitting
+from regjax.sweeps.plan import fitting
 from regjax.training.compilations import CompilationCounter
 
 

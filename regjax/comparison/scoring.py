@@ -21,8 +21,8 @@ from regjax.analysis import (
     two_way_interval,
 )
 from regjax.analysis.weights import zero_fraction
-from regjax.compare.result import GridPoint, Improvement, Spread, TechniqueResult, spread
-from regjax.compare.techniques import Technique
+from regjax.comparison.result import GridPoint, Improvement, Spread, TechniqueResult, spread
+from regjax.comparison.techniques import Technique
 from regjax.core.tree import weight_leaves
 from regjax.data import Preprocessor, Splits
 from regjax.losses import TASK_LOSSES, correct, get_loss

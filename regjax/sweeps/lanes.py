@@ -16,14 +16,14 @@ import numpy as np
 from jax.sharding import Mesh
 
 from regjax.core.typing import PRNGKey
-from regjax.sweep import programs
-from regjax.sweep.lane import Lane, Place, data_digest, fingerprint, program_of, put
-from regjax.sweep.memory import DEFAULT_LIMIT, Budgets, tree_bytes
-from regjax.sweep.plan import LanePlan, fitting, plan_lanes
-from regjax.sweep.queue import LaneQueue
-from regjax.sweep.share import gathered
-from regjax.sweep.slots import train_in_slots
-from regjax.sweep.store import LaneStore
+from regjax.sweeps import programs
+from regjax.sweeps.lane import Lane, Place, data_digest, fingerprint, program_of, put
+from regjax.sweeps.memory import DEFAULT_LIMIT, Budgets, tree_bytes
+from regjax.sweeps.plan import LanePlan, fitting, plan_lanes
+from regjax.sweeps.queue import LaneQueue
+from regjax.sweeps.share import gathered
+from regjax.sweeps.slots import train_in_slots
+from regjax.sweeps.store import LaneStore
 from regjax.training.preflight import check_run
 from regjax.training.run import Run, RunResult
 from regjax.training.spec import Hparams

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.sweep import programs
-from regjax.sweep.lane import Lane, Place
+from regjax.sweeps import programs
+from regjax.sweeps.lane import Lane, Place
 from regjax.training.run import RunResult
 from regjax.training.state import TrainData
 

@@ -3,8 +3,8 @@ import pytest
 
 import regjax as rj
 from regjax import noise
-from regjax.compare.catalog import DEFAULT, TECHNIQUES, Setting, resolve
-from regjax.compare.techniques import Technique, combination, merge
+from regjax.comparison.catalog import DEFAULT, TECHNIQUES, Setting, resolve
+from regjax.comparison.techniques import Technique, combination, merge
 from regjax.training.spec import make_hparams
 
 NOISES = tuple(name for name in noise.NOISES if name != "concrete_dropout")

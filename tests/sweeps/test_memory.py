@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import regjax as rj
-from regjax.sweep.memory import Budget, device_memory, parse_memory, program_memory, shown_bytes, tree_bytes
+from regjax.sweeps.memory import Budget, device_memory, parse_memory, program_memory, shown_bytes, tree_bytes
 
 
 @pytest.mark.parametrize(

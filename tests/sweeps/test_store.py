@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.sweep import LaneWarning, programs
+from regjax.sweeps import LaneWarning, programs
 from tests.helpers import assert_trees_equal
 
 
