@@ -150,8 +150,29 @@ def test_every_export_is_documented(name):
             assert "Args:" in text or all(p in text for p in parameters), name
 
 
-def test_importing_reads_no_network_and_no_heavy_package():
-    heavy = ("tensorflow_datasets", "sklearn", "matplotlib", "orbax", "PIL", "scipy", "grain")
-    code = f"import sys, regjax; print([m for m in {heavy} if m in sys.modules])"
+def test_importing_the_package_imports_nothing_heavy():
+    heavy = ("jax", "numpy", "flax", "optax", "tensorflow_datasets", "sklearn", "matplotlib", "orbax", "PIL", "scipy")
+    code = f"""
+import sys, time
+start = time.perf_counter()
+import regjax
+print(time.perf_counter() - start, [m for m in {heavy} if m in sys.modules])
+"""
+    seconds = []
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        took, imported = done.stdout.strip().split(" ", 1)
+        assert imported == "[]"
+        seconds.append(float(took))
+    assert min(seconds) < 0.06
+
+
+def test_an_own_loop_needs_no_package_of_the_commands():
+    heavy = ("tensorflow_datasets", "sklearn", "matplotlib", "orbax", "PIL", "scipy", "grain", "jinja2")
+    code = f"""
+import sys, regjax as rj
+rj.l1, rj.make_optimizer, rj.EarlyStopping, rj.build_loss, rj.layers, rj.augment, rj.noise, rj.make_step
+print([m for m in {heavy} if m in sys.modules])
+"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
