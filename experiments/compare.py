@@ -17,17 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from experiments import app, cluster, flags, workdirs
-
-DEFAULT = ("more_data", "augmentation", "early_stopping", "l2", "l1", "dropout", "combination")
-TECHNIQUES = (
-    *DEFAULT, "decoupled", *(name for name in flags.NOISES if name not in ("dropout", "concrete_dropout")),
-    "label_smoothing", "mixup", "cutmix", "sam", "gradient_noise", *flags.OUTPUT_PENALTIES,
-)  # fmt: skip
+from regjax.catalog import DEFAULT_TECHNIQUES, SELECTIONS, TECHNIQUES
 
 flags.define_data("runs/compare")
 flags.define_training("at least 50, and 800 updates")
 flags.define_stopping()
-flags.text("compare", "techniques", None, f"some of {','.join(TECHNIQUES)}; default the first {len(DEFAULT)}")
+flags.text(
+    "compare", "techniques", None, f"some of {','.join(TECHNIQUES)}; default the first {len(DEFAULT_TECHNIQUES)}"
+)
 flags.repeated("compare", "grid", "strengths of a technique, as l2=0.001,0.01,0.1; may be repeated")
 flags.repeated(
     "compare",
@@ -39,7 +36,7 @@ cluster.define(data_devices=False)
 flags.switch("run", "resume", False, "go on with the comparison in --workdir; finished runs are not repeated")
 FREE = {"workdir", "overwrite", "resume", "data_dir"}  # what may differ between a comparison and its resumption
 _SELECT = "choice on validation: the best mean, or the most regularized setting within one standard error of it"
-flags.choice("compare", "select", "best", ("best", "1se"), _SELECT)
+flags.choice("compare", "select", "best", SELECTIONS, _SELECT)
 
 
 def main() -> int:
@@ -116,7 +113,7 @@ def main() -> int:
 
 def _techniques(values: dict[str, Any]) -> dict[Any, tuple[float, ...]]:
     """The techniques that were asked for, each with its grid, () meaning the default one."""
-    names = list(DEFAULT)
+    names = list(DEFAULT_TECHNIQUES)
     if values["techniques"] is not None:
         # An empty list leaves the penalties that are tried alone.
         names = [part.strip() for part in values["techniques"].split(",") if part.strip() or not values["try_penalty"]]

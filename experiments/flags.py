@@ -10,54 +10,10 @@ from typing import Any
 
 from absl import flags
 
+from regjax import catalog
+
 FLAGS = flags.FLAGS
 
-MODELS = ("linear", "mlp", "cnn", "resnet", "vit")
-OPTIMIZERS = (
-    "sgd",
-    "momentum",
-    "nesterov",
-    "adam",
-    "rmsprop",
-    "adagrad",
-    "nadam",
-    "amsgrad",
-    "adamax",
-    "lion",
-    "muon",
-    "adafactor",
-)
-PENALTY_MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
-PENALTIES = (
-    "elastic_net", "group_lasso", "l0", "l1", "l2", "l2_to", "log_sum", "mcp", "nuclear", "orthogonal", "scad",
-    "sparse_group_lasso", "spectral",
-)  # fmt: skip
-AUGMENTATIONS = (
-    "shift", "pad_crop", "flip", "rotate", "shear", "scale", "affine", "elastic", "brightness", "contrast",
-    "saturation", "hue", "posterize", "solarize", "equalize", "autocontrast", "sharpness", "blur", "noise", "cutout",
-    "random_erasing", "rand_augment", "trivial_augment", "aug_mix", "row_cutout", "feature_dropout",
-)  # fmt: skip
-SCHEDULES = ("constant", "cosine", "linear")
-RATE_SCHEDULES = ("constant", "up", "down")
-PRECISIONS = ("float32", "bfloat16")
-SMOOTHINGS = ("uniform", "others")
-OUTPUT_PENALTIES = ("activity_l1", "activity_l2", "confidence", "fgsm", "jacobian", "r_drop")
-# Noise in training: what each flag is, and whether it is a fraction below 1.
-NOISES = {
-    "input_dropout": ("fraction of inputs dropped", True),
-    "dropout": ("fraction of hidden units dropped in training", True),
-    "spatial_dropout": ("fraction of channels dropped (cnn, resnet)", True),
-    "gaussian_dropout": ("rate of multiplicative normal noise on hidden units", True),
-    "alpha_dropout": ("fraction of hidden units dropped after a SELU: --model=\"mlp(activation='selu')\"", True),
-    "concrete_dropout": ("strength of the regularizer of learned rates: --model='mlp(concrete=True)'", False),
-    "drop_block": ("fraction of a feature map dropped in squares (cnn, resnet)", True),
-    "drop_path": ("fraction of the last residual branch dropped, less before it (resnet, vit, mlp(skip=True))", True),
-    "attention_dropout": ("fraction of attention weights dropped (vit)", True),
-    "drop_connect": ("fraction of weights dropped", True),
-    "gaussian_noise": ("standard deviation of noise on hidden units", False),
-    "weight_noise": ("standard deviation of noise on weights", False),
-}
-STOP_CRITERIA = ("patience", "gl", "pq", "up")
 
 _LARGEST = 3.4e38  # beyond it float32 is infinite
 UNBOUNDED = 2**31 - 2  # the largest whole number that a flag takes: JAX counts in int32
@@ -183,9 +139,13 @@ def repeated(group: str, name: str, help_text: str) -> None:
     flags.DEFINE_multi_string(name, [], help_text)
 
 
+def _method(method: catalog.Method) -> None:
+    number("regularizers", method.name, 0.0, method.help, high=method.high, high_open=method.high_open)
+
+
 def define_data(workdir: str) -> None:
     """Flags about data and files."""
-    text("data", "dataset", "digits", "digits, breast_cancer, wine, diabetes, spirals, sparse_regression; a TFDS name; "
+    text("data", "dataset", "digits", f"{', '.join(catalog.DATASETS)}; a TFDS name; "
          "or a path: .npz with x and y, .csv, a folder of class folders of images")  # fmt: skip
     text(
         "data",
@@ -209,7 +169,7 @@ def define_data(workdir: str) -> None:
 
 def define_training(epochs: str) -> None:
     """Flags about the model, the optimizer and the regularizers."""
-    text("model", "model", "mlp", f'{", ".join(MODELS)}; with fields as "mlp(widths=(64, 64), skip=True)"')
+    text("model", "model", "mlp", f'{", ".join(catalog.MODELS)}; with fields as "mlp(widths=(64, 64), skip=True)"')
     _define(
         "model",
         "widths",
@@ -220,14 +180,14 @@ def define_training(epochs: str) -> None:
     whole("training", "seed", 0, "root of all randomness", low=0)
     whole("training", "epochs", None, f"passes over the training examples at most; default {epochs}")
     whole("training", "batch_size", 32, "examples in an update")
-    choice("training", "optimizer", "adam", OPTIMIZERS, "optimizer")
+    choice("training", "optimizer", "adam", catalog.OPTIMIZERS, "optimizer")
     number("training", "learning_rate", 3e-3, "base learning rate", low_open=True)
-    choice("training", "schedule", "constant", SCHEDULES, "shape of the learning rate over all updates")
+    choice("training", "schedule", "constant", catalog.SCHEDULES, "shape of the learning rate over all updates")
     choice(
         "training",
         "precision",
         "float32",
-        PRECISIONS,
+        catalog.PRECISIONS,
         "of the model's arithmetic in updates; weights, statistics and evaluations are float32",
     )
     number(
@@ -241,9 +201,10 @@ def define_training(epochs: str) -> None:
         "regularizers",
         "penalty",
         "",
-        f"a sum such as \"group_lasso(1e-3, axis=0) + mcp(1e-4, where='dense')\"; penalties: {', '.join(PENALTIES)}",
+        "a sum such as \"group_lasso(1e-3, axis=0) + mcp(1e-4, where='dense')\"; penalties: "
+        + ", ".join(catalog.PENALTIES),
     )
-    choice("regularizers", "penalty_mode", "loss", PENALTY_MODES, "how --l1, --l2 and --penalty enter the training")
+    choice("regularizers", "penalty_mode", "loss", catalog.ROUTES, "how --l1, --l2 and --penalty enter the training")
     text(
         "regularizers",
         "constraint",
@@ -257,28 +218,40 @@ def define_training(epochs: str) -> None:
         "weights to evaluate and keep: ema(0.999), swa(start=100, every=10), lookahead(5, 0.5) or snapshots(size=5, "
         "period=100), which cycles the learning rate and keeps an ensemble; counted in updates",
     )
-    number("regularizers", "sam", 0.0, "radius of sharpness-aware minimization; two gradients an update; 0 is off")
-    number("regularizers", "gradient_noise", 0.0, "variance of normal noise on the first gradient; it decays")
+    _method(catalog.NUMBERS["sam"])
+    _method(catalog.NUMBERS["gradient_noise"])
     text(
         "regularizers",
         "output_penalty",
         "",
-        f'a sum such as "confidence(0.1) + jacobian(0.01)"; penalties: {", ".join(OUTPUT_PENALTIES)}',
+        f'a sum such as "confidence(0.1) + jacobian(0.01)"; penalties: {", ".join(catalog.OUTPUT_PENALTIES)}',
     )
     text(
         "regularizers",
         "augment",
         "",
         "as pad_crop=4,flip=0.5,cutout=4 or rand_augment(9, layers=2); 'default' depends on the data; names: "
-        + ", ".join(AUGMENTATIONS),
+        + ", ".join(catalog.AUGMENTATIONS),
     )
-    number("regularizers", "label_smoothing", 0.0, "e of (1 - e) y + e / K", high=1.0, high_open=True)
-    choice("regularizers", "smoothing", "uniform", SMOOTHINGS, "spread e over all classes, or over the others alone")
-    number("regularizers", "mixup", 0.0, "alpha of Beta(alpha, alpha); 0 mixes nothing")
-    number("regularizers", "cutmix", 0.0, "alpha of CutMix, for a table of its rows; 0 mixes nothing")
-    for name, (what, fraction) in NOISES.items():
-        number("noise in training", name, 0.0, what, high=1.0 if fraction else UNBOUNDED, high_open=fraction)
-    choice("noise in training", "rate_schedule", "constant", RATE_SCHEDULES, "shape of all of these over all updates")
+    _method(catalog.NUMBERS["label_smoothing"])
+    choice(
+        "regularizers",
+        "smoothing",
+        "uniform",
+        catalog.SMOOTHINGS,
+        "spread e over all classes, or over the others alone",
+    )
+    _method(catalog.NUMBERS["mixup"])
+    _method(catalog.NUMBERS["cutmix"])
+    for name, noise in catalog.NOISES.items():
+        number("noise in training", name, 0.0, noise.help, high=min(noise.high, UNBOUNDED), high_open=noise.high_open)
+    choice(
+        "noise in training",
+        "rate_schedule",
+        "constant",
+        catalog.RATE_SCHEDULES,
+        "shape of all of these over all updates",
+    )
 
 
 def define_stopping() -> None:
@@ -291,7 +264,7 @@ def define_stopping() -> None:
         low=0,
     )
     number("stopping", "min_delta", 0.0, "what a gain has to exceed")
-    choice("stopping", "stop_criterion", "patience", STOP_CRITERIA, "patience, or Prechelt's GL, PQ, UP")
+    choice("stopping", "stop_criterion", "patience", catalog.STOP_CRITERIA, "patience, or Prechelt's GL, PQ, UP")
 
 
 def parse(argv: Sequence[str], description: str) -> None:

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from experiments import app, flags, workdirs
+from regjax import catalog
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +105,7 @@ def _card(name: str, loaded: Loaded, x: np.ndarray, seed: int) -> Card:
     for share in SHARES:
         y = augment(jax.random.key(seed), jnp.asarray(x), jnp.float32(share))
         columns.append(Column(f"{share * typical:.2g}", _pixels(loaded, y)))
-    return Card(name, _sentence(kind.apply), kind.unit, columns)
+    return Card(name, _sentence(kind.apply), catalog.AUGMENTATIONS[name].unit, columns)
 
 
 def _mix_card(name: str, loaded: Loaded, x: np.ndarray, count: int, seed: int) -> Card:

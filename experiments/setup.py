@@ -16,8 +16,9 @@ from regjax import data
 from regjax.augment import Augmentation
 from regjax.augment import make as make_augmentation
 from regjax.averaging import parse_average
-from regjax.comparison.catalog import Setting, resolve
+from regjax.catalog import NOISES
 from regjax.comparison.prepare import check_outputs, default_augmentation, noises_of, train_examples_of
+from regjax.comparison.registry import Setting, resolve
 from regjax.comparison.techniques import Technique, penalty_technique
 from regjax.core.mesh import make_mesh
 from regjax.core.typing import Batch
@@ -202,7 +203,7 @@ def regularizer_arguments(values: dict[str, Any], present: tuple[str, ...] = ())
         flags.check(not cycles or values["schedule"] == "constant", "schedule", f"{average.kind} has cycles of its own")
         arguments["average"] = average
     # A run of an earlier version lacks some of these flags.
-    rates = {name: values.get(name, 0.0) for name in flags.NOISES if values.get(name) or name in present}
+    rates = {name: values.get(name, 0.0) for name in NOISES if values.get(name) or name in present}
     if rates:
         arguments["rates"] = rates
     if values.get("output_penalty"):
@@ -248,7 +249,7 @@ def check_regularizers(values: dict[str, Any], spec: Spec, x: Any, present: tupl
     for rate in arguments.get("rates", {}):
         known = rate in WEIGHT_NOISES or rate in accepted
         has = ", ".join([*accepted, *WEIGHT_NOISES])
-        flags.check(known, rate, f"{values['model']} has no such noise ({flags.NOISES[rate][0]}); it has {has}")
+        flags.check(known, rate, f"{values['model']} has no such noise ({NOISES[rate].help}); it has {has}")
     if "output_penalties" in arguments:
         flags.about("output_penalty", functools.partial(_try_outputs, arguments["output_penalties"], spec, x))
     if "constraint" in arguments:

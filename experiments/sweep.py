@@ -20,17 +20,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments import app, cluster, flags, workdirs
+from regjax.catalog import NOISES, NUMBERS
 
 if TYPE_CHECKING:
     from regjax.training.run import RunResult
 
 NAMES = (
-    "l1", "l2", "penalty", "output_penalty", "sam", "gradient_noise", *flags.NOISES, "learning_rate", "label_smoothing",
+    "l1", "l2", "penalty", "output_penalty", "sam", "gradient_noise", *NOISES, "learning_rate", "label_smoothing",
     "mixup", "cutmix", "augment", "patience", "min_delta", "train_examples",
 )  # fmt: skip
 FACTORS = ("penalty", "output_penalty")  # sweeping these multiplies the strengths of the flag
 WHOLE = ("patience", "train_examples")
-BELOW_ONE = ("label_smoothing", *(name for name, (_, fraction) in flags.NOISES.items() if fraction))
+BELOW_ONE = tuple(name for name, method in (NOISES | NUMBERS).items() if method.high_open)
 MAX_LANES = 100_000
 LAYOUTS = ("auto", "map", "vmap")
 # What may differ between a sweep and its resumption. The layout may not: side by side, sums have another order.

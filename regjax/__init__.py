@@ -6,6 +6,7 @@
 """
 
 import importlib as _importlib
+from importlib import util as _util
 
 import lazy_loader as _lazy
 
@@ -39,6 +40,8 @@ def __getattr__(name: str) -> object:
         return _of_stub(name)
     if name.startswith("_"):
         raise AttributeError(f"module 'regjax' has no attribute {name!r}")
+    if _util.find_spec(f"regjax.{name}"):  # a room, as `from regjax import catalog` asks for it
+        return _importlib.import_module(f"regjax.{name}")
     import difflib
 
     def plain(text: str) -> str:

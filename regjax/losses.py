@@ -13,13 +13,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from regjax.catalog import SMOOTHINGS
 from regjax.core.checks import check_array, check_choice, check_range
 from regjax.core.dtypes import widened
 from regjax.core.labels import check_labels, distributions, is_indices
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 Loss = Callable[[Array, Array], Array]
-SMOOTHINGS = ("uniform", "others")
 
 
 def cross_entropy(logits: Array, targets: Array, *, ignore_index: int | None = None) -> Array:

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regjax.catalog import SELECTIONS
 from regjax.core.checks import check_choice
-
-RULES = ("best", "1se")
 
 
 class Choice(NamedTuple):
@@ -51,7 +50,7 @@ def choose(scores: np.ndarray, losses: np.ndarray, strengths: Sequence[float], r
     Reference:
       Breiman et al., Classification and regression trees, 1984 (one standard error).
     """
-    check_choice("select", rule, RULES)
+    check_choice("select", rule, SELECTIONS)
     scores, losses = np.asarray(scores, np.float64), np.asarray(losses, np.float64)
     if scores.shape != losses.shape or len(scores) != len(strengths):
         raise ValueError(f"choose: {scores.shape} scores, {losses.shape} losses and {len(strengths)} strengths")

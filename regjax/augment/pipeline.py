@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 
+from regjax import catalog
 from regjax.augment.entry import Examples
 from regjax.augment.registry import AUGMENTATIONS
 from regjax.core.checks import InputError, check_choice, check_range
@@ -70,10 +71,10 @@ class Augmentation:
             if name in seen:
                 raise InputError(f"augmentation {name!r} is given twice")
             seen.add(name)
-            kind = AUGMENTATIONS[name]
-            if not 0.0 <= magnitude <= kind.high or math.isinf(magnitude):
-                upper = f" and <= {kind.high:g}" if kind.high < math.inf else ""
-                raise InputError(f"augmentation {name}={magnitude:g}: {kind.unit} must be >= 0{upper}")
+            kind, method = AUGMENTATIONS[name], catalog.AUGMENTATIONS[name]
+            if not 0.0 <= magnitude <= method.high or math.isinf(magnitude):
+                upper = f" and <= {method.high:g}" if method.high < math.inf else ""
+                raise InputError(f"augmentation {name}={magnitude:g}: {method.unit} must be >= 0{upper}")
             for option, value in options:
                 check_choice(f"augmentation {name}: option", option, kind.options)
                 _check_option(name, option, value, kind.options[option])
@@ -131,7 +132,9 @@ class Augmentation:
             return x._replace(x=self.apply(key, x.x, strength))
         for step in self.steps:
             scaled = jnp.asarray(strength, jnp.float32) * step.magnitude
-            x = self._applied(step, stream(key, step.name), x, jnp.minimum(scaled, AUGMENTATIONS[step.name].high))
+            x = self._applied(
+                step, stream(key, step.name), x, jnp.minimum(scaled, catalog.AUGMENTATIONS[step.name].high)
+            )
         return x
 
     def _applied(self, step: Step, key: PRNGKey, x: Array, magnitude: ArrayLike) -> Array:
@@ -190,7 +193,7 @@ def make(description: str) -> Augmentation:
         try:
             steps.append(Step(name, float(number)))
         except ValueError:
-            unit = AUGMENTATIONS[name].unit
+            unit = catalog.AUGMENTATIONS[name].unit
             raise InputError(f"augmentation {part!r}: write {name}=NUMBER ({unit})") from None
     return Augmentation(tuple(steps))
 

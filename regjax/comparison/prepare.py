@@ -12,7 +12,7 @@ import numpy as np
 
 from regjax.augment import Augmentation, make
 from regjax.comparison import techniques as tech
-from regjax.comparison.catalog import Setting
+from regjax.comparison.registry import Setting
 from regjax.core.checks import InputError, check_range, in_short
 from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
 from regjax.data.targets import task_reason

@@ -16,7 +16,7 @@ import numpy as np
 
 from regjax.analysis import choose
 from regjax.augment import Augmentation
-from regjax.comparison import catalog
+from regjax.catalog import COMBINATION, SELECTIONS, TECHNIQUES
 from regjax.comparison import techniques as tech
 from regjax.comparison.prepare import (
     as_augmentation,
@@ -30,6 +30,7 @@ from regjax.comparison.prepare import (
     settings_of,
     train_examples_of,
 )
+from regjax.comparison.registry import Setting, resolve
 from regjax.comparison.result import CompareResult, GridPoint, TechniqueResult, Trained
 from regjax.comparison.scoring import (
     Evaluation,
@@ -168,7 +169,7 @@ def compare(
     if int(seeds) != seeds:
         raise InputError(f"seeds must be a whole number, got {seeds}")
     check_range("patience", patience, 0)
-    check_choice("select", select, ("best", "1se"))
+    check_choice("select", select, SELECTIONS)
     splits = as_splits(data, base_seed, task)
     module = make_model(model, num_outputs=outputs_of(splits), task=splits.task) if isinstance(model, str) else model
     n_train = train_examples_of(train_examples, splits)
@@ -177,7 +178,7 @@ def compare(
     epochs = max(50, math.ceil(800 / steps)) if epochs is None else epochs
     preprocessor = Preprocessor.for_splits(splits, standardize=standardize)
     augmentation = as_augmentation(augmentation, splits, preprocessor)
-    setting = catalog.Setting(
+    setting = Setting(
         train_examples=n_train,
         pool=len(splits.y_train),
         patience=patience,
@@ -187,7 +188,7 @@ def compare(
         classes=splits.task == "classification",
         has_augmentation=bool(augmentation.steps),
     )
-    chosen, with_combination = catalog.resolve(techniques, setting)
+    chosen, with_combination = resolve(techniques, setting)
     example = preprocessor.transform(splits.x_train[:1])
     check_outputs(module, example, splits)
     spec = Spec(
@@ -221,7 +222,7 @@ def compare(
 
     plain = tech.baseline()
     groups = [plain, *chosen]
-    combined = len(tech.COMBINATION_SCALES) if with_combination else 0
+    combined = len(TECHNIQUES[COMBINATION].grid) if with_combination else 0
     runner.expect(sum(len(t.values) for t in groups) + combined)
     trials = [_Trial(t.name, value, t.arguments(value)) for t in groups for value in t.values]
     outcomes = runner.run(trials, "settings")

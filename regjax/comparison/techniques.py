@@ -9,16 +9,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from regjax.catalog import COMBINATION, ROUTES, TECHNIQUES
 from regjax.core.checks import InputError, check_choice, check_range
 from regjax.core.typing import PenaltyMode
 from regjax.optim.routes import route_of
-from regjax.optim.transforms import MODES
 from regjax.penalties import Penalty, check_route
 from regjax.training.step import check_routes
 
 BASELINE = "baseline"
-COMBINATION = "combination"
-COMBINATION_SCALES = (0.25, 0.5, 1.0)
 
 Arguments = dict[str, Any]  # keyword arguments of make_hparams
 
@@ -82,7 +80,7 @@ def penalty_technique(
       >>> penalty_technique("rows", group_lasso(1e-3, axis=0)).parameter
       'factor'
     """
-    check_choice("penalty_mode", mode, MODES)
+    check_choice("penalty_mode", mode, ROUTES)
     check_route(penalty, mode)
     strengths = [float(np.max(np.asarray(leaf))) for term in penalty.flat() for leaf in jax.tree.leaves(term.strength)]
     if max(strengths) == 0:
@@ -164,5 +162,6 @@ def combination(
     parts.sort(key=lambda part: order.index(part[0].name))
     if len(parts) < 2:
         return None, []
-    made = Technique(COMBINATION, "combination", "scale of strengths", COMBINATION_SCALES, together)
+    method = TECHNIQUES[COMBINATION]
+    made = Technique(method.name, method.title, method.unit, method.grid, together)
     return made, [technique.name for technique, _ in parts]

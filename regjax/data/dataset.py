@@ -8,11 +8,12 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from regjax.catalog import DATASETS
 from regjax.core.checks import InputError, check_choice
 
 Task = Literal["classification", "regression"]
 TASKS: tuple[str, ...] = get_args(Task)
-EMBEDDED: tuple[str, ...] = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_regression")
+EMBEDDED = DATASETS
 _INT32 = np.iinfo(np.int32)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from regjax import catalog
 from regjax.core.typing import Array
 from regjax.noise.blocks import drop_block
 from regjax.noise.concrete import concrete_dropout, concrete_penalty
@@ -30,7 +31,7 @@ NOISES: dict[str, Callable[..., Array]] = {
     "weight_noise": weight_noise,
 }
 # Standard deviations, and the strength of the regularizer of learned rates; the others are fractions.
-UNBOUNDED = frozenset({"concrete_dropout", "gaussian_noise", "weight_noise"})
+UNBOUNDED = frozenset(name for name in NOISES if not catalog.NOISES[name].high_open)
 
 __all__ = [
     "NOISES",

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import optax
 import optax.contrib
 
+from regjax.catalog import ROUTES
 from regjax.core.checks import InputError, check_choice, check_range
 from regjax.core.typing import ArrayLike, PenaltyMode
 from regjax.optim import stepsizes
 from regjax.optim.penalized import regularize
 from regjax.optim.stepsizes import LearningRate, StepSize
-from regjax.optim.transforms import MODES, project
+from regjax.optim.transforms import project
 from regjax.penalties import Penalty
 from regjax.penalties.constraints import Constraint
 
@@ -119,7 +120,7 @@ def make_optimizer(
       >>> from regjax.penalties import l1
       >>> tx = make_optimizer("adam", 1e-3, penalty=l1(1e-4), mode="proximal")
     """
-    check_choice("mode", mode, MODES)
+    check_choice("mode", mode, ROUTES)
     penalties = {} if penalty is None else {mode: penalty}
     tx = with_penalties(name, learning_rate, penalties, momentum=momentum, b1=b1, b2=b2, eps=eps, decay=decay)
     return tx if constraint is None else optax.chain(tx, project(constraint))
@@ -159,7 +160,7 @@ def with_penalties(
 
     all_numbers = {**chosen.numbers, **given}
     tx = chosen.build(learning_rate, **all_numbers)
-    for mode in sorted(penalties, key=MODES.index):  # proximal is the last of MODES
+    for mode in sorted(penalties, key=ROUTES.index):  # proximal is the last of ROUTES
         # They were made for each other, so nothing has to be tried out.
         needs: dict[str, Any] = {"check_step": False}
         if mode == "proximal":

@@ -11,12 +11,13 @@ import numpy as np
 import optax
 import optax.contrib
 
+from regjax.catalog import ROUTES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, PenaltyMode, PyTree
 from regjax.optim.routes import RegularizeState, acting_leaves, route_of, with_extra_arguments
 from regjax.optim.stepsizes import LearningRate, StepSize, current
-from regjax.optim.transforms import MODES, add_gradient, check_independent, shape_at
+from regjax.optim.transforms import add_gradient, check_independent, shape_at
 from regjax.optim.verify import (
     PROBE,
     WAY_OUT,
@@ -83,7 +84,7 @@ def regularize(
       Loshchilov and Hutter, Decoupled weight decay regularization, 2019; Parikh and Boyd, Proximal
       algorithms, 2014.
     """
-    check_choice("mode", mode, MODES)
+    check_choice("mode", mode, ROUTES)
     if mode == "loss":
         raise ValueError("mode 'loss' is not a transform: give the penalty to rj.build_loss")
     _check_arguments(mode, learning_rate, stepsize, clip_mapping)

@@ -24,10 +24,8 @@ from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.optim.routes import CountState, acting_leaves, route_of
 from regjax.optim.stepsizes import LearningRate, at_step
 from regjax.optim.verify import PROBE, answer
-from regjax.penalties import ROUTES, Penalty, check_route
+from regjax.penalties import Penalty, check_route
 from regjax.penalties.constraints import Constraint
-
-MODES = ROUTES
 
 
 @dataclasses.dataclass(frozen=True)

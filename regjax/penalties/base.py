@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from regjax.catalog import ROUTES
 from regjax.core.checks import check_range
 from regjax.core.dtypes import canonical, wide_dtype, widened
 from regjax.core.tree import Where, check_same_leaves, freeze_where, leaf_names, map_selected, select
@@ -184,7 +185,6 @@ class Penalty:
 
 
 # How a penalty can enter training; regjax.optim.transforms has the meaning of each.
-ROUTES = ("loss", "coupled", "decoupled", "independent", "proximal")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from regjax.stopping.early_stopping import CRITERIA, NEVER, REASONS, EarlyStopping, StopState, keep_best
+from regjax.stopping.early_stopping import NEVER, REASONS, EarlyStopping, StopState, keep_best
 
-__all__ = ["CRITERIA", "NEVER", "REASONS", "EarlyStopping", "StopState", "keep_best"]
+__all__ = ["NEVER", "REASONS", "EarlyStopping", "StopState", "keep_best"]

@@ -18,13 +18,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from regjax.catalog import STOP_CRITERIA
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import float_dtype
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.stopping.gains import RULES, arithmetic, bounded, joined, parted
 
 NEVER = np.iinfo(np.int32).max  # a patience that is never exhausted
-CRITERIA = ("patience", "gl", "pq", "up")
 REASONS = ("running", "patience", "gl", "pq", "up", "target", "diverged")
 _CODE = {name: code for code, name in enumerate(REASONS)}
 _WHOLE = ("patience", "strips", "start_from_epoch", "min_epochs")
@@ -152,7 +152,7 @@ class EarlyStopping:
         if self.criterion in ("gl", "pq") and self.mode == "max":
             raise ValueError(f"EarlyStopping: criterion {self.criterion!r} is for losses, mode must be 'min'")
         check_choice("EarlyStopping: mode", self.mode, ("min", "max"))
-        check_choice("EarlyStopping: criterion", self.criterion, CRITERIA)
+        check_choice("EarlyStopping: criterion", self.criterion, STOP_CRITERIA)
         check_choice("EarlyStopping: rule", self.rule, RULES)
         check_choice("EarlyStopping: keep", self.keep, ("best", "gain"))
         if self.keep == "gain" and self.criterion in ("gl", "pq"):

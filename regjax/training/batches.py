@@ -24,6 +24,7 @@ def batch_rows(spec: Spec, key: PRNGKey, step: ArrayLike, steps: int, order: Arr
 
     Example:
       >>> import flax.linen as nn
+      >>> import jax, jax.numpy as jnp
       >>> spec = Spec(nn.Dense(2), batch_size=4)
       >>> sorted(batch_rows(spec, jax.random.key(0), 0, 2, jnp.arange(8), 8).ravel().tolist())
       [0, 1, 2, 3, 4, 5, 6, 7]

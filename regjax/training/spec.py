@@ -20,24 +20,19 @@ from jax.sharding import Mesh
 
 from regjax.augment import Augmentation
 from regjax.averaging import Average
+from regjax.catalog import PRECISIONS, RATE_SCHEDULES, ROUTES, SCHEDULES, SMOOTHINGS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import float_dtype
 from regjax.core.mesh import data_size
 from regjax.core.typing import ArrayLike, PenaltyMode
-from regjax.losses import SMOOTHINGS
 from regjax.models.interface import hashable
 from regjax.noise import UNBOUNDED
 from regjax.optim.optimizers import OPTIMIZERS
-from regjax.optim.transforms import MODES
 from regjax.penalties import Penalty
 from regjax.penalties.constraints import Constraint
 from regjax.penalties.outputs import OutputPenalty
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.training.evaluate import METRICS
-
-SCHEDULES = ("constant", "cosine", "linear")
-RATE_SCHEDULES = ("constant", "up", "down")
-PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,7 +213,7 @@ def make_hparams(
     check_range("learning_rate", learning_rate, 0.0, np.inf, low_open=True, high_open=True)
     check_range("train_examples", n_train, 1)
     for mode in penalties or {}:
-        check_choice("penalty_mode", mode, MODES)
+        check_choice("penalty_mode", mode, ROUTES)
     for name, rate in (rates or {}).items():
         check_range(name, rate, 0.0, np.inf if name in UNBOUNDED else 1.0, high_open=True)
     for name, value, high in (

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import flags
 from regjax import augment
 from regjax.core.checks import InputError
 from regjax.core.rng import stream
@@ -172,7 +171,3 @@ def test_steps_that_do_not_fit_the_data():
 def test_what_the_function_refuses_is_refused_before_the_run(description, message):
     with pytest.raises(InputError, match=message):
         augment.make(description).check_fits("image", "toy", (8, 6, 3))
-
-
-def test_flags_name_every_augmentation():
-    assert tuple(augment.AUGMENTATIONS) == flags.AUGMENTATIONS

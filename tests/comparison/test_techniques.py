@@ -3,7 +3,8 @@ import pytest
 
 import regjax as rj
 from regjax import noise
-from regjax.comparison.catalog import DEFAULT, TECHNIQUES, Setting, resolve
+from regjax.catalog import COMBINATION, DEFAULT_TECHNIQUES, TECHNIQUES
+from regjax.comparison.registry import Setting, resolve
 from regjax.comparison.techniques import Technique, combination, merge
 from regjax.training.spec import make_hparams
 
@@ -11,9 +12,13 @@ NOISES = tuple(name for name in noise.NOISES if name != "concrete_dropout")
 SETTING = Setting(train_examples=100, pool=1000, noises=(*NOISES, "input_dropout", "attention_dropout"))
 
 
-@pytest.mark.parametrize("name", TECHNIQUES)
+def technique_of(name):
+    return resolve([name], SETTING)[0][0]
+
+
+@pytest.mark.parametrize("name", [name for name in TECHNIQUES if name != COMBINATION])
 def test_every_value_of_every_grid_makes_valid_hyperparameters(name):
-    technique = TECHNIQUES[name](SETTING)
+    technique = technique_of(name)
     assert list(technique.values) == sorted(technique.values)
     for value in technique.values:
         make_hparams(**{"n_train": 100, **technique.arguments(value)})
@@ -22,7 +27,7 @@ def test_every_value_of_every_grid_makes_valid_hyperparameters(name):
 def test_default_is_the_guide():
     found, combination = resolve(None, SETTING)
     assert combination
-    assert [t.name for t in found] == [name for name in DEFAULT if name != "combination"]
+    assert [t.name for t in found] == [name for name in DEFAULT_TECHNIQUES if name != COMBINATION]
 
 
 def test_more_data_needs_a_pool():
@@ -71,7 +76,7 @@ def test_errors(techniques, message):
 
 def test_of_two_that_exclude_each_other_the_better_one_joins_the_combination():
     params = {"dense": {"kernel": np.ones((2, 2))}}
-    l2, decoupled, dropout = (TECHNIQUES[name](SETTING) for name in ("l2", "decoupled", "dropout"))
+    l2, decoupled, dropout = (technique_of(name) for name in ("l2", "decoupled", "dropout"))
     gained = [(l2, 0.01, 0.7), (decoupled, 0.3, 0.8), (dropout, 0.4, 0.75)]
     made, parts = combination(gained, {}, params)
     assert parts == ["decoupled", "dropout"]
@@ -94,11 +99,5 @@ def test_what_was_asked_for_and_does_not_apply_is_refused():
 
 
 def test_penalties_on_outputs_add_up():
-    both = merge([TECHNIQUES[name](SETTING).arguments(0.1) for name in ("confidence", "jacobian")])
+    both = merge([technique_of(name).arguments(0.1) for name in ("confidence", "jacobian")])
     assert [penalty.kind for penalty in both["output_penalties"]] == ["confidence", "jacobian"]
-
-
-def test_the_flags_name_every_technique():
-    from experiments.compare import TECHNIQUES as flagged
-
-    assert set(flagged) == {*TECHNIQUES, "combination"}

@@ -143,17 +143,3 @@ def test_workdir_that_holds_something_else(fails, tmp_path):
     assert (tmp_path / "full/thesis.txt").read_text() == "mine"
     (tmp_path / "file").write_text("")
     assert "--workdir=file: is a file" in fails("train", "--workdir=file")
-
-
-def test_flags_know_the_names_of_the_library():
-    """Flags are parsed before JAX is imported, so the names stand there a second time."""
-    from experiments import flags
-    from regjax.models.registry import MODELS
-    from regjax.optim.optimizers import OPTIMIZERS
-    from regjax.optim.transforms import MODES
-    from regjax.penalties import PENALTIES
-
-    assert set(flags.PENALTIES) == set(PENALTIES)
-    assert flags.OPTIMIZERS == OPTIMIZERS
-    assert flags.PENALTY_MODES == MODES
-    assert set(flags.MODELS) == set(MODELS)
