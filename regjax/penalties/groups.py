@@ -51,7 +51,7 @@ class _Grouped(Term):
     def norms(self, w: Array, name: str) -> Array:
         """Weighted norm of each group; its gradient at a group of zeros is 0."""
         total = jnp.sum(squares(w), self.within(w.shape, name))
-        return self.weight(w.shape, name) * safe_sqrt(total)
+        return self.weight(w.shape, name) * _prox.safe_sqrt(total)
 
     def shrink(self, w: Array, t: Any, strength: Any, name: str) -> Array:
         """The proximal map of `strength * sum of norms`."""
@@ -206,9 +206,3 @@ def sparse_group_lasso(
     axis = check_axis("sparse_group_lasso", axis, letters)
     ratio = canonical(l1_ratio)
     return new_term(_SparseGroupLasso, strength, where, ratio, axis=axis, layout=letters, weighting=weighting)
-
-
-def safe_sqrt(x: Array) -> Array:
-    """`sqrt(x)` with gradient 0 at 0, where the root has none: both branches of a `where` must be finite."""
-    positive = x > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)

@@ -21,7 +21,6 @@ from regjax.core.tree import Where
 from regjax.core.typing import Array, PyTree
 from regjax.penalties import prox as _prox
 from regjax.penalties.base import ROUTES, Penalty, Strength, Term, new_term
-from regjax.penalties.groups import safe_sqrt
 from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, doubt
 from regjax.penalties.numbers import scalar_strength
 from regjax.penalties.parts import Parts
@@ -254,7 +253,7 @@ def largest_singular_value(m: Array, iterations: int | None = None) -> Array:
         return jnp.linalg.svd(m, compute_uv=False)[0]
 
     def unit(v: Array) -> Array:
-        norm = safe_sqrt(jnp.sum(jnp.square(v)))
+        norm = _prox.safe_sqrt(jnp.sum(jnp.square(v)))
         return v / jnp.where(norm > 0, norm, 1.0)
 
     fixed = jax.lax.stop_gradient(m)

@@ -41,7 +41,7 @@ class _MCP(_Nonconvex):
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         size = absolute(w)
         rising = strength * size - jnp.square(size) / (2 * self.gamma)
-        return jnp.sum(jnp.where(size <= self.gamma * strength, rising, self.gamma * jnp.square(strength) / 2))
+        return jnp.sum(jnp.where(size > self.gamma * strength, self.gamma * jnp.square(strength) / 2, rising))
 
     def parts(self, strength: Any, name: str) -> Parts:
         return Parts(rest=lambda w, t: _prox.firm_threshold(w, t, strength, self.gamma))
@@ -92,7 +92,7 @@ class _L0(_Nonconvex):
     term_routes = ("proximal",)
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
-        return weighted_sum(strength, (w != 0).astype(wide_dtype(w)))
+        return weighted_sum(strength, jnp.where(jnp.isnan(w), jnp.nan, w != 0).astype(wide_dtype(w)))
 
     def parts(self, strength: Any, name: str) -> Parts:
         return Parts(rest=lambda w, t: _prox.hard_threshold(w, t, strength))

@@ -56,7 +56,8 @@ def hard_threshold(w: Array, step: ArrayLike, strength: ArrayLike) -> Array:
     Reference:
       Blumensath and Davies, Iterative thresholding for sparse approximations, 2008.
     """
-    return jnp.where(jnp.square(jnp.abs(w)) > 2 * step * jnp.asarray(strength), w, jnp.zeros((), w.dtype))
+    # Compared so that NaN stays: a run that diverged must not be repaired in silence.
+    return jnp.where(jnp.square(jnp.abs(w)) <= 2 * step * jnp.asarray(strength), jnp.zeros((), w.dtype), w)
 
 
 def firm_threshold(w: Array, step: ArrayLike, strength: ArrayLike, gamma: ArrayLike) -> Array:
@@ -128,7 +129,7 @@ def scad_value(size: Array, strength: ArrayLike, gamma: ArrayLike) -> Array:
     s = jnp.asarray(strength)
     middle = (2 * gamma * s * size - jnp.square(size) - jnp.square(s)) / (2 * (jnp.asarray(gamma) - 1))
     flat = jnp.square(s) * (gamma + 1) / 2
-    return jnp.where(size <= s, s * size, jnp.where(size <= gamma * s, middle, flat))
+    return jnp.where(size > gamma * s, flat, jnp.where(size > s, middle, s * size))
 
 
 def log_sum_threshold(w: Array, step: ArrayLike, strength: ArrayLike, epsilon: ArrayLike) -> Array:
@@ -154,7 +155,7 @@ def log_sum_threshold(w: Array, step: ArrayLike, strength: ArrayLike, epsilon: A
     # Divided by the square, which would overflow for very large weights.
     reach = size + epsilon
     discriminant = 1 - 4 * step * jnp.asarray(strength) / reach / reach
-    root = (size - epsilon + reach * jnp.sqrt(jnp.maximum(discriminant, 0))) / 2
+    root = (size - epsilon + reach * safe_sqrt(discriminant)) / 2
     root = jnp.where(discriminant >= 0, jnp.maximum(root, 0), 0)
     # At strength 0 the root is w up to rounding; the identity is chosen, not computed.
     root = jnp.where(jnp.asarray(strength) > 0, root, size)
@@ -189,11 +190,11 @@ def group_soft_threshold(w: Array, threshold: ArrayLike, axes: tuple[int, ...]) 
     threshold = jnp.asarray(threshold, wide)
     squares = jnp.square(jnp.abs(widened(w)))
     if threshold.ndim < w.ndim or all(threshold.shape[axis] == 1 for axis in axes):
-        norm = jnp.sqrt(jnp.sum(squares, axes, keepdims=True))
-        scale = jnp.where(norm > threshold, 1 - threshold / jnp.where(norm > 0, norm, 1.0), 0.0)
+        norm = safe_sqrt(jnp.sum(squares, axes, keepdims=True))
+        scale = jnp.where(norm <= threshold, 0.0, 1 - threshold / jnp.where(norm == 0, 1.0, norm))
         return (w * scale).astype(w.dtype)
     safe = jnp.maximum(threshold, 1e-18)  # its square is still a normal number
-    norm = jnp.sqrt(jnp.sum(squares, axes, keepdims=True))
+    norm = safe_sqrt(jnp.sum(squares, axes, keepdims=True))
     zero = (jnp.sum(squares / jnp.square(safe), axes, keepdims=True) <= 1.0) | (norm == 0)
     # 1 / sqrt(sum) is concave in n and nearly linear: Newton climbs to the root from below, and settles fast.
     start = jnp.maximum(norm - jnp.max(threshold, axes, keepdims=True), norm * 1e-6)
@@ -260,6 +261,12 @@ def cap_singular_values(w: Array, threshold: ArrayLike) -> Array:
     cap = jnp.max(jnp.cumsum(s) / (count + 2 * jnp.asarray(threshold)))
     # W minus the excess, so that threshold 0 is the identity bit for bit.
     return (w - (u * jnp.maximum(s - cap, 0)) @ v).astype(w.dtype)
+
+
+def safe_sqrt(x: ArrayLike) -> Array:
+    """`sqrt(x)` with gradient 0 at 0, where the root has none: both branches of a `where` must be finite."""
+    none = jnp.asarray(x) <= 0  # False for NaN, which stays
+    return jnp.where(none, 0.0, jnp.sqrt(jnp.where(none, 1.0, x)))
 
 
 def _with_size(w: Array, size: Array) -> Array:

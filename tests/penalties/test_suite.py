@@ -285,3 +285,31 @@ def test_bad_steps_are_refused(name, bad):
 def test_very_large_weights_are_kept(make):
     w = np.array([[1e25, np.inf], [-1e30, -np.inf]], np.float32)
     np.testing.assert_allclose(make().prox({"kernel": jnp.asarray(w)}, 0.1)["kernel"], w, rtol=1e-6)
+
+
+@pytest.mark.parametrize("columns", [[0.0, 0.0], [0.1, 0.0], [1.0, 0.2]], ids=str)
+@pytest.mark.parametrize("name", [n for n in CASES if not {"no prox", "anchored"} & set(CASES[n][2])])
+def test_proximal_maps_have_derivatives_where_they_are_zero(name, columns):
+    """Reverse mode agrees with forward mode and is finite; a matrix whose singular values coincide has none."""
+    if name in ("nuclear", "spectral") and columns[1] == 0:
+        pytest.skip("equal singular values")
+    w = jnp.array([[0.4, 1.0], [0.01, -0.5], [-2.6, 0.3]]) * jnp.array(columns)
+
+    def outcome(w, s, t):
+        return jnp.sum(CASES[name][0](s).prox({"kernel": w}, t)["kernel"] * jnp.arange(1.0, 7.0).reshape(3, 2))
+
+    at = (w, jnp.float32(0.3), jnp.float32(0.7))
+    found = jax.grad(outcome, (0, 1, 2))(*at)
+    expected = jax.jacfwd(outcome, (0, 1, 2))(*at)
+    for a, b in zip(found, expected, strict=True):
+        assert np.isfinite(a).all()
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_weight_that_is_nan_is_not_repaired(name):
+    w = {"a": {"kernel": jnp.array([[0.4, 1.0], [jnp.nan, -0.5]])}}
+    penalty = CASES[name][0](0.3)
+    assert jnp.isnan(penalty.value(w))
+    if "no prox" not in CASES[name][2]:
+        assert jnp.isnan(penalty.prox(w, 0.7)["a"]["kernel"][1, 0])
