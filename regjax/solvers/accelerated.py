@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 
 from regjax.core.checks import check_range
 from regjax.core.dtypes import float_dtype, wide_dtype
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties import Penalty, check_route
+
+DIFFERENTIABLE = 4096  # parameters at most, as derivatives need a square matrix of them
 
 
 class Solution(NamedTuple):
@@ -48,6 +53,10 @@ def proximal_gradient(
     One iteration is `w+ = prox_t(y - t grad loss(y))`, `y+ = w+ + beta (w+ - w)`; `beta` falls back to 0 when
     `(y - w+) . (w+ - w) > 0`. Compiled as one loop; call it inside `jit`, `vmap` or `scan` as you like.
 
+    Derivatives of `params` and `value` with respect to all that the loss and the penalty are made of are those of the
+    solution (implicit differentiation), wherever it started from; at most 4096 parameters. They are NaN where the
+    solution is one of many.
+
     Args:
       loss: smooth function of the parameters, a scalar. With a convex loss and penalty the solution is global.
       penalty: anything with a proximal map.
@@ -79,7 +88,26 @@ def proximal_gradient(
     check_range("proximal_gradient: tol", tol, 0.0)
     check_range("proximal_gradient: max_iterations", max_iterations, 1)
     params = jax.tree.map(jnp.asarray, params)
+    program = jax.make_jaxpr(loss)(params)  # what the loss closes over becomes an argument, with derivatives
+    limits = (stepsize, tol, max_iterations)
+    found = _minimized(program.jaxpr, program.consts, penalty, params, limits)[0]
+    value = (loss(found.params) + penalty.value(found.params)).astype(found.value.dtype)
+    return found._replace(value=value, converged=found.converged & jnp.isfinite(value))
+
+
+def _evaluated(program: Any, consts: Any, params: PyTree) -> Array:
+    return jax.core.eval_jaxpr(program, consts, *jax.tree.leaves(params))[0]
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _minimized(program: Any, consts: Any, penalty: Penalty, params: PyTree, limits: Any) -> tuple[Solution, Array]:
+    """The solution (without its value) and the last step; `program` is the loss and `consts` its data."""
+    stepsize, tol, max_iterations = limits
     dtype = wide_dtype(*jax.tree.leaves(params))
+
+    def loss(params: PyTree) -> Array:
+        return _evaluated(program, consts, params)
+
     value_and_grad = jax.value_and_grad(loss)
 
     def step_from(state: _State) -> tuple[PyTree, Array]:
@@ -127,8 +155,43 @@ def proximal_gradient(
     first = jnp.asarray(1.0 if stepsize is None else stepsize, dtype)
     start = _State(params, params, jnp.ones((), dtype), first, jnp.full((), jnp.inf, dtype), jnp.int32(0))
     end = jax.lax.while_loop(going, body, start)
-    value = (loss(end.params) + penalty.value(end.params)).astype(dtype)
-    return Solution(end.params, value, end.residual, end.iterations, (end.residual <= tol) & jnp.isfinite(value))
+    done = end.residual <= tol
+    return Solution(end.params, jnp.zeros((), dtype), end.residual, end.iterations, done), end.stepsize
+
+
+@_minimized.defjvp
+def _derivative(program: Any, primals: Any, tangents: Any) -> Any:
+    """The solution is a fixed point of a proximal step: differentiating that gives a linear system."""
+    consts, penalty = primals[:2]
+    found, step = _minimized(program, *primals)
+    flat, tree = ravel_pytree(found.params)
+    if flat.size > DIFFERENTIABLE:
+        raise ValueError(
+            f"proximal_gradient: derivatives for at most {DIFFERENTIABLE} parameters, got {flat.size}: "
+            "they need a matrix of all parameters"
+        )
+    held = jax.lax.stop_gradient(step)
+
+    def stepped(flat: Array, consts: Any, penalty: Penalty) -> Array:
+        w = tree(flat)
+        grads = jax.grad(lambda w: _evaluated(program, consts, w))(w)
+        new = penalty.prox(jax.tree.map(lambda w, g: (w - held * g).astype(w.dtype), w, grads), held)
+        return ravel_pytree(new)[0]
+
+    moved = jax.jvp(lambda *given: stepped(flat, *given), (consts, penalty), tangents[:2])[1]
+    wide = wide_dtype(flat)
+    matrix = jnp.eye(flat.size, dtype=wide) - jax.jacfwd(stepped)(flat, consts, penalty).astype(wide)
+    factors = jax.scipy.linalg.lu_factor(matrix)
+    pivots = jnp.abs(jnp.diag(factors[0]))
+    one = jnp.min(pivots) > 32 * jnp.finfo(wide).eps * jnp.max(pivots)  # solution, and not one of many
+    change = jax.scipy.linalg.lu_solve(factors, moved.astype(wide)) * jnp.where(one, 1.0, jnp.nan)
+    still = jax.tree.map(_no_tangent, (found, step))
+    return (found, step), (still[0]._replace(params=tree(change.astype(flat.dtype))), still[1])
+
+
+def _no_tangent(array: Array) -> Any:
+    inexact = jnp.issubdtype(array.dtype, jnp.inexact)
+    return jnp.zeros_like(array) if inexact else np.zeros(array.shape, jax.dtypes.float0)
 
 
 def regularization_path(

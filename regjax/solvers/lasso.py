@@ -16,9 +16,18 @@ import numpy as np
 from regjax.core.checks import check_range, is_traced
 from regjax.core.dtypes import float_dtype, wide_dtype
 from regjax.core.typing import Array, ArrayLike
-from regjax.solvers.active_set import Problem, solve_path
-
-GRAM_FEATURES = 4096  # up to so many the Gram matrix of all features is formed, 64 MiB at most
+from regjax.solvers.active_set import solve_path
+from regjax.solvers.columns import (
+    GRAM_FEATURES,
+    as_bcoo,
+    centred,
+    is_sparse,
+    least_squares,
+    mean,
+    slopes,
+    standardized,
+    with_data,
+)
 
 
 class LassoPath(NamedTuple):
@@ -62,14 +71,16 @@ def lasso_path(
 
     Derivatives with respect to `x`, `y`, `strengths`, `l1_ratio` and `sample_weight` are those of the solution
     (implicit differentiation on its non-zero coefficients, a `P x P` system for each strength), however it was found.
+    They are NaN where columns with non-zero coefficients depend on each other, as the solution is then one of many;
+    the objective has derivatives all the same.
 
     Args:
-      x: `[N, P]`: an array, or sparse (`BCOO` or of `scipy.sparse`, at most 4096 columns, without derivatives).
+      x: `[N, P]`: an array, or sparse (`BCOO`, `BCSR` or of `scipy.sparse`, at most 4096 columns, without derivatives).
       y: `[N]`, or `[N, T]`: T independent regressions on the same `x` and strengths. (The multi-task lasso, which
         selects features for all targets together, is `rj.proximal_gradient` with `rj.group_lasso`.)
       strengths: `[K]` >= 0, descending (each solution starts the next); None takes `count` from the strength at which
-        all coefficients are zero down to `smallest` times that, evenly in the logarithm. The last one may be 0, if it
-        is no traced number: least squares; of several solutions that of smallest norm in standardized columns.
+        all coefficients are zero down to `smallest` times that, evenly in the logarithm. 0 is least squares; of several
+        solutions that of smallest norm in standardized columns.
       l1_ratio: r in (0, 1]; 1 is the lasso.
       count: how many strengths, if they are not given.
       smallest: the last strength as a fraction of the first, if they are not given; in (0, 1).
@@ -96,13 +107,16 @@ def lasso_path(
       Tibshirani, Regularization paths for generalized linear models via coordinate descent, 2010.
     """
     x, y, weight = _checked_data(x, y, sample_weight)
+    for name, value in (("l1_ratio", l1_ratio), ("tol", tol), ("smallest", smallest)):
+        if np.ndim(value):
+            raise ValueError(f"lasso_path: {name} must be one number, got shape {np.shape(value)}")
     check_range("lasso_path: l1_ratio", l1_ratio, 0.0, 1.0, low_open=True)
     check_range("lasso_path: tol", tol, 0.0, low_open=True)
     check_range("lasso_path: max_iterations", max_iterations, 1)
     if strengths is None:
         check_range("lasso_path: count", count, 1)
         check_range("lasso_path: smallest", smallest, 0.0, 1.0, low_open=True, high_open=True)
-        largest = 2 * jnp.max(jnp.abs(_slopes(x, y, weight, fit_intercept))) / l1_ratio
+        largest = 2 * jnp.max(jnp.abs(slopes(x, y, weight, fit_intercept))) / l1_ratio
         # A little more, so that rounding does not let a coefficient in.
         strengths = (1 + 1e-5) * largest * jnp.logspace(0.0, np.log10(smallest), count, dtype=y.dtype)
     else:
@@ -114,7 +128,7 @@ def lasso_path(
         ):
             raise ValueError("lasso_path: strengths must be one sequence that descends")
     # A strength of 0 is another problem: nothing is thresholded.
-    zeros = 0 if is_traced(strengths) else int(np.sum(np.asarray(strengths) == 0))
+    zeros = None if is_traced(strengths) else int(np.sum(np.asarray(strengths) == 0))
     strengths = jnp.asarray(strengths, y.dtype)
     ratio, tol = jnp.asarray(l1_ratio, y.dtype), jnp.asarray(tol, y.dtype)
 
@@ -124,24 +138,24 @@ def lasso_path(
     w, iterations, converged = column(y) if y.ndim == 1 else jax.lax.map(column, y.T)
     if y.ndim == 2:
         w, iterations, converged = jnp.moveaxis(w, 0, -1), iterations.T, converged.T
-    objective, intercept = _measured(x, y, weight, w, strengths, ratio, fit_intercept)
+    data = (x, y, weight, strengths, ratio)
+    objective, intercept = _objective(fit_intercept, data, w), _measured(fit_intercept, data, w)[1]
     return LassoPath(strengths, w, objective, iterations, converged, intercept)
 
 
 def _checked_data(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None]:
     """`x`, `y` and the weights (of mean 1) in one floating-point type, float32 at least."""
-    if hasattr(x, "tocoo"):  # of scipy.sparse
-        from jax.experimental.sparse import BCOO  # imports SciPy
-
-        x = BCOO.from_scipy_sparse(x.tocoo())
-    sparse = _is_sparse(x)
-    x, y = x if sparse else jnp.asarray(x), jnp.asarray(y)
+    x, y = as_bcoo(x), jnp.asarray(y)
+    sparse = is_sparse(x)
+    weight = None if weight is None else jnp.asarray(weight)
+    for name, array in (("x", x), ("y", y), ("sample_weight", weight)):
+        if array is not None and jnp.issubdtype(array.dtype, jnp.complexfloating):
+            raise ValueError(f"lasso_path: {name} must be real, got {array.dtype}")
     if x.ndim != 2 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0]:
         raise ValueError(f"lasso_path: x must be [N, P] and y [N] or [N, T], got {x.shape} and {y.shape}")
     if sparse and x.shape[1] > GRAM_FEATURES:
         raise ValueError(f"lasso_path: sparse x may have {GRAM_FEATURES} columns, got {x.shape[1]}; give a dense array")
     if weight is not None:
-        weight = jnp.asarray(weight)
         if weight.shape != x.shape[:1]:
             raise ValueError(f"lasso_path: sample_weight must be [N] = {x.shape[:1]}, got shape {weight.shape}")
         check_range("lasso_path: sample_weight", weight, 0.0, np.inf, high_open=True)
@@ -152,75 +166,15 @@ def _checked_data(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None
             raise ValueError(f"lasso_path: {name} must be finite, it holds NaN or infinity")
     inexact = [a for a in (x, y) if jnp.issubdtype(a.dtype, jnp.inexact)]
     dtype = wide_dtype(*(a.dtype for a in inexact)) if inexact else float_dtype()
-    x = _with_data(x, x.data.astype(dtype)) if sparse else x.astype(dtype)
+    x = with_data(x, x.data.astype(dtype)) if sparse else x.astype(dtype)
     return x, y.astype(dtype), None if weight is None else (weight / jnp.mean(weight)).astype(dtype)
-
-
-def _is_sparse(x: Any) -> bool:
-    """Whether `x` is a `BCOO`, whose module imports SciPy."""
-    return type(x).__name__ == "BCOO"
-
-
-def _with_data(x: Any, data: Array) -> Any:
-    return type(x)((data, x.indices), shape=x.shape)
-
-
-def _mean(values: Array, weight: Array | None) -> Array:
-    """The weighted mean over examples, the first axis."""
-    return jnp.mean(values, 0) if weight is None else weight @ values / len(values)
-
-
-def _means(x: Any, weight: Array | None) -> Array:
-    """The weighted mean of each column."""
-    return (jnp.ones(x.shape[0], x.dtype) if weight is None else weight) @ x / x.shape[0]
-
-
-def _slopes(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
-    """`x' y / n`, with an intercept of the centred `y`, which needs no centred `x`."""
-    y = y - _mean(y, weight) if fit_intercept else y
-    return (y if weight is None else (weight * y.T).T).T @ x / x.shape[0]
-
-
-def _dense(x: Array, y: Array, weight: Array | None, fit_intercept: bool) -> tuple[Array, Array]:
-    """Columns and targets whose plain least squares are the weighted ones with an intercept."""
-    if fit_intercept:
-        x, y = x - _means(x, weight), y - _mean(y, weight)
-    if weight is not None:
-        root = jnp.sqrt(weight)
-        x, y = root[:, None] * x, root * y
-    return x, y
-
-
-def _scale(squares: Array) -> Array:
-    """The roots of mean squares of columns; a column of zeros keeps the scale 1."""
-    return jnp.where(squares > 0, jnp.sqrt(squares), 1.0)
-
-
-def _problem(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Problem:
-    """The problem in standardized columns."""
-    examples, features = x.shape
-
-    if _is_sparse(x):
-        means = _means(x, weight)
-        # The Gram matrix alone is dense.
-        rows = x if weight is None else _with_data(x, x.data * weight[x.indices[:, 0]])
-        gram = (rows.T @ x).todense() / examples
-        gram = gram - jnp.outer(means, means) if fit_intercept else gram
-        scale = _scale(jnp.diag(gram))
-        slopes = _slopes(x, y, weight, fit_intercept)
-        return Problem(None, 2 * gram / scale / scale[:, None], 2 * slopes / scale, scale)
-    x, y = _dense(x, y, weight, fit_intercept)
-    scale = _scale(jnp.mean(jnp.square(x), 0))
-    x = x / scale
-    gram = 2 / examples * (x.T @ x) if features <= GRAM_FEATURES else None
-    return Problem(x.T, gram, 2 / examples * (x.T @ y), scale)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _path(
     max_iterations: int,
     fit_intercept: bool,
-    zeros: int,
+    zeros: int | None,
     x: Any,
     y: Array,
     weight: Array | None,
@@ -228,13 +182,28 @@ def _path(
     ratio: Array,
     tol: Array,
 ) -> tuple[Array, Array, Array]:
-    """Coefficients, iterations, and whether they converged; the last `zeros` strengths are 0."""
+    """Coefficients, iterations, and whether they converged; the last `zeros` strengths are 0, None is not known."""
+
+    def least() -> Array:
+        return least_squares(x, y, weight, fit_intercept)
+
+    def solved(strengths: Array) -> tuple[Array, Array, Array]:
+        return solve_path(standardized(x, y, weight, fit_intercept), strengths, ratio, tol, max_iterations)
+
+    if zeros is None:
+        at_zero = strengths == 0
+        any_other = jnp.where(jnp.any(~at_zero), jnp.max(strengths), 1.0)
+        w, iterations, converged = solved(jnp.where(at_zero, any_other, strengths))
+        plain = jax.lax.cond(jnp.any(at_zero), least, lambda: jnp.zeros(x.shape[1], y.dtype))
+        w = jnp.where(at_zero[:, None], plain, w)
+        return w, jnp.where(at_zero, 0, iterations), jnp.where(at_zero, jnp.all(jnp.isfinite(plain)), converged)
     positive, parts = strengths[: len(strengths) - zeros], []
     if len(positive):
-        parts.append(solve_path(_problem(x, y, weight, fit_intercept), positive, ratio, tol, max_iterations))
+        parts.append(solved(positive))
     if zeros:
-        least = jnp.tile(_least_squares(x, y, weight, fit_intercept), (zeros, 1))
-        parts.append((least, jnp.zeros(zeros, jnp.int32), jnp.ones(zeros, bool)))
+        plain = least()
+        done = jnp.full(zeros, jnp.all(jnp.isfinite(plain)))
+        parts.append((jnp.tile(plain, (zeros, 1)), jnp.zeros(zeros, jnp.int32), done))
     return parts[0] if len(parts) == 1 else jax.tree.map(lambda *each: jnp.concatenate(each), *parts)
 
 
@@ -242,16 +211,16 @@ _solved = jax.custom_jvp(_path, nondiff_argnums=(0, 1, 2))
 
 
 @_solved.defjvp
-def _derivative(max_iterations: int, fit_intercept: bool, zeros: int, primals: Any, tangents: Any) -> Any:
+def _derivative(max_iterations: int, fit_intercept: bool, zeros: int | None, primals: Any, tangents: Any) -> Any:
     """The slopes of the non-zero coefficients stay `-s r sign(w)`: differentiating that gives a linear system."""
-    if _is_sparse(primals[0]):
+    if is_sparse(primals[0]):
         raise ValueError("lasso_path: no derivatives for sparse x; give a dense array")
-    found = w, iterations, converged = _path(max_iterations, fit_intercept, zeros, *primals)
+    found = w, iterations, converged = _solved(max_iterations, fit_intercept, zeros, *primals)
 
     def columns(x: Array, y: Array, weight: Array | None) -> tuple[Array, Array, Array]:
         """Centred columns and targets, and the columns times the weights (whose roots have no derivative at 0)."""
         if fit_intercept:
-            x, y = x - _means(x, weight), y - _mean(y, weight)
+            x, y = centred(x, y, weight)
         return x, y, x if weight is None else weight[:, None] * x
 
     def conditions(*arguments: Any) -> Array:
@@ -269,34 +238,41 @@ def _derivative(max_iterations: int, fit_intercept: bool, zeros: int, primals: A
         used = w != 0
         matrix = jnp.where(used[:, None] & used, gram, 0.0)
         matrix += jnp.diag(jnp.where(used, 2 * strength * (1 - ratio), 1.0))
-        return -jnp.linalg.solve(matrix, moved)
+        size = jnp.sqrt(jnp.diag(matrix))
+        factor = jnp.linalg.cholesky(matrix / size / size[:, None])
+        # The square of a pivot is the share of a column that the columns before it do not explain.
+        smallest = jnp.finfo(w.dtype).eps * jnp.maximum(32, jnp.sum(used))
+        independent = jnp.min(jnp.square(jnp.diag(factor))) > smallest  # False for NaN
+        solved = jax.scipy.linalg.cho_solve((factor, True), moved / size) / size
+        return -solved * jnp.where(independent, 1.0, jnp.nan)
 
     still = tuple(np.zeros(a.shape, jax.dtypes.float0) for a in (iterations, converged))
     return found, (jax.vmap(tangent)(w, strengths, moved), *still)
 
 
-def _least_squares(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
-    """Least squares; of several solutions that of smallest norm in standardized columns."""
-    if _is_sparse(x):
-        problem = _problem(x, y, weight, fit_intercept)
-        assert problem.gram is not None
-        return jnp.linalg.lstsq(problem.gram, problem.b)[0] / problem.scale
-    x, y = _dense(x, y, weight, fit_intercept)
-    scale = _scale(jnp.mean(jnp.square(x), 0))
-    return jnp.linalg.lstsq(x / scale, y)[0] / scale
-
-
-@functools.partial(jax.jit, static_argnums=6)
-def _measured(
-    x: Any, y: Array, weight: Array | None, w: Array, strengths: Array, ratio: Array, fit_intercept: bool
-) -> tuple[Array, Array]:
+@functools.partial(jax.jit, static_argnums=0)
+def _measured(fit_intercept: bool, data: Any, w: Array) -> tuple[Array, Array]:
     """Objectives and intercepts `[K]`, or `[K, T]`."""
+    x, y, weight, strengths, ratio = data
     columns = w.reshape(len(w), x.shape[1], -1)  # [K, P, T]
     fitted = x @ jnp.moveaxis(columns, 1, 0).reshape(x.shape[1], -1)
     residual = y.reshape(len(y), 1, -1) - fitted.reshape(len(y), len(w), -1)  # [N, K, T]
-    intercept = _mean(residual.reshape(len(y), -1), weight).reshape(residual.shape[1:])
+    intercept = mean(residual.reshape(len(y), -1), weight).reshape(residual.shape[1:])
     intercept = intercept if fit_intercept else jnp.zeros_like(intercept)
-    error = _mean(jnp.square(residual - intercept).reshape(len(y), -1), weight).reshape(intercept.shape)
+    error = mean(jnp.square(residual - intercept).reshape(len(y), -1), weight).reshape(intercept.shape)
     size = ratio * jnp.sum(jnp.abs(columns), 1) + (1 - ratio) * jnp.sum(jnp.square(columns), 1)
     objective = error + strengths[:, None] * size
     return tuple(a.reshape(len(w), *y.shape[1:]) for a in (objective, intercept))  # type: ignore[return-value]
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _objective(fit_intercept: bool, data: Any, w: Array) -> Array:
+    return _measured(fit_intercept, data, w)[0]
+
+
+@_objective.defjvp
+def _objective_derivative(fit_intercept: bool, primals: Any, tangents: Any) -> Any:
+    """At a minimum the objective does not change with the coefficients: it has a derivative where they have none."""
+    data, w = primals
+    change = jax.jvp(lambda data: _measured(fit_intercept, data, w)[0], (data,), tangents[:1])[1]
+    return _objective(fit_intercept, data, w), change

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental.sparse import BCOO
+from jax.experimental.sparse import BCOO, BCSR
 from scipy import sparse
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression
 
@@ -210,3 +210,110 @@ def test_the_derivative_at_a_weight_of_zero(x64):
     slope = jax.grad(outcome)(jnp.asarray(WEIGHT))[0]
     ahead = (outcome(jnp.asarray(WEIGHT).at[0].set(1e-6)) - outcome(jnp.asarray(WEIGHT))) / 1e-6
     np.testing.assert_allclose(slope, ahead, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["alike", "weighted"])
+def test_a_constant_column_has_no_coefficient_beside_an_intercept(kind, weight):
+    """0.1 is no number of float32: what is left of the column without its mean is rounding."""
+    x = np.column_stack([X, np.full(N, 0.1)]).astype(np.float32)
+    if weight is not None:
+        x[:5, -1] = 7.0  # examples that do not count
+    path = rj.lasso_path(
+        sparse.csr_array(x) if kind == "sparse" else x, Y, [0.1, 0.0], fit_intercept=True, sample_weight=weight
+    )
+    np.testing.assert_array_equal(path.coefficients[:, -1], 0.0)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["alike", "weighted"])
+def test_a_sparse_column_far_from_zero_is_as_exact_as_a_dense_one(weight):
+    """A column of years, in float32: the mean of squares minus the square of the mean has lost its digits."""
+    x = np.column_stack([np.where(RNG.random((N, 3)) < 0.4, 1.0, 0.0), 2000.0 + RNG.integers(0, 20, N)])
+    y = x @ np.array([1.0, -2.0, 0.0, 0.3]) + RNG.normal(size=N)
+    with jax.enable_x64(True):
+        exact = rj.lasso_path(x, y, [0.2, 0.0], tol=1e-10, fit_intercept=True, sample_weight=weight)
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    found = rj.lasso_path(sparse.csr_array(x), y, [0.2, 0.0], tol=1e-5, fit_intercept=True, sample_weight=weight)
+    np.testing.assert_allclose(found.coefficients, exact.coefficients, rtol=3e-5, atol=3e-5)
+
+
+def test_least_squares_on_sparse_columns_that_are_nearly_equal():
+    """In float32 their Gram matrix is singular, their columns are not."""
+    x = np.array([[1.0, 1.0], [1e-4, 0.0], [0.0, 1e-4], [1.0, 1.0]], np.float32)
+    y = (x.astype(np.float64) @ np.array([3.0, -2.0])).astype(np.float32)
+    path = rj.lasso_path(sparse.csr_array(x), y, [0.0])
+    np.testing.assert_allclose(x @ path.coefficients[0], y, rtol=1e-6, atol=1e-6)
+
+
+def test_sparse_columns_take_the_memory_of_a_block(monkeypatch):
+    """Blocks of rows give what one block gives."""
+    x = sparse.random_array((N, P), density=0.3, rng=RNG)
+    whole = rj.lasso_path(x, Y, [0.3, 0.05, 0.0], fit_intercept=True, sample_weight=WEIGHT)
+    monkeypatch.setattr("regjax.solvers.columns.BLOCK", 7 * P)
+    jax.clear_caches()
+    parts = rj.lasso_path(x, Y, [0.3, 0.05, 0.0], fit_intercept=True, sample_weight=WEIGHT)
+    np.testing.assert_allclose(parts.coefficients, whole.coefficients, rtol=1e-4, atol=1e-5)
+
+
+def test_a_traced_strength_of_zero_is_least_squares(x64):
+    concrete = rj.lasso_path(X, Y, [0.3, 0.0, 0.0], fit_intercept=True)
+    traced = jax.jit(lambda s: rj.lasso_path(X, Y, s, fit_intercept=True))(jnp.array([0.3, 0.0, 0.0]))
+    mapped = jax.vmap(lambda s: rj.lasso_path(X, Y, s[None], fit_intercept=True))(jnp.array([0.3, 0.0]))
+    np.testing.assert_array_equal(traced.converged, True)
+    np.testing.assert_array_equal(mapped.converged, True)
+    np.testing.assert_allclose(traced.coefficients, concrete.coefficients, rtol=1e-9)
+    np.testing.assert_allclose(mapped.coefficients[:, 0], concrete.coefficients[:2], rtol=1e-9)
+
+
+def test_second_derivatives_of_the_solution(x64):
+    def outcome(s):
+        path = rj.lasso_path(X, Y, s * jnp.array([2.0, 1.0]), l1_ratio=0.7, tol=1e-13, max_iterations=20_000)
+        return jnp.sum(jnp.square(path.coefficients)) + jnp.sum(path.objective)
+
+    s, slope = jnp.asarray(0.3), jax.grad(outcome)
+    expected = (slope(s + 1e-5) - slope(s - 1e-5)) / 2e-5
+    for second in (jax.grad(slope), jax.hessian(outcome), jax.jacfwd(jax.jacfwd(outcome))):
+        np.testing.assert_allclose(second(s), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["a column twice", "a sum of columns", "more columns than examples"])
+def test_where_solutions_are_many_there_is_no_derivative_of_one(x64, kind):
+    """NaN, and not a number that rounding has made; the objective has one derivative all the same."""
+    x, y = {
+        "a column twice": (np.column_stack([X, X[:, 0]]), Y),
+        "a sum of columns": (np.column_stack([X, X[:, 0] + X[:, 1]]), Y),
+        "more columns than examples": (X[:8], Y[:8]),
+    }[kind]
+    at = jnp.array([0.3, 0.0])
+
+    def path(s):
+        return rj.lasso_path(x, y, jnp.append(s, 0.0), tol=1e-10)
+
+    assert np.isnan(jax.jacrev(lambda y: rj.lasso_path(x, y, [0.3, 0.0]).coefficients[1])(jnp.asarray(y))).all()
+    slope = jax.grad(lambda s: path(s).objective[0])(at[:1])[0]
+    np.testing.assert_allclose(slope, jnp.sum(jnp.abs(path(at[:1]).coefficients[0])), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "make", [BCSR.fromdense, lambda x: BCOO.fromdense(x, n_batch=1), lambda x: BCOO.fromdense(x, n_dense=1)]
+)
+def test_other_layouts_of_sparse_arrays(make):
+    x = jnp.asarray(np.where(X > 0.5, X, 0.0), jnp.float32)
+    expected, found = (rj.lasso_path(a, Y, [0.3], sample_weight=WEIGHT).coefficients for a in (x, make(x)))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rj.lasso_path(X + 1j, Y, [0.1]), "x must be real.* complex"),
+        (lambda: rj.lasso_path(sparse.csr_array(X + 1j), Y, [0.1]), "x must be real.* complex"),
+        (lambda: rj.lasso_path(X, Y + 1j, [0.1]), "y must be real.* complex"),
+        (lambda: rj.lasso_path(X, Y, [0.1], sample_weight=WEIGHT + 0j), "sample_weight must be real.* complex"),
+        (lambda: rj.lasso_path(X, Y, [0.1], l1_ratio=np.full(P, 0.5)), r"l1_ratio must be one number, .*\(12,\)"),
+        (lambda: rj.lasso_path(X, Y, [0.1], tol=np.full(2, 0.5)), r"tol must be one number, .*\(2,\)"),
+    ],
+)
+def test_what_would_be_read_as_something_else_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

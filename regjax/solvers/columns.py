@@ -1,0 +1,162 @@
+"""Columns of a linear regression as the solver takes them: centred, weighted, standardized; dense or sparse.
+
+Sparse columns are made dense by blocks of rows, so that they are centred before anything is squared: a mean of squares
+minus the square of the mean loses the digits of a column far from zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from regjax.core.typing import Array
+from regjax.solvers.active_set import Problem
+
+GRAM_FEATURES = 4096  # up to so many the Gram matrix of all features is formed, 64 MiB at most
+BLOCK = 2**22  # numbers in a block of rows, or a square one of all columns where that is more
+
+
+def as_bcoo(x: Any) -> Any:
+    """A sparse matrix of any kind as a `BCOO` of plain layout; anything else as a dense array."""
+    if hasattr(x, "tocoo"):  # of scipy.sparse
+        from jax.experimental.sparse import BCOO  # imports SciPy
+
+        return BCOO.from_scipy_sparse(x.tocoo())
+    if type(x).__name__ == "BCSR":
+        x = x.to_bcoo()
+    if is_sparse(x):
+        return x if x.ndim != 2 or x.n_sparse == 2 else x.update_layout(n_batch=0, n_dense=0)
+    return jnp.asarray(x)
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether `x` is a `BCOO`, whose module imports SciPy."""
+    return type(x).__name__ == "BCOO"
+
+
+def with_data(x: Any, data: Array) -> Any:
+    """The sparse matrix with other numbers at the same places."""
+    return type(x)((data, x.indices), shape=x.shape)
+
+
+def mean(values: Array, weight: Array | None) -> Array:
+    """The weighted mean over examples, the first axis."""
+    return jnp.mean(values, 0) if weight is None else weight @ values / len(values)
+
+
+def centred(x: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
+    """Dense columns and targets without their means; of a constant column exactly 0 is left."""
+    x = x - x[_counting(weight)]  # first: the mean of equal numbers is not always that number
+    return x - mean(x, weight), y - mean(y, weight)
+
+
+def slopes(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
+    """`x' y / n` of centred columns, `[P]` or `[P, T]`."""
+    if is_sparse(x):
+        start = jnp.zeros(x.shape[1:] + y.shape[1:], y.dtype)
+        total = _over_blocks(lambda total, x, y: total + x.T @ y, start, x, y, weight, fit_intercept)
+    else:
+        x, y = _dense(x, y, weight, fit_intercept)
+        total = x.T @ y
+    return total / x.shape[0]
+
+
+def standardized(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Problem:
+    """The problem in standardized columns."""
+    examples, features = x.shape
+    if is_sparse(x):
+
+        def add(total: tuple[Array, Array], x: Array, y: Array) -> tuple[Array, Array]:
+            return total[0] + x.T @ x, total[1] + x.T @ y
+
+        start = jnp.zeros((features, features), y.dtype), jnp.zeros(features, y.dtype)
+        gram, b = jax.tree.map(lambda a: a / examples, _over_blocks(add, start, x, y, weight, fit_intercept))
+        scale = _scale(jnp.diag(gram))
+        return Problem(None, 2 * gram / scale / scale[:, None], 2 * b / scale, scale)
+    x, y = _dense(x, y, weight, fit_intercept)
+    scale = _scale(jnp.mean(jnp.square(x), 0))
+    x = x / scale
+    gram = 2 / examples * (x.T @ x) if features <= GRAM_FEATURES else None
+    return Problem(x.T, gram, 2 / examples * (x.T @ y), scale)
+
+
+def least_squares(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
+    """Least squares; of several solutions that of smallest norm in standardized columns."""
+    if is_sparse(x):
+        # The triangle of a QR factorization has the same solution, and is not squared as the Gram matrix is.
+        def add(triangle: Array, x: Array, y: Array) -> Array:
+            return jnp.linalg.qr(jnp.vstack([triangle, jnp.column_stack([x, y])]), mode="r")
+
+        width = x.shape[1] + 1
+        triangle = _over_blocks(add, jnp.zeros((width, width), y.dtype), x, y, weight, fit_intercept)
+        x, y = triangle[:, :-1], triangle[:, -1]
+    else:
+        x, y = _dense(x, y, weight, fit_intercept)
+    scale = _scale(jnp.mean(jnp.square(x), 0))
+    return jnp.linalg.lstsq(x / scale, y)[0] / scale
+
+
+def _counting(weight: Array | None) -> Any:
+    """The index of an example that counts."""
+    return 0 if weight is None else jnp.argmax(weight)
+
+
+def _dense(x: Array, y: Array, weight: Array | None, fit_intercept: bool) -> tuple[Array, Array]:
+    """Columns and targets whose plain least squares are the weighted ones with an intercept."""
+    if fit_intercept:
+        x, y = centred(x, y, weight)
+    if weight is not None:
+        root = jnp.sqrt(weight)
+        x, y = root[:, None] * x, (root * y.T).T
+    return x, y
+
+
+def _scale(squares: Array) -> Array:
+    """The roots of mean squares of columns; a column of zeros keeps the scale 1."""
+    return jnp.where(squares > 0, jnp.sqrt(squares), 1.0)
+
+
+def _over_blocks(
+    add: Callable[[Any, Array, Array], Any],
+    start: Any,
+    x: Any,
+    y: Array,
+    weight: Array | None,
+    fit_intercept: bool,
+) -> Any:
+    """`add(total, rows, targets)` over blocks of the rows of `_dense`, of sparse `x`; rows beyond the last are 0."""
+    examples, features = x.shape
+    size = min(examples, max(features, BLOCK // features))
+    count = -(-examples // size)
+
+    def rows(first: Any, size: int) -> Array:
+        place = x.indices[:, 0] - first
+        place = jnp.where((place >= 0) & (place < size), place, size)  # others are dropped
+        return jnp.zeros((size, features), y.dtype).at[place, x.indices[:, 1]].add(x.data, mode="drop")
+
+    def parts(values: Array) -> Array:
+        padding = [(0, count * size - examples), *[(0, 0)] * (values.ndim - 1)]
+        return jnp.pad(values, padding).reshape(count, size, *values.shape[1:])
+
+    firsts = size * jnp.arange(count)
+    weights = parts(jnp.ones(examples, y.dtype) if weight is None else weight)
+    if fit_intercept:
+        one = rows(_counting(weight), 1)
+        shift = jax.lax.scan(
+            lambda total, part: (total + part[1] @ (rows(part[0], size) - one), None),
+            jnp.zeros(features, y.dtype),
+            (firsts, weights),
+        )[0]
+        y = y - mean(y, weight)
+
+    def body(total: Any, part: tuple[Array, Array, Array]) -> tuple[Any, None]:
+        first, weight, y = part
+        x, root = rows(first, size), jnp.sqrt(weight)
+        if fit_intercept:
+            x = (x - one) - shift / examples
+        return add(total, root[:, None] * x, (root * y.T).T), None
+
+    return jax.lax.scan(body, start, (firsts, weights, parts(y)))[0]
