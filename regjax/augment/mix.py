@@ -221,8 +221,8 @@ def _drawn(
 
 
 def _mixed(values: Array, partner: Array, share: Array) -> Array:
-    """`share * values + (1 - share) * values[partner]` along the first axis, in float32."""
-    share = over(share, values)
+    """`share * values + (1 - share) * values[partner]` along the first axis, in float32 at least."""
+    share = over(share, values).astype(jnp.promote_types(values.dtype, jnp.float32))
     mixed = share * values + (1.0 - share) * values[partner]
     if values.dtype == jnp.uint8:
         mixed = jnp.round(mixed)

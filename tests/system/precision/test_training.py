@@ -8,6 +8,7 @@ import pytest
 
 import regjax as rj
 from regjax.augment import AUGMENTATIONS
+from regjax.augment.mix import MIXES
 from regjax.averaging import AVERAGES
 from regjax.losses import LOSSES, smooth_labels
 from regjax.noise import NOISES, WEIGHT_NOISES, concrete_penalty, perturb_weights
@@ -263,3 +264,16 @@ def test_a_whole_run_under_x64(dtype):
         result = run.result(numbers, KEY, data, weights=weights)
         assert set(types(result.weights.params)) == {np.dtype(dtype)}
         assert np.isfinite(np.asarray(result.history.table)).all()
+
+
+@pytest.mark.parametrize("name", MIXES)
+@each_setting
+def test_mixing_equal_examples_changes_nothing(name, setting):
+    """The shares of the two partners add up to 1 in the type of what is mixed."""
+    with Setting(setting) as at:
+        x = at.array(np.full((8, 4, 4, 1) if name == "cutmix" else (8, 3), 1.3))
+        batch = rj.Batch(x, at.array(np.full((8, 2), 1000.3)))
+        mixed = jax.jit(MIXES[name])(KEY, batch, 0.4)
+        assert (mixed.x.dtype, mixed.y.dtype) == (at.dtype, at.dtype)
+        at.near(mixed.x, np.asarray(x, np.float64))
+        np.testing.assert_allclose(np.asarray(mixed.y, np.float64), np.asarray(batch.y, np.float64), rtol=2 * at.eps)
