@@ -69,7 +69,7 @@ def proximal_gradient(
       A `Solution`. `converged` is False when the iterations ran out, or the type of numbers could not do better.
 
     Raises:
-      ValueError: a penalty without a proximal map, or a number out of range.
+      ValueError: a penalty without a proximal map or with a schedule, or a number out of range.
 
     Example:
       >>> from regjax.penalties import l1
@@ -83,6 +83,11 @@ def proximal_gradient(
       restart for accelerated gradient schemes, 2015.
     """
     check_route(penalty, "proximal")
+    for term in penalty.flat():
+        if term.schedule is not None:
+            raise ValueError(
+                f"proximal_gradient: {term.kind} has a schedule, but a solver has no training steps; give the strength"
+            )
     if stepsize is not None:
         check_range("proximal_gradient: stepsize", stepsize, 0.0, low_open=True)
     check_range("proximal_gradient: tol", tol, 0.0)
