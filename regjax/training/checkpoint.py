@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from regjax.core.checks import InputError
+from regjax.core.dtypes import float_dtype
 from regjax.core.files import (
     DamagedError,
     remove_stale,
@@ -144,6 +145,8 @@ class Checkpoints:
         if _apart_from_length(facts["leaves"]) != _apart_from_length(expected):
             pairs = zip(facts["leaves"], expected, strict=False)
             first = next((f"{a} instead of {b}" for a, b in pairs if a != b), "another number of arrays")
+            if "float64" in first and "float32" in first:
+                first += f"; jax_enable_x64 is {'on' if float_dtype() == np.float64 else 'off'} here, was it there?"
             raise InputError(f"checkpoint {path} does not belong to this run: {first}")
         try:
             saved = _unpacked(np.asarray(self._orbax.restore(path / "state")["bytes"]), facts["leaves"])

@@ -121,6 +121,10 @@ def test_a_checkpoint_of_another_run_is_refused(states, saved, spec, blobs):
     half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16) if leaf.dtype == jnp.float32 else leaf, states[0])
     with pytest.raises(rj.InputError, match=r"does not belong to this run: .*bfloat16"):
         Checkpoints(saved).restore_latest(half)
+    with jax.enable_x64(True), pytest.raises(rj.InputError, match="jax_enable_x64 is on"):
+        Checkpoints(saved).restore_latest(
+            jax.tree.map(lambda leaf: leaf.astype(np.float64) if leaf.dtype == np.float32 else leaf, states[0])
+        )
     with pytest.raises(rj.InputError, match="other settings: seed"):
         Checkpoints(saved, config={"seed": 2}).restore_latest(states[0])
 
