@@ -246,8 +246,8 @@ def corrupt_labels(
         raise ValueError(f"corrupt_labels: ignore_index={ignore_index} leaves {among} class of {num_classes}, needs 2")
     which, other = jax.random.split(key)
     index = jnp.asarray(labels, jnp.int32)  # a narrow dtype would wrap around below
-    wrong = (jax.random.uniform(which, index.shape) < rate) & (index >= 0) & (index < num_classes)
-    offset = jax.random.randint(other, index.shape, 1, among)
+    wrong = (jax.random.uniform(which, index.shape, jnp.float32) < rate) & (index >= 0) & (index < num_classes)
+    offset = jax.random.randint(other, index.shape, 1, among, jnp.int32)
     if ignore_index is None or among == num_classes:
         changed = (index + offset) % num_classes
     else:  # count without the ignored class

@@ -209,7 +209,7 @@ def _in_turn(x: Array, choices: Array, strengths: Array, names: tuple[str, ...],
 
 def _choices(key: PRNGKey, shape: tuple[int, ...], count: int) -> Array:
     """Whole numbers below `count`, each as likely: `int32[shape]`."""
-    return jax.random.randint(key, shape, 0, count)
+    return jax.random.randint(key, shape, 0, count, jnp.int32)
 
 
 def _with_sign(key: PRNGKey, strengths: Array) -> Array:

@@ -277,3 +277,22 @@ def test_mixing_equal_examples_changes_nothing(name, setting):
         assert (mixed.x.dtype, mixed.y.dtype) == (at.dtype, at.dtype)
         at.near(mixed.x, np.asarray(x, np.float64))
         np.testing.assert_allclose(np.asarray(mixed.y, np.float64), np.asarray(batch.y, np.float64), rtol=2 * at.eps)
+
+
+@pytest.mark.parametrize("name", ["rand_augment", "trivial_augment"])
+def test_a_policy_chooses_the_same_operations_under_x64(name):
+    pictures = []
+    for x64 in (False, True):
+        with jax.enable_x64(x64):
+            x = examples(name, jnp.float32, count=2)
+            pictures.append(np.asarray(jax.jit(lambda key, x: call(name, key, x, MAGNITUDES[name]))(KEY, x)))
+    np.testing.assert_allclose(*pictures, atol=1e-5)
+
+
+def test_the_same_labels_are_corrupted_under_x64():
+    labels = []
+    for x64 in (False, True):
+        with jax.enable_x64(x64):
+            labels.append(np.asarray(rj.corrupt_labels(KEY, jnp.arange(64, dtype=jnp.int32) % 7, 0.5, 7)))
+    np.testing.assert_array_equal(*labels)
+    assert labels[1].dtype == np.int32
