@@ -195,7 +195,7 @@ def make_hparams(
         are evaluated, watched by early stopping, and kept.
       sam: radius >= 0 of sharpness-aware minimization; each update then takes two gradients.
       gradient_noise: variance >= 0 of the noise on the first gradient; see `rj.gradient_noise`.
-      stopping: None never stops early (but still ends a diverged run).
+      stopping: watches the validation loss; None never stops early (but still ends a diverged run).
       restore_best: whether to end with the weights of the best evaluation.
 
     Returns:
@@ -229,6 +229,10 @@ def make_hparams(
     if sam is not None and gradient_noise is not None:
         raise ValueError("gradient_noise and sam exclude each other: SAM moves on by a second gradient")
     stopping = EarlyStopping(patience=NEVER) if stopping is None else stopping
+    if stopping.mode != "min":
+        raise ValueError(
+            "stopping: runs watch the validation loss, of which mode='max' would keep the worst; use 'min'"
+        )
     return Hparams(
         learning_rate=_float(learning_rate),
         penalties=dict(sorted((penalties or {}).items())),

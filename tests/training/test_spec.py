@@ -25,6 +25,11 @@ def test_hparams_have_one_type_whatever_was_given():
     assert jax.tree.structure(a) == jax.tree.structure(b)
 
 
+def test_runs_watch_a_loss_and_refuse_to_look_for_its_maximum():
+    with pytest.raises(ValueError, match="mode='max'"):
+        rj.make_hparams(n_train=8, stopping=rj.EarlyStopping(mode="max"))
+
+
 def test_absent_and_zero_are_different_programs():
     absent, zero = rj.make_hparams(n_train=8), rj.make_hparams(n_train=8, mixup=0.0)
     assert jax.tree.structure(absent) != jax.tree.structure(zero)
