@@ -4,8 +4,9 @@ Every update counts one evaluation; evaluations are numbered from 0. Two minima 
 only on gains above `min_delta` and drives the patience, `best_value` is the true minimum and says which
 parameters to restore.
 
-With known numbers, values are compared in float64. Inside a compiled program they are compared in the type that JAX
-computes with, float32 by default: two losses that are the same there are a plateau.
+With known numbers, values are compared in float64, with limits that are rounded as the value is. Inside a compiled
+program they are compared in the type that JAX computes with, float32 by default: two losses that are the same there
+are a plateau.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.catalog import STOP_CRITERIA
-from regjax.core.checks import check_choice, check_range
+from regjax.core.checks import check_choice, check_range, in_short, is_traced
 from regjax.core.dtypes import float_dtype
 from regjax.core.typing import Array, ArrayLike, PyTree
-from regjax.stopping.gains import RULES, arithmetic, bounded, joined, parted
+from regjax.stopping.gains import RULES, arithmetic, bounded, joined, parted, rounded_like
 
 NEVER = np.iinfo(np.int32).max  # a patience that is never exhausted
 REASONS = ("running", "patience", "gl", "pq", "up", "target", "diverged")
 _CODE = {name: code for code, name in enumerate(REASONS)}
 _WHOLE = ("patience", "strips", "start_from_epoch", "min_epochs")
+_LIMITS = ("baseline", "target", "divergence_threshold")
+_LOWEST = {"patience": 0, "min_delta": 0.0, "alpha": 0.0, "strips": 1, "start_from_epoch": 0, "min_epochs": 0} | (
+    dict.fromkeys(_LIMITS, -np.inf)
+)
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -78,11 +82,11 @@ class EarlyStopping:
       min_delta: >= 0; what a gain must exceed; a fraction of `|reference|` when `relative`.
       alpha: > 0, threshold of `"gl"` (percent) and `"pq"`.
       strips: >= 1, successive rising strips of `"up"`.
-      baseline: a gain also has to beat this value, or `wait` goes on; infinite: unset.
-      start_from_epoch: evaluations before this one are ignored altogether.
+      baseline: a gain also has to beat this value, or `wait` goes on; infinite or None: unset.
+      start_from_epoch: evaluations before this one can only end the run as diverged.
       min_epochs: no stop before this many evaluations, except on divergence.
-      target: stop as soon as the value is this good (better, with rule `"lightning"`); infinite: unset.
-      divergence_threshold: stop as soon as the value is worse than this; infinite: unset.
+      target: stop as soon as the value is this good (better, with rule `"lightning"`); infinite or None: unset.
+      divergence_threshold: stop as soon as the value is worse than this; infinite or None: unset.
       mode: `"min"` or `"max"`: which values are better.
       criterion: `"patience"`, `"gl"`, `"pq"` or `"up"`.
       k: length of a strip in evaluations (5 in the paper).
@@ -129,26 +133,10 @@ class EarlyStopping:
     nan: str = dataclasses.field(default="stop", metadata={"static": True})
 
     def __post_init__(self):
-        # JAX rebuilds pytrees with placeholder leaves; only what a user can have written is checked.
-        for name in _WHOLE:
-            value = getattr(self, name)
-            if isinstance(value, str | bool) or (isinstance(value, float) and not value.is_integer()):
-                raise ValueError(f"EarlyStopping: {name} must be a whole number >= 0, got {value!r}")
-            if isinstance(value, int | float | np.number):
-                check_range(f"EarlyStopping: {name}", value, 1 if name == "strips" else 0)
-                if value > NEVER:
-                    raise ValueError(f"EarlyStopping: {name} must be at most {NEVER}, got {value!r}")
-        lowest = {
-            "min_delta": 0.0,
-            "alpha": 0.0,
-            "baseline": -np.inf,
-            "target": -np.inf,
-            "divergence_threshold": -np.inf,
-        }
-        for name, low in lowest.items():
-            value = getattr(self, name)
-            if isinstance(value, int | float | np.number | str):
-                check_range(f"EarlyStopping: {name}", value, low, low_open=name == "alpha")
+        # JAX rebuilds pytrees with placeholder leaves; arrays and None are checked where the rule is used.
+        for name in _LOWEST:
+            if isinstance(value := getattr(self, name), int | float | np.number | str):
+                _check_number(name, value)
         if self.criterion in ("gl", "pq") and self.mode == "max":
             raise ValueError(f"EarlyStopping: criterion {self.criterion!r} is for losses, mode must be 'min'")
         check_choice("EarlyStopping: mode", self.mode, ("min", "max"))
@@ -158,18 +146,28 @@ class EarlyStopping:
         if self.keep == "gain" and self.criterion in ("gl", "pq"):
             raise ValueError(f"EarlyStopping: criterion {self.criterion!r} needs the lowest loss, keep must be 'best'")
         check_choice("EarlyStopping: nan", self.nan, ("stop", "ignore"))
+        if isinstance(self.k, bool) or not isinstance(self.k, int | np.integer):
+            raise ValueError(f"EarlyStopping: k must be a whole number >= 1, got {self.k!r}")
         check_range("EarlyStopping: k", self.k, 1)
+        if not isinstance(self.relative, bool | np.bool_):
+            raise ValueError(f"EarlyStopping: relative must be True or False, got {self.relative!r}")
 
     def canonical(self) -> EarlyStopping:
         """The same rule with NumPy numbers of fixed types, so that no number changes a compiled program."""
-        numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata.get("static")}
+        numbers = {name: _check_number(name, getattr(self, name)) for name in _LOWEST}
         typed: dict[str, Any] = {
             n: np.asarray(v, np.int32 if n in _WHOLE else float_dtype()) for n, v in numbers.items()
         }
         return dataclasses.replace(self, **typed)
 
     def init(self) -> StopState:
-        """The state before the first evaluation."""
+        """The state before the first evaluation.
+
+        Raises:
+          ValueError: a concrete number out of range.
+        """
+        for name in _LOWEST:
+            _check_number(name, getattr(self, name))
         inf = jnp.asarray(jnp.inf, jnp.float32)
         zero = jnp.asarray(0, jnp.int32)
         return StopState(
@@ -195,14 +193,20 @@ class EarlyStopping:
           train_value: training loss of the same evaluation; criterion `"pq"` needs it.
 
         Returns:
-          The new state, with the dtypes of the old one. After a stop, `reason` does not change any more.
+          The new state, with the dtypes of the old one. After a stop it does not change any more, and `improved` is
+          False: a loop that has to go on, under `scan` or `vmap`, ends with what it kept at the stop.
 
         Raises:
-          ValueError: criterion `"pq"` without `train_value`, or a value that is not one number.
+          ValueError: criterion `"pq"` without `train_value`, a value that is not one number, or a known one below 0
+            with criterion `"gl"` or `"pq"`.
         """
-        if value is None or jnp.shape(value) != ():
-            got = None if value is None else f"an array of shape {jnp.shape(value)}"
-            raise ValueError(f"EarlyStopping: value must be one number (use jax.vmap for several runs), got {got}")
+        _check_scalar("value", value)
+        if self.criterion == "pq" and train_value is None:
+            raise ValueError("EarlyStopping: criterion 'pq' needs train_value in every update")
+        if self.criterion in ("gl", "pq") and not is_traced(value) and np.asarray(value) < 0:
+            raise ValueError(f"EarlyStopping: criterion {self.criterion!r} is for losses >= 0, got {value}")
+        if train_value is not None:
+            _check_scalar("train_value", train_value)
         with np.errstate(all="ignore"):
             return self._updated(state, value, train_value)
 
@@ -215,8 +219,9 @@ class EarlyStopping:
         reference, best, strip_value, window = floats[0], sign * floats[1], floats[2], floats[3:]
 
         def bound(name: str) -> tuple[Any, Any]:
-            """A limit, oriented as values are, and whether it is set."""
-            number = bounded(xp, xp.asarray(getattr(self, name), wide))
+            """A limit, oriented and rounded as values are, and whether it is set."""
+            given = getattr(self, name)
+            number = bounded(xp, rounded_like(xp.asarray(np.nan if given is None else given, wide), value))
             return sign * number, xp.isfinite(number)
 
         v = sign * bounded(xp, xp.asarray(value, wide))
@@ -241,8 +246,6 @@ class EarlyStopping:
         if self.criterion == "gl":
             stop = _loss_of_generalization(xp, v, best) > self.alpha
         if self.criterion == "pq":
-            if train_value is None:
-                raise ValueError("EarlyStopping: criterion 'pq' needs train_value in every update")
             window = xp.append(window[1:], xp.asarray(train_value, wide))
             progress = 1000.0 * (xp.sum(window) / (self.k * xp.maximum(xp.min(window), _TINY)) - 1.0)
             # GL / P > alpha without dividing by a P of zero.
@@ -276,14 +279,16 @@ class EarlyStopping:
             best_step=xp.where(improved, old.count, old.best_step),
             wait=wait,
             count=old.count + 1,
-            reason=xp.where(old.reason != 0, old.reason, code),
+            reason=code,
             improved=improved,
             window=numbers[3:],
             strip_value=numbers[2],
             rises=rises,
             remainder=remainder,
         )
-        return jax.tree.map(lambda leaf, before: jnp.asarray(leaf, before.dtype), new, old)
+        ended = old.reason != 0
+        kept = old._replace(improved=xp.asarray(False))
+        return jax.tree.map(lambda now, then: jnp.asarray(xp.where(ended, then, now), then.dtype), new, kept)
 
     def _delta(self, xp: ModuleType, wide: Any, reference: Any) -> Any:
         delta = xp.asarray(self.min_delta, wide)
@@ -311,6 +316,32 @@ class EarlyStopping:
 
 
 jax.tree_util.register_dataclass(EarlyStopping)
+
+
+def _check_number(name: str, value: Any) -> Any:
+    """`value`, where it is traced or in the range of the field `name`; of a limit, None is infinite: unset."""
+    if is_traced(value) or (value is None and name in _LIMITS):
+        return np.inf if value is None else value
+    if name in _WHOLE:
+        numbers = np.asarray(value)
+        whole = numbers.dtype.kind in "iu" or (
+            numbers.dtype.kind == "f" and np.all(np.isfinite(numbers) & (numbers == np.floor(numbers)))
+        )
+        if not whole:
+            raise ValueError(f"EarlyStopping: {name} must be a whole number >= 0, got {in_short(value)}")
+        if np.any(numbers > NEVER):
+            raise ValueError(f"EarlyStopping: {name} must be at most {NEVER}, got {in_short(value)}")
+    check_range(f"EarlyStopping: {name}", value, _LOWEST[name], low_open=name == "alpha")
+    return value
+
+
+def _check_scalar(name: str, value: Any) -> None:
+    """Refuse what is not one number; a traced one is."""
+    if is_traced(value) and np.shape(value) == ():
+        return
+    if np.shape(value) or np.asarray(value).dtype.kind not in "biufV":  # V: bfloat16 and its like
+        got = f"an array of shape {np.shape(value)}" if np.shape(value) else in_short(value)
+        raise ValueError(f"EarlyStopping: {name} must be one number (use jax.vmap for several runs), got {got}")
 
 
 def _loss_of_generalization(xp: ModuleType, value: Any, best: Any) -> Any:

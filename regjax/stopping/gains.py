@@ -17,8 +17,6 @@ import numpy as np
 
 from regjax.core.checks import is_traced
 
-_LARGEST = float(np.finfo(np.float32).max)
-
 
 class Rule(NamedTuple):
     """How a library decides, from `(value, reference, min_delta, whether there was no value before)`."""
@@ -92,4 +90,19 @@ def parted(xp: ModuleType, numbers: Any) -> tuple[Any, Any]:
 
 def bounded(xp: ModuleType, number: Any) -> Any:
     """The number, infinite where it is infinite in float32."""
-    return xp.where(abs(number) > _LARGEST, xp.copysign(np.inf, number), number)
+    with np.errstate(over="ignore"):
+        narrow = number.astype(np.float32)
+    return xp.where(abs(narrow) < np.inf, number, xp.sign(number) * np.inf)
+
+
+def rounded_like(number: Any, value: Any) -> Any:
+    """The number as the floating-point type of `value` has it: 0.9 is another number in float32.
+
+    Example:
+      >>> float(rounded_like(np.asarray(0.9), np.float32(1.0)))
+      0.8999999761581421
+    """
+    kind = getattr(value, "dtype", None)
+    return (
+        number.astype(kind).astype(number.dtype) if kind is not None and jnp.issubdtype(kind, np.floating) else number
+    )

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import jax
 import jax.numpy as jnp
@@ -221,10 +222,64 @@ def test_update_keeps_dtypes_and_does_not_retrace_for_numbers():
     assert len(traces) == 1
 
 
-def test_reason_stays_after_the_stop():
-    stopper = EarlyStopping(patience=1)
-    _, state = run(stopper, [1.0, 2.0])
-    assert stopper.update(state, 0.1).reason_name == "patience"
+def test_nothing_changes_after_the_stop_but_improved():
+    """A loop under `scan` or `vmap` cannot end: what it kept must be what it would have kept had it ended."""
+    stopper, values = EarlyStopping(patience=1), [1.0, 2.0, 0.1, 0.05]
+    _, stopped = run(stopper, values)
+    on_host = stopper.update(stopper.update(stopped, 0.1), 0.05)
+    compiled = jax.lax.scan(lambda s, v: (stopper.update(s, v), s.improved), stopper.init(), jnp.asarray(values))[0]
+    for state in (on_host, compiled):
+        for name, before, after in zip(stopped._fields, stopped, state, strict=True):
+            np.testing.assert_array_equal(before, after, err_msg=name)
+    assert not stopper.update(stopped._replace(improved=jnp.asarray(True)), 0.1).improved
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16, jnp.float32, jnp.bfloat16, jnp.float16])
+def test_a_limit_is_rounded_as_the_value_is(kind):
+    """9 of 10 right in float32 reach a target of 0.9; on the host, too."""
+    for limit in (0.1, 0.7, 0.9):
+        for mode in ("min", "max"):
+            stopper = EarlyStopping(target=limit, mode=mode)
+            assert stopper.update(stopper.init(), kind(limit)).reason_name == "target"
+            assert stopper.update(stopper.init(), np.float64(limit)).reason_name == "target"
+            stopper = EarlyStopping(divergence_threshold=limit, mode=mode)
+            assert stopper.update(stopper.init(), kind(limit)).reason_name == "running"
+            stopper = EarlyStopping(patience=1, baseline=limit, mode=mode)
+            assert int(stopper.update(stopper.init(), kind(limit)).wait) == 1
+    assert EarlyStopping(target=0.9, mode="max").update(stopper.init(), float(np.float32(0.9))).reason != 2
+
+
+def test_none_is_an_unset_limit_and_no_other_number():
+    """As Keras and Lightning have it."""
+    stopper = EarlyStopping(patience=1, baseline=None, target=None, divergence_threshold=None)
+    for rule in (stopper, stopper.canonical()):
+        assert run(rule, [1.0, 2.0])[0] == 1
+        assert _update(rule, rule.init(), 1.0, None).reason == 0
+    for name in ("patience", "min_delta", "alpha", "strips", "start_from_epoch", "min_epochs"):
+        with pytest.raises(ValueError, match=f"{name} .*None"):
+            EarlyStopping(**{name: None}).init()
+
+
+@pytest.mark.parametrize("value", ["1.0", 1 + 2j])
+def test_a_value_is_a_number(value):
+    stopper = EarlyStopping(criterion="pq")
+    for pair in ((value, 1.0), (1.0, value)):
+        with pytest.raises(ValueError, match=re.escape(str(value))):
+            stopper.update(stopper.init(), *pair)
+
+
+def test_a_training_value_is_one_number():
+    stopper = EarlyStopping(criterion="pq")
+    with pytest.raises(ValueError, match=r"train_value.*\(3,\)"):
+        stopper.update(stopper.init(), 1.0, np.ones(3))
+
+
+@pytest.mark.parametrize("criterion", ["gl", "pq"])
+def test_quotients_of_losses_want_losses_above_zero(criterion):
+    stopper = EarlyStopping(criterion=criterion)
+    with pytest.raises(ValueError, match=f"'{criterion}'.*-0.5"):
+        stopper.update(stopper.init(), -0.5, 1.0)
+    assert stopper.update(stopper.init(), 0.0, 1.0).reason == 0
 
 
 def test_keep_best_takes_the_candidate_where_improved():
@@ -254,8 +309,17 @@ def test_keep_best_takes_the_candidate_where_improved():
         ({"target": float("nan")}, "target .*got nan"),
         ({"baseline": float("nan")}, "baseline .*got nan"),
         ({"divergence_threshold": "high"}, "divergence_threshold .*got 'high'"),
+        ({"patience": np.asarray(2.5)}, "patience .*2.5"),
+        ({"patience": jnp.float32(2.5)}, "patience .*2.5"),
+        ({"patience": jnp.int32(-1)}, "patience .*-1"),
+        ({"patience": jnp.asarray([3, -1])}, "patience .*-1"),
+        ({"min_delta": jnp.float32(-0.5)}, "min_delta .*-0.5"),
+        ({"baseline": jnp.float32(jnp.nan)}, "baseline .*nan"),
+        ({"k": 2.5}, "k .*2.5"),
+        ({"k": True}, "k .*True"),
+        ({"relative": "no"}, "relative .*'no'"),
     ],
 )
 def test_errors_name_the_argument(options, message):
     with pytest.raises(ValueError, match=message):
-        EarlyStopping(**options)
+        EarlyStopping(**options).init()

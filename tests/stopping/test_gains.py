@@ -23,6 +23,8 @@ def test_what_float32_cannot_hold_is_infinite():
     assert bounded(np, np.float64(1e39)) == np.inf
     assert bounded(np, np.float64(-1e39)) == -np.inf
     assert bounded(np, np.float64(3e38)) == 3e38
+    assert bounded(np, np.float64(3.4028235e38)) == 3.4028235e38
+    assert bounded(np, np.float64(3.4028235677e38)) == 3.4028235677e38  # rounds to the largest number, not beyond
 
 
 def test_known_numbers_are_float64_and_traced_ones_of_the_type_of_jax():
