@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from regjax.core.checks import InputError
-from regjax.data.dataset import Dataset, check_float32
+from regjax.data.dataset import Dataset
+from regjax.data.narrow import check_float32
 from regjax.data.targets import as_vector, check_unmasked, encode_targets, infer_task, task_reason
 
 
@@ -38,7 +39,7 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
     if x.dtype.kind not in "biuf":
         raise InputError(f"{name}: x must be numbers, got dtype {x.dtype}")
     as_it_is = x.dtype == np.uint8 if x.ndim == 4 else x.dtype.kind in "iu"
-    if x.ndim == 2 and not as_it_is:
+    if not as_it_is:
         check_float32(f"{name}: x", x)
     x = x if as_it_is else x.astype(np.float32)
     return Dataset(name, task, x, encoded, class_names=class_names)

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from regjax.core.checks import InputError, check_choice
-from regjax.data.dataset import TASKS, Dataset, check_float32
+from regjax.data.dataset import TASKS, Dataset
+from regjax.data.narrow import WHOLE, check_float32
 from regjax.data.targets import encode_targets, infer_task
 
 MAX_CSV_BYTES = 512 * 2**20
@@ -25,7 +26,8 @@ MAX_COLUMNS = 100_000
 DEFAULT_TARGET = "target"
 """Column of a CSV file that holds the target, unless another is named."""
 
-_CODE = re.compile("0[0-9]+")  # as a postal code
+_CODE = re.compile("[+-]?0[0-9]+")  # as a postal code
+_DIGITS = re.compile("[+-]?[0-9]+")
 _NEWLINE = re.compile(b"\r\n|\r|\n")
 
 
@@ -139,7 +141,9 @@ class Table:
             if not np.isfinite(values).all():
                 i = int(np.argmin(np.isfinite(values)))
                 raise InputError(f"{self.name}: row {self.rows[i]}, column {column!r}: {self.cells[i]!r} is not finite")
-            return values if (task or _task_of(self.cells, values)) == "regression" else np.array(self.cells)
+            if (task or _task_of(self.cells, values)) != "regression":
+                return np.array(self.cells)
+            return _exact(self.cells) if np.abs(values).max() >= WHOLE else values
         if task == "regression" or (task is None and any(numeric)):
             i = numeric.index(False)
             hint = "" if task else "; the others are numbers (task 'classification' reads all as labels)"
@@ -177,9 +181,16 @@ def load_csv(path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task
         check_choice("task", task, TASKS)
     table = Table(path, target)
     check_float32(f"{path.name}: x", table.values, table.columns)
+    large = (np.abs(table.values[0]) >= WHOLE) & (table.values == table.values[0]).all(axis=0)
+    if large.any() and len(table.rows) > 1:
+        j = int(np.argmax(large))
+        raise InputError(
+            f"{path.name}: x, column {table.columns[j]}: all cells are {table.values[0, j]:.0f} to within what float64 "
+            "and float32 hold; subtract an offset, or leave the column out"
+        )
     targets = table.targets(target, task)
     task, (y,), names = encode_targets(
-        path.name, [targets], "regression" if targets.dtype.kind == "f" else "classification"
+        path.name, [targets], "regression" if targets.dtype.kind != "U" else "classification"
     )
     if names is not None and all(map(_is_number, names)):
         ordered = sorted(names, key=lambda label: (float(label), label))
@@ -194,6 +205,16 @@ def _task_of(cells: list[str], values: np.ndarray) -> str:
         return "classification"
     whole = bool(np.all(values == np.floor(values)))
     return infer_task(np.unique(cells, return_inverse=True)[1] if whole else values)
+
+
+def _exact(cells: list[str]) -> np.ndarray:
+    """Numbers as integers where all of them are whole and 64 bits hold them, as float64 otherwise."""
+    if all(_DIGITS.fullmatch(cell) for cell in cells):
+        whole = np.array([int(cell) for cell in cells], object)
+        for kind in (np.int64, np.uint64):
+            if np.iinfo(kind).min <= min(whole) and max(whole) <= np.iinfo(kind).max:
+                return whole.astype(kind)
+    return np.array([float(cell) for cell in cells])
 
 
 def _undecodable(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -171,34 +170,3 @@ def _check_finite(what: str, values: np.ndarray) -> None:
 
 def _shorten(names: tuple[str, ...], most: int = 8) -> str:
     return ", ".join(map(repr, names[:most])) + (", ..." if len(names) > most else "")
-
-
-def check_float32(name: str, values: np.ndarray, columns: Sequence[str] | None = None) -> None:
-    """Refuse numbers `[N]` or `[N, D]` of which float32 cannot hold the differences, as seconds since 1970.
-
-    Args:
-      name: of the source and what the numbers are, for the message.
-      values: as they were given; those that are not finite are for others to refuse.
-      columns: names of the columns, for the message.
-
-    Raises:
-      InputError: rounding to float32 moves a number by more than a thousandth of the standard deviation.
-
-    Example:
-      >>> check_float32("toy: y", 1e6 + np.arange(4.0))
-    """
-    if values.dtype.kind not in "iuf" or (values.dtype.kind == "f" and values.dtype.itemsize <= 4):
-        return
-    for j, column in enumerate(values.reshape(len(values), -1).T if len(values) else ()):
-        wide = column.astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            moved = np.abs(wide - column.astype(np.float32))
-            spread = float(np.std(wide))
-        most = int(np.argmax(moved))
-        known = np.isfinite(wide).all() and wide.min() < wide.max()
-        if known and (moved[most] > 1e-3 * spread or np.isinf(moved[most])):
-            place = "" if values.ndim == 1 else f", column {columns[j] if columns else j}"
-            raise InputError(
-                f"{name}{place}: float32 holds {wide[most]!s} to within {moved[most]:g}, which is too coarse for a "
-                f"standard deviation of {spread:g}; subtract an offset or change the unit"
-            )

@@ -17,7 +17,8 @@ import numpy as np
 
 from regjax.core.checks import InputError
 from regjax.data.csv_table import DEFAULT_TARGET, Table, load_csv
-from regjax.data.dataset import Dataset, check_float32
+from regjax.data.dataset import Dataset
+from regjax.data.narrow import Spread, check_float32, spread_of
 from regjax.data.npz_map import map_member
 from regjax.data.preprocess import Preprocessor
 from regjax.data.rows import Rows
@@ -104,8 +105,7 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
     if ("x_test" in arrays) != ("y_test" in arrays):
         raise InputError(f"{path.name}: x_test and y_test belong together, found only one of them")
     as_form = _as_rows if lazy else as_inputs
-    if arrays["x"].ndim == 2 and not lazy:
-        check_float32(f"{path.name}: x", arrays["x"])
+    _check_inputs(path.name, arrays)
     inputs = {key: as_form(path.name, value) for key, value in arrays.items() if key.startswith("x")}
     targets = [np.asarray(arrays[key]) for key in ("y", "y_test") if key in arrays]
     targets = [y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for y in targets]
@@ -124,6 +124,15 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
         test=(inputs["x_test"], encoded[1]) if "x_test" in inputs else None,
         notes=(said,) if len(shape) == 3 else (),
     )
+
+
+def _check_inputs(name: str, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse rows of a table whose numbers float32 does not tell apart; `as_inputs` refuses the rest."""
+    x, x_test = arrays["x"], arrays.get("x_test")
+    if x.ndim in (1, 2) and x.dtype.kind in "iuf":
+        check_float32(f"{name}: x", x)
+        if x_test is not None and x_test.shape[1:] == x.shape[1:]:
+            check_float32(f"{name}: x_test", x_test, spread=spread_of(x))
 
 
 def as_inputs(name: str, x: np.ndarray) -> np.ndarray:
@@ -244,10 +253,12 @@ def read_inputs(
         if preprocessor.columns is None:
             raise InputError(f"input {path.name}: the model was trained without column names; accepted: .npz, folders")
         table = Table(path, None, preprocessor.columns)
+        check_float32(f"{path.name}: x", table.values, table.columns, _spread_of_training(preprocessor))
         return table.x, [str(row) for row in table.rows]
     if path.suffix.lower() != ".npz":
         raise InputError(f"input {str(path)!r}: accepted are .npz files, .csv files and folders of images")
-    x = as_inputs(path.name, _read_npz(path, required=("x",))["x"])
+    given = _read_npz(path, required=("x",))["x"]
+    x = as_inputs(path.name, given)
     if x.shape[1:] != preprocessor.shape or (preprocessor.kind == "image" and str(x.dtype) != preprocessor.dtype):
         raise InputError(
             f"{path.name}: x is {x.dtype}{list(x.shape[1:])}, "
@@ -256,7 +267,16 @@ def read_inputs(
     if preprocessor.pixel_max is not None and (x.min(initial=0) < 0 or x.max(initial=0) > preprocessor.pixel_max):
         found = f"[{x.min():g}, {x.max():g}]"
         raise InputError(f"{path.name}: pixels must be in [0, {preprocessor.pixel_max:g}], found {found}")
+    if preprocessor.kind == "table":
+        check_float32(f"{path.name}: x", given, spread=_spread_of_training(preprocessor))
     return x, [str(i) for i in range(len(x))]
+
+
+def _spread_of_training(pre: Preprocessor) -> Spread:
+    """Of each column; where columns were not standardized apart, no digits but those of the largest count."""
+    if pre.mean.ndim:
+        return Spread(pre.mean.astype(np.float64), pre.scale.astype(np.float64))
+    return Spread(np.zeros(pre.shape), np.zeros(pre.shape))
 
 
 def _near_file(path: Path) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from regjax.core.checks import InputError, check_choice
-from regjax.data.dataset import TASKS, check_float32
+from regjax.data.dataset import TASKS
+from regjax.data.narrow import check_float32, spread_of
 
 MAX_INFERRED_CLASSES = 20
 """More distinct integers than this are read as numbers (regression) unless `task` says otherwise."""
@@ -133,6 +134,8 @@ def encode_targets(
         if any(values.dtype.kind in "US" for values in parts):
             raise InputError(f"{name}: task 'regression' needs numeric targets, found text {str(parts[0].flat[0])!r}")
         check_float32(f"{name}: targets", parts[0])
+        for values in parts[1:]:
+            check_float32(f"{name}: targets of the test part", values, spread=spread_of(parts[0]))
         return task, [values.astype(np.float32) for values in parts], None
     if is_one_hot(parts[0]):
         width = parts[0].shape[1]
