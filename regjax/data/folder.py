@@ -25,7 +25,7 @@ MAX_PIXELS = 50_000_000
 MAX_FOLDER_BYTES = 4 * 2**30
 """Larger folders, counted after decoding and resizing, are refused."""
 
-RULE = 2
+RULE = 3
 """Number of the rule by which images are decoded; what another one decoded is not taken from the cache."""
 
 _GRAY = ("1", "L", "LA")
@@ -177,12 +177,25 @@ def _notes(name: str, headers: list[_Header]) -> list[str]:
 
 def _header(root: Path, file: Path) -> _Header:
     with _open(root, file) as image:
-        # A PNG with its EXIF data behind the pixels would be decoded to find them.
-        orientation = _orientation(image) if image.format != "PNG" or "exif" in image.info else 1
+        # Pillow decodes a PNG to look for the orientation behind its pixels.
+        orientation = _orientation(image) if image.format != "PNG" or _tells_orientation(file) else 1
         lies = orientation >= 5 and image.format != "TIFF"  # whose size is that of the turned image
         size = image.size if lies else image.size[::-1]
         frames = getattr(image, "is_animated", False)
         return _Header(size, image.mode in _GRAY, orientation > 1, image.has_transparency_data, frames)
+
+
+def _tells_orientation(file: Path) -> bool:
+    """Whether a PNG has EXIF data or XMP, before its pixels or behind."""
+    with file.open("rb") as stream:
+        stream.seek(8)
+        while len(head := stream.read(8)) == 8:
+            kind, rest = head[4:], int.from_bytes(head[:4], "big") + 4  # and a checksum
+            words = stream.read(min(rest, 17)) if kind in (b"tEXt", b"zTXt", b"iTXt") else b""
+            if kind == b"eXIf" or words in (b"XML:com.adobe.xmp", b"Raw profile type "):
+                return True
+            stream.seek(rest - len(words), 1)
+    return False
 
 
 def _orientation(image: Any) -> int:

@@ -66,6 +66,42 @@ def test_images_are_turned_as_a_viewer_shows_them(root, orientation, suffix):
     assert sum("EXIF" in note for note in notes) == (orientation > 1)
 
 
+def moved_behind_the_pixels(file, kind):
+    """The same PNG with the chunk `kind` at its end."""
+    content, chunks, start = file.read_bytes(), [], 8
+    while start < len(content):
+        size = 12 + int.from_bytes(content[start : start + 4], "big")
+        chunks.append(content[start : start + size])
+        start += size
+    file.write_bytes(content[:8] + b"".join(sorted(chunks, key=lambda c: {kind: 1, b"IEND": 2}.get(c[4:8], 0))))
+
+
+XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("kind", [b"eXIf", b"iTXt"])
+def test_a_png_is_turned_wherever_its_orientation_stands(root, kind, late):
+    """Behind the pixels, or as XMP, which Pillow reads too; other sizes would be squeezed into that of the header."""
+    from PIL import ImageOps, PngImagePlugin
+
+    exif, text = Image.Exif(), PngImagePlugin.PngInfo()
+    exif[274] = 6
+    text.add_itxt("XML:com.adobe.xmp", XMP)
+    for name in ("cat", "dog"):
+        pixels = np.arange(72, dtype=np.uint8).reshape(4, 6, 3)
+        file = save(root / name / "0.png", pixels, **({"exif": exif} if kind == b"eXIf" else {"pnginfo": text}))
+        if late:
+            moved_behind_the_pixels(file, kind)
+    with Image.open(file) as image:
+        image.load()
+        shown = np.asarray(ImageOps.exif_transpose(image))
+    assert shown.shape == (6, 4, 3)
+    seen, notes = every_way(root)
+    np.testing.assert_array_equal(seen["dog/0.png"], shown)
+    assert any("2 of 2" in note and "EXIF" in note for note in notes)
+
+
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jpg"])
 def test_the_size_of_a_turned_first_image_is_the_size_shown(tmp_path, suffix):
     exif = Image.Exif()
