@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from regjax.core.checks import InputError
@@ -21,8 +23,8 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
       name: what reports call it.
 
     Raises:
-      InputError: arrays that cannot be used, as masked ones and numbers too far from 0 for float32, or integers of
-        which nothing tells whether they are classes or numbers.
+      InputError: arrays that cannot be used, as masked ones and numbers too far from 0 for float32; labels of mixed
+        kinds; integers of which nothing tells whether they are classes or numbers, or uint8 `[N, H, W]` whether images.
 
     Example:
       >>> from_arrays(np.eye(4), np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])).y
@@ -30,7 +32,7 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
     """
     for what, values in (("x", x), ("y", y)):
         check_unmasked(f"{name}: {what}", values)
-    x, y = np.asarray(x), as_vector(np.asarray(y))
+    x, y = np.asarray(x), as_vector(_targets(name, y))
     if task is None and y.dtype.kind in "iu" and infer_task(y) == "regression":
         raise InputError(
             f"{name}: y ({task_reason(y)}) may be classes or numbers; say task='classification' or task='regression'"
@@ -38,8 +40,24 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
     task, (encoded,), class_names = encode_targets(name, [y], task)
     if x.dtype.kind not in "biuf":
         raise InputError(f"{name}: x must be numbers, got dtype {x.dtype}")
+    if x.dtype == np.uint8 and x.ndim == 3:
+        raise InputError(
+            f"{name}: x of shape {x.shape} and dtype uint8 may be gray images or token ids; x[..., None] makes images "
+            "of it, x.astype(np.int32) token ids"
+        )
     as_it_is = x.dtype == np.uint8 if x.ndim == 4 else x.dtype.kind in "iu"
     if not as_it_is:
         check_float32(f"{name}: x", x)
     x = x if as_it_is else x.astype(np.float32)
     return Dataset(name, task, x, encoded, class_names=class_names)
+
+
+def _targets(name: str, y: Any) -> np.ndarray:
+    """Targets as an array, of which NumPy has made no text that was none."""
+    made = np.asarray(y)
+    if made.dtype.kind in "US" and not isinstance(y, np.ndarray):
+        kinds = {str if isinstance(label, str) else type(label) for label in np.asarray(y, object).flat}
+        if len(kinds) > 1:
+            shown = " and ".join(sorted(kind.__name__ for kind in kinds))
+            raise InputError(f"{name}: y holds {shown}; accepted: labels of one kind")
+    return made

@@ -53,7 +53,10 @@ class Table:
         try:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.reader(file, strict=True)
-                header = self._header(next(reader, []))
+                first = next(reader, [])
+                if "\0" in "".join(first):
+                    raise InputError(f"{self.name}: {_unicode_of(path) or 'NUL characters in line 1, accepted: text'}")
+                header = self._header(first)
                 wanted = self._wanted(header, target, columns)
                 target_index = None if target is None else header.index(target)
                 for row_number, row in enumerate(reader, 2):
@@ -66,8 +69,11 @@ class Table:
                         numbers.extend([float(row[i]) for i in wanted])
                     except ValueError:
                         self._refuse(row_number, header, row, wanted)
-                    if "_" in ",".join(row):  # Python reads 1_000 as a number; a table hardly means that
+                    text = ",".join(row)
+                    if "_" in text:  # Python reads 1_000 as a number; a table hardly means that
                         self._refuse(row_number, header, row, wanted)
+                    if "\0" in text:  # which NumPy drops at the end of a label
+                        raise InputError(f"{self.name}: line {reader.line_num} has a NUL character, accepted: text")
                     self.rows.append(row_number)
                     if target_index is not None:
                         self.cells.append(row[target_index].strip())
@@ -220,8 +226,8 @@ def _exact(cells: list[str]) -> np.ndarray:
 def _undecodable(path: Path) -> str:
     """Where the first byte is that is no UTF-8, counted from 0, its line, and what to do."""
     content = path.read_bytes()
-    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "UTF-16 text, accepted: UTF-8; convert it, as with iconv -f UTF-16 -t UTF-8"
+    if found := _unicode_of(path):
+        return found
     try:
         content.decode()
     except UnicodeDecodeError as error:
@@ -229,6 +235,17 @@ def _undecodable(path: Path) -> str:
         hint = "save it as UTF-8, or convert it, as with iconv -f LATIN1 -t UTF-8"
         return f"byte {error.start} (0x{content[error.start]:02x}) in line {line} is not UTF-8; {hint}"
     return "not UTF-8 when it was read; it has changed since"
+
+
+def _unicode_of(path: Path) -> str | None:
+    """What to do with a file of another Unicode than UTF-8, as its first letters tell: with a mark, or with NULs."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    wide = start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE) or start.count(0) == 3
+    if not wide and start[:2] not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and start.count(0) != 2:
+        return None
+    name = "UTF-32" if wide else "UTF-16"
+    return f"{name} text, accepted: UTF-8; convert it, as with iconv -f {name} -t UTF-8"
 
 
 def _is_number(cell: str) -> bool:

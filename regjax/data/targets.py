@@ -127,7 +127,7 @@ def encode_targets(
             raise InputError(f"{name}: target of example {int(np.argmin(np.isfinite(values)))} is not finite")
     if task is None:
         task = infer_task(parts[0])
-        if parts[0].ndim == 2 and not is_one_hot(parts[0]):
+        if parts[0].ndim == 2 and parts[0].dtype.kind not in "US" and not is_one_hot(parts[0]):
             _check_rows(name, parts[0])
     check_choice("task", task, TASKS)
     if task == "regression":

@@ -25,6 +25,8 @@ def prepared(x, **options):
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.int64, np.uint32])
 @pytest.mark.parametrize("shape", [(T,), (T, F), (2, 2, 2, 2)])
 def test_integers_stay_what_they_are(dtype, shape):
+    if dtype == np.uint8 and len(shape) == 2:
+        shape = (T,)  # gray images, see below
     x = RNG.integers(0, 50, (N, *shape)).astype(dtype)
     splits, again, found = prepared(x)
     assert splits.kind == "array"
@@ -57,12 +59,31 @@ def test_sequences_are_standardized_by_feature_over_examples_and_time():
         (np.array([[{}] * 3] * N), "object"),
         (SERIES.astype(complex), "complex"),
         (np.ma.array(SERIES, mask=SERIES > 3), "masked"),
+        (np.zeros((N, 6, 6), np.uint8), r"gray.*\[\.\.\., None\]"),  # not token ids
         (np.column_stack([np.arange(N), 1.7e9 + np.arange(N) / 2]), r"column 1.*float32"),
     ],
 )
 def test_what_cannot_be_taken_is_named(x, message):
     with pytest.raises(InputError, match=message):
         from_arrays(x, Y)
+
+
+@pytest.mark.parametrize("y", [[1, "1"] * 40, ["a", np.nan] * 40, [True, "no"] * 40, [b"a", "b"] * 40])
+def test_labels_of_mixed_kinds_are_not_made_text(y):
+    """NumPy makes one text of 1 and "1", and a class of a missing value."""
+    for given in (y, np.array(y, object), tuple(y)):
+        with pytest.raises(InputError, match="y"):
+            from_arrays(SERIES, given)
+
+
+def test_labels_in_a_list_are_taken():
+    assert from_arrays(SERIES, ["a", np.str_("b")] * 40).class_names == ("a", "b")
+    assert from_arrays(SERIES, [True, False] * 40).class_names == ("False", "True")
+
+
+def test_labels_of_text_are_one_an_example():
+    with pytest.raises(InputError, match=r"\(80, 2\)"):
+        from_arrays(SERIES, np.array([["a", "b"]] * N))
 
 
 def test_columns_that_float32_tells_apart_are_taken():

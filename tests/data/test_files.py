@@ -125,6 +125,18 @@ def test_bytes_that_are_no_utf_8_are_found_where_they_are(tmp_path, before, newl
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_other_unicodes_are_named(csv_file, encoding):
+    with pytest.raises(InputError, match="UTF-32" if "32" in encoding else "UTF-16"):
+        load_csv(csv_file("a,target\n1,2\n", encoding=encoding))
+
+
+def test_a_nul_is_no_text(csv_file):
+    """NumPy drops it at the end of a text: two labels would be one."""
+    with pytest.raises(InputError, match=r"line 4.*NUL"):
+        load_csv(csv_file("a,target\n1,x\n2,y\n3,x\0\n4,y\n"))
+
+
 def test_utf_16_is_named(csv_file):
     with pytest.raises(InputError, match="UTF-16"):
         load_csv(csv_file("a,target\n1,2\n", encoding="utf-16"))
