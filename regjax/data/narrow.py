@@ -42,7 +42,7 @@ def check_float32(name: str, values: Any, columns: Sequence[str] | None = None, 
     Example:
       >>> check_float32("toy: y", 1e6 + np.arange(4.0))
     """
-    if not _is_wide(values) or not len(values):
+    if not loses(values.dtype) or not len(values):
         return
     spread = spread or (spread_of(values) if values.ndim < 4 else None)
     with np.errstate(all="ignore"):
@@ -72,6 +72,16 @@ def check_float32(name: str, values: Any, columns: Sequence[str] | None = None, 
                 )
 
 
+def loses(dtype: np.dtype) -> bool:
+    """Whether float32 may lose anything of such numbers.
+
+    Example:
+      >>> loses(np.dtype(np.int32)), loses(np.dtype(np.uint16)), loses(np.dtype(np.float32))
+      (True, False, False)
+    """
+    return dtype.kind in "iuf" and dtype.itemsize > (4 if dtype.kind == "f" else 2)
+
+
 def spread_of(values: Any) -> Spread:
     """Mean and standard deviation of the columns, in float64; those of whole numbers by their exact differences.
 
@@ -97,11 +107,6 @@ def spread_of(values: Any) -> Spread:
         lowest = low.astype(np.float64)
         # Rounding errors are no spread of a constant column.
         return Spread(lowest + mean, np.where(mean > 0, np.sqrt(square), 0.0))
-
-
-def _is_wide(values: Any) -> bool:
-    """Whether float32 may lose anything of such numbers."""
-    return values.dtype.kind in "iuf" and values.dtype.itemsize > (4 if values.dtype.kind == "f" else 2)
 
 
 def _width(values: Any) -> int:

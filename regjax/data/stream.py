@@ -22,8 +22,7 @@ from regjax.data.files import check_path, load_npz
 from regjax.data.folder import common_shape, decode_files, folder_dataset, folder_fingerprint
 from regjax.data.rows import Rows, as_rows, joined
 from regjax.data.tfds_find import find_prepared
-from regjax.data.tfds_records import Examples
-from regjax.data.tfds_source import CHUNK, TfdsSource, cache_key, decode_all, open_prepared, train_splits
+from regjax.data.tfds_source import CHUNK, cache_key, decode_all, open_prepared, train_splits
 
 
 def stream_path(
@@ -111,7 +110,7 @@ def _stream_prepared(
     key = cache_key("targets", name, task, path)
     fingerprint = {"files": file_fingerprint(path), "task": task}
     arrays, facts = cached_arrays(key, fingerprint, decode, cache_dir=cache_dir)
-    inputs = joined([_records(source, examples[split], pixel_max) for split in train_splits(source)])
+    inputs = joined([source.rows(split, pixel_max) for split in train_splits(source)])
     return _dataset(
         name,
         facts["task"],
@@ -119,20 +118,8 @@ def _stream_prepared(
         arrays["y"],
         tuple(facts["class_names"]) if facts["class_names"] else None,
         tuple(facts["columns"]) if facts["columns"] else None,
-        test=(_records(source, examples["test"], pixel_max), arrays["y_test"]) if "y_test" in arrays else None,
+        test=(source.rows("test", pixel_max), arrays["y_test"]) if "y_test" in arrays else None,
     )
-
-
-def _records(source: TfdsSource, examples: Examples, pixel_max: float | None) -> Rows:
-    def read(index: np.ndarray) -> np.ndarray:
-        out = np.empty((len(index), *examples.shape), examples.dtype)
-        examples.read(index.tolist(), out)
-        return out
-
-    if len(examples.shape) == 3 and pixel_max is None:
-        pixel_max = 255.0 if examples.dtype == np.uint8 else 1.0
-    dtype = np.dtype(examples.dtype)
-    return Rows(source.name, read, np.arange(len(examples.source)), examples.shape, dtype, pixel_max)
 
 
 def _stream_folder(

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.checks import InputError
+from regjax.data.narrow import loses
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,7 @@ class Examples:
       y_key: name of the target feature.
       own_png: whether the inputs are stored images that are decoded here.
       columns: names of the columns of an input that is a dictionary of numbers, or None.
+      wide: whether the inputs are rows of which float32 may lose something.
     """
 
     where: str
@@ -35,6 +37,7 @@ class Examples:
     y_key: str
     own_png: bool
     columns: list[str] | None
+    wide: bool = False
 
     def read(self, indices: Sequence[int], out: np.ndarray | None = None) -> list[Any]:
         """Read examples.
@@ -99,6 +102,14 @@ def layout(name: str, key: str, feature: Any) -> tuple[tuple[int, ...], Any]:
     if len(shape) == 1:
         return shape, np.float32
     raise InputError(f"{name}: feature {key!r} has shape {shape}; accepted: [H, W, C] and [F]")
+
+
+def is_wide(feature: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an input is a row of whole numbers that float32 may merge; TFDS stores a float64 as float32."""
+    parts = feature.values() if hasattr(feature, "keys") else [feature]
+    return len(shape) == 1 and any(
+        np.dtype(part.np_dtype).kind in "iu" and loses(np.dtype(part.np_dtype)) for part in parts
+    )
 
 
 def decodes_here(feature: Any, shape: tuple[int, ...]) -> bool:

@@ -17,9 +17,11 @@ import numpy as np
 from regjax.core.checks import InputError
 from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
 from regjax.data.dataset import Dataset
+from regjax.data.narrow import check_float32, spread_of
+from regjax.data.rows import Rows, joined
 from regjax.data.targets import encode_targets
 from regjax.data.tfds_find import find_prepared
-from regjax.data.tfds_records import Examples, decodes_here, layout, skip
+from regjax.data.tfds_records import Examples, decodes_here, is_wide, layout, skip
 
 MAX_DECODED_BYTES = 4 * 2**30
 """Datasets that are larger once decoded have to be streamed."""
@@ -123,7 +125,31 @@ class TfdsSource:
         own_png = decodes_here(feature, shape)
         source = self.records(split, decoders=skip(self.x_key) if own_png else None)
         where = f"{self.name}: split {split!r} in {self.path}"
-        return Examples(where, source, shape, dtype, self.x_key, self.y_key, own_png, self.columns)
+        wide = is_wide(feature, shape)
+        return Examples(where, source, shape, dtype, self.x_key, self.y_key, own_png, self.columns, wide)
+
+    def rows(self, split: str, pixel_max: float | None = None, dtype: Any = None) -> Rows:
+        """The decoded inputs of one split, read when they are asked for.
+
+        Args:
+          split: its name.
+          pixel_max: value of a full pixel; None means 255 for uint8 images and 1 for others.
+          dtype: in place of the one that training takes.
+
+        Raises:
+          InputError: as `examples`.
+        """
+        examples = self.examples(split)
+        kind = np.dtype(dtype or examples.dtype)
+
+        def read(index: np.ndarray) -> np.ndarray:
+            out = np.empty((len(index), *examples.shape), kind)
+            examples.read(index.tolist(), out)
+            return out
+
+        if len(examples.shape) == 3 and pixel_max is None:
+            pixel_max = 255.0 if kind == np.uint8 else 1.0
+        return Rows(self.name, read, np.arange(len(examples.source)), examples.shape, kind, pixel_max)
 
 
 def open_prepared(path: Path) -> TfdsSource:
@@ -243,6 +269,7 @@ def decode_all(
     """
     decode = decode or source.decode
     names = train_splits(source)
+    _check_inputs(source)
     read = [decode(name) for name in names]
     parts = [tuple(np.concatenate(both) if len(both) > 1 else both[0] for both in zip(*read, strict=True))]
     if source.splits.get("test"):
@@ -267,6 +294,18 @@ def decode_all(
     if len(parts) > 1:
         arrays |= {"x_test": parts[1][0], "y_test": targets[1]}
     return arrays, {"task": task, "class_names": class_names, "columns": columns}
+
+
+def _check_inputs(source: TfdsSource) -> None:
+    """Refuse rows whose numbers float32 does not tell apart; they are read for that where they are wider."""
+    names = train_splits(source)
+    if source.examples(names[0]).wide:
+        columns = source.metadata.get("columns") or source.columns
+        rows = joined([source.rows(name, dtype=np.float64) for name in names])
+        check_float32(f"{source.name}: x", rows, columns)
+        if source.splits.get("test"):
+            test = source.rows("test", dtype=np.float64)
+            check_float32(f"{source.name}: x of the test part", test, columns, spread_of(rows))
 
 
 def train_splits(source: TfdsSource) -> list[str]:

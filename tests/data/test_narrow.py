@@ -7,6 +7,7 @@ import pytest
 
 from regjax.core.checks import InputError
 from regjax.data import Preprocessor, from_arrays, load, read_inputs
+from tests.data.sets import make_set
 
 N = 40
 SECONDS = 1.7e9 + np.arange(N) % 7  # float32 holds 1.7e9 to within 64
@@ -125,3 +126,36 @@ def test_whole_targets_from_2_to_53_on_are_read_digit_by_digit(tmp_path):
     with pytest.raises(InputError, match="9007199254740992"):
         load(write(tmp_path, a=PLAIN, target=NEAR_2_TO_53), task="regression")
     assert load(write(tmp_path, a=PLAIN, target=[2**53] * N), task="regression").y.tolist() == [2**53] * N
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("named", [False, True])
+def test_whole_numbers_of_prepared_sets_are_held_to_the_same(tmp_path, lazy, named):
+    """TFDS itself stores a float64 as float32."""
+
+    def made(folder, train, test):
+        def features(f):
+            parts = {"a": f.Scalar(np.int64), "b": f.Scalar(np.int64)}
+            return {
+                "x": parts if named else f.Tensor(shape=(2,), dtype=np.int64),
+                "label": f.ClassLabel(num_classes=2),
+            }
+
+        def examples(name):
+            numbers = columns((train if name == "train" else test).astype(np.int64))
+            return [
+                {"x": dict(zip("ab", row, strict=True)) if named else row, "label": i % 2}
+                for i, row in enumerate(numbers)
+            ]
+
+        make_set(tmp_path / folder, features, examples, ("x", "label"), ("train", "test"))
+        return load("made", data_dir=tmp_path / folder, lazy=lazy)
+
+    years = 1.7e9 + 1e6 * np.arange(N)
+    data = made("right", years, SECONDS)
+    np.testing.assert_array_equal(data.x[:N], columns(years.astype(np.int64)).astype(np.float32))
+    assert data.x.dtype == data.test[0].dtype == np.float32
+    with pytest.raises(InputError, match=r"x, column [1b].*float32"):
+        made("merged", SECONDS, years)
+    with pytest.raises(InputError, match=r"test part, column [1b].*float32"):
+        made("merged_test", 1.7e9 + 128 * (np.arange(N) % 3), SECONDS)
