@@ -47,7 +47,10 @@ def _flax(value: Any, reference: Any, delta: Any, first: Any) -> Any:
 
 
 def _sklearn(value: Any, reference: Any, delta: Any, first: Any) -> Any:
-    return ~(value > reference - delta)  # not `<=`: at NaN scikit-learn starts its count again
+    # Not `<=`: at NaN scikit-learn starts its count again.
+    if value.dtype == np.float64:
+        return ~(value > reference - delta)
+    return ~(value - reference > -delta)  # in float32, a small delta would be lost beside the reference
 
 
 RULES = {

@@ -185,6 +185,17 @@ def test_the_host_and_a_compiled_update_agree_on_float32_numbers(rule):
                 np.testing.assert_array_equal(a, b, err_msg=name)
 
 
+@pytest.mark.parametrize("level", [3000.0, -1e8])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_plateau_of_large_losses_ends_a_compiled_run_too(rule, level):
+    """In float32, 3000 - 1e-4 is 3000."""
+    stopper = EarlyStopping(patience=2, min_delta=1e-4, rule=rule, nan="ignore")
+    host, values = stopper.init(), [level] * 9
+    for value in values:
+        host = stopper.update(host, value)  # changes no more after the stop
+    assert run(stopper, values)[0] == int(host.count) - 1 == (3 if RULES[rule].allows_one_more else 2)
+
+
 @pytest.mark.parametrize("value", [None, [1.0, 2.0]])
 def test_a_value_is_one_number(value):
     stopper = EarlyStopping()
