@@ -44,6 +44,8 @@ def main() -> int:
     flags.check(bool(values["output"]), "output", "is needed: the .csv to write")
     output = Path(values["output"]).expanduser()
     flags.check(not output.is_dir(), "output", "is a directory; name a file")
+    # A device or pipe would be replaced by a file of its name.
+    flags.check(output.is_file() or not output.exists(), "output", "is a device or a pipe, accepted: a file")
     flags.check(values["overwrite"] or not output.exists(), "output", "exists; use --overwrite to replace it")
     flags.check(output.absolute().parent.is_dir(), "output", "its directory does not exist")
 

@@ -70,7 +70,7 @@ def check_path(
     """
     path = Path(os.path.expanduser(path))
     if not path.exists():
-        raise InputError(f"dataset {str(path)!r}: no such file or folder{_near_file(path)}")
+        raise InputError(f"dataset {str(path)!r}: {_absent(path)}")
     if target is not None and path.suffix.lower() != ".csv":
         raise InputError(f"target {target!r}: only .csv files have a target column, got {str(path)!r}")
     if image_size is not None and not path.is_dir():
@@ -238,7 +238,7 @@ def read_inputs(
     """
     path = Path(os.path.expanduser(path))
     if not path.exists():
-        raise InputError(f"input {str(path)!r}: no such file or folder{_near_file(path)}")
+        raise InputError(f"input {str(path)!r}: {_absent(path)}")
     if path.is_dir():
         from regjax.data.folder import read_images
 
@@ -279,11 +279,13 @@ def _spread_of_training(pre: Preprocessor) -> Spread:
     return Spread(np.zeros(pre.shape), np.zeros(pre.shape))
 
 
-def _near_file(path: Path) -> str:
-    """A hint at a file with nearly this name."""
+def _absent(path: Path) -> str:
+    """What is wrong with a path to nothing, with a hint at a file of nearly this name."""
+    if path.is_symlink():
+        return f"a link to nothing ({os.readlink(path)}); put the file there, or name another"
     try:
         names = [child.name for child in path.parent.iterdir()]
     except OSError:
-        return ""
+        names = []
     near = difflib.get_close_matches(path.name, names, 1, 0.6)
-    return f" (did you mean {str(path.parent / near[0])!r}?)" if near else ""
+    return "no such file or folder" + (f" (did you mean {str(path.parent / near[0])!r}?)" if near else "")

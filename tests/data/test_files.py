@@ -243,6 +243,15 @@ def test_paths(tmp_path, csv_file):
         load(tmp_path / "toy.txt", target="a")
 
 
+@pytest.mark.parametrize("name", ["toy.npz", "toy.csv", "toy"])
+def test_a_link_to_nothing_is_named(tmp_path, name):
+    (tmp_path / name).symlink_to(tmp_path / "gone")
+    made = Preprocessor.fit(np.ones((2, 2), np.float32), "table", columns=("b", "a"))
+    for read in (load, lambda path: load(path, lazy=True), lambda path: read_inputs(path, made)):
+        with pytest.raises(InputError, match=rf"{name}.*link.*gone"):
+            read(tmp_path / name)
+
+
 def test_inputs_for_a_table(csv_file, npz_file):
     made = Preprocessor.fit(np.ones((2, 2), np.float32), "table", columns=("b", "a"))
     x, ids = read_inputs(csv_file("a,extra,b\n1,text,2\n3,text,4\n"), made)

@@ -62,6 +62,10 @@ def test_train_writes_the_contract_and_predict_reads_it(run, tmp_path):
     np.savez(tmp_path / "some.npz", x=np.zeros((3, 8, 8, 1), np.uint8))
     run("predict", "--workdir=w", "--input=some.npz", "--output=q.csv")
     assert len((tmp_path / "q.csv").read_text().splitlines()) == 4
+    os.mkfifo(tmp_path / "pipe.csv")  # as /dev/null, which is no file to be replaced either
+    out = run("predict", "--workdir=w", "--input=test", "--output=pipe.csv", "--overwrite", code=2)
+    assert "--output=pipe.csv" in out.stderr
+    assert (tmp_path / "pipe.csv").is_fifo()
 
 
 def test_same_flags_same_weights_and_resume_is_bitwise(run, tmp_path):
