@@ -46,6 +46,7 @@ def main() -> int:
     cluster.first(lambda: workdirs.check(values, "compare"))
     workdir = Path(values["workdir"]).expanduser()
     wanted = _techniques(values)
+    flags.check_stopping(values, patience=10)
     if values["resume"] and workdirs.is_finished(values, "compare", FREE):
         print(f"{workdir}: this comparison is finished; nothing to do")
         return app.DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from absl import flags
@@ -316,6 +316,16 @@ def check(condition: bool, name: str, message: str) -> None:
     """
     if not condition:
         raise FlagError(f"{_given(name)}: {message}")
+
+
+def check_stopping(values: dict[str, Any], swept: Collection[str] = (), patience: int | None = None) -> None:
+    """Refuse numbers of early stopping that nothing reads; `swept` are names, `patience` is the default."""
+    for name in ("patience", "min_delta"):
+        if name in swept or (values[name] is not None and (name == "patience" or values[name] > 0)):
+            flag, what = ("sweep", f"{name} ") if name in swept else (name, "")
+            check(values["stop_criterion"] == "patience", flag, what + "is read by --stop_criterion=patience alone")
+            stops = "patience" in swept or (values["patience"], patience) != (None, None)
+            check(stops, flag, f"{what}is of no use without --patience, as no run stops early then")
 
 
 def about(name: str, function: Callable[[], Any], value: Any = None) -> Any:

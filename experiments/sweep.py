@@ -97,6 +97,7 @@ def main() -> int:
     cluster.first(lambda: workdirs.check(values, "sweep"))
     workdir = Path(values["workdir"]).expanduser()
     swept = _swept(values)
+    flags.check_stopping(values, swept)
     if values["resume"] and workdirs.is_finished(values, "sweep", FREE):
         print(f"{workdir}: this sweep is finished; nothing to do")
         return app.DONE

@@ -56,8 +56,7 @@ def main() -> int:
     started = time.time()
     values = flags.values()
     values["epochs"] = values["epochs"] or 50
-    if values["patience"] is not None:
-        flags.check(values["stop_criterion"] == "patience", "patience", "is read by --stop_criterion=patience alone")
+    flags.check_stopping(values)
     by_steps = values["checkpoint_steps"] is not None
     flags.check(not by_steps or values["checkpoint_seconds"] is None, "checkpoint_steps", "and --checkpoint_seconds "
                 "exclude each other")  # fmt: skip

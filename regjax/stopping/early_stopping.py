@@ -145,6 +145,11 @@ class EarlyStopping:
         check_choice("EarlyStopping: keep", self.keep, ("best", "gain"))
         if self.keep == "gain" and self.criterion in ("gl", "pq"):
             raise ValueError(f"EarlyStopping: criterion {self.criterion!r} needs the lowest loss, keep must be 'best'")
+        for name, unset in (("min_delta", 0.0), ("baseline", np.inf)):
+            value = getattr(self, name)
+            unread = self.criterion != "patience" and (name == "baseline" or self.keep == "best")
+            if unread and isinstance(value, int | float | np.number) and abs(value) != unset:
+                raise ValueError(f"EarlyStopping: {name}={value!r} is not read by criterion {self.criterion!r}")
         check_choice("EarlyStopping: nan", self.nan, ("stop", "ignore"))
         if isinstance(self.k, bool) or not isinstance(self.k, int | np.integer):
             raise ValueError(f"EarlyStopping: k must be a whole number >= 1, got {self.k!r}")

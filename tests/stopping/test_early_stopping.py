@@ -320,6 +320,8 @@ def test_keep_best_takes_the_candidate_where_improved():
         ({"target": float("nan")}, "target .*got nan"),
         ({"baseline": float("nan")}, "baseline .*got nan"),
         ({"divergence_threshold": "high"}, "divergence_threshold .*got 'high'"),
+        ({"criterion": "gl", "min_delta": 0.1}, "min_delta=0.1 .*'gl'"),
+        ({"criterion": "up", "baseline": 0.5}, "baseline=0.5 .*'up'"),
         ({"patience": np.asarray(2.5)}, "patience .*2.5"),
         ({"patience": jnp.float32(2.5)}, "patience .*2.5"),
         ({"patience": jnp.int32(-1)}, "patience .*-1"),
