@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from regjax.catalog import STOP_CRITERIA
 from regjax.core.checks import check_choice, check_range, in_short, is_traced
 from regjax.core.dtypes import float_dtype
 from regjax.core.typing import Array, ArrayLike, PyTree
