@@ -1,1 +1,1 @@
-"""Commands: `python -m experiments.train`, `predict`, `compare`, `sweep`. Flags live here and nowhere below."""
+"""Research scripts on top of the library; the commands of `regjax.cli` as `python -m experiments.train` and so on."""

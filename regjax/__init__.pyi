@@ -22,7 +22,7 @@ from .comparison import CompareResult as CompareResult
 from .comparison import Technique as Technique
 from .comparison import compare as compare
 from .comparison import penalty_technique as penalty_technique
-from .core.checks import InputError as InputError
+from .core.errors import InputError as InputError
 from .core.mesh import make_mesh as make_mesh
 from .core.typing import Aux as Aux
 from .core.typing import Batch as Batch

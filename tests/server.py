@@ -14,7 +14,10 @@ import threading
 import traceback
 import warnings
 
-import regjax  # noqa: F401  no backend is started before the fork
+import regjax
+
+for name in regjax.__all__:  # no backend is started before the fork
+    getattr(regjax, name)
 
 
 def child(request, stdout, stderr):

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from regjax.core.checks import InputError, check_range
+from regjax.core.checks import check_range
+from regjax.core.errors import InputError
 
 VERDICTS = ("underfit", "correct_fit", "overfit")
 

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from regjax import catalog
 from regjax.augment.entry import Examples
 from regjax.augment.registry import AUGMENTATIONS
-from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.checks import check_choice, check_range
+from regjax.core.errors import InputError
 from regjax.core.parse import parse_sum
 from regjax.core.rng import stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey

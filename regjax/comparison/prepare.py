@@ -13,7 +13,8 @@ import numpy as np
 from regjax.augment import Augmentation, make
 from regjax.comparison import techniques as tech
 from regjax.comparison.registry import Setting
-from regjax.core.checks import InputError, check_range, in_short
+from regjax.core.checks import check_range, in_short
+from regjax.core.errors import InputError
 from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
 from regjax.data.targets import task_reason
 from regjax.models.call import takes_rates

@@ -41,7 +41,8 @@ from regjax.comparison.scoring import (
     summarize_row,
     test_statistics,
 )
-from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.checks import check_choice, check_range
+from regjax.core.errors import InputError
 from regjax.data import Dataset, Preprocessor, Splits
 from regjax.models import make_model
 from regjax.models.interface import as_model

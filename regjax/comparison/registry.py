@@ -10,7 +10,8 @@ from typing import Any
 from regjax import catalog
 from regjax.catalog import COMBINATION, DEFAULT_TECHNIQUES, TECHNIQUES, Method
 from regjax.comparison.techniques import Arguments, Technique
-from regjax.core.checks import InputError, check_choice, in_short
+from regjax.core.checks import check_choice, in_short
+from regjax.core.errors import InputError
 from regjax.noise import WEIGHT_NOISES
 from regjax.penalties import Penalty, l1, l2
 from regjax.penalties.outputs import OUTPUT_PENALTIES

@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from regjax.catalog import COMBINATION, ROUTES, TECHNIQUES
-from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.checks import check_choice, check_range
+from regjax.core.errors import InputError
 from regjax.core.typing import PenaltyMode
 from regjax.optim.routes import route_of
 from regjax.penalties import Penalty, check_route

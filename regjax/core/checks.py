@@ -13,15 +13,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from regjax.core.errors import InputError
+
 _LARGEST = float(np.finfo(np.float32).max)
-
-
-class InputError(ValueError):
-    """Something that came from outside (a flag, a file, a name) cannot be used.
-
-    The message says what was wrong, which value it was and what is accepted, in one line; the experiments
-    print it as it is and exit with code 2.
-    """
 
 
 def is_traced(value: Any) -> bool:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.core.typing import Array, ArrayLike, PyTree
 
 LANE, DATA = "lane", "data"

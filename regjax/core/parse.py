@@ -17,7 +17,8 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from regjax.core.checks import InputError, check_choice
+from regjax.core.checks import check_choice
+from regjax.core.errors import InputError
 
 MAX_LENGTH = 2000
 

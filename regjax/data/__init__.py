@@ -17,7 +17,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from regjax.core.checks import InputError, check_choice
+from regjax.core.checks import check_choice
+from regjax.core.errors import InputError
 from regjax.data.arrays import from_arrays
 from regjax.data.cache import CacheWarning, cache_root
 from regjax.data.dataset import EMBEDDED, TASKS, Dataset

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.narrow import check_float32
 from regjax.data.targets import as_vector, check_unmasked, encode_targets, infer_task, task_reason

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.core.files import digest, remove_stale, replace_directory, seal, temporary_sibling
 
 FORMAT = 1

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff")
 """Files with other endings are skipped; hidden ones and those of operating systems are ignored."""

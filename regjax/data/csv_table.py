@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from regjax.core.checks import InputError, check_choice
+from regjax.core.checks import check_choice
+from regjax.core.errors import InputError
 from regjax.data.dataset import TASKS, Dataset
 from regjax.data.narrow import WHOLE, check_float32
 from regjax.data.targets import encode_targets, infer_task

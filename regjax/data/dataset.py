@@ -8,7 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from regjax.catalog import DATASETS
-from regjax.core.checks import InputError, check_choice
+from regjax.core.checks import check_choice
+from regjax.core.errors import InputError
 
 Task = Literal["classification", "regression"]
 TASKS: tuple[str, ...] = get_args(Task)

@@ -10,7 +10,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from regjax.core.checks import InputError, check_choice
+from regjax.core.checks import check_choice
+from regjax.core.errors import InputError
 from regjax.core.files import remove_stale, replace_directory, temporary_sibling
 from regjax.data.cache import (
     Arrays,

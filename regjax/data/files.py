@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data.csv_table import DEFAULT_TARGET, Table, load_csv
 from regjax.data.dataset import Dataset
 from regjax.data.narrow import Spread, check_float32, spread_of

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
 from regjax.data.class_folders import SUFFIXES, ImageFolder, list_folder, list_images, skipped_note
 from regjax.data.dataset import Dataset

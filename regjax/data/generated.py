@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from regjax.core.checks import InputError, check_range
+from regjax.core.checks import check_range
+from regjax.core.errors import InputError
 
 SPIRALS: dict[str, Any] = {"seed": 0, "n": 1000, "noise": 0.06}
 """Arguments of `spirals_problem` for the embedded dataset `spirals`."""

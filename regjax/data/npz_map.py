@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 
 _LOCAL_HEADER = struct.Struct("<26x2H")  # of a member: 26 bytes, then the lengths of its name and its extra field
 _CHUNK = 2**22

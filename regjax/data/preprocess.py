@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from regjax.core.checks import InputError, check_choice
+from regjax.core.checks import check_choice
+from regjax.core.errors import InputError
 from regjax.data.rows import slices
 from regjax.data.splits import Splits
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 
 SLICE_ROWS = 4096
 SLICE_BYTES = 128 * 2**20

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regjax.core.checks import InputError, check_choice
+from regjax.core.checks import check_choice
+from regjax.core.errors import InputError
 from regjax.data.dataset import TASKS
 from regjax.data.narrow import check_float32, spread_of
 

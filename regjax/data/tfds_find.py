@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data.dataset import EMBEDDED
 
 _NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/(?P<config>[\w.+-]+))?(:(?P<version>\d+\.\d+\.\d+))?")

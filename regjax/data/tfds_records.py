@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data.narrow import loses
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
 from regjax.data.dataset import Dataset
 from regjax.data.narrow import check_float32, spread_of

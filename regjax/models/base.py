@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax.numpy as jnp
 
-from regjax.core.checks import InputError, check_choice
+from regjax.core.checks import check_choice
+from regjax.core.errors import InputError
 from regjax.core.random_bits import light
 from regjax.core.typing import Array, ArrayLike
 from regjax.noise import depth_rates

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
-from regjax.core.checks import InputError, in_short
+from regjax.core.checks import in_short
+from regjax.core.errors import InputError
 from regjax.core.typing import Array, PRNGKey, PyTree
 from regjax.noise.linen import ACTIVATIONS, PENALTIES, ConcreteDense, Noise
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import flax.linen as nn
 
-from regjax.core.checks import InputError, check_choice
+from regjax.core.checks import check_choice
+from regjax.core.errors import InputError
 from regjax.core.typing import Array
 from regjax.models.base import NoisyModel, Rates, check_sizes, flatten, hidden_init, output_init
 from regjax.noise.linen import ConcreteDense, record_activation

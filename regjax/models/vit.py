@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.core.typing import Array
 from regjax.models.base import NoisyModel, Rates, check_input, check_sizes
 from regjax.noise.linen import Dropout, record_activation

@@ -9,7 +9,8 @@ import optax
 import optax.contrib
 
 from regjax.catalog import ROUTES
-from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.checks import check_choice, check_range
+from regjax.core.errors import InputError
 from regjax.core.typing import ArrayLike, PenaltyMode
 from regjax.optim import stepsizes
 from regjax.optim.penalized import regularize

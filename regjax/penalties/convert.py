@@ -28,7 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.checks import check_choice, check_range
+from regjax.core.errors import InputError
 from regjax.core.tree import Where
 from regjax.penalties import Penalty, combine, group_lasso, l1, l2
 

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.sweeps.lane import Place
 
 DEFAULT_LIMIT = "80%"

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import jax
 from jax.sharding import Mesh
 
-from regjax.core.checks import InputError, check_choice, check_range
+from regjax.core.checks import check_choice, check_range
+from regjax.core.errors import InputError
 from regjax.core.mesh import data_size
 from regjax.sweeps import programs
 from regjax.sweeps.lane import Lane, Place, program_of, put

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.core.mesh import data_size, rows_of
 from regjax.sweeps.lane import Lane, Place, program_of
 from regjax.training.run import RunResult

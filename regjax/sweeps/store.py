@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.training.run import RunResult
 
 

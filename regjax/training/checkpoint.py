@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from regjax.core.checks import InputError
 from regjax.core.dtypes import float_dtype
+from regjax.core.errors import InputError
 from regjax.core.files import (
     DamagedError,
     remove_stale,

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from regjax.core.checks import InputError, check_range
+from regjax.core.checks import check_range
+from regjax.core.errors import InputError
 
 MOST_STEPS = 1024
 BLOCK_SECONDS = 1.0

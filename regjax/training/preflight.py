@@ -8,7 +8,8 @@ import jax
 import numpy as np
 from flax.errors import FlaxError
 
-from regjax.core.checks import InputError, check_array, check_range, is_traced
+from regjax.core.checks import check_array, check_range, is_traced
+from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, is_indices
 from regjax.core.typing import Batch
 from regjax.models.call import call_model

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from regjax import augment
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.core.rng import stream
 from regjax.core.typing import Batch
 

@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from regjax.core.checks import InputError, check_choice, check_range, is_traced
+from regjax.core.checks import check_choice, check_range, is_traced
+from regjax.core.errors import InputError
 
 
 def test_concrete_values_are_checked_whatever_their_type():

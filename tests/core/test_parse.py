@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import regjax as rj
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.core.parse import parse_sum
 
 PARAMS = {"a": {"kernel": jnp.array([[1.0, -2.0], [0.0, 3.0]])}, "b": {"kernel": jnp.ones((2, 2))}}

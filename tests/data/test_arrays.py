@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import Preprocessor, from_arrays, split
 
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import CacheWarning, cache_root
 from regjax.data.cache import cached_arrays, file_fingerprint
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import Dataset
 
 X = np.zeros((4, 3), np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sklearn.datasets
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import EMBEDDED, SPARSE_REGRESSION, SPIRALS, CacheWarning, generated, load_embedded
 from regjax.data.embedded import VERSION, prepare
 

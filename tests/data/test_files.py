@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import Dataset, Preprocessor, csv_table, files, load, load_csv, load_npz, read_inputs
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import Preprocessor, ResizeWarning, folder, load, load_folder, read_inputs
 
 

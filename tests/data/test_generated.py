@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import SPARSE_REGRESSION, sparse_regression_problem, spirals_problem
 
 

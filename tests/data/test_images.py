@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import Preprocessor, load, read_inputs, split
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from regjax import data
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 

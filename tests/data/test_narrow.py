@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import Preprocessor, from_arrays, load, read_inputs
 from tests.data.sets import make_set
 

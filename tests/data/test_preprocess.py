@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import Preprocessor, load_embedded, split
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import Dataset, load_embedded, nested_order, noisy_labels, split
 from regjax.data.splits import _allot
 

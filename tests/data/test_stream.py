@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from regjax import data
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import CacheWarning, Rows, find_prepared, load, split, stream, tfds_records
 from tests.data.sets import make_set
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.data import find_prepared, load, load_tfds, open_prepared, split, tfds_source
 from regjax.data.builders import BUILDERS
 from tests.data.sets import make_set

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from regjax.core.checks import InputError
+from regjax.core.errors import InputError
 from regjax.models import MODELS, make_model
 from regjax.models.base import hidden_init, output_init
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, TypeVar
 
-from experiments import flags
+from regjax.cli import flags
 
 # Where a run takes place does not change what it is.
 FLAGS = ("cpu_devices", "data_devices", "distributed", "coordinator", "num_processes", "process_id")
@@ -64,12 +64,12 @@ def is_watcher(values: dict[str, Any]) -> bool:
     return bool(values.get("distributed")) and not os.environ.get(_MEMBER)
 
 
-def watch() -> int:
+def watch(name: str) -> int:
     """Start this command again as a member of the run, pass signals on, and explain its end; returns the exit code."""
     spec = sys.modules["__main__"].__spec__
-    name = [sys.argv[0]] if spec is None else ["-m", spec.name]
+    program = [sys.argv[0]] if spec is None else ["-m", "regjax.cli"]
     member = subprocess.Popen(
-        [sys.executable, *name, *sys.argv[1:]], env=os.environ | {_MEMBER: "1"}, preexec_fn=_die_with_parent
+        [sys.executable, *program, name, *sys.argv[1:]], env=os.environ | {_MEMBER: "1"}, preexec_fn=_die_with_parent
     )
 
     def pass_on(number: int, frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import app
+from regjax.cli import app
 
 
 def chained(outer, inner):

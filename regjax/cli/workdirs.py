@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments import app, cluster, flags
+from regjax.cli import app, cluster, flags
 
 # What a run leaves in its directory; anything else there is somebody's own.
 OUR_FILES = {
@@ -146,7 +146,7 @@ def unfinished(values: dict[str, Any], experiment: str) -> Iterator[Path]:
       values: flags.
       experiment: its name in config.json.
     """
-    from regjax.core.checks import InputError
+    from regjax.core.errors import InputError
     from regjax.core.files import replace_directory
 
     workdir = Path(values["workdir"]).expanduser()

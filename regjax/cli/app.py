@@ -16,13 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments import cluster, flags
+from regjax.cli import cluster, flags
+from regjax.core.errors import InputError
 
 _at_end: list[Callable[[], None]] = []
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
 
 
-def run(main: Callable[[], int], description: str, *, resumable: bool = False) -> None:
+def run(name: str, main: Callable[[], int], description: str, *, resumable: bool = False) -> None:
     """Parse flags, run `main`, and exit with its code; what the user got wrong is one line on stderr and code 2."""
     gc.set_threshold(100_000)  # imports and traces make objects that stay; looking through them again takes a tenth
     warnings.showwarning = _show_warning
@@ -32,7 +33,7 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
         values = flags.values()
         cluster.check(values)
         if cluster.is_watcher(values):
-            sys.exit(cluster.watch())
+            sys.exit(cluster.watch(name))
         _setup()
         cluster.join(values)
         code = main()
@@ -54,14 +55,13 @@ def run(main: Callable[[], int], description: str, *, resumable: bool = False) -
         if resumable and is_full(error):
             print("what was saved stays; go on with --resume when there is room", file=sys.stderr)
         code = FAILED
-    except Exception as error:
-        if values.get("distributed") and cluster.lost_another(error):
-            cluster.end_after_loss(error)
-        # Input that a library check refused; anything else is a bug and keeps its traceback.
-        if type(error).__name__ != "InputError":
-            raise
+    except InputError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         code = BAD_INPUT
+    except Exception as error:  # a bug: it keeps its traceback
+        if values.get("distributed") and cluster.lost_another(error):
+            cluster.end_after_loss(error)
+        raise
     finally:
         _finish()
     gc.freeze()  # nothing of it is garbage that has to go before the process does
@@ -132,7 +132,7 @@ def without_nan(content: dict[str, Any]) -> dict[str, Any]:
     return {name: None if name in bad else value for name, value in content.items()}
 
 
-def reproduce(module: str, started: float) -> dict[str, Any]:
+def reproduce(name: str, started: float) -> dict[str, Any]:
     """What it takes to run the same again: the exact command, versions, machine."""
     import importlib.metadata
 
@@ -141,7 +141,7 @@ def reproduce(module: str, started: float) -> dict[str, Any]:
     names = ("jax", "jaxlib", "flax", "optax", "numpy")
     return {
         # Without --resume: where nothing was begun, it says nothing, and where it was, it says to do nothing.
-        "command": shlex.join(["python", "-m", module, *[a for a in sys.argv[1:] if a.lstrip("-") != "resume"]]),
+        "command": shlex.join([*_program(name), *[a for a in sys.argv[1:] if a.lstrip("-") != "resume"]]),
         "versions": {"regjax": _version(), **{name: importlib.metadata.version(name) for name in names}},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -152,6 +152,11 @@ def reproduce(module: str, started: float) -> dict[str, Any]:
     }
 
 
+def _program(name: str) -> list[str]:
+    """How the command was started: as installed, or from the checkout."""
+    return ["regjax", name] if Path(sys.argv[0]).stem == "regjax" else ["python", "-m", f"experiments.{name}"]
+
+
 def _version() -> str:
     import regjax
 
@@ -160,7 +165,7 @@ def _version() -> str:
 
 def _commit() -> str | None:
     """The commit of the checkout that runs, read from .git; None outside a checkout."""
-    git = Path(__file__).resolve().parent.parent / ".git"
+    git = Path(__file__).resolve().parents[2] / ".git"
     try:
         head = (git / "HEAD").read_text().strip()
         return (git / head[5:]).read_text().strip()[:12] if head.startswith("ref: ") else head[:12]

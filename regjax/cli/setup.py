@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import app, flags
 from regjax import data
 from regjax.augment import Augmentation
 from regjax.augment import make as make_augmentation
 from regjax.averaging import parse_average
 from regjax.catalog import NOISES
+from regjax.cli import app, flags
 from regjax.comparison.prepare import check_outputs, default_augmentation, noises_of, train_examples_of
 from regjax.comparison.registry import Setting, resolve
 from regjax.comparison.techniques import Technique, penalty_technique

@@ -1,0 +1,49 @@
+"""The command `regjax`: one of the commands below, with its flags."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+
+import regjax
+from regjax.cli import app
+
+COMMANDS = {
+    "train": "one run, with checkpoints",
+    "predict": "what a trained run says about new inputs",
+    "compare": "which technique helps on a data set, over seeds",
+    "sweep": "hyperparameters over seeds, compiled once",
+    "gallery": "what augmentation does to examples",
+}
+RESUMABLE = ("train", "compare", "sweep")
+
+
+def run(name: str) -> None:
+    """Run a command with the flags of `sys.argv` and exit with its code."""
+    module = importlib.import_module(f"regjax.cli.{name}")
+    app.run(name, module.main, module.__doc__ or "", resumable=name in RESUMABLE)
+
+
+def main() -> None:
+    """What `regjax` does: `regjax COMMAND --flag=value ...`."""
+    first = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if first in ("-h", "-help", "--help", "help"):
+        print("Which regularizer helps on your data.\n\n  regjax COMMAND --flag=value ...\n")
+        print("\n".join(f"  {name:9} {text}" for name, text in COMMANDS.items()))
+        print("\nregjax COMMAND --help lists the flags of a command.")
+        sys.exit(app.DONE)
+    if first == "--version":
+        print(f"regjax {regjax.__version__}")
+        sys.exit(app.DONE)
+    if first not in COMMANDS:
+        near = difflib.get_close_matches(first, COMMANDS, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        print(f"error: {first!r} is no command{hint}; accepted: {', '.join(COMMANDS)}", file=sys.stderr)
+        sys.exit(app.BAD_INPUT)
+    del sys.argv[1]
+    run(first)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Show every augmentation on real images, at three strengths.
+
+  python -m experiments.gallery --dataset=digits --workdir=runs/gallery
+
+Writes report.html and one PNG for each augmentation into --workdir; about 20 seconds, a few when it runs again. The
+images come from the training part, as many classes as possible, and are standardized as in training. --dataset takes
+any set of images: the embedded digits, a prepared TFDS set, a .npz, a folder of class folders.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from regjax import catalog
+from regjax.cli import app, flags, workdirs
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from regjax.cli.setup import Loaded
+    from regjax.report.gallery_page import Card
+
+SHARES = (1 / 3, 2 / 3, 1.0)  # of the typical magnitude
+ALPHAS = (0.2, 1.0, 5.0)  # of mixes
+GROUPS = {
+    "geometry": "Moves",
+    "warps": "Moves",
+    "color": "Colour",
+    "tone": "Colour",
+    "filters": "Sharpness, noise, occlusion",
+    "pixels": "Sharpness, noise, occlusion",
+    "policies": "Policies",
+    "mix": "Mixtures of two images",
+}
+
+flags.define_data("runs/gallery")
+flags.whole("gallery", "images", 4, "images of each augmentation")
+flags.whole("gallery", "seed", 0, "of the split, of the choice of images and of the augmentations", low=0)
+
+
+def main() -> int:
+    """Run the experiment; returns the exit code."""
+    started = time.time()
+    values = flags.values()
+    for name in ("train_examples", "label_noise"):
+        flags.check(not values[name], name, "is not read by the gallery")
+    workdir = workdirs.check(values, "gallery")
+
+    from regjax.augment import AUGMENTATIONS
+    from regjax.cli import setup
+    from regjax.report.gallery_page import write_gallery
+
+    loaded = setup.load(values)
+    flags.check(loaded.splits.kind == "image", "dataset", f"{loaded.splits.name} is a table; the gallery shows images")
+    channels = loaded.splits.x_train.shape[-1]
+    flags.check(channels in (1, 3), "dataset", f"has {channels} channels; the gallery shows gray and RGB images")
+    count = values["images"]
+    flags.check(count <= len(loaded.splits.y_train), "images", f"at most {len(loaded.splits.y_train)} are for training")
+    # Mixtures need partners: among few images many would be their own.
+    pool = _choose(loaded, max(count, 16), values["seed"])
+    chosen = pool[:count]
+    groups: dict[str, list[Card]] = {}
+    for name, kind in AUGMENTATIONS.items():
+        if kind.takes != "rows":
+            card = _card(name, loaded, chosen, values["seed"])
+            groups.setdefault(GROUPS[kind.apply.__module__.rpartition(".")[-1]], []).append(card)
+    groups[GROUPS["mix"]] = [_mix_card(name, loaded, pool, count, values["seed"]) for name in ("mixup", "cutmix")]
+
+    found = app.reproduce("gallery", started) | {"seeds": [values["seed"]]}
+    workdirs.claim(values, "gallery")
+    with workdirs.written_aside(workdir) as directory:
+        workdirs.write_json(directory / "config.json", {"experiment": "gallery", "flags": values, "reproduce": found})
+        write_gallery(loaded.splits.name, groups, found, directory)
+    print(f"gallery: {workdir / 'report.html'}   {sum(map(len, groups.values()))} augmentations")
+    return app.DONE
+
+
+def _choose(loaded: Loaded, count: int, seed: int) -> np.ndarray:
+    """Standardized training images, of different classes first: `float32[count, H, W, C]`, or as many as there are."""
+    import numpy as np
+
+    y = loaded.splits.y_train
+    order = np.random.default_rng(seed).permutation(len(y))
+    firsts = [order[np.flatnonzero(y[order] == label)[0]] for label in np.unique(y)] if y.ndim == 1 else []
+    if len(firsts) > len(y) // 2:  # numbers rather than classes
+        firsts = []
+    index = [*firsts, *[i for i in order if i not in set(firsts)]][:count]
+    return loaded.preprocessor.transform(loaded.splits.x_train[index])
+
+
+def _card(name: str, loaded: Loaded, x: np.ndarray, seed: int) -> Card:
+    import jax
+    import jax.numpy as jnp
+
+    from regjax.augment import AUGMENTATIONS, Augmentation
+    from regjax.report.gallery_page import Card, Column
+
+    kind, pre = AUGMENTATIONS[name], loaded.preprocessor
+    typical = kind.typical * (min(x.shape[1:3]) if kind.per_side else 1.0)
+    augment = jax.jit(
+        Augmentation(((name, typical),), fill=pre.background, low=pre.background, high=pre.white).apply  # type: ignore[arg-type]
+    )
+    columns = [Column("original", _pixels(loaded, x))]
+    for share in SHARES:
+        y = augment(jax.random.key(seed), jnp.asarray(x), jnp.float32(share))
+        columns.append(Column(f"{share * typical:.2g}", _pixels(loaded, y)))
+    return Card(name, _sentence(kind.apply), catalog.AUGMENTATIONS[name].unit, columns)
+
+
+def _mix_card(name: str, loaded: Loaded, x: np.ndarray, count: int, seed: int) -> Card:
+    import jax
+    import jax.numpy as jnp
+
+    from regjax.augment import MIXES
+    from regjax.core.typing import Batch
+    from regjax.report.gallery_page import Card, Column
+
+    columns = [Column("original", _pixels(loaded, x[:count]))]
+    batch = Batch(jnp.asarray(x), jnp.arange(len(x), dtype=jnp.float32))
+    for alpha in ALPHAS:
+        mixed = MIXES[name](jax.random.key(seed), batch, alpha).x[:count]
+        columns.append(Column(f"{alpha:g}", _pixels(loaded, mixed)))
+    return Card(name, _sentence(MIXES[name]), "alpha of Beta(alpha, alpha)", columns)
+
+
+def _pixels(loaded: Loaded, x: Any) -> np.ndarray:
+    """Standardized images as bytes, the inverse of `Preprocessor.transform`."""
+    import numpy as np
+
+    levels = 255.0 * (np.asarray(x) * loaded.preprocessor.scale + loaded.preprocessor.mean)
+    return np.clip(np.round(levels), 0, 255).astype(np.uint8)
+
+
+def _sentence(function: Any) -> str:
+    """The first line of a docstring, up to what only the documentation needs."""
+    line = (function.__doc__ or "").strip().splitlines()[0]
+    return line.partition(": `")[0].replace("`", "").rstrip(".") + "."

@@ -1,0 +1,173 @@
+"""Predict with a trained run.
+
+  python -m experiments.predict --workdir=runs/train --input=test --output=runs/predictions.csv
+
+--input is a .npz with x, a .csv with the training columns, a folder of images, or a split of the training dataset
+(train, validation, test). --output gets one line an example: its id, the predicted class and its probability, or the
+predicted number in the units of the target. Needs only the run's own files, unless --input is a split. With
+--mc_samples the noise of training stays on, and predictive entropy and mutual information (in nats), or a standard
+deviation, are added.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regjax.cli import app, flags, workdirs
+
+if TYPE_CHECKING:
+    from regjax.training.state import RunState
+
+SPLITS = ("train", "validation", "test")
+
+flags.text("predict", "workdir", "runs/train", "directory of a run of experiments.train")
+flags.text("predict", "input", None, "a .npz, a .csv, a folder of images, or a split: train, validation, test")
+flags.text("predict", "output", None, "the .csv to write")
+flags.text("predict", "data_dir", None, "where prepared TFDS sets are, for a split")
+flags.whole(
+    "predict", "mc_samples", 0, "predict with so many passes of the noise of training, and say how they differ", low=0
+)
+flags.whole("predict", "seed", 0, "of the noise of --mc_samples", low=0)
+flags.switch("predict", "overwrite", False, "replace --output")
+flags.whole("predict", "batch_size", 1024, "examples at a time; bounds the memory")
+
+
+def main() -> int:
+    """Run the experiment; returns the exit code."""
+    values = flags.values()
+    workdir = Path(values["workdir"]).expanduser()
+    for name in ("config.json", "preprocess.json", "checkpoints"):
+        flags.check((workdir / name).exists(), "workdir", f"holds no trained run: {name} is missing")
+    flags.check(values["input"] is not None, "input", f"is needed: a file, a folder, or one of {', '.join(SPLITS)}")
+    flags.check(bool(values["output"]), "output", "is needed: the .csv to write")
+    output = Path(values["output"]).expanduser()
+    flags.check(not output.is_dir(), "output", "is a directory; name a file")
+    # A device or pipe would be replaced by a file of its name.
+    flags.check(output.is_file() or not output.exists(), "output", "is a device or a pipe, accepted: a file")
+    flags.check(values["overwrite"] or not output.exists(), "output", "exists; use --overwrite to replace it")
+    flags.check(output.absolute().parent.is_dir(), "output", "its directory does not exist")
+
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from regjax import data
+    from regjax.averaging import Ensemble
+    from regjax.cli import setup
+    from regjax.models.interface import as_model
+    from regjax.training.checkpoint import Checkpoints
+    from regjax.training.evaluate import predict
+    from regjax.training.program import make_program
+    from regjax.training.state import TrainData
+    from regjax.training.uncertainty import mc_predict
+
+    config = workdirs.read_config(workdir) or {}
+    flags.check(config.get("experiment") == "train", "workdir", "is not a run of experiments.train")
+    pre = data.Preprocessor.from_json((workdir / "preprocess.json").read_text())
+
+    def described() -> tuple[Any, Any, Any, RunState]:
+        """What the configuration says; the shapes of the state come from it, the arrays from the checkpoint."""
+        trained, known = config["flags"], config["facts"]
+        spec = setup.make_spec(trained, known)
+        hparams = setup.hparams_of(trained, known, trained["restore_best"])
+        example: Any = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
+        index: Any = jax.ShapeDtypeStruct((1,), jnp.int32)
+        arrays = TrainData(example, index, index, example, index)
+        return trained, spec, hparams, jax.eval_shape(make_program(spec).init, hparams, jax.random.key(0), arrays)
+
+    try:
+        trained, spec, hparams, like = described()
+    except (flags.FlagError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise flags.FlagError(f"--workdir={workdir}: config.json is not that of a training ({reason})") from None
+
+    if values["input"] in SPLITS and not Path(values["input"]).exists():
+        x, truth = _split(trained | {"data_dir": values["data_dir"] or trained["data_dir"]}, values["input"])
+        ids = [str(i) for i in range(len(x))]  # of a streamed run they are read below, a batch at a time
+    else:
+        x, ids = flags.about("input", lambda: data.read_inputs(values["input"], pre, app.note))
+        truth = None
+    flags.about("input", lambda: pre.transform(x[:1]))  # refuses another shape
+
+    state = Checkpoints(workdir / "checkpoints").restore_latest(like)
+    flags.check(state is not like, "workdir", "holds no checkpoint yet")
+    weights = state.weights(hparams)
+    apply_fn = as_model(spec.model).apply
+    samples, key = values["mc_samples"], jax.random.key(values["seed"])
+    if samples:
+        flags.check(bool(hparams.rates), "mc_samples", "the run was trained without noise, so all passes are the same")
+        flags.check(not isinstance(weights.params, Ensemble), "mc_samples", "the run keeps an ensemble of snapshots")
+
+    @jax.jit
+    def predicted(rows: Any, index: Any) -> tuple[Any, dict[str, Any]]:
+        if not samples:
+            return predict(apply_fn, *weights, rows, task=spec.task), {}
+        own, state = jax.random.fold_in(key, index), weights.model_state
+        found = mc_predict(
+            apply_fn, weights.params, rows, own, samples, rates=hparams.rates, model_state=state, task=spec.task
+        )
+        if spec.task == "regression":
+            return found.mean, {"std": jnp.sqrt(found.variance)}
+        unsure = {"predictive_entropy": found.predictive_entropy, "mutual_information": found.mutual_information}
+        return jnp.log(found.mean), unsure
+
+    size = values["batch_size"]
+    parts = [predicted(jnp.asarray(pre.transform(x[i : i + size])), i) for i in range(0, len(x), size)]
+    outputs = np.concatenate([np.asarray(part[0]) for part in parts])
+    unsure = {name: np.concatenate([np.asarray(part[1][name]) for part in parts]) for name in parts[0][1]}
+
+    header, rows = _rows(outputs, ids, truth, pre)
+    scale = 1.0 if pre.y_scale is None else pre.y_scale  # a standard deviation in the units of the target
+    for name, column in unsure.items():
+        table = (column * scale).reshape(len(rows), -1)
+        header.extend([name] if table.shape[1] == 1 else [f"{name}_{i}" for i in range(table.shape[1])])
+        for row, numbers in zip(rows, table.tolist(), strict=True):
+            row.extend(round(number, 6) for number in numbers)
+    partial = output.with_name(output.name + ".partial")
+    with partial.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    partial.rename(output)
+    note = ""
+    if truth is not None and pre.task == "classification":
+        note = f"; accuracy {np.mean(np.argmax(outputs, axis=1) == truth):.4f}"
+    print(f"{len(rows)} predictions in {output}{note}")
+    return app.DONE
+
+
+def _split(values: dict[str, Any], name: str) -> tuple[Any, Any]:
+    from regjax.cli import setup
+
+    splits = setup.load(values | {"train_examples": None, "label_noise": None}).splits
+    if name == "validation":
+        return setup.validation_part(splits)
+    return getattr(splits, f"x_{name}"), getattr(splits, f"y_{name}")
+
+
+def _rows(outputs: Any, ids: list[str], truth: Any, pre: Any) -> tuple[list[str], list[list[Any]]]:
+    """The lines of the output file."""
+    import numpy as np
+
+    if pre.task == "regression":
+        predicted = np.asarray(pre.target_inverse(outputs)).reshape(len(ids), -1)
+        names = ["prediction"] if predicted.shape[1] == 1 else [f"prediction_{i}" for i in range(predicted.shape[1])]
+        known = [] if truth is None else ["target"]
+        values = np.reshape(truth, (len(ids), -1)) if truth is not None else None
+        rows = [
+            [i, *row, *([] if values is None else values[k].tolist())]
+            for k, (i, row) in enumerate(zip(ids, predicted.tolist(), strict=True))
+        ]
+        return ["id", *names, *known], rows
+    shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    probability = shifted / shifted.sum(axis=1, keepdims=True)
+    best = np.argmax(outputs, axis=1)
+    classes = pre.class_names or tuple(str(k) for k in range(outputs.shape[1]))
+    rows = [[i, classes[k], round(float(probability[j, k]), 6)] for j, (i, k) in enumerate(zip(ids, best, strict=True))]
+    if truth is None:
+        return ["id", "prediction", "probability"], rows
+    return ["id", "prediction", "probability", "target"], [
+        [*row, classes[t]] for row, t in zip(rows, truth, strict=True)
+    ]
