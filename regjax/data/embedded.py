@@ -12,6 +12,7 @@ from typing import Any
 
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
+from regjax.core.extras import require
 from regjax.core.files import remove_stale, replace_directory, temporary_sibling
 from regjax.data.cache import (
     Arrays,
@@ -100,6 +101,7 @@ def prepare(name: str, *, cache_dir: str | os.PathLike[str] | None = None, again
             "set REGJAX_CACHE to one that can"
         ) from None
     try:
+        require("sklearn", "importlib_resources", "array_record")
         from regjax.data.builders import BUILDERS
 
         # TFDS prints progress of what takes a tenth of a second here.

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from regjax.core.errors import InputError
+from regjax.core.extras import require
 from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
 from regjax.data.class_folders import SUFFIXES, ImageFolder, list_folder, list_images, skipped_note
 from regjax.data.dataset import Dataset
@@ -208,6 +209,7 @@ def _orientation(image: Any) -> int:
 
 
 def _open(root: Path, file: Path) -> Any:
+    require("PIL")
     from PIL import Image
 
     try:
@@ -250,6 +252,7 @@ def decode_files(root: Path, files: list[Path], shape: tuple[int, ...]) -> np.nd
     Raises:
       InputError: an unreadable or damaged image; the message names it.
     """
+    require("PIL")
     from PIL import Image
 
     height, width, channels = shape
@@ -268,6 +271,7 @@ def decode_files(root: Path, files: list[Path], shape: tuple[int, ...]) -> np.nd
 
 def _as_shown(image: Any) -> Any:
     """The image over white, turned as its EXIF orientation says."""
+    require("PIL")
     from PIL import Image
 
     image.load()

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from regjax.core.errors import InputError
+from regjax.core.extras import require
 from regjax.data.dataset import EMBEDDED
 
 _NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/(?P<config>[\w.+-]+))?(:(?P<version>\d+\.\d+\.\d+))?")
@@ -104,6 +105,7 @@ def _is_version_of(path: Path, base: str) -> bool:
 
 def _absent(name: str, base: str, roots: list[Path]) -> str:
     """Why a name cannot be loaded and what to do, in one line."""
+    require("importlib_resources")
     import tensorflow_datasets as tfds
 
     known = tfds.list_builders(with_community_datasets=False)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from regjax.core.errors import InputError
+from regjax.core.extras import require
 from regjax.data.narrow import loses
 
 
@@ -131,6 +132,7 @@ def _numeric(feature: Any) -> bool:
 
 
 def _decode_image(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    require("PIL")
     from PIL import Image
 
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[shape[-1]]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from regjax.core.errors import InputError
+from regjax.core.extras import require
 from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
 from regjax.data.dataset import Dataset
 from regjax.data.narrow import check_float32, spread_of
@@ -169,6 +170,7 @@ def open_prepared(path: Path) -> TfdsSource:
             f"{name}: prepared as {file_format}, accepted: array_record; "
             f"prepare it with tfds build {name} --file_format=array_record"
         )
+    require("importlib_resources", "array_record")
     import tensorflow_datasets as tfds
 
     try:

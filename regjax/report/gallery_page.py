@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from regjax.core.extras import require
 from regjax.report.page import clean, render, reproduce, write
 from regjax.report.words import count, slug
 
@@ -120,6 +121,7 @@ def _stacked(pixels: np.ndarray) -> np.ndarray:
 
 
 def _png(pixels: np.ndarray) -> bytes:
+    require("PIL")
     from PIL import Image
 
     file = io.BytesIO()

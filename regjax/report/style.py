@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from regjax.core.extras import require
+
 Palette = Mapping[str, str]  # role -> colour as #rrggbb
 
 LIGHT: Palette = {
@@ -62,6 +64,7 @@ def drawing() -> Iterator[None]:
     Mathtext is off, so a `$` in a name is a dollar sign. Missing glyphs do not warn: browsers have
     their own fonts.
     """
+    require("matplotlib")
     import matplotlib
 
     with warnings.catch_warnings(), matplotlib.rc_context():

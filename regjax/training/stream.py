@@ -18,6 +18,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from regjax.core.checks import check_range
+from regjax.core.extras import require
 from regjax.core.mesh import DATA
 from regjax.core.typing import ArrayLike, Batch, PRNGKey
 from regjax.training.batches import batch_rows
@@ -126,6 +127,7 @@ class StreamLoader:
         Raises:
           InputError: a record that cannot be read.
         """
+        require("grain")
         import grain
 
         size = self.block_steps(spec)

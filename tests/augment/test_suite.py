@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from regjax import catalog
 from regjax.augment import AUGMENTATIONS
 from regjax.core.typing import Batch
 
@@ -143,8 +144,9 @@ def test_standardized_images_are_augmented_as_their_bytes_are(name):
 
 @each
 def test_bad_input_is_named(name):
-    apply, kind, x = AUGMENTATIONS[name].apply, AUGMENTATIONS[name], examples(name)
-    for bad in (-1.0, np.nan, np.inf, *([kind.high * 1.1] if kind.high < 100 else [])):
+    kind, high, x = AUGMENTATIONS[name], catalog.AUGMENTATIONS[name].high, examples(name)
+    apply = kind.apply
+    for bad in (-1.0, np.nan, np.inf, *([high * 1.1] if high < 100 else [])):
         with pytest.raises(ValueError, match=r"\w+: \w+ must be .*, got"):
             apply(KEY, x, bad)
     with pytest.raises(ValueError, match=r"\w+: \w+ must be one number for the batch, got shape \(2,\)"):
