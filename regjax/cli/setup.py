@@ -61,8 +61,7 @@ def load(values: dict[str, Any], preprocessor: data.Preprocessor | None = None) 
     for line in dataset.notes:
         app.note(line)
     splits = flags.about("dataset", lambda: data.split(dataset, seed=values["seed"]))
-    one_class = splits.task == "classification" and splits.num_classes < 2
-    flags.check(not one_class, "dataset", "all labels are the same; classification needs at least 2 classes")
+    flags.about("dataset", splits.check_classes)
     pool = len(splits.y_train)
     if values["train_examples"] is not None:
         flags.check(
@@ -81,13 +80,10 @@ def load(values: dict[str, Any], preprocessor: data.Preprocessor | None = None) 
 
 def facts(splits: data.Splits) -> dict[str, Any]:
     """What of the data a model depends on."""
-    outputs = splits.num_classes
-    if splits.task == "regression":
-        outputs = 1 if splits.y_train.ndim == 1 else splits.y_train.shape[1]
     return {
         "task": splits.task,
         "num_classes": splits.num_classes,
-        "num_outputs": outputs,
+        "num_outputs": splits.num_outputs,
         "pool": len(splits.y_train),
     }
 
@@ -100,8 +96,7 @@ def make_spec(values: dict[str, Any], known: dict[str, Any], loaded: Loaded | No
     """
     classification = known["task"] == "classification"
     n_train = values["train_examples"] or known["pool"]
-    for name in ("label_smoothing", "mixup"):
-        flags.check(not values[name] or classification or name == "mixup", name, "needs a classification set")
+    flags.check(not values["label_smoothing"] or classification, "label_smoothing", "needs a classification set")
     model = flags.about("model", lambda: _model(values, known))
     if loaded is not None:
         example = loaded.preprocessor.transform(loaded.splits.x_train[:1])

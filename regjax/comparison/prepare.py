@@ -26,14 +26,6 @@ from regjax.training.state import TrainData
 MAX_STOP_EXAMPLES = 2000  # validation examples that are looked at in every epoch; selection uses all of its own
 
 
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """The standardized arrays of a comparison; the test part is kept apart in the scorer."""
-
-    train: TrainData
-    preprocessor: Preprocessor
-
-
 def prepare(
     splits: Splits,
     preprocessor: Preprocessor,
@@ -42,7 +34,7 @@ def prepare(
     seeds: int,
     label_noise: float,
     base_seed: int,
-) -> Prepared:
+) -> TrainData:
     """The standardized arrays that training uses: pool, orders and labels of all seeds, the stop part."""
     largest = max(
         [
@@ -57,20 +49,19 @@ def prepare(
     else:
         labels = np.broadcast_to(y, (seeds, *y.shape))
     stop = slice(0, MAX_STOP_EXAMPLES)
-    train = TrainData(
+    return TrainData(
         x=jnp.asarray(preprocessor.transform(splits.x_train)),
         y=jnp.asarray(labels),
         order=jnp.asarray(order),
         x_val=jnp.asarray(preprocessor.transform(splits.x_stop[stop])),
         y_val=jnp.asarray(preprocessor.target_transform(splits.y_stop[stop])),
     )
-    return Prepared(train, preprocessor)
 
 
 def settings_of(
     spec: Spec,
     setting: Setting,
-    prepared: Prepared,
+    train: TrainData,
     splits: Splits,
     learning_rate: float,
     label_noise: float,
@@ -81,7 +72,7 @@ def settings_of(
         "model": _described(spec.model),
         "train_examples": setting.train_examples,
         "pool": setting.pool,
-        "stop_examples": int(prepared.train.x_val.shape[0]),
+        "stop_examples": int(train.x_val.shape[0]),
         "select_examples": len(splits.y_select),
         "test_examples": len(splits.y_test),
         "batch_size": spec.batch_size,
@@ -140,13 +131,6 @@ def described_task(data: Any, splits: Splits, task: str | None) -> str:
     return f"{splits.task} ({'as asked for' if task else task_reason(np.asarray(data[1]))})"
 
 
-def outputs_of(splits: Splits) -> int:
-    """How many outputs a model of this data needs."""
-    if splits.task == "classification":
-        return splits.num_classes
-    return 1 if splits.y_train.ndim == 1 else splits.y_train.shape[1]
-
-
 def noises_of(model: Any) -> tuple[str, ...]:
     """The names of the noises that a model has; one that takes `rates` and does not tell has dropout."""
     told = getattr(model, "accepted_rates", None)
@@ -159,11 +143,10 @@ def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:
     Raises:
       InputError: the shapes that do not belong together.
     """
-    if splits.task == "classification" and splits.num_classes < 2:
-        raise InputError(f"{splits.name}: all labels are the same; classification needs at least 2 classes")
+    splits.check_classes()
     output_shape(model, x, train=True)  # can it be told that it trains?
     shape = output_shape(model, x)
-    wanted: tuple[int, ...] = (1, outputs_of(splits))
+    wanted: tuple[int, ...] = (1, splits.num_outputs)
     if splits.task == "regression":
         wanted = (1, *splits.y_train.shape[1:])
     if shape != wanted:

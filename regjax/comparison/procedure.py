@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.metadata
 import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from regjax.analysis import choose
 from regjax.augment import Augmentation
 from regjax.catalog import COMBINATION, SELECTIONS, TECHNIQUES
 from regjax.comparison import techniques as tech
+from regjax.comparison.choose import Pick, pick
 from regjax.comparison.prepare import (
     as_augmentation,
     as_splits,
@@ -25,7 +22,6 @@ from regjax.comparison.prepare import (
     described_task,
     label_noise_of,
     noises_of,
-    outputs_of,
     prepare,
     settings_of,
     train_examples_of,
@@ -41,44 +37,17 @@ from regjax.comparison.scoring import (
     summarize_row,
     test_statistics,
 )
+from regjax.comparison.train import Outcome, Progress, Runner, Trial, diverged
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.data import Dataset, Preprocessor, Splits
 from regjax.models import make_model
 from regjax.models.interface import as_model
-from regjax.stopping import REASONS
-from regjax.sweeps import Lane, LaneStore, run_lanes
 from regjax.training.evaluate import SCORE
 from regjax.training.preflight import check_loss
 from regjax.training.program import weight_shapes
-from regjax.training.run import Run, RunResult, make_run
+from regjax.training.run import make_run
 from regjax.training.spec import Spec, make_hparams
-from regjax.training.state import TrainData
-
-Progress = Callable[[int, int, str], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Trial:
-    """One setting of one technique: its arguments and the lanes of all seeds."""
-
-    technique: str
-    value: float
-    arguments: tech.Arguments
-
-
-@dataclasses.dataclass(frozen=True)
-class _Outcome:
-    """What came out of a trial: one entry a seed, and how it does on the selection split."""
-
-    trial: _Trial
-    results: list[RunResult]
-    select: list[Evaluation]
-    seconds: float
-
-    @property
-    def diverged(self) -> int:
-        return sum(_diverged(result) for result in self.results)
 
 
 def compare(
@@ -172,7 +141,7 @@ def compare(
     check_range("patience", patience, 0)
     check_choice("select", select, SELECTIONS)
     splits = as_splits(data, base_seed, task)
-    module = make_model(model, num_outputs=outputs_of(splits), task=splits.task) if isinstance(model, str) else model
+    module = make_model(model, num_outputs=splits.num_outputs, task=splits.task) if isinstance(model, str) else model
     n_train = train_examples_of(train_examples, splits)
     label_noise = label_noise_of(label_noise, splits)
     steps = math.ceil(n_train / batch_size)
@@ -210,39 +179,39 @@ def compare(
         arguments = tech.merge([always or {}, technique.arguments(technique.values[0])])
         try:
             tech.check_together(arguments, params)
-            check_loss(spec, make_hparams(**{"n_train": n_train, **arguments}), example, outputs_of(splits))
+            check_loss(spec, make_hparams(**{"n_train": n_train, **arguments}), example, splits.num_outputs)
         except ValueError as error:
             raise InputError(f"technique {technique.name!r}: {error}") from None
-    prepared = prepare(splits, preprocessor, setting, chosen, seeds, label_noise, base_seed)
+    train = prepare(splits, preprocessor, setting, chosen, seeds, label_noise, base_seed)
     apply_fn = as_model(spec.model).apply
     scorer = Scorer(apply_fn, splits, preprocessor, "select")
     defaults = {"learning_rate": learning_rate, "n_train": n_train}
-    runner = _Runner(
-        make_run(spec), defaults, always or {}, seeds, base_seed, prepared.train, scorer, workers, directory, progress
+    runner = Runner(
+        make_run(spec), defaults, always or {}, seeds, base_seed, train, scorer, workers, directory, progress
     )
 
     plain = tech.baseline()
     groups = [plain, *chosen]
     combined = len(TECHNIQUES[COMBINATION].grid) if with_combination else 0
     runner.expect(sum(len(t.values) for t in groups) + combined)
-    trials = [_Trial(t.name, value, t.arguments(value)) for t in groups for value in t.values]
+    trials = [Trial(t.name, value, t.arguments(value)) for t in groups for value in t.values]
     outcomes = runner.run(trials, "settings")
 
-    rows: dict[str, tuple[tech.Technique, list[_Outcome]]] = {
+    rows: dict[str, tuple[tech.Technique, list[Outcome]]] = {
         t.name: (t, [outcome for outcome in outcomes if outcome.trial.technique == t.name]) for t in groups
     }
-    picks = {name: _pick(t, found, select) for name, (t, found) in rows.items()}
+    picks = {name: pick(t, found, select) for name, (t, found) in rows.items()}
     if with_combination:
         gained = [
-            (technique, picks[name]["value"], picks[name]["select_score"])
+            (technique, picks[name].value, picks[name].select_score)
             for name, (technique, _) in rows.items()
-            if technique.combines and picks[name]["select_score"] > picks[tech.BASELINE]["select_score"]
+            if technique.combines and picks[name].select_score > picks[tech.BASELINE].select_score
         ]
         united, parts = tech.combination(gained, always or {}, params)
         if united is not None:
-            found = runner.run([_Trial(united.name, c, united.arguments(c)) for c in united.values], "combination")
+            found = runner.run([Trial(united.name, c, united.arguments(c)) for c in united.values], "combination")
             rows[united.name] = (united, found)
-            picks[united.name] = _pick(united, found, select) | {"parts": parts}
+            picks[united.name] = pick(united, found, select)._replace(parts=parts)
         runner.expect(0)
     return _conclude(
         splits,
@@ -254,77 +223,15 @@ def compare(
         seeds=seeds,
         select=select,
         started=started,
-        settings=settings_of(spec, setting, prepared, splits, learning_rate, label_noise, base_seed)
+        settings=settings_of(spec, setting, train, splits, learning_rate, label_noise, base_seed)
         | {"task": described_task(data, splits, task)},
     )
 
 
-@dataclasses.dataclass
-class _Runner:
-    """Trains the lanes of trials and scores them on the selection split; the test split is not within its reach."""
-
-    run_fn: Run
-    defaults: dict[str, Any]
-    always: tech.Arguments
-    seeds: int
-    base_seed: int
-    data: TrainData
-    scorer: Scorer
-    workers: int | None
-    directory: str | os.PathLike[str] | None
-    progress: Progress | None
-    done: int = 0
-    total: int = 0
-
-    def expect(self, trials: int) -> None:
-        """How many trials there will be; 0 says that all are done."""
-        self.total = trials * self.seeds or self.done
-
-    def run(self, trials: Sequence[_Trial], part: str) -> list[_Outcome]:
-        """All trials, over all seeds; `part` names the directory of their results."""
-        keys = [jax.random.fold_in(jax.random.key(self.base_seed), seed) for seed in range(self.seeds)]
-        lanes: list[Lane] = []
-        for trial in trials:
-            hparams = make_hparams(**{**self.defaults, **tech.merge([self.always, trial.arguments])})
-            lanes.extend(Lane(self.run_fn, hparams, keys[seed], seed) for seed in range(self.seeds))
-        seconds = [0.0] * len(lanes)
-
-        def on_done(index: int, result: RunResult, took: float) -> None:
-            del result
-            seconds[index] = took
-            self.done += 1
-            if self.progress is not None:
-                self.progress(self.done, self.total, trials[index // self.seeds].technique)
-
-        store = None if self.directory is None else LaneStore(Path(self.directory) / part)
-        results = run_lanes(lanes, self.data, workers=self.workers, store=store, on_done=on_done)
-        outcomes = []
-        for i, trial in enumerate(trials):
-            own = slice(i * self.seeds, (i + 1) * self.seeds)
-            select = [self.scorer(result.weights, _diverged(result)) for result in results[own]]
-            outcomes.append(_Outcome(trial, results[own], select, sum(seconds[own])))
-        return outcomes
-
-
-def _pick(technique: tech.Technique, outcomes: Sequence[_Outcome], rule: str) -> dict[str, Any]:
-    """The chosen setting of a technique, as its entry `chosen` in the results, with its index."""
-    scores = np.array([[e.score for e in outcome.select] for outcome in outcomes])
-    losses = np.array([[e.loss for e in outcome.select] for outcome in outcomes])
-    choice = choose(scores, losses, technique.values, rule)
-    return {
-        "parameter": technique.parameter,
-        "value": technique.values[choice.setting],
-        "edge": choice.edge if technique.parameter and technique.has_edges else None,
-        "rule": rule,
-        "index": choice.setting,
-        "select_score": float(scores[choice.setting].mean()),
-    }
-
-
 def _conclude(
     splits: Splits,
-    rows: Mapping[str, tuple[tech.Technique, list[_Outcome]]],
-    picks: Mapping[str, dict[str, Any]],
+    rows: Mapping[str, tuple[tech.Technique, list[Outcome]]],
+    picks: Mapping[str, Pick],
     scorer: Scorer,
     *,
     apply_fn: Callable[..., Any],
@@ -341,8 +248,8 @@ def _conclude(
     tests: dict[str, list[Evaluation]] = {}
     kept = Trained(apply_fn, preprocessor, {})
     for name, (technique, outcomes) in rows.items():
-        outcome = outcomes[picks[name].pop("index")]
-        tests[name] = [scorer(result.weights, _diverged(result)) for result in outcome.results]
+        outcome = outcomes[picks[name].position]
+        tests[name] = [scorer(result.weights, diverged(result)) for result in outcome.results]
         kept.weights[name] = tuple(result.weights for result in outcome.results)
         grid = tuple(
             GridPoint(
@@ -355,7 +262,7 @@ def _conclude(
         )
         results[name] = summarize_row(
             technique,
-            picks[name],
+            picks[name].entry(),
             grid,
             outcome.results,
             tests[name],
@@ -383,10 +290,6 @@ def _conclude(
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
         trained=kept,
     )
-
-
-def _diverged(result: RunResult) -> bool:
-    return REASONS[int(result.reason)] == "diverged"
 
 
 def _mean(values: Sequence[float]) -> float:

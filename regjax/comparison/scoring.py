@@ -26,7 +26,7 @@ from regjax.comparison.techniques import Technique
 from regjax.core.tree import weight_leaves
 from regjax.data import Preprocessor, Splits
 from regjax.losses import TASK_LOSSES, correct, get_loss
-from regjax.training.evaluate import predict
+from regjax.training.evaluate import SCORE, predict
 from regjax.training.run import RunResult
 from regjax.training.state import Weights
 
@@ -145,7 +145,7 @@ def summarize_row(
     seconds: float,
 ) -> TechniqueResult:
     """One row of the comparison, still without its statistics against the baseline."""
-    metric = {"classification": "accuracy", "regression": "r2"}[task]
+    metric = SCORE[task]
     train = [_at_end(result, f"train/{metric}", chance.score) for result in results]
     test = [evaluation.score for evaluation in tests]
     loss = [evaluation.loss for evaluation in tests]

@@ -61,6 +61,22 @@ class Splits:
     indices: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
+    def num_outputs(self) -> int:
+        """How many outputs a model of this data needs."""
+        if self.task == "classification":
+            return self.num_classes
+        return 1 if self.y_train.ndim == 1 else self.y_train.shape[1]
+
+    def check_classes(self) -> None:
+        """Refuse a classification without two classes.
+
+        Raises:
+          InputError: names the dataset.
+        """
+        if self.task == "classification" and self.num_classes < 2:
+            raise InputError(f"{self.name}: all labels are the same; classification needs at least 2 classes")
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Number of examples of each part."""
         return {part: len(getattr(self, f"y_{part}")) for part in ("train", "stop", "select", "test")}

@@ -16,7 +16,7 @@ from regjax.core.checks import check_choice, check_range
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, PenaltyMode, PyTree
 from regjax.optim.routes import RegularizeState, acting_leaves, route_of, with_extra_arguments
-from regjax.optim.stepsizes import LearningRate, StepSize, current
+from regjax.optim.stepsizes import LearningRate, StepSize, current, states
 from regjax.optim.transforms import add_gradient, check_independent, shape_at
 from regjax.optim.verify import (
     PROBE,
@@ -237,8 +237,7 @@ def _check_wrapped(state: optax.OptState, mode: str) -> None:
     """Refuse wrapped optimizers whose state tells that the penalty would not act as it should."""
 
     def first(kinds: Any) -> Any:
-        nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, kinds))
-        return next((type(node).__name__ for node in nodes if isinstance(node, kinds)), None)
+        return next((type(node).__name__ for node in states(kinds, state)), None)
 
     if mode == "coupled":
         if name := first(_LINE_SEARCHES):

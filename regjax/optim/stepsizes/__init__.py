@@ -6,7 +6,7 @@ solves strength `s (1 - mu)`.
 """
 
 from regjax.optim.stepsizes.adaptive import adagrad, adam, adamax, amsgrad, nadam, rmsprop
-from regjax.optim.stepsizes.base import LearningRate, StepSize, at_step, current
+from regjax.optim.stepsizes.base import LearningRate, StepSize, at_step, current, states
 from regjax.optim.stepsizes.uniform import frozen, partition, plain, sgd
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "plain",
     "rmsprop",
     "sgd",
+    "states",
 ]

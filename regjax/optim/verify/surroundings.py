@@ -19,7 +19,8 @@ import optax
 
 from regjax.core.tree import is_weight_leaf
 from regjax.core.typing import PyTree
-from regjax.optim.routes import CountState, RegularizeState, is_ours, routes, with_extra_arguments
+from regjax.optim.routes import CountState, RegularizeState, routes, with_extra_arguments
+from regjax.optim.stepsizes import states
 from regjax.optim.verify.step import WAY_OUT
 from regjax.optim.verify.trial import CannotJudge, Plan, named_weights, run, small_like
 
@@ -72,7 +73,7 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
         return
     if modes:
         _check_accumulation(state)
-    accumulates = bool(_accumulators(state))
+    accumulates = bool(states(optax.MultiStepsState, state))
     leaves = named_weights(small)
     gradients = [_gradients(leaf, accumulates) for leaf in leaves.values()]
     plan = Plan(_WEIGHTS, _COUNTS, np.ones(gradients[0].shape[1], np.int32), gradients)
@@ -183,20 +184,10 @@ def _passes(update: np.ndarray, expected: np.ndarray, accumulates: bool) -> bool
     return bool(np.all(good))
 
 
-def _accumulators(state: PyTree) -> list[Any]:
-    def accumulates(node: Any) -> bool:
-        return isinstance(node, optax.MultiStepsState)
-
-    return [node for node in jax.tree.leaves(state, is_leaf=accumulates) if accumulates(node)]
-
-
 def _check_accumulation(state: PyTree) -> None:
     """Refuse a decay beside `optax.MultiSteps`: it would act in every micro-step."""
 
-    def stop(node: Any) -> bool:
-        return isinstance(node, optax.MultiStepsState) or is_ours(node)
-
-    nodes = [node for node in jax.tree.leaves(state, is_leaf=stop) if stop(node)]
+    nodes = states(optax.MultiStepsState | CountState | RegularizeState, state)
     outside = [node for node in nodes if isinstance(node, CountState | RegularizeState)]
     if len(outside) < len(nodes) and any(node.route.mode != "coupled" for node in outside):
         raise ValueError(

@@ -1,0 +1,47 @@
+"""Choosing a setting of each technique by its scores on the selection split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from regjax.analysis import choose
+from regjax.comparison.techniques import Technique
+from regjax.comparison.train import Outcome
+
+
+class Pick(NamedTuple):
+    """The chosen setting of a technique: which it is, and what the entry `chosen` of the results says."""
+
+    position: int
+    parameter: str
+    value: float
+    edge: str | None
+    rule: str
+    select_score: float
+    parts: list[str] | None = None
+
+    def entry(self) -> dict[str, Any]:
+        """As in the results."""
+        return {
+            name: value
+            for name, value in self._asdict().items()
+            if name != "position" and (name, value) != ("parts", None)
+        }
+
+
+def pick(technique: Technique, outcomes: Sequence[Outcome], rule: str) -> Pick:
+    """Choose a setting by the rule."""
+    scores = np.array([[e.score for e in outcome.select] for outcome in outcomes])
+    losses = np.array([[e.loss for e in outcome.select] for outcome in outcomes])
+    choice = choose(scores, losses, technique.values, rule)
+    return Pick(
+        position=choice.setting,
+        parameter=technique.parameter,
+        value=technique.values[choice.setting],
+        edge=choice.edge if technique.parameter and technique.has_edges else None,
+        rule=rule,
+        select_score=float(scores[choice.setting].mean()),
+    )

@@ -1,0 +1,97 @@
+"""Training the settings of a comparison, over seeds, and scoring them on the selection split."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from regjax.comparison import techniques as tech
+from regjax.comparison.scoring import Evaluation, Scorer
+from regjax.stopping import REASONS
+from regjax.sweeps import Lane, LaneStore, run_lanes
+from regjax.training.run import Run, RunResult
+from regjax.training.spec import make_hparams
+from regjax.training.state import TrainData
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One setting of one technique: its arguments and the lanes of all seeds."""
+
+    technique: str
+    value: float
+    arguments: tech.Arguments
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came out of a trial: one entry a seed, and how it does on the selection split."""
+
+    trial: Trial
+    results: list[RunResult]
+    select: list[Evaluation]
+    seconds: float
+
+    @property
+    def diverged(self) -> int:
+        """How many of the runs ended because their loss was not finite."""
+        return sum(diverged(result) for result in self.results)
+
+
+@dataclasses.dataclass
+class Runner:
+    """Trains the lanes of trials and scores them on the selection split; the test split is not within its reach."""
+
+    run_fn: Run
+    defaults: dict[str, Any]
+    always: tech.Arguments
+    seeds: int
+    base_seed: int
+    data: TrainData
+    scorer: Scorer
+    workers: int | None
+    directory: str | os.PathLike[str] | None
+    progress: Progress | None
+    done: int = 0
+    total: int = 0
+
+    def expect(self, trials: int) -> None:
+        """How many trials there will be; 0 says that all are done."""
+        self.total = trials * self.seeds or self.done
+
+    def run(self, trials: Sequence[Trial], part: str) -> list[Outcome]:
+        """All trials, over all seeds; `part` names the directory of their results."""
+        keys = [jax.random.fold_in(jax.random.key(self.base_seed), seed) for seed in range(self.seeds)]
+        lanes: list[Lane] = []
+        for trial in trials:
+            hparams = make_hparams(**{**self.defaults, **tech.merge([self.always, trial.arguments])})
+            lanes.extend(Lane(self.run_fn, hparams, keys[seed], seed) for seed in range(self.seeds))
+        seconds = [0.0] * len(lanes)
+
+        def on_done(index: int, result: RunResult, took: float) -> None:
+            del result
+            seconds[index] = took
+            self.done += 1
+            if self.progress is not None:
+                self.progress(self.done, self.total, trials[index // self.seeds].technique)
+
+        store = None if self.directory is None else LaneStore(Path(self.directory) / part)
+        results = run_lanes(lanes, self.data, workers=self.workers, store=store, on_done=on_done)
+        outcomes = []
+        for i, trial in enumerate(trials):
+            own = slice(i * self.seeds, (i + 1) * self.seeds)
+            select = [self.scorer(result.weights, diverged(result)) for result in results[own]]
+            outcomes.append(Outcome(trial, results[own], select, sum(seconds[own])))
+        return outcomes
+
+
+def diverged(result: RunResult) -> bool:
+    """Whether a run ended because its loss was not finite."""
+    return REASONS[int(result.reason)] == "diverged"
