@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.checks import check_range
-from regjax.core.opaque import apart
+from regjax.core.opaque import opaque_call
 from regjax.core.rng import stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 
@@ -132,7 +132,7 @@ def applied(
     Returns:
       Array like `x`.
     """
-    return apart(_gated(step, high), key, x, magnitude, probability, *rest)
+    return opaque_call(_gated(step, high), key, x, magnitude, probability, *rest)
 
 
 @functools.cache

@@ -33,9 +33,9 @@ from regjax.comparison.scoring import (
     Scorer,
     chance_of,
     diagnose_all,
+    paired_statistics,
     spread_of,
     summarize_row,
-    test_statistics,
 )
 from regjax.comparison.train import Outcome, Progress, Runner, Trial, diverged
 from regjax.core.checks import check_choice, check_range
@@ -274,7 +274,7 @@ def _conclude(
             seconds=sum(o.seconds for o in outcomes),
         )
     plain = results.pop(tech.BASELINE)
-    others = test_statistics(results, tests, tests[tech.BASELINE], splits.task)
+    others = paired_statistics(results, tests, tests[tech.BASELINE], splits.task)
     return CompareResult(
         dataset=splits.name,
         task=splits.task,

@@ -173,7 +173,7 @@ def summarize_row(
     )
 
 
-def test_statistics(
+def paired_statistics(
     rows: Mapping[str, TechniqueResult],
     tests: Mapping[str, Sequence[Evaluation]],
     baseline: Sequence[Evaluation],

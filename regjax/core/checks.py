@@ -47,7 +47,7 @@ def check_array(name: str, value: Any) -> None:
       >>> check_array("outputs", (np.zeros(2), np.zeros(2)))
       Traceback (most recent call last):
       ...
-      regjax.core.checks.InputError: outputs must be one array, got a tuple of 2; let the model give that array alone
+      regjax.core.errors.InputError: outputs must be one array, got a tuple of 2; let the model give that array alone
     """
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):
         kind = f"a {type(value).__name__}" + (f" of {len(value)}" if hasattr(value, "__len__") else "")
@@ -121,7 +121,7 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
       >>> check_choice("optimizer", "adm", ["sgd", "adam"])
       Traceback (most recent call last):
       ...
-      regjax.core.checks.InputError: optimizer 'adm' is not known (did you mean 'adam'?); accepted: adam, sgd
+      regjax.core.errors.InputError: optimizer 'adm' is not known (did you mean 'adam'?); accepted: adam, sgd
     """
     known = sorted(choices)
     if value in known:

@@ -1,4 +1,4 @@
-"""A fence for the CPU compiler, which would otherwise compute cheap steps again wherever their result is read."""
+"""An optimization barrier for the CPU compiler, which would otherwise compute cheap steps again where they are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 
 @functools.partial(jax.jit, static_argnames="step", inline=True)
-def apart(step: Callable[..., Array], key: PRNGKey, x: Array, magnitude: ArrayLike, *rest: ArrayLike) -> Array:
+def opaque_call(step: Callable[..., Array], key: PRNGKey, x: Array, magnitude: ArrayLike, *rest: ArrayLike) -> Array:
     """`step(key, x, magnitude, *rest)`, as a unit that the CPU compiler neither splits nor merges.
 
     Left alone, XLA fuses a cheap step into everything that reads it and computes it again there: an augmentation

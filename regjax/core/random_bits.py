@@ -156,7 +156,7 @@ def random_normal(key: PRNGKey, shape: tuple[int, ...]) -> Array:
     return np.float32(np.sqrt(2.0)) * lax.erf_inv(2.0 * random_uniform(key, shape) - 1.0)
 
 
-def light(key: PRNGKey) -> PRNGKey:
+def fast_key(key: PRNGKey) -> PRNGKey:
     """The same key, from which `jax.random` draws the same numbers with less to compile.
 
     XLA takes a tenth of a second for each rolled loop of `jax.random` on CPU, and half a second where the last axis
@@ -166,11 +166,11 @@ def light(key: PRNGKey) -> PRNGKey:
       key: a typed key; one that is not threefry is returned as it is.
 
     Returns:
-      A key for `jax.random`; those derived from it are light too.
+      A key for `jax.random`; those derived from it are fast too.
 
     Example:
       >>> key = jax.random.key(0)
-      >>> bool((jax.random.normal(light(key), (3,)) == jax.random.normal(key, (3,))).all())
+      >>> bool((jax.random.normal(fast_key(key), (3,)) == jax.random.normal(key, (3,))).all())
       True
     """
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from regjax.core.checks import check_range
-from regjax.core.random_bits import light
+from regjax.core.random_bits import fast_key
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 ROUNDS = 24  # a position has never moved with probability 2^-24
@@ -47,7 +47,7 @@ def shuffled_indices(key: PRNGKey, start: ArrayLike, count: int, n: ArrayLike) -
     n = jnp.asarray(n, jnp.uint32)
     position = jnp.asarray(start, jnp.uint32) + jnp.arange(count, dtype=jnp.uint32)
     sweep, x = position // n, position % n
-    salts = jax.random.bits(light(key), (ROUNDS, 2), jnp.uint32)
+    salts = jax.random.bits(fast_key(key), (ROUNDS, 2), jnp.uint32)
     pass_hash = _mix(sweep * jnp.uint32(0x9E3779B9) + jnp.uint32(1))
 
     def shuffle_round(x: Array, salt: Array) -> tuple[Array, None]:

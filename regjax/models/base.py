@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
-from regjax.core.random_bits import light
+from regjax.core.random_bits import fast_key
 from regjax.core.typing import Array, ArrayLike
 from regjax.noise import depth_rates
 from regjax.noise.linen import (
@@ -38,7 +38,7 @@ NOISE_LAYERS: dict[str, type[nn.Module]] = {
 
 def _light(init: nn.initializers.Initializer) -> nn.initializers.Initializer:
     """The same initializer, compiled faster."""
-    return lambda key, *arguments: init(light(key), *arguments)
+    return lambda key, *arguments: init(fast_key(key), *arguments)
 
 
 # He et al. (2015) for layers that a ReLU follows; the last layer, which none follows, keeps the variance of

@@ -10,7 +10,7 @@ import numpy as np
 from regjax.core import random_bits as bits
 from regjax.core.checks import check_range
 from regjax.core.dtypes import wide_dtype
-from regjax.core.opaque import apart
+from regjax.core.opaque import opaque_call
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 _LEVELS = 65536  # a decision has 16 bits
@@ -28,7 +28,7 @@ def kept_entries(key: PRNGKey, shape: tuple[int, ...], rate: ArrayLike) -> tuple
       `bool[shape]`, and the exact keep probability `q = (65536 - round(65536 rate)) / 65536`, `float32[]`.
     """
     dropped, keep = quantized(rate)
-    return apart(_decide, key, jnp.ones(shape, bool), dropped.astype(jnp.float32)), keep
+    return opaque_call(_decide, key, jnp.ones(shape, bool), dropped.astype(jnp.float32)), keep
 
 
 def quantized(rate: ArrayLike) -> tuple[Array, Array]:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from regjax.core import random_bits as bits
-from regjax.core.opaque import apart
+from regjax.core.opaque import opaque_call
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.noise.base import checked, keep_or_zero, required
 
@@ -71,7 +71,7 @@ def drop_block(
     threshold = jnp.where(rate >= 1.0, _WORDS, jnp.round(seed_rate * _WORDS))
     channels = x.shape[3] if per_channel else 1
     seeds = jnp.ones((x.shape[0], height + block_size - 1, width + block_size - 1, channels), bool)
-    clear = apart(_clear, required("drop_block", key), seeds, threshold)
+    clear = opaque_call(_clear, required("drop_block", key), seeds, threshold)
     kept = _all_in_window(_all_in_window(clear, block_size, 1), block_size, 2)
     keep = jnp.exp(jnp.log1p(-jnp.minimum(threshold / _WORDS, 1.0 - 2.0**-24)) * block_size**2)
     return keep_or_zero(x, kept, jnp.where(rate >= 1.0, 0.0, keep))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from regjax.core import random_bits as bits
 from regjax.core.checks import check_range
 from regjax.core.dtypes import wide_dtype
-from regjax.core.opaque import apart
+from regjax.core.opaque import opaque_call
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.noise.base import checked, required
 
@@ -57,7 +57,7 @@ def concrete_dropout(
     between = (rate > 0.0) & (rate < 1.0)
     inside = jnp.where(between, rate, 0.5)
     flat = jnp.zeros(x.shape, jnp.float32)
-    noise = apart(_logistic, required("concrete_dropout", key), flat, jnp.float32(1.0))
+    noise = opaque_call(_logistic, required("concrete_dropout", key), flat, jnp.float32(1.0))
     kept = jax.nn.sigmoid(-(jnp.log(inside) - jnp.log1p(-inside) + noise) / temperature) / (1.0 - inside)
     smooth = jnp.where(between, x * kept.astype(x.dtype), x)
     return jnp.where(rate >= 1.0, jnp.zeros((), x.dtype), smooth)

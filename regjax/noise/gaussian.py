@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from regjax.core import random_bits as bits
-from regjax.core.opaque import apart
+from regjax.core.opaque import opaque_call
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.noise.base import checked, required
 
@@ -80,7 +80,7 @@ def gaussian_dropout(key: PRNGKey | None, x: Array, rate: ArrayLike, *, determin
     # The root has no finite derivative at 0, so there it is taken of another number and discarded.
     inside = jnp.where(rate > 0.0, inside, 0.5)
     stddev = jnp.where(rate > 0.0, jnp.sqrt(inside / (1.0 - inside)), 0.0)
-    factor = apart(_factor, required("gaussian_dropout", key), jnp.ones(x.shape, jnp.float32), stddev)
+    factor = opaque_call(_factor, required("gaussian_dropout", key), jnp.ones(x.shape, jnp.float32), stddev)
     return jnp.where(stddev > 0.0, x * factor.astype(x.dtype), x)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.comparison.procedure import _Runner
+from regjax.comparison.train import Runner
 from regjax.data import Dataset, split
 
 
@@ -115,7 +115,7 @@ def test_the_test_part_is_out_of_reach_until_the_end(table, monkeypatch):
     assert a.techniques["l2"].train == b.techniques["l2"].train
     assert a.techniques["l2"].test != b.techniques["l2"].test
     # What trains and chooses holds a scorer of the selection part alone.
-    assert "Scorer" in str(_Runner.__annotations__["scorer"])
+    assert "Scorer" in str(Runner.__annotations__["scorer"])
 
 
 def test_a_scorer_knows_one_part(table):

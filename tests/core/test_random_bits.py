@@ -120,19 +120,19 @@ def test_a_light_key_draws_what_jax_draws(shape):
 
     key = jax.random.key(3)
     for ours, theirs in (
-        (lambda key: draws(bits.light(key)), draws),
-        (lambda key: draws(jax.random.fold_in(bits.light(key), 5)), lambda key: draws(jax.random.fold_in(key, 5))),
-        (lambda key: draws(jax.random.split(bits.light(key))[1]), lambda key: draws(jax.random.split(key)[1])),
+        (lambda key: draws(bits.fast_key(key)), draws),
+        (lambda key: draws(jax.random.fold_in(bits.fast_key(key), 5)), lambda key: draws(jax.random.fold_in(key, 5))),
+        (lambda key: draws(jax.random.split(bits.fast_key(key))[1]), lambda key: draws(jax.random.split(key)[1])),
     ):
         jax.tree.map(np.testing.assert_array_equal, jax.jit(ours)(key), jax.jit(theirs)(key))
     keys = jax.random.split(key, 3)
-    ours, theirs = (jax.jit(jax.vmap(f))(keys) for f in (lambda key: draws(bits.light(key)), draws))
+    ours, theirs = (jax.jit(jax.vmap(f))(keys) for f in (lambda key: draws(bits.fast_key(key)), draws))
     jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 
 
 def test_other_keys_are_left_as_they_are():
     for key in (jax.random.key(0, impl="rbg"), jax.random.PRNGKey(0)):
-        assert bits.light(key) is key
+        assert bits.fast_key(key) is key
     with jax.threefry_partitionable(False):
         key = jax.random.key(1)
-        np.testing.assert_array_equal(jax.random.bits(bits.light(key), (5,)), jax.random.bits(key, (5,)))
+        np.testing.assert_array_equal(jax.random.bits(bits.fast_key(key), (5,)), jax.random.bits(key, (5,)))
