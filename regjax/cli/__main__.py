@@ -22,6 +22,7 @@ RESUMABLE = ("train", "compare", "sweep")
 def run(name: str) -> None:
     """Run a command with the flags of `sys.argv` and exit with its code."""
     module = importlib.import_module(f"regjax.cli.{name}")
+    module.define_flags()
     app.run(name, module.main, module.__doc__ or "", resumable=name in RESUMABLE)
 
 

@@ -19,24 +19,28 @@ from typing import Any
 from regjax.catalog import DEFAULT_TECHNIQUES, SELECTIONS, TECHNIQUES
 from regjax.cli import app, cluster, flags, workdirs
 
-flags.define_data("runs/compare")
-flags.define_training("at least 50, and 800 updates")
-flags.define_stopping()
-flags.text(
-    "compare", "techniques", None, f"some of {','.join(TECHNIQUES)}; default the first {len(DEFAULT_TECHNIQUES)}"
-)
-flags.repeated("compare", "grid", "strengths of a technique, as l2=0.001,0.01,0.1; may be repeated")
-flags.repeated(
-    "compare",
-    "try_penalty",
-    "a row for this penalty, at 0.01 to 100 times its strengths, by --penalty_mode; may be repeated",
-)
-flags.whole("compare", "seeds", 10, "how many seeds; with 5 no p can be below 0.0625")
-cluster.define(data_devices=False)
-flags.switch("run", "resume", False, "go on with the comparison in --workdir; finished runs are not repeated")
 FREE = {"workdir", "overwrite", "resume", "data_dir"}  # what may differ between a comparison and its resumption
 _SELECT = "choice on validation: the best mean, or the most regularized setting within one standard error of it"
-flags.choice("compare", "select", "best", SELECTIONS, _SELECT)
+
+
+def define_flags() -> None:
+    """The flags of the command."""
+    flags.define_data("runs/compare")
+    flags.define_training("at least 50, and 800 updates")
+    flags.define_stopping()
+    flags.text(
+        "compare", "techniques", None, f"some of {','.join(TECHNIQUES)}; default the first {len(DEFAULT_TECHNIQUES)}"
+    )
+    flags.repeated("compare", "grid", "strengths of a technique, as l2=0.001,0.01,0.1; may be repeated")
+    flags.repeated(
+        "compare",
+        "try_penalty",
+        "a row for this penalty, at 0.01 to 100 times its strengths, by --penalty_mode; may be repeated",
+    )
+    flags.whole("compare", "seeds", 10, "how many seeds; with 5 no p can be below 0.0625")
+    cluster.define(data_devices=False)
+    flags.switch("run", "resume", False, "go on with the comparison in --workdir; finished runs are not repeated")
+    flags.choice("compare", "select", "best", SELECTIONS, _SELECT)
 
 
 def main() -> int:

@@ -34,9 +34,12 @@ GROUPS = {
     "mix": "Mixtures of two images",
 }
 
-flags.define_data("runs/gallery")
-flags.whole("gallery", "images", 4, "images of each augmentation")
-flags.whole("gallery", "seed", 0, "of the split, of the choice of images and of the augmentations", low=0)
+
+def define_flags() -> None:
+    """The flags of the command."""
+    flags.define_data("runs/gallery")
+    flags.whole("gallery", "images", 4, "images of each augmentation")
+    flags.whole("gallery", "seed", 0, "of the split, of the choice of images and of the augmentations", low=0)
 
 
 def main() -> int:

@@ -22,16 +22,23 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "validation", "test")
 
-flags.text("predict", "workdir", "runs/train", "directory of a run of experiments.train")
-flags.text("predict", "input", None, "a .npz, a .csv, a folder of images, or a split: train, validation, test")
-flags.text("predict", "output", None, "the .csv to write")
-flags.text("predict", "data_dir", None, "where prepared TFDS sets are, for a split")
-flags.whole(
-    "predict", "mc_samples", 0, "predict with so many passes of the noise of training, and say how they differ", low=0
-)
-flags.whole("predict", "seed", 0, "of the noise of --mc_samples", low=0)
-flags.switch("predict", "overwrite", False, "replace --output")
-flags.whole("predict", "batch_size", 1024, "examples at a time; bounds the memory")
+
+def define_flags() -> None:
+    """The flags of the command."""
+    flags.text("predict", "workdir", "runs/train", "directory of a run of experiments.train")
+    flags.text("predict", "input", None, "a .npz, a .csv, a folder of images, or a split: train, validation, test")
+    flags.text("predict", "output", None, "the .csv to write")
+    flags.text("predict", "data_dir", None, "where prepared TFDS sets are, for a split")
+    flags.whole(
+        "predict",
+        "mc_samples",
+        0,
+        "predict with so many passes of the noise of training, and say how they differ",
+        low=0,
+    )
+    flags.whole("predict", "seed", 0, "of the noise of --mc_samples", low=0)
+    flags.switch("predict", "overwrite", False, "replace --output")
+    flags.whole("predict", "batch_size", 1024, "examples at a time; bounds the memory")
 
 
 def main() -> int:

@@ -37,22 +37,27 @@ LAYOUTS = ("auto", "map", "vmap")
 # What may differ between a sweep and its resumption. The layout may not: side by side, sums have another order.
 FREE = {"workdir", "overwrite", "resume", "data_dir", "explain_plan", "memory_limit", "workers"}
 
-flags.define_data("runs/sweep")
-flags.define_training("50")
-flags.define_stopping()
-flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
-flags.repeated("sweep", "sweep", "NAME=logspace(-6,-1,11), NAME=linspace(0,0.8,5) or NAME=0.1,0.2; may be repeated")
-flags.whole("sweep", "seeds", 1, "seeds for each combination")
-flags.switch("run", "resume", False, "go on with the sweep in --workdir; finished runs are not repeated")
-flags.choice("devices", "layout", "auto", LAYOUTS, "runs one by one on each core, or side by side; default by device")
-flags.whole("devices", "chunk", None, "runs side by side at most; default 64, fewer if memory is short")
-flags.whole("devices", "workers", None, "runs at a time; default one per core on CPU, one per device elsewhere")
-flags.text("devices", "memory_limit", "80%", "of a device's memory that may be used, or a size as 6GiB")
-flags.switch(
-    "devices", "compact", True, "let a run that stops early make room for another, where they are side by side"
-)
-flags.switch("devices", "explain_plan", False, "print how the runs are laid out, the memory they take, and why")
-cluster.define(data_devices=True)
+
+def define_flags() -> None:
+    """The flags of the command."""
+    flags.define_data("runs/sweep")
+    flags.define_training("50")
+    flags.define_stopping()
+    flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
+    flags.repeated("sweep", "sweep", "NAME=logspace(-6,-1,11), NAME=linspace(0,0.8,5) or NAME=0.1,0.2; may be repeated")
+    flags.whole("sweep", "seeds", 1, "seeds for each combination")
+    flags.switch("run", "resume", False, "go on with the sweep in --workdir; finished runs are not repeated")
+    flags.choice(
+        "devices", "layout", "auto", LAYOUTS, "runs one by one on each core, or side by side; default by device"
+    )
+    flags.whole("devices", "chunk", None, "runs side by side at most; default 64, fewer if memory is short")
+    flags.whole("devices", "workers", None, "runs at a time; default one per core on CPU, one per device elsewhere")
+    flags.text("devices", "memory_limit", "80%", "of a device's memory that may be used, or a size as 6GiB")
+    flags.switch(
+        "devices", "compact", True, "let a run that stops early make room for another, where they are side by side"
+    )
+    flags.switch("devices", "explain_plan", False, "print how the runs are laid out, the memory they take, and why")
+    cluster.define(data_devices=True)
 
 
 def parse_sweep(text: str) -> tuple[str, list[float]]:

@@ -32,23 +32,26 @@ FREE = {
 
 DEVICES_AGREE = 5e-6  # tests/system/devices holds it: weights, of the order of 1, on other numbers of devices
 
-flags.define_data("runs/train")
-flags.define_training("50")
-flags.define_stopping()
-flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
-flags.whole("run", "checkpoint_every", 1, "epochs between checkpoints")
-flags.whole("run", "checkpoint_steps", None, "updates between checkpoints instead, for long epochs")
-flags.number("run", "checkpoint_seconds", None, "seconds between checkpoints instead", low=0, low_open=True)
-flags.switch("run", "resume", False, "go on with the run in --workdir")
-cluster.define(data_devices=True)
-flags.choice(
-    "run",
-    "loader",
-    "memory",
-    ("memory", "stream"),
-    "where the training set lives; stream reads it from disk while it trains, for sets larger than memory",
-)
-flags.whole("run", "read_threads", 2, "threads that read, with --loader=stream")
+
+def define_flags() -> None:
+    """The flags of the command."""
+    flags.define_data("runs/train")
+    flags.define_training("50")
+    flags.define_stopping()
+    flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
+    flags.whole("run", "checkpoint_every", 1, "epochs between checkpoints")
+    flags.whole("run", "checkpoint_steps", None, "updates between checkpoints instead, for long epochs")
+    flags.number("run", "checkpoint_seconds", None, "seconds between checkpoints instead", low=0, low_open=True)
+    flags.switch("run", "resume", False, "go on with the run in --workdir")
+    cluster.define(data_devices=True)
+    flags.choice(
+        "run",
+        "loader",
+        "memory",
+        ("memory", "stream"),
+        "where the training set lives; stream reads it from disk while it trains, for sets larger than memory",
+    )
+    flags.whole("run", "read_threads", 2, "threads that read, with --loader=stream")
 
 
 def main() -> int:
