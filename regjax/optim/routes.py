@@ -37,6 +37,10 @@ class RegularizeState(NamedTuple):
     inner: optax.OptState  # of the wrapped optimizer
 
 
+class ProjectState(NamedTuple):
+    """State of `project`: nothing, but it shows that there is one."""
+
+
 def with_extra_arguments(tx: optax.GradientTransformation | optax.MultiSteps) -> optax.GradientTransformationExtraArgs:
     """As `optax.with_extra_args_support`; `optax.MultiSteps` takes and passes on further arguments too.
 

@@ -21,7 +21,7 @@ import optax
 
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, PyTree
-from regjax.optim.routes import CountState, acting_leaves, route_of
+from regjax.optim.routes import CountState, ProjectState, acting_leaves, route_of
 from regjax.optim.stepsizes import LearningRate, at_step
 from regjax.optim.verify import PROBE, answer
 from regjax.penalties import Penalty, check_route
@@ -122,13 +122,18 @@ def project(constraint: Constraint) -> optax.GradientTransformation:
       Array([[0.5, 0. ]], dtype=float32)
     """
 
-    def update(updates: PyTree, state: optax.EmptyState, params: PyTree | None = None) -> tuple[PyTree, Any]:
+    def update(updates: PyTree, state: Any, params: PyTree | None = None, **extra: Any) -> tuple[PyTree, Any]:
+        if PROBE in extra:
+            return jax.tree.map(lambda u: scaled(extra[PROBE].scale, u), updates), state
         if params is None:
             raise ValueError("project needs the parameters: call update(grads, state, params)")
         target = constraint.project(optax.apply_updates(params, updates))
         return jax.tree.map(lambda z, w, u: z - w if is_weight_leaf(w) else u, target, params, updates), state
 
-    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+    def scaled(factor: float, update: Any) -> Any:
+        return (factor * update).astype(update.dtype) if is_weight_leaf(update) else update
+
+    return optax.GradientTransformationExtraArgs(lambda params: ProjectState(), update)
 
 
 def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], Any]) -> optax.GradientTransformation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,14 +19,26 @@ import optax
 
 from regjax.core.tree import is_weight_leaf
 from regjax.core.typing import PyTree
-from regjax.optim.routes import CountState, RegularizeState, routes, with_extra_arguments
-from regjax.optim.stepsizes import states
+from regjax.optim.routes import CountState, ProjectState, RegularizeState, routes, with_extra_arguments
+from regjax.optim.stepsizes.base import states
 from regjax.optim.verify.step import WAY_OUT
 from regjax.optim.verify.trial import CannotJudge, Plan, named_weights, run, small_like
 
-# With this argument of `update`, `(gain, shift, pull)`, a penalty gives `gain * gradient + shift * ramp` (proximal), or
-# adds `shift * ramp` to the update (a decay) or `pull * ramp` to the gradient (coupled).
+# With this argument of `update`, a `Probe`, penalties and projections answer with what is known.
 PROBE = "regjax_probe"
+
+
+class Probe(NamedTuple):
+    """What a penalty gives: `gain * gradient + shift * ramp` (proximal), or it adds `shift * ramp` to the update (a
+    decay) or `pull * ramp` to the gradient (coupled). A projection gives `scale * update`.
+    """
+
+    gain: float
+    shift: float
+    pull: float
+    scale: float
+
+
 _GAIN = -0.5
 _STEPS = 4
 _MICRO_STEPS = 256  # more than anybody accumulates
@@ -78,8 +90,8 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
     gradients = [_gradients(leaf, accumulates) for leaf in leaves.values()]
     plan = Plan(_WEIGHTS, _COUNTS, np.ones(gradients[0].shape[1], np.int32), gradients)
 
-    def updates(shift: float, pull: float = 0.0) -> dict[str, np.ndarray]:
-        return run(tx, small, plan, lambda *_: jnp.float32(0), **{PROBE: (_GAIN, shift, pull)}).updates
+    def updates(shift: float, pull: float = 0.0, scale: float = 1.0) -> dict[str, np.ndarray]:
+        return run(tx, small, plan, lambda *_: jnp.float32(0), **{PROBE: Probe(_GAIN, shift, pull, scale)}).updates
 
     if not modes:
         # What needs more than gradients, as a line search does, is no reason to refuse what is part of the gradient.
@@ -87,9 +99,9 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
             _check_downhill(updates(0.0), updates(0.0, 1.0), {name: _ramp(leaf) for name, leaf in leaves.items()})
         return
 
-    def tried(shift: float) -> dict[str, np.ndarray]:
+    def tried(shift: float, scale: float = 1.0) -> dict[str, np.ndarray]:
         try:
-            return updates(shift)
+            return updates(shift, scale=scale)
         except CannotJudge as error:
             raise ValueError(
                 f"optimizer: it cannot be tried whether its penalty is left alone ({error}); put such a transform "
@@ -129,6 +141,23 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
                 f"optimizer: something behind the decay changes it ({name}), so that its strength is another; put the "
                 f"decay last. {WAY_OUT}"
             )
+    if states(ProjectState, state):
+        _check_projected(shifted, tried(0.0, scale=2.0), tried(1.0, scale=2.0), without)
+
+
+def _check_projected(
+    shifted: dict[str, np.ndarray],
+    doubled: dict[str, np.ndarray],
+    both: dict[str, np.ndarray],
+    without: dict[str, np.ndarray],
+) -> None:
+    """Refuse a projection before a penalty: what it doubles has to hold what the penalty adds."""
+    for name, base in without.items():
+        covered = np.any(doubled[name] != base)
+        if covered and not np.allclose(both[name][_MODERATE], 2 * shifted[name][_MODERATE], rtol=_TOLERANCE, atol=0):
+            raise ValueError(
+                f"optimizer: rj.project stands before a penalty ({name}), which may leave the constraint; put it last"
+            )
 
 
 def _check_downhill(without: dict[str, np.ndarray], pulled: dict[str, np.ndarray], ramps: dict[str, Any]) -> None:
@@ -152,17 +181,17 @@ def _gradients(leaf: np.ndarray, accumulates: bool) -> np.ndarray:
     return gradients.astype(leaf.dtype)
 
 
-def answer(probe: tuple[float, float, float], mode: str, gradients: PyTree, acts: Sequence[bool]) -> PyTree:
+def answer(probe: Probe, mode: str, gradients: PyTree, acts: Sequence[bool]) -> PyTree:
     """What a penalty transform gives in place of its update while its surroundings are tried.
 
     Args:
-      probe: gain, shift and pull.
+      probe: what to give.
       mode: of the penalty.
       gradients: or updates, whichever it is given.
       acts: for each leaf, whether the penalty acts on it.
     """
-    gain = probe[0] if mode == "proximal" else 1.0
-    shift = probe[2] if mode == "coupled" else probe[1]
+    gain = probe.gain if mode == "proximal" else 1.0
+    shift = probe.pull if mode == "coupled" else probe.shift
     leaves, treedef = jax.tree.flatten(gradients)
     answered = [
         (gain * g + shift * act * _ramp(g)).astype(g.dtype) if is_weight_leaf(g) else g

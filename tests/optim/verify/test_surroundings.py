@@ -58,7 +58,18 @@ ALONE = {
         ),
         optax.masked(optax.scale(0.5), {"a": False, "b": True}),
     ),
-    "projected": rj.make_optimizer("sgd", 0.1, penalty=rj.l2(0.1), mode="decoupled"),
+    **{
+        f"{mode} within {name}": rj.make_optimizer(
+            "adam", 0.1, penalty=rj.l2(0.1, where="a"), mode=mode, constraint=constraint
+        )
+        for mode in ("coupled", "decoupled", "independent", "proximal")
+        for name, constraint in {
+            "a box": rj.box(-0.1, 0.1),
+            "signs": rj.non_negative(),
+            "a norm": rj.max_norm(1.0),
+            "the unit sphere": rj.unit_norm(),
+        }.items()
+    },
 }
 DISTURBED = {
     "clipped before": optax.chain(optax.clip_by_global_norm(1.0), LASSO),
@@ -80,6 +91,10 @@ DISTURBED = {
     "decay beside frozen leaves": optax.chain(FROZEN_B, rj.add_decay(rj.l2(0.1, where=everywhere), 0.1)),
     "decay around frozen leaves": optax.chain(
         rj.add_decay(rj.l2(0.1, where=everywhere), 0.1), optax.scale(1.0), FROZEN_B
+    ),
+    "a projection before": optax.chain(rj.project(rj.box(-0.1, 0.1)), LASSO),
+    "a projection before a decay": optax.chain(
+        optax.sgd(0.1), rj.project(rj.box(-0.1, 0.1, where="a")), rj.add_decay(rj.l2(0.1, where="a"), 0.1)
     ),
     "an average": optax.contrib.schedule_free(LASSO, 0.1),
 }
