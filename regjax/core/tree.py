@@ -81,6 +81,19 @@ def check_arrays(caller: str, params: PyTree) -> None:
             )
 
 
+def check_real(caller: str, name: str, array: Any) -> None:
+    """Refuse complex numbers where an order or a real gradient is meant.
+
+    Raises:
+      ValueError: names the array and its type.
+
+    Example:
+      >>> check_real("box", "w", jnp.ones(2))
+    """
+    if jnp.iscomplexobj(array):
+        raise ValueError(f"{caller}: {name} must be real, got {array.dtype}")
+
+
 def select(params: PyTree, where: Where = None) -> list[bool]:
     """For each leaf of `params`, whether `where` selects it.
 
@@ -128,6 +141,16 @@ def unnamed_offsets(params: PyTree) -> frozenset[str]:
         if is_lower or (beside and max(shape) == np.size(leaf)):
             found.add(_name(path))
     return frozenset(found)
+
+
+def uphill(grads: PyTree) -> PyTree:
+    """Gradients of `jax.grad` as optax wants them: for complex parameters JAX gives the conjugate.
+
+    Example:
+      >>> uphill({"w": jnp.array([1.0 + 2.0j])})["w"]
+      Array([1.-2.j], dtype=complex64)
+    """
+    return jax.tree.map(jnp.conj, grads)
 
 
 def weight_leaves(params: PyTree) -> list[Any]:

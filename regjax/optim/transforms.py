@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
+from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names, uphill
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.optim.routes import CountState, ProjectState, acting_leaves, route_of
 from regjax.optim.stepsizes import LearningRate, at_step
@@ -172,7 +172,7 @@ def add_gradient(
         full = [replaced.get(i, leaf) for i, leaf in enumerate(leaves)]
         return penalty.value(jax.tree.unflatten(treedef, full), step)
 
-    gradient = dict(zip(weights, jax.grad(value)([jnp.asarray(leaves[i]) for i in weights]), strict=True))
+    gradient = dict(zip(weights, uphill(jax.grad(value)([jnp.asarray(leaves[i]) for i in weights])), strict=True))
     flat, structure = jax.tree.flatten(updates)
     out = [u + (factor * gradient[i]).astype(u.dtype) if i in gradient else u for i, u in enumerate(flat)]
     return jax.tree.unflatten(structure, out)

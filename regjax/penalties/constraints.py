@@ -18,7 +18,7 @@ import numpy as np
 from regjax.core.checks import check_range, is_traced
 from regjax.core.dtypes import canonical, widened
 from regjax.core.parse import parse_sum
-from regjax.core.tree import Where, freeze_where, leaf_names, map_selected, select
+from regjax.core.tree import Where, check_real, freeze_where, leaf_names, map_selected, select
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, Layout, check_axis, check_layout, doubt, units_text, within
 from regjax.penalties.numbers import as_text
@@ -177,6 +177,7 @@ class _Box(_Single):
 
     def project_leaf(self, w: Array, name: str) -> Array:
         # In the dtype of the weights, so that a bound is met exactly by what is stored.
+        check_real(self.kind, name, w)
         return jnp.clip(w, jnp.asarray(self.low, w.dtype), jnp.asarray(self.high, w.dtype))
 
 
@@ -186,6 +187,7 @@ class _NonNegative(_Single):
     kind = "non_negative"
 
     def project_leaf(self, w: Array, name: str) -> Array:
+        check_real(self.kind, name, w)
         return jnp.maximum(w, 0)
 
 

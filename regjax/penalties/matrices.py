@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from regjax.core.checks import check_choice, check_range
-from regjax.core.dtypes import widened
+from regjax.core.dtypes import wide_dtype, widened
 from regjax.core.tree import Where
 from regjax.core.typing import Array, PyTree
 from regjax.penalties import prox as _prox
@@ -24,6 +24,7 @@ from regjax.penalties.base import ROUTES, Penalty, Strength, Term, new_term
 from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, doubt
 from regjax.penalties.numbers import scalar_strength
 from regjax.penalties.parts import Parts
+from regjax.penalties.shrinkage import squares
 
 METHODS = ("soft", "srip")
 
@@ -104,10 +105,10 @@ class _Orthogonal(_Matrix):
 
     def of_matrix(self, m: Array) -> Array:
         # The smaller of both Gram matrices can be the identity; the larger one never.
-        gram = m.T @ m if m.shape[0] >= m.shape[1] else m @ m.T
+        gram = jnp.conj(m.T) @ m if m.shape[0] >= m.shape[1] else m @ jnp.conj(m.T)
         excess = gram - jnp.eye(gram.shape[0], dtype=gram.dtype)
         if self.method == "soft":
-            return jnp.sum(jnp.square(excess))
+            return jnp.sum(squares(excess))
         return largest_singular_value(excess, self.iterations)
 
     def parts(self, strength: Any, name: str) -> Parts:
@@ -253,14 +254,14 @@ def largest_singular_value(m: Array, iterations: int | None = None) -> Array:
         return jnp.linalg.svd(m, compute_uv=False)[0]
 
     def unit(v: Array) -> Array:
-        norm = _prox.safe_sqrt(jnp.sum(jnp.square(v)))
+        norm = _prox.safe_sqrt(jnp.sum(squares(v)))
         return v / jnp.where(norm > 0, norm, 1.0)
 
     fixed = jax.lax.stop_gradient(m)
     # A start with all frequencies, so that it is hardly ever orthogonal to the leading vector.
-    start = unit(jnp.cos(jnp.square(jnp.arange(m.shape[1], dtype=m.dtype)) + 0.5))
-    v = jax.lax.fori_loop(0, iterations, lambda _, v: unit(fixed.T @ (fixed @ v)), start)
-    return unit(fixed @ v) @ (m @ v)
+    start = unit(jnp.cos(jnp.square(jnp.arange(m.shape[1], dtype=wide_dtype(m))) + 0.5)).astype(m.dtype)
+    v = jax.lax.fori_loop(0, iterations, lambda _, v: unit(jnp.conj(fixed.T) @ (fixed @ v)), start)
+    return jnp.real(jnp.conj(unit(fixed @ v)) @ (m @ v))
 
 
 def _check_iterations(kind: str, iterations: int | None) -> None:

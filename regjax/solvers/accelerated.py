@@ -14,6 +14,7 @@ from jax.flatten_util import ravel_pytree
 
 from regjax.core.checks import check_range
 from regjax.core.dtypes import float_dtype, wide_dtype
+from regjax.core.tree import check_real, leaf_names
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties import Penalty, check_route
 
@@ -69,7 +70,7 @@ def proximal_gradient(
       A `Solution`. `converged` is False when the iterations ran out, or the type of numbers could not do better.
 
     Raises:
-      ValueError: a penalty without a proximal map or with a schedule, or a number out of range.
+      ValueError: a penalty without a proximal map or with a schedule, a number out of range, or complex parameters.
 
     Example:
       >>> from regjax.penalties import l1
@@ -93,6 +94,8 @@ def proximal_gradient(
     check_range("proximal_gradient: tol", tol, 0.0)
     check_range("proximal_gradient: max_iterations", max_iterations, 1)
     params = jax.tree.map(jnp.asarray, params)
+    for name, leaf in zip(leaf_names(params), jax.tree.leaves(params), strict=True):
+        check_real("proximal_gradient", name, leaf)
     program = jax.make_jaxpr(loss)(params)  # what the loss closes over becomes an argument, with derivatives
     limits = (stepsize, tol, max_iterations)
     found = _minimized(program.jaxpr, program.consts, penalty, params, limits)[0]

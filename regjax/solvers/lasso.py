@@ -15,6 +15,7 @@ import numpy as np
 
 from regjax.core.checks import check_range, is_traced
 from regjax.core.dtypes import float_dtype, wide_dtype
+from regjax.core.tree import check_real
 from regjax.core.typing import Array, ArrayLike
 from regjax.solvers.active_set import solve_path
 from regjax.solvers.columns import (
@@ -149,8 +150,8 @@ def _checked_data(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None
     sparse = is_sparse(x)
     weight = None if weight is None else jnp.asarray(weight)
     for name, array in (("x", x), ("y", y), ("sample_weight", weight)):
-        if array is not None and jnp.issubdtype(array.dtype, jnp.complexfloating):
-            raise ValueError(f"lasso_path: {name} must be real, got {array.dtype}")
+        if array is not None:
+            check_real("lasso_path", name, array)
     if x.ndim != 2 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0]:
         raise ValueError(f"lasso_path: x must be [N, P] and y [N] or [N, T], got {x.shape} and {y.shape}")
     if sparse and x.shape[1] > GRAM_FEATURES:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from regjax.core.tree import uphill
 from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 from regjax.training.loss import LossFn
 
@@ -24,6 +25,8 @@ def loss_and_grads(
     micro_batch: int | None = None,
 ) -> tuple[tuple[Array, Aux], PyTree]:
     """Loss, parts and gradient in training mode: `jax.value_and_grad(loss_fn, has_aux=True)`.
+
+    Gradients of complex weights are conjugated, as optax wants them.
 
     With `micro_batch` the batch is augmented as a whole, then cut into parts of that size, and the gradients of the
     parts are added up, weighted by their share of the example weights. The result is the same to rounding, except that
@@ -58,7 +61,8 @@ def loss_and_grads(
     options = {"model_state": model_state, "hparams": hparams, "step": step}
     size = batch.x.shape[0]
     if micro_batch is None or micro_batch == size:
-        return jax.value_and_grad(loss_fn, has_aux=True)(params, batch, key, **options)
+        whole, grads = jax.value_and_grad(loss_fn, has_aux=True)(params, batch, key, **options)
+        return whole, uphill(grads)
     if micro_batch < 1 or size % micro_batch:
         raise ValueError(f"micro_batch must divide the batch of {size} examples, got {micro_batch}")
     if jax.tree.leaves(model_state):
@@ -96,4 +100,4 @@ def loss_and_grads(
         (_, each), extra = jax.value_and_grad(penalty_terms, has_aux=True)(params)
         terms |= each
         grads = jax.tree.map(jnp.add, grads, extra)
-    return (sum(terms.values(), start=jnp.float32(0.0)), Aux(terms, model_state or {})), grads
+    return (sum(terms.values(), start=jnp.float32(0.0)), Aux(terms, model_state or {})), uphill(grads)

@@ -163,3 +163,27 @@ def test_keys_and_counters_of_an_nnx_model_are_left_alone():
     out = rj.l1(10.0).prox(state, 1.0)
     assert not np.any(out["linear"]["kernel"][...])
     assert [row.leaf for row in rj.l1(1.0).plan(state).rows if row.terms] == ["linear/kernel"]
+
+
+@pytest.mark.parametrize("mode", ["loss", "coupled", "decoupled", "proximal"])
+@pytest.mark.parametrize("micro_batch", [None, 20])
+def test_complex_weights_go_downhill(mode, micro_batch):
+    """`(2 / n) x' (x w - y) + 2 s w = 0`, with the conjugate transpose, has one solution; `jax.grad` is conjugated."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=shape) + 1j * rng.normal(size=shape) for shape in ((40, 3), (40, 1)))
+    s = 0.5
+    # Decay beside momentum or after the step is the same at rest for plain gradient descent.
+    expected = np.linalg.solve(x.conj().T @ x / 40 + s * np.eye(3), x.conj().T @ y / 40)
+    penalty, rate = rj.l2(s), 0.1
+    tx = optax.sgd(rate) if mode == "loss" else rj.make_optimizer("sgd", rate, penalty=penalty, mode=mode)
+    loss_fn = rj.build_loss(
+        lambda v, x: x @ v["params"]["w"],
+        lambda outputs, y: jnp.mean(jnp.abs(outputs - y) ** 2),
+        penalty if mode == "loss" else None,
+    )
+    step = jax.jit(rj.make_step(loss_fn, tx, micro_batch=micro_batch))
+    state = rj.init_train_state({"w": jnp.ones((3, 1), jnp.complex64)}, {}, tx)
+    batch = rj.Batch(jnp.asarray(x, jnp.complex64), jnp.asarray(y, jnp.complex64))
+    for _ in range(200):
+        state, _ = step(None, state, batch, jax.random.key(0))
+    np.testing.assert_allclose(state.params["w"], expected, atol=1e-4)

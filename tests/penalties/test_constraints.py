@@ -139,6 +139,8 @@ def test_sequences_and_none():
             r"unit_norm: axis must be in \[-2, 2\) for kernel",
         ),
         (lambda: (rj.box(0.0, 1.0) + rj.max_norm(1.0)).project(tree(np.ones((3, 2)))), "box and max_norm on kernel"),
+        (lambda: rj.box(0.0, 1.0).project({"kernel": jnp.array([[1j]])}), "box: kernel must be real, got complex"),
+        (lambda: rj.non_negative().project({"kernel": jnp.array([[1j]])}), "non_negative: kernel must be real, got c"),
         (lambda: rj.box(0.0, 1.0, where="conv").project(tree(np.ones((3, 2)))), "nothing matches 'conv'"),
     ],
 )

@@ -77,3 +77,23 @@ def test_an_elementwise_metric_is_refused_at_once(make):
 def test_iterations_are_whole():
     with pytest.raises(ValueError, match=r"spectral: iterations must be a Python integer, got 2.5"):
         rj.spectral(1.0, iterations=2.5)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (3, 5)])
+def test_complex_matrices_have_the_values_of_their_conjugate_transpose(shape):
+    rng = np.random.default_rng(1)
+    w = rng.normal(size=shape) + 1j * rng.normal(size=shape)
+    small = w if shape[0] >= shape[1] else w.conj().T
+    excess = small.conj().T @ small - np.eye(min(shape))
+    s = np.linalg.svd(w, compute_uv=False)
+    for penalty, expected in [
+        (rj.nuclear(1.0), s.sum()),
+        (rj.spectral(1.0), s[0] ** 2),
+        (rj.spectral(1.0, iterations=100), s[0] ** 2),
+        (rj.orthogonal(1.0), np.linalg.norm(excess) ** 2),
+        (rj.orthogonal(1.0, method="srip"), np.linalg.norm(excess, 2)),
+        (rj.orthogonal(1.0, method="srip", iterations=200), np.linalg.norm(excess, 2)),
+    ]:
+        value = penalty.value({"kernel": jnp.asarray(w, jnp.complex64)})
+        assert value.dtype == jnp.float32
+        assert float(value) == pytest.approx(expected, rel=1e-3)

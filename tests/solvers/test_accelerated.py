@@ -138,6 +138,10 @@ def test_skglm(name, theirs, ours):
         (lambda: rj.proximal_gradient(mse(), rj.l2(1.0) + rj.l1(lambda step: step), zeros()), "l1 .*schedule"),
         (lambda: rj.proximal_gradient(mse(), rj.l1(1.0), zeros(), stepsize=0.0), "stepsize must be > 0, got 0.0"),
         (lambda: rj.proximal_gradient(mse(), rj.l1(1.0), zeros(), tol=float("nan")), "tol must be >= 0, got nan"),
+        (
+            lambda: rj.proximal_gradient(mse(), rj.l1(1.0), jax.tree.map(lambda w: w + 1j, zeros())),
+            "proximal_gradient: kernel must be real, got complex64",
+        ),
         (lambda: rj.regularization_path(mse(), rj.l1(1.0), [-1.0], zeros()), "factors must be >= 0, got -1.0"),
     ],
 )
