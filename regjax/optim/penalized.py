@@ -115,7 +115,7 @@ def regularize(
         if stepsize is not None:
             return check_follows(tx, stepsize, params)
         assert learning_rate is not None
-        return check_moves(tx, learning_rate, params)
+        return check_moves(tx, learning_rate, params, scales=mode == "decoupled")
 
     # Labels by name, for example, need the parameters, which `init` knows.
     with contextlib.suppress(CannotJudge):

@@ -1,5 +1,7 @@
 """`rj.regularize`: what people wrap around a penalty, wrap a penalty around, or do to its numbers at run time."""
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -297,3 +299,47 @@ def test_parameters_need_no_container(name, clip):
     bare, _ = tx.update(grads, tx.init(params), params)
     held, _ = tx.update({"w": grads}, tx.init({"w": params}), {"w": params})
     np.testing.assert_array_equal(bare, held["w"])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "mode"),
+    [("lion", "decoupled"), *itertools.product(("sgd", "momentum", "adam"), ("decoupled", "proximal"))],
+)
+@pytest.mark.parametrize("jitted", [False, True])
+def test_an_injected_rate_that_would_not_be_followed_is_refused(optimizer, mode, jitted):
+    """Under another name than `learning_rate` a change at run time would not reach the penalty."""
+    make = {"momentum": lambda rate: optax.sgd(rate, momentum=0.9)}.get(optimizer) or getattr(optax, optimizer)
+    step = {"momentum": stepsizes.sgd(0.1, 0.9), "adam": stepsizes.adam(0.1)}.get(optimizer, stepsizes.sgd(0.1))
+    needs = {"learning_rate": 0.1} if mode == "decoupled" else {"stepsize": step}
+
+    def train(params):
+        tx = optax.inject_hyperparams(lambda lr: make(lr))(lr=0.1)
+        return applied(rj.regularize(tx, rj.l1(0.1), mode=mode, **needs), params)
+
+    with pytest.raises(ValueError, match=r"'lr'.*learning_rate"):
+        (jax.jit(train) if jitted else train)(PARAMS)
+    followed = optax.inject_hyperparams(lambda learning_rate: make(learning_rate))(learning_rate=0.1)
+    rj.regularize(followed, rj.l1(0.1), mode=mode, **needs).init(PARAMS)
+
+
+def test_an_independent_decay_follows_no_rate():
+    tx = optax.inject_hyperparams(lambda lr: optax.sgd(lr))(lr=0.1)
+    rj.regularize(tx, rj.l2(0.1), mode="independent", learning_rate=0.1).init(PARAMS)
+
+
+@pytest.mark.parametrize("mode", ["decoupled", "proximal"])
+def test_injected_numbers_that_are_no_rates_may_have_any_name(mode):
+    def make(learning_rate, noise, decay):
+        return optax.chain(optax.add_decayed_weights(decay), optax.adam(learning_rate, b1=noise))
+
+    tx = optax.inject_hyperparams(make)(learning_rate=0.1, noise=0.8, decay=0.01)
+    needs = {"learning_rate": 0.1} if mode == "decoupled" else {"stepsize": stepsizes.adam(0.1)}
+    rj.regularize(tx, rj.l1(0.1), mode=mode, **needs).init(PARAMS)
+
+
+@pytest.mark.parametrize("mode", ["decoupled", "independent"])
+def test_entries_that_an_optimizer_never_moves_are_not_decayed(mode):
+    mask = jnp.array([[1.0, 0.0], [1.0, 1.0]])
+    tx = optax.chain(optax.adam(0.1), optax.stateless_with_tree_map(lambda u, _: u * mask))
+    with pytest.raises(ValueError, match="some entries of body"):
+        rj.regularize(tx, rj.l2(0.5), mode=mode, **NEEDS[mode]).init(PARAMS)

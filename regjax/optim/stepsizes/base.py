@@ -13,7 +13,7 @@ from regjax.core.checks import check_range
 from regjax.core.typing import ArrayLike, PyTree
 
 LearningRate = ArrayLike | Callable[..., Any]
-_INJECTED = (optax.InjectHyperparamsState, optax.InjectStatefulHyperparamsState)
+INJECTED = (optax.InjectHyperparamsState, optax.InjectStatefulHyperparamsState)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ def current(name: str, given: LearningRate, state: PyTree, count: ArrayLike) -> 
       >>> current("learning_rate", 0.1, state, 0)
       0.05
     """
-    injected = [node.hyperparams[name] for node in states(_INJECTED, state) if name in node.hyperparams]
+    injected = [node.hyperparams[name] for node in states(INJECTED, state) if name in node.hyperparams]
     if len(injected) > 1:
         raise ValueError(f"stepsize: {len(injected)} injected hyperparameters are called {name}; only one may be")
     return injected[0] if injected else at_step(given, count)

@@ -15,6 +15,7 @@ import optax
 
 from regjax.core.typing import PyTree
 from regjax.optim.stepsizes import LearningRate, StepSize, current
+from regjax.optim.verify.injected import check_injected
 from regjax.optim.verify.trial import CannotJudge, Plan, Record, named_weights, run, small_like
 
 _TOLERANCE = 5e-3
@@ -65,16 +66,20 @@ def check_follows(tx: optax.GradientTransformation, stepsize: StepSize, params: 
                     "proximal map would solve another problem; rj.make_optimizer gives an optimizer with its step, "
                     f"rj.stepsizes has those of SGD, Adam and their kin. {WAY_OUT}"
                 )
+    check_injected(tx, stepsize.compute, plan, small_like(params), is_step=True)
     return frozen
 
 
-def check_moves(tx: optax.GradientTransformation, learning_rate: LearningRate, params: PyTree) -> tuple[str, ...]:
+def check_moves(
+    tx: optax.GradientTransformation, learning_rate: LearningRate, params: PyTree, *, scales: bool = True
+) -> tuple[str, ...]:
     """Refuse an optimizer that skips updates by itself, so that a decay beside it would not skip them.
 
     Args:
       tx: the optimizer.
       learning_rate: by which the decay is scaled.
       params: any parameters of the structure that it is for.
+      scales: whether the decay is scaled by it, and so has to follow its changes.
 
     Returns:
       The names of the leaves that the optimizer never moves.
@@ -96,11 +101,19 @@ def check_moves(tx: optax.GradientTransformation, learning_rate: LearningRate, p
 
     record = run(tx, small, plan, measure)
     frozen = _frozen(record)
+    if scales:
+        check_injected(tx, measure, plan, small, is_step=False)
     for place, (name, update) in enumerate(record.updates.items()):
         # Where a schedule has ended, nothing moves, and nothing decays either.
         moved = [
             bool(np.any(u != 0) or np.all(t == 0)) for u, t in zip(update[0], record.measured[name][0], strict=True)
         ]
+        still = np.all(update[:_NAN] == 0, axis=(0, 1))
+        if name not in frozen and np.any(still) and not np.all(still):
+            raise ValueError(
+                f"this optimizer moves some entries of {name} alone, and a penalty beside it would move all; give them "
+                f"a leaf of their own, or put rj.add_penalty before it. {WAY_OUT}"
+            )
         if name not in frozen and not all(moved[moved.index(True) if True in moved else 0 :]):
             raise ValueError(
                 f"this optimizer leaves {name} where it is in some updates, and a penalty beside it would not; wrap "

@@ -91,7 +91,8 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
     plan = Plan(_WEIGHTS, _COUNTS, np.ones(gradients[0].shape[1], np.int32), gradients)
 
     def updates(shift: float, pull: float = 0.0, scale: float = 1.0) -> dict[str, np.ndarray]:
-        return run(tx, small, plan, lambda *_: jnp.float32(0), **{PROBE: Probe(_GAIN, shift, pull, scale)}).updates
+        extra: dict[str, Any] = {PROBE: Probe(_GAIN, shift, pull, scale)}
+        return run(tx, small, plan, lambda *_: jnp.float32(0), **extra).updates
 
     if not modes:
         # What needs more than gradients, as a line search does, is no reason to refuse what is part of the gradient.

@@ -92,6 +92,8 @@ def run(
     params: PyTree,
     plan: Plan,
     measure: Callable[[PyTree, Any, PyTree], Any],
+    *,
+    begin: Callable[[PyTree], PyTree] = lambda state: state,
     **extra: Any,
 ) -> Record:
     """Run the trials of a plan.
@@ -104,6 +106,7 @@ def run(
       params: from `small_like`.
       plan: gradients and weights.
       measure: `(state after an update, its count, params)` to a scalar or a tree like `params`.
+      begin: changes the state that a trial starts from.
       **extra: further arguments of `update`.
 
     Raises:
@@ -133,7 +136,7 @@ def run(
 
     def one(weight: Any, start: Any, repeats: Any, gradients: list[Any]) -> tuple[list[Any], list[Any]]:
         here = fill([jnp.full(leaves[i].shape, weight, leaves[i].dtype) for i in places], lambda leaf: leaf)
-        state = _advanced(jax.tree.map(jnp.asarray, tx.init(here)), start)
+        state = begin(_advanced(jax.tree.map(jnp.asarray, tx.init(here)), start))
 
         def update(state: PyTree, grads: list[Any]) -> tuple[list[Any], PyTree]:
             updates, after = tx.update(fill(grads, _no_gradient), state, here, **extra)
