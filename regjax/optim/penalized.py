@@ -16,7 +16,8 @@ from regjax.core.checks import check_choice, check_range
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, PenaltyMode, PyTree
 from regjax.optim.routes import RegularizeState, acting_leaves, route_of, with_extra_arguments
-from regjax.optim.stepsizes import LearningRate, StepSize, current, states
+from regjax.optim.stepsizes import LearningRate, StepSize, current
+from regjax.optim.stepsizes.base import states
 from regjax.optim.transforms import add_gradient, check_independent, shape_at
 from regjax.optim.verify import (
     PROBE,
@@ -26,6 +27,7 @@ from regjax.optim.verify import (
     check_follows,
     check_moves,
     generic,
+    ignored,
     initial_state,
     small_like,
 )
@@ -103,9 +105,12 @@ def regularize(
     def judge(params: PyTree) -> tuple[str, ...]:
         """The leaves that `tx` does not move; raises if the penalty does not fit it."""
         small = small_like(params)
-        structure = jax.tree.structure(small), tuple(np.shape(leaf) for leaf in jax.tree.leaves(small))
+        shapes, tried = (tuple(map(np.shape, jax.tree.leaves(tree))) for tree in (params, small))
+        structure = jax.tree.structure(small), shapes
         if structure not in verdicts:
             verdicts[structure] = judge_anew(small)
+            if check_step and mode != "coupled" and shapes != tried:
+                _check_size(tx, params, small)
         return verdicts[structure]
 
     def judge_anew(params: PyTree) -> tuple[str, ...]:
@@ -260,6 +265,18 @@ def _check_wrapped(state: optax.OptState, mode: str) -> None:
         raise ValueError(
             f"regularize: this optimizer scales its updates by a number of its own ({name}), which mode {mode!r} does "
             "not follow; change the learning rate by optax.inject_hyperparams instead"
+        )
+
+
+def _check_size(tx: optax.GradientTransformation, params: PyTree, small: PyTree) -> None:
+    """Refuse an optimizer that lets other leaves rest in large parameters than in the small ones it was tried on."""
+    if not states((optax.PartitionState, optax.MaskedState), initial_state(tx, small)):
+        return  # nothing tells leaves apart
+    differ = sorted(set(ignored(tx, params)) ^ set(ignored(tx, small)))
+    if differ:
+        raise ValueError(
+            f"regularize: whether this optimizer moves {', '.join(differ[:5])} depends on the size of the leaves; "
+            f"choose what rests by name or rank. {WAY_OUT}"
         )
 
 

@@ -343,3 +343,24 @@ def test_entries_that_an_optimizer_never_moves_are_not_decayed(mode):
     tx = optax.chain(optax.adam(0.1), optax.stateless_with_tree_map(lambda u, _: u * mask))
     with pytest.raises(ValueError, match="some entries of body"):
         rj.regularize(tx, rj.l2(0.5), mode=mode, **NEEDS[mode]).init(PARAMS)
+
+
+@pytest.mark.parametrize("mode", ["decoupled", "independent", "proximal"])
+def test_leaves_that_are_frozen_for_their_size_are_not_penalized(mode):
+    """The trial takes small parameters of the same structure, in which a label by size may be another."""
+
+    def by_size(tree):
+        return jax.tree.map(lambda w: "f" if w.size > 1000 else "t", tree)
+
+    tx = optax.multi_transform({"t": optax.adam(0.1), "f": optax.set_to_zero()}, by_size)
+    needs = {"stepsize": stepsizes.adam(0.1)} if mode == "proximal" else {"learning_rate": 0.1}
+    large = {"embedding": jnp.ones((100, 60)), "head": jnp.ones((4, 3))}
+    with pytest.raises(ValueError, match="embedding"):
+        rj.regularize(tx, rj.l2(0.1), mode=mode, **needs).init(large)
+    by_rank = optax.multi_transform(
+        {"t": optax.adafactor(0.1) if mode != "proximal" else optax.sgd(0.1), "f": optax.set_to_zero()},
+        lambda tree: jax.tree.map(lambda w: "f" if w.ndim == 1 else "t", tree),
+    )
+    needs = {"stepsize": stepsizes.sgd(0.1)} if mode == "proximal" else {"learning_rate": 0.1}
+    known = {"scale": jnp.ones(300), "kernel": jnp.ones((200, 150))}
+    assert rj.regularize(by_rank, rj.l2(0.1), mode=mode, **needs).init(known).route.frozen == ("scale",)

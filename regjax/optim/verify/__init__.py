@@ -6,7 +6,7 @@ stands around it?
 
 from regjax.optim.verify.step import WAY_OUT, check_follows, check_moves, generic
 from regjax.optim.verify.surroundings import PROBE, answer, check_optimizer
-from regjax.optim.verify.trial import CannotJudge, initial_state, small_like
+from regjax.optim.verify.trial import CannotJudge, ignored, initial_state, small_like
 
 __all__ = [
     "PROBE",
@@ -17,6 +17,7 @@ __all__ = [
     "check_moves",
     "check_optimizer",
     "generic",
+    "ignored",
     "initial_state",
     "small_like",
 ]

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.interpreters.partial_eval import dce_jaxpr
 
 from regjax.core.checks import is_traced
 from regjax.core.tree import check_same_leaves, is_weight_leaf, leaf_names
@@ -73,6 +74,35 @@ def named_weights(params: PyTree) -> dict[str, Any]:
     """The leaves that hold real or complex numbers, by name."""
     named = zip(leaf_names(params), jax.tree.leaves(params), strict=True)
     return {name: leaf for name, leaf in named if is_weight_leaf(leaf)}
+
+
+def ignored(tx: optax.GradientTransformation, params: PyTree) -> list[str]:
+    """The leaves whose update does not depend on their gradient, as under `optax.set_to_zero`; nothing is computed.
+
+    Raises:
+      CannotJudge: the optimizer cannot be traced for these parameters.
+    """
+    tx, leaves = with_extra_arguments(tx), named_weights(params)
+    zeros = jax.tree.map(lambda w: jax.ShapeDtypeStruct(np.shape(w), jnp.result_type(w)), leaves)
+    flat, treedef = jax.tree.flatten(params)
+
+    def update(grads: list[Any]) -> list[Any]:
+        own = iter(grads)
+        filled = [next(own) if is_weight_leaf(leaf) else _no_gradient(leaf) for leaf in flat]
+        updates = tx.update(jax.tree.unflatten(treedef, filled), tx.init(params), params)[0]
+        pairs = zip(jax.tree.leaves(updates), flat, strict=True)
+        return [updated for updated, leaf in pairs if is_weight_leaf(leaf)]
+
+    try:
+        program = jax.make_jaxpr(update)(list(zeros.values())).jaxpr
+    except Exception as error:  # whatever an optimizer needs that is not here
+        raise _cannot(error) from error
+    found = []
+    for i, name in enumerate(leaves):
+        _, used = dce_jaxpr(program, [j == i for j in range(len(leaves))])
+        if not used[i]:
+            found.append(name)
+    return found
 
 
 def initial_state(tx: optax.GradientTransformation, params: PyTree) -> PyTree:
