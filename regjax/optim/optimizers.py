@@ -17,7 +17,7 @@ from regjax.optim.penalized import regularize
 from regjax.optim.stepsizes import LearningRate, StepSize
 from regjax.optim.transforms import project
 from regjax.penalties import Penalty
-from regjax.penalties.constraints import Constraint
+from regjax.penalties.constraints import Constraint, check_projected
 
 
 class _Optimizer(NamedTuple):
@@ -123,6 +123,8 @@ def make_optimizer(
     """
     check_choice("mode", mode, ROUTES)
     penalties = {} if penalty is None else {mode: penalty}
+    if mode == "proximal" and penalty is not None:
+        check_projected(penalty, constraint)
     tx = with_penalties(name, learning_rate, penalties, momentum=momentum, b1=b1, b2=b2, eps=eps, decay=decay)
     return tx if constraint is None else optax.chain(tx, project(constraint))
 

@@ -106,6 +106,8 @@ def project(constraint: Constraint) -> optax.GradientTransformation:
     Last in `optax.chain`. Adding the update to the parameters rounds once more, so the constraint holds to rounding;
     `rj.apply_constraints` after the update, as `rj.make_step` does, is exact. Parameters that the optimizer does not
     move are projected as well; the `where` of the constraint leaves them out.
+    The projection is Euclidean: where an optimizer scales entries by themselves, as Adam does, `rj.max_norm` is held,
+    but the point of rest need not be the constrained minimum.
 
     Args:
       constraint: from `rj.max_norm`, `rj.unit_norm`, `rj.non_negative`, `rj.box`.

@@ -197,6 +197,7 @@ class Term(Penalty):
 
     kind: ClassVar[str]
     is_smooth: ClassVar[bool]
+    is_separable: ClassVar[bool] = True  # a sum over entries
     term_routes: ClassVar[tuple[str, ...]] = ROUTES
     # Of a sum: the kinds that it consists of, which must not reach a leaf through another route as well.
     components: ClassVar[tuple[str, ...]] = ()

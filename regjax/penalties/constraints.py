@@ -20,6 +20,7 @@ from regjax.core.dtypes import canonical, widened
 from regjax.core.parse import parse_sum
 from regjax.core.tree import Where, check_real, freeze_where, leaf_names, map_selected, select
 from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.penalties.base import Penalty
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, Layout, check_axis, check_layout, doubt, units_text, within
 from regjax.penalties.numbers import as_text
 from regjax.penalties.plan import Plan, PlanRow, doubts
@@ -87,6 +88,34 @@ def apply_constraints(constraint: Constraint | Sequence[Constraint] | None, para
     if not isinstance(constraint, list | tuple) or not all(isinstance(one, Constraint) for one in constraint):
         raise ValueError(f"apply_constraints: expected constraints, as rj.max_norm(2.0), got {constraint!r}")
     return _All(tuple(single for one in constraint for single in one.flat())).project(params)
+
+
+def check_projected(penalty: Penalty, constraint: Constraint | None) -> None:
+    """Refuse a proximal map that a projection behind it would not complete to that of the sum.
+
+    The map of a group or of a matrix, cut to an interval entry by entry, is another point: for the group lasso the
+    solution would depend on the learning rate. Where either says by `where` which leaves it means, these may differ.
+
+    Raises:
+      ValueError: names the penalty and the constraint.
+
+    Example:
+      >>> from regjax.penalties import group_lasso, l1
+      >>> check_projected(l1(0.1), non_negative())
+      >>> check_projected(group_lasso(0.1), non_negative())
+      Traceback (most recent call last):
+      ...
+      ValueError: group_lasso in mode 'proximal' beside non_negative() does not rest at the solution; ...
+    """
+    singles = () if constraint is None else constraint.flat()
+    for term in penalty.flat():
+        for single in singles:
+            clips = isinstance(single, _Box | _NonNegative)
+            if clips and not term.is_separable and term.where is None and single.where is None:
+                raise ValueError(
+                    f"{term.kind} in mode 'proximal' beside {single.kind}() does not rest at the solution; use mode "
+                    "'loss', or an elementwise penalty as l1"
+                )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,7 @@ class _Grouped(Term):
     """What group terms share: which axes lie within a group, and the weight of a group."""
 
     is_smooth = False
+    is_separable = False
     axis: Any
     layout: Any
     weighting: str

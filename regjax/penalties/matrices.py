@@ -35,6 +35,7 @@ class _Matrix(Term):
 
     layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True}, kw_only=True)
     elementwise = False
+    is_separable = False
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         values = jax.vmap(self.of_matrix)(as_matrices(self.kind, w, name, self.layout))

@@ -29,7 +29,7 @@ from regjax.models.interface import hashable
 from regjax.noise import UNBOUNDED
 from regjax.optim.optimizers import OPTIMIZERS
 from regjax.penalties import Penalty
-from regjax.penalties.constraints import Constraint
+from regjax.penalties.constraints import Constraint, check_projected
 from regjax.penalties.outputs import OutputPenalty
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.training.evaluate import METRICS
@@ -214,6 +214,8 @@ def make_hparams(
     check_range("train_examples", n_train, 1)
     for mode in penalties or {}:
         check_choice("penalty_mode", mode, ROUTES)
+    if penalties and "proximal" in penalties:
+        check_projected(penalties["proximal"], constraint)
     for name, rate in (rates or {}).items():
         check_range(name, rate, 0.0, np.inf if name in UNBOUNDED else 1.0, high_open=True)
     for name, value, high in (

@@ -148,3 +148,29 @@ def test_every_optimizer_by_name_learns_with_decay_and_is_what_it_says(name):
     if chosen.stepsize is not None:
         inner = chosen.build(0.01, **chosen.numbers)
         rj.regularize(inner, rj.l1(0.1), mode="proximal", stepsize=chosen.stepsize(0.01, **chosen.numbers)).init(params)
+
+
+@pytest.mark.parametrize(
+    "constraint", [rj.non_negative(), rj.box(-1.0, 1.0), rj.max_norm(9.0) + rj.non_negative()], ids=str
+)
+def test_a_group_beside_an_interval_is_refused_where_it_would_not_rest_at_the_solution(constraint):
+    """The projected map of a group has another fixed point with each rate: 2.207 and 2.005 where 2 is right."""
+    for penalty in (rj.group_lasso(1.0), rj.l1(0.1) + rj.group_lasso(0.1), rj.nuclear(1.0)):
+        with pytest.raises(ValueError, match=r"(group_lasso|nuclear) in mode 'proximal' beside (non_negative|box)"):
+            rj.make_optimizer("sgd", 0.1, penalty=penalty, mode="proximal", constraint=constraint)
+        with pytest.raises(ValueError, match="does not rest at the solution"):
+            rj.make_hparams(n_train=8, penalties={"proximal": penalty}, constraint=constraint)
+    rj.make_optimizer("sgd", 0.1, penalty=rj.group_lasso(1.0, where="a"), mode="proximal", constraint=constraint)
+    rj.make_optimizer("sgd", 0.1, penalty=rj.group_lasso(1.0), mode="decoupled", constraint=constraint)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.5])
+def test_l1_beside_an_interval_rests_at_the_solution(rate):
+    target = jnp.array([[3.0], [-4.0], [0.5]])
+    tx = rj.make_optimizer("sgd", rate, penalty=rj.l1(1.0), mode="proximal", constraint=rj.box(-2.0, 1.5))
+    params = {"kernel": jnp.zeros((3, 1))}
+    state = tx.init(params)
+    for _ in range(200):
+        updates, state = tx.update({"kernel": params["kernel"] - target}, state, params)
+        params = optax.apply_updates(params, updates)
+    np.testing.assert_allclose(params["kernel"].ravel(), [1.5, -2.0, 0.0], atol=1e-5)
