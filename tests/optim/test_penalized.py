@@ -152,6 +152,27 @@ def test_a_right_step_with_a_traced_rate_passes(transform):
     np.testing.assert_allclose(got, by_hand, rtol=1e-6)
 
 
+def test_a_step_that_does_not_read_a_traced_rate_is_refused():
+    """The threshold would stay at the old rate: 0.01 where 0.0001 is right."""
+
+    def around(stepsize):
+        return optax.inject_hyperparams(
+            lambda learning_rate: rj.regularize(
+                optax.sgd(learning_rate), rj.l1(0.1), mode="proximal", stepsize=stepsize(learning_rate)
+            )
+        )(learning_rate=0.1)
+
+    def threshold(tx):
+        state = tx.init(PARAMS)
+        state.hyperparams["learning_rate"] = jnp.float32(0.001)
+        updates, _ = jax.jit(tx.update)(jax.tree.map(jnp.zeros_like, PARAMS), state, PARAMS)
+        return updates["head"]
+
+    np.testing.assert_allclose(threshold(around(stepsizes.sgd)), -1e-4, rtol=1e-3)
+    with pytest.raises(ValueError, match="stepsize: "):
+        threshold(around(lambda _: stepsizes.sgd(0.1)))
+
+
 def test_lbfgs_is_refused_in_every_form():
     for tx in (optax.lbfgs(), optax.lbfgs(0.1, linesearch=None)):
         with pytest.raises(ValueError, match=r"regularize|stepsize"):

@@ -66,8 +66,23 @@ def check_follows(tx: optax.GradientTransformation, stepsize: StepSize, params: 
                     "proximal map would solve another problem; rj.make_optimizer gives an optimizer with its step, "
                     f"rj.stepsizes has those of SGD, Adam and their kin. {WAY_OUT}"
                 )
+    if record.is_traced:
+        _check_traced(record, run(tx, small_like(params), plan, stepsize.compute, replaced=True))
     check_injected(tx, stepsize.compute, plan, small_like(params), is_step=True)
     return frozen
+
+
+def _check_traced(one: Record, other: Record) -> None:
+    """Refuse a step that stays where traced numbers, and with them the updates, are others."""
+    changed = [
+        any(np.any(first[name] != second[name]) for name in first)
+        for first, second in ((one.updates, other.updates), (one.measured, other.measured))
+    ]
+    if changed == [True, False]:
+        raise ValueError(
+            "stepsize: the optimizer depends on a number that is traced here, as a rate of optax.inject_hyperparams, "
+            f"and the step does not; give both the same one. {WAY_OUT}"
+        )
 
 
 def check_moves(

@@ -124,6 +124,7 @@ def run(
     measure: Callable[[PyTree, Any, PyTree], Any],
     *,
     begin: Callable[[PyTree], PyTree] = lambda state: state,
+    replaced: bool = False,
     **extra: Any,
 ) -> Record:
     """Run the trials of a plan.
@@ -137,6 +138,7 @@ def run(
       plan: gradients and weights.
       measure: `(state after an update, its count, params)` to a scalar or a tree like `params`.
       begin: changes the state that a trial starts from.
+      replaced: whether other numbers stand in for traced ones.
       **extra: further arguments of `update`.
 
     Raises:
@@ -188,7 +190,7 @@ def run(
         return jax.vmap(one, in_axes=(0, 0, None, 0))(*jax.tree.map(jnp.asarray, tuple(plan)))
 
     try:
-        (updates, measured), traced = _evaluate(program)
+        (updates, measured), traced = _evaluate(program, 100 * replaced)
     except Exception as error:  # whatever an optimizer needs that is not here
         if refused:
             raise refused[0] from None
@@ -204,12 +206,12 @@ def _cannot(error: Exception) -> CannotJudge:
     return CannotJudge(f"{type(error).__name__}: {first}")
 
 
-def _evaluate(program: Callable[[], Any]) -> tuple[Any, bool]:
+def _evaluate(program: Callable[[], Any], first: int) -> tuple[Any, bool]:
     """The numbers of a program without arguments, also inside a transformation, and whether it holds traced ones."""
     with jax.ensure_compile_time_eval(), _everyday_settings():
         closed, shapes = jax.make_jaxpr(program, return_shape=True)()
         traced = any(is_traced(c) for c in closed.consts)
-        consts = [_stand_in(i, c) if is_traced(c) else c for i, c in enumerate(closed.consts)]
+        consts = [_stand_in(first + i, c) if is_traced(c) else c for i, c in enumerate(closed.consts)]
         # One compilation is cheaper than one for each operation.
         flat = jax.jit(lambda consts: jax.core.eval_jaxpr(closed.jaxpr, consts))(consts)
     return jax.tree.unflatten(jax.tree.structure(shapes), flat), traced
