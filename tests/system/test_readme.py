@@ -1,23 +1,164 @@
-"""The README's Python runs as written, its commands parse, and its table is that of the record."""
+"""README and pages: Python runs as written, commands run, links lead to files, figures are those of the records."""
 
+import csv
 import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import regjax as rj
 from regjax.penalties import PENALTIES
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in (ROOT / "README.md", *sorted((ROOT / "scripts/docs/pages").glob("*.md")))
+}
+README = PAGES["README.md"]
 
 
-def test_python_blocks_run_in_order(capsys):
+def page(name: str) -> str:
+    return PAGES[f"scripts/docs/pages/{name}.md"]
+
+
+def in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_readme_is_short():
+    lines = README.splitlines()
+    assert len(lines) <= 150
+    assert [line for line in lines if len(line) > 120] == []
+
+
+def test_every_page_is_there_and_the_readme_points_to_it():
+    subjects = "penalties noise augmentation stopping comparison runs devices data faults benchmarks"
+    assert {f"scripts/docs/pages/{name}.md" for name in subjects.split()} <= set(PAGES)
+    for name in set(PAGES) - {"README.md"}:
+        assert f"]({name})" in README
+
+
+PRINTED = {
+    "stopping": "patience 0.8 1",
+    "penalties": "[[2.5 0. ]]",
+    "noise": "['confidence', 'data_loss', 'l2', 'r_drop']",
+    "faults": "interrupted completed",
+}
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.S)
+
+
+@pytest.mark.parametrize("name", [name for name, text in PAGES.items() if blocks(text)])
+def test_python_blocks_run_in_order(name, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     scope: dict = {}
-    for block in re.findall(r"```python\n(.*?)```", README, re.S):
-        exec(compile(block, "README.md", "exec"), scope)
-    assert "patience 0.8 1" in capsys.readouterr().out
+    for block in blocks(PAGES[name]):
+        exec(compile(block, name, "exec"), scope)
+    assert PRINTED.get(Path(name).stem, "") in capsys.readouterr().out
+
+
+def test_every_page_says_what_it_prints():
+    for stem, text in PRINTED.items():
+        assert f"# {text}" in page(stem)
+
+
+def commands(text: str) -> list[list[str]]:
+    """The experiments that a page calls, as `[module, argument, ...]`."""
+    joined = text.replace("\\\n", " ")
+    return [shlex.split(line) for line in re.findall(r"python -m experiments\.([^`\n]+)", joined)]
+
+
+COMMANDS = [(name, command) for name, text in PAGES.items() for command in commands(text)]
+PARSE = """
+import importlib, json, sys
+from experiments import flags
+module, *lines = json.loads(sys.argv[1])
+importlib.import_module(f"experiments.{module}")
+for line in lines:
+    flags.FLAGS.unparse_flags()
+    flags.parse([module, *line], "")
+"""
+
+
+@pytest.mark.parametrize("module", sorted({command[0] for _, command in COMMANDS}))
+def test_commands_parse(module):
+    # `--help` would end the process before the others are read.
+    lines = [command[1:] for _, command in COMMANDS if command[0] == module and "--help" not in command]
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, json.dumps([module, *lines])], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# What makes them quick: the last of two flags counts.
+SMALLER = {
+    "train": ("--epochs=2", "--train_examples=64"),
+    "compare": ("--epochs=1", "--seeds=1", "--train_examples=60"),
+    "sweep": ("--epochs=1", "--seeds=1"),
+}
+
+
+def runnable(text: str) -> list[list[str]]:
+    """Commands that are whole and quick.
+
+    Those without flags are named and not meant to be run as they stand, a `DIR` is for the reader to fill in, and the
+    gallery, which takes half a minute, has a test of its own.
+    """
+    found = [line for line in commands(text) if line[1:] and line[0] != "gallery" and "--help" not in line]
+    return [line for line in found if not any(re.search("=[A-Z]+$", part) for part in line)]
+
+
+@pytest.mark.parametrize("name", [name for name, text in PAGES.items() if runnable(text)])
+def test_commands_run_in_order(name, run, tmp_path):
+    rng = np.random.default_rng(0)
+    with (tmp_path / "my.csv").open("w") as file:
+        table = csv.writer(file)
+        table.writerow(["width", "height", "label"])
+        table.writerows([*rng.normal(size=2), "large" if rng.random() < 0.5 else "small"] for _ in range(150))
+    for module, *flags in runnable(PAGES[name]):
+        extends = any(flag.startswith("--checkpoint_steps") for flag in flags)  # its number of epochs is the point
+        run(module, *flags, *(() if extends else SMALLER.get(module, ())))
+
+
+def test_scripts_that_are_named_are_there():
+    named = {path for text in PAGES.values() for path in re.findall(r"(?<![\w/.])(?:\.ci|scripts)/[\w./]+", text)}
+    assert {"scripts/demo", "scripts/test", "scripts/bench.py", "scripts/faults.py"} <= named
+    for path in named:
+        assert (ROOT / path.rstrip(".")).exists(), path
+
+
+def test_cases_of_the_benchmarks_are_known():
+    lines = re.findall(r"python (scripts/bench\.py .+)", page("benchmarks"))
+    assert lines
+    for line in lines:
+        subprocess.run([sys.executable, *shlex.split(line), "--list"], cwd=ROOT, capture_output=True, check=True)
+
+
+def headings(text: str) -> set[str]:
+    """The anchors that a forge makes of the headings of a page."""
+    lines = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("name", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_to_files(name):
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", (ROOT / name).read_text(), flags=re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        found = (ROOT / name).parent / file if file else ROOT / name
+        assert not file.startswith("/"), target
+        assert found.exists(), target
+        assert found.resolve().is_relative_to(ROOT), target
+        assert not anchor or anchor in headings(found.read_text()), target
 
 
 def test_table_is_that_of_the_record():
@@ -42,23 +183,28 @@ def test_table_is_that_of_the_record():
 
 def test_sentences_about_the_record_have_its_numbers():
     record = json.loads((ROOT / "experiments/records/digits/results.json").read_text())
-    text = " ".join(README.split("*Record:")[1].split("![")[0].split())
+    text = in_one_line(README)
+    settings = record["settings"]
     assert f"{record['seconds']:.0f} seconds" in text
+    assert f"trains a network on {settings['train_examples']} handwritten digits" in text
+    assert f"{100 * settings['label_noise']:.0f}% of whose *training* labels are wrong" in text
     accuracies = [row["test"]["mean"] for row in (record["baseline"], *record["techniques"].values())]
-    errors = sorted(100 * np.sqrt(p * (1 - p) / record["settings"]["test_examples"]) for p in accuracies)
+    errors = sorted(100 * np.sqrt(p * (1 - p) / settings["test_examples"]) for p in accuracies)
+    assert f"the {settings['test_examples']} test examples alone carry" in text
     assert f"a standard error of {errors[0]:.1f} to {errors[-1]:.1f} points" in text
     early = record["techniques"]["early_stopping"]
     assert f"lowers the loss (Holm p {early['loss_improvement']['p_holm']:.3f})" in text
     assert f"in accuracy (p {early['improvement']['p_holm']:.3f})" in text
     assert f"removes {100 * record['techniques']['l1']['zero_fraction']:.0f}% of the weights" in text
     onset = int(record["diagnosis"]["median_onset"])
-    assert f"overfits from epoch {onset} on" in " ".join(README.split())
+    assert f"overfits from epoch {onset} on" in text
+    assert f"turns up at epoch {onset}]" in text
 
 
 def test_the_table_of_penalties_and_routes_is_what_the_code_does():
     anchor = {"kernel": np.ones((2, 2), np.float32)}
     penalties = {name: make(0.1) for name, make in PENALTIES.items()} | {"l2_to": rj.l2_to(anchor, 0.1)}
-    section = README.split("### Every penalty")[1]
+    section = page("penalties").split("## Every penalty")[1]
     rows = {}
     for line in section.splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
@@ -80,7 +226,7 @@ def test_the_table_of_penalties_and_routes_is_what_the_code_does():
 
 def test_the_table_of_speed_is_that_of_the_record():
     record = {row["case"]: row for row in json.loads((ROOT / "experiments/records/bench.json").read_text())}
-    section = " ".join(README.split("## Speed")[1].split("## Install")[0].split())
+    section = in_one_line(page("benchmarks"))
     for case, unit in (
         ("dense_step", "ms"),
         ("conv_step", "ms"),
@@ -97,10 +243,12 @@ def test_the_table_of_speed_is_that_of_the_record():
     assert f"| {record['dropout']['ours']:.1f}% |" in section
     variants = record["penalties"]["variants"]
     assert f"group lasso {variants['proximal group_lasso, momentum']:.1f}%" in section
-    assert f"{max(variants.values()):.1f}%, with a noise of about 2 points" in section
+    assert f"add 0 to {max(variants.values()):.1f}% to the update" in section
+    assert "with a noise of about 2 points" in section
     assert f"| {record['augment']['ours']:.1f} ms |" in section
     assert f"| {record['cold_start']['ours']:.1f} s |" in section
-    assert f"({record['checkpoint']['ours']:.0f}%, torch".replace("-", "−") in section
+    checkpoint = record["checkpoint"]
+    assert f"({checkpoint['ours']:.0f}%, torch {checkpoint['peers']['torch']:.0f}%)".replace("-", "−") in section
     resume, verify = record["resume"], record["verify"]
     assert f"{resume['ours'] * resume['fraction_of_floor']:.1f} s) | {resume['ours']:.1f} s |" in section
     assert f"{verify['ours'] * verify['fraction_of_floor']:.0f} ms) | {verify['ours']:.0f} ms |" in section
@@ -111,7 +259,7 @@ def test_the_table_of_speed_is_that_of_the_record():
 
 
 def test_each_fault_of_the_table_names_a_test_that_is_there():
-    section = README.split("### When something goes wrong")[1].split("## Speed")[0]
+    section = page("faults").split("## What happens")[1]
     rows = [line for line in section.splitlines() if line.startswith("|")][2:]
     assert len(rows) >= 24
     for row in rows:
@@ -119,12 +267,12 @@ def test_each_fault_of_the_table_names_a_test_that_is_there():
         assert f"def {name}(" in (ROOT / "tests" / path).read_text(), row
 
 
-def test_the_table_of_noises_outputs_and_augmentations_names_everything():
+def test_the_tables_of_noises_outputs_and_augmentations_name_everything():
     from regjax.augment import AUGMENTATIONS
     from regjax.penalties.outputs import OUTPUT_PENALTIES
 
-    section = README.split("### Activations, outputs")[1].split("```python")[0]
-    named = set(re.findall(r"\w+", section))
+    named = set(re.findall(r"\w+", page("noise")))
     assert set(rj.noise.NOISES) | set(OUTPUT_PENALTIES) <= named
     # The flag calls Gaussian noise "noise", as it is the only one.
-    assert {name.replace("noise", "gaussian_noise") for name in AUGMENTATIONS} <= named
+    tables = "\n".join(line for line in page("augmentation").splitlines() if line.startswith("|"))
+    assert {name.replace("noise", "gaussian_noise") for name in AUGMENTATIONS} <= set(re.findall(r"\w+", tables))
