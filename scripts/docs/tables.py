@@ -1,0 +1,268 @@
+"""Tables of figures for README and pages, each made from its record. The standard library alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+END = "<!-- end -->"
+_BEGIN = re.compile(r"<!-- record: (\w*) -->")
+
+
+class RecordError(Exception):
+    """A page or a record cannot be read; the text is one line."""
+
+
+def render(text: str, name: str, root: Path) -> str:
+    """The text of a page with each table between its marks as its record has it now.
+
+    Args:
+      text: with lines `<!-- record: NAME -->` and `<!-- end -->` around each table.
+      name: of the file, relative to `root`.
+      root: of the checkout.
+
+    Raises:
+      RecordError: a mark that names no record or has no end, or a record that cannot be read.
+    """
+    lines, out, begun = text.split("\n"), [], 0
+    for number, line in enumerate(lines, 1):
+        found = _BEGIN.fullmatch(line)
+        if found and begun:
+            raise RecordError(f"{name}:{begun}: no {END} before line {number}")
+        if found:
+            if found[1] not in RECORDS:
+                raise RecordError(f"{name}:{number}: {found[1]!r} is no record; accepted: {', '.join(RECORDS)}")
+            begun = number
+            to_records = os.path.relpath(root / "experiments/records", (root / name).parent)
+            out += [line, *RECORDS[found[1]](root / "experiments/records", Path(to_records).as_posix())]
+        if line == END:
+            begun = 0
+        if not begun:
+            out.append(line)
+    if begun:
+        raise RecordError(f"{name}:{begun}: no {END}")
+    return "\n".join(out)
+
+
+def digits(records: Path, link: str) -> list[str]:
+    """The comparison of the demonstration, one row a technique."""
+    record = _read(records / "digits/results.json")
+    _check_csv(record, records / "digits/table.csv")
+    rows = []
+    for row in (record["baseline"], *record["techniques"].values()):
+        gain = row["improvement"]
+        change = ["", ""]
+        if gain:
+            half = 100 * (gain["ci95"][1] - gain["ci95"][0]) / 2
+            change = [f"{100 * gain['mean']:+.1f} ± {half:.1f}".replace("-", "−"), _p(gain["p_holm"])]
+        rows.append(
+            [
+                row["title"],
+                _chosen(row, record["settings"]),
+                f"{100 * row['train']['mean']:.1f}",
+                f"{100 * row['test']['mean']:.1f}",
+                *change,
+                f"{row['test_loss']['mean']:.3f}",
+                f"{100 * row['zero_fraction']:.0f}%",
+            ]
+        )
+    head = (
+        "technique", "chosen", "train accuracy %", "test accuracy %", "change, 95% interval", "Holm p", "test loss",
+        "exact zeros",
+    )  # fmt: skip
+    made = record["reproduce"]
+    commit = f"commit {made['commit']}, " if made["commit"] else ""
+    return [
+        *_table(head, rows),
+        "",
+        f"*Record: [`experiments/records/digits`]({link}/digits), made by `scripts/records --run digits`:",
+        f"{record['seeds']} seeds, {record['settings']['updates']} updates a run, {commit}"
+        f"jax {made['versions']['jax']}, {made['platform']}, {record['seconds']:.0f} seconds.*",
+    ]
+
+
+def _chosen(row: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """The chosen setting of a technique, in words."""
+    chosen = row["chosen"]
+    if row["name"] == "early_stopping":
+        return f"patience {settings['patience']}"
+    if not chosen["parameter"]:
+        return ""
+    text = f"{chosen['parameter']} {chosen['value']:g}"
+    if chosen["parameter"] == "examples":
+        text = f"{chosen['value']:,.0f} examples"
+    if row["name"] == "augmentation":
+        text += f" of {re.sub(r'[.]0(?=,|$)', '', settings['augmentation']).replace(',', ', ')}"
+    return text + (" (edge of the grid)" if chosen["edge"] else "")
+
+
+def _check_csv(record: Mapping[str, Any], path: Path) -> None:
+    """Refuse a `table.csv` that is not of the same run as `results.json`."""
+    table = {row["technique"]: row for row in csv.DictReader(io.StringIO(path.read_text()))}
+    rows = {row["name"]: row for row in (record["baseline"], *record["techniques"].values())}
+    if set(table) != set(rows):
+        raise RecordError(f"{path}: has the rows {', '.join(table)}, results.json has {', '.join(rows)}")
+    for name, row in rows.items():
+        gain = row["improvement"] or {"mean": None, "p_holm": None}
+        known = {key: row[key]["mean"] for key in ("train", "test", "test_loss")} | {
+            "zero_fraction": row["zero_fraction"]
+        }
+        known |= {"improvement": gain["mean"], "p_holm": gain["p_holm"]}
+        for column, value in known.items():
+            cell = table[name][column]
+            if (float(cell) if cell else None) != value:
+                raise RecordError(f"{path}: {column} of {name} is {cell or 'empty'}, in results.json {value}")
+
+
+# What a case measures; `{floor}` is what the machine needs for the bare work, `{quality}` what was achieved.
+CASES = {
+    "dense_step": "update of a 784-1024-1024-10 net, dropout, batch 128, Adam",
+    "dropout": "what dropout adds to it",
+    "penalties": "the most that a penalty adds to it",
+    "checkpoint": "what a checkpoint after every epoch of it adds",
+    "conv_step": "update of a small convolutional net",
+    "sweep_64": "64 runs on digits, 50 epochs each",
+    "early_stop_reclaim": "64 runs, some stopped early: share of the full time, for {quality} of the epochs",
+    "scaling": "a sweep in two processes of one core each: share of the time of one",
+    "augment": "RandAugment, crop and flip of 256 colour images",
+    "lasso_path": "lasso path, 1,000 x 2,000, 50 strengths",
+    "loading": "MNIST into memory in a fresh process, the second time",
+    "cold_start": "from the command to the first trained epoch",
+    "resume": "from the command to the first epoch after a checkpoint (a start without one: {floor})",
+    "verify": "SHA-256 of a checkpoint of {quality} MB read from disk (reading alone: {floor})",
+}
+UNITS = {  # decimals and unit of a figure, by the unit of its case
+    "ms/step": (1, " ms"), "ms/batch": (1, " ms"), "ms": (0, " ms"), "s": (1, " s"), "share of time": (2, ""),
+    "% of a step": (1, "%"), "% of the time": (1, "%"),
+}  # fmt: skip
+DECIMALS = {"lasso_path": 2}  # where those of the unit are too few
+NAMES = {  # as tables have the peers
+    "flax": "Flax", "keras_jax": "Keras on JAX", "kornia": "kornia, one choice a batch",
+    "pillow": "PIL in two processes", "sklearn": "scikit-learn", "tfds": "TFDS", "torch_compile": "torch.compile",
+    "torch_loop": "torch loop", "torch_vmap": "torch.func",
+}  # fmt: skip
+MATRIX_PRODUCTS = ("dense_step", "conv_step", "sweep_64")  # whose floor they are
+OTHER_WORK = re.compile(r"no dropout|unverified")  # peers that do less, and are not compared with
+
+
+def bench(records: Path, link: str) -> list[str]:
+    """What `scripts/bench.py` measured, one row a case."""
+    cases = {row["case"]: row for row in _read(records / "bench.json")}
+    unknown = sorted(set(cases) - set(CASES))
+    if unknown:
+        raise RecordError(f"bench.json: no words for the case {unknown[0]!r} in scripts/docs/tables.py")
+    rows = [_bench_row(cases[name]) for name in CASES if name in cases]
+    head = (
+        "case", "regjax", "peers, the fastest first", "regjax takes, of the fastest peer's time",
+        "share of the matrix-product floor",
+    )  # fmt: skip
+    found = next(iter(cases.values()))["versions"]
+    dates = sorted({row["versions"]["date"] for row in cases.values()})
+    packages = ", ".join(f"{name} {_latest(cases, name)}" for name in ("jax", "torch", "keras", "scikit-learn"))
+    return [
+        *_table(head, rows),
+        "",
+        f"*Record: [`experiments/records/bench.json`]({link}/bench.json): {found['cores']} CPU cores ({found['cpu']}),",
+        f"{packages}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}.*",
+    ]
+
+
+def _bench_row(row: Mapping[str, Any]) -> list[str]:
+    decimals, unit = UNITS[row["unit"]]
+    decimals = DECIMALS.get(row["case"], decimals)
+
+    def shown(value: float, quality: float | None = None) -> str:
+        text = f"{value:.{decimals}f}{unit}".replace("-", "−")
+        if row["case"] == "lasso_path" and quality is not None:
+            text += f", objective within {quality:.0e}".replace("e-0", "e-")
+        return text
+
+    floor = row["fraction_of_floor"]
+    own, quality = row["ours"], row["quality"]
+    label = CASES[row["case"]].format(floor=shown(own * floor) if floor else "", quality=f"{quality['ours']:g}")
+    busy = row["versions"].get("used_by_others") or 0.0
+    if busy > 0.1:
+        label += f" (other processes used {100 * busy:.0f}% of the machine)"
+    # A peer that was not installed has no figure.
+    peers = sorted((item for item in row["peers"].items() if item[1] is not None), key=lambda item: item[1])
+    same = [value for name, value in peers if not OTHER_WORK.search(name)]
+    # A share of an overhead near zero, or of a share, says nothing.
+    share = f"{own / same[0]:.2f}" if same and row["unit"] in ("ms/step", "ms/batch", "ms", "s") else ""
+    return [
+        label,
+        shown(own, quality["ours"]),
+        "; ".join(f"{shown(value, quality['peers'][name])} ({_peer(name)})" for name, value in peers),
+        share,
+        f"{floor:.2f}" if floor and row["case"] in MATRIX_PRODUCTS else "",
+    ]
+
+
+def _peer(name: str) -> str:
+    """`"keras_jax (2 runs, scaled)"` as `"Keras on JAX, 2 runs, scaled"`."""
+    first, _, rest = name.partition(" (")
+    return NAMES.get(first, first) + (f", {rest[:-1]}" if rest else "")
+
+
+def _latest(cases: Mapping[str, Any], package: str) -> str:
+    return " and ".join(sorted({row["versions"][package] for row in cases.values() if package in row["versions"]}))
+
+
+def unreached_entries(records: Path, link: str) -> list[str]:
+    """What becomes of entries without a gradient, for three answers."""
+    record = _read(records / "unreached_entries.json")
+    words = {"formula": "`lr / eps`, as the formula has it", "wait": "0: wait", "leaf": "that of its leaf (regjax)"}
+    rows = []
+    for name, found in record["answers"].items():
+        tokens, lasso = found["tokens"], found["lasso"]
+        rows.append(
+            [
+                words[name],
+                f"{100 * tokens['zero_rows_after_1']:.0f}%",
+                f"{100 * tokens['zero_rows_at_the_end']:.0f}%",
+                f"{tokens['test_loss']:.3f} ± {tokens['test_loss_sd']:.3f}",
+                f"{lasso['largest_error']:.1g}",
+            ]
+        )
+    head = (
+        "step of an entry without a gradient", "rows erased after one update", "at the end",
+        "test loss ± its deviation", "largest error of the lasso",
+    )  # fmt: skip
+    return [
+        *_table(head, rows),
+        "",
+        f"*Record: [`experiments/records/unreached_entries.json`]({link}/unreached_entries.json):",
+        f"{record['seeds']} seeds, {record['steps']:,} updates, learning rate {record['rate']:g}, "
+        f"strength {record['strength']:g}.*",
+    ]
+
+
+RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
+    "digits": digits,
+    "bench": bench,
+    "unreached_entries": unreached_entries,
+}
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise RecordError(f"{path}: no JSON ({error})") from None
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}" if value >= 0.001 else "< 0.001"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, *rows)]
+    lines.insert(1, "|" + "---|" * len(head))
+    return [re.sub(r"\|  (?=\|)", "| ", line) for line in lines]
