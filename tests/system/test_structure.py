@@ -134,7 +134,7 @@ def test_top_level_holds_what_it_should():
     top = {line.split("/")[0] for line in tracked.stdout.splitlines()}
     assert {name for name in top if not name.startswith(".")} <= {
         "pyproject.toml", "README.md", "regjax", "experiments", "tests", "scripts", "LICENSE", "CHANGELOG.md",
-        "CONTRIBUTING.md", "requirements.lock", "requirements-test.lock", "requirements-uv.lock",
+        "CITATION.cff", "CONTRIBUTING.md", "requirements.lock", "requirements-test.lock", "requirements-uv.lock",
     }  # fmt: skip
 
 
