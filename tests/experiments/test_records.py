@@ -13,7 +13,7 @@ RECORD = Path(__file__).resolve().parents[2] / "experiments/records/digits/resul
 
 @pytest.mark.slow
 def test_the_record_of_digits_is_what_the_code_gives():
-    """The first two of its seeds, at the values that it chose. `scripts/demo --workdir=...` makes it anew."""
+    """The first two of its seeds, at the values that it chose. `scripts/records --run digits` makes it anew."""
     record = json.loads(RECORD.read_text())
     chosen = {
         name: [row["chosen"]["value"]] for name, row in record["techniques"].items() if name in ("l2", "l1", "dropout")
