@@ -26,8 +26,6 @@ from regjax.data.dataset import EMBEDDED, Dataset
 VERSION = "1.0.0"
 """Version of the prepared sets; `regjax.data.builders` writes the same, and a test compares them."""
 
-"""Names of the embedded datasets."""
-
 PIXEL_MAX = {"digits": 16.0}
 """Values of a full pixel, where it is not 255."""
 
