@@ -37,6 +37,11 @@ def check(values: dict[str, Any], experiment: str) -> Path:
     flags.check(not (resume and overwrite), "resume", "and --overwrite exclude each other")
     flags.check(bool(workdir), "workdir", "must name a directory")
     path = Path(workdir).expanduser()
+    try:
+        parent = next(p for p in [path, *path.absolute().parents] if p.exists())
+    except OSError as error:  # a name that is too long, or a file among the directories above it
+        flags.check(False, "workdir", f"cannot be made ({error.strerror})")
+    flags.check(path == parent or parent.is_dir(), "workdir", f"cannot be made: {parent} is a file")
     flags.check(path.resolve() not in [Path.cwd(), *Path.cwd().parents], "workdir", "holds the current directory")
     flags.check(not path.exists() or path.is_dir(), "workdir", "is a file; name a directory")
     names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
@@ -47,7 +52,6 @@ def check(values: dict[str, Any], experiment: str) -> Path:
         flags.check(False, "workdir", "holds another run; use --overwrite to replace it or name another directory")
     if names and not overwrite:
         flags.check(experiment in known, "workdir", f"holds no run of experiments.{experiment}")
-    parent = next(p for p in [path, *path.absolute().parents] if p.exists())
     flags.check(os.access(parent, os.W_OK), "workdir", "cannot be written to")
     return path
 
@@ -64,7 +68,12 @@ def claim(values: dict[str, Any], experiment: str) -> Path:
 
     path = Path(values["workdir"]).expanduser().absolute()
     made = [parent for parent in path.parents if not parent.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if app.is_full(error):
+            raise
+        flags.check(False, "workdir", f"cannot be made ({error.strerror})")
     lock = Lock(path.parent / f".{path.name}.lock")
     try:
         lock.acquire()

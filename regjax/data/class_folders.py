@@ -16,7 +16,10 @@ from regjax.core.errors import InputError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff")
 """Files with other endings are skipped; hidden ones and those of operating systems are ignored."""
 
-PARTS = {"train": "", "val": "_val", "valid": "_val", "validation": "_val", "test": "_test"}
+PARTS = {
+    "train": "", "training": "", "val": "_val", "valid": "_val", "validation": "_val", "dev": "_val", "test": "_test",
+    "testing": "_test",
+}  # fmt: skip
 """Names of the folders of parts, in small letters, and the suffix of what is read from them."""
 
 _SYSTEM = (
@@ -171,7 +174,10 @@ def _part_folders(root: Path) -> dict[str, Path]:
     if not parts:
         return {"": root}
     others = [folder.name for folder in folders if folder not in parts]
-    accepted = "accepted: train, with val (or valid, validation) and test, or one folder of images for each class"
+    accepted = (
+        "accepted: train (or training), with val (valid, validation, dev) and test (testing), or one folder of images "
+        "for each class"
+    )
     if others:
         raise InputError(f"{root.name}: {others[0]!r} is no part of the data as {parts[0].name!r} is; {accepted}")
     found: dict[str, Path] = {}

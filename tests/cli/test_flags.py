@@ -120,6 +120,12 @@ def test_refused_in_one_line(fails, arguments, message):
     assert re.search(message, fails(*arguments))
 
 
+@pytest.mark.parametrize("place", ["file/w", "file/w/x", "a" * 300], ids=["below a file", "far below", "too long"])
+def test_a_workdir_that_cannot_be_made_names_the_flag(fails, tmp_path, place):
+    (tmp_path / "file").write_text("")
+    assert re.search("--workdir=.*cannot be made", fails("train", f"--workdir={place}"))
+
+
 CSV = [
     ("", "empty"),
     ("a,target\n", "no (rows|examples)|empty"),

@@ -223,11 +223,12 @@ def parts(root, *names):
     return root
 
 
-@pytest.mark.parametrize("validation", ["val", "valid", "validation", "Val"])
-@pytest.mark.parametrize("test", [("test",), ()])
+@pytest.mark.parametrize("train", ["train", "Training"])
+@pytest.mark.parametrize("validation", ["val", "valid", "validation", "Val", "dev"])
+@pytest.mark.parametrize("test", [("test",), ("testing",), ()])
 @pytest.mark.parametrize("lazy", [False, True])
-def test_the_parts_of_a_folder_are_used_as_they_are(tmp_path, validation, test, lazy):
-    data = load(parts(tmp_path / "set", "train", validation, *test), lazy=lazy)
+def test_the_parts_of_a_folder_are_used_as_they_are(tmp_path, train, validation, test, lazy):
+    data = load(parts(tmp_path / "set", train, validation, *test), lazy=lazy)
     assert data.class_names == ("a", "b")
     assert len(data) == 8
     splits = split(data)
