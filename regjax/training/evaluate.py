@@ -227,6 +227,7 @@ def _in_batches(arrays: tuple[Array, ...], batch_size: int) -> tuple[Array, ...]
     padding = batches * batch_size - size
 
     def reshape(a: Array) -> Array:
+        a = jnp.asarray(a)
         padded = jnp.concatenate([a, jnp.zeros((padding, *a.shape[1:]), a.dtype)]) if padding else a
         return padded.reshape(batches, batch_size, *a.shape[1:])
 

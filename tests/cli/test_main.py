@@ -1,0 +1,48 @@
+"""The command `regjax`: what it lists, starts and refuses."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import regjax
+from regjax.cli.__main__ import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def called(*arguments, code=0, cwd=None):
+    command = [sys.executable, "-m", "regjax.cli", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",), ("help",)])
+def test_help_lists_every_command(arguments):
+    assert all(name in called(*arguments).stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_of_its_own(name):
+    assert "--workdir" in called(name, "--help").stdout
+
+
+def test_the_version_is_that_of_the_package():
+    assert called("--version").stdout == f"regjax {regjax.__version__}\n"
+
+
+def test_a_name_that_is_no_command_is_refused_in_one_line():
+    refused = called("trian", code=2)
+    assert "'trian'" in refused.stderr
+    assert "did you mean 'train'?" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_flags_of_a_command_are_checked_as_from_the_checkout(tmp_path):
+    refused = called("train", "--epochs=0", code=2, cwd=tmp_path)
+    assert "--epochs" in refused.stderr
+    assert not list(tmp_path.iterdir())

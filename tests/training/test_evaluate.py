@@ -1,0 +1,71 @@
+"""Metrics over whole sets, against scikit-learn."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
+
+import regjax as rj
+from regjax.training.evaluate import evaluate_parts
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(37, 4)).astype(np.float32)
+LOGITS = RNG.normal(size=(4, 3)).astype(np.float32)
+CLASSES = RNG.integers(0, 3, 37)
+NUMBERS = (X[:, 0] - 2 * X[:, 1] + RNG.normal(size=37)).astype(np.float32)
+WEIGHTS = RNG.uniform(0, 2, 37).astype(np.float32)
+
+
+def classify(variables, x):
+    return x @ variables["params"]
+
+
+def regress(variables, x):
+    return x @ variables["params"][:, 0]
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["plain", "weighted"])
+@pytest.mark.parametrize("batch_size", [5, 37, 2048])
+def test_classification_as_by_scikit_learn(weight, batch_size):
+    found = rj.evaluate(classify, LOGITS, None, X, CLASSES, weight, batch_size=batch_size)
+    shares = np.asarray(jax.nn.softmax(X @ LOGITS), np.float64)
+    shares /= shares.sum(axis=1, keepdims=True)
+    assert float(found["loss"]) == pytest.approx(log_loss(CLASSES, shares, sample_weight=weight), rel=1e-5)
+    assert float(found["accuracy"]) == pytest.approx(
+        accuracy_score(CLASSES, shares.argmax(axis=1), sample_weight=weight), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["plain", "weighted"])
+@pytest.mark.parametrize("batch_size", [5, 37, 2048])
+def test_regression_as_by_scikit_learn(weight, batch_size):
+    found = rj.evaluate(regress, LOGITS, None, X, NUMBERS, weight, task="regression", batch_size=batch_size)
+    guess = X @ LOGITS[:, 0]
+    assert float(found["mse"]) == pytest.approx(mean_squared_error(NUMBERS, guess, sample_weight=weight), rel=1e-5)
+    assert float(found["r2"]) == pytest.approx(r2_score(NUMBERS, guess, sample_weight=weight), rel=1e-4)
+
+
+def test_groups_are_measured_in_one_pass():
+    groups = np.stack([np.arange(37) < 10, np.arange(37) >= 10]).astype(np.float32)
+    both = rj.evaluate(classify, LOGITS, None, X, CLASSES, groups, batch_size=8)
+    for i, part in enumerate((slice(0, 10), slice(10, None))):
+        alone = rj.evaluate(classify, LOGITS, None, X[part], CLASSES[part])
+        np.testing.assert_allclose(both["loss"][i], alone["loss"], rtol=1e-5)
+        np.testing.assert_allclose(both["accuracy"][i], alone["accuracy"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_parts_give_the_metrics_of_the_whole(task):
+    apply_fn, y = (classify, CLASSES) if task == "classification" else (regress, NUMBERS)
+    whole = rj.evaluate(apply_fn, LOGITS, None, X, y, task=task)
+    parts = evaluate_parts(apply_fn, LOGITS, None, [(X[:9], y[:9]), (X[9:], y[9:])], task=task)
+    assert parts == pytest.approx({name: float(value) for name, value in whole.items()}, rel=1e-5)
+
+
+def test_an_ensemble_is_the_mean_of_its_predictions():
+    members = jnp.stack([LOGITS, -LOGITS])
+    ensemble = rj.Ensemble(members, jnp.int32(2))
+    found = rj.evaluate(classify, ensemble, None, X, CLASSES)
+    shares = np.mean([jax.nn.softmax(X @ m) for m in members], axis=0, dtype=np.float64)
+    assert float(found["loss"]) == pytest.approx(-np.mean(np.log(shares[np.arange(37), CLASSES])), rel=1e-4)
