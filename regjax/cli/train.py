@@ -9,14 +9,13 @@ Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json and
 from __future__ import annotations
 
 import json
-import signal
-import sys
 import time
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regjax.cli import app, cluster, flags, workdirs
+from regjax.cli.metrics import Metrics
+from regjax.cli.signals import Signals
 
 if TYPE_CHECKING:
     from regjax.training.compilations import CompilationCounter
@@ -104,13 +103,13 @@ def main() -> int:
     if values["penalty"] and penalty is not None:
         print(penalty.anchored(shapes).plan(shapes))
 
-    stopping = _Signals()
+    stopping = Signals()
     devices = 1 if spec.mesh is None else spec.mesh.size
     cluster.first(lambda: _begin(workdir, values, known, loaded, started, resuming, devices))
 
     with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
         # Every process trains and holds the same numbers; one of them writes.
-        metrics = _Metrics(workdir / "metrics.jsonl", spec.steps_per_epoch)
+        metrics = Metrics(workdir / "metrics.jsonl", spec.steps_per_epoch)
 
         def on_start(done: int, state: RunState) -> None:
             if cluster.leads():
@@ -144,70 +143,6 @@ def main() -> int:
     _draw(result, workdir, known["task"], summary)
     _print(summary, workdir, compilations)
     return EXIT_CODE.get(result.status, app.DONE)
-
-
-class _Signals:
-    """Remembers SIGINT and SIGTERM, so that the run ends between two blocks; a later one ends at once.
-
-    One that follows within two seconds is the same one: Slurm signals a watcher and its member, and the watcher
-    passes it on.
-    """
-
-    def __init__(self) -> None:
-        self.received = False
-        self._first = 0.0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, frame: Any) -> None:
-        del frame
-        if self.received and time.monotonic() - self._first < 2.0:
-            return
-        if self.received:
-            raise KeyboardInterrupt
-        self.received, self._first = True, time.monotonic()
-        print(f"\n{signal.Signals(number).name}: saving after this block of updates", file=sys.stderr)
-
-
-class _Metrics:
-    """The file metrics.jsonl: one line an epoch, without gap or duplicate after a resume."""
-
-    def __init__(self, path: Path, steps_per_epoch: int):
-        self.path, self.steps = path, steps_per_epoch
-        self._last = time.perf_counter()
-
-    def open(self, done: int, state: RunState) -> None:
-        """Drop lines of epochs that will be trained again; those that are not what was measured are written anew."""
-        from regjax.training.fit import history_row
-
-        found = self.path.read_bytes().splitlines() if self.path.exists() else []
-        lines, anew = [], 0
-        for epoch in range(done):
-            line = self._line(epoch, history_row(state, epoch))
-            try:
-                old = json.loads(found[epoch])
-                seconds = old["seconds"]
-                sound = old == line | {"seconds": seconds} and isinstance(seconds, float | None)
-            except (IndexError, ValueError, KeyError, TypeError, RecursionError):
-                sound = False
-            anew += not sound
-            lines.append(old if sound else line | {"seconds": None})
-        if anew:
-            told = f"{anew} of {done} lines were damaged or missing; written anew from the checkpoint, without seconds"
-            warnings.warn(f"{self.path}: {told}", stacklevel=2)
-        self.path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
-
-    def _line(self, epoch: int, row: dict[str, float]) -> dict[str, Any]:
-        line: dict[str, Any] = {"epoch": epoch, "step": (epoch + 1) * self.steps}
-        return line | {name: value if abs(value) < float("inf") else None for name, value in row.items()}
-
-    def write(self, epoch: int, row: dict[str, float]) -> None:
-        """Append the line of an epoch; what is not finite becomes null."""
-        now = time.perf_counter()
-        line = self._line(epoch, row) | {"seconds": round(now - self._last, 6)}
-        self._last = now
-        with self.path.open("a") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
 def _begin(

@@ -23,11 +23,11 @@ from collections.abc import Callable
 
 from regjax.core.parse import parse_sum
 from regjax.penalties.base import ROUTES, Penalty, Term, check_route, combine
+from regjax.penalties.elementwise import elastic_net, l1, l2, l2_to, l2_to_start
 from regjax.penalties.groups import group_lasso, sparse_group_lasso
 from regjax.penalties.matrices import nuclear, orthogonal, spectral
 from regjax.penalties.nonconvex import l0, log_sum, mcp, scad
 from regjax.penalties.plan import Plan, PlanRow
-from regjax.penalties.shrinkage import elastic_net, l1, l2, l2_to, l2_to_start
 
 # By the name that a flag or a configuration gives; there are no arrays in a text, so l2_to goes to the start.
 PENALTIES: dict[str, Callable[..., Penalty]] = {

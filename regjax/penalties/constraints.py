@@ -21,10 +21,10 @@ from regjax.core.parse import parse_sum
 from regjax.core.tree import Where, check_real, freeze_where, leaf_names, map_selected, select
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties.base import Penalty
+from regjax.penalties.elementwise import squares
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, Layout, check_axis, check_layout, doubt, units_text, within
 from regjax.penalties.numbers import as_text
 from regjax.penalties.plan import Plan, PlanRow, doubts
-from regjax.penalties.shrinkage import squares
 
 
 class Constraint:

@@ -16,10 +16,10 @@ from regjax.core.tree import Where
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties import prox as _prox
 from regjax.penalties.base import Penalty, Strength, Term, new_term
+from regjax.penalties.elementwise import absolute, squares
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, check_axis, check_layout, doubt, units_text, within
 from regjax.penalties.numbers import scalar_strength, weighted_sum
 from regjax.penalties.parts import Parts
-from regjax.penalties.shrinkage import absolute, squares
 
 WEIGHTINGS = ("none", "sqrt_size")
 

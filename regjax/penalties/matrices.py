@@ -21,10 +21,10 @@ from regjax.core.tree import Where
 from regjax.core.typing import Array, PyTree
 from regjax.penalties import prox as _prox
 from regjax.penalties.base import ROUTES, Penalty, Strength, Term, new_term
+from regjax.penalties.elementwise import squares
 from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, doubt
 from regjax.penalties.numbers import scalar_strength
 from regjax.penalties.parts import Parts
-from regjax.penalties.shrinkage import squares
 
 METHODS = ("soft", "srip")
 

@@ -18,9 +18,9 @@ from regjax.core.tree import Where
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties import prox as _prox
 from regjax.penalties.base import Penalty, Strength, Term, new_term
+from regjax.penalties.elementwise import absolute
 from regjax.penalties.numbers import weighted_sum
 from regjax.penalties.parts import Parts
-from regjax.penalties.shrinkage import absolute
 
 
 class _Nonconvex(Term):

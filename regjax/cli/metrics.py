@@ -1,0 +1,53 @@
+"""The file metrics.jsonl of a run."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from regjax.training.state import RunState
+
+
+class Metrics:
+    """The file metrics.jsonl: one line an epoch, without gap or duplicate after a resume."""
+
+    def __init__(self, path: Path, steps_per_epoch: int):
+        self.path, self.steps = path, steps_per_epoch
+        self._last = time.perf_counter()
+
+    def open(self, done: int, state: RunState) -> None:
+        """Drop lines of epochs that will be trained again; those that are not what was measured are written anew."""
+        from regjax.training.fit import history_row
+
+        found = self.path.read_bytes().splitlines() if self.path.exists() else []
+        lines, anew = [], 0
+        for epoch in range(done):
+            line = self._line(epoch, history_row(state, epoch))
+            try:
+                old = json.loads(found[epoch])
+                seconds = old["seconds"]
+                sound = old == line | {"seconds": seconds} and isinstance(seconds, float | None)
+            except (IndexError, ValueError, KeyError, TypeError, RecursionError):
+                sound = False
+            anew += not sound
+            lines.append(old if sound else line | {"seconds": None})
+        if anew:
+            told = f"{anew} of {done} lines were damaged or missing; written anew from the checkpoint, without seconds"
+            warnings.warn(f"{self.path}: {told}", stacklevel=2)
+        self.path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+
+    def _line(self, epoch: int, row: dict[str, float]) -> dict[str, Any]:
+        line: dict[str, Any] = {"epoch": epoch, "step": (epoch + 1) * self.steps}
+        return line | {name: value if abs(value) < float("inf") else None for name, value in row.items()}
+
+    def write(self, epoch: int, row: dict[str, float]) -> None:
+        """Append the line of an epoch; what is not finite becomes null."""
+        now = time.perf_counter()
+        line = self._line(epoch, row) | {"seconds": round(now - self._last, 6)}
+        self._last = now
+        with self.path.open("a") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
