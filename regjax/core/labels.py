@@ -10,11 +10,13 @@ it is never predicted. `ignore_index` names one value that is left out like that
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.core.checks import is_traced
+from regjax.core.checks import in_short, is_traced
 from regjax.core.dtypes import widened
 from regjax.core.typing import Array, ArrayLike
 
@@ -57,6 +59,7 @@ def check_labels(
       ...
       ValueError: fit: y: class indices must be in [0, 2], got 3 at position 2
     """
+    check_ignore_index(name, ignore_index)
     dtype = _dtype(targets)
     if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
         raise ValueError(f"{name}: labels must be integers or floating-point numbers, got dtype {dtype}")
@@ -97,6 +100,22 @@ def check_labels(
         )
 
 
+def check_ignore_index(name: str, ignore_index: Any) -> None:
+    """Refuse an ignored index that no label could be, as NaN; None is none, and a traced one passes.
+
+    Raises:
+      ValueError: says which value.
+
+    Example:
+      >>> check_ignore_index("fit", -100)
+    """
+    if ignore_index is None or is_traced(ignore_index):
+        return
+    dtype = _dtype(ignore_index)
+    if np.ndim(ignore_index) or not jnp.issubdtype(dtype, jnp.integer):
+        raise ValueError(f"{name}: ignore_index must be an integer, got {in_short(ignore_index)}")
+
+
 def without_ignored(targets: Array, ignore_index: int | None) -> tuple[Array, Array | None]:
     """Labels with 0 in place of the ignored index, and which of them count; None when all do.
 
@@ -109,6 +128,7 @@ def without_ignored(targets: Array, ignore_index: int | None) -> tuple[Array, Ar
     """
     if ignore_index is None:
         return targets, None
+    check_ignore_index("labels", ignore_index)
     if not is_indices(targets):
         raise ValueError(f"ignore_index={ignore_index} is for class indices, got {targets.dtype}{list(targets.shape)}")
     counts = targets != ignore_index

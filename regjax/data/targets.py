@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -158,7 +159,7 @@ def encode_targets(
     return task, encoded, tuple(_text(label) for label in labels)
 
 
-def check_unmasked(what: str, values: np.ndarray) -> None:
+def check_unmasked(what: str, values: Any) -> None:
     """Refuse a masked array of which something is masked: its numbers there mean nothing.
 
     Raises:

@@ -66,6 +66,8 @@ def evaluate(
     check_choice("task", task, METRICS)
     if task == "classification":
         _check_labels(apply_fn, params, model_state, x, y, ignore_index)
+    elif ignore_index is not None:
+        raise ValueError(f"evaluate: ignore_index={ignore_index} is for classes, got task {task!r}")
     y = y if hasattr(y, "dtype") else jnp.asarray(y)
     targets, counts = without_ignored(y, ignore_index)
     tokens = task == "classification" and y.ndim > (1 if is_indices(y) else 2)  # labels of more than examples

@@ -9,9 +9,11 @@ import numpy as np
 from flax.errors import FlaxError
 
 from regjax.core.checks import check_array, check_range, is_traced
+from regjax.core.dtypes import float_dtype
 from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, is_indices
 from regjax.core.typing import Batch
+from regjax.data.targets import check_unmasked
 from regjax.models.call import call_model
 from regjax.models.interface import as_model
 from regjax.training.assemble import loss_of
@@ -114,17 +116,19 @@ def check_order(order: Any, examples: int, n_train: Any) -> None:
 
 
 def check_run(spec: Spec, data: TrainData, n_train: Any, pool: np.ndarray | None = None) -> None:
-    """Refuse arrays that a run cannot use; traced ones pass.
+    """Refuse arrays that a run cannot use; traced ones pass. Nothing that is missing is made up.
 
     Args:
       spec: of the run.
       data: its arrays; `y` may have a leading axis of seeds.
       n_train: examples in use.
-      pool: labels of a training pool that is read while it trains.
+      pool: targets of a training pool that is read while it trains.
 
     Raises:
-      InputError: a model that cannot take the inputs, gives several outputs, or cannot be told that it trains.
-      ValueError: labels that are no classes of the model's outputs, or an order of examples that are not there.
+      InputError: a model that cannot take the inputs, gives several outputs, or cannot be told that it trains; masked
+        inputs.
+      ValueError: labels that are no classes of the model's outputs, or of which none counts; numbers to predict that
+        are not one for each example and output, or not finite; an order of examples that are not there.
 
     Example:
       >>> import flax.linen as nn
@@ -136,23 +140,57 @@ def check_run(spec: Spec, data: TrainData, n_train: Any, pool: np.ndarray | None
     """
     if is_traced(data.y):
         return
+    check_unmasked("x", data.x)
+    check_unmasked("x_val", data.x_val)
     if pool is None:
         check_order(data.order, np.shape(data.x)[0], n_train)
     outputs = output_shape(spec.model, data.x, train=True)[1:]
+    seeds = np.shape(data.y)[: np.ndim(data.order) - 1]
+    parts: list[tuple[str, Any, tuple[int, ...]]] = [
+        ("y", data.y, (*seeds, np.shape(data.x)[0])),
+        ("y_val", data.y_val, np.shape(data.x_val)[:1]),
+        *([] if pool is None else [("y", pool, (len(pool),))]),
+    ]
     if spec.task != "classification":
+        for name, y, lead in parts:
+            _check_numbers(name, y, (*lead, *outputs))
         return
     if not outputs or outputs[-1] < 2:
         raise ValueError(f"outputs must be logits [..., K] of at least 2 classes, got {list(outputs)} for an example")
     if spec.num_classes and spec.num_classes != outputs[-1]:
         raise ValueError(f"num_classes is {spec.num_classes}, but the model gives {outputs[-1]} logits")
-    seeds = np.shape(data.y)[: np.ndim(data.order) - 1]
-    for name, y, lead in (
-        ("y", data.y, (*seeds, np.shape(data.x)[0])),
-        ("y_val", data.y_val, np.shape(data.x_val)[:1]),
-    ):
+    for name, y, lead in parts:
         check_labels(name, y, outputs[-1], ignore_index=spec.ignore_index, shape=(*lead, *outputs[:-1]))
-    if pool is not None:
-        check_labels("y", pool, outputs[-1], ignore_index=spec.ignore_index, shape=(len(pool), *outputs[:-1]))
+        if _concrete(y) and not np.any(np.asarray(y) != (spec.ignore_index if is_indices(y) else 0)):
+            raise ValueError(f"{name}: none of the {np.size(y)} labels counts, so the loss would be 0")
     if is_indices(data.y) != is_indices(data.y_val):
         kinds = ["indices" if is_indices(y) else "distributions" for y in (data.y, data.y_val)]
         raise ValueError(f"y and y_val must be labels of one kind, got class {kinds[0]} and class {kinds[1]}")
+
+
+def _check_numbers(name: str, y: Any, shape: tuple[int, ...]) -> None:
+    """Refuse what is not one finite real number for each example and output.
+
+    Raises:
+      ValueError: says which value, and what is accepted.
+    """
+    dtype = y.dtype if isinstance(y, jax.Array) else np.asarray(y).dtype
+    if not any(jax.dtypes.issubdtype(dtype, kind) for kind in (np.bool_, np.integer, np.floating)):
+        raise ValueError(f"{name}: numbers to predict must be real, got dtype {dtype}")
+    check_unmasked(name, y)
+    if np.shape(y) != shape:
+        raise ValueError(f"{name}: numbers to predict must have the shape {list(shape)}, got {list(np.shape(y))}")
+    if not _concrete(y):
+        return
+    values = np.asarray(y)
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(values.astype(float_dtype()))
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        where = place[0] if len(place) == 1 else place
+        raise ValueError(f"{name}: numbers to predict must be finite {float_dtype()}, got {values[place]} at {where}")
+
+
+def _concrete(values: Any) -> bool:
+    """Whether all numbers are known, and here."""
+    return not is_traced(values) and getattr(values, "is_fully_addressable", True)

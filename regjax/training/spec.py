@@ -23,6 +23,7 @@ from regjax.averaging import Average
 from regjax.catalog import PRECISIONS, RATE_SCHEDULES, ROUTES, SCHEDULES, SMOOTHINGS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import float_dtype
+from regjax.core.labels import check_ignore_index
 from regjax.core.mesh import data_size
 from regjax.core.typing import ArrayLike, PenaltyMode
 from regjax.models.interface import hashable
@@ -62,7 +63,7 @@ class Spec:
       mesh: devices over whose axis `"data"` each batch is split, from `rj.make_mesh`; None is one device.
 
     Raises:
-      ValueError: a size below 1 or an unknown name.
+      ValueError: a size below 1, an unknown name, or an `ignore_index` of a regression.
     """
 
     model: Any
@@ -97,6 +98,9 @@ class Spec:
             check_choice("Spec: micro_batch", self.micro_batch, ("auto",))
         elif self.micro_batch is not None and (self.micro_batch < 1 or self.batch_size % self.micro_batch):
             raise ValueError(f"Spec: micro_batch must divide the batch size {self.batch_size}, got {self.micro_batch}")
+        check_ignore_index("Spec", self.ignore_index)
+        if self.ignore_index is not None and self.task != "classification":
+            raise ValueError(f"Spec: ignore_index={self.ignore_index} is for classes, got task {self.task!r}")
         devices = data_size(self.mesh)
         if self.batch_size % devices:
             raise ValueError(

@@ -62,7 +62,7 @@ class StreamLoader:
       block_bytes: of the inputs of a block.
 
     Raises:
-      ValueError: a size below 1.
+      ValueError: a size below 1, or another number of targets than of examples.
 
     Example:
       >>> import flax.linen as nn
@@ -84,6 +84,8 @@ class StreamLoader:
     def __post_init__(self) -> None:
         check_range("StreamLoader: threads", self.threads, 1)
         check_range("StreamLoader: block_bytes", self.block_bytes, 1)
+        if len(self.y) != self.x.shape[0]:
+            raise ValueError(f"StreamLoader: y has {len(self.y)} targets, x {self.x.shape[0]} examples")
 
     def held(self, spec: Spec, x_val: np.ndarray, y_val: np.ndarray) -> TrainData:
         """The arrays that `fit` needs beside: what evaluations look at.

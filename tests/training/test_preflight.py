@@ -1,0 +1,119 @@
+"""What is refused before a run trains in vain: numbers to predict, and inputs, that are not what they seem."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import regjax as rj
+from regjax.data import as_rows
+
+N = 8
+KEY = jax.random.key(0)
+X = np.random.default_rng(0).normal(size=(N, 3)).astype(np.float32)
+Y = X @ np.array([1.0, -1.0, 0.5], np.float32)
+LINEAR = (lambda key, x: {"w": jnp.zeros(x.shape[-1])}, lambda params, x: x @ params["w"])
+WIDE = (lambda key, x: {"w": jnp.zeros((x.shape[-1], 2))}, lambda params, x: x @ params["w"])
+HPARAMS = rj.make_hparams(n_train=N)
+
+
+def spec_of(task, **options):
+    model = LINEAR if task == "regression" else WIDE
+    return rj.Spec(model, task=task, batch_size=4, steps_per_epoch=2, epochs=1, **options)
+
+
+def data(task="regression", **changes):
+    y = Y if task == "regression" else (Y > 0).astype(np.int32)
+    return rj.TrainData(**{"x": X, "y": y, "order": np.arange(N), "x_val": X, "y_val": y, **changes})
+
+
+def streamed(spec, made):
+    """The pool read from disk, the rest as it is."""
+    plain = Y if spec.task == "regression" else (Y > 0).astype(np.int32)
+    loader = rj.StreamLoader(as_rows("toy", X), made.y, np.arange(N), lambda x: x)
+    held = rj.StreamLoader(as_rows("toy", X), plain, np.arange(N), lambda x: x)
+    return rj.fit(spec, HPARAMS, KEY, held.held(spec, made.x_val, made.y_val), loader=loader)
+
+
+RUNS = {
+    "fit": lambda spec, made: rj.fit(spec, HPARAMS, KEY, made),
+    "sweep": lambda spec, made: rj.sweep(rj.make_run(spec), rj.stack_hparams([HPARAMS]), KEY[None], made),
+    "make_run": lambda spec, made: rj.make_run(spec)(HPARAMS, KEY, made),
+    "stream": streamed,
+}
+MASK = np.arange(N) == 3
+BAD = {
+    "too few": (Y[: N // 2], r"\[4\]|\b4\b.*\b8\b"),
+    "too many": (np.concatenate([Y, Y]), r"\[16\]|\b16\b.*\b8\b"),
+    "a column": (Y[:, None], r"\[8, 1\]"),
+    "masked": (np.ma.array(Y, mask=MASK), r"\b3\b.*masked"),
+    "NaN": (np.where(MASK, np.nan, Y).astype(np.float32), r"nan.*3"),
+    "beyond float32": (np.where(MASK, 1e40, Y.astype(np.float64)), r"1e\+40.*3"),
+    "complex": (Y + 0j, "complex"),
+    "text": (Y.astype(str), "<U"),
+    "objects": (Y.astype(object), "object"),
+}
+
+# The helper of streams makes JAX arrays, which refuses some of these, and its validation part.
+STREAMED = ("too few", "too many", "masked", "NaN")
+CASES = [(name, bad, part) for name in RUNS for bad in BAD for part in ("y", "y_val") if name != "stream"]
+CASES += [("stream", bad, "y") for bad in STREAMED]
+
+
+@pytest.mark.parametrize(("name", "bad", "part"), CASES)
+def test_numbers_to_predict_that_are_none_for_each_example_are_refused(name, bad, part):
+    """Of too few, an array would give its last for all that are missing."""
+    values, said = BAD[bad]
+    with pytest.raises(ValueError, match=said):
+        RUNS[name](spec_of("regression"), data(**{part: values}))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8, np.int32, np.uint8, bool])
+def test_every_real_number_can_be_predicted(dtype):
+    y = np.arange(N).astype(dtype)
+    done = rj.fit(spec_of("regression"), HPARAMS, KEY, data(y=y, y_val=y))
+    assert done.status == "completed"
+
+
+def test_targets_that_differ_between_seeds_are_taken():
+    made = data(y=np.stack([Y, -Y]), order=np.stack([np.arange(N)] * 2))
+    result = rj.sweep(rj.make_run(spec_of("regression")), rj.stack_hparams([HPARAMS]), jax.random.split(KEY, 1), made)
+    assert np.isfinite(np.asarray(result.history.values["val/loss"])).all()
+
+
+@pytest.mark.parametrize("part", ["x", "x_val"])
+@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("name", ["fit", "sweep", "make_run"])
+def test_masked_inputs_are_refused(name, task, part):
+    with pytest.raises(ValueError, match=rf"{part}\b.*\b3\b.*masked"):
+        RUNS[name](spec_of(task), data(task, **{part: np.ma.array(X, mask=MASK[:, None] & np.ones(3, bool))}))
+
+
+def nothing(kind):
+    return np.full(N, -100, np.int32) if kind == "ignored" else np.zeros((N, 2), np.float32)
+
+
+@pytest.mark.parametrize("part", ["y", "y_val"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in RUNS for kind in ("ignored", "zeros") if (name, kind) != ("stream", "zeros")],
+)
+def test_labels_of_which_none_counts_are_refused(name, kind, part):
+    """Their loss is 0, so that the first evaluation would be the best one."""
+    y = (Y > 0).astype(np.int32) if kind == "ignored" else np.eye(2, dtype=np.float32)[(Y > 0).astype(int)]
+    with pytest.raises(ValueError, match=rf"{part}\b"):
+        RUNS[name](spec_of("classification", ignore_index=-100), data(**{"y": y, "y_val": y, part: nothing(kind)}))
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("bad", [1.0, float("nan"), "0", True])
+def test_the_ignored_index_is_an_integer(task, bad):
+    with pytest.raises(ValueError, match=f"ignore_index.*{bad!r}"):
+        spec_of(task, ignore_index=bad)
+
+
+def test_a_regression_ignores_no_index():
+    with pytest.raises(ValueError, match=r"ignore_index.*-100"):
+        spec_of("regression", ignore_index=-100)
+    with pytest.raises(ValueError, match=r"ignore_index.*-100"):
+        rj.evaluate(lambda v, x: x[:, 0], {}, None, X, np.arange(N), task="regression", ignore_index=-100)
