@@ -13,7 +13,15 @@ from regjax.core.dtypes import wide_dtype
 from regjax.core.rng import stream
 from regjax.core.tree import is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
-from regjax.models.interface import accepted_arguments, key_options, linen_module, takes, tell, watch_layers
+from regjax.models.interface import (
+    accepted_arguments,
+    check_no_statistics,
+    key_options,
+    linen_module,
+    takes,
+    tell,
+    watch_layers,
+)
 from regjax.noise import WEIGHT_NOISES, perturb_weights
 from regjax.noise.linen import ACTIVATIONS, PENALTIES
 
@@ -60,8 +68,11 @@ def call_model(
 
     Raises:
       ValueError: rates for a model that does not take them, or `recorded` of a model that is no Linen module.
-      InputError: training of a model with noise or batch statistics that cannot be told that it trains.
+      InputError: training of a model with noise or batch statistics that cannot be told that it trains, or with
+        batch statistics among its parameters.
     """
+    if train:
+        check_no_statistics(params)
     model_state = model_state or {}
     accepted, linen = accepted_arguments(apply_fn), linen_module(apply_fn) is not None
     call, flags, told = tell(apply_fn, train)

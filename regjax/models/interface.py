@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
+import jax
 
 from regjax.core.checks import in_short
 from regjax.core.errors import InputError
@@ -92,6 +93,31 @@ def as_model(model: Any) -> Model:
         f"model must be a flax.linen Module or a pair (init, apply) of functions, init(key, x) -> params and "
         f"apply(params, x) -> outputs, got {in_short(model)}"
     )
+
+
+def check_no_statistics(params: PyTree) -> None:
+    """Refuse batch statistics among the parameters: a gradient moves them, if anything, and no batch does.
+
+    Args:
+      params: of any make; the types of `flax.nnx` and collections of Linen tell what is a statistic.
+
+    Raises:
+      InputError: names the first one.
+
+    Example:
+      >>> check_no_statistics({"w": 1.0})
+    """
+
+    def is_statistic(node: Any) -> bool:
+        return type(node).__name__ == "BatchStat"  # of nnx, which need not be imported
+
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params, is_leaf=is_statistic):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if is_statistic(leaf) or name.split("/")[0] == "batch_stats":
+            raise InputError(
+                f"params hold the batch statistics {name}, which would never move; train a Linen module as it is, or "
+                "leave them out, as nnx.split(net, nnx.Param, ...) does, where they stay as they are"
+            )
 
 
 def hashable(model: Any) -> Any:

@@ -12,6 +12,7 @@ from regjax.core.checks import check_array, check_range, is_traced
 from regjax.core.dtypes import float_dtype
 from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, is_indices
+from regjax.core.tree import is_weight_leaf, leaf_names
 from regjax.core.typing import Batch
 from regjax.data.targets import check_unmasked
 from regjax.models.call import call_model
@@ -30,7 +31,8 @@ def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
       train: call the model as training does, to see whether it can be told that it trains.
 
     Raises:
-      InputError: a model that cannot take such inputs, gives several outputs, or cannot be told that it trains.
+      InputError: a model that cannot take such inputs, gives several outputs, or cannot be told that it trains; a
+        parameter that has no derivative.
 
     Example:
       >>> import flax.linen as nn
@@ -42,6 +44,14 @@ def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
     def forward(x: Any) -> Any:
         key = jax.random.key(0)
         params, model_state = init(key, x)
+        for name, leaf in zip(leaf_names(params), jax.tree.leaves(params), strict=True):
+            if not is_weight_leaf(leaf):
+                kind = getattr(leaf, "dtype", None) or f"a {type(leaf).__name__}"
+                raise InputError(
+                    f"parameter {name} must be floating point, got {kind}; let init give what is trained alone, as "
+                    "equinox.filter(model, equinox.is_inexact_array) or nnx.split(net, nnx.Param, ...), and apply "
+                    "put it together"
+                )
         found = call_model(apply, params, model_state, x, train=train, key=key if train else None).outputs
         check_array("outputs", found)
         return found
