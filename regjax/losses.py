@@ -16,7 +16,7 @@ import optax
 from regjax.catalog import SMOOTHINGS
 from regjax.core.checks import check_array, check_choice, check_range
 from regjax.core.dtypes import widened
-from regjax.core.labels import check_labels, distributions, is_indices
+from regjax.core.labels import as_indices, check_labels, distributions, is_class, is_indices
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 Loss = Callable[[Array, Array], Array]
@@ -62,7 +62,7 @@ def squared_error(outputs: Array, targets: Array) -> Array:
       `float32[B]`, or float64 where the arguments are; the data loss (`mse`) is its mean.
 
     Raises:
-      ValueError: the shapes differ; they are never broadcast.
+      ValueError: the shapes differ; they are never broadcast. Complex numbers, whose square is no distance.
 
     Example:
       >>> squared_error(jnp.array([1.0, 2.0]), jnp.array([1.0, 4.0]))
@@ -71,6 +71,9 @@ def squared_error(outputs: Array, targets: Array) -> Array:
     check_array("squared_error: outputs", outputs)
     if outputs.shape != targets.shape:
         raise ValueError(f"squared_error: outputs {outputs.shape} and targets {targets.shape} must have one shape")
+    for name, values in (("outputs", outputs), ("targets", targets)):
+        if jnp.issubdtype(values.dtype, jnp.complexfloating):
+            raise ValueError(f"squared_error: {name} must be real, got {values.dtype}")
     error = jnp.square(widened(outputs) - widened(targets))
     return error.reshape(error.shape[0], -1).mean(axis=1)
 
@@ -128,11 +131,13 @@ def weighted_mean(values: Array, weight: Array | None) -> Array:
       >>> float(weighted_mean(jnp.array([[1.0, 5.0], [3.0, 9.0]]), jnp.array([[1.0, 0.0], [1.0, 0.0]])))
       2.0
     """
+    values = widened(values)
     if weight is None:
         return jnp.mean(values)
     if weight.shape != values.shape[: weight.ndim]:
         raise ValueError(f"weight of shape {weight.shape} does not fit values of shape {values.shape}")
     check_range("weight", weight, 0.0, high_open=True)
+    weight = widened(weight)
     weight = jnp.broadcast_to(weight.reshape(*weight.shape, *[1] * (values.ndim - weight.ndim)), values.shape)
     total = jnp.sum(weight)
     return jnp.sum(values * weight) / jnp.where(total > 0, total, 1.0)
@@ -148,10 +153,8 @@ def _as_logits(name: str, logits: Array, targets: Array, ignore_index: int | Non
 
 def _known_classes(targets: Array, num_classes: int, ignore_index: int | None) -> tuple[Array, Array]:
     """Class indices, 0 where there is no class, and where there is one."""
-    index = jnp.asarray(targets, jnp.int32)
-    known = (index >= 0) & (index < num_classes)
-    if ignore_index is not None:
-        known &= index != ignore_index
+    index = as_indices(targets)
+    known = is_class(index, num_classes, ignore_index)
     return jnp.where(known, index, 0), known
 
 
@@ -245,14 +248,13 @@ def corrupt_labels(
     if among < 2:
         raise ValueError(f"corrupt_labels: ignore_index={ignore_index} leaves {among} class of {num_classes}, needs 2")
     which, other = jax.random.split(key)
-    index = jnp.asarray(labels, jnp.int32)  # a narrow dtype would wrap around below
-    wrong = (jax.random.uniform(which, index.shape, jnp.float32) < rate) & (index >= 0) & (index < num_classes)
-    offset = jax.random.randint(other, index.shape, 1, among, jnp.int32)
+    index = as_indices(labels)
+    wrong = jax.random.uniform(which, index.shape, jnp.float32) < rate
+    wrong &= is_class(index, num_classes, ignore_index)
+    offset = jax.random.randint(other, index.shape, 1, among, jnp.int32).astype(index.dtype)
     if ignore_index is None or among == num_classes:
         changed = (index + offset) % num_classes
     else:  # count without the ignored class
         changed = (index - (index > ignore_index) + offset) % among
         changed += changed >= ignore_index
-    if ignore_index is not None:
-        wrong &= index != ignore_index
     return jnp.where(wrong, changed, index).astype(jnp.asarray(labels).dtype)

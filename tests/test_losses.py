@@ -161,3 +161,28 @@ def test_smoothing_out_of_range_is_finite_when_traced_and_classes_are_checked():
         np.testing.assert_allclose(smooth(jnp.float32(e))[0], expected, atol=1e-6)
     with pytest.raises(ValueError, match=r"class indices must be in \[0, 3\], got 7"):
         rj.smooth_labels(jnp.array([1, 7]), 0.1, 4)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.int8, bool])
+def test_weights_of_few_bits_are_added_up_in_float32(dtype):
+    """In 16 bits 2^17 ones are infinite, or 256 and one more are 256."""
+    values = jnp.where(jnp.arange(2**17) % 2 == 0, 1.0, 3.0)
+    assert float(weighted_mean(values, jnp.ones(2**17, dtype))) == 2.0
+    found = weighted_mean(jnp.arange(1001.0), jnp.ones(1001, dtype))
+    assert found.dtype == jnp.float32
+    assert float(found) == 500.0
+
+
+@pytest.mark.parametrize("weight", [None, 1.0])
+def test_values_of_few_bits_are_added_up_in_float32(weight):
+    values = jnp.where(jnp.arange(1001) < 1000, 1.0, 0.0).astype(jnp.bfloat16)
+    weight = None if weight is None else jnp.ones(1001)
+    np.testing.assert_allclose(weighted_mean(values, weight), 1000 / 1001, rtol=1e-6)
+
+
+@pytest.mark.parametrize("which", ["outputs", "targets", "both"])
+def test_the_squared_error_of_complex_numbers_is_refused(which):
+    """The square of a difference of i is -1."""
+    a, b = (np.ones(2, np.complex64 if which in (side, "both") else np.float32) for side in ("outputs", "targets"))
+    with pytest.raises(ValueError, match="complex64"):
+        squared_error(a, b)

@@ -112,8 +112,36 @@ def check_ignore_index(name: str, ignore_index: Any) -> None:
     if ignore_index is None or is_traced(ignore_index):
         return
     dtype = _dtype(ignore_index)
-    if np.ndim(ignore_index) or not jnp.issubdtype(dtype, jnp.integer):
-        raise ValueError(f"{name}: ignore_index must be an integer, got {in_short(ignore_index)}")
+    if np.ndim(ignore_index) or not jnp.issubdtype(dtype, jnp.integer) or not -(2**31) <= ignore_index < 2**31:
+        raise ValueError(f"{name}: ignore_index must be an integer of 32 bits, got {in_short(ignore_index)}")
+
+
+def as_indices(targets: ArrayLike) -> Array:
+    """Class indices of at least 32 bits: a narrow type could not count to K, and wraps what it is compared with.
+
+    Example:
+      >>> as_indices(np.array([156], np.uint8)) == -100
+      Array([False], dtype=bool)
+    """
+    index = jnp.asarray(targets)
+    return index if index.dtype.itemsize >= 4 else index.astype(jnp.int32)
+
+
+def is_class(index: Array, num_classes: int, ignore_index: int | None) -> Array:
+    """Whether an index of `as_indices` is a class that counts.
+
+    Example:
+      >>> is_class(jnp.array([0, 1, 2, -100]), 2, 1)
+      Array([ True, False, False, False], dtype=bool)
+    """
+    known = (index >= 0) & (index < num_classes)
+    return known if ignore_index is None else known & _differs(index, ignore_index)
+
+
+def _differs(index: Array, ignore_index: int) -> Array:
+    if jnp.issubdtype(index.dtype, jnp.unsignedinteger) and not is_traced(ignore_index) and ignore_index < 0:
+        return jnp.ones(index.shape, bool)
+    return index != ignore_index
 
 
 def without_ignored(targets: Array, ignore_index: int | None) -> tuple[Array, Array | None]:
@@ -131,7 +159,7 @@ def without_ignored(targets: Array, ignore_index: int | None) -> tuple[Array, Ar
     check_ignore_index("labels", ignore_index)
     if not is_indices(targets):
         raise ValueError(f"ignore_index={ignore_index} is for class indices, got {targets.dtype}{list(targets.shape)}")
-    counts = targets != ignore_index
+    counts = _differs(as_indices(targets), ignore_index)
     return jnp.where(counts, targets, 0), counts
 
 
@@ -163,6 +191,6 @@ def distributions(targets: Array, num_classes: int, ignore_index: int | None) ->
     """As `one_hot`, of labels that were checked; distributions stay what they are."""
     if not is_indices(targets):
         return widened(jnp.asarray(targets))
-    index = jnp.asarray(targets, jnp.int32)[..., None]  # a narrow dtype could not count to K
-    same = index == jnp.arange(num_classes)
-    return (same if ignore_index is None else same & (index != ignore_index)).astype(jnp.float32)
+    index = as_indices(targets)
+    known = is_class(index, num_classes, ignore_index)[..., None]
+    return (known & (index[..., None] == jnp.arange(num_classes))).astype(jnp.float32)

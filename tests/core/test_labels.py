@@ -88,7 +88,7 @@ def test_nothing_that_takes_labels_is_left_out():
     takes = {
         n for n, f in public if inspect.isfunction(f) and {"labels", "targets"} & set(inspect.signature(f).parameters)
     }
-    parts = {"check_labels", "is_indices", "without_ignored", "distributions", "squared_error"}
+    parts = {"as_indices", "check_labels", "is_indices", "without_ignored", "distributions", "squared_error"}
     assert takes - {name.split(",")[0] for name in EVERY} == parts
     assert set(MIXES) <= set(EVERY)
 
@@ -105,6 +105,20 @@ def test_a_label_that_is_no_class_is_refused_by_its_value(name, bad):
 def test_a_wide_integer_is_not_wrapped_into_a_class(name):
     with pytest.raises(ValueError, match=str(2**32 + 1)):
         EVERY[name](np.where(np.arange(N) == 5, 2**32 + 1, GOOD))
+
+
+@pytest.mark.parametrize("name", [name for name in TRACED if name != "make_run"])
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_a_wide_traced_integer_is_not_wrapped_into_a_class(name, dtype):
+    """It counts for as little as any other that is no class; 2^32 would be class 0 in 32 bits."""
+    with jax.enable_x64(True):
+        at = np.arange(N) == 5
+        wide, far = (jnp.asarray(np.where(at, k, GOOD).astype(dtype)) for k in (2**32, 2**31 - 1))
+        found, expected = (jax.jit(TRACED[name])(y) for y in (wide, far))
+        if name == "corrupt_labels":  # leaves what is no class as it is
+            assert found[5] == 2**32
+            found, expected = found.at[5].set(0), expected.at[5].set(0)
+        jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
 @pytest.mark.parametrize("name", TRACED)
@@ -240,6 +254,25 @@ def test_an_ignored_index_counts_for_nothing(ignored):
     y[0, 0] = K
     with pytest.raises(ValueError, match=rf"got {K}\b"):
         cross_entropy(SCORES, y, ignore_index=ignored)
+
+
+@pytest.mark.parametrize(("dtype", "label", "ignored"), [(np.uint8, 156, -100), (np.int8, 99, 355), (np.uint16, 9, -1)])
+@pytest.mark.parametrize("traced", [False, True])
+def test_an_ignored_index_is_not_wrapped_into_a_class(dtype, label, ignored, traced):
+    """In 8 bits -100 is 156."""
+    labels, logits = np.array([label, 1, 2], dtype), RNG.normal(size=(3, 200)).astype(np.float32)
+    calls = {
+        "cross_entropy": lambda y, i: cross_entropy(logits, y, ignore_index=i),
+        "correct": lambda y, i: correct(jnp.eye(200)[jnp.array([label, 1, 0])], y, ignore_index=i),
+        "one_hot": lambda y, i: own.one_hot(y, 200, ignore_index=i),
+        "smooth_labels": lambda y, i: rj.smooth_labels(y, 0.1, 200, ignore_index=i),
+        "corrupt_labels": lambda y, i: rj.corrupt_labels(KEY, y, 1.0, 100, ignore_index=i) if label < 100 else y,
+        "build_loss": lambda y, i: rj.build_loss(scores, "cross_entropy", ignore_index=i)(0.0, rj.Batch(logits, y))[0],
+        "evaluate": lambda y, i: rj.evaluate(scores, 0.0, None, logits, y, ignore_index=i),
+    }
+    for call in calls.values():
+        found, expected = ((jax.jit(call, static_argnums=1) if traced else call)(labels, i) for i in (ignored, None))
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, expected)
 
 
 LOSSES = {
