@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.dtypes import wide_dtype
+from regjax.core.errors import InputError
 from regjax.core.rng import stream
 from regjax.core.tree import is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
@@ -69,7 +70,7 @@ def call_model(
     Raises:
       ValueError: rates for a model that does not take them, or `recorded` of a model that is no Linen module.
       InputError: training of a model with noise or batch statistics that cannot be told that it trains, or with
-        batch statistics among its parameters.
+        batch statistics among its parameters, or with a collection that grows.
     """
     if train:
         check_no_statistics(params)
@@ -92,6 +93,13 @@ def call_model(
         sown = [PENALTIES, *([ACTIVATIONS] if recorded else [])]
         outputs, changed = call(variables, x, mutable=[*model_state, *sown], **options)
     changed = dict(changed)
+    for name, before in model_state.items():
+        new = set(leaf_names(changed.get(name, before))) - set(leaf_names(before))
+        if any(leaf.rsplit("/", 1)[-1].isdecimal() for leaf in new):  # of a tuple that sow made longer
+            raise InputError(
+                f"collection {name!r} of the model grows by each call, as what is sown does; sow terms of the loss "
+                f"into {PENALTIES!r}, what is to be looked at into 'intermediates'"
+            )
     penalties = _sums_by_name(changed.pop(PENALTIES, {}))
     activations = changed.pop(ACTIVATIONS, {})
     names = leaf_names(activations)

@@ -138,7 +138,8 @@ def check_run(spec: Spec, data: TrainData, n_train: Any, pool: np.ndarray | None
       InputError: a model that cannot take the inputs, gives several outputs, or cannot be told that it trains; masked
         inputs.
       ValueError: labels that are no classes of the model's outputs, or of which none counts; numbers to predict that
-        are not one for each example and output, or not finite; an order of examples that are not there.
+        are not one for each example and output, or not finite; integers that JAX does not hold; an order of
+        examples that are not there.
 
     Example:
       >>> import flax.linen as nn
@@ -150,8 +151,9 @@ def check_run(spec: Spec, data: TrainData, n_train: Any, pool: np.ndarray | None
     """
     if is_traced(data.y):
         return
-    check_unmasked("x", data.x)
-    check_unmasked("x_val", data.x_val)
+    for name, x in (("x", data.x), ("x_val", data.x_val)):
+        check_unmasked(name, x)
+        _check_integers(name, x)
     if pool is None:
         check_order(data.order, np.shape(data.x)[0], n_train)
     outputs = output_shape(spec.model, data.x, train=True)[1:]
@@ -199,6 +201,20 @@ def _check_numbers(name: str, y: Any, shape: tuple[int, ...]) -> None:
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         where = place[0] if len(place) == 1 else place
         raise ValueError(f"{name}: numbers to predict must be finite {float_dtype()}, got {values[place]} at {where}")
+
+
+def _check_integers(name: str, x: Any) -> None:
+    """Refuse integers of 64 bits that JAX would wrap into others, as token ids.
+
+    Raises:
+      ValueError: says which value.
+    """
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "iu" or x.dtype.itemsize < 8 or not x.size:
+        return
+    held = np.iinfo(jax.dtypes.canonicalize_dtype(x.dtype))
+    for number in (int(x.min()), int(x.max())):
+        if not held.min <= number <= held.max:
+            raise ValueError(f"{name}: integers must fit {held.dtype}, got {number}")
 
 
 def _concrete(values: Any) -> bool:

@@ -124,3 +124,44 @@ def test_batch_statistics_among_the_parameters_may_be_evaluated():
     init, apply = STATISTICS["nnx"][0]
     found = rj.evaluate(lambda v, x, train=False: apply(v["params"], x, train), init(KEY, X), None, X, Y)
     assert np.isfinite(found["loss"])
+
+
+class Sown(nn.Module):
+    """Sows a term of the loss into a collection of its own, which flax keeps as a tuple that grows by each call."""
+
+    collection: str
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.Dense(2)(x)
+        self.sow(self.collection, "size", jnp.mean(x**2))
+        return x
+
+
+@pytest.mark.parametrize("call", [fit, compare])
+def test_what_is_sown_where_nobody_reads_it_is_refused(call):
+    with pytest.raises(rj.InputError, match=r"losses.*penalties"):
+        call(Sown("losses"))
+
+
+def test_what_is_sown_where_nobody_reads_it_is_refused_in_a_loop_of_ones_own():
+    model = Sown("losses")
+    variables = model.init(KEY, X)
+    loss_fn = rj.build_loss(model.apply, "cross_entropy")
+    with pytest.raises(rj.InputError, match=r"losses.*penalties"):
+        loss_fn(variables["params"], rj.Batch(X, Y), KEY, model_state={"losses": variables["losses"]})
+
+
+@pytest.mark.parametrize("collection", ["penalties", "activations", "intermediates"])
+def test_what_is_sown_for_a_reader_is_taken(collection):
+    assert fit(Sown(collection)).status == "completed"
+
+
+@pytest.mark.parametrize("freeze", [dict, nn.FrozenDict])
+def test_a_collection_may_be_frozen_or_start_empty(freeze):
+    model = Norm()
+    variables = model.init(KEY, X)
+    loss_fn = rj.build_loss(model.apply, "cross_entropy")
+    for state in (freeze(variables["batch_stats"]), freeze({})):
+        aux = loss_fn(variables["params"], rj.Batch(X, Y), KEY, model_state={"batch_stats": state})[1]
+        assert set(aux.model_state["batch_stats"]["BatchNorm_0"]) == {"mean", "var"}

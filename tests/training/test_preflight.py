@@ -89,6 +89,16 @@ def test_masked_inputs_are_refused(name, task, part):
         RUNS[name](spec_of(task), data(task, **{part: np.ma.array(X, mask=MASK[:, None] & np.ones(3, bool))}))
 
 
+@pytest.mark.parametrize("part", ["x", "x_val"])
+@pytest.mark.parametrize("wide", [2**32 + 1, -(2**40)])
+@pytest.mark.parametrize("name", ["fit", "sweep", "make_run"])
+def test_inputs_that_32_bits_do_not_hold_are_refused(name, wide, part):
+    """As token 2^32 + 1, which would be token 1."""
+    ids = np.where(MASK[:, None], wide, np.arange(3))
+    with pytest.raises(ValueError, match=rf"{part}\b.*{wide}"):
+        RUNS[name](spec_of("classification"), data("classification", **{"x": ids * 0, "x_val": ids * 0, part: ids}))
+
+
 def nothing(kind):
     return np.full(N, -100, np.int32) if kind == "ignored" else np.zeros((N, 2), np.float32)
 
