@@ -119,7 +119,7 @@ def test_strength_zero_is_the_optimizer_alone(mode):
 SHARDED = """
 import jax, jax.numpy as jnp, numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from tests.test_compose import MODES, PARAMS, optimizer, train
+from tests.training.test_compose import MODES, PARAMS, optimizer, train
 import regjax as rj
 mesh = jax.make_mesh((2,), ("data",), axis_types=(AxisType.Auto,))
 split = NamedSharding(mesh, PartitionSpec("data"))
