@@ -78,9 +78,9 @@ def commands(text: str) -> list[list[str]]:
 COMMANDS = [(name, command) for name, text in PAGES.items() for command in commands(text)]
 PARSE = """
 import importlib, json, sys
-from experiments import flags
+from regjax.cli import flags
 module, *lines = json.loads(sys.argv[1])
-importlib.import_module(f"experiments.{module}")
+importlib.import_module(f"regjax.cli.{module}").define_flags()
 for line in lines:
     flags.FLAGS.unparse_flags()
     flags.parse([module, *line], "")
