@@ -7,8 +7,8 @@ import typing
 import pytest
 
 import regjax as rj
+from regjax.catalog import ROUTES
 from regjax.core.typing import PenaltyMode
-from regjax.optim.transforms import MODES
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_other_names_fail_as_they_should():
 
 
 def test_modes_are_literals():
-    assert set(typing.get_args(PenaltyMode)) == set(MODES)
+    assert set(typing.get_args(PenaltyMode)) == set(ROUTES)
     assert typing.get_type_hints(rj.penalty_technique)["mode"] == PenaltyMode
 
 
