@@ -43,14 +43,14 @@ def _by_name(*methods: Method) -> dict[str, Method]:
 PENALTIES = _by_name(
     Method("elastic_net", "elastic net", help="absolute value and square", source="Zou & Hastie 2005"),
     Method("group_lasso", "group lasso", help="norm of each unit", source="Yuan & Lin 2006"),
-    Method("l0", "L0", help="number of non-zeros", source="Blumensath & Davies 2009"),
+    Method("l0", "L0", help="number of non-zeros", source="Blumensath & Davies 2008"),
     Method("l1", "L1", help="absolute value", source="Tibshirani 1996"),
     Method("l2", "L2", help="square", source="Hoerl & Kennard 1970"),
-    Method("l2_to", "L2 to the start", help="square of the distance to an anchor", source="Xuhong et al. 2018"),
+    Method("l2_to", "L2 to the start", help="square of the distance to an anchor", source="Hu et al. 2020"),
     Method("log_sum", "log-sum", help="logarithm of the absolute value", source="Candès et al. 2008"),
     Method("mcp", "MCP", help="absolute value that flattens out", source="Zhang 2010"),
     Method("nuclear", "nuclear norm", help="sum of singular values", source="Fazel 2002"),
-    Method("orthogonal", "orthogonality", help="distance of W'W from the identity", source="Brock et al. 2017"),
+    Method("orthogonal", "orthogonality", help="distance of W'W from the identity", source="Bansal et al. 2018"),
     Method("scad", "SCAD", help="absolute value that flattens out", source="Fan & Li 2001"),
     Method("sparse_group_lasso", "sparse group lasso", help="norm of each unit and absolute value",
            source="Simon et al. 2013"),
@@ -87,7 +87,7 @@ NOISES = _by_name(
            source="Vaswani et al. 2017"),
     _noise("drop_connect", "DropConnect", "fraction of weights dropped", _STRONG_RATES, "Wan et al. 2013"),
     Method("gaussian_noise", "Gaussian noise", "deviation", "standard deviation of noise on hidden units",
-           grid=(0.05, 0.1, 0.2, 0.5, 1.0), source="Poole et al. 2014"),
+           grid=(0.05, 0.1, 0.2, 0.5, 1.0), source="Bishop 1995"),
     Method("weight_noise", "weight noise", "deviation", "standard deviation of noise on weights",
            grid=(0.01, 0.02, 0.05, 0.1, 0.2), source="Graves 2011"),
 )  # fmt: skip
@@ -104,7 +104,7 @@ OUTPUT_PENALTIES = _by_name(
     Method("jacobian", "Jacobian penalty", help="square of the derivative of the outputs by the inputs",
            grid=(1e-4, 1e-3, 1e-2, 0.1), source="Hoffman et al. 2019"),
     Method("r_drop", "R-Drop", help="divergence of two passes with other noise", grid=(0.1, 0.3, 1.0, 3.0),
-           source="Liang et al. 2021"),
+           source="Wu et al. 2021"),
 )  # fmt: skip
 
 # One argument of `rj.make_hparams` each.

@@ -1,11 +1,14 @@
 """The catalogue and the registries name the same methods; what it says of them holds."""
 
+import inspect
 import math
 import subprocess
 import sys
+import unicodedata
 
 import pytest
 
+import regjax as rj
 from regjax import catalog
 from regjax.augment import AUGMENTATIONS
 from regjax.comparison.registry import Setting, resolve
@@ -51,6 +54,32 @@ def test_a_record_is_complete_and_its_grid_is_accepted(group, method):
             make_hparams(learning_rate=0.1, n_train=10, **{method.name: value})
     if group == "OUTPUT_PENALTIES":
         assert {OUTPUT_PENALTIES[method.name](value).kind for value in method.grid} == {method.name}
+
+
+FUNCTIONS = {
+    **PENALTIES,
+    **OUTPUT_PENALTIES,
+    **NOISES,
+    **{name: kind.apply for name, kind in AUGMENTATIONS.items()},
+    "label_smoothing": rj.smooth_labels,
+    "mixup": rj.augment.mixup,
+    "cutmix": rj.augment.cutmix,
+    "sam": rj.sam,
+    "gradient_noise": rj.gradient_noise,
+}
+SOURCED = {m.name: m.source for g, m in METHODS if m.source and g != "TECHNIQUES" and m.name in FUNCTIONS}
+
+
+def without_accents(text):
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
+@pytest.mark.parametrize("name", SOURCED)
+def test_the_source_is_one_that_the_function_names(name):
+    author, year = without_accents(SOURCED[name]).split()[0], SOURCED[name].split()[-1]
+    text = without_accents(inspect.getdoc(FUNCTIONS[name]))
+    assert author in text
+    assert year in text
 
 
 def test_rates_are_below_one_where_the_function_refuses_one():

@@ -196,6 +196,8 @@ def activity_l2(strength: ArrayLike, where: str | None = None) -> OutputPenalty:
     Example:
       >>> activity_l2(0.1).kind
       'activity_l2'
+
+    Reference: Revisiting Activation Regularization for Language RNNs (Merity, McCann & Socher, 2017).
     """
     return _Activity(_strength("activity_l2", strength), 2, where)
 
