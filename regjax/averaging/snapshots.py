@@ -11,10 +11,9 @@ import jax.numpy as jnp
 import optax
 
 from regjax.averaging.base import Average, whole
+from regjax.catalog import TASKS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.typing import Array, ArrayLike, PyTree
-
-TASKS = ("classification", "regression")
 
 
 class Ensemble(NamedTuple):

@@ -25,11 +25,11 @@ class Pick(NamedTuple):
 
     def entry(self) -> dict[str, Any]:
         """As in the results."""
-        return {
-            name: value
-            for name, value in self._asdict().items()
-            if name != "position" and (name, value) != ("parts", None)
-        }
+        entry = self._asdict()
+        del entry["position"]
+        if self.parts is None:
+            del entry["parts"]
+        return entry
 
 
 def pick(technique: Technique, outcomes: Sequence[Outcome], rule: str) -> Pick:

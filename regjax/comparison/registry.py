@@ -48,7 +48,7 @@ Maker = Callable[[Method, Setting], Technique | None]
 
 
 def _technique(method: Method, arguments: Callable[[float], Arguments], **more: Any) -> Technique:
-    return Technique(method.name, method.title, method.unit, more.pop("values", method.grid), arguments, **more)
+    return Technique(method.name, method.title, method.unit, method.grid, arguments, **more)
 
 
 def _more_data(method: Method, setting: Setting) -> Technique | None:
@@ -56,7 +56,8 @@ def _more_data(method: Method, setting: Setting) -> Technique | None:
     sizes = [size for size in sizes if size < setting.pool]
     if setting.train_examples < setting.pool and len(sizes) < 3:
         sizes.append(setting.pool)
-    return _technique(method, lambda n: {"n_train": int(n)}, values=tuple(sizes), combines=False, has_edges=False)
+    method = method._replace(grid=tuple(sizes))
+    return _technique(method, lambda n: {"n_train": int(n)}, combines=False, has_edges=False)
 
 
 def _augmentation(method: Method, setting: Setting) -> Technique | None:

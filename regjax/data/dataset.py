@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
-from regjax.catalog import DATASETS
+from regjax.catalog import DATASETS, TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 
 Task = Literal["classification", "regression"]
-TASKS: tuple[str, ...] = get_args(Task)
 EMBEDDED = DATASETS
 _INT32 = np.iinfo(np.int32)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax.numpy as jnp
 
+from regjax.catalog import TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.core.random_bits import fast_key
@@ -22,8 +23,6 @@ from regjax.noise.linen import (
     GaussianNoise,
     SpatialDropout,
 )
-
-TASKS = ("classification", "regression")
 
 Rates = Mapping[str, ArrayLike]
 

@@ -24,6 +24,7 @@ from regjax.models.interface import (
     watch_layers,
 )
 from regjax.noise import WEIGHT_NOISES, perturb_weights
+from regjax.noise.base import required
 from regjax.noise.linen import ACTIVATIONS, PENALTIES
 
 
@@ -125,7 +126,7 @@ def call_with_noise(
     """As `call_model`, where the rates of noises on weights act on `params` and the others go to the model."""
     for name in WEIGHT_NOISES:
         if rates.get(name) is not None:
-            params = perturb_weights(name, stream(_needed(key), name), params, rates[name])
+            params = perturb_weights(name, stream(required(name, key), name), params, rates[name])
     others = {name: rate for name, rate in rates.items() if name not in WEIGHT_NOISES}
     return call_model(apply_fn, params, model_state, x, train=train, rates=others, key=key, recorded=recorded)
 
@@ -158,9 +159,3 @@ def _sums_by_name(sown: PyTree) -> dict[str, Array]:
         short = next(part for part in reversed(name.split("/")) if not part.isdecimal())  # sow keeps tuples
         total[short] = total.get(short, 0.0) + value
     return total
-
-
-def _needed(key: PRNGKey | None) -> PRNGKey:
-    if key is None:
-        raise ValueError("noise on weights needs a key")
-    return key

@@ -133,6 +133,8 @@ def nuclear(
       A `Penalty`. Its proximal map soft-thresholds the singular values, so the rank falls exactly. It needs one step
       for the whole leaf, which adaptive optimizers do not have.
 
+    The proximal map is differentiable where singular values differ and none is 0; elsewhere its derivative is NaN.
+
     Raises:
       ValueError: a concrete strength that is negative or NaN; when used, a leaf of rank < 2 or of
         another rank than the layout.
@@ -165,6 +167,8 @@ def spectral(
     Returns:
       A `Penalty`. Its proximal map cuts the largest singular values to one level. It needs one step for the
       whole leaf, which adaptive optimizers do not have.
+
+    The proximal map is differentiable where singular values differ and none is 0; elsewhere its derivative is NaN.
 
     Raises:
       ValueError: a concrete strength that is negative or NaN, `iterations` < 1; when used, a leaf of rank < 2 or of
