@@ -90,3 +90,5 @@ def test_with_the_extra_the_command_compares(wheel, tmp_path):
     assert (tmp_path / "w/report.html").exists()
     assert '"regjax compare' in (tmp_path / "w/results.json").read_text()
     assert "compare" in run(str(programs / "regjax"), "--help", cwd=tmp_path)
+    names = "import regjax as rj; [getattr(rj, name) for name in rj.__all__]; print(rj.__file__)"
+    assert str(tmp_path) in run(str(programs / "python"), "-c", names, cwd=tmp_path)
