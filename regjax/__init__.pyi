@@ -18,10 +18,11 @@ from .averaging import parse_average as parse_average
 from .averaging import snapshot_schedule as snapshot_schedule
 from .averaging import snapshots as snapshots
 from .averaging import swa as swa
-from .comparison import CompareResult as CompareResult
-from .comparison import Technique as Technique
-from .comparison import compare as compare
-from .comparison import penalty_technique as penalty_technique
+from .comparison.options import CompareOptions as CompareOptions
+from .comparison.procedure import compare as compare
+from .comparison.result import CompareResult as CompareResult
+from .comparison.techniques import Technique as Technique
+from .comparison.techniques import penalty_technique as penalty_technique
 from .core.errors import InputError as InputError
 from .core.mesh import make_mesh as make_mesh
 from .core.typing import Aux as Aux

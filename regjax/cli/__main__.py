@@ -16,14 +16,12 @@ COMMANDS = {
     "sweep": "hyperparameters over seeds, compiled once",
     "gallery": "what augmentation does to examples",
 }
-RESUMABLE = ("train", "compare", "sweep")
 
 
 def run(name: str) -> None:
     """Run a command with the flags of `sys.argv` and exit with its code."""
     module = importlib.import_module(f"regjax.cli.{name}")
-    module.define_flags()
-    app.run(name, module.main, module.__doc__ or "", resumable=name in RESUMABLE)
+    app.run(name, module.main, module.Config, module.__doc__ or "")
 
 
 def main() -> None:

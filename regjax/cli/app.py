@@ -14,43 +14,50 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from regjax.cli import cluster, flags
+from regjax.cli.options import DeviceOptions, ResumableOptions
 from regjax.core.errors import InputError
+from regjax.core.options import Options
+
+Config = TypeVar("Config", bound=Options)
 
 _at_end: list[Callable[[], None]] = []
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
 
 
-def run(name: str, main: Callable[[], int], description: str, *, resumable: bool = False) -> None:
-    """Parse flags, run `main`, and exit with its code; what the user got wrong is one line on stderr and code 2."""
+def run(name: str, main: Callable[[Config], int], options: type[Config], description: str) -> None:
+    """Parse flags, run `main` on them, and exit with its code; what the user got wrong is one line and code 2."""
     gc.set_threshold(100_000)  # imports and traces make objects that stay; looking through them again takes a tenth
     warnings.showwarning = _show_warning
-    values: dict[str, Any] = {}
+    resumable = issubclass(options, ResumableOptions)
+    devices, workdir = DeviceOptions(), ""
+    flags.define(options)
     try:
-        flags.parse(sys.argv, description)
-        values = flags.values()
-        cluster.check(values)
-        if cluster.is_watcher(values):
+        config = flags.parse(sys.argv, options, description)
+        workdir = getattr(config, "workdir", "")
+        devices = config if isinstance(config, DeviceOptions) else devices
+        cluster.check(devices)
+        if cluster.is_watcher(devices):
             sys.exit(cluster.watch(name))
         _setup()
-        cluster.join(values)
-        code = main()
+        cluster.join(devices)
+        code = main(config)
     except flags.FlagError as error:
         print(f"error: {error}", file=sys.stderr)
         code = BAD_INPUT
     except KeyboardInterrupt:
         print(f"interrupted; {'go on with --resume' if resumable else 'nothing was written'}", file=sys.stderr)
         code = INTERRUPTED if resumable else FAILED
-        if values.get("distributed"):
+        if devices.distributed:
             _finish()
             os._exit(code)  # in order, it would wait for the others, who may know nothing
     except OSError as error:
         # A full disk, a directory that cannot be written to, a file that went away: the first alone needs room.
         # A write to a file that was open already knows no name: it is below --workdir.
         said = error.strerror or " ".join(str(error).split())
-        place = error.filename or values.get("workdir")
+        place = error.filename or workdir
         print(f"error: {said}" if not place or str(place) in said else f"error: {place}: {said}", file=sys.stderr)
         if resumable and is_full(error):
             print("what was saved stays; go on with --resume when there is room", file=sys.stderr)
@@ -59,7 +66,7 @@ def run(name: str, main: Callable[[], int], description: str, *, resumable: bool
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         code = BAD_INPUT
     except Exception as error:  # a bug: it keeps its traceback
-        if values.get("distributed") and cluster.lost_another(error):
+        if devices.distributed and cluster.lost_another(error):
             cluster.end_after_loss(error)
         raise
     finally:
@@ -141,7 +148,7 @@ def reproduce(name: str, started: float) -> dict[str, Any]:
     names = ("jax", "jaxlib", "flax", "optax", "numpy")
     return {
         # Without --resume: where nothing was begun, it says nothing, and where it was, it says to do nothing.
-        "command": shlex.join([*_program(name), *[a for a in sys.argv[1:] if a.lstrip("-") != "resume"]]),
+        "command": shlex.join([*program(name), *[a for a in sys.argv[1:] if a.lstrip("-") != "resume"]]),
         "versions": {"regjax": _version(), **{name: importlib.metadata.version(name) for name in names}},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -152,7 +159,7 @@ def reproduce(name: str, started: float) -> dict[str, Any]:
     }
 
 
-def _program(name: str) -> list[str]:
+def program(name: str) -> list[str]:
     """How the command was started: as installed, or from the checkout."""
     return ["regjax", name] if Path(sys.argv[0]).stem == "regjax" else ["python", "-m", f"experiments.{name}"]
 

@@ -13,12 +13,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from regjax.cli import flags
-
-# Where a run takes place does not change what it is.
-FLAGS = ("cpu_devices", "data_devices", "distributed", "coordinator", "num_processes", "process_id")
+from regjax.cli.options import DeviceOptions
 
 _MEMBER = "REGJAX_CLUSTER_MEMBER"
 _HEARTBEAT_SECONDS = 20  # a process that is silent for so long is dead
@@ -27,41 +25,25 @@ _GONE = 76  # the code by which the process itself says that it lost another one
 Result = TypeVar("Result")
 
 
-def define(*, data_devices: bool) -> None:
-    """Flags about devices and processes.
-
-    Args:
-      data_devices: whether the experiment can split batches over devices.
-    """
-    flags.whole("devices", "cpu_devices", None, "CPU devices of each process; default 1, which all cores share")
-    if data_devices:
-        flags.whole("devices", "data_devices", 1, "devices that share each batch")
-    flags.switch("devices", "distributed", False, "take part in a run of several processes, as Slurm, Kubernetes, "
-                 "TPU and MPI start them; all write to one --workdir")  # fmt: skip
-    flags.text("devices", "coordinator", None, "HOST:PORT of process 0, where nothing starts them that JAX knows")
-    flags.whole("devices", "num_processes", None, "how many there are, with --coordinator")
-    flags.whole("devices", "process_id", None, "which one this is, from 0, with --coordinator", low=0)
-
-
-def check(values: dict[str, Any]) -> None:
+def check(config: DeviceOptions) -> None:
     """Refuse flags that do not belong together.
 
     Raises:
       FlagError: names the flag.
     """
-    by_hand = [name for name in ("coordinator", "num_processes", "process_id") if values.get(name) is not None]
+    by_hand = [name for name in ("coordinator", "num_processes", "process_id") if getattr(config, name) is not None]
     for name in by_hand:
-        flags.check(values["distributed"], name, "is for --distributed")
+        flags.check(config.distributed, name, "is for --distributed")
         flags.check(len(by_hand) == 3, name, "give --coordinator, --num_processes and --process_id together")
-    if by_hand:
-        host, colon, port = values["coordinator"].rpartition(":")
+    if config.coordinator is not None and config.process_id is not None and config.num_processes is not None:
+        host, colon, port = config.coordinator.rpartition(":")
         flags.check(bool(host and colon) and port.isdecimal(), "coordinator", "must be HOST:PORT")
-        flags.check(values["process_id"] < values["num_processes"], "process_id", "must be below --num_processes")
+        flags.check(config.process_id < config.num_processes, "process_id", "must be below --num_processes")
 
 
-def is_watcher(values: dict[str, Any]) -> bool:
+def is_watcher(config: DeviceOptions) -> bool:
     """Whether this process is the one that starts and watches the process that does the work."""
-    return bool(values.get("distributed")) and not os.environ.get(_MEMBER)
+    return config.distributed and not os.environ.get(_MEMBER)
 
 
 def watch(name: str) -> int:
@@ -91,7 +73,7 @@ def _explain(reason: str) -> int:
     return 75
 
 
-def join(values: dict[str, Any]) -> None:
+def join(config: DeviceOptions) -> None:
     """Become a member of the run, before JAX starts; only process 0 prints.
 
     Raises:
@@ -99,15 +81,15 @@ def join(values: dict[str, Any]) -> None:
     """
     import jax
 
-    if values.get("cpu_devices") is not None:
-        jax.config.update("jax_num_cpu_devices", values["cpu_devices"])
-    if not values.get("distributed"):
+    if config.cpu_devices is not None:
+        jax.config.update("jax_num_cpu_devices", config.cpu_devices)
+    if not config.distributed:
         return
     try:
         jax.distributed.initialize(
-            values["coordinator"],
-            values["num_processes"],
-            values["process_id"],
+            config.coordinator,
+            config.num_processes,
+            config.process_id,
             heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
         )
     except (ValueError, RuntimeError) as error:

@@ -11,102 +11,83 @@ regularizer flag, as --l2, acts on every row, baseline included.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from regjax.catalog import DEFAULT_TECHNIQUES, SELECTIONS, TECHNIQUES
+from regjax.catalog import DEFAULT_TECHNIQUES, TECHNIQUES
 from regjax.cli import app, cluster, flags, workdirs
+from regjax.cli.options import DeviceOptions, RunOptions
+from regjax.comparison.options import CompareOptions
+from regjax.core.options import text, texts, whole
 
-FREE = {"workdir", "overwrite", "resume", "data_dir"}  # what may differ between a comparison and its resumption
-_SELECT = "choice on validation: the best mean, or the most regularized setting within one standard error of it"
+if TYPE_CHECKING:
+    import flax.linen as nn
+
+    from regjax.comparison.techniques import Technique
+    from regjax.core.typing import PenaltyMode, PyTree
+    from regjax.data import Splits
+
+Techniques = dict[Any, tuple[float, ...]]  # what to compare, each with its grid, () meaning the default one
 
 
-def define_flags() -> None:
-    """The flags of the command."""
-    flags.define_data("runs/compare")
-    flags.define_training("at least 50, and 800 updates")
-    flags.define_stopping()
-    flags.text(
-        "compare", "techniques", None, f"some of {','.join(TECHNIQUES)}; default the first {len(DEFAULT_TECHNIQUES)}"
+@dataclasses.dataclass(frozen=True)
+class Config(CompareOptions, DeviceOptions, RunOptions):
+    """The options of the command."""
+
+    workdir: str = text("data", "runs/compare", "where the results go", fixed=False)
+    epochs: int | None = whole(
+        "training", None, "passes over the training examples at most; default at least 50, and 800 updates"
     )
-    flags.repeated("compare", "grid", "strengths of a technique, as l2=0.001,0.01,0.1; may be repeated")
-    flags.repeated(
-        "compare",
-        "try_penalty",
-        "a row for this penalty, at 0.01 to 100 times its strengths, by --penalty_mode; may be repeated",
+    techniques: str | None = text(
+        "compare", None, f"some of {','.join(TECHNIQUES)}; default the first {len(DEFAULT_TECHNIQUES)}"
     )
-    flags.whole("compare", "seeds", 10, "how many seeds; with 5 no p can be below 0.0625")
-    cluster.define(data_devices=False)
-    flags.switch("run", "resume", False, "go on with the comparison in --workdir; finished runs are not repeated")
-    flags.choice("compare", "select", "best", SELECTIONS, _SELECT)
+    grid: tuple[str, ...] = texts("compare", "strengths of a technique, as l2=0.001,0.01,0.1; may be repeated")
+    try_penalty: tuple[str, ...] = texts(
+        "compare", "a row for this penalty, at 0.01 to 100 times its strengths, by --penalty_mode; may be repeated"
+    )
 
 
-def main() -> int:
+def main(config: Config) -> int:
     """Run the experiment; returns the exit code."""
     started = time.time()
-    values = flags.values()
-    cluster.first(lambda: workdirs.check(values, "compare"))
-    workdir = Path(values["workdir"]).expanduser()
-    wanted = _techniques(values)
-    flags.check_stopping(values, patience=10)
-    if values["resume"] and workdirs.is_finished(values, "compare", FREE):
+    cluster.first(lambda: workdirs.check(config, "compare"))
+    workdir = Path(config.workdir).expanduser()
+    wanted = _techniques(config)
+    flags.check_stopping(config, patience=10)
+    if config.resume and workdirs.is_finished(config, "compare"):
         print(f"{workdir}: this comparison is finished; nothing to do")
         return app.DONE
 
-    from regjax.cli import setup
     from regjax.cli.progress import Bar
-    from regjax.comparison import compare
+    from regjax.comparison.procedure import compare
     from regjax.report import write_compare_report
     from regjax.training.compilations import CompilationCounter
 
-    loaded = setup.load(values)
-    known = setup.facts(loaded.splits)
-    probe = values | {"epochs": values["epochs"] or 1}
-    spec = setup.make_spec(probe, known, loaded)
-
-    example = loaded.preprocessor.transform(loaded.splits.x_train[:1])
-    setup.check_regularizers(values, spec, example)
-    for technique in setup.penalty_techniques(values, spec, example):
-        wanted[technique] = ()
-    setup.check_techniques(values, loaded, spec.model, wanted)
-
+    model, splits, wanted, options = _prepared(config, wanted)
     app.terminate_as_interrupt()
     with (
-        workdirs.unfinished(values, "compare") as directory,
+        workdirs.unfinished(config, "compare") as directory,
         CompilationCounter() as compilations,
         Bar("runs", 0) as bar,
     ):
         result = compare(
-            spec.model,
-            loaded.splits,
+            model,
+            splits,
             wanted,
-            seeds=values["seeds"],
-            select=values["select"],
-            train_examples=values["train_examples"],
-            label_noise=values["label_noise"],
-            augmentation=spec.augmentation,
-            always=setup.regularizer_arguments(values),
-            epochs=values["epochs"],
-            batch_size=values["batch_size"],
-            optimizer=values["optimizer"],
-            learning_rate=values["learning_rate"],
-            schedule=values["schedule"],
-            precision=values["precision"],
-            patience=10 if values["patience"] is None else values["patience"],
-            min_delta=values["min_delta"],
-            stop_criterion=values["stop_criterion"],
-            base_seed=values["seed"],
+            options,
             directory=directory / "lanes",
             progress=lambda done, total, name: bar.update(done, name if len(name) <= 30 else f"{name[:29]}…", total),
         )
     if not cluster.leads():
         return app.DONE
+    content = _with_commands(result.to_json(), config)
+    content |= {"reproduce": app.reproduce("compare", started)}
+    content |= {"compilations": compilations.count, "compile_seconds": round(compilations.seconds, 3)}
     with workdirs.written_aside(workdir) as directory:
-        content = result.to_json() | {"reproduce": app.reproduce("compare", started)}
-        content |= {"compilations": compilations.count, "compile_seconds": round(compilations.seconds, 3)}
-        workdirs.write_json(directory / "config.json", {"experiment": "compare", "flags": values})
+        workdirs.write_json(directory / "config.json", {"experiment": "compare", "flags": config.to_json()})
         workdirs.write_json(directory / "results.json", content)
         (directory / "table.csv").write_text(result.csv())
         write_compare_report(content, directory)
@@ -116,25 +97,81 @@ def main() -> int:
     return app.DONE
 
 
-def _techniques(values: dict[str, Any]) -> dict[Any, tuple[float, ...]]:
+def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Splits, Techniques, CompareOptions]:
+    """Model, data, techniques and options, checked as far as no run is needed."""
+    from regjax.cli import setup
+    from regjax.cli.regularizers import check_regularizers, regularizer_arguments
+    from regjax.comparison.plan import setting_of
+    from regjax.comparison.registry import resolve
+
+    loaded = setup.load(config, config.split_seed)
+    setup.check_sizes(config, loaded.splits)
+    once = dataclasses.replace(config, epochs=config.epochs or 1)
+    spec = setup.make_spec(once, setup.Facts.of(loaded.splits), loaded)
+    shapes = check_regularizers(config, spec, loaded.preprocessor.transform(loaded.splits.x_train[:1]))
+    wanted = wanted | dict.fromkeys(_penalty_techniques(config, shapes), ())
+    setting = setting_of(config, loaded.splits, spec.model, has_augmentation=True)
+    flags.about("grid" if config.grid else "techniques", lambda: resolve(wanted, setting))
+    options = dataclasses.replace(config, augmentation=spec.augmentation, always=regularizer_arguments(config))
+    return spec.model, loaded.splits, wanted, options
+
+
+def _penalty_techniques(config: Config, shapes: PyTree) -> list[Technique]:
+    """A row of the comparison for each --try_penalty.
+
+    Raises:
+      FlagError: a text that is no penalty, or one that the model or the mode cannot take.
+    """
+    from regjax.cli.regularizers import try_penalty
+    from regjax.comparison.techniques import penalty_technique
+    from regjax.penalties import parse_penalty
+
+    made: list[Technique] = []
+    mode = cast("PenaltyMode", config.penalty_mode)
+
+    def technique(name: str) -> Technique:
+        if any(name == other.name for other in made):
+            raise ValueError("is given twice")
+        penalty = parse_penalty(name)
+        try_penalty(penalty, mode, config.optimizer, shapes)
+        row = penalty_technique(name, penalty, mode, taken=[other.title for other in made])
+        return dataclasses.replace(row, flags=lambda factor: {"penalty": f"{factor!r} * ({name})"})
+
+    for name in config.try_penalty:
+        made.append(flags.about("try_penalty", functools.partial(technique, name), name))
+    return made
+
+
+def _with_commands(content: dict[str, Any], config: Config) -> dict[str, Any]:
+    """The results, each row with the commands that repeat its chosen setting, one a seed."""
+    from regjax.cli.repeat import comparison_commands
+
+    rows = {"baseline": content["baseline"], **content["techniques"]}
+    of_rows = {name: row["flags"] for name, row in rows.items()}
+    for name, commands in comparison_commands(config, content["settings"], of_rows, config.all_seeds()).items():
+        rows[name]["commands"] = commands
+    return content
+
+
+def _techniques(config: Config) -> Techniques:
     """The techniques that were asked for, each with its grid, () meaning the default one."""
     names = list(DEFAULT_TECHNIQUES)
-    if values["techniques"] is not None:
+    if config.techniques is not None:
         # An empty list leaves the penalties that are tried alone.
-        names = [part.strip() for part in values["techniques"].split(",") if part.strip() or not values["try_penalty"]]
+        names = [part.strip() for part in config.techniques.split(",") if part.strip() or not config.try_penalty]
     for name in names:
         flags.check(name in TECHNIQUES, "techniques", f"{name!r} is not known; accepted: {', '.join(TECHNIQUES)}")
-    grids: dict[Any, tuple[float, ...]] = dict.fromkeys(names, ())
-    for item in values["grid"]:
-        name, _, text = item.partition("=")
+    grids: Techniques = dict.fromkeys(names, ())
+    for item in config.grid:
+        name, _, numbers = item.partition("=")
         flags.check(name in grids, "grid", f"{name!r} is not among --techniques: {', '.join(names)}")
-        grids[name] = flags.about("grid", functools.partial(_numbers, text))
+        grids[name] = flags.about("grid", functools.partial(_numbers, numbers))
     return grids
 
 
-def _numbers(text: str) -> tuple[float, ...]:
+def _numbers(listed: str) -> tuple[float, ...]:
     try:
-        numbers = tuple(float(part) for part in text.split(","))
+        numbers = tuple(float(part) for part in listed.split(","))
     except ValueError:
         raise ValueError("write NAME=NUMBER,NUMBER,...") from None
     if any(not 0 < number < float("inf") for number in numbers):

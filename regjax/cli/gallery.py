@@ -9,11 +9,14 @@ any set of images: the embedded digits, a prepared TFDS set, a .npz, a folder of
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
 from regjax import catalog
 from regjax.cli import app, flags, workdirs
+from regjax.cli.options import DataOptions, WorkdirOptions
+from regjax.core.options import text, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,45 +38,46 @@ GROUPS = {
 }
 
 
-def define_flags() -> None:
-    """The flags of the command."""
-    flags.define_data("runs/gallery")
-    flags.whole("gallery", "images", 4, "images of each augmentation")
-    flags.whole("gallery", "seed", 0, "of the split, of the choice of images and of the augmentations", low=0)
+@dataclasses.dataclass(frozen=True)
+class Config(WorkdirOptions, DataOptions):
+    """The options of the command."""
+
+    workdir: str = text("data", "runs/gallery", "where the results go", fixed=False)
+    images: int = whole("gallery", 4, "images of each augmentation")
+    seed: int = whole("gallery", 0, "of the split, of the choice of images and of the augmentations", low=0)
 
 
-def main() -> int:
+def main(config: Config) -> int:
     """Run the experiment; returns the exit code."""
     started = time.time()
-    values = flags.values()
-    for name in ("train_examples", "label_noise"):
-        flags.check(not values[name], name, "is not read by the gallery")
-    workdir = workdirs.check(values, "gallery")
+    workdir = workdirs.check(config, "gallery")
 
     from regjax.augment import AUGMENTATIONS
     from regjax.cli import setup
     from regjax.report.gallery_page import write_gallery
 
-    loaded = setup.load(values)
+    loaded = setup.load(config, config.seed)
     flags.check(loaded.splits.kind == "image", "dataset", f"{loaded.splits.name} is a table; the gallery shows images")
     channels = loaded.splits.x_train.shape[-1]
     flags.check(channels in (1, 3), "dataset", f"has {channels} channels; the gallery shows gray and RGB images")
-    count = values["images"]
+    count = config.images
     flags.check(count <= len(loaded.splits.y_train), "images", f"at most {len(loaded.splits.y_train)} are for training")
     # Mixtures need partners: among few images many would be their own.
-    pool = _choose(loaded, max(count, 16), values["seed"])
+    pool = _choose(loaded, max(count, 16), config.seed)
     chosen = pool[:count]
     groups: dict[str, list[Card]] = {}
     for name, kind in AUGMENTATIONS.items():
         if kind.takes != "rows":
-            card = _card(name, loaded, chosen, values["seed"])
+            card = _card(name, loaded, chosen, config.seed)
             groups.setdefault(GROUPS[kind.apply.__module__.rpartition(".")[-1]], []).append(card)
-    groups[GROUPS["mix"]] = [_mix_card(name, loaded, pool, count, values["seed"]) for name in ("mixup", "cutmix")]
+    groups[GROUPS["mix"]] = [_mix_card(name, loaded, pool, count, config.seed) for name in ("mixup", "cutmix")]
 
-    found = app.reproduce("gallery", started) | {"seeds": [values["seed"]]}
-    workdirs.claim(values, "gallery")
+    found = app.reproduce("gallery", started) | {"seeds": [config.seed]}
+    workdirs.claim(config, "gallery")
     with workdirs.written_aside(workdir) as directory:
-        workdirs.write_json(directory / "config.json", {"experiment": "gallery", "flags": values, "reproduce": found})
+        workdirs.write_json(
+            directory / "config.json", {"experiment": "gallery", "flags": config.to_json(), "reproduce": found}
+        )
         write_gallery(loaded.splits.name, groups, found, directory)
     print(f"gallery: {workdir / 'report.html'}   {sum(map(len, groups.values()))} augmentations")
     return app.DONE

@@ -12,48 +12,50 @@ deviation, are added.
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regjax.cli import app, flags, workdirs
+from regjax.cli.train import Config as TrainConfig
+from regjax.core.options import Options, switch, text, whole
 
 if TYPE_CHECKING:
+    from regjax.training.spec import Hparams, Spec
     from regjax.training.state import RunState
 
 SPLITS = ("train", "validation", "test")
 
 
-def define_flags() -> None:
-    """The flags of the command."""
-    flags.text("predict", "workdir", "runs/train", "directory of a run of experiments.train")
-    flags.text("predict", "input", None, "a .npz, a .csv, a folder of images, or a split: train, validation, test")
-    flags.text("predict", "output", None, "the .csv to write")
-    flags.text("predict", "data_dir", None, "where prepared TFDS sets are, for a split")
-    flags.whole(
-        "predict",
-        "mc_samples",
-        0,
-        "predict with so many passes of the noise of training, and say how they differ",
-        low=0,
+@dataclasses.dataclass(frozen=True)
+class Config(Options):
+    """The options of the command."""
+
+    workdir: str = text("predict", "runs/train", "directory of a run of experiments.train")
+    input: str | None = text("predict", None, "a .npz, a .csv, a folder of images, or a split: train, validation, test")
+    output: str | None = text("predict", None, "the .csv to write")
+    data_dir: str | None = text("predict", None, "where prepared TFDS sets are, for a split")
+    mc_samples: int = whole(
+        "predict", 0, "predict with so many passes of the noise of training, and say how they differ", low=0
     )
-    flags.whole("predict", "seed", 0, "of the noise of --mc_samples", low=0)
-    flags.switch("predict", "overwrite", False, "replace --output")
-    flags.whole("predict", "batch_size", 1024, "examples at a time; bounds the memory")
+    seed: int = whole("predict", 0, "of the noise of --mc_samples", low=0)
+    overwrite: bool = switch("predict", False, "replace --output")
+    batch_size: int = whole("predict", 1024, "examples at a time; bounds the memory")
 
 
-def main() -> int:
+def main(config: Config) -> int:
     """Run the experiment; returns the exit code."""
-    values = flags.values()
-    workdir = Path(values["workdir"]).expanduser()
+    workdir = Path(config.workdir).expanduser()
     for name in ("config.json", "preprocess.json", "checkpoints"):
         flags.check((workdir / name).exists(), "workdir", f"holds no trained run: {name} is missing")
-    flags.check(values["input"] is not None, "input", f"is needed: a file, a folder, or one of {', '.join(SPLITS)}")
-    flags.check(bool(values["output"]), "output", "is needed: the .csv to write")
-    output = Path(values["output"]).expanduser()
+    where, target = config.input or "", config.output or ""
+    flags.check(config.input is not None, "input", f"is needed: a file, a folder, or one of {', '.join(SPLITS)}")
+    flags.check(bool(target), "output", "is needed: the .csv to write")
+    output = Path(target).expanduser()
     flags.check(not output.is_dir(), "output", "is a directory; name a file")
     # A device or pipe would be replaced by a file of its name.
     flags.check(output.is_file() or not output.exists(), "output", "is a device or a pipe, accepted: a file")
-    flags.check(values["overwrite"] or not output.exists(), "output", "exists; use --overwrite to replace it")
+    flags.check(config.overwrite or not output.exists(), "output", "exists; use --overwrite to replace it")
     flags.check(output.absolute().parent.is_dir(), "output", "its directory does not exist")
 
     import jax
@@ -63,6 +65,7 @@ def main() -> int:
     from regjax import data
     from regjax.averaging import Ensemble
     from regjax.cli import setup
+    from regjax.core.rng import run_key
     from regjax.models.interface import as_model
     from regjax.training.checkpoint import Checkpoints
     from regjax.training.evaluate import predict
@@ -70,15 +73,16 @@ def main() -> int:
     from regjax.training.state import TrainData
     from regjax.training.uncertainty import mc_predict
 
-    config = workdirs.read_config(workdir) or {}
-    flags.check(config.get("experiment") == "train", "workdir", "is not a run of experiments.train")
+    found = workdirs.read_config(workdir) or {}
+    flags.check(found.get("experiment") == "train", "workdir", "is not a run of experiments.train")
     pre = data.Preprocessor.from_json((workdir / "preprocess.json").read_text())
 
-    def described() -> tuple[Any, Any, Any, RunState]:
+    def described() -> tuple[TrainConfig, Spec, Hparams, RunState]:
         """What the configuration says; the shapes of the state come from it, the arrays from the checkpoint."""
-        trained, known = config["flags"], config["facts"]
-        spec = setup.make_spec(trained, known)
-        hparams = setup.hparams_of(trained, known, trained["restore_best"])
+        trained = TrainConfig.from_json(_up_to_date(found["flags"]))
+        facts = setup.Facts(**found["facts"])
+        spec = setup.make_spec(trained, facts, steps=trained.steps_per_epoch)
+        hparams = setup.hparams_of(trained, facts, restore_best=trained.restore_best, augment=trained.augment_strength)
         example: Any = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
         index: Any = jax.ShapeDtypeStruct((1,), jnp.int32)
         arrays = TrainData(example, index, index, example, index)
@@ -90,11 +94,11 @@ def main() -> int:
         reason = " ".join(str(error).split())[:300]
         raise flags.FlagError(f"--workdir={workdir}: config.json is not that of a training ({reason})") from None
 
-    if values["input"] in SPLITS and not Path(values["input"]).exists():
-        x, truth = _split(trained | {"data_dir": values["data_dir"] or trained["data_dir"]}, values["input"])
+    if where in SPLITS and not Path(where).exists():
+        x, truth = _split(dataclasses.replace(trained, data_dir=config.data_dir or trained.data_dir), where)
         ids = [str(i) for i in range(len(x))]  # of a streamed run they are read below, a batch at a time
     else:
-        x, ids = flags.about("input", lambda: data.read_inputs(values["input"], pre, app.note))
+        x, ids = flags.about("input", lambda: data.read_inputs(where, pre, app.note))
         truth = None
     flags.about("input", lambda: pre.transform(x[:1]))  # refuses another shape
 
@@ -102,7 +106,7 @@ def main() -> int:
     flags.check(state is not like, "workdir", "holds no checkpoint yet")
     weights = state.weights(hparams)
     apply_fn = as_model(spec.model).apply
-    samples, key = values["mc_samples"], jax.random.key(values["seed"])
+    samples, key = config.mc_samples, run_key(config.seed)
     if samples:
         flags.check(bool(hparams.rates), "mc_samples", "the run was trained without noise, so all passes are the same")
         flags.check(not isinstance(weights.params, Ensemble), "mc_samples", "the run keeps an ensemble of snapshots")
@@ -120,7 +124,7 @@ def main() -> int:
         unsure = {"predictive_entropy": found.predictive_entropy, "mutual_information": found.mutual_information}
         return jnp.log(found.mean), unsure
 
-    size = values["batch_size"]
+    size = config.batch_size
     parts = [predicted(jnp.asarray(pre.transform(x[i : i + size])), i) for i in range(0, len(x), size)]
     outputs = np.concatenate([np.asarray(part[0]) for part in parts])
     unsure = {name: np.concatenate([np.asarray(part[1][name]) for part in parts]) for name in parts[0][1]}
@@ -145,10 +149,15 @@ def main() -> int:
     return app.DONE
 
 
-def _split(values: dict[str, Any], name: str) -> tuple[Any, Any]:
+def _up_to_date(flags_of_run: dict[str, Any]) -> dict[str, Any]:
+    """The flags of a run of an earlier version, which cut the data by --seed."""
+    return {"split_seed": flags_of_run["seed"], **flags_of_run}
+
+
+def _split(trained: TrainConfig, name: str) -> tuple[Any, Any]:
     from regjax.cli import setup
 
-    splits = setup.load(values | {"train_examples": None, "label_noise": None}).splits
+    splits = setup.load(trained, trained.split_seed, lazy=trained.loader == "stream").splits
     if name == "validation":
         return setup.validation_part(splits)
     return getattr(splits, f"x_{name}"), getattr(splits, f"y_{name}")

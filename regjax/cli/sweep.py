@@ -12,6 +12,7 @@ other noises, learning_rate, label_smoothing, mixup, cutmix, augment (strength),
 from __future__ import annotations
 
 import csv
+import dataclasses
 import itertools
 import re
 import time
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from regjax.catalog import NOISES, NUMBERS
 from regjax.cli import app, cluster, flags, workdirs
+from regjax.cli.options import RunOptions, SharedBatchOptions
+from regjax.core.options import choice, switch, text, texts, whole
 
 if TYPE_CHECKING:
     from regjax.training.run import RunResult
@@ -34,30 +37,32 @@ WHOLE = ("patience", "train_examples")
 BELOW_ONE = tuple(name for name, method in (NOISES | NUMBERS).items() if method.high_open)
 MAX_LANES = 100_000
 LAYOUTS = ("auto", "map", "vmap")
-# What may differ between a sweep and its resumption. The layout may not: side by side, sums have another order.
-FREE = {"workdir", "overwrite", "resume", "data_dir", "explain_plan", "memory_limit", "workers"}
 
 
-def define_flags() -> None:
-    """The flags of the command."""
-    flags.define_data("runs/sweep")
-    flags.define_training("50")
-    flags.define_stopping()
-    flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
-    flags.repeated("sweep", "sweep", "NAME=logspace(-6,-1,11), NAME=linspace(0,0.8,5) or NAME=0.1,0.2; may be repeated")
-    flags.whole("sweep", "seeds", 1, "seeds for each combination")
-    flags.switch("run", "resume", False, "go on with the sweep in --workdir; finished runs are not repeated")
-    flags.choice(
-        "devices", "layout", "auto", LAYOUTS, "runs one by one on each core, or side by side; default by device"
+@dataclasses.dataclass(frozen=True)
+class Config(SharedBatchOptions, RunOptions):
+    """The options of the command."""
+
+    workdir: str = text("data", "runs/sweep", "where the results go", fixed=False)
+    epochs: int = whole("training", 50, "passes over the training examples at most")
+    restore_best: bool = switch("stopping", True, "end with the weights of the best evaluation")
+    sweep: tuple[str, ...] = texts(
+        "sweep", "NAME=logspace(-6,-1,11), NAME=linspace(0,0.8,5) or NAME=0.1,0.2; may be repeated"
     )
-    flags.whole("devices", "chunk", None, "runs side by side at most; default 64, fewer if memory is short")
-    flags.whole("devices", "workers", None, "runs at a time; default one per core on CPU, one per device elsewhere")
-    flags.text("devices", "memory_limit", "80%", "of a device's memory that may be used, or a size as 6GiB")
-    flags.switch(
-        "devices", "compact", True, "let a run that stops early make room for another, where they are side by side"
+    seeds: int = whole("sweep", 1, "seeds for each combination, from --seed on")
+    # The layout is fixed: side by side, sums have another order.
+    layout: str = choice("devices", "auto", LAYOUTS, "runs one by one on each core, or side by side; default by device")
+    chunk: int | None = whole("devices", None, "runs side by side at most; default 64, fewer if memory is short")
+    compact: bool = switch(
+        "devices", True, "let a run that stops early make room for another, where they are side by side"
     )
-    flags.switch("devices", "explain_plan", False, "print how the runs are laid out, the memory they take, and why")
-    cluster.define(data_devices=True)
+    workers: int | None = whole(
+        "devices", None, "runs at a time; default one per core on CPU, one per device elsewhere", fixed=False
+    )
+    memory_limit: str = text("devices", "80%", "of a device's memory that may be used, or a size as 6GiB", fixed=False)
+    explain_plan: bool = switch(
+        "devices", False, "print how the runs are laid out, the memory they take, and why", fixed=False
+    )
 
 
 def parse_sweep(text: str) -> tuple[str, list[float]]:
@@ -94,59 +99,58 @@ def parse_sweep(text: str) -> tuple[str, list[float]]:
     return name, values
 
 
-def main() -> int:
+def main(config: Config) -> int:
     """Run the experiment; returns the exit code."""
     started = time.time()
-    values = flags.values()
-    values["epochs"] = values["epochs"] or 50
-    cluster.first(lambda: workdirs.check(values, "sweep"))
-    workdir = Path(values["workdir"]).expanduser()
-    swept = _swept(values)
-    flags.check_stopping(values, swept)
-    if values["resume"] and workdirs.is_finished(values, "sweep", FREE):
+    cluster.first(lambda: workdirs.check(config, "sweep"))
+    workdir = Path(config.workdir).expanduser()
+    swept = _swept(config)
+    if "augment" in swept:
+        config = dataclasses.replace(config, augment=config.augment or "default")
+    flags.check_stopping(config, swept)
+    if config.resume and workdirs.is_finished(config, "sweep"):
         print(f"{workdir}: this sweep is finished; nothing to do")
         return app.DONE
 
-    import jax
-
     from regjax.cli import setup
     from regjax.cli.progress import Bar
+    from regjax.cli.regularizers import check_regularizers
     from regjax.core.mesh import make_mesh
+    from regjax.core.rng import run_key
     from regjax.report import write_sweep_report
     from regjax.sweeps import Lane, LaneStore, plan_lanes, run_lanes
     from regjax.training.compilations import CompilationCounter
     from regjax.training.evaluate import SCORE
     from regjax.training.run import make_run
 
-    loaded = setup.load(values)
-    known = setup.facts(loaded.splits)
+    loaded = setup.load(config, config.split_seed)
+    setup.check_sizes(config, loaded.splits)
+    facts = setup.Facts.of(loaded.splits)
     for size in swept.get("train_examples", []):
-        flags.check(size <= known["pool"], "sweep", f"train_examples must be at most {known['pool']}")
-    spec = setup.make_spec(values, known, loaded)
-    seeds = list(range(values["seed"], values["seed"] + values["seeds"]))
-    arrays = setup.train_data(loaded, values, seeds, validation="all")
-    setup.check_regularizers(values, spec, arrays.x, present=tuple(swept))
+        flags.check(size <= facts.pool, "sweep", f"train_examples must be at most {facts.pool}")
+    spec = setup.make_spec(config, facts, loaded)
+    seeds = list(range(config.seed, config.seed + config.seeds))
+    arrays = setup.train_data(loaded, config, seeds)
+    check_regularizers(config, spec, arrays.x, present=swept)
     run = make_run(spec)
     points = [dict(zip(swept, point, strict=True)) for point in itertools.product(*swept.values())]
-    lanes = [
-        Lane(
-            run,
-            setup.hparams_of(values | _typed(point), known, values["restore_best"], present=tuple(swept)),
-            jax.random.key(seed),
-            i,
-        )
-        for point in points
-        for i, seed in enumerate(seeds)
-    ]
-    layout = {name: values[name] for name in ("layout", "chunk", "workers", "memory_limit", "compact")}
-    share = values["data_devices"]
-    layout["mesh"] = None if share == 1 else flags.about("data_devices", lambda: make_mesh(data=share))
+    lanes: list[Lane] = []
+    for point in points:
+        at_point = dataclasses.replace(config, **_as_options(config, point))
+        strength = point.get("augment", 1.0)
+        hparams = setup.hparams_of(at_point, facts, restore_best=config.restore_best, augment=strength, present=swept)
+        lanes.extend(Lane(run, hparams, run_key(seed), i) for i, seed in enumerate(seeds))
+    mesh = None
+    if config.data_devices > 1:
+        mesh = flags.about("data_devices", lambda: make_mesh(data=config.data_devices))
+    layout: dict[str, Any] = {name: getattr(config, name) for name in ("layout", "chunk", "workers", "memory_limit")}
+    layout |= {"compact": config.compact, "mesh": mesh}
     with CompilationCounter() as compilations:
         plan = flags.about("memory_limit", lambda: plan_lanes(lanes, arrays, **layout))
-        if values["explain_plan"]:
+        if config.explain_plan:
             print(plan.describe())
         app.terminate_as_interrupt()
-        with workdirs.unfinished(values, "sweep") as directory, Bar("runs", len(plan.share.lanes)) as bar:
+        with workdirs.unfinished(config, "sweep") as directory, Bar("runs", len(plan.share.lanes)) as bar:
             done = itertools.count(1)
             results = run_lanes(
                 lanes,
@@ -159,13 +163,14 @@ def main() -> int:
     if not cluster.leads():
         return app.DONE
     table = _table(results, points, seeds, spec.task)
+    commands = [_repeating(config, point, spec.steps_per_epoch, seed) for point in points for seed in seeds]
     content = {
         "dataset": loaded.splits.name,
         "task": spec.task,
         "metric": SCORE[spec.task],
-        "seeds": values["seeds"],
+        "seeds": config.seeds,
         "parameters": swept,
-        "lanes": table,
+        "lanes": [row | {"command": command} for row, command in zip(table, commands, strict=True)],
         "plan": plan.to_json(),
         "processes": cluster.count(),
         "compilations": compilations.count,
@@ -173,7 +178,7 @@ def main() -> int:
         "reproduce": app.reproduce("sweep", started),
     }
     with workdirs.written_aside(workdir) as aside:
-        workdirs.write_json(aside / "config.json", {"experiment": "sweep", "flags": values})
+        workdirs.write_json(aside / "config.json", {"experiment": "sweep", "flags": config.to_json()})
         workdirs.write_json(aside / "results.json", content)
         with (aside / "lanes.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
@@ -187,19 +192,17 @@ def main() -> int:
     return app.DONE
 
 
-def _swept(values: dict[str, Any]) -> dict[str, list[float]]:
+def _swept(config: Config) -> dict[str, list[float]]:
     """The values of --sweep by name, checked."""
-    flags.check(bool(values["sweep"]), "sweep", "give at least one, as --sweep=l2='logspace(-6,-1,11)'")
-    swept = dict(flags.about("sweep", lambda: [parse_sweep(text) for text in values["sweep"]]))
-    flags.check(len(swept) == len(values["sweep"]), "sweep", "a name is given twice")
-    count = values["seeds"]
+    flags.check(bool(config.sweep), "sweep", "give at least one, as --sweep=l2='logspace(-6,-1,11)'")
+    swept = dict(flags.about("sweep", lambda: [parse_sweep(one) for one in config.sweep]))
+    flags.check(len(swept) == len(config.sweep), "sweep", "a name is given twice")
+    count = config.seeds
     for grid in swept.values():
         count *= len(grid)
     flags.check(count <= MAX_LANES, "sweep", f"{count} runs are too many; at most {MAX_LANES}")
-    if "augment" in swept:
-        values["augment"] = values["augment"] or "default"
     for name in FACTORS:
-        needed = name not in swept or bool(values[name])
+        needed = name not in swept or bool(getattr(config, name))
         flags.check(needed, "sweep", f"{name} multiplies the strengths of --{name}; give one")
     return swept
 
@@ -233,15 +236,21 @@ def _table(
     return table
 
 
-def _typed(point: dict[str, float]) -> dict[str, Any]:
-    """A point as values of flags; strengths of augmentation and penalty are not their texts."""
-    typed: dict[str, Any] = {name: int(value) if name in WHOLE else value for name, value in point.items()}
-    if "augment" in typed:
-        typed["augment_strength"] = typed.pop("augment")
-    for name in FACTORS:
-        if name in typed:
-            typed[f"{name}_factor"] = typed.pop(name)
-    return typed
+def _as_options(config: Config, point: dict[str, float]) -> dict[str, Any]:
+    """A point as options; a factor multiplies the text that it belongs to, and the strength of --augment is no text."""
+    options: dict[str, Any] = {name: int(value) if name in WHOLE else value for name, value in point.items()}
+    options.pop("augment", None)
+    return options | {name: f"{point[name]!r} * ({getattr(config, name)})" for name in FACTORS if name in point}
+
+
+def _repeating(config: Config, point: dict[str, float], steps_per_epoch: int, seed: int) -> str:
+    """The command that repeats one run."""
+    from regjax.cli.repeat import train_command
+
+    changes = _as_options(config, point)
+    changes |= {"steps_per_epoch": steps_per_epoch} if "train_examples" in point else {}
+    changes |= {"augment_strength": point["augment"]} if "augment" in point else {}
+    return train_command(config, changes, seed, "runs/repeat")
 
 
 def _best(points: list[dict[str, float]], table: list[dict[str, Any]], seeds: int) -> str:

@@ -8,6 +8,7 @@ Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json and
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -15,97 +16,108 @@ from typing import TYPE_CHECKING, Any
 
 from regjax.cli import app, cluster, flags, workdirs
 from regjax.cli.metrics import Metrics
+from regjax.cli.options import RunOptions, SharedBatchOptions
 from regjax.cli.signals import Signals
+from regjax.core.options import choice, number, switch, text, whole
 
 if TYPE_CHECKING:
+    from regjax.cli.setup import Facts, Loaded
     from regjax.training.compilations import CompilationCounter
     from regjax.training.fit import FitResult
     from regjax.training.state import RunState
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
-# What may differ between a run and its resumption without changing a number.
-FREE = {
-    "workdir", "overwrite", "resume", "checkpoint_every", "checkpoint_steps", "checkpoint_seconds", "data_dir",
-    "read_threads",
-}  # fmt: skip
 
 DEVICES_AGREE = 5e-6  # tests/system/devices holds it: weights, of the order of 1, on other numbers of devices
 
 
-def define_flags() -> None:
-    """The flags of the command."""
-    flags.define_data("runs/train")
-    flags.define_training("50")
-    flags.define_stopping()
-    flags.switch("stopping", "restore_best", True, "end with the weights of the best evaluation")
-    flags.whole("run", "checkpoint_every", 1, "epochs between checkpoints")
-    flags.whole("run", "checkpoint_steps", None, "updates between checkpoints instead, for long epochs")
-    flags.number("run", "checkpoint_seconds", None, "seconds between checkpoints instead", low=0, low_open=True)
-    flags.switch("run", "resume", False, "go on with the run in --workdir")
-    cluster.define(data_devices=True)
-    flags.choice(
+@dataclasses.dataclass(frozen=True)
+class Config(SharedBatchOptions, RunOptions):
+    """The options of the command."""
+
+    workdir: str = text("data", "runs/train", "where the results go", fixed=False)
+    epochs: int = whole("training", 50, "passes over the training examples at most")
+    steps_per_epoch: int | None = whole(
+        "training", None, "updates between two evaluations; default one pass over the training examples"
+    )
+    augment_strength: float = number("regularizers", 1.0, "multiplies the magnitudes of --augment")
+    validation: str = choice(
+        "stopping",
+        "all",
+        ("all", "stop"),
+        "what is evaluated after each epoch: all validation examples, or the half (at most 2000) that compare stops by",
+    )
+    restore_best: bool = switch("stopping", True, "end with the weights of the best evaluation")
+    checkpoint_every: int = whole("run", 1, "epochs between checkpoints", fixed=False)
+    checkpoint_steps: int | None = whole(
+        "run", None, "updates between checkpoints instead, for long epochs", fixed=False
+    )
+    checkpoint_seconds: float | None = number(
+        "run", None, "seconds between checkpoints instead", low=0, low_open=True, fixed=False
+    )
+    loader: str = choice(
         "run",
-        "loader",
         "memory",
         ("memory", "stream"),
         "where the training set lives; stream reads it from disk while it trains, for sets larger than memory",
     )
-    flags.whole("run", "read_threads", 2, "threads that read, with --loader=stream")
+    read_threads: int = whole("run", 2, "threads that read, with --loader=stream", fixed=False)
 
 
-def main() -> int:
+def main(config: Config) -> int:
     """Run the experiment; returns the exit code."""
     started = time.time()
-    values = flags.values()
-    values["epochs"] = values["epochs"] or 50
-    flags.check_stopping(values)
-    by_steps = values["checkpoint_steps"] is not None
-    flags.check(not by_steps or values["checkpoint_seconds"] is None, "checkpoint_steps", "and --checkpoint_seconds "
-                "exclude each other")  # fmt: skip
-    resume = values["resume"]
-    cluster.first(lambda: workdirs.check(values, "train"))
-    workdir = Path(values["workdir"]).expanduser()
-    resuming = resume and (workdir / "config.json").exists()
+    flags.check_stopping(config)
+    exclusive = config.checkpoint_steps is None or config.checkpoint_seconds is None
+    flags.check(exclusive, "checkpoint_steps", "and --checkpoint_seconds exclude each other")
+    strength = config.augment_strength == 1.0 or bool(config.augment)
+    flags.check(strength, "augment_strength", "is of no use without --augment")
+    whole_part = config.validation == "all" or config.loader == "memory"
+    flags.check(whole_part, "validation", "is for --loader=memory; a streamed run evaluates what memory holds")
+    cluster.first(lambda: workdirs.check(config, "train"))
+    workdir = Path(config.workdir).expanduser()
+    resuming = config.resume and (workdir / "config.json").exists()
     if resuming:
-        workdirs.check_same_flags(workdir, "train", values, _free(values))
+        workdirs.check_same_flags(workdir, "train", config, _free(config))
         before = workdirs.flags_of(workdir)["epochs"]
-        grows = isinstance(before, int) and values["epochs"] >= before
+        grows = isinstance(before, int) and config.epochs >= before
         flags.check(grows, "epochs", f"may grow in a resumed run, which has {before}")
-        finished = _finished(workdir, values["epochs"])
+        finished = _finished(workdir, config.epochs)
         if finished is not None:
             print(f"{workdir}: this run is finished ({finished}); nothing to do")
             return EXIT_CODE.get(finished, app.DONE)
 
-    import jax
-
     from regjax.cli import setup
     from regjax.cli.progress import Bar, epoch_status
+    from regjax.cli.regularizers import check_regularizers
+    from regjax.core.rng import run_key
     from regjax.data import Preprocessor
     from regjax.training.checkpoint import Checkpoints
     from regjax.training.compilations import CompilationCounter
     from regjax.training.fit import fit
 
     fitted = None
-    if resuming and values["loader"] == "stream":
+    if resuming and config.loader == "stream":
         fitted = Preprocessor.from_json((workdir / "preprocess.json").read_text())
-    loaded = setup.load(values, fitted)
-    known = setup.facts(loaded.splits)
-    spec = setup.with_mesh(values, setup.make_spec(values, known, loaded))
-    hparams = setup.hparams_of(values, known, values["restore_best"])
+    loaded = setup.load(config, config.split_seed, fitted, lazy=config.loader == "stream")
+    setup.check_sizes(config, loaded.splits)
+    facts = setup.Facts.of(loaded.splits)
+    spec = setup.with_mesh(config, setup.make_spec(config, facts, loaded, config.steps_per_epoch))
+    hparams = setup.hparams_of(config, facts, restore_best=config.restore_best, augment=config.augment_strength)
     loader = None
-    if values["loader"] == "stream":
-        arrays, loader = setup.stream_data(loaded, values, spec)
+    if config.loader == "stream":
+        arrays, loader = setup.stream_data(loaded, config, spec, config.read_threads)
         print(_held(arrays, loaded.splits))
     else:
-        arrays = setup.train_data(loaded, values, [values["seed"]], validation="all").for_seed(0)
-    shapes = setup.check_regularizers(values, spec, arrays.x)
-    penalty = setup.penalty_of(values)
-    if values["penalty"] and penalty is not None:
-        print(penalty.anchored(shapes).plan(shapes))
+        arrays = setup.train_data(loaded, config, [config.seed], validation=config.validation).for_seed(0)
+    shapes = check_regularizers(config, spec, arrays.x)
+    if config.penalty:
+        for mode, penalty in hparams.penalties.items():
+            print(f"--penalty_mode={mode}:\n{penalty.anchored(shapes).plan(shapes)}")
 
     stopping = Signals()
     devices = 1 if spec.mesh is None else spec.mesh.size
-    cluster.first(lambda: _begin(workdir, values, known, loaded, started, resuming, devices))
+    cluster.first(lambda: _begin(workdir, config, facts, loaded, started, resuming, devices))
 
     with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
         # Every process trains and holds the same numbers; one of them writes.
@@ -124,12 +136,12 @@ def main() -> int:
         result = fit(
             spec,
             hparams,
-            jax.random.key(values["seed"]),
+            run_key(config.seed),
             arrays,
-            checkpoints=Checkpoints(workdir / "checkpoints", config=_identity(values)),
-            checkpoint_every=values["checkpoint_every"],
-            checkpoint_steps=values["checkpoint_steps"],
-            checkpoint_seconds=values["checkpoint_seconds"],
+            checkpoints=Checkpoints(workdir / "checkpoints", config=_identity(config)),
+            checkpoint_every=config.checkpoint_every,
+            checkpoint_steps=config.checkpoint_steps,
+            checkpoint_seconds=config.checkpoint_seconds,
             on_start=on_start,
             on_epoch=on_epoch,
             # All or none: a process that went on alone would wait for the others.
@@ -140,22 +152,22 @@ def main() -> int:
         return EXIT_CODE.get(result.status, app.DONE)
     summary = _summary(result, spec, loaded, hparams, compilations, len(arrays.x_val), _devices_of(workdir)[:-1])
     workdirs.write_json(workdir / "summary.json", summary)
-    _draw(result, workdir, known["task"], summary)
+    _draw(result, workdir, facts.task, summary)
     _print(summary, workdir, compilations)
     return EXIT_CODE.get(result.status, app.DONE)
 
 
 def _begin(
     workdir: Path,
-    values: dict[str, Any],
-    known: dict[str, Any],
-    loaded: Any,
+    config: Config,
+    facts: Facts,
+    loaded: Loaded,
     started: float,
     resuming: bool,
     devices: int,
 ) -> None:
     """Make the working directory that of this run, and keep others out."""
-    workdirs.claim(values, "train")
+    workdirs.claim(config, "train")
     before = []
     if resuming:
         before = _devices_of(workdir)
@@ -167,9 +179,9 @@ def _begin(
     else:
         workdirs.emptied(workdir)
         (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
-    config: dict[str, Any] = {"experiment": "train", "flags": values, "facts": known}
-    config["devices"] = [*before, *([] if before[-1:] == [devices] else [devices])]
-    workdirs.write_json(workdir / "config.json", config | {"reproduce": app.reproduce("train", started)})
+    content: dict[str, Any] = {"experiment": "train", "flags": config.to_json(), "facts": facts._asdict()}
+    content["devices"] = [*before, *([] if before[-1:] == [devices] else [devices])]
+    workdirs.write_json(workdir / "config.json", content | {"reproduce": app.reproduce("train", started)})
 
 
 def _devices_of(workdir: Path) -> list[int]:
@@ -255,16 +267,16 @@ def _draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) 
     write_curves(history, workdir / "curves.png", title=f"{workdir.name}: {task}", diagnosis=summary)
 
 
-def _free(values: dict[str, Any]) -> set[str]:
-    """The flags that may differ between a run and its resumption."""
-    shaped = values["schedule"] != "constant" or values["rate_schedule"] != "constant"
-    return FREE if shaped else FREE | {"epochs"}
+def _free(config: Config) -> set[str]:
+    """The fixed options that may differ between a run and its resumption all the same."""
+    shaped = config.schedule != "constant" or config.rate_schedule != "constant"
+    return set() if shaped else {"epochs"}
 
 
-def _identity(values: dict[str, Any]) -> dict[str, Any]:
-    """The flags that make a run the run that it is, as its checkpoints state them."""
-    other = {*_free(values), *cluster.FLAGS}
-    return json.loads(json.dumps({name: value for name, value in values.items() if name not in other}))
+def _identity(config: Config) -> dict[str, Any]:
+    """The options that make a run the run that it is, as its checkpoints state them."""
+    fixed = {name for name, option in config.options().items() if option.fixed} - _free(config)
+    return {name: value for name, value in config.to_json().items() if name in fixed}
 
 
 def _finished(workdir: Path, epochs: int) -> str | None:

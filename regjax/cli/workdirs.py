@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from regjax.cli import app, cluster, flags
+from regjax.cli.options import WorkdirOptions
 
 # What a run leaves in its directory; anything else there is somebody's own.
 OUR_FILES = {
@@ -23,17 +24,17 @@ OUR_FILES = {
 UNFINISHED = "unfinished"  # inside a working directory, what a sweep or comparison has done so far
 
 
-def check(values: dict[str, Any], experiment: str) -> Path:
+def check(config: WorkdirOptions, experiment: str) -> Path:
     """The working directory, if it may be used; nothing is created.
 
     Args:
-      values: flags, of which --workdir, --overwrite and, where there is one, --resume are read.
+      config: the options of the command.
       experiment: its name in config.json; --resume goes on with a run of no other.
 
     Raises:
       FlagError: it is a file, or holds something that neither --overwrite nor --resume allows to touch.
     """
-    workdir, overwrite, resume = values["workdir"], values["overwrite"], values.get("resume", False)
+    workdir, overwrite, resume = config.workdir, config.overwrite, config.resume
     flags.check(not (resume and overwrite), "resume", "and --overwrite exclude each other")
     flags.check(bool(workdir), "workdir", "must name a directory")
     path = Path(workdir).expanduser()
@@ -45,7 +46,7 @@ def check(values: dict[str, Any], experiment: str) -> Path:
     flags.check(path.resolve() not in [Path.cwd(), *Path.cwd().parents], "workdir", "holds the current directory")
     flags.check(not path.exists() or path.is_dir(), "workdir", "is a file; name a directory")
     names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-    known = [config["experiment"] for config in (read_config(path), read_config(path / UNFINISHED)) if config]
+    known = [found["experiment"] for found in (read_config(path), read_config(path / UNFINISHED)) if found]
     if names and (not known or names - OUR_FILES):
         flags.check(False, "workdir", "is not empty and holds no run of this project; name another directory")
     if names and not (overwrite or resume):
@@ -56,7 +57,7 @@ def check(values: dict[str, Any], experiment: str) -> Path:
     return path
 
 
-def claim(values: dict[str, Any], experiment: str) -> Path:
+def claim(config: WorkdirOptions, experiment: str) -> Path:
     """`check`, and nobody else may write there while this process lives.
 
     Called when all flags and data are known to be good: it makes the directory above.
@@ -66,7 +67,7 @@ def claim(values: dict[str, Any], experiment: str) -> Path:
     """
     from regjax.core.files import Lock, LockedError
 
-    path = Path(values["workdir"]).expanduser().absolute()
+    path = Path(config.workdir).expanduser().absolute()
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,7 @@ def claim(values: dict[str, Any], experiment: str) -> Path:
     app.at_end(lambda: _release(lock, made))
     for stale in path.parent.glob(f"{glob.escape(_aside_prefix(path))}*"):  # of a process that was killed
         shutil.rmtree(stale, ignore_errors=True)
-    return check(values, experiment)
+    return check(config, experiment)
 
 
 def _release(lock: Any, made: list[Path]) -> None:
@@ -116,22 +117,23 @@ def written_aside(workdir: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def check_same_flags(workdir: Path, experiment: str, values: dict[str, Any], free: Iterable[str]) -> None:
+def check_same_flags(workdir: Path, experiment: str, config: WorkdirOptions, free: Iterable[str] = ()) -> None:
     """Refuse to go on with a run whose flags differ.
 
     Args:
       workdir: of the run.
       experiment: its name in config.json.
-      values: flags now.
-      free: those that may differ, because they change no number.
+      config: the options now.
+      free: those that may differ beside the options that are not fixed.
 
     Raises:
       FlagError: names every flag that differs, with both values.
     """
-    config = read_config(workdir) or {}
-    flags.check(config.get("experiment") == experiment, "workdir", f"holds no run of experiments.{experiment}")
-    before, now = flags_of(workdir), json.loads(json.dumps(values))
-    names = sorted((set(before) | set(now)) - {*free, *cluster.FLAGS})
+    found = read_config(workdir) or {}
+    flags.check(found.get("experiment") == experiment, "workdir", f"holds no run of experiments.{experiment}")
+    before, now = flags_of(workdir), config.to_json()
+    loose = {name for name, option in config.options().items() if not option.fixed}
+    names = sorted((set(before) | set(now)) - {*free, *loose})
     changed = [name for name in names if before.get(name) != now.get(name)]
     diff = ", ".join(f"--{name} was {before.get(name)} and is {now.get(name)}" for name in changed)
     flags.check(not changed, "resume", f"the run in {workdir} has other flags: {diff}")
@@ -145,28 +147,28 @@ def emptied(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def unfinished(values: dict[str, Any], experiment: str) -> Iterator[Path]:
+def unfinished(config: WorkdirOptions, experiment: str) -> Iterator[Path]:
     """A directory inside --workdir for what is done so far, which --resume finds; others are kept out.
 
     Old results beside it stay until `written_aside` replaces everything. It is not left behind if the block finds
     that its input is bad.
 
     Args:
-      values: flags.
+      config: the options of the command.
       experiment: its name in config.json.
     """
     from regjax.core.errors import InputError
     from regjax.core.files import replace_directory
 
-    workdir = Path(values["workdir"]).expanduser()
+    workdir = Path(config.workdir).expanduser()
     place = workdir / UNFINISHED
 
     def begin() -> bool:
-        claim(values, experiment)
-        if values["resume"] and read_config(place) is not None:
+        claim(config, experiment)
+        if config.resume and read_config(place) is not None:
             return False
         aside = _aside(workdir)
-        write_json(aside / "config.json", {"experiment": experiment, "flags": values})
+        write_json(aside / "config.json", {"experiment": experiment, "flags": config.to_json()})
         workdir.mkdir(exist_ok=True)
         replace_directory(aside, place)
         return True
@@ -182,21 +184,20 @@ def unfinished(values: dict[str, Any], experiment: str) -> Iterator[Path]:
         raise
 
 
-def is_finished(values: dict[str, Any], experiment: str, free: Iterable[str]) -> bool:
+def is_finished(config: WorkdirOptions, experiment: str) -> bool:
     """Whether --resume has nothing to do.
 
     Args:
-      values: flags now.
+      config: the options now.
       experiment: its name in config.json.
-      free: flags that may differ.
 
     Raises:
       FlagError: what is there has other flags.
     """
-    workdir = Path(values["workdir"]).expanduser()
+    workdir = Path(config.workdir).expanduser()
     begun = read_config(workdir / UNFINISHED) is not None
     if begun or read_config(workdir) is not None:
-        check_same_flags(workdir / UNFINISHED if begun else workdir, experiment, values, free)
+        check_same_flags(workdir / UNFINISHED if begun else workdir, experiment, config)
     return not begun and (workdir / "results.json").exists()
 
 

@@ -32,6 +32,19 @@ class Pick(NamedTuple):
         return entry
 
 
+class Row(NamedTuple):
+    """A row of the table: a technique, what came out of each of its settings, and the chosen one."""
+
+    technique: Technique
+    outcomes: Sequence[Outcome]
+    pick: Pick
+
+    @property
+    def chosen(self) -> Outcome:
+        """What came out of the chosen setting."""
+        return self.outcomes[self.pick.position]
+
+
 def pick(technique: Technique, outcomes: Sequence[Outcome], rule: str) -> Pick:
     """Choose a setting by the rule."""
     scores = np.array([[e.score for e in outcome.select] for outcome in outcomes])

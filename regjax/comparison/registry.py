@@ -9,11 +9,11 @@ from typing import Any
 
 from regjax import catalog
 from regjax.catalog import COMBINATION, DEFAULT_TECHNIQUES, TECHNIQUES, Method
-from regjax.comparison.techniques import Arguments, Technique
+from regjax.comparison.techniques import Arguments, Flags, Technique
 from regjax.core.checks import check_choice, in_short
 from regjax.core.errors import InputError
 from regjax.noise import WEIGHT_NOISES
-from regjax.penalties import Penalty, l1, l2
+from regjax.penalties import PENALTIES
 from regjax.penalties.outputs import OUTPUT_PENALTIES
 from regjax.stopping import EarlyStopping
 from regjax.training.spec import make_hparams
@@ -47,8 +47,10 @@ class Setting:
 Maker = Callable[[Method, Setting], Technique | None]
 
 
-def _technique(method: Method, arguments: Callable[[float], Arguments], **more: Any) -> Technique:
-    return Technique(method.name, method.title, method.unit, method.grid, arguments, **more)
+def _technique(
+    method: Method, arguments: Callable[[float], Arguments], flags: Callable[[float], Flags], **more: Any
+) -> Technique:
+    return Technique(method.name, method.title, method.unit, method.grid, arguments, flags=flags, **more)
 
 
 def _more_data(method: Method, setting: Setting) -> Technique | None:
@@ -57,49 +59,68 @@ def _more_data(method: Method, setting: Setting) -> Technique | None:
     if setting.train_examples < setting.pool and len(sizes) < 3:
         sizes.append(setting.pool)
     method = method._replace(grid=tuple(sizes))
-    return _technique(method, lambda n: {"n_train": int(n)}, combines=False, has_edges=False)
+    return _technique(
+        method,
+        lambda n: {"n_train": int(n)},
+        lambda n: {"train_examples": int(n)},
+        combines=False,
+        has_edges=False,
+    )
 
 
 def _augmentation(method: Method, setting: Setting) -> Technique | None:
-    return _technique(method, lambda c: {"augment": c}) if setting.has_augmentation else None
+    if not setting.has_augmentation:
+        return None
+    return _technique(method, lambda c: {"augment": c}, lambda c: {"augment_strength": float(c)})
 
 
 def _early_stopping(method: Method, setting: Setting) -> Technique | None:
     rule = EarlyStopping(patience=setting.patience, min_delta=setting.min_delta, criterion=setting.criterion)
-    return _technique(method, lambda _: {"stopping": rule, "restore_best": True})
+    flags: Flags = {"stop_criterion": setting.criterion, "restore_best": True}
+    if setting.criterion == "patience":
+        flags |= {"patience": setting.patience, "min_delta": setting.min_delta}
+    return _technique(method, lambda _: {"stopping": rule, "restore_best": True}, lambda _: dict(flags))
 
 
-def _penalty(kind: Callable[[float], Penalty], mode: str, method: Method, setting: Setting) -> Technique | None:
-    return _technique(method, lambda s: {"penalties": {mode: kind(s)}})
+def _penalty(name: str, mode: str, method: Method, setting: Setting) -> Technique | None:
+    return _technique(
+        method,
+        lambda s: {"penalties": {mode: PENALTIES[name](s)}},
+        lambda s: {"penalty": f"{name}({float(s)!r}, mode={mode!r})"},
+    )
 
 
 def _noise(method: Method, setting: Setting) -> Technique | None:
     if method.name not in setting.noises and method.name not in WEIGHT_NOISES:
         return None
-    return _technique(method, lambda value: {"rates": {method.name: value}})
+    return _technique(method, lambda value: {"rates": {method.name: value}}, lambda value: {method.name: float(value)})
 
 
 def _number(method: Method, setting: Setting) -> Technique | None:
     """A technique that is one argument of `make_hparams`."""
     if method.name == "label_smoothing" and not setting.classes:
         return None
-    return _technique(method, lambda value: {method.name: value})
+    return _technique(method, lambda value: {method.name: value}, lambda value: {method.name: float(value)})
 
 
 def _outputs(method: Method, setting: Setting) -> Technique | None:
     made = OUTPUT_PENALTIES[method.name]
     if made(method.grid[0]).needs_classes and not setting.classes:
         return None
-    return _technique(method, lambda value: {"output_penalties": [made(value)]})
+    return _technique(
+        method,
+        lambda value: {"output_penalties": [made(value)]},
+        lambda value: {"output_penalty": f"{method.name}({float(value)!r})"},
+    )
 
 
 _MAKERS: dict[str, Maker] = {
     "more_data": _more_data,
     "augmentation": _augmentation,
     "early_stopping": _early_stopping,
-    "l2": functools.partial(_penalty, l2, "loss"),
-    "l1": functools.partial(_penalty, l1, "proximal"),
-    "decoupled": functools.partial(_penalty, l2, "decoupled"),
+    "l2": functools.partial(_penalty, "l2", "loss"),
+    "l1": functools.partial(_penalty, "l1", "proximal"),
+    "decoupled": functools.partial(_penalty, "l2", "decoupled"),
     **dict.fromkeys(catalog.NOISES, _noise),
     **dict.fromkeys(catalog.NUMBERS, _number),
     **dict.fromkeys(catalog.OUTPUT_PENALTIES, _outputs),

@@ -78,6 +78,8 @@ class TechniqueResult:
     seconds: float  # of compute in those runs, summed over workers
     curves: dict[str, Any]  # epoch-wise means and intervals over seeds
     weights: dict[str, Any]  # histogram of the weights
+    params_sha256: tuple[str, ...] = ()  # of the parameters that each seed ended with
+    flags: dict[str, Any] | None = None  # of the command train that do what the chosen setting does
 
 
 class Trained(NamedTuple):

@@ -20,7 +20,7 @@ from regjax.analysis import (
     sign_flip_p,
     two_way_interval,
 )
-from regjax.analysis.weights import zero_fraction
+from regjax.analysis.weights import params_sha256, zero_fraction
 from regjax.comparison.result import GridPoint, Improvement, Spread, TechniqueResult, spread
 from regjax.comparison.techniques import Technique
 from regjax.core.tree import weight_leaves
@@ -170,6 +170,8 @@ def summarize_row(
         seconds=seconds,
         curves=_curves(results, metric),
         weights=_histogram(results),
+        params_sha256=tuple(params_sha256(result.weights.params) for result in results),
+        flags=None if technique.flags is None else technique.flags(chosen["value"]),
     )
 
 

@@ -18,8 +18,10 @@ from regjax.penalties import Penalty, check_route
 from regjax.training.step import check_routes
 
 BASELINE = "baseline"
+_SUMS = ("penalty", "output_penalty")
 
 Arguments = dict[str, Any]  # keyword arguments of make_hparams
+Flags = dict[str, Any]  # of the command train, by name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Technique:
       arguments: `value -> keyword arguments of make_hparams`.
       combines: whether the combination may use it: it changes the training, not the data at hand.
       has_edges: whether a choice at an end of the grid asks for a wider grid; the amount of data does not.
+      flags: `value -> flags of the command train` that do the same; None where no flags do.
     """
 
     name: str
@@ -43,15 +46,16 @@ class Technique:
     arguments: Callable[[float], Arguments]
     combines: bool = True
     has_edges: bool = True
+    flags: Callable[[float], Flags] | None = None
 
-    def scaled(self, value: float, scale: float) -> Arguments:
-        """The arguments of a chosen value, weakened for use together with others; a switch stays on."""
-        return self.arguments(value * scale if self.parameter else value)
+    def weakened(self, value: float, scale: float) -> float:
+        """A chosen value for use together with others; a switch stays on."""
+        return value * scale if self.parameter else value
 
 
 def baseline() -> Technique:
     """The run without any regularizer."""
-    return Technique(BASELINE, BASELINE, "", (0.0,), lambda _: {}, combines=False)
+    return Technique(BASELINE, BASELINE, "", (0.0,), lambda _: {}, combines=False, flags=lambda _: {})
 
 
 def penalty_technique(
@@ -136,6 +140,20 @@ def merge(arguments: Sequence[Arguments]) -> Arguments:
     return merged
 
 
+def merge_flags(flags: Sequence[Flags]) -> Flags:
+    """The flags of several techniques at once: texts of penalties are sums, the rest is united by name.
+
+    Example:
+      >>> merge_flags([{"penalty": "l2(0.1)", "dropout": 0.5}, {"penalty": "l1(0.2)"}, {"penalty": ""}])
+      {'penalty': 'l2(0.1) + l1(0.2)', 'dropout': 0.5}
+    """
+    merged: Flags = {}
+    for one in flags:
+        for name, value in one.items():
+            merged[name] = " + ".join(filter(None, [merged.get(name), value])) if name in _SUMS else value
+    return merged
+
+
 def combination(
     gained: Sequence[tuple[Technique, float, float]], always: Arguments, params: Any
 ) -> tuple[Technique | None, list[str]]:
@@ -151,7 +169,10 @@ def combination(
     parts: list[tuple[Technique, float]] = []
 
     def together(scale: float) -> Arguments:
-        return merge([t.scaled(value, scale) for t, value in parts])
+        return merge([t.arguments(t.weakened(value, scale)) for t, value in parts])
+
+    def flags(scale: float) -> Flags:
+        return merge_flags([t.flags(t.weakened(value, scale)) for t, value in parts if t.flags])
 
     for technique, value, _ in sorted(gained, key=lambda one: -one[2]):
         parts.append((technique, value))
@@ -165,4 +186,6 @@ def combination(
         return None, []
     method = TECHNIQUES[COMBINATION]
     made = Technique(method.name, method.title, method.unit, method.grid, together)
+    if all(technique.flags for technique, _ in parts):
+        made = dataclasses.replace(made, flags=flags)
     return made, [technique.name for technique, _ in parts]

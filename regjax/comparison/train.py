@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from regjax.comparison import techniques as tech
 from regjax.comparison.scoring import Evaluation, Scorer
+from regjax.core.rng import run_key
 from regjax.stopping import REASONS
 from regjax.sweeps import Lane, LaneStore, run_lanes
 from regjax.training.run import Run, RunResult
@@ -50,10 +49,9 @@ class Runner:
     """Trains the lanes of trials and scores them on the selection split; the test split is not within its reach."""
 
     run_fn: Run
-    defaults: dict[str, Any]
-    always: tech.Arguments
-    seeds: int
-    base_seed: int
+    defaults: Mapping[str, Any]
+    always: Mapping[str, Any]
+    seeds: Sequence[int]
     data: TrainData
     scorer: Scorer
     workers: int | None
@@ -64,15 +62,15 @@ class Runner:
 
     def expect(self, trials: int) -> None:
         """How many trials there will be; 0 says that all are done."""
-        self.total = trials * self.seeds or self.done
+        self.total = trials * len(self.seeds) or self.done
 
     def run(self, trials: Sequence[Trial], part: str) -> list[Outcome]:
         """All trials, over all seeds; `part` names the directory of their results."""
-        keys = [jax.random.fold_in(jax.random.key(self.base_seed), seed) for seed in range(self.seeds)]
         lanes: list[Lane] = []
+        count = len(self.seeds)
         for trial in trials:
-            hparams = make_hparams(**{**self.defaults, **tech.merge([self.always, trial.arguments])})
-            lanes.extend(Lane(self.run_fn, hparams, keys[seed], seed) for seed in range(self.seeds))
+            hparams = make_hparams(**{**self.defaults, **tech.merge([dict(self.always), trial.arguments])})
+            lanes.extend(Lane(self.run_fn, hparams, run_key(seed), i) for i, seed in enumerate(self.seeds))
         seconds = [0.0] * len(lanes)
 
         def on_done(index: int, result: RunResult, took: float) -> None:
@@ -80,13 +78,13 @@ class Runner:
             seconds[index] = took
             self.done += 1
             if self.progress is not None:
-                self.progress(self.done, self.total, trials[index // self.seeds].technique)
+                self.progress(self.done, self.total, trials[index // count].technique)
 
         store = None if self.directory is None else LaneStore(Path(self.directory) / part)
         results = run_lanes(lanes, self.data, workers=self.workers, store=store, on_done=on_done)
         outcomes = []
         for i, trial in enumerate(trials):
-            own = slice(i * self.seeds, (i + 1) * self.seeds)
+            own = slice(i * count, (i + 1) * count)
             select = [self.scorer(result.weights, diverged(result)) for result in results[own]]
             outcomes.append(Outcome(trial, results[own], select, sum(seconds[own])))
         return outcomes

@@ -2,7 +2,8 @@
 
 Nothing is evaluated: the text is parsed, and every node that is not one of a few is refused.
 
-    sum      = call {"+" call}
+    sum      = term {"+" term}
+    term     = call | number "*" call | number "*" "(" sum ")"
     call     = name "(" [argument {"," argument}] ")"
     argument = [name "="] value
     value    = number | "-" number | string | None | "(" value {"," value} ")"
@@ -23,27 +24,43 @@ from regjax.core.errors import InputError
 MAX_LENGTH = 2000
 
 
-def parse_sum(text: str, functions: Mapping[str, Callable[..., Any]], what: str) -> list[Any]:
+def parse_sum(
+    text: str,
+    functions: Mapping[str, Callable[..., Any]],
+    what: str,
+    scale: Callable[[float, Any], Any] | None = None,
+) -> list[Any]:
     """The results of the calls in a sum.
 
     Args:
       text: as `"l1(1e-3) + l2(1e-4, where='kernel')"`.
       functions: what may be called, by name.
       what: what the text is, for messages: `"penalty"`.
+      scale: `(factor, result) -> result`, for terms with a factor >= 0; None accepts no factors.
 
     Raises:
       InputError: one line that says what cannot be read, which name is unknown, or which argument does not fit.
 
     Example:
+      >>> parse_sum("half(8) + 3 * (half(2) + 2 * half(4))", {"half": lambda a: a / 2}, "example", lambda c, x: c * x)
+      [4.0, 3.0, 12.0]
       >>> parse_sum("pair(1, b=-2.5) + pair('x', (0, 1))", {"pair": lambda a, b: (a, b)}, "example")
       [(1, -2.5), ('x', (0, 1))]
     """
-    node = _expression(text, functions, what)
-    calls = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        calls.append(node.right)
-        node = node.left
-    return [_call(call, functions, what) for call in reversed([*calls, node])]
+    pending: list[tuple[ast.expr, tuple[float, ...]]] = [(_expression(text, functions, what), ())]
+    results = []
+    while pending:
+        node, factors = pending.pop()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            pending += [(node.right, factors), (node.left, factors)]
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and scale is not None:
+            pending.append((node.right, (*factors, _factor(node.left, what))))
+        else:
+            result = _call(node, functions, what)
+            for factor in reversed(factors):
+                result = scale(factor, result) if scale is not None else result
+            results.append(result)
+    return results
 
 
 def parse_call(text: str, fields: Mapping[str, Sequence[str]], what: str) -> tuple[str, dict[str, Any]]:
@@ -121,6 +138,13 @@ def _call(node: ast.expr, functions: Mapping[str, Callable[..., Any]], what: str
         return functions[name](*arguments, **options)
     except ValueError as error:
         raise InputError(f"{what}: {error}") from None
+
+
+def _factor(node: ast.expr, what: str) -> float:
+    factor = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor < float("inf"):
+        raise InputError(f"{what}: {_shown(node)} is no factor; write NUMBER * CALL, the number >= 0")
+    return factor
 
 
 def _value(node: ast.expr, what: str) -> Any:

@@ -12,6 +12,30 @@ import jax
 
 from regjax.core.typing import Array, PRNGKey
 
+# The streams of a run.
+INIT = "init"  # initial weights
+SHUFFLE = "shuffle"  # the order of the examples
+STEP = "step"  # everything that an update draws; the streams below are within one update
+GRADIENT = "gradient"  # what the loss draws, of each micro-batch
+BATCH = "batch"  # what changes a batch before the loss:
+AUGMENT = "augment"  # augmentation
+MIXUP = "mixup"  # mixup
+CUTMIX = "cutmix"  # CutMix
+# A noise draws from the stream of its own name, as "dropout", and a step of an augmentation from that of its name.
+
+
+def run_key(seed: int) -> PRNGKey:
+    """Root key of the run with this seed, whichever command trains it: all of its randomness derives from it.
+
+    The data of a run (which examples, which wrong labels) are drawn on the host from the same seed; see
+    `regjax.data.keyed`.
+
+    Example:
+      >>> bool(run_key(3) == jax.random.key(3))
+      True
+    """
+    return jax.random.key(seed)
+
 
 def stream(key: PRNGKey, name: str, step: Array | int | None = None) -> PRNGKey:
     """Key of the stream `name` at `step`: `fold_in(fold_in(key, crc32(name)), step)`.

@@ -212,9 +212,7 @@ def _allot(counts: np.ndarray, size: int, *, share: int, keep: int) -> np.ndarra
     return taken
 
 
-def nested_order(
-    y: np.ndarray, seeds: Sequence[int] | int, task: str, base_seed: int = 0, size: int | None = None
-) -> np.ndarray:
+def nested_order(y: np.ndarray, seeds: Sequence[int] | int, task: str, *, size: int | None = None) -> np.ndarray:
     """For each seed an order of the training pool of which every prefix is a stratified subset.
 
     In every prefix of length m, each class k has more than m * p_k - 1 and fewer than m * p_k + 1 examples,
@@ -224,7 +222,6 @@ def nested_order(
       y: targets of the pool, `int32[N]` labels or numbers.
       seeds: seeds of the S lanes; an integer S means `range(S)`.
       task: `"classification"`, or `"regression"` for plain random orders.
-      base_seed: of the whole experiment.
       size: only the first `size` of each order, which takes less time; None means all.
 
     Returns:
@@ -244,12 +241,12 @@ def nested_order(
     size = n if size is None else size
     if not 0 <= size <= n:
         raise InputError(f"nested_order: size must be in [0, {n}], got {size}")
-    shuffled = [keyed.order(n, "subset", base_seed, seed) for seed in seeds]
+    shuffled = [keyed.order(n, "subset", seed) for seed in seeds]
     if task == "regression" or n == 0:
         return np.asarray(shuffled, np.int32).reshape(len(seeds), n)[:, :size]
     y = np.unique(np.asarray(y), return_inverse=True)[1].reshape(-1)
     counts = np.bincount(y)
-    ties = np.stack([keyed.order(len(counts), "ties", base_seed, seed) for seed in seeds])
+    ties = np.stack([keyed.order(len(counts), "ties", seed) for seed in seeds])
     starts = np.cumsum(counts) - counts
     rows = []
     for members, classes in zip(shuffled, _class_sequence(counts, ties, size), strict=True):
@@ -280,9 +277,7 @@ def _class_sequence(counts: np.ndarray, ties: np.ndarray, size: int) -> np.ndarr
     return out
 
 
-def noisy_labels(
-    y: np.ndarray, rate: float, num_classes: int, seeds: Sequence[int] | int, base_seed: int = 0
-) -> np.ndarray:
+def noisy_labels(y: np.ndarray, rate: float, num_classes: int, seeds: Sequence[int] | int) -> np.ndarray:
     """Labels of which each is replaced, with probability `rate`, by one of the other classes.
 
     The new class is uniform over the `num_classes - 1` others, so `rate` is the expected fraction of wrong
@@ -294,7 +289,6 @@ def noisy_labels(
       rate: probability in [0, 1].
       num_classes: K, at least 2 unless the rate is 0.
       seeds: seeds of the S lanes; an integer S means `range(S)`.
-      base_seed: of the whole experiment.
 
     Returns:
       `int32[S, N]`.
@@ -320,8 +314,8 @@ def noisy_labels(
         raise InputError(f"noisy_labels: rate {rate} needs at least 2 classes, got {num_classes}")
     rows = []
     for seed in _seed_list("noisy_labels", seeds):
-        hit = keyed.uniform(len(y), "label noise", base_seed, seed) < rate
-        jump = 1 + np.floor(keyed.uniform(len(y), "noisy label", base_seed, seed) * (num_classes - 1)).astype(int)
+        hit = keyed.uniform(len(y), "label noise", seed) < rate
+        jump = 1 + np.floor(keyed.uniform(len(y), "noisy label", seed) * (num_classes - 1)).astype(int)
         rows.append(np.where(hit, (y + jump) % num_classes, y))
     return np.asarray(rows, np.int32).reshape(len(rows), len(y))
 

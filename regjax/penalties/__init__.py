@@ -11,7 +11,7 @@ Numbers are checked where a penalty is made, and steps where `prox` is called. W
 
 | file | penalties |
 |---|---|
-| `shrinkage` | `l1`, `l2`, `elastic_net`, `l2_to` |
+| `elementwise` | `l1`, `l2`, `elastic_net`, `l2_to` |
 | `nonconvex` | `mcp`, `scad`, `log_sum`, `l0` |
 | `groups` | `group_lasso`, `sparse_group_lasso` |
 | `matrices` | `nuclear`, `spectral`, `orthogonal` |
@@ -19,8 +19,11 @@ Numbers are checked where a penalty is made, and steps where `prox` is called. W
 | `plan` | which leaf gets what |
 """
 
+import inspect
 from collections.abc import Callable
+from typing import Any
 
+from regjax.core.checks import check_choice
 from regjax.core.parse import parse_sum
 from regjax.penalties.base import ROUTES, Penalty, Term, check_route, combine
 from regjax.penalties.elementwise import elastic_net, l1, l2, l2_to, l2_to_start
@@ -61,7 +64,45 @@ def parse_penalty(text: str) -> Penalty:
       >>> float(parse_penalty("l1(0.5) + l2(1)").value({"kernel": jnp.array([[2.0]])}))
       5.0
     """
-    return combine(parse_sum(text, PENALTIES, "penalty"))
+    return combine(parse_sum(text, PENALTIES, "penalty", lambda factor, penalty: penalty.scaled(factor)))
+
+
+def parse_routes(text: str, mode: str) -> dict[str, Penalty]:
+    """Penalties by the route on which they enter training; as `parse_penalty`, and a term may name its route.
+
+    Args:
+      text: as `"l2(0.01) + l1(1e-3, mode='proximal')"`.
+      mode: the route of terms that name none.
+
+    Raises:
+      InputError: one line that says what cannot be read or does not fit.
+
+    Example:
+      >>> sorted(parse_routes("l2(0.01) + 0.5 * l1(1e-3, mode='proximal')", "loss"))
+      ['loss', 'proximal']
+    """
+
+    def scaled(factor: float, found: tuple[str, Penalty]) -> tuple[str, Penalty]:
+        return found[0], found[1].scaled(factor)
+
+    routes: dict[str, Penalty] = {}
+    makers = {name: _with_route(make, mode) for name, make in PENALTIES.items()}
+    for route, penalty in parse_sum(text, makers, "penalty", scaled):
+        routes[route] = routes[route] + penalty if route in routes else penalty
+    return routes
+
+
+def _with_route(make: Callable[..., Penalty], default: str) -> Callable[..., tuple[str, Penalty]]:
+    """A function that takes the arguments of `make` and `mode`, which is the first that it returns."""
+
+    def routed(*arguments: Any, mode: str = default, **options: Any) -> tuple[str, Penalty]:
+        check_choice("mode", mode, ROUTES)
+        return mode, make(*arguments, **options)
+
+    known = inspect.signature(make)
+    parameter = inspect.Parameter("mode", inspect.Parameter.KEYWORD_ONLY, default=default)
+    routed.__signature__ = known.replace(parameters=[*known.parameters.values(), parameter])  # type: ignore[attr-defined]
+    return routed
 
 
 __all__ = [
@@ -84,6 +125,7 @@ __all__ = [
     "nuclear",
     "orthogonal",
     "parse_penalty",
+    "parse_routes",
     "scad",
     "sparse_group_lasso",
     "spectral",

@@ -315,7 +315,7 @@ def parse_output_penalties(text: str) -> tuple[OutputPenalty, ...]:
       >>> [p.kind for p in parse_output_penalties("confidence(0.1) + r_drop(1)")]
       ['confidence', 'r_drop']
     """
-    return tuple(parse_sum(text, OUTPUT_PENALTIES, "output penalty"))
+    return tuple(parse_sum(text, OUTPUT_PENALTIES, "output penalty", lambda factor, penalty: penalty.scaled(factor)))
 
 
 def _by_example(values: Array) -> Array:

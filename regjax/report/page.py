@@ -50,7 +50,7 @@ def reproduce(results: Mapping[str, Any]) -> dict[str, Any] | None:
 
     Args:
       results: with `reproduce`: `{command, versions, python, platform, devices, seeds, commit, started,
-        seconds}`, all of them optional.
+        seconds}`, all of them optional; rows with `commands` give those of their runs.
     """
     found = results.get("reproduce")
     if not found:
@@ -69,7 +69,9 @@ def reproduce(results: Mapping[str, Any]) -> dict[str, Any] | None:
         ("Folder", found.get("workdir")),
     ]
     shown = [(name, str(value)) for name, value in facts if value not in (None, "", [])]
-    return {"command": found.get("command"), "facts": shown}
+    rows = [results.get("baseline"), *(results.get("techniques") or {}).values()]
+    runs = [(row["title"], row["commands"]) for row in rows if row and row.get("commands")]
+    return {"command": found.get("command"), "facts": shown, "runs": runs}
 
 
 def _seeds(seeds: Any) -> str | None:

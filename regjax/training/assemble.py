@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 
 from regjax.augment import cutmix, mixup, row_cutmix
-from regjax.core.rng import stream
+from regjax.core.rng import AUGMENT, CUTMIX, MIXUP, stream
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
 from regjax.losses import TASK_LOSSES, smooth_labels
 from regjax.models.interface import as_model
@@ -36,17 +36,17 @@ def loss_of(spec: Spec) -> LossFn:
 def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -> Batch:
     """Augmentation, label smoothing, mixup and cutmix, as far as `hparams` has a place for them."""
     if spec.augmentation is not None and hparams.augment is not None:
-        batch = batch._replace(x=spec.augmentation.apply(stream(key, "augment"), batch.x, hparams.augment))
+        batch = batch._replace(x=spec.augmentation.apply(stream(key, AUGMENT), batch.x, hparams.augment))
     if hparams.label_smoothing is not None:
         batch = batch._replace(
             y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes, convention=spec.smoothing)
         )
     classes = spec.num_classes if spec.task == "classification" else None
     if hparams.mixup is not None:
-        batch = mixup(stream(key, "mixup"), batch, hparams.mixup, num_classes=classes)
+        batch = mixup(stream(key, MIXUP), batch, hparams.mixup, num_classes=classes)
     if hparams.cutmix is not None:
         mix = cutmix if batch.x.ndim == 4 else row_cutmix
-        batch = mix(stream(key, "cutmix"), batch, hparams.cutmix, num_classes=classes)
+        batch = mix(stream(key, CUTMIX), batch, hparams.cutmix, num_classes=classes)
     return batch
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from regjax.core.rng import stream
+from regjax.core.rng import SHUFFLE, stream
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.data.shuffle import shuffled_indices
 from regjax.training.spec import Spec
@@ -30,5 +30,5 @@ def batch_rows(spec: Spec, key: PRNGKey, step: ArrayLike, steps: int, order: Arr
       [0, 1, 2, 3, 4, 5, 6, 7]
     """
     start = step * spec.batch_size
-    picked = shuffled_indices(stream(key, "shuffle"), start, steps * spec.batch_size, n_train)
+    picked = shuffled_indices(stream(key, SHUFFLE), start, steps * spec.batch_size, n_train)
     return order[picked].reshape(steps, spec.batch_size)

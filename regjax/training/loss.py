@@ -16,7 +16,7 @@ import optax
 
 from regjax.core.dtypes import wide_dtype
 from regjax.core.labels import without_ignored
-from regjax.core.rng import stream
+from regjax.core.rng import BATCH, stream
 from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 from regjax.losses import Loss, get_loss, weighted_mean
 from regjax.models.call import ModelOutput, call_in_dtype
@@ -107,7 +107,7 @@ class LossFn:
         batch = self.counted(batch)
         if self.transform_batch is None:
             return batch
-        return self.transform_batch(stream(_need(key), "batch"), batch, hparams)
+        return self.transform_batch(stream(_need(key), BATCH), batch, hparams)
 
     def counted(self, batch: Batch) -> Batch:
         """The batch with weight 0, and class 0, where the label is the ignored one."""

@@ -15,7 +15,7 @@ import numpy as np
 from regjax.averaging import Ensemble
 from regjax.core.dtypes import float_dtype
 from regjax.core.mesh import replicated, split_examples
-from regjax.core.rng import stream
+from regjax.core.rng import INIT, STEP, stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
 from regjax.models.interface import as_model
 from regjax.stopping import keep_best
@@ -112,7 +112,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         def body(i: Array, carry: tuple[TrainState, Any, Array]) -> tuple[TrainState, Any, Array]:
             train, averages, loss_sum = carry
             batch = split_examples(batch_of(i), spec.mesh)
-            train, metrics = step(hparams, train, batch, stream(key, "step", train.step))
+            train, metrics = step(hparams, train, batch, stream(key, STEP, train.step))
             if hparams.average is not None:
                 averages, weights = hparams.average.update(averages, Weights(train.params, train.model_state))
                 train = train._replace(params=weights.params, model_state=weights.model_state)
@@ -186,7 +186,7 @@ def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
       >>> init_weights(Spec(nn.Dense(2)), jax.random.key(0), jnp.ones((1, 3))).params["kernel"].shape
       (3, 2)
     """
-    return Weights(*as_model(spec.model).init(stream(key, "init"), x))
+    return Weights(*as_model(spec.model).init(stream(key, INIT), x))
 
 
 def weight_shapes(spec: Spec, x: Array | np.ndarray) -> Weights:

@@ -34,6 +34,7 @@ from regjax.penalties.constraints import Constraint, check_projected
 from regjax.penalties.outputs import OutputPenalty
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.training.evaluate import METRICS
+from regjax.training.options import TrainingOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +107,12 @@ class Spec:
             raise ValueError(
                 f"Spec: batch_size {self.batch_size} cannot be split over the {devices} devices of the mesh"
             )
+
+    @classmethod
+    def of(cls, options: TrainingOptions, **more: Any) -> Spec:
+        """The `Spec` whose fields are those of the options with the same names; the other fields are `more`."""
+        names = {field.name for field in dataclasses.fields(cls)} & set(options.options())
+        return cls(**{name: getattr(options, name) for name in names} | more)
 
     def micro_batch_size(self) -> int | None:
         """Examples at a time in the gradient on this machine, over all devices; None for the whole batch."""

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from regjax.core.rng import stream
+from regjax.core.rng import GRADIENT, stream
 from regjax.core.tree import leaf_names, select
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
 from regjax.optim.routes import Route, route_of, routes, with_extra_arguments
@@ -105,7 +105,7 @@ def make_step(
             state.opt_state,
             state.params,
             grad_fn=lambda params, _: gradient_at(params)[1],
-            key=stream(key, "gradient"),
+            key=stream(key, GRADIENT),
         )
         params = apply_constraints(resolve(constraint, hparams), optax.apply_updates(state.params, updates))
         return TrainState(state.step + 1, params, aux.model_state, opt_state), {"loss": loss, **aux.parts}

@@ -153,6 +153,22 @@ def test_sweep_writes_one_line_a_run(run, tmp_path):
     assert (tmp_path / "w/report.html").exists()
 
 
+@pytest.mark.parametrize("module", ["train", "compare", "sweep", "predict", "gallery"])
+def test_what_print_config_prints_is_a_flagfile_that_changes_nothing(run, tmp_path, module):
+    given = {
+        "train": ("--l2=0.1", "--widths=8,4", "--norestore_best", "--penalty=l1(1, where='a b')", "--patience=3"),
+        "compare": ("--grid=l2=0.1,1", "--grid=l1=0.1", "--techniques=l1,l2", "--epochs=3"),
+        "sweep": ("--sweep=l2=0.1,1", "--nocompact"),
+        "predict": ("--input=test", "--output=w.csv"),
+        "gallery": ("--images=2",),
+    }[module]
+    printed = run(module, *given, "--print_config").stdout
+    assert not list(tmp_path.iterdir())
+    assert set(given) <= set(printed.splitlines())
+    (tmp_path / "flags.txt").write_text(printed)
+    assert run(module, "--flagfile=flags.txt", "--print_config").stdout == printed
+
+
 def test_flagfile(run, tmp_path):
     (tmp_path / "flags.txt").write_text("--epochs=2\n--train_examples=64\n# a comment\n--widths=8\n")
     run("train", "--flagfile=flags.txt", "--workdir=w")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 import regjax as rj
 from regjax.core.errors import InputError
 from regjax.core.parse import parse_sum
+from regjax.penalties import parse_routes
 
 PARAMS = {"a": {"kernel": jnp.array([[1.0, -2.0], [0.0, 3.0]])}, "b": {"kernel": jnp.ones((2, 2))}}
 
@@ -31,6 +32,44 @@ def test_text_is_the_same_penalty(text, penalty):
     np.testing.assert_allclose(list(got.values()), list(expected.values()), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("text", "strengths"),
+    [
+        ("0.5 * l1(3)", [1.5]),
+        ("2 * (l1(3) + 0.5 * (l1(1) + l1(5))) + l1(7)", [6.0, 1.0, 5.0, 7.0]),
+        ("0 * l1(3)", [0.0]),
+    ],
+)
+def test_a_factor_multiplies_every_strength(text, strengths):
+    assert [float(term.strength) for term in rj.parse_penalty(text).flat()] == strengths
+
+
+@pytest.mark.parametrize("text", ["-1 * l1(1)", "1e999 * l1(1)", "'a' * l1(1)", "True * l1(1)", "2 * 3 * l1(1)"])
+def test_another_factor_is_refused(text):
+    with pytest.raises(InputError, match=r"is no factor|is not a call"):
+        rj.parse_penalty(text)
+
+
+def test_constraints_have_no_factor():
+    with pytest.raises(InputError, match="is not a call"):
+        rj.parse_constraint("2 * max_norm(1)")
+
+
+def test_a_term_names_its_route():
+    text = "l2(1) + 3 * (l1(2, mode='proximal') + l1(4)) + mcp(5, where='a', mode='proximal')"
+    routes = parse_routes(text, "decoupled")
+    assert {mode: [float(t.strength) for t in p.flat()] for mode, p in routes.items()} == {
+        "decoupled": [1.0, 12.0],
+        "proximal": [6.0, 5.0],
+    }
+    assert routes["proximal"].flat()[1].where == "a"
+
+
+def test_a_route_that_does_not_exist_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match="did you mean 'proximal'"):
+        parse_routes("l1(1, mode='proximl')", "loss")
+
+
 def test_constraints_too():
     expected = (rj.non_negative() + rj.max_norm(2.0, axis=0)).project(PARAMS)
     parsed = rj.parse_constraint("non_negative() + max_norm(2, axis=0)").project(PARAMS)
@@ -43,7 +82,7 @@ def test_constraints_too():
         ("", "the text is empty"),
         ("l1(", "cannot be read: '\\(' was never closed"),
         ("l1", "'l1' is not a call"),
-        ("l1(0.1) * 2", r"'l1\(0.1\) \* 2' is not a call"),
+        ("l1(0.1) * 2", r"'l1\(0.1\)' is no factor; write NUMBER \* CALL"),
         ("l1(0.1) - l2(0.1)", "is not a call"),
         ("lasso(0.1)", "'lasso' is not known .*; accepted: elastic_net"),
         ("l1_(0.1)", "did you mean 'l1'"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.comparison.prepare import noises_of
+from regjax.comparison.plan import noises_of
 from regjax.models.interface import FLAGS, as_model
 
 KEYS = jax.random.split(jax.random.key(0), 3)

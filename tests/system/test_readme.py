@@ -80,10 +80,11 @@ PARSE = """
 import importlib, json, sys
 from regjax.cli import flags
 module, *lines = json.loads(sys.argv[1])
-importlib.import_module(f"regjax.cli.{module}").define_flags()
+config = importlib.import_module(f"regjax.cli.{module}").Config
+flags.define(config)
 for line in lines:
     flags.FLAGS.unparse_flags()
-    flags.parse([module, *line], "")
+    flags.parse([module, *line], config, "")
 """
 
 

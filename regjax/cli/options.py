@@ -1,0 +1,148 @@
+"""Options that several commands share: the data, the model, the regularizers, the directory, the devices."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from regjax import catalog
+from regjax.catalog import NUMBERS
+from regjax.core.options import UNBOUNDED, Options, choice, number, switch, text, whole, widths
+from regjax.training.options import TrainingOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions(Options):
+    """Which data."""
+
+    dataset: str = text(
+        "data",
+        "digits",
+        f"{', '.join(catalog.DATASETS)}; a TFDS name; "
+        "or a path: .npz with x and y, .csv, a folder of class folders of images",
+    )
+    data_dir: str | None = text(
+        "data", None, "where prepared TFDS sets are; default $TFDS_DATA_DIR or ~/tensorflow_datasets", fixed=False
+    )
+    target: str | None = text("data", None, "target column of a .csv; default 'target'")
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkdirOptions(Options):
+    """Where the results go."""
+
+    workdir: str = text("data", "runs", "where the results go", fixed=False)
+    overwrite: bool = switch("data", False, "replace a run that is in --workdir", fixed=False)
+    resume: bool = False  # of the commands that can
+
+
+@dataclasses.dataclass(frozen=True)
+class ResumableOptions(WorkdirOptions):
+    """Where the results go, and whether to go on with what is there."""
+
+    resume: bool = switch(
+        "run", False, "go on with the run in --workdir; what is finished is not repeated", fixed=False
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceOptions(Options):
+    """Devices and processes. Where a run takes place does not change what it is."""
+
+    cpu_devices: int | None = whole(
+        "devices", None, "CPU devices of each process; default 1, which all cores share", fixed=False
+    )
+    distributed: bool = switch(
+        "devices",
+        False,
+        "take part in a run of several processes, as Slurm, Kubernetes, TPU and MPI start them; all write to one "
+        "--workdir",
+        fixed=False,
+    )
+    coordinator: str | None = text(
+        "devices", None, "HOST:PORT of process 0, where nothing starts them that JAX knows", fixed=False
+    )
+    num_processes: int | None = whole("devices", None, "how many there are, with --coordinator", fixed=False)
+    process_id: int | None = whole("devices", None, "which one this is, from 0, with --coordinator", low=0, fixed=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedBatchOptions(DeviceOptions):
+    """Devices, where each batch can be split over several."""
+
+    data_devices: int = whole("devices", 1, "devices that share each batch", fixed=False)
+
+
+def _method(method: catalog.Method, group: str = "regularizers") -> float:
+    return number(group, 0.0, method.help, high=min(method.high, UNBOUNDED), high_open=method.high_open)
+
+
+if TYPE_CHECKING:
+
+    class NoiseOptions(Options):
+        """A strength for each noise of the catalogue."""
+
+else:
+    NoiseOptions = dataclasses.make_dataclass(
+        "NoiseOptions",
+        [(name, float, _method(noise, "noise in training")) for name, noise in catalog.NOISES.items()],
+        bases=(Options,),
+        frozen=True,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RegularizerOptions(NoiseOptions):
+    """What fights overfitting, apart from early stopping."""
+
+    l1: float = number(
+        "regularizers", 0.0, "strength of L1: s * sum |w|; exact zeros only with --penalty_mode=proximal"
+    )
+    l2: float = number("regularizers", 0.0, "strength of L2: s * sum w^2; weight decay wd of torch is s = wd / 2")
+    penalty: str = text(
+        "regularizers",
+        "",
+        "a sum such as \"group_lasso(1e-3, axis=0) + 0.5 * mcp(1e-4, where='dense', mode='proximal')\"; penalties: "
+        + ", ".join(catalog.PENALTIES),
+    )
+    penalty_mode: str = choice(
+        "regularizers",
+        "loss",
+        catalog.ROUTES,
+        "how --l1, --l2 and --penalty enter the training; a term of --penalty may name its own",
+    )
+    constraint: str = text(
+        "regularizers", "", "holds after every update: max_norm(2), unit_norm(), non_negative() or box(-1, 1)"
+    )
+    average: str = text(
+        "regularizers",
+        "",
+        "weights to evaluate and keep: ema(0.999), swa(start=100, every=10), lookahead(5, 0.5) or snapshots(size=5, "
+        "period=100), which cycles the learning rate and keeps an ensemble; counted in updates",
+    )
+    sam: float = _method(NUMBERS["sam"])
+    gradient_noise: float = _method(NUMBERS["gradient_noise"])
+    output_penalty: str = text(
+        "regularizers",
+        "",
+        f'a sum such as "confidence(0.1) + jacobian(0.01)"; penalties: {", ".join(catalog.OUTPUT_PENALTIES)}',
+    )
+    augment: str = text(
+        "regularizers",
+        "",
+        "as pad_crop=4,flip=0.5,cutout=4 or rand_augment(9, layers=2); 'default' depends on the data; names: "
+        + ", ".join(catalog.AUGMENTATIONS),
+    )
+    label_smoothing: float = _method(NUMBERS["label_smoothing"])
+    mixup: float = _method(NUMBERS["mixup"])
+    cutmix: float = _method(NUMBERS["cutmix"])
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions(ResumableOptions, RegularizerOptions, TrainingOptions, DataOptions):
+    """What a command that trains reads."""
+
+    model: str = text("model", "mlp", f'{", ".join(catalog.MODELS)}; with fields as "mlp(widths=(64, 64), skip=True)"')
+    widths: tuple[int, ...] | None = widths(
+        "model", "units of hidden layers (mlp) or channels (cnn, resnet); default 256, 32,64 or 32,64,128"
+    )

@@ -1,0 +1,138 @@
+"""From flags to the regularizers of a run, and their checks before any work."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from regjax.averaging import parse_average
+from regjax.catalog import NOISES
+from regjax.cli import flags
+from regjax.cli.options import RunOptions
+from regjax.core.typing import Batch, PyTree
+from regjax.noise import WEIGHT_NOISES
+from regjax.optim.optimizers import with_penalties
+from regjax.penalties import Penalty, check_route, combine, l1, l2, parse_routes
+from regjax.penalties.constraints import parse_constraint
+from regjax.penalties.outputs import OutputPenalty, parse_output_penalties
+from regjax.training.loss import build_loss
+from regjax.training.program import weight_shapes
+from regjax.training.spec import Spec
+
+Arguments = dict[str, Any]  # keyword arguments of make_hparams
+
+
+def regularizer_arguments(config: RunOptions, present: Collection[str] = ()) -> Arguments:
+    """The regularizers of the flags as keyword arguments of `make_hparams`; what is off is absent.
+
+    Args:
+      config: the flags.
+      present: names that are there even when they are 0, because they are swept.
+
+    Raises:
+      FlagError: a text that cannot be read, or flags that exclude each other.
+    """
+    arguments: Arguments = {}
+    penalties = penalties_of(config, present)
+    if penalties:
+        arguments["penalties"] = penalties
+    if config.constraint:
+        arguments["constraint"] = flags.about("constraint", lambda: parse_constraint(config.constraint))
+    if config.average:
+        average = flags.about("average", lambda: parse_average(config.average))
+        cycles = average.schedule_shape() is not None
+        flags.check(not cycles or config.schedule == "constant", "schedule", f"{average.kind} has cycles of its own")
+        arguments["average"] = average
+    rates = {name: getattr(config, name) for name in NOISES if getattr(config, name) or name in present}
+    if rates:
+        arguments["rates"] = rates
+    if config.output_penalty:
+        parsed = flags.about("output_penalty", lambda: parse_output_penalties(config.output_penalty))
+        arguments["output_penalties"] = list(parsed)
+    both = config.sam and config.gradient_noise
+    flags.check(not both, "gradient_noise", "excludes --sam, which moves on by a second gradient")
+    for name in ("label_smoothing", "mixup", "cutmix", "sam", "gradient_noise"):
+        if getattr(config, name) or name in present:
+            arguments[name] = getattr(config, name)
+    return arguments
+
+
+def penalties_of(config: RunOptions, present: Collection[str] = ()) -> dict[str, Penalty]:
+    """The sum of --l1, --l2 and --penalty by route; empty if there is none.
+
+    Raises:
+      FlagError: a text that is no penalty.
+    """
+    strengths = {"l1": (l1, config.l1), "l2": (l2, config.l2)}
+    terms = [make(strength) for name, (make, strength) in strengths.items() if strength or name in present]
+    routes = {config.penalty_mode: combine(terms)} if terms else {}
+    if config.penalty:
+        parsed = flags.about("penalty", lambda: parse_routes(config.penalty, config.penalty_mode))
+        for mode, penalty in parsed.items():
+            routes[mode] = routes[mode] + penalty if mode in routes else penalty
+    return routes
+
+
+def check_regularizers(config: RunOptions, spec: Spec, x: Any, present: Collection[str] = ()) -> PyTree:
+    """Try penalties and constraint on the shapes of the model's parameters, before any work.
+
+    Returns:
+      The shapes of the parameters.
+
+    Raises:
+      FlagError: a mode that the penalty does not support with this optimizer, a pattern that matches nothing, an axis
+        that a leaf does not have, a sum without a proximal map.
+    """
+    shapes = weight_shapes(spec, x).params
+    arguments = regularizer_arguments(config, present)
+    name = "penalty" if config.penalty else "penalty_mode"
+    for mode, penalty in arguments.get("penalties", {}).items():
+        flags.about(name, functools.partial(try_penalty, penalty, mode, spec.optimizer, shapes))
+    accepted = getattr(spec.model, "accepted_rates", ())
+    for rate in arguments.get("rates", {}):
+        known = rate in WEIGHT_NOISES or rate in accepted
+        has = ", ".join([*accepted, *WEIGHT_NOISES])
+        flags.check(known, rate, f"{config.model} has no such noise ({NOISES[rate].help}); it has {has}")
+    if "output_penalties" in arguments:
+        flags.about("output_penalty", functools.partial(_try_outputs, arguments["output_penalties"], spec, x))
+    if "constraint" in arguments:
+        flags.about("constraint", functools.partial(jax.eval_shape, arguments["constraint"].project, shapes))
+    return shapes
+
+
+def try_penalty(penalty: Penalty, mode: str, optimizer: str, shapes: PyTree) -> None:
+    """Value and update of a penalty on shapes alone.
+
+    Raises:
+      ValueError: what training would raise.
+    """
+    check_route(penalty, mode)
+    jax.eval_shape(lambda params: penalty.anchored(params).value(params), shapes)
+
+    def update(params: Any) -> Any:
+        tx = with_penalties(optimizer, 1.0, {mode: penalty.anchored(params)})
+        return tx.update(params, tx.init(params), params)
+
+    if mode != "loss":
+        jax.eval_shape(update, shapes)
+
+
+def _try_outputs(penalties: list[OutputPenalty], spec: Spec, x: Any) -> None:
+    """The terms on shapes alone; raises the ValueError that training would."""
+    for penalty in penalties:
+        if penalty.needs_classes and spec.task != "classification":
+            raise ValueError(f"{penalty.kind} needs a classification set")
+    weights, examples = weight_shapes(spec, x), jax.ShapeDtypeStruct((2, *np.shape(x)[1:]), jnp.float32)
+
+    def loss(weights: Any, examples: Any) -> Any:
+        apply_fn = spec.model.apply
+        loss_fn = build_loss(apply_fn, lambda outputs, y: jnp.sum(outputs) + 0 * y[0], output_penalties=penalties)
+        batch = Batch(examples, jnp.zeros(2))
+        return loss_fn(weights.params, batch, jax.random.key(0), model_state=weights.model_state)[0]
+
+    jax.eval_shape(loss, weights, examples)

@@ -1,0 +1,69 @@
+"""The command that repeats one run of a sweep or a comparison."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from regjax.cli import app, flags
+from regjax.cli.options import RunOptions
+from regjax.cli.train import Config as TrainConfig
+from regjax.comparison.techniques import merge_flags
+
+
+def train_command(config: RunOptions, changes: Mapping[str, Any], seed: int, workdir: str) -> str:
+    """The command `train` for one run of a command that trains many.
+
+    Args:
+      config: the options of that command.
+      changes: what is different in this run.
+      seed: of the run.
+      workdir: where its results are to go.
+
+    Example:
+      >>> train_command(RunOptions(dataset="wine", l2=0.1), {"epochs": 3}, 7, "runs/one")
+      'python -m experiments.train --dataset=wine --epochs=3 --l2=0.1 --seed=7 --workdir=runs/one'
+    """
+    default = TrainConfig()
+    names = [name for name, option in default.options().items() if option.fixed] + ["data_dir"]
+    same = {name: getattr(config, name) for name in names if hasattr(config, name)}
+    run = TrainConfig(**same | dict(changes) | {"seed": seed, "workdir": workdir})
+    differs = [name for name in run.options() if getattr(run, name) != getattr(default, name)]
+    given = flags.arguments(run)
+    differs.sort(key=lambda name: name in ("seed", "workdir"))  # what tells the runs of a row apart comes last
+    return " ".join([*app.program("train"), *(_quoted(argument) for name in differs for argument in given[name])])
+
+
+def _quoted(argument: str) -> str:
+    """An argument for a shell; in double quotes where those need no escapes, because penalties hold single ones."""
+    if "'" in argument and not set(argument) & set('"$`\\!'):
+        name, equals, value = argument.partition("=")
+        return f'{name}{equals}"{value}"'
+    return shlex.quote(argument)
+
+
+def comparison_commands(
+    config: RunOptions, settings: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], seeds: Sequence[int]
+) -> dict[str, list[str]]:
+    """For each row of a comparison the commands that repeat its chosen setting, one a seed.
+
+    Args:
+      config: the options of the comparison.
+      settings: of its result: sizes and numbers that were left to it.
+      rows: by name the flags of the technique.
+      seeds: of the comparison.
+    """
+    base = {name: settings[name] for name in ("train_examples", "label_noise", "epochs")}
+    base |= {"patience": None, "min_delta": 0.0, "stop_criterion": "patience", "restore_best": False, "augment": ""}
+    base |= {"validation": "stop"}
+    texts = {"penalty": config.penalty, "output_penalty": config.output_penalty}
+    commands = {}
+    for name, of_row in rows.items():
+        changes = base | merge_flags([texts, dict(of_row)])
+        if changes["train_examples"] != settings["train_examples"]:
+            changes["steps_per_epoch"] = settings["steps_per_epoch"]
+        if "augment_strength" in changes:
+            changes["augment"] = config.augment or "default"
+        commands[name] = [train_command(config, changes, seed, f"runs/repeat/{name}-{seed}") for seed in seeds]
+    return commands

@@ -1,0 +1,87 @@
+"""From trained and evaluated rows to the result: spreads, paired statistics, diagnosis."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from regjax.comparison.choose import Row
+from regjax.comparison.plan import Plan
+from regjax.comparison.result import CompareResult, GridPoint, TechniqueResult, Trained
+from regjax.comparison.scoring import (
+    Chance,
+    Evaluation,
+    Scorer,
+    chance_of,
+    diagnose_all,
+    paired_statistics,
+    spread_of,
+    summarize_row,
+)
+from regjax.comparison.techniques import BASELINE
+from regjax.models.interface import as_model
+from regjax.training.evaluate import SCORE
+
+
+def conclude(
+    plan: Plan, rows: Mapping[str, Row], scorer: Scorer, tests: Mapping[str, Sequence[Evaluation]], started: float
+) -> CompareResult:
+    """Put everything together.
+
+    Args:
+      plan: of the comparison.
+      rows: by name, baseline included.
+      scorer: of the test part.
+      tests: of each row, an evaluation a seed.
+      started: when the comparison did, by `time.perf_counter`.
+    """
+    on_train = chance_of(plan.splits, plan.preprocessor, plan.splits.y_train)
+    results = {name: _row_of_table(plan, row, tests[name], on_train) for name, row in rows.items()}
+    plain = results.pop(BASELINE)
+    baseline_runs = rows[BASELINE].chosen.results
+    weights = {name: tuple(result.weights for result in row.chosen.results) for name, row in rows.items()}
+    return CompareResult(
+        dataset=plan.splits.name,
+        task=plan.splits.task,
+        metric=SCORE[plan.splits.task],
+        seeds=plan.options.seeds,
+        select=plan.options.select,
+        settings=plan.settings(),
+        baseline=plain,
+        techniques=paired_statistics(results, tests, tests[BASELINE], plan.splits.task),
+        diagnosis=diagnose_all(baseline_runs, on_train.loss, plan.data.x_val.shape[0]),
+        chance={"score": scorer.chance.score, "loss": scorer.chance.loss},
+        seconds=time.perf_counter() - started,
+        versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
+        trained=Trained(as_model(plan.spec.model).apply, plan.preprocessor, weights),
+    )
+
+
+def _row_of_table(plan: Plan, row: Row, tests: Sequence[Evaluation], chance: Chance) -> TechniqueResult:
+    """One row, still without its statistics against the baseline."""
+    grid = tuple(
+        GridPoint(
+            outcome.trial.value,
+            spread_of([evaluation.score for evaluation in outcome.select]),
+            float(np.mean([evaluation.loss for evaluation in outcome.select])),
+            outcome.diverged,
+        )
+        for outcome in row.outcomes
+    )
+    scale = plan.preprocessor.y_scale
+    return summarize_row(
+        row.technique,
+        row.pick.entry(),
+        grid,
+        row.chosen.results,
+        tests,
+        plan.splits.task,
+        chance=chance,
+        mse_unit=1.0 if scale is None else float(np.mean(np.square(scale))),
+        diverged=row.chosen.diverged,
+        lanes=len(row.outcomes) * plan.options.seeds,
+        seconds=sum(outcome.seconds for outcome in row.outcomes),
+    )

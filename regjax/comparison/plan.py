@@ -1,0 +1,296 @@
+"""What a comparison does, settled before any run: data, defaults that depend on them, program, techniques."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+
+from regjax.augment import Augmentation, make
+from regjax.comparison.options import CompareOptions
+from regjax.comparison.registry import Setting, resolve
+from regjax.comparison.techniques import Technique, check_together, merge
+from regjax.core.checks import in_short
+from regjax.core.errors import InputError
+from regjax.core.typing import PyTree
+from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
+from regjax.data.targets import task_reason
+from regjax.models import make_model
+from regjax.models.call import takes_rates
+from regjax.models.interface import as_model
+from regjax.training.preflight import check_loss, output_shape
+from regjax.training.program import weight_shapes
+from regjax.training.spec import Spec, make_hparams
+from regjax.training.state import TrainData
+
+MAX_STOP_EXAMPLES = 2000  # validation examples that are looked at in every epoch; selection uses all of its own
+PATIENCE = 10  # epochs, of the row "early stopping"
+
+Data = Splits | Dataset | tuple[np.ndarray, np.ndarray]
+Wanted = Sequence[str | Technique] | Mapping[str, Sequence[float]] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A comparison that can start.
+
+    Attributes:
+      options: as given, where they were None filled in.
+      splits: the parts of the data.
+      preprocessor: fitted to the training pool.
+      task: the task, and of arrays why it is that.
+      spec: the program of every run.
+      params: shapes of the parameters.
+      techniques: the rows, apart from baseline and combination.
+      with_combination: whether the combination is one more row.
+      data: standardized arrays of all seeds.
+    """
+
+    options: CompareOptions
+    splits: Splits
+    preprocessor: Preprocessor
+    task: str
+    spec: Spec
+    params: PyTree
+    techniques: tuple[Technique, ...]
+    with_combination: bool
+    data: TrainData
+
+    @property
+    def always(self) -> Mapping[str, Any]:
+        """Arguments of `make_hparams` that act in every run."""
+        return self.options.always or {}
+
+    def settings(self) -> dict[str, Any]:
+        """What results and report state."""
+        options, splits, spec = self.options, self.splits, self.spec
+        return {
+            "model": _described(spec.model),
+            "train_examples": options.train_examples,
+            "pool": len(splits.y_train),
+            "stop_examples": int(self.data.x_val.shape[0]),
+            "select_examples": len(splits.y_select),
+            "test_examples": len(splits.y_test),
+            "batch_size": spec.batch_size,
+            "steps_per_epoch": spec.steps_per_epoch,
+            "epochs": spec.epochs,
+            "updates": spec.total_steps,
+            "optimizer": spec.optimizer,
+            "learning_rate": options.learning_rate,
+            "schedule": spec.schedule,
+            "label_noise": options.label_noise,
+            "demonstration": is_demonstration(splits),
+            "augmentation": str(spec.augmentation),
+            "patience": options.patience,
+            "min_delta": options.min_delta,
+            "stop_criterion": options.stop_criterion,
+            "seed": options.seed,
+            "split_seed": options.split_seed,
+            "task": self.task,
+        }
+
+
+def make_plan(model: Any, data: Data, techniques: Wanted, options: CompareOptions) -> Plan:
+    """Settle everything that can be settled, and refuse what no run could use.
+
+    Raises:
+      InputError: data, model, technique or option that cannot be used.
+    """
+    splits = as_splits(data, options.split_seed, options.task)
+    module = make_model(model, num_outputs=splits.num_outputs, task=splits.task) if isinstance(model, str) else model
+    preprocessor = Preprocessor.for_splits(splits, standardize=options.standardize)
+    augmentation = as_augmentation(options.augmentation, splits, preprocessor)
+    options, n_train, steps = filled_in(options, splits)
+    setting = setting_of(options, splits, module, has_augmentation=bool(augmentation.steps))
+    chosen, with_combination = resolve(techniques, setting)
+    example = preprocessor.transform(splits.x_train[:1])
+    check_outputs(module, example, splits)
+    spec = Spec.of(
+        options,
+        model=module,
+        task=splits.task,
+        num_classes=splits.num_classes,
+        steps_per_epoch=steps,
+        augmentation=augmentation,
+        eval_train_examples=min(n_train, Spec.eval_train_examples),
+    )
+    params = weight_shapes(spec, example).params
+    for technique in chosen:
+        _check_technique(technique, spec, params, options, example, splits)
+    task = described_task(data, splits, options.task)
+    arrays = _arrays(splits, preprocessor, n_train, chosen, options)
+    return Plan(options, splits, preprocessor, task, spec, params, tuple(chosen), with_combination, arrays)
+
+
+def filled_in(options: CompareOptions, splits: Splits) -> tuple[CompareOptions, int, int]:
+    """The options with their defaults, the size of the training part, and the updates in an epoch."""
+    n_train = train_examples_of(options.train_examples, splits)
+    steps = math.ceil(n_train / options.batch_size)
+    filled = dataclasses.replace(
+        options,
+        train_examples=n_train,
+        label_noise=label_noise_of(options.label_noise, splits),
+        epochs=max(50, math.ceil(800 / steps)) if options.epochs is None else options.epochs,
+        patience=PATIENCE if options.patience is None else options.patience,
+    )
+    return filled, n_train, steps
+
+
+def setting_of(options: CompareOptions, splits: Splits, model: Any, *, has_augmentation: bool) -> Setting:
+    """What the techniques depend on."""
+    return Setting(
+        train_examples=train_examples_of(options.train_examples, splits),
+        pool=len(splits.y_train),
+        patience=PATIENCE if options.patience is None else options.patience,
+        min_delta=options.min_delta,
+        criterion=options.stop_criterion,
+        noises=noises_of(model),
+        classes=splits.task == "classification",
+        has_augmentation=has_augmentation,
+    )
+
+
+def _check_technique(
+    technique: Technique, spec: Spec, params: PyTree, options: CompareOptions, example: np.ndarray, splits: Splits
+) -> None:
+    """Refuse a technique that the program cannot run."""
+    arguments = merge([dict(options.always or {}), technique.arguments(technique.values[0])])
+    try:
+        check_together(arguments, params)
+        hparams = make_hparams(**{"n_train": options.train_examples, **arguments})
+        check_loss(spec, hparams, example, splits.num_outputs)
+    except ValueError as error:
+        raise InputError(f"technique {technique.name!r}: {error}") from None
+
+
+def _arrays(
+    splits: Splits, preprocessor: Preprocessor, n_train: int, techniques: Sequence[Technique], options: CompareOptions
+) -> TrainData:
+    """The standardized arrays that training uses: pool, orders and labels of all seeds, the stop part."""
+    sizes = [int(t.arguments(v).get("n_train", 0)) for t in techniques for v in t.values]
+    seeds = options.all_seeds()
+    order = nested_order(splits.y_train, seeds, splits.task, size=max([n_train, *sizes]))
+    y = preprocessor.target_transform(splits.y_train)
+    if splits.task == "classification":
+        labels = noisy_labels(splits.y_train, options.label_noise or 0.0, splits.num_classes, seeds)
+    else:
+        labels = np.broadcast_to(y, (len(seeds), *y.shape))
+    stop = slice(0, MAX_STOP_EXAMPLES)
+    return TrainData(
+        x=jnp.asarray(preprocessor.transform(splits.x_train)),
+        y=jnp.asarray(labels),
+        order=jnp.asarray(order),
+        x_val=jnp.asarray(preprocessor.transform(splits.x_stop[stop])),
+        y_val=jnp.asarray(preprocessor.target_transform(splits.y_stop[stop])),
+    )
+
+
+def _described(model: Any) -> str:
+    """A model in one line, as `MLP(num_outputs=10, widths=(256,))`."""
+    if not dataclasses.is_dataclass(model):
+        return "(init, apply)"
+    names = [field.name for field in dataclasses.fields(model) if field.name not in ("parent", "name")]
+    return f"{type(model).__name__}({', '.join(f'{name}={_value(getattr(model, name))}' for name in names)})"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, nn.Module):
+        return _described(value)
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_value, value))})"
+    return getattr(value, "__name__", None) or in_short(value)
+
+
+def as_splits(data: Data, split_seed: int, task: str | None = None) -> Splits:
+    """Splits of whatever was given; arrays are read as `regjax.data.from_arrays` reads them.
+
+    Raises:
+      InputError: arrays that cannot be used, or a task that is not that of the dataset.
+    """
+    if not isinstance(data, Splits | Dataset) and not (isinstance(data, tuple | list) and len(data) == 2):
+        raise InputError(f"data must be arrays (x, y), a Dataset or Splits, got {in_short(data)}")
+    dataset = data if isinstance(data, Splits | Dataset) else from_arrays(*data, task=task)
+    if task not in (None, dataset.task):
+        raise InputError(f"task {task!r}: {dataset.name} is a {dataset.task} set")
+    return dataset if isinstance(dataset, Splits) else split(dataset, seed=split_seed)
+
+
+def described_task(data: Any, splits: Splits, task: str | None) -> str:
+    """The task, and of arrays why it is that."""
+    if isinstance(data, Splits | Dataset):
+        return splits.task
+    return f"{splits.task} ({'as asked for' if task else task_reason(np.asarray(data[1]))})"
+
+
+def noises_of(model: Any) -> tuple[str, ...]:
+    """The names of the noises that a model has; one that takes `rates` and does not tell has dropout."""
+    told = getattr(model, "accepted_rates", None)
+    return told if told is not None else ("dropout",) if takes_rates(as_model(model).apply) else ()
+
+
+def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:
+    """Refuse a model that cannot take the inputs, be told that it trains, or give the outputs that the targets need.
+
+    Raises:
+      InputError: the shapes that do not belong together.
+    """
+    splits.check_classes()
+    output_shape(model, x, train=True)  # can it be told that it trains?
+    shape = output_shape(model, x)
+    wanted: tuple[int, ...] = (1, splits.num_outputs)
+    if splits.task == "regression":
+        wanted = (1, *splits.y_train.shape[1:])
+    if shape != wanted:
+        raise InputError(f"the model gives outputs of shape {list(shape)}; {splits.name} needs {list(wanted)}")
+
+
+def is_demonstration(splits: Splits) -> bool:
+    """Whether the data are the embedded digits, on which the defaults make something to overfit."""
+    return splits.embedded and splits.name == "digits"
+
+
+def label_noise_of(wanted: float | None, splits: Splits) -> float:
+    """The fraction of wrong training labels: as wanted, or 0; 10% in the demonstration."""
+    if wanted is None:
+        return 0.1 if is_demonstration(splits) else 0.0
+    if wanted and splits.task != "classification":
+        raise InputError(f"label_noise {wanted} needs classes; {splits.name} is a regression set")
+    return wanted
+
+
+def train_examples_of(wanted: int | None, splits: Splits) -> int:
+    """The size of the training part: as wanted, or all of the pool; 128 in the demonstration."""
+    pool = len(splits.y_train)
+    if wanted is None:
+        return 128 if is_demonstration(splits) else pool
+    if wanted > pool:
+        raise InputError(f"train_examples {wanted} is more than the {pool} training examples of {splits.name}")
+    return int(wanted)
+
+
+def default_augmentation(splits: Splits) -> Augmentation:
+    """What augmentation is by default: of images shift, rotation and noise, of tables noise, else none."""
+    if splits.kind == "array":
+        return Augmentation()
+    if splits.kind == "table":
+        return make("noise=0.2")
+    side = min(splits.x_train.shape[1:3])
+    return make(f"shift={max(1, round(side / 12))},rotate=15,noise=0.5")
+
+
+def as_augmentation(
+    augmentation: Augmentation | str | None, splits: Splits, preprocessor: Preprocessor
+) -> Augmentation:
+    """The augmentation that was described, with the data's own black and white."""
+    if not isinstance(augmentation, Augmentation):
+        made = default_augmentation(splits) if augmentation is None else make(augmentation)
+        augmentation = made.between(preprocessor.background, preprocessor.white)
+    if splits.kind == "array" and augmentation.steps:
+        raise InputError(f"augmentation '{augmentation}' is for images and tables, {splits.name} has neither")
+    augmentation.check_fits(splits.kind, splits.name, splits.x_train.shape[1:])
+    return augmentation

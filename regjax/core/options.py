@@ -1,0 +1,211 @@
+"""Options: each is one field of a frozen dataclass, with its type, default, range and help.
+
+Flags, `--help`, checks and the files of a run are made from these fields, so that an option is spelt once. No JAX here:
+`--help` must not wait for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from regjax.core.errors import InputError
+
+UNBOUNDED = 2**31 - 2  # the largest whole number that an option takes: JAX counts in int32
+_LARGEST = 3.4e38  # beyond it float32 is infinite
+
+Config = TypeVar("Config", bound="Options")
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What an option accepts.
+
+    Attributes:
+      noun: what `--help` writes after the name, as "int".
+      accepted: the accepted values in words; empty where the help of the option says it.
+      parse: from a text, or a value as it is, to the value; raises a ValueError that says what has to hold.
+    """
+
+    noun: str
+    accepted: str
+    parse: Callable[[Any], Any]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text")
+    return value
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(one, str) for one in value):
+        raise ValueError("must be a list of texts")
+    return tuple(value)
+
+
+TEXT, SWITCH, TEXTS = Kind("TEXT", "", _text), Kind("", "", _switch), Kind("TEXT", "", _texts)
+
+
+def _numbers(kind: type, low: float, high: float = math.inf, low_open: bool = False, high_open: bool = False) -> Kind:
+    """A finite number in an interval; NaN is never in one."""
+    noun = "a whole number" if kind is int else "a number"
+    accepted = f"{noun} {'>' if low_open else '>='} {low:g}"
+    if high < UNBOUNDED:
+        accepted = f"{noun} in {'(' if low_open else '['}{low:g}, {high:g}{')' if high_open else ']'}"
+
+    def parse(value: Any) -> Any:
+        try:
+            found = kind(value)
+        except (ValueError, TypeError, OverflowError):
+            raise ValueError(f"must be {accepted}") from None
+        below = found <= low if low_open else found < low
+        above = found >= high if high_open else found > high
+        changed = isinstance(value, bool) or (not isinstance(value, str) and found != value)
+        if below or above or changed or found != found or abs(found) > _LARGEST:
+            raise ValueError(f"must be {accepted}")
+        return found
+
+    return Kind(kind.__name__, accepted, parse)
+
+
+def _choices(names: Sequence[str]) -> Kind:
+    """One of some names; the nearest is suggested."""
+
+    def parse(value: Any) -> Any:
+        if value not in names:
+            near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.4)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(f"is not known{hint}; accepted: {', '.join(names)}")
+        return value
+
+    return Kind("name", "|".join(names), parse)
+
+
+def _widths(value: Any) -> tuple[int, ...]:
+    try:
+        found = tuple(int(part) for part in (value.split(",") if isinstance(value, str) else value))
+    except (ValueError, TypeError):
+        found = (0,)
+    if any(width < 1 for width in found):
+        raise ValueError(f"must be {WIDTHS.accepted}")
+    return found
+
+
+WIDTHS = Kind("widths", "whole numbers >= 1, separated by commas", _widths)
+
+
+class Option(NamedTuple):
+    """What is known of an option beside its name, type and default.
+
+    Attributes:
+      group: heading in `--help`.
+      help: what it means, in a few words.
+      kind: what it accepts.
+      fixed: whether it makes the run what it is, so that a resumed run must have it the same.
+    """
+
+    group: str
+    help: str
+    kind: Kind
+    fixed: bool = True
+
+
+class Options:
+    """Base of frozen dataclasses of options; every value is checked when one is made."""
+
+    def __post_init__(self) -> None:
+        for name, option in self.options().items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            try:
+                object.__setattr__(self, name, option.kind.parse(value))
+            except ValueError as error:
+                says = str(error)
+                must = says.startswith("must")
+                raise InputError(f"{name} {says}, got {value!r}" if must else f"{name} {value!r} {says}") from None
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """The options by name, in order."""
+        fields: Sequence[dataclasses.Field[Any]] = dataclasses.fields(cls)  # type: ignore[arg-type]
+        return {field.name: field.metadata["option"] for field in fields if "option" in field.metadata}
+
+    def to_json(self) -> dict[str, Any]:
+        """The options by name, as `config.json` has them."""
+        return {name: _plain(getattr(self, name)) for name in self.options()}
+
+    @classmethod
+    def from_json(cls: type[Config], values: Mapping[str, Any]) -> Config:
+        """The options of a `config.json`; one that is missing there has its default.
+
+        Raises:
+          InputError: an option that is not known, or a value that is not accepted.
+        """
+        unknown = sorted(set(values) - set(cls.options()))
+        if unknown:
+            raise InputError(f"{unknown[0]!r} is no option")
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _field(default: Any, option: Option) -> Any:
+    return dataclasses.field(default=default, metadata={"option": option})
+
+
+def number(
+    group: str,
+    default: float | None,
+    help_text: str,
+    *,
+    low: float = 0.0,
+    high: float = math.inf,
+    low_open: bool = False,
+    high_open: bool = False,
+    fixed: bool = True,
+) -> Any:
+    """A field for a finite number in an interval."""
+    return _field(default, Option(group, help_text, _numbers(float, low, high, low_open, high_open), fixed))
+
+
+def whole(group: str, default: int | None, help_text: str, *, low: int = 1, fixed: bool = True) -> Any:
+    """A field for a whole number >= low."""
+    return _field(default, Option(group, help_text, _numbers(int, low, UNBOUNDED), fixed))
+
+
+def choice(group: str, default: str, choices: Sequence[str], help_text: str, *, fixed: bool = True) -> Any:
+    """A field for one of some names."""
+    return _field(default, Option(group, help_text, _choices(choices), fixed))
+
+
+def text(group: str, default: str | None, help_text: str, *, fixed: bool = True) -> Any:
+    """A field for any text."""
+    return _field(default, Option(group, help_text, TEXT, fixed))
+
+
+def switch(group: str, default: bool, help_text: str, *, fixed: bool = True) -> Any:
+    """A field that is on or off."""
+    return _field(default, Option(group, help_text, SWITCH, fixed))
+
+
+def texts(group: str, help_text: str) -> Any:
+    """A field for any number of texts."""
+    return _field((), Option(group, help_text, TEXTS))
+
+
+def widths(group: str, help_text: str) -> Any:
+    """A field for positive whole numbers separated by commas."""
+    return _field(None, Option(group, help_text, WIDTHS))

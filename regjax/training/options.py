@@ -1,0 +1,75 @@
+"""The options of training that commands and `rj.compare` share; no JAX."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from regjax import catalog
+from regjax.core.options import Options, choice, number, whole
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions(Options):
+    """How to train: the data in use, the optimizer, and when to stop.
+
+    Attributes:
+      train_examples: size of the training part; the rest of the pool is left alone, or is what "more data" adds. None
+        takes all of the pool (`rj.compare` of the embedded digits, a demonstration, takes 128).
+      label_noise: fraction of training labels (those alone) that are replaced by another class. None is 0
+        (`rj.compare` of the embedded digits 0.1, which its first line says).
+      split_seed: of the cut into training, validation and test; the same for every run that is to be compared.
+      seed: of the run: initialization, which examples form the training part and which of their labels are wrong,
+        order, noise. A run of several seeds takes `seed`, `seed + 1`, ...
+      epochs: passes over the training part at most.
+      batch_size: examples in an update.
+      optimizer: a name of `rj.make_optimizer`.
+      learning_rate: base of the schedule.
+      schedule: shape of the learning rate over all updates: `"constant"`, `"cosine"` or `"linear"`.
+      precision: of the model's arithmetic in updates, `"float32"` or `"bfloat16"`.
+      smoothing: convention of label smoothing, `"uniform"` or `"others"`; see `rj.smooth_labels`.
+      rate_schedule: shape of noise rates over all updates: `"constant"`, `"up"` or `"down"`.
+      patience: of early stopping, in epochs.
+      min_delta: of early stopping: what a gain has to exceed.
+      stop_criterion: of early stopping: `"patience"`, `"gl"`, `"pq"` or `"up"`.
+
+    Raises:
+      InputError: names the option, the value and what is accepted.
+    """
+
+    train_examples: int | None = whole("data", None, "training examples used; default all; of compare on digits 128")
+    label_noise: float | None = number(
+        "data",
+        None,
+        "fraction of training labels replaced by another class; default 0, of compare on digits 0.1",
+        high=1.0,
+        high_open=True,
+    )
+    split_seed: int = whole("data", 0, "of the cut into training, validation and test", low=0)
+    seed: int = whole(
+        "training", 0, "of a run: initialization, choice of the training examples, wrong labels, order, noise", low=0
+    )
+    epochs: int | None = whole("training", None, "passes over the training examples at most")
+    batch_size: int = whole("training", 32, "examples in an update")
+    optimizer: str = choice("training", "adam", catalog.OPTIMIZERS, "optimizer")
+    learning_rate: float = number("training", 3e-3, "base learning rate", low_open=True)
+    schedule: str = choice("training", "constant", catalog.SCHEDULES, "shape of the learning rate over all updates")
+    precision: str = choice(
+        "training",
+        "float32",
+        catalog.PRECISIONS,
+        "of the model's arithmetic in updates; weights, statistics and evaluations are float32",
+    )
+    smoothing: str = choice(
+        "regularizers",
+        "uniform",
+        catalog.SMOOTHINGS,
+        "of --label_smoothing: spread e over all classes, or over the others alone",
+    )
+    rate_schedule: str = choice(
+        "noise in training", "constant", catalog.RATE_SCHEDULES, "shape of all noise rates over all updates"
+    )
+    patience: int | None = whole(
+        "stopping", None, "epochs without a gain on validation before stopping; default: never", low=0
+    )
+    min_delta: float = number("stopping", 0.0, "what a gain has to exceed")
+    stop_criterion: str = choice("stopping", "patience", catalog.STOP_CRITERIA, "patience, or Prechelt's GL, PQ, UP")
