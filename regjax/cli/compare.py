@@ -126,20 +126,20 @@ def _penalty_techniques(config: Config, shapes: PyTree) -> list[Technique]:
     from regjax.comparison.techniques import penalty_technique
     from regjax.penalties import parse_penalty
 
-    made: list[Technique] = []
+    techniques: list[Technique] = []
     mode = cast("PenaltyMode", config.penalty_mode)
 
     def technique(name: str) -> Technique:
-        if any(name == other.name for other in made):
+        if any(name == other.name for other in techniques):
             raise ValueError("is given twice")
         penalty = parse_penalty(name)
         try_penalty(penalty, mode, config.optimizer, shapes)
-        row = penalty_technique(name, penalty, mode, taken=[other.title for other in made])
+        row = penalty_technique(name, penalty, mode, taken=[other.title for other in techniques])
         return dataclasses.replace(row, flags=lambda factor: {"penalty": f"{factor!r} * ({name})"})
 
     for name in config.try_penalty:
-        made.append(flags.about("try_penalty", functools.partial(technique, name), name))
-    return made
+        techniques.append(flags.about("try_penalty", functools.partial(technique, name), name))
+    return techniques
 
 
 def _with_commands(content: dict[str, Any], config: Config) -> dict[str, Any]:

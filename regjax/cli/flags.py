@@ -64,11 +64,11 @@ def parse(argv: Sequence[str], config: type[Config], description: str) -> Config
         print(usage(config, description))
         sys.exit(0)
     try:
-        rest = FLAGS(list(argv))
+        remaining = FLAGS(list(argv))
     except flags.Error as error:
         raise FlagError(_one_line(str(error))) from None
-    if len(rest) > 1:
-        raise FlagError(f"{rest[1]!r} is not a flag; write --name=value")
+    if len(remaining) > 1:
+        raise FlagError(f"{remaining[1]!r} is not a flag; write --name=value")
     given = config(**{name: FLAGS[name].value for name in config.options()})
     if FLAGS["print_config"].value:
         print("\n".join(line for lines in arguments(given).values() for line in lines))
@@ -78,16 +78,16 @@ def parse(argv: Sequence[str], config: type[Config], description: str) -> Config
 
 def arguments(config: Options) -> dict[str, list[str]]:
     """The command line that gives these options, by name; of what is None it is empty."""
-    found: dict[str, list[str]] = {}
+    lines: dict[str, list[str]] = {}
     for name, value in config.to_json().items():
         if isinstance(value, bool):
-            found[name] = [f"--{'' if value else 'no'}{name}"]
+            lines[name] = [f"--{'' if value else 'no'}{name}"]
         elif config.options()[name].kind is TEXTS:
-            found[name] = [f"--{name}={one}" for one in value]
+            lines[name] = [f"--{name}={one}" for one in value]
         else:
             text = ",".join(map(str, value)) if isinstance(value, list) else value
-            found[name] = [] if value is None else [f"--{name}={text}"]
-    return found
+            lines[name] = [] if value is None else [f"--{name}={text}"]
+    return lines
 
 
 def usage(config: type[Options], description: str) -> str:

@@ -72,13 +72,13 @@ def main(config: Config) -> int:
             groups.setdefault(GROUPS[kind.apply.__module__.rpartition(".")[-1]], []).append(card)
     groups[GROUPS["mix"]] = [_mix_card(name, loaded, pool, count, config.seed) for name in ("mixup", "cutmix")]
 
-    found = app.reproduce("gallery", started) | {"seeds": [config.seed]}
+    reproduction = app.reproduce("gallery", started) | {"seeds": [config.seed]}
     workdirs.claim(config, "gallery")
     with workdirs.written_aside(workdir) as directory:
         workdirs.write_json(
-            directory / "config.json", {"experiment": "gallery", "flags": config.to_json(), "reproduce": found}
+            directory / "config.json", {"experiment": "gallery", "flags": config.to_json(), "reproduce": reproduction}
         )
-        write_gallery(loaded.splits.name, groups, found, directory)
+        write_gallery(loaded.splits.name, groups, reproduction, directory)
     print(f"gallery: {workdir / 'report.html'}   {sum(map(len, groups.values()))} augmentations")
     return app.DONE
 

@@ -23,12 +23,13 @@ class Metrics:
         """Drop lines of epochs that will be trained again; those that are not what was measured are written anew."""
         from regjax.training.fit import history_row
 
-        found = self.path.read_bytes().splitlines() if self.path.exists() else []
-        lines, anew = [], 0
+        written = self.path.read_bytes().splitlines() if self.path.exists() else []
+        lines: list[dict[str, Any]] = []
+        anew = 0
         for epoch in range(done):
             line = self._line(epoch, history_row(state, epoch))
             try:
-                old = json.loads(found[epoch])
+                old = json.loads(written[epoch])
                 seconds = old["seconds"]
                 sound = old == line | {"seconds": seconds} and isinstance(seconds, float | None)
             except (IndexError, ValueError, KeyError, TypeError, RecursionError):
@@ -36,8 +37,10 @@ class Metrics:
             anew += not sound
             lines.append(old if sound else line | {"seconds": None})
         if anew:
-            told = f"{anew} of {done} lines were damaged or missing; written anew from the checkpoint, without seconds"
-            warnings.warn(f"{self.path}: {told}", stacklevel=2)
+            warning = (
+                f"{anew} of {done} lines were damaged or missing; written anew from the checkpoint, without seconds"
+            )
+            warnings.warn(f"{self.path}: {warning}", stacklevel=2)
         self.path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
 
     def _line(self, epoch: int, row: dict[str, float]) -> dict[str, Any]:

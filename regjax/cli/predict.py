@@ -73,14 +73,14 @@ def main(config: Config) -> int:
     from regjax.training.state import TrainData
     from regjax.training.uncertainty import mc_predict
 
-    found = workdirs.read_config(workdir) or {}
-    flags.check(found.get("experiment") == "train", "workdir", "is not a run of experiments.train")
+    saved = workdirs.read_config(workdir) or {}
+    flags.check(saved.get("experiment") == "train", "workdir", "is not a run of experiments.train")
     pre = data.Preprocessor.from_json((workdir / "preprocess.json").read_text())
 
     def described() -> tuple[TrainConfig, Spec, Hparams, RunState]:
         """What the configuration says; the shapes of the state come from it, the arrays from the checkpoint."""
-        trained = TrainConfig.from_json(_up_to_date(found["flags"]))
-        facts = setup.Facts(**found["facts"])
+        trained = TrainConfig.from_json(_up_to_date(saved["flags"]))
+        facts = setup.Facts(**saved["facts"])
         spec = setup.make_spec(trained, facts, steps=trained.steps_per_epoch)
         hparams = setup.hparams_of(trained, facts, restore_best=trained.restore_best, augment=trained.augment_strength)
         example: Any = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
@@ -115,14 +115,17 @@ def main(config: Config) -> int:
     def predicted(rows: Any, index: Any) -> tuple[Any, dict[str, Any]]:
         if not samples:
             return predict(apply_fn, *weights, rows, task=spec.task), {}
-        own, state = jax.random.fold_in(key, index), weights.model_state
-        found = mc_predict(
-            apply_fn, weights.params, rows, own, samples, rates=hparams.rates, model_state=state, task=spec.task
+        batch_key, state = jax.random.fold_in(key, index), weights.model_state
+        sampled = mc_predict(
+            apply_fn, weights.params, rows, batch_key, samples, rates=hparams.rates, model_state=state, task=spec.task
         )
         if spec.task == "regression":
-            return found.mean, {"std": jnp.sqrt(found.variance)}
-        unsure = {"predictive_entropy": found.predictive_entropy, "mutual_information": found.mutual_information}
-        return jnp.log(found.mean), unsure
+            return sampled.mean, {"std": jnp.sqrt(sampled.variance)}
+        unsure = {
+            "predictive_entropy": sampled.predictive_entropy,
+            "mutual_information": sampled.mutual_information,
+        }
+        return jnp.log(sampled.mean), unsure
 
     size = config.batch_size
     parts = [predicted(jnp.asarray(pre.transform(x[i : i + size])), i) for i in range(0, len(x), size)]
@@ -170,13 +173,13 @@ def _rows(outputs: Any, ids: list[str], truth: Any, pre: Any) -> tuple[list[str]
     if pre.task == "regression":
         predicted = np.asarray(pre.target_inverse(outputs)).reshape(len(ids), -1)
         names = ["prediction"] if predicted.shape[1] == 1 else [f"prediction_{i}" for i in range(predicted.shape[1])]
-        known = [] if truth is None else ["target"]
+        columns = [] if truth is None else ["target"]
         values = np.reshape(truth, (len(ids), -1)) if truth is not None else None
         rows = [
             [i, *row, *([] if values is None else values[k].tolist())]
             for k, (i, row) in enumerate(zip(ids, predicted.tolist(), strict=True))
         ]
-        return ["id", *names, *known], rows
+        return ["id", *names, *columns], rows
     shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     probability = shifted / shifted.sum(axis=1, keepdims=True)
     best = np.argmax(outputs, axis=1)

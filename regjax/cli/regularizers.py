@@ -95,9 +95,9 @@ def check_regularizers(config: RunOptions, spec: Spec, x: Any, present: Collecti
         flags.about(name, functools.partial(try_penalty, penalty, mode, spec.optimizer, shapes))
     accepted = getattr(spec.model, "accepted_rates", ())
     for rate in arguments.get("rates", {}):
-        known = rate in WEIGHT_NOISES or rate in accepted
+        accepts = rate in WEIGHT_NOISES or rate in accepted
         has = ", ".join([*accepted, *WEIGHT_NOISES])
-        flags.check(known, rate, f"{config.model} has no such noise ({NOISES[rate].help}); it has {has}")
+        flags.check(accepts, rate, f"{config.model} has no such noise ({NOISES[rate].help}); it has {has}")
     if "output_penalties" in arguments:
         flags.about("output_penalty", functools.partial(_try_outputs, arguments["output_penalties"], spec, x))
     if "constraint" in arguments:

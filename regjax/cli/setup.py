@@ -152,12 +152,12 @@ def augmentation(config: RunOptions, loaded: Loaded) -> Augmentation | None:
     if not config.augment:
         return None
     if config.augment == "default":
-        made = default_augmentation(loaded.splits)
+        parsed = default_augmentation(loaded.splits)
     else:
-        made = flags.about("augment", lambda: make_augmentation(config.augment))
+        parsed = flags.about("augment", lambda: make_augmentation(config.augment))
     splits = loaded.splits
-    flags.about("augment", lambda: made.check_fits(splits.kind, splits.name, splits.x_train.shape[1:]))
-    return made.between(loaded.preprocessor.background, loaded.preprocessor.white)
+    flags.about("augment", lambda: parsed.check_fits(splits.kind, splits.name, splits.x_train.shape[1:]))
+    return parsed.between(loaded.preprocessor.background, loaded.preprocessor.white)
 
 
 def hparams_of(
@@ -226,8 +226,8 @@ def stream_data(loaded: Loaded, config: RunOptions, spec: Spec, threads: int) ->
     if isinstance(splits.x_test, data.Rows):
         # What is damaged there should be known before the training, not after it.
         flags.about("dataset", splits.x_test.check)
-    held = flags.about("dataset", lambda: loader.held(spec, pre.transform(x_val), pre.target_transform(y_val)))
-    return held, loader
+    evaluated = flags.about("dataset", lambda: loader.held(spec, pre.transform(x_val), pre.target_transform(y_val)))
+    return evaluated, loader
 
 
 def validation_part(splits: data.Splits) -> tuple[Any, Any]:

@@ -186,8 +186,8 @@ def _begin(
 
 def _devices_of(workdir: Path) -> list[int]:
     """How many devices shared the batches, one entry for each time that this changed."""
-    found = (workdirs.read_config(workdir) or {}).get("devices")
-    return [int(n) for n in found] if isinstance(found, list) and all(isinstance(n, int) for n in found) else []
+    counts = (workdirs.read_config(workdir) or {}).get("devices")
+    return [int(n) for n in counts] if isinstance(counts, list) and all(isinstance(n, int) for n in counts) else []
 
 
 def _held(arrays: Any, splits: Any) -> str:
@@ -262,8 +262,8 @@ def _draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) 
 
     if int(result.state.epoch) == 0:
         return
-    found = jax.device_get(result.state.history)  # on the host a column is no program
-    history = {name: column[found.valid].tolist() for name, column in found.values.items()}
+    on_host = jax.device_get(result.state.history)  # on the host a column is no program
+    history = {name: column[on_host.valid].tolist() for name, column in on_host.values.items()}
     write_curves(history, workdir / "curves.png", title=f"{workdir.name}: {task}", diagnosis=summary)
 
 

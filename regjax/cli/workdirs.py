@@ -46,13 +46,13 @@ def check(config: WorkdirOptions, experiment: str) -> Path:
     flags.check(path.resolve() not in [Path.cwd(), *Path.cwd().parents], "workdir", "holds the current directory")
     flags.check(not path.exists() or path.is_dir(), "workdir", "is a file; name a directory")
     names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-    known = [found["experiment"] for found in (read_config(path), read_config(path / UNFINISHED)) if found]
-    if names and (not known or names - OUR_FILES):
+    experiments = [saved["experiment"] for saved in (read_config(path), read_config(path / UNFINISHED)) if saved]
+    if names and (not experiments or names - OUR_FILES):
         flags.check(False, "workdir", "is not empty and holds no run of this project; name another directory")
     if names and not (overwrite or resume):
         flags.check(False, "workdir", "holds another run; use --overwrite to replace it or name another directory")
     if names and not overwrite:
-        flags.check(experiment in known, "workdir", f"holds no run of experiments.{experiment}")
+        flags.check(experiment in experiments, "workdir", f"holds no run of experiments.{experiment}")
     flags.check(os.access(parent, os.W_OK), "workdir", "cannot be written to")
     return path
 
@@ -68,7 +68,7 @@ def claim(config: WorkdirOptions, experiment: str) -> Path:
     from regjax.core.files import Lock, LockedError
 
     path = Path(config.workdir).expanduser().absolute()
-    made = [parent for parent in path.parents if not parent.exists()]
+    new_parents = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -80,17 +80,17 @@ def claim(config: WorkdirOptions, experiment: str) -> Path:
         lock.acquire()
     except LockedError:
         flags.check(False, "workdir", "another run is writing there; wait for it or name another directory")
-    app.at_end(lambda: _release(lock, made))
+    app.at_end(lambda: _release(lock, new_parents))
     for stale in path.parent.glob(f"{glob.escape(_aside_prefix(path))}*"):  # of a process that was killed
         shutil.rmtree(stale, ignore_errors=True)
     return check(config, experiment)
 
 
-def _release(lock: Any, made: list[Path]) -> None:
+def _release(lock: Any, new_parents: list[Path]) -> None:
     """Give a lock back, and remove the directories that were made for it, if nothing came into them."""
     lock.release()
     with contextlib.suppress(OSError):
-        for parent in made:
+        for parent in new_parents:
             parent.rmdir()
 
 
@@ -129,8 +129,8 @@ def check_same_flags(workdir: Path, experiment: str, config: WorkdirOptions, fre
     Raises:
       FlagError: names every flag that differs, with both values.
     """
-    found = read_config(workdir) or {}
-    flags.check(found.get("experiment") == experiment, "workdir", f"holds no run of experiments.{experiment}")
+    saved = read_config(workdir) or {}
+    flags.check(saved.get("experiment") == experiment, "workdir", f"holds no run of experiments.{experiment}")
     before, now = flags_of(workdir), config.to_json()
     loose = {name for name, option in config.options().items() if not option.fixed}
     names = sorted((set(before) | set(now)) - {*free, *loose})

@@ -62,12 +62,12 @@ def with_changes(options: CompareOptions | None, changes: Mapping[str, Any]) -> 
       >>> with_changes(None, {"seeds": 3}).seeds
       3
     """
-    known = [field.name for field in dataclasses.fields(CompareOptions)]
+    names = [field.name for field in dataclasses.fields(CompareOptions)]
     for name in changes:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
             raise TypeError(
                 f"compare: {name!r} is no option{f' (did you mean {near[0]!r}?)' if near else ''}; "
-                f"accepted: {', '.join(known)}"
+                f"accepted: {', '.join(names)}"
             )
     return dataclasses.replace(options or CompareOptions(), **changes)

@@ -229,8 +229,8 @@ def described_task(data: Any, splits: Splits, task: str | None) -> str:
 
 def noises_of(model: Any) -> tuple[str, ...]:
     """The names of the noises that a model has; one that takes `rates` and does not tell has dropout."""
-    told = getattr(model, "accepted_rates", None)
-    return told if told is not None else ("dropout",) if takes_rates(as_model(model).apply) else ()
+    accepted = getattr(model, "accepted_rates", None)
+    return accepted if accepted is not None else ("dropout",) if takes_rates(as_model(model).apply) else ()
 
 
 def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:
@@ -288,8 +288,8 @@ def as_augmentation(
 ) -> Augmentation:
     """The augmentation that was described, with the data's own black and white."""
     if not isinstance(augmentation, Augmentation):
-        made = default_augmentation(splits) if augmentation is None else make(augmentation)
-        augmentation = made.between(preprocessor.background, preprocessor.white)
+        parsed = default_augmentation(splits) if augmentation is None else make(augmentation)
+        augmentation = parsed.between(preprocessor.background, preprocessor.white)
     if splits.kind == "array" and augmentation.steps:
         raise InputError(f"augmentation '{augmentation}' is for images and tables, {splits.name} has neither")
     augmentation.check_fits(splits.kind, splits.name, splits.x_train.shape[1:])

@@ -127,9 +127,9 @@ def combine(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> dict[str, Ro
     if united is None:
         runner.expect(0)
         return {}
-    found = runner.run([Trial(united.name, c, united.arguments(c)) for c in united.values], "combination")
-    chosen = pick(united, found, plan.options.select)._replace(parts=parts)
-    return {united.name: Row(united, found, chosen)}
+    outcomes = runner.run([Trial(united.name, c, united.arguments(c)) for c in united.values], "combination")
+    chosen = pick(united, outcomes, plan.options.select)._replace(parts=parts)
+    return {united.name: Row(united, outcomes, chosen)}
 
 
 def evaluate_on_test(plan: Plan, rows: Mapping[str, Row]) -> tuple[Scorer, dict[str, list[Evaluation]]]:

@@ -104,12 +104,12 @@ def _number(method: Method, setting: Setting) -> Technique | None:
 
 
 def _outputs(method: Method, setting: Setting) -> Technique | None:
-    made = OUTPUT_PENALTIES[method.name]
-    if made(method.grid[0]).needs_classes and not setting.classes:
+    make = OUTPUT_PENALTIES[method.name]
+    if make(method.grid[0]).needs_classes and not setting.classes:
         return None
     return _technique(
         method,
-        lambda value: {"output_penalties": [made(value)]},
+        lambda value: {"output_penalties": [make(value)]},
         lambda value: {"output_penalty": f"{method.name}({float(value)!r})"},
     )
 
@@ -150,11 +150,11 @@ def resolve(
         techniques = [techniques]  # refused below unless it is one
     wanted = DEFAULT_TECHNIQUES if techniques is None else techniques
     grids = {name: tuple(grid) for name, grid in wanted.items()} if isinstance(wanted, Mapping) else {}
-    found: list[Technique] = []
+    chosen: list[Technique] = []
     noises = ", ".join(setting.noises) or "none"
     for item in wanted:
         if isinstance(item, Technique):
-            found.append(item)
+            chosen.append(item)
             continue
         if not isinstance(item, str):
             raise InputError(
@@ -173,15 +173,15 @@ def resolve(
             if not technique.parameter:
                 raise InputError(f"technique {item!r} has nothing to choose, so it takes no grid")
             technique = dataclasses.replace(technique, values=tuple(sorted(grids[item])))
-        found.append(technique)
-    for technique in found:
+        chosen.append(technique)
+    for technique in chosen:
         _check_values(technique, setting)
-    names = [technique.name for technique in found]
+    names = [technique.name for technique in chosen]
     if len(set(names)) != len(names):
         raise InputError(f"techniques must have different names, got {', '.join(names)}")
-    if not found:
+    if not chosen:
         raise InputError("techniques: nothing to compare with the baseline here")
-    return found, COMBINATION in wanted
+    return chosen, COMBINATION in wanted
 
 
 def _check_values(technique: Technique, setting: Setting) -> None:

@@ -117,12 +117,12 @@ def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -
     names = [d.verdict for d in each]
     verdicts = {name: names.count(name) for name in sorted(set(names))}
     verdict = max(verdicts, key=lambda name: verdicts[name])
-    known = [d.onset_epoch for d in each if d.onset_epoch is not None]
+    onsets = [d.onset_epoch for d in each if d.onset_epoch is not None]
     return {
         "verdict": verdict,
         "verdicts": verdicts,
         "onset_epochs": [d.onset_epoch for d in each],
-        "median_onset": float(np.median(known)) if known else None,
+        "median_onset": float(np.median(onsets)) if onsets else None,
         "generalization_loss": float(np.mean([d.generalization_loss for d in each])),
         "generalization_gap": float(np.mean([d.generalization_gap for d in each])),
         "metric_gap": float(np.mean([d.metric_gap for d in each if d.metric_gap is not None] or [math.nan])),
@@ -243,15 +243,15 @@ def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Any]:
     """Histogram of the penalizable weights of all seeds; exact zeros are counted apart."""
     values = np.concatenate([_weight_values(result.weights.params) for result in results])
     values = values[np.isfinite(values)]
-    rest = values[values != 0]
-    reach = float(np.quantile(np.abs(rest), 0.999)) if rest.size else 1.0
-    counts, edges = np.histogram(np.clip(rest, -reach, reach), bins=bins, range=(-reach, reach))
+    nonzero = values[values != 0]
+    reach = float(np.quantile(np.abs(nonzero), 0.999)) if nonzero.size else 1.0
+    counts, edges = np.histogram(np.clip(nonzero, -reach, reach), bins=bins, range=(-reach, reach))
     total = max(values.size, 1)
     return {
         "edges": [round(float(edge), 6) for edge in edges],
         "counts": counts.tolist(),
         "zero_fraction": float((values == 0).sum() / total),
-        "small_fraction": float((np.abs(rest) < SMALL).sum() / total),
+        "small_fraction": float((np.abs(nonzero) < SMALL).sum() / total),
     }
 
 

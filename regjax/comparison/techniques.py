@@ -125,8 +125,8 @@ def merge(arguments: Sequence[Arguments]) -> Arguments:
       InputError: two techniques set the same thing.
     """
     merged: Arguments = {}
-    for one in arguments:
-        for name, value in one.items():
+    for arguments_of_one in arguments:
+        for name, value in arguments_of_one.items():
             if name == "output_penalties":
                 merged[name] = [*merged.get(name, []), *value]
             elif name in ("penalties", "rates"):
@@ -148,8 +148,8 @@ def merge_flags(flags: Sequence[Flags]) -> Flags:
       {'penalty': 'l2(0.1) + l1(0.2)', 'dropout': 0.5}
     """
     merged: Flags = {}
-    for one in flags:
-        for name, value in one.items():
+    for flags_of_one in flags:
+        for name, value in flags_of_one.items():
             merged[name] = " + ".join(filter(None, [merged.get(name), value])) if name in _SUMS else value
     return merged
 
@@ -185,7 +185,7 @@ def combination(
     if len(parts) < 2:
         return None, []
     method = TECHNIQUES[COMBINATION]
-    made = Technique(method.name, method.title, method.unit, method.grid, together)
+    united = Technique(method.name, method.title, method.unit, method.grid, together)
     if all(technique.flags for technique, _ in parts):
-        made = dataclasses.replace(made, flags=flags)
-    return made, [technique.name for technique, _ in parts]
+        united = dataclasses.replace(united, flags=flags)
+    return united, [technique.name for technique, _ in parts]

@@ -84,9 +84,9 @@ class Runner:
         results = run_lanes(lanes, self.data, workers=self.workers, store=store, on_done=on_done)
         outcomes = []
         for i, trial in enumerate(trials):
-            own = slice(i * count, (i + 1) * count)
-            select = [self.scorer(result.weights, diverged(result)) for result in results[own]]
-            outcomes.append(Outcome(trial, results[own], select, sum(seconds[own])))
+            of_trial = slice(i * count, (i + 1) * count)
+            select = [self.scorer(result.weights, diverged(result)) for result in results[of_trial]]
+            outcomes.append(Outcome(trial, results[of_trial], select, sum(seconds[of_trial])))
         return outcomes
 
 

@@ -76,14 +76,14 @@ def loss_and_grads(
     shares = weights / jnp.maximum(jnp.sum(weights), 1e-30)
     without_penalty = dataclasses.replace(loss_fn, penalty=None, transform_batch=None, ignore_index=None)
 
-    def part_loss(params: PyTree, examples: Batch, own: PRNGKey | None) -> tuple[Array, dict[str, Array]]:
-        loss, aux = without_penalty(params, examples, own, **options)
+    def part_loss(params: PyTree, examples: Batch, part_key: PRNGKey | None) -> tuple[Array, dict[str, Array]]:
+        loss, aux = without_penalty(params, examples, part_key, **options)
         return loss, aux.parts
 
     def accumulate(total: PyTree, part: tuple[Array, Batch, Array]) -> tuple[PyTree, dict[str, Array]]:
         index, examples, share = part
-        own = None if key is None else jax.random.fold_in(key, index)
-        (_, terms), grads = jax.value_and_grad(part_loss, has_aux=True)(params, examples, own)
+        part_key = None if key is None else jax.random.fold_in(key, index)
+        (_, terms), grads = jax.value_and_grad(part_loss, has_aux=True)(params, examples, part_key)
         total = jax.tree.map(lambda a, b: a + (share * b).astype(a.dtype), total, grads)
         return total, {name: share * term for name, term in terms.items()}
 

@@ -195,10 +195,10 @@ class Checkpoints:
         """One checkpointer for all saves; to make one takes as long as a save."""
         import orbax.checkpoint as ocp
 
-        own = jax.process_index()
+        process = jax.process_index()
         # Alone: by default all processes would have to save and restore together.
         alone = ocp.options.MultiprocessingOptions(
-            primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process_{own}"
+            primary_host=process, active_processes={process}, barrier_sync_key_prefix=f"process_{process}"
         )
         # Weights hardly compress, and trying costs as much as writing them.
         handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone, use_compression=False)

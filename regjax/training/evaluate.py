@@ -129,7 +129,7 @@ def evaluate_parts(
       >>> evaluate_parts(lambda v, x: x * v["params"], 1.0, None, halves, task="regression")["mse"]
       0.25
     """
-    sizes, found, targets = [], [], []
+    sizes, metrics, targets = [], [], []
     measure: Any = functools.partial(evaluate, apply_fn, task=task, batch_size=2**31)
     if task == "classification":  # one program instead of forty; it would round r2 in another way
         measure = jax.jit(measure)
@@ -138,10 +138,10 @@ def evaluate_parts(
             _check_labels(apply_fn, params, model_state, x, y, None)
         x, y = jax.device_put((x, y))
         # Weights that the program cannot see: it would divide by a count that it knows in another way, too.
-        found.append(jax.device_get(measure(params, model_state, x, y, np.ones(len(x), np.float32))))
+        metrics.append(jax.device_get(measure(params, model_state, x, y, np.ones(len(x), np.float32))))
         sizes.append(len(x))
         targets.append(y)
-    total = {name: float(np.average([part[name] for part in found], weights=sizes)) for name in found[0]}
+    total = {name: float(np.average([part[name] for part in metrics], weights=sizes)) for name in metrics[0]}
     if task == "regression":
         y = jnp.concatenate(targets)
         total["r2"] = 1.0 - total["mse"] / float(_variance(y, jnp.ones(len(y))))
@@ -171,9 +171,9 @@ def predict(
     """
 
     def outputs(params: PyTree, model_state: PyTree) -> Array:
-        found = call_model(apply_fn, params, model_state, x, train=False).outputs
-        check_array("outputs", found)
-        return found
+        result = call_model(apply_fn, params, model_state, x, train=False).outputs
+        check_array("outputs", result)
+        return result
 
     if isinstance(params, Ensemble):
         return ensemble_outputs(jax.vmap(outputs)(params.members, model_state or {}), params.taken, task=task)

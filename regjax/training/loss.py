@@ -56,7 +56,7 @@ class LossFn:
         terms = tuple(resolve(self.output_penalties, hparams) or ()) if train else ()
 
         def forward(x: Array, noise: str) -> ModelOutput:
-            own = None if key is None else stream(key, noise)
+            noise_key = None if key is None else stream(key, noise)
             recorded = any(term.needs_activations for term in terms)
             return call_in_dtype(
                 self.compute_dtype if train else None,
@@ -66,7 +66,7 @@ class LossFn:
                 x,
                 train=train,
                 rates=rates,
-                key=own,
+                key=noise_key,
                 recorded=recorded,
             )
 
@@ -86,7 +86,7 @@ class LossFn:
             return weighted_mean(losses, batch.weight)
 
         parts = {"data_loss": mean_loss(first.outputs), **first.penalties}
-        looked_at = Forward(
+        observed = Forward(
             batch,
             first.outputs,
             first.activations,
@@ -95,7 +95,7 @@ class LossFn:
             lambda name: stream(_need(key), name),
         )
         for term in terms:
-            value = term.value(looked_at).astype(wide_dtype(parts["data_loss"]))
+            value = term.value(observed).astype(wide_dtype(parts["data_loss"]))
             parts[term.kind] = parts.get(term.kind, 0.0) + value
         penalty = self.penalty_for(hparams)
         if penalty is not None:

@@ -80,8 +80,8 @@ def make_step(
     """
 
     def step(hparams: Any, state: TrainState, batch: Batch, key: PRNGKey) -> tuple[TrainState, dict[str, Array]]:
-        known = isinstance(tx, optax.GradientTransformation | optax.MultiSteps)
-        transform = with_extra_arguments(tx if known else tx(hparams))
+        is_transform = isinstance(tx, optax.GradientTransformation | optax.MultiSteps)
+        transform = with_extra_arguments(tx if is_transform else tx(hparams))
         check_routes(_routes_in_use(loss_fn.penalty_for(hparams), state.opt_state), state.params)
         if check_step:
             check_optimizer(transform, state.params)

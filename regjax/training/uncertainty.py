@@ -95,8 +95,10 @@ def mc_predict(
     classes = task == "classification"
 
     def sample(index: Array) -> Array:
-        own = jax.random.fold_in(key, index)
-        outputs = call_with_noise(apply_fn, params, model_state, x, train=not rates, rates=rates or {}, key=own).outputs
+        pass_key = jax.random.fold_in(key, index)
+        outputs = call_with_noise(
+            apply_fn, params, model_state, x, train=not rates, rates=rates or {}, key=pass_key
+        ).outputs
         check_array("mc_predict: outputs", outputs)
         return jax.nn.softmax(widened(outputs), axis=-1) if classes else widened(outputs)
 
