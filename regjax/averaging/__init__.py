@@ -1,8 +1,8 @@
 """Averages of weights along training: EMA, SWA, lookahead, and snapshots for an ensemble.
 
 One contract: `init(params) -> state`, then after every update `update(state, params) -> (state, params)`. The
-returned params go on training (only lookahead changes them); `state.evaluated(params)` are the weights to evaluate
-and to keep. All numbers are data, so they are swept without recompiling.
+returned params continue training (only lookahead changes them); `state.evaluated(params)` are the weights to evaluate
+and to keep. All numbers are data, so a sweep over them does not recompile.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AVERAGES: dict[str, Callable[..., Average]] = {"ema": ema, "lookahead": lookahea
 
 
 def parse_average(text: str) -> Average:
-    """An average from text, as a flag gives it: `"ema(0.999)"`; see `regjax.core.parse`. Nothing is evaluated.
+    """Parse an average from the text of a flag, as `"ema(0.999)"`; nothing is evaluated. See `regjax.core.parse`.
 
     Raises:
       InputError: one line that says what cannot be read or does not fit.
@@ -44,6 +44,6 @@ def parse_average(text: str) -> Average:
       >>> parse_average("swa(start=100, every=10)").kind
       'swa'
     """
-    found = parse_sum(text, AVERAGES, "average")
-    check_range("average: number of averages", len(found), 1, 1)
-    return found[0]
+    averages = parse_sum(text, AVERAGES, "average")
+    check_range("average: number of averages", len(averages), 1, 1)
+    return averages[0]

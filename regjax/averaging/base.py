@@ -1,4 +1,4 @@
-"""The contract of averages, and what a plain one keeps."""
+"""The contract of weight averages, and the state that most of them keep."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from regjax.core.typing import Array, ArrayLike, PyTree
 
 
 class AverageState(NamedTuple):
-    """State of an average: `average` are the weights to evaluate."""
+    """State of an average; `average` holds the weights to evaluate."""
 
     count: Array  # type: ignore[assignment]  # int32[]: updates seen
     average: PyTree  # like the weights, at least float32: small changes would vanish in bfloat16
 
     def evaluated(self, like: PyTree) -> PyTree:
-        """The weights to evaluate and keep, in the dtypes of `like`."""
+        """The weights to evaluate and to keep, in the dtypes of `like`."""
         return averaged_params(self, like)
 
 
 class Average:
-    """A rule that keeps other weights beside the trained ones; make one with `ema`, `swa`, `lookahead`, `snapshots`.
+    """A rule that maintains averaged weights beside the trained ones: `ema`, `swa`, `lookahead` or `snapshots`.
 
-    The weights are any tree of arrays. A training run gives it parameters and batch statistics together, so that what
-    is evaluated belongs together.
+    The weights are any tree of arrays. A training run averages parameters and batch statistics together, so that they
+    match when they are evaluated.
     """
 
     kind: ClassVar[str]
@@ -39,19 +39,19 @@ class Average:
         return AverageState(jnp.asarray(0, jnp.int32), jax.tree.map(_wide, params))
 
     def update(self, state: Any, params: PyTree) -> tuple[Any, PyTree]:
-        """Take in the parameters after an update.
+        """Update the average with the parameters after an optimizer step.
 
         Args:
           state: from `init` or `update`.
           params: after the optimizer's update.
 
         Returns:
-          The new state, and the parameters to go on with.
+          The new state, and the parameters with which training continues.
         """
         raise NotImplementedError
 
     def schedule_shape(self) -> optax.Schedule | None:
-        """The shape of the learning rate that the method prescribes, by update; None if it prescribes none."""
+        """The learning-rate schedule (of peak 1) that the method prescribes; None if it prescribes none."""
         return None
 
 
@@ -60,13 +60,13 @@ def averaged_params(state: AverageState, like: PyTree) -> PyTree:
     return jax.tree.map(lambda a, w: a.astype(jnp.asarray(w).dtype), state.average, like)
 
 
-def moves(leaf: Array) -> bool:
-    """Whether a leaf can be averaged; counters and keys cannot."""
+def is_averaged(leaf: Array) -> bool:
+    """Whether a leaf is averaged; counters and keys are not."""
     return bool(jnp.issubdtype(leaf.dtype, jnp.inexact))
 
 
-def whole(name: str, value: ArrayLike) -> Any:
-    """A number of updates as int32, on the host unless it is an array already.
+def update_count(name: str, value: ArrayLike) -> Any:
+    """A number of updates as int32; on the host, unless it is a JAX array already.
 
     Raises:
       ValueError: a concrete value below 1 or not whole.
@@ -81,4 +81,4 @@ def whole(name: str, value: ArrayLike) -> Any:
 
 def _wide(leaf: Any) -> Array:
     leaf = jnp.asarray(leaf)
-    return widened(leaf) if moves(leaf) else leaf
+    return widened(leaf) if is_averaged(leaf) else leaf

@@ -1,4 +1,4 @@
-"""Averages that move: exponential (EMA), stochastic weight averaging (SWA), lookahead."""
+"""Running averages: exponential (EMA), stochastic weight averaging (SWA), lookahead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from regjax.averaging.base import Average, AverageState, moves, whole
+from regjax.averaging.base import Average, AverageState, is_averaged, update_count
 from regjax.core.checks import check_range
 from regjax.core.dtypes import canonical, float_dtype
 from regjax.core.typing import ArrayLike, PyTree
@@ -37,7 +37,7 @@ class _SWA(Average):
     def update(self, state: AverageState, params: PyTree) -> tuple[AverageState, PyTree]:
         count = state.count + 1
         past = count - self.start
-        # The n-th member moves the mean by 1/n; before the start the average is the parameters themselves.
+        # The n-th member moves the mean by 1/n; before the start the average equals the parameters.
         member = jnp.where(past < 0, 0, past // self.every)
         due = (past < 0) | (past % self.every == 0)
         rate = jnp.where(due, 1 / (member + 1).astype(float_dtype()), 0.0)
@@ -64,7 +64,7 @@ def ema(decay: ArrayLike = 0.999, warmup: bool = True) -> Average:
 
     Args:
       decay: in [0, 1); a number or a traced array.
-      warmup: whether the decay grows with t, so that the start is forgotten quickly.
+      warmup: whether the decay grows with t, so that the initial weights are forgotten quickly.
 
     Raises:
       ValueError: a concrete decay out of range.
@@ -85,11 +85,11 @@ def ema(decay: ArrayLike = 0.999, warmup: bool = True) -> Average:
 def swa(start: ArrayLike, every: ArrayLike = 1) -> Average:
     """Stochastic weight averaging: the plain mean of the parameters at updates `start`, `start + every`, ...
 
-    Before `start` the average is the parameters as they are.
+    Before `start` the average equals the parameters.
 
     Args:
-      start: update (counted from 1) of the first member, >= 1.
-      every: updates between members, >= 1; an epoch's number of updates in the paper.
+      start: update of the first member, counted from 1; >= 1.
+      every: updates between members, >= 1; one epoch in the paper.
 
     Raises:
       ValueError: a concrete number out of range.
@@ -105,11 +105,11 @@ def swa(start: ArrayLike, every: ArrayLike = 1) -> Average:
     Reference:
       Izmailov et al., Averaging weights leads to wider optima and better generalization, 2018.
     """
-    return _SWA(whole("swa: start", start), whole("swa: every", every))
+    return _SWA(update_count("swa: start", start), update_count("swa: every", every))
 
 
 def lookahead(period: ArrayLike = 5, slow_step: ArrayLike = 0.5) -> Average:
-    """Lookahead: every `period` updates slow weights go a part of the way, `a <- a + slow_step (w - a)`, and `w <- a`.
+    """Lookahead: every `period` updates the slow weights move, `a <- a + slow_step (w - a)`, and `w <- a`.
 
     Args:
       period: updates between synchronizations, >= 1.
@@ -128,13 +128,13 @@ def lookahead(period: ArrayLike = 5, slow_step: ArrayLike = 0.5) -> Average:
       Zhang, Lucas, Hinton and Ba, Lookahead optimizer: k steps forward, 1 step back, 2019.
     """
     check_range("lookahead: slow_step", slow_step, 0.0, 1.0, low_open=True)
-    period = whole("lookahead: period", period)
+    period = update_count("lookahead: period", period)
     return _Lookahead(period, canonical(slow_step))
 
 
 def _towards(average: PyTree, params: PyTree, rate: ArrayLike) -> PyTree:
     # In this form both ends are exact: rate 0 keeps the average, rate 1 is the parameters.
     def leaf(a: Any, w: Any) -> Any:
-        return ((1 - rate) * a + rate * w.astype(a.dtype)).astype(a.dtype) if moves(a) else w
+        return ((1 - rate) * a + rate * w.astype(a.dtype)).astype(a.dtype) if is_averaged(a) else w
 
     return jax.tree.map(leaf, average, params)

@@ -10,28 +10,28 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from regjax.averaging.base import Average, whole
+from regjax.averaging.base import Average, update_count
 from regjax.catalog import TASKS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.typing import Array, ArrayLike, PyTree
 
 
 class Ensemble(NamedTuple):
-    """Weights of several models of one shape, in place of the parameters of one; see `ensemble_outputs`."""
+    """The weights of several models, stacked; takes the place of the parameters of one. See `ensemble_outputs`."""
 
-    members: PyTree  # [M, ...] each leaf
-    taken: Array  # int32[]: members that count, the first ones
+    members: PyTree  # each leaf [M, ...]
+    taken: Array  # int32[]: how many members are in use, counted from the first
 
 
 class SnapshotState(NamedTuple):
-    """Members of a snapshot ensemble."""
+    """State of a snapshot ensemble."""
 
     count: Array  # type: ignore[assignment]  # int32[]: updates seen
-    members: PyTree  # [M, ...] like the weights
-    taken: Array  # int32[]: members so far
+    members: PyTree  # like the weights, each leaf [M, ...]
+    taken: Array  # int32[]: snapshots so far
 
     def evaluated(self, like: PyTree) -> Ensemble:
-        """The members so far; before the end of the first cycle, the weights as they are."""
+        """The snapshots so far; before the end of the first cycle, the current weights."""
         del like
         return Ensemble(self.members, jnp.maximum(self.taken, 1))
 
@@ -44,15 +44,15 @@ class _Snapshots(Average):
     kind = "snapshots"
 
     def init(self, params: PyTree) -> SnapshotState:
-        places = jax.tree.map(lambda w: jnp.broadcast_to(w, (self.size, *jnp.shape(w))), params)
-        return SnapshotState(jnp.int32(0), places, jnp.int32(0))
+        members = jax.tree.map(lambda w: jnp.broadcast_to(w, (self.size, *jnp.shape(w))), params)
+        return SnapshotState(jnp.int32(0), members, jnp.int32(0))
 
     def update(self, state: SnapshotState, params: PyTree) -> tuple[SnapshotState, PyTree]:
         count = state.count + 1
         due = (count % self.period == 0) & (state.taken < self.size)
-        # In the first cycle the first place follows the weights; afterwards a place out of bounds drops them.
-        place = jnp.where(due | (state.taken == 0), state.taken, self.size)
-        members = jax.tree.map(lambda m, w: m.at[place].set(w, mode="drop"), state.members, params)
+        # In the first cycle slot 0 follows the weights; afterwards an index out of bounds drops them.
+        slot = jnp.where(due | (state.taken == 0), state.taken, self.size)
+        members = jax.tree.map(lambda m, w: m.at[slot].set(w, mode="drop"), state.members, params)
         return SnapshotState(count, members, state.taken + due), params
 
     def schedule_shape(self) -> optax.Schedule:
@@ -63,10 +63,10 @@ def snapshots(size: int, period: ArrayLike) -> Average:
     """Snapshot ensemble: a copy of the weights at the end of each cycle of the learning rate.
 
     A training run with this average takes `snapshot_schedule` as the shape of its learning rate and evaluates the
-    ensemble of the copies so far; before the end of the first cycle, the weights as they are.
+    ensemble of the copies so far; before the end of the first cycle, the current weights.
 
     Args:
-      size: members at most, M >= 1; a Python integer. The first M cycles give them.
+      size: largest number of members, M >= 1; a Python integer. They come from the first M cycles.
       period: updates in a cycle, >= 1; a number or a traced array.
 
     Raises:
@@ -86,11 +86,11 @@ def snapshots(size: int, period: ArrayLike) -> Average:
     check_range("snapshots: size", size, 1)
     if not isinstance(size, int):
         raise ValueError(f"snapshots: size must be a Python integer, got {size!r}")
-    return _Snapshots(size, whole("snapshots: period", period))
+    return _Snapshots(size, update_count("snapshots: period", period))
 
 
 def snapshot_schedule(learning_rate: ArrayLike, period: ArrayLike) -> Callable[[ArrayLike], Array]:
-    """Cosine cycles: `lr / 2 (1 + cos(pi (t mod period) / period))`, starting over every `period` updates.
+    """Cosine cycles: `lr / 2 (1 + cos(pi (t mod period) / period))`, restarted every `period` updates.
 
     Args:
       learning_rate: at the start of a cycle, > 0.
@@ -111,22 +111,22 @@ def snapshot_schedule(learning_rate: ArrayLike, period: ArrayLike) -> Callable[[
     check_range("snapshot_schedule: period", period, 1)
 
     def schedule(step: ArrayLike) -> Array:
-        part = jnp.asarray(step) % period / jnp.asarray(period)
-        return jnp.asarray(learning_rate) / 2 * (1 + jnp.cos(jnp.pi * part))
+        progress = jnp.asarray(step) % period / jnp.asarray(period)
+        return jnp.asarray(learning_rate) / 2 * (1 + jnp.cos(jnp.pi * progress))
 
     return schedule
 
 
 def ensemble_outputs(outputs: Array, taken: ArrayLike, *, task: str = "classification") -> Array:
-    """One prediction from the outputs of the members: of logits, the logarithm of the mean probability.
+    """One prediction from the outputs of all members; for logits, the logarithm of the mean probability.
 
       classification:  log((1/m) sum_{i < m} softmax(z_i)),  regression:  (1/m) sum_{i < m} z_i
 
-    The softmax of the former is the mean probability, so whatever reads logits reads this.
+    Its softmax is the mean probability, so it can be used wherever logits are.
 
     Args:
       outputs: `[M, ..., K]` logits, or `[M, B, ...]` numbers.
-      taken: m, how many of the members count; the first ones.
+      taken: m, how many members are in use, counted from the first.
       task: `"classification"` or `"regression"`.
 
     Returns:
@@ -140,11 +140,11 @@ def ensemble_outputs(outputs: Array, taken: ArrayLike, *, task: str = "classific
       Array([[2.]], dtype=float32)
     """
     check_choice("task", task, TASKS)
-    used = jnp.arange(outputs.shape[0]) < taken
-    used = used.reshape(-1, *[1] * (outputs.ndim - 1))
+    is_used = jnp.arange(outputs.shape[0]) < taken
+    is_used = is_used.reshape(-1, *[1] * (outputs.ndim - 1))
     if task == "regression":
-        return jnp.sum(outputs, axis=0, where=used) / taken
+        return jnp.sum(outputs, axis=0, where=is_used) / taken
     if outputs.ndim < 3 or outputs.shape[-1] < 2:
         raise ValueError(f"ensemble_outputs: logits must be [M, ..., K] of at least 2 classes, got {outputs.shape}")
-    logs = jax.nn.log_softmax(outputs, axis=-1)
-    return jax.nn.logsumexp(logs, axis=0, where=used) - jnp.log(jnp.asarray(taken, logs.dtype))
+    log_probs = jax.nn.log_softmax(outputs, axis=-1)
+    return jax.nn.logsumexp(log_probs, axis=0, where=is_used) - jnp.log(jnp.asarray(taken, log_probs.dtype))
