@@ -1,8 +1,8 @@
-"""Data losses, one number an example (or a token), their metrics, and smoothed or corrupted labels.
+"""Data losses and metrics for each example (or token), label smoothing and label noise.
 
-Losses are functions `(outputs, targets) -> [B]`, or `[B, T]` for sequences; whoever averages them (`build_loss`,
-`evaluate`) applies the weights. Their mean is the convention of the package, over all tokens of a batch that count, as
-in torch, and not sequence by sequence: see `squared_error`, `cross_entropy` and `weighted_mean`.
+Losses are functions `(outputs, targets) -> [B]`, or `[B, T]` for sequences; their callers (`build_loss`, `evaluate`)
+apply the weights and average. As in torch, the mean is over all tokens of a batch that count, not sequence by sequence:
+see `squared_error`, `cross_entropy` and `weighted_mean`.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def cross_entropy(logits: Array, targets: Array, *, ignore_index: int | None = N
     Args:
       logits: `[..., K]`, as `[B, K]` or, of sequences, `[B, T, K]`; K >= 2.
       targets: class indices `int[...]` or class distributions `[..., K]` in floating point.
-      ignore_index: an index whose loss is 0, as padding; `rj.build_loss(..., ignore_index=...)` leaves it out of the
-        mean too.
+      ignore_index: an index whose loss is 0, as for padding; `rj.build_loss(..., ignore_index=...)` also leaves it
+        out of the mean.
 
     Returns:
       `float32[...]`, or float64 where the arguments are; the data loss is its mean.
 
     Raises:
-      ValueError: the shapes do not belong together, fewer than 2 classes, or a concrete label that is no class. The
-        loss of a traced one is 0.
+      ValueError: the shapes do not match, there are fewer than 2 classes, or a concrete label is not a class. The
+        loss of a traced label that is not a class is 0.
 
     Example:
       >>> cross_entropy(jnp.zeros((1, 4)), jnp.array([2]))
@@ -47,8 +47,8 @@ def cross_entropy(logits: Array, targets: Array, *, ignore_index: int | None = N
     logits = _as_logits("cross_entropy", logits, targets, ignore_index)
     if not is_indices(targets):
         return optax.softmax_cross_entropy(logits, jnp.asarray(targets, logits.dtype))
-    index, known = _known_classes(targets, logits.shape[-1], ignore_index)
-    return jnp.where(known, optax.softmax_cross_entropy_with_integer_labels(logits, index), 0.0)
+    index, is_known = _known_classes(targets, logits.shape[-1], ignore_index)
+    return jnp.where(is_known, optax.softmax_cross_entropy_with_integer_labels(logits, index), 0.0)
 
 
 def squared_error(outputs: Array, targets: Array) -> Array:
@@ -62,7 +62,7 @@ def squared_error(outputs: Array, targets: Array) -> Array:
       `float32[B]`, or float64 where the arguments are; the data loss (`mse`) is its mean.
 
     Raises:
-      ValueError: the shapes differ; they are never broadcast. Complex numbers, whose square is no distance.
+      ValueError: the shapes differ (they are never broadcast), or the numbers are complex.
 
     Example:
       >>> squared_error(jnp.array([1.0, 2.0]), jnp.array([1.0, 4.0]))
@@ -84,13 +84,13 @@ def correct(logits: Array, targets: Array, *, ignore_index: int | None = None) -
     Args:
       logits: `[..., K]`; K >= 2.
       targets: class indices `int[...]` or class distributions `[..., K]` in floating point.
-      ignore_index: an index that is never right.
+      ignore_index: an index that never counts as correct.
 
     Returns:
       `float32[...]`.
 
     Raises:
-      ValueError: as `cross_entropy`. A traced label that is no class is never right.
+      ValueError: as `cross_entropy`. A traced label that is not a class never counts as correct.
 
     Example:
       >>> correct(jnp.array([[0.0, 1.0], [2.0, 1.0]]), jnp.array([1, 1]))
@@ -99,10 +99,10 @@ def correct(logits: Array, targets: Array, *, ignore_index: int | None = None) -
     logits = _as_logits("correct", logits, targets, ignore_index)
     predicted = jnp.argmax(logits, axis=-1)
     if not is_indices(targets):
-        right = (predicted == jnp.argmax(targets, axis=-1)) & jnp.any(jnp.asarray(targets) > 0, axis=-1)
-        return right.astype(jnp.float32)
-    index, known = _known_classes(targets, logits.shape[-1], ignore_index)
-    return (known & (predicted == index)).astype(jnp.float32)
+        is_correct = (predicted == jnp.argmax(targets, axis=-1)) & jnp.any(jnp.asarray(targets) > 0, axis=-1)
+        return is_correct.astype(jnp.float32)
+    index, is_known = _known_classes(targets, logits.shape[-1], ignore_index)
+    return (is_known & (predicted == index)).astype(jnp.float32)
 
 
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "mse": squared_error}
@@ -110,7 +110,7 @@ TASK_LOSSES = {"classification": "cross_entropy", "regression": "mse"}
 
 
 def get_loss(name_or_loss: str | Loss) -> Loss:
-    """A loss by its name (`"cross_entropy"`, `"mse"`); a callable passes unchanged."""
+    """The loss of this name (`"cross_entropy"`, `"mse"`); a callable is returned unchanged."""
     if callable(name_or_loss):
         return name_or_loss
     check_choice("data_loss", name_or_loss, LOSSES)
@@ -118,14 +118,14 @@ def get_loss(name_or_loss: str | Loss) -> Loss:
 
 
 def weighted_mean(values: Array, weight: Array | None) -> Array:
-    """`sum w v / sum w` over all values; without weights the plain mean. All-zero weights give 0, not NaN.
+    """`sum w v / sum w` over all values; the plain mean without weights, and 0 (not NaN) if all weights are 0.
 
     Args:
       values: `[B]` of examples, or `[B, T]` of tokens.
-      weight: >= 0, `[B]`, which holds for all tokens of an example, or `[B, T]`; 0 leaves out.
+      weight: >= 0; `[B]`, for all tokens of an example alike, or `[B, T]`. A value of weight 0 is left out.
 
     Raises:
-      ValueError: shapes that do not belong together, or a concrete weight that is negative or not finite.
+      ValueError: the shapes do not match, or a concrete weight is negative or not finite.
 
     Example:
       >>> float(weighted_mean(jnp.array([[1.0, 5.0], [3.0, 9.0]]), jnp.array([[1.0, 0.0], [1.0, 0.0]])))
@@ -152,10 +152,10 @@ def _as_logits(name: str, logits: Array, targets: Array, ignore_index: int | Non
 
 
 def _known_classes(targets: Array, num_classes: int, ignore_index: int | None) -> tuple[Array, Array]:
-    """Class indices, 0 where there is no class, and where there is one."""
+    """Class indices, with 0 for labels that are not a class, and whether each label is a class."""
     index = as_indices(targets)
-    known = is_class(index, num_classes, ignore_index)
-    return jnp.where(known, index, 0), known
+    is_known = is_class(index, num_classes, ignore_index)
+    return jnp.where(is_known, index, 0), is_known
 
 
 def smooth_labels(
@@ -166,26 +166,26 @@ def smooth_labels(
     convention: str = "uniform",
     ignore_index: int | None = None,
 ) -> Array:
-    """Label smoothing, which takes a part e of the probability from the class and spreads it.
+    """Label smoothing: a share e of the probability is moved from the true class and spread over classes.
 
-      uniform:  (1 - e) y + e / K              over all K classes, the right one included
-      others:   (1 - e) y + e (1 - y)/(K - 1)  over the K - 1 others
+      uniform:  (1 - e) y + e / K              over all K classes, the true one included
+      others:   (1 - e) y + e (1 - y)/(K - 1)  over the K - 1 other classes
 
     `others` with e is `uniform` with e K / (K - 1). Both are linear in y, so they commute with mixup.
 
     Args:
       targets: class indices `int[...]`, as `int[B]` or token ids `int[B, T]`, or distributions `[..., K]`.
-      smoothing: `e` in [0, 1]; may be traced, and then a negative or NaN one acts as 0 and a larger one as 1.
+      smoothing: `e` in [0, 1]; may be traced: then a negative or NaN value acts as 0, and one above 1 as 1.
       num_classes: `K`; at least 2 for `others`.
       convention: `"uniform"` (Szegedy et al.; torch, Keras, optax) or `"others"` (as in Vaswani et al.'s code).
-      ignore_index: this index gives a row of zeros, which counts for nothing; so does a row of zeros itself.
+      ignore_index: this index gives a row of zeros, which has no loss; a row of zeros stays as it is.
 
     Returns:
       `float32[..., K]`; each row keeps its sum.
 
     Raises:
-      ValueError: a concrete `smoothing` outside [0, 1], an unknown convention, or a concrete label that is no class. A
-        traced one gives a row of zeros.
+      ValueError: a concrete `smoothing` outside [0, 1], an unknown convention, or a concrete label that is not a
+        class. A traced label that is not a class gives a row of zeros.
 
     Example:
       >>> smooth_labels(jnp.array([1]), 0.5, 2)
@@ -211,23 +211,23 @@ def smooth_labels(
 def corrupt_labels(
     key: PRNGKey, labels: Array, rate: ArrayLike, num_classes: int, *, ignore_index: int | None = None
 ) -> Array:
-    """Replaces labels by another class, drawn uniformly, each with probability `rate`: symmetric label noise.
+    """Symmetric label noise: each label is replaced with probability `rate`, by another class drawn uniformly.
 
-    For studies of robustness; `regjax.data.noisy_labels` corrupts an exact number of them on the host.
+    For studies of robustness; `regjax.data.noisy_labels` corrupts an exact number of labels on the host.
 
     Args:
       key: one key.
       labels: class indices `int[...]`.
       rate: scalar in [0, 1]; may be traced.
       num_classes: K >= 2.
-      ignore_index: this index stays what it is, and no other becomes it; a traced one that is no class stays too.
+      ignore_index: this index is neither replaced nor drawn; nor is a traced label that is not a class replaced.
 
     Returns:
       Class indices like `labels`.
 
     Raises:
       ValueError: a concrete `rate` outside [0, 1], fewer than 2 classes beside the ignored one, labels that are not
-        class indices, or a concrete one that is no class.
+        class indices, or a concrete label that is not a class.
 
     Example:
       >>> import jax
@@ -244,17 +244,19 @@ def corrupt_labels(
             f"corrupt_labels: labels must be class indices int[...], got {labels.dtype}{list(labels.shape)}"
         )
     check_labels("corrupt_labels", labels, num_classes, ignore_index=ignore_index)
-    among = num_classes if ignore_index is None or not 0 <= ignore_index < num_classes else num_classes - 1
-    if among < 2:
-        raise ValueError(f"corrupt_labels: ignore_index={ignore_index} leaves {among} class of {num_classes}, needs 2")
-    which, other = jax.random.split(key)
+    allowed = num_classes if ignore_index is None or not 0 <= ignore_index < num_classes else num_classes - 1
+    if allowed < 2:
+        raise ValueError(
+            f"corrupt_labels: ignore_index={ignore_index} leaves {allowed} class of {num_classes}, needs 2"
+        )
+    choice_key, class_key = jax.random.split(key)
     index = as_indices(labels)
-    wrong = jax.random.uniform(which, index.shape, jnp.float32) < rate
-    wrong &= is_class(index, num_classes, ignore_index)
-    offset = jax.random.randint(other, index.shape, 1, among, jnp.int32).astype(index.dtype)
-    if ignore_index is None or among == num_classes:
+    is_replaced = jax.random.uniform(choice_key, index.shape, jnp.float32) < rate
+    is_replaced &= is_class(index, num_classes, ignore_index)
+    offset = jax.random.randint(class_key, index.shape, 1, allowed, jnp.int32).astype(index.dtype)
+    if ignore_index is None or allowed == num_classes:
         changed = (index + offset) % num_classes
-    else:  # count without the ignored class
-        changed = (index - (index > ignore_index) + offset) % among
+    else:  # number the classes without the ignored one
+        changed = (index - (index > ignore_index) + offset) % allowed
         changed += changed >= ignore_index
-    return jnp.where(wrong, changed, index).astype(jnp.asarray(labels).dtype)
+    return jnp.where(is_replaced, changed, index).astype(jnp.asarray(labels).dtype)
