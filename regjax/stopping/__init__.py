@@ -1,4 +1,4 @@
-"""Early stopping: the rule, its state, and the weights that it keeps."""
+"""Early stopping: the rule, its state, and keeping the best weights."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
-"""Early stopping as a pure state machine: works inside `jit`, `scan` and `vmap`, and as a plain Python object.
+"""Early stopping as a pure state machine, for `jit`, `scan` and `vmap` as well as plain Python loops.
 
-Every update counts one evaluation; evaluations are numbered from 0. Two minima are kept apart: `reference` moves
-only on gains above `min_delta` and drives the patience, `best_value` is the true minimum and says which
-parameters to restore.
+Each update counts one evaluation; evaluations are numbered from 0. The state tracks two minima: `reference` moves
+only on gains above `min_delta` and drives the patience; `best_value` is the true minimum and decides which
+parameters are restored.
 
-With known numbers, values are compared in float64, with limits that are rounded as the value is. Inside a compiled
-program they are compared in the type that JAX computes with, float32 by default: two losses that are the same there
-are a plateau.
+Concrete values are compared in float64, with limits rounded to the type of the value. Inside a compiled program the
+comparison uses JAX's floating-point type, float32 by default: two losses that are equal there are a plateau.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from regjax.catalog import STOP_CRITERIA
 from regjax.core.checks import check_choice, check_range, in_short, is_traced
 from regjax.core.dtypes import float_dtype
 from regjax.core.typing import Array, ArrayLike, PyTree
-from regjax.stopping.gains import RULES, arithmetic, bounded, joined, parted, rounded_like
+from regjax.stopping.gains import RULES, arithmetic, bounded, join_float32, rounded_like, split_float32
 
-NEVER = np.iinfo(np.int32).max  # a patience that is never exhausted
+NEVER = np.iinfo(np.int32).max  # a patience that never runs out
 REASONS = ("running", "patience", "gl", "pq", "up", "target", "diverged")
 _CODE = {name: code for code, name in enumerate(REASONS)}
 _WHOLE = ("patience", "strips", "start_from_epoch", "min_epochs")
@@ -39,65 +38,65 @@ _TINY = float(np.finfo(np.float32).tiny)
 class StopState(NamedTuple):
     """State of `EarlyStopping`; all arrays are scalars except `window` and `remainder`."""
 
-    reference: Array  # float32: the value that a gain is measured against
-    best_value: Array  # float32: the true best of all finite values (keep="gain": the value of the last gain)
-    best_step: Array  # int32: the evaluation that brought it, -1 before the first
+    reference: Array  # float32: the value against which gains are measured
+    best_value: Array  # float32: the best finite value so far (with keep="gain": the value of the last gain)
+    best_step: Array  # int32: the evaluation of best_value; -1 before the first
     wait: Array  # int32: evaluations since the last gain
     count: Array  # type: ignore[assignment]  # int32: evaluations so far
-    reason: Array  # int32: 0 while running, else an index into REASONS
-    improved: Array  # bool: whether the last update brought a new best_value
-    window: Array  # float32[k]: last k training losses, newest last (criterion pq)
+    reason: Array  # int32: index into REASONS; 0 while running
+    improved: Array  # bool: whether the last update set a new best_value
+    window: Array  # float32[k]: the last k training losses, newest last (criterion pq)
     strip_value: Array  # float32: value at the end of the last strip (criterion up)
-    rises: Array  # int32: successive strips that ended higher (criterion up)
-    remainder: Array  # float32[3 + k, 2]: what reference, best_value, strip_value and window lack of a float64
+    rises: Array  # int32: successive strips at whose end the value had risen (criterion up)
+    remainder: Array  # float32[3 + k, 2]: float64 digits that reference, best_value, strip_value and window lack
 
     @property
     def should_stop(self) -> Array:
-        """Whether a reason to stop was found; stays true."""
+        """Whether training should stop; once true, it stays true."""
         return self.reason != 0
 
     @property
     def reason_name(self) -> str:
-        """The reason as one of `REASONS`; on the host only."""
+        """The name of the reason, one of `REASONS`; on the host only."""
         return REASONS[int(self.reason)]
 
 
 @dataclasses.dataclass(frozen=True)
 class EarlyStopping:
-    """When to stop training, from the validation value of each evaluation.
+    """Decides from the validation value of each evaluation when training stops.
 
     With `v(t)` the value at evaluation `t` (negated when `mode="max"`), a gain is `reference - v(t) > min_delta`.
-    With criterion `"patience"`, training stops at an evaluation without a gain when `wait >= patience`, `wait` being
-    the evaluations since the last gain, this one included (as Keras and Lightning count). The criteria of Prechelt,
-    for losses > 0, with `E_opt(t)` the lowest validation loss so far:
+    With criterion `"patience"`, training stops at an evaluation without a gain when `wait >= patience`, where `wait`
+    counts the evaluations since the last gain, this one included (as in Keras and Lightning). Prechelt's criteria are
+    for losses > 0; `E_opt(t)` is the lowest validation loss so far:
 
     - `"gl"`: `GL(t) = 100 (v(t) / E_opt(t) - 1)`, stop when `GL > alpha`;
     - `"pq"`: `P_k(t) = 1000 (sum of the last k training losses / (k min of them) - 1)`, stop when `GL / P_k > alpha`,
-      not before there are k training losses;
+      once there are k training losses;
     - `"up"`: stop when the validation loss rose in `strips` successive strips of `k` evaluations.
 
-    Patience is data like every number here: give `patience=NEVER` to switch it off inside a compiled program.
+    All numbers are data: inside a compiled program, `patience=NEVER` switches early stopping off.
 
     Attributes:
-      patience: evaluations without a gain that are allowed, >= 0; the criterion `"patience"` reads it.
-      min_delta: >= 0; what a gain must exceed; a fraction of `|reference|` when `relative`.
+      patience: number of evaluations without a gain that are allowed, >= 0; for criterion `"patience"`.
+      min_delta: >= 0; a gain must exceed it; a fraction of `|reference|` when `relative`.
       alpha: > 0, threshold of `"gl"` (percent) and `"pq"`.
-      strips: >= 1, successive rising strips of `"up"`.
-      baseline: a gain also has to beat this value, or `wait` goes on; infinite or None: unset.
-      start_from_epoch: evaluations before this one can only end the run as diverged.
+      strips: >= 1, successive rising strips, for `"up"`.
+      baseline: a gain resets `wait` only if it also beats this value; infinite or None: unset.
+      start_from_epoch: before this evaluation, only divergence can stop the run.
       min_epochs: no stop before this many evaluations, except on divergence.
       target: stop as soon as the value is this good (better, with rule `"lightning"`); infinite or None: unset.
       divergence_threshold: stop as soon as the value is worse than this; infinite or None: unset.
       mode: `"min"` or `"max"`: which values are better.
       criterion: `"patience"`, `"gl"`, `"pq"` or `"up"`.
-      k: length of a strip in evaluations (5 in the paper).
+      k: length of a strip, in evaluations (5 in the paper).
       relative: whether `min_delta` is a fraction.
-      rule: whose comparison decides on a gain, with its rounding and what it makes of NaN and infinities: `"regjax"`
-        (a gain is finite), `"keras"`, `"lightning"`, `"flax"` or `"sklearn"`. The last two allow one evaluation
-        more, and with the last every new best moves `reference`.
-      keep: `"best"`: the weights of the true best are kept; `"gain"`: those of the last gain, as Keras restores them.
-        The two differ when `min_delta > 0`.
-      nan: `"stop"`: a value that is not finite ends the run as diverged; `"ignore"`: the rule decides.
+      rule: the library whose comparison decides what a gain is, including its rounding and its treatment of NaN and
+        infinities: `"regjax"` (a gain is finite), `"keras"`, `"lightning"`, `"flax"` or `"sklearn"`. The last two
+        allow one more evaluation; with `"sklearn"` every new best moves `reference`.
+      keep: `"best"` keeps the weights of the true best, `"gain"` those of the last gain, which Keras restores. The two
+        differ when `min_delta > 0`.
+      nan: `"stop"`: a value that is not finite stops the run as diverged; `"ignore"`: the rule decides.
 
     Raises:
       ValueError: a concrete number out of range or an unknown name.
@@ -134,7 +133,7 @@ class EarlyStopping:
     nan: str = dataclasses.field(default="stop", metadata={"static": True})
 
     def __post_init__(self):
-        # JAX rebuilds pytrees with placeholder leaves; arrays and None are checked where the rule is used.
+        # JAX rebuilds pytrees with placeholder leaves, so arrays and None are checked in `init`.
         for name in _LOWEST:
             if isinstance(value := getattr(self, name), int | float | np.number | str):
                 _check_number(name, value)
@@ -159,7 +158,7 @@ class EarlyStopping:
             raise ValueError(f"EarlyStopping: relative must be True or False, got {self.relative!r}")
 
     def canonical(self) -> EarlyStopping:
-        """The same rule with NumPy numbers of fixed types, so that no number changes a compiled program."""
+        """The same rule with NumPy numbers of fixed dtypes, so that no number causes a recompilation."""
         numbers = {name: _check_number(name, getattr(self, name)) for name in _LOWEST}
         typed: dict[str, Any] = {
             n: np.asarray(v, np.int32 if n in _WHOLE else float_dtype()) for n, v in numbers.items()
@@ -199,11 +198,11 @@ class EarlyStopping:
           train_value: training loss of the same evaluation; criterion `"pq"` needs it.
 
         Returns:
-          The new state, with the dtypes of the old one. After a stop it does not change any more, and `improved` is
-          False: a loop that has to go on, under `scan` or `vmap`, ends with what it kept at the stop.
+          The new state, with the dtypes of the old one. After a stop it no longer changes and `improved` is False, so
+          that a loop which has to continue, under `scan` or `vmap`, ends with what it kept at the stop.
 
         Raises:
-          ValueError: criterion `"pq"` without `train_value`, a value that is not one number, or a known one below 0
+          ValueError: criterion `"pq"` without `train_value`, a value that is not a scalar, or a concrete value below 0
             with criterion `"gl"` or `"pq"`.
         """
         _check_scalar("value", value)
@@ -221,13 +220,13 @@ class EarlyStopping:
         rule, sign = RULES[self.rule], 1.0 if self.mode == "min" else -1.0
         old = jax.tree.map(xp.asarray, state)
         floats = xp.concatenate([xp.stack([old.reference, old.best_value, old.strip_value]), old.window])
-        floats = joined(xp, wide, floats, old.remainder)
+        floats = join_float32(xp, wide, floats, old.remainder)
         reference, best, strip_value, window = floats[0], sign * floats[1], floats[2], floats[3:]
 
         def bound(name: str) -> tuple[Any, Any]:
-            """A limit, oriented and rounded as values are, and whether it is set."""
-            given = getattr(self, name)
-            number = bounded(xp, rounded_like(xp.asarray(np.nan if given is None else given, wide), value))
+            """A limit with the sign and rounding of the values, and whether it is set."""
+            limit_value = getattr(self, name)
+            number = bounded(xp, rounded_like(xp.asarray(np.nan if limit_value is None else limit_value, wide), value))
             return sign * number, xp.isfinite(number)
 
         v = sign * bounded(xp, xp.asarray(value, wide))
@@ -254,7 +253,7 @@ class EarlyStopping:
         if self.criterion == "pq":
             window = xp.append(window[1:], xp.asarray(train_value, wide))
             progress = 1000.0 * (xp.sum(window) / (self.k * xp.maximum(xp.min(window), _TINY)) - 1.0)
-            # GL / P > alpha without dividing by a P of zero.
+            # GL / P > alpha, without dividing by P, which may be 0.
             exceeded = _loss_of_generalization(xp, v, best) > self.alpha * progress
             stop = xp.all(xp.isfinite(window)) & exceeded
         if self.criterion == "up":
@@ -264,37 +263,37 @@ class EarlyStopping:
             stop = rises >= self.strips
 
         code = xp.where(stop & watched, _CODE[self.criterion], 0)
-        # Patience that ran out before any finite value was seen is a diverged run, whatever the policy for NaN.
+        # If patience ran out before any finite value was seen, the run diverged, whatever the policy for NaN.
         code = xp.where((code != 0) & ~xp.isfinite(best), _CODE["diverged"], code)
         target, has_target = bound("target")
-        shown = (lambda number: number.astype(np.float32)) if rule.passes_limits else (lambda number: number)
-        reached = shown(v) < shown(target) if rule.passes_limits else v <= target
+        as_compared = (lambda number: number.astype(np.float32)) if rule.passes_limits else (lambda number: number)
+        reached = as_compared(v) < as_compared(target) if rule.passes_limits else v <= target
         code = xp.where(watched & has_target & reached, _CODE["target"], code)
         code = xp.where(old.count + 1 < self.min_epochs, 0, code)
         limit, has_limit = bound("divergence_threshold")
-        diverged = has_limit & (shown(v) > shown(limit))
+        diverged = has_limit & (as_compared(v) > as_compared(limit))
         if self.nan == "stop":
             diverged = diverged | ~finite
         code = xp.where(diverged, _CODE["diverged"], code)
 
         floats = xp.stack([xp.where(moves, v, reference), sign * best, strip_value])
-        numbers, remainder = parted(xp, xp.concatenate([floats, window]))
+        rounded, remainder = split_float32(xp, xp.concatenate([floats, window]))
         new = StopState(
-            reference=numbers[0],
-            best_value=numbers[1],
+            reference=rounded[0],
+            best_value=rounded[1],
             best_step=xp.where(improved, old.count, old.best_step),
             wait=wait,
             count=old.count + 1,
             reason=code,
             improved=improved,
-            window=numbers[3:],
-            strip_value=numbers[2],
+            window=rounded[3:],
+            strip_value=rounded[2],
             rises=rises,
             remainder=remainder,
         )
-        ended = old.reason != 0
-        kept = old._replace(improved=xp.asarray(False))
-        return jax.tree.map(lambda now, then: jnp.asarray(xp.where(ended, then, now), then.dtype), new, kept)
+        had_stopped = old.reason != 0
+        unchanged = old._replace(improved=xp.asarray(False))
+        return jax.tree.map(lambda now, then: jnp.asarray(xp.where(had_stopped, then, now), then.dtype), new, unchanged)
 
     def _delta(self, xp: ModuleType, wide: Any, reference: Any) -> Any:
         delta = xp.asarray(self.min_delta, wide)
@@ -302,17 +301,17 @@ class EarlyStopping:
 
     @classmethod
     def keras(cls, patience: int = 0, min_delta: float = 0.0, **options: Any) -> EarlyStopping:
-        """Stops where `keras.callbacks.EarlyStopping` of Keras 3 stops; with `keep="gain"` it restores its weights."""
+        """Stops where `keras.callbacks.EarlyStopping` (Keras 3) stops; `keep="gain"` restores the same weights."""
         return cls(patience=patience, min_delta=min_delta, **{"rule": "keras", "nan": "ignore", **options})
 
     @classmethod
     def lightning(cls, patience: int = 3, min_delta: float = 0.0, **options: Any) -> EarlyStopping:
-        """Stops where Lightning's `EarlyStopping` stops (it also stops on values not finite)."""
+        """Stops where Lightning's `EarlyStopping` stops (also on values that are not finite)."""
         return cls(patience=patience, min_delta=min_delta, **{"rule": "lightning", "nan": "stop", **options})
 
     @classmethod
     def flax(cls, patience: int = 0, min_delta: float = 0.0, **options: Any) -> EarlyStopping:
-        """Stops where `flax.training.early_stopping.EarlyStopping` stops: one later than Keras."""
+        """Stops where `flax.training.early_stopping.EarlyStopping` stops: one evaluation later than Keras."""
         return cls(patience=patience, min_delta=min_delta, **{"rule": "flax", "nan": "ignore", **options})
 
     @classmethod
@@ -325,29 +324,29 @@ jax.tree_util.register_dataclass(EarlyStopping)
 
 
 def _check_number(name: str, value: Any) -> Any:
-    """`value`, where it is traced or in the range of the field `name`; of a limit, None is infinite: unset."""
+    """`value`, if it is traced or within the range of the field `name`; None, for an unset limit, becomes infinity."""
     if is_traced(value) or (value is None and name in _LIMITS):
         return np.inf if value is None else value
     if name in _WHOLE:
-        numbers = np.asarray(value)
-        whole = numbers.dtype.kind in "iu" or (
-            numbers.dtype.kind == "f" and np.all(np.isfinite(numbers) & (numbers == np.floor(numbers)))
+        array = np.asarray(value)
+        is_whole = array.dtype.kind in "iu" or (
+            array.dtype.kind == "f" and np.all(np.isfinite(array) & (array == np.floor(array)))
         )
-        if not whole:
+        if not is_whole:
             raise ValueError(f"EarlyStopping: {name} must be a whole number >= 0, got {in_short(value)}")
-        if np.any(numbers > NEVER):
+        if np.any(array > NEVER):
             raise ValueError(f"EarlyStopping: {name} must be at most {NEVER}, got {in_short(value)}")
     check_range(f"EarlyStopping: {name}", value, _LOWEST[name], low_open=name == "alpha")
     return value
 
 
 def _check_scalar(name: str, value: Any) -> None:
-    """Refuse what is not one number; a traced one is."""
+    """Refuse anything but a scalar; of a traced value only the shape is checked."""
     if is_traced(value) and np.shape(value) == ():
         return
     if np.shape(value) or np.asarray(value).dtype.kind not in "biufV":  # V: bfloat16 and its like
-        got = f"an array of shape {np.shape(value)}" if np.shape(value) else in_short(value)
-        raise ValueError(f"EarlyStopping: {name} must be one number (use jax.vmap for several runs), got {got}")
+        description = f"an array of shape {np.shape(value)}" if np.shape(value) else in_short(value)
+        raise ValueError(f"EarlyStopping: {name} must be one number (use jax.vmap for several runs), got {description}")
 
 
 def _loss_of_generalization(xp: ModuleType, value: Any, best: Any) -> Any:

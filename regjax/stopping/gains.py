@@ -1,8 +1,8 @@
-"""What counts as a gain in early stopping: the comparison of each library, and the numbers that are compared.
+"""What counts as a gain in early stopping: the comparison that each library makes, and its arithmetic.
 
-All functions take oriented values (lower is better), NumPy or JAX arrays alike. Values are compared in float64 on the
-host, where they arrive as Python floats, and in JAX's floating-point type inside a compiled program. A state keeps
-them as float32 with a remainder, so that its dtypes never change and nothing of a float64 is lost.
+All functions take NumPy or JAX arrays of values whose sign makes lower better. Values are compared in float64 on the
+host, where they are Python floats, and in JAX's floating-point type inside a compiled program. The state stores them as
+float32 with a remainder, so that its dtypes never change and no digit of a float64 is lost.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from regjax.core.checks import is_traced
 
 
 class Rule(NamedTuple):
-    """How a library decides, from `(value, reference, min_delta, whether there was no value before)`."""
+    """How a library decides; `is_gain` takes `(value, reference, min_delta, whether this is the first value)`."""
 
     is_gain: Callable[[Any, Any, Any, Any], Any]
-    moves: Callable[[Any, Any], Any] | None = None  # whether the value becomes the reference; None: on each gain
+    moves: Callable[[Any, Any], Any] | None = None  # whether the value becomes the reference; None: at each gain
     allows_one_more: bool = False  # stops at wait > patience instead of wait >= patience
-    passes_limits: bool = False  # a target has to be passed, not reached, and limits are compared in float32
+    passes_limits: bool = False  # a target must be exceeded, not only reached; limits are compared in float32
 
 
 def _regjax(value: Any, reference: Any, delta: Any, first: Any) -> Any:
-    # The difference of two close floating-point numbers is exact; adding a small delta to one of them is not.
+    # The difference of two close floating-point numbers is exact; the sum of one of them and a small delta is not.
     return (abs(value) < np.inf) & (reference - value > delta)
 
 
@@ -47,10 +47,10 @@ def _flax(value: Any, reference: Any, delta: Any, first: Any) -> Any:
 
 
 def _sklearn(value: Any, reference: Any, delta: Any, first: Any) -> Any:
-    # Not `<=`: at NaN scikit-learn starts its count again.
+    # Not `<=`: a NaN restarts the count of scikit-learn.
     if value.dtype == np.float64:
         return ~(value > reference - delta)
-    return ~(value - reference > -delta)  # in float32, a small delta would be lost beside the reference
+    return ~(value - reference > -delta)  # in float32, a small delta would be rounded away
 
 
 RULES = {
@@ -63,43 +63,43 @@ RULES = {
 
 
 def arithmetic(*trees: Any) -> tuple[ModuleType, Any]:
-    """The module and the floating-point type to compute with: NumPy's float64 if every leaf is a known number."""
+    """The array module and float dtype to compute with: NumPy and float64 unless a leaf is traced."""
     if any(is_traced(leaf) for leaf in jax.tree.leaves(trees)):
         return jnp, jnp.result_type(float)
     return np, np.float64
 
 
-def joined(xp: ModuleType, wide: Any, numbers: Any, remainder: Any) -> Any:
-    """The wide numbers `[n]` of a float32 part `[n]` and its remainder `[n, 2]`."""
+def join_float32(xp: ModuleType, wide: Any, nearest: Any, remainder: Any) -> Any:
+    """The wide values `[n]` of their nearest float32 numbers `[n]` and the remainder `[n, 2]`."""
     remainder = xp.asarray(remainder, wide)
-    return xp.asarray(numbers, wide) + remainder[:, 0] + remainder[:, 1]
+    return xp.asarray(nearest, wide) + remainder[:, 0] + remainder[:, 1]
 
 
-def parted(xp: ModuleType, numbers: Any) -> tuple[Any, Any]:
-    """The float32 part `[n]` of wide numbers, and what it leaves out, `float32[n, 2]`.
+def split_float32(xp: ModuleType, values: Any) -> tuple[Any, Any]:
+    """The nearest float32 numbers `[n]` of wide values, and the remainder `float32[n, 2]`.
 
     Three float32 numbers hold all 53 bits of a float64.
 
     Example:
-      >>> number, remainder = parted(np, np.asarray([0.1]))
-      >>> float(joined(np, np.float64, number, remainder)[0])
+      >>> number, remainder = split_float32(np, np.asarray([0.1]))
+      >>> float(join_float32(np, np.float64, number, remainder)[0])
       0.1
     """
-    nearest = numbers.astype(np.float32)
-    left = xp.where(abs(nearest) < np.inf, numbers - nearest.astype(numbers.dtype), 0)
-    first = left.astype(np.float32)
-    return nearest, xp.stack([first, (left - first.astype(numbers.dtype)).astype(np.float32)], axis=-1)
+    nearest = values.astype(np.float32)
+    residual = xp.where(abs(nearest) < np.inf, values - nearest.astype(values.dtype), 0)
+    first_part = residual.astype(np.float32)
+    return nearest, xp.stack([first_part, (residual - first_part.astype(values.dtype)).astype(np.float32)], axis=-1)
 
 
 def bounded(xp: ModuleType, number: Any) -> Any:
-    """The number, infinite where it is infinite in float32."""
+    """The number; infinite where it overflows in float32."""
     with np.errstate(over="ignore"):
         narrow = number.astype(np.float32)
     return xp.where(abs(narrow) < np.inf, number, xp.sign(number) * np.inf)
 
 
 def rounded_like(number: Any, value: Any) -> Any:
-    """The number as the floating-point type of `value` has it: 0.9 is another number in float32.
+    """The number rounded to the floating-point type of `value`: 0.9 is another number in float32.
 
     Example:
       >>> float(rounded_like(np.asarray(0.9), np.float32(1.0)))

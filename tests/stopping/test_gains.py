@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regjax.stopping.gains import RULES, arithmetic, bounded, joined, parted
+from regjax.stopping.gains import RULES, arithmetic, bounded, join_float32, split_float32
 
 numbers = st.floats(-3e38, 3e38).filter(lambda x: x == 0 or abs(x) > 1e-18)
 
@@ -14,9 +14,9 @@ numbers = st.floats(-3e38, 3e38).filter(lambda x: x == 0 or abs(x) > 1e-18)
 @given(values=st.lists(numbers | st.sampled_from([np.inf, -np.inf, np.nan]), min_size=1, max_size=5))
 def test_a_float64_comes_back_exactly_from_its_float32_parts(values):
     with np.errstate(all="ignore"):
-        number, remainder = parted(np, np.asarray(values))
+        number, remainder = split_float32(np, np.asarray(values))
     assert (number.dtype, remainder.dtype, remainder.shape) == (np.float32, np.float32, (len(values), 2))
-    np.testing.assert_array_equal(joined(np, np.float64, number, remainder), values)
+    np.testing.assert_array_equal(join_float32(np, np.float64, number, remainder), values)
 
 
 def test_what_float32_cannot_hold_is_infinite():
