@@ -1,4 +1,4 @@
-"""What results say: diagnosis of a run, choice on validation, statistics over seeds."""
+"""Analysis of results: diagnosis of a run, selection on validation data, statistics over seeds."""
 
 from regjax.analysis.diagnosis import Diagnosis, diagnose
 from regjax.analysis.selection import Choice, choose

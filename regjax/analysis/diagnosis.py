@@ -1,4 +1,4 @@
-"""Underfit, correct fit or overfit: the verdict on a training history, with its evidence."""
+"""Diagnosis of a training history as underfit, correct fit or overfit, with the evidence."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ VERDICTS = ("underfit", "correct_fit", "overfit")
 
 
 class Diagnosis(NamedTuple):
-    """The verdict on a run.
+    """The verdict on a run, with the numbers behind it.
 
     Attributes:
       verdict: `"underfit"`, `"correct_fit"` or `"overfit"`.
       generalization_gap: validation loss minus training data loss at the last epoch.
-      metric_gap: training minus validation accuracy (or R2) at the last epoch, None if there is no such metric.
-      metric_gap_interval: 95% interval of `metric_gap` from the size of the validation set, None without it.
-      onset_epoch: the epoch of lowest validation loss, from which on the model overfits; None if it does not.
+      metric_gap: training minus validation accuracy (or R2) at the last epoch; None without such a metric.
+      metric_gap_interval: 95% interval of `metric_gap`; None unless the size of the validation set is given.
+      onset_epoch: the epoch of lowest validation loss, at which overfitting begins; None if it does not.
       generalization_loss: `GL = 100 (last / lowest validation loss - 1)`, in percent.
-      evidence: sentences that state the numbers.
+      evidence: the numbers, in sentences.
     """
 
     verdict: str
@@ -45,9 +45,10 @@ def diagnose(
     max_rise: float = 10.0,
     underfit_share: float = 0.5,
 ) -> Diagnosis:
-    """Name a run underfit, correct fit or overfit.
+    """Diagnose a run as underfit, correct fit or overfit.
 
-    With training data loss `E_tr` and validation loss `E_va` of each epoch (evaluation mode, clean data, no penalties):
+    `E_tr` is the training data loss and `E_va` the validation loss of each epoch (evaluation mode, clean data, no
+    penalties):
 
     - overfit: `E_va` rose by more than `max_rise` percent above its minimum while `E_tr` went on falling; or training
       accuracy (R2) exceeds validation accuracy by more than `max_gap` while `E_va > E_tr`.
@@ -55,20 +56,20 @@ def diagnose(
     - correct fit: otherwise.
 
     Args:
-      history: columns by name, as `metrics.jsonl` has them: `train/data_loss`, `val/loss`, and `train/accuracy` with
-        `val/accuracy` (or `r2`) if there are; or a `rj.History`.
+      history: columns by name, as in `metrics.jsonl`: `train/data_loss`, `val/loss` and, optionally, `train/accuracy`
+        with `val/accuracy` (or `r2`); or a `rj.History`.
       chance_loss: loss of a constant guess: `log K` for K balanced classes, the variance of y for mse. None uses
         the training loss of the first epoch.
-      n_val: validation examples; gives the accuracy gap an interval.
-      max_gap: gap of accuracies that is still a correct fit.
-      max_rise: percent that the validation loss may end above its minimum.
-      underfit_share: share of `chance_loss` above which the training loss counts as not learned.
+      n_val: number of validation examples; needed for the interval of the accuracy gap.
+      max_gap: largest accuracy gap that is still a correct fit.
+      max_rise: how far above its minimum the validation loss may end, in percent.
+      underfit_share: a training loss above this share of `chance_loss` counts as underfit.
 
     Returns:
       A `Diagnosis`.
 
     Raises:
-      InputError: a column is missing, lengths differ, or nothing is finite.
+      InputError: a column is missing, the lengths differ, or no epoch is finite.
 
     Example:
       >>> train = [2.0, 1.0, 0.5, 0.2, 0.1, 0.05]

@@ -1,4 +1,4 @@
-"""Choosing a setting on validation numbers; the test split is not an argument of anything here."""
+"""Selection among the points of a grid by their validation scores; nothing here sees the test split."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from regjax.core.checks import check_choice
 
 
 class Choice(NamedTuple):
-    """The chosen setting.
+    """The grid point that was chosen.
 
     Attributes:
       setting: its position in the grid.
-      best: position of the setting with the best mean; differs from `setting` under the rule `"1se"`.
-      edge: `"low"`, `"high"` or None: whether the choice sits on an end of the grid, so that a wider grid
-        might hold a better one. A grid of one setting has no edge.
+      best: position of the point with the best mean score; under the rule `"1se"` it may differ from `setting`.
+      edge: `"low"` or `"high"` if the choice is at an end of the grid, so that a wider grid might hold a better one;
+        else None. A grid of one point has no edge.
     """
 
     setting: int
@@ -28,19 +28,19 @@ class Choice(NamedTuple):
 
 
 def choose(scores: np.ndarray, losses: np.ndarray, strengths: Sequence[float], rule: str = "best") -> Choice:
-    """Choose a setting by its mean score over seeds.
+    """Choose a grid point by its mean score over seeds.
 
     Args:
-      scores: `[settings, seeds]` on the selection split; larger is better. NaN (a diverged run) is not
-        accepted: score it at chance.
-      losses: `[settings, seeds]`; breaks ties.
-      strengths: how strongly each setting regularizes; a larger number is stronger. Breaks what is left of ties.
-      rule: `"best"`: the best mean, ties by lower mean loss, then by the stronger regularizer. `"1se"`: the
-        strongest setting whose mean is within one standard error (of the best setting, over seeds) of the best mean.
+      scores: `[points, seeds]` on the selection split; larger is better. NaN is not accepted: a diverged run is scored
+        at chance.
+      losses: `[points, seeds]`; breaks ties.
+      strengths: how strongly each point regularizes; larger is stronger. Breaks the remaining ties.
+      rule: `"best"`: the best mean, ties broken by lower mean loss, then by the stronger regularizer. `"1se"`: the
+        strongest point whose mean is within one standard error (of the best point, over seeds) of the best mean.
 
     Raises:
       InputError: an unknown rule.
-      ValueError: lengths that differ or scores that are not finite.
+      ValueError: the lengths differ, or scores are not finite.
 
     Example:
       >>> scores = np.array([[0.8, 0.9], [0.9, 0.9], [0.9, 0.9]])

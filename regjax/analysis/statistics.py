@@ -1,4 +1,4 @@
-"""Intervals and tests over paired seeds. NumPy and SciPy only; no randomness that is not seeded."""
+"""Confidence intervals and paired tests over seeds, in NumPy and SciPy; all randomness is seeded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from regjax.core.checks import check_range
 
-EXACT_FLIPS = 16  # up to so many pairs, all 2^n sign flips are enumerated
+EXACT_FLIPS = 16  # up to this many pairs, all 2^n sign flips are enumerated
 RANDOM_FLIPS = 100_000
 
 
@@ -23,12 +23,12 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """Student's interval of a mean: `mean +- t_{n-1} s / sqrt(n)`.
+    """Student's t interval of a mean: `mean +- t_{n-1} s / sqrt(n)`.
 
-    Over seeds on a fixed split it measures training randomness alone, not which examples were drawn for the test.
+    Over seeds on a fixed split it covers the randomness of training alone, not the draw of the test examples.
 
     Args:
-      values: one number a seed; with a single one, or NaN among them, the ends are NaN.
+      values: one number for each seed; the ends are NaN if there is only one, or if one is NaN.
       level: coverage, in (0, 1).
 
     Example:
@@ -45,16 +45,16 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
 
 
 def sign_flip_p(differences: Sequence[float]) -> float | None:
-    """Two-sided p of paired differences: how often random signs give a mean at least as far from 0.
+    """Two-sided p-value of a sign-flip test: how often random signs give a mean at least as far from 0.
 
-    Exact for up to 16 pairs, so the smallest p of `n` pairs is `2 / 2^n` (0.0625 with 5); else 100,000 seeded flips,
-    counting the observed one.
+    Exact for up to 16 pairs, where the smallest p of `n` pairs is `2 / 2^n` (0.0625 with 5); above that, 100,000 seeded
+    flips, counting the observed signs.
 
     Args:
-      differences: technique minus baseline, one a seed.
+      differences: technique minus baseline, one for each seed.
 
     Returns:
-      p, or None when all differences are equal or there are fewer than two: then there is nothing to test against.
+      p; None if all differences are equal or there are fewer than two, so that there is nothing to test.
 
     Example:
       >>> sign_flip_p([1.0, 2.0, 3.0])
@@ -77,10 +77,10 @@ def sign_flip_p(differences: Sequence[float]) -> float | None:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down correction: the family-wise error over all given tests stays below the level.
+    """Holm's step-down correction, which controls the family-wise error rate over all given tests.
 
     The `i`-th smallest of `m` values becomes `max over j <= i of min(1, (m - j) p_(j))`, `j` from 0. None stays None
-    but still counts in `m`: leaving out a test because of its result would be a choice made on the data.
+    but counts in `m`, because leaving out a test for its result would be a choice made on the data.
 
     Example:
       >>> holm([0.01, 0.04, None])
@@ -99,12 +99,12 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def minimum_detectable_effect(differences: Sequence[float], level: float = 0.05, power: float = 0.8) -> float | None:
-    """The true mean difference that a two-sided paired t-test of this many seeds finds with the given power.
+    """The true mean difference that a two-sided paired t-test over these seeds detects with the given power.
 
-    `(t_{1 - level/2} + t_power) s / sqrt(n)` with `n - 1` degrees of freedom; an effect below it is easily missed.
+    `(t_{1 - level/2} + t_power) s / sqrt(n)` with `n - 1` degrees of freedom; smaller effects are easily missed.
 
     Returns:
-      The effect in the units of `differences`; None with fewer than two or without variance.
+      The effect, in the units of `differences`; None for fewer than two differences or without variance.
 
     Example:
       >>> round(minimum_detectable_effect([1.0, 2.0, 3.0, 4.0]), 2)
@@ -118,14 +118,14 @@ def minimum_detectable_effect(differences: Sequence[float], level: float = 0.05,
 
 
 def two_way_interval(differences: np.ndarray, level: float = 0.95) -> Interval:
-    """Interval of a mean over seeds and test examples, both being samples.
+    """Interval of a mean that treats both seeds and test examples as samples.
 
     `mean +- t_{n-1} sqrt(s_seeds^2 / n + s_examples^2 / m)` with the variances of the row means and of the column
-    means. The rest of the table counts in both, so the interval errs on the wide side, and it is never narrower than
+    means. The interaction counts in both, so the interval errs on the wide side. It is never narrower than
     `mean_interval` of the row means, which says nothing about another draw of test examples.
 
     Args:
-      differences: `[n seeds, m examples]`, as correctness of the technique minus that of the baseline.
+      differences: `[n seeds, m examples]`, for instance correctness under the technique minus under the baseline.
       level: coverage, in (0, 1).
 
     Example:
@@ -147,8 +147,8 @@ def two_way_interval(differences: np.ndarray, level: float = 0.95) -> Interval:
 
 
 def _t_quantile(degrees: int, p: Any) -> Any:
-    """The quantile of Student's t."""
-    # Imported where it is needed: a training asks for no quantile, and importing SciPy takes a tenth of a second.
-    from scipy.special import stdtrit  # scipy.stats would take seconds
+    """The quantile of Student's t distribution."""
+    # Imported here, because training needs no quantile and importing SciPy takes a tenth of a second.
+    from scipy.special import stdtrit  # importing scipy.stats would take seconds
 
     return stdtrit(degrees, p)

@@ -1,4 +1,4 @@
-"""What finished weights say: a fingerprint, and how many of them are exactly zero."""
+"""Trained weights: their fingerprint, and the fraction that is exactly zero."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from regjax.core.typing import PyTree
 
 
 def params_sha256(params: PyTree) -> str:
-    """SHA-256 over names, dtypes, shapes and bytes of all leaves: equal if and only if the weights are, bit for bit.
+    """SHA-256 of the names, dtypes, shapes and bytes of all leaves; equal for weights that are equal bit for bit.
 
     Example:
       >>> zeros, ones = np.zeros(2, np.float32), np.ones(2, np.float32)
@@ -30,7 +30,7 @@ def params_sha256(params: PyTree) -> str:
 
 
 def zero_fraction(params: PyTree) -> float:
-    """Share of the weights (rank >= 2, not bias or scale; all numbers of a model without such) that are exactly zero.
+    """Fraction of the weights that are exactly zero; weights are as in `regjax.core.tree.weight_leaves`.
 
     Example:
       >>> zero_fraction({"kernel": np.array([[0.0, 1.0]], np.float32)})
