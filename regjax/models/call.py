@@ -24,7 +24,7 @@ from regjax.models.interface import (
     watch_layers,
 )
 from regjax.noise import WEIGHT_NOISES, perturb_weights
-from regjax.noise.base import required
+from regjax.noise.base import required_key
 from regjax.noise.linen import ACTIVATIONS, PENALTIES
 
 
@@ -126,7 +126,7 @@ def call_with_noise(
     """As `call_model`, where the rates of noises on weights act on `params` and the others go to the model."""
     for name in WEIGHT_NOISES:
         if rates.get(name) is not None:
-            params = perturb_weights(name, stream(required(name, key), name), params, rates[name])
+            params = perturb_weights(name, stream(required_key(name, key), name), params, rates[name])
     others = {name: rate for name, rate in rates.items() if name not in WEIGHT_NOISES}
     return call_model(apply_fn, params, model_state, x, train=train, rates=others, key=key, recorded=recorded)
 

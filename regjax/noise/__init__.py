@@ -1,9 +1,9 @@
-"""Noise as pure functions `(key, x, rate, ...) -> x`: the rate is data, never a Python branch.
+"""Noise as pure functions `(key, x, rate, ...) -> x`, in which the rate is data: no Python branch reads it.
 
 One compiled program serves every rate, `jax.vmap` maps over rates and keys, and a rate may follow a schedule. A
-concrete rate out of range is refused. A traced one cannot be: a negative or NaN one acts as 0, one above 1 as 1, and
-a standard deviation above 1e6 as that. Rate 0 is the identity bit for bit (on CPU, subnormal numbers may become 0).
-`NOISES` names the functions.
+concrete rate out of range is an error; a traced one is clipped: negative values and NaN act as 0, values above 1 as 1,
+and standard deviations above 1e6 as 1e6. Rate 0 is the identity bit for bit (on CPU, subnormal numbers may become 0).
+`NOISES` has the functions by name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NOISES: dict[str, Callable[..., Array]] = {
     "gaussian_noise": gaussian_noise,
     "weight_noise": weight_noise,
 }
-# Standard deviations, and the strength of the regularizer of learned rates; the others are fractions.
+# Standard deviations, and the strength of the regularizer of learned rates; all others are fractions.
 UNBOUNDED = frozenset(name for name in NOISES if not catalog.NOISES[name].high_open)
 
 __all__ = [

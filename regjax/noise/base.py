@@ -1,4 +1,4 @@
-"""What the noises share: decisions of 16 bits, and checks of input, key and axes."""
+"""Shared by all noises: keep decisions of 16 bits, and checks of input, key and axes."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from regjax.core.typing import Array, ArrayLike, PRNGKey
 _LEVELS = 65536  # a decision has 16 bits
 
 
-def kept_entries(key: PRNGKey, shape: tuple[int, ...], rate: ArrayLike) -> tuple[Array, Array]:
-    """Independent decisions to keep, and their probability.
+def keep_mask(key: PRNGKey, shape: tuple[int, ...], rate: ArrayLike) -> tuple[Array, Array]:
+    """Independent keep decisions, and their exact probability.
 
     Args:
       key: one key.
-      shape: of the decisions.
-      rate: probability to drop, in [0, 1]; may be traced.
+      shape: of the mask.
+      rate: drop probability, in [0, 1]; may be traced.
 
     Returns:
-      `bool[shape]`, and the exact keep probability `q = (65536 - round(65536 rate)) / 65536`, `float32[]`.
+      `bool[shape]`, and the keep probability `q = (65536 - round(65536 rate)) / 65536`, `float32[]`.
     """
-    dropped, keep = quantized(rate)
-    return opaque_call(_decide, key, jnp.ones(shape, bool), dropped.astype(jnp.float32)), keep
+    dropped, keep_prob = quantized(rate)
+    return opaque_call(_decide, key, jnp.ones(shape, bool), dropped.astype(jnp.float32)), keep_prob
 
 
 def quantized(rate: ArrayLike) -> tuple[Array, Array]:
-    """How many of the 65536 values of a decision drop, and the exact probability to keep."""
+    """How many of the 65536 values of a decision mean dropping, and the exact keep probability."""
     rate = jnp.asarray(rate, jnp.float32)
     dropped = jnp.clip(jnp.round(rate * _LEVELS), 0.0, float(_LEVELS))
     return dropped.astype(jnp.uint32), (_LEVELS - dropped) * np.float32(1.0 / _LEVELS)
 
 
-def keep_or_zero(x: Array, kept: Array, keep: Array) -> Array:
-    """`x / keep` where kept, else 0; `keep` is 1 or below, and 0 only where nothing is kept."""
-    # Where nothing is kept the division is by 1: the branch that `where` discards must stay finite too.
-    safe = jnp.where(keep > 0.0, keep, 1.0).astype(wide_dtype(x))
-    return jnp.where(kept, x * (1.0 / safe).astype(x.dtype), jnp.zeros((), x.dtype))
+def apply_mask(x: Array, mask: Array, keep_prob: Array) -> Array:
+    """`x / keep_prob` where the mask is True, else 0; `keep_prob` is 0 only if the mask is all False."""
+    # Dividing by 1 if nothing is kept: the branch that `where` discards must stay finite too.
+    safe = jnp.where(keep_prob > 0.0, keep_prob, 1.0).astype(wide_dtype(x))
+    return jnp.where(mask, x * (1.0 / safe).astype(x.dtype), jnp.zeros((), x.dtype))
 
 
 def decision_shape(name: str, shape: tuple[int, ...], shared_axes: Sequence[int]) -> tuple[int, ...]:
-    """`shape` with 1 along every axis that shares its decision.
+    """`shape` with 1 along every axis that shares one decision.
 
     Raises:
-      ValueError: an axis that `x` does not have.
+      ValueError: `x` has no such axis.
     """
     rank = len(shape)
     for axis in shared_axes:
@@ -61,15 +61,15 @@ def decision_shape(name: str, shape: tuple[int, ...], shared_axes: Sequence[int]
     return tuple(1 if axis in shared else size for axis, size in enumerate(shape))
 
 
-def checked(name: str, x: Array, strength: ArrayLike, *, what: str = "rate", rank: int | None = None) -> Array:
-    """`x` as an array, once it and the strength are what the noise takes.
+def checked_input(name: str, x: Array, strength: ArrayLike, *, what: str = "rate", rank: int | None = None) -> Array:
+    """Check the input and the strength of a noise, and return `x` as an array.
 
     Args:
-      name: of the noise, for messages.
+      name: name of the noise, for messages.
       x: input.
-      strength: of the noise.
+      strength: rate or standard deviation.
       what: `"rate"`, in [0, 1], or `"stddev"`, >= 0.
-      rank: smallest number of axes; None is any.
+      rank: smallest number of axes; None for any.
 
     Raises:
       ValueError: names the function, what it got and what it accepts.
@@ -90,17 +90,17 @@ def checked(name: str, x: Array, strength: ArrayLike, *, what: str = "rate", ran
     return x
 
 
-def required(name: str, key: PRNGKey | None) -> PRNGKey:
-    """The key, which training needs.
+def required_key(name: str, key: PRNGKey | None) -> PRNGKey:
+    """The key, or an error if training has none.
 
     Raises:
-      ValueError: there is none.
+      ValueError: `key` is None.
     """
     if key is None:
         raise ValueError(f"{name}: training draws random numbers, so pass a key (or deterministic=True)")
     return key
 
 
-def _decide(key: PRNGKey, kept: Array, dropped: Array) -> Array:
-    """The entries of a mask `kept` that are still kept when `dropped` of 65536 values drop."""
-    return kept & (bits.random_u16(key, kept.shape).astype(jnp.uint32) >= dropped.astype(jnp.uint32))
+def _decide(key: PRNGKey, mask: Array, dropped: Array) -> Array:
+    """The mask, with each True entry dropped with probability `dropped / 65536`."""
+    return mask & (bits.random_u16(key, mask.shape).astype(jnp.uint32) >= dropped.astype(jnp.uint32))

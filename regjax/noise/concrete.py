@@ -10,7 +10,7 @@ from regjax.core.checks import check_range
 from regjax.core.dtypes import wide_dtype
 from regjax.core.opaque import opaque_call
 from regjax.core.typing import Array, ArrayLike, PRNGKey
-from regjax.noise.base import checked, required
+from regjax.noise.base import checked_input, required_key
 
 
 def concrete_dropout(
@@ -21,18 +21,18 @@ def concrete_dropout(
     temperature: ArrayLike = 0.1,
     deterministic: bool = False,
 ) -> Array:
-    """Dropout with a smooth mask, so that a gradient reaches the rate.
+    """Dropout with a smooth mask, so that the rate has a gradient.
 
       z_i = sigmoid((logit(r) + logit(u_i)) / t),  u_i ~ U(0, 1);   y_i = x_i (1 - z_i) / (1 - r)
 
-    As t goes to 0 this is dropout; at t = 0.1 most z_i are within 0.01 of 0 or 1, and the expectation of y is that of x
-    up to the smoothness of the mask (a few percent of r).
+    In the limit t -> 0 this is dropout. At t = 0.1 most z_i are within 0.01 of 0 or 1, and the expectation of y is x up
+    to an error from the smoothness of the mask (a few percent of r).
 
     Args:
       key: one key; may be None when `deterministic`.
       x: floating-point array `[...]`.
-      rate: scalar r in [0, 1]; a parameter of the model, usually through a sigmoid. 0 is the identity; at 1 the output
-        is 0. The gradient in r is finite everywhere and 0 at both ends.
+      rate: scalar r in [0, 1]; a parameter of the model, usually the sigmoid of one. 0 is the identity; at 1 the output
+        is 0. The gradient with respect to r is finite everywhere, and 0 at both ends.
       temperature: t > 0.
       deterministic: inference: returns `x`.
 
@@ -49,35 +49,35 @@ def concrete_dropout(
 
     Reference: Concrete Dropout (Gal, Hron & Kendall, 2017).
     """
-    x = checked("concrete_dropout", x, rate)
+    x = checked_input("concrete_dropout", x, rate)
     check_range("concrete_dropout: temperature", temperature, 0.0, low_open=True)
     if deterministic:
         return x
     rate = jnp.asarray(rate, jnp.float32)
-    between = (rate > 0.0) & (rate < 1.0)
-    inside = jnp.where(between, rate, 0.5)
-    flat = jnp.zeros(x.shape, jnp.float32)
-    noise = opaque_call(_logistic, required("concrete_dropout", key), flat, jnp.float32(1.0))
-    kept = jax.nn.sigmoid(-(jnp.log(inside) - jnp.log1p(-inside) + noise) / temperature) / (1.0 - inside)
-    smooth = jnp.where(between, x * kept.astype(x.dtype), x)
+    is_inside = (rate > 0.0) & (rate < 1.0)
+    inside = jnp.where(is_inside, rate, 0.5)
+    zeros = jnp.zeros(x.shape, jnp.float32)
+    noise = opaque_call(_logistic, required_key("concrete_dropout", key), zeros, jnp.float32(1.0))
+    soft_mask = jax.nn.sigmoid(-(jnp.log(inside) - jnp.log1p(-inside) + noise) / temperature) / (1.0 - inside)
+    smooth = jnp.where(is_inside, x * soft_mask.astype(x.dtype), x)
     return jnp.where(rate >= 1.0, jnp.zeros((), x.dtype), smooth)
 
 
 def concrete_penalty(rate: ArrayLike, kernel: Array, strength: ArrayLike, *, length_scale: ArrayLike = 1e-2) -> Array:
-    """The regularizer of a learned rate: what pulls it away from 0, and the weights' part that pulls it back.
+    """The regularizer of a learned rate: an entropy that pulls it away from 0, and a weight penalty.
 
       s ( l^2 / 2 * ||W||^2 / (1 - r)  +  d (r log r + (1 - r) log(1 - r)) )
 
-    The second term is minus the entropy of the d masks: it is lowest at r = 1/2.
+    The second term is minus the entropy of the d masks, which is lowest at r = 1/2.
 
     Args:
-      rate: r in [0, 1] of the dropout on the layer's input; a traced parameter.
-      kernel: W `[..., d, units]`, the weights that the masked input meets.
+      rate: r in [0, 1], the rate of dropout on the input of the layer.
+      kernel: W `[..., d, units]`, which multiplies the masked input.
       strength: s >= 0; 2 / N for N training examples in the paper (times the noise variance in regression).
       length_scale: l > 0, of the prior on the weights.
 
     Returns:
-      `float32[]`; finite at both ends of the rate.
+      `float32[]`; finite also at rates 0 and 1.
 
     Raises:
       ValueError: a concrete number out of range.

@@ -1,4 +1,4 @@
-"""Dropout and its relatives that zero entries: of channels, of residual branches, of self-normalizing units."""
+"""Dropout of entries, of channels, of residual branches and of self-normalizing units."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import wide_dtype
 from regjax.core.typing import Array, ArrayLike, PRNGKey
-from regjax.noise.base import checked, decision_shape, keep_or_zero, kept_entries, quantized, required
+from regjax.noise.base import apply_mask, checked_input, decision_shape, keep_mask, quantized, required_key
 
 SCALINGS = ("inverted", "classic")
 
@@ -29,22 +29,21 @@ def dropout(
 ) -> Array:
     """Sets each entry to zero with probability `rate`.
 
-    In training, with `m_i` independent and `q = P(m_i = 1)` the keep probability:
+    In training, with independent `m_i` and the keep probability `q = P(m_i = 1)`:
 
       inverted:  y_i = m_i x_i / q      E[y_i] = x_i      inference: y = x
       classic:   y_i = m_i x_i          E[y_i] = q x_i    inference: y = q x
 
-    Decisions have 16 bits, so `q = (65536 - round(65536 rate)) / 65536` exactly, and it is this `q` that
-    scales: the expectations are exact for every rate, not only for multiples of 2**-16. Rate 0 is the
-    identity, bit for bit. At rate 1 the output and the gradient are 0, not NaN.
+    Decisions have 16 bits, so `q = (65536 - round(65536 rate)) / 65536` exactly, and entries
+    are scaled by this `q`: the expectations are exact for every rate, not only for multiples of 2**-16. Rate 0 is
+    the identity, bit for bit. At rate 1 the output and the gradient are 0, not NaN.
 
     Args:
       key: one key; may be None when `deterministic`.
       x: floating-point array `[...]`.
-      rate: scalar, the fraction that is dropped, in [0, 1]; may be traced.
+      rate: scalar in [0, 1], the fraction of entries dropped; may be traced.
       scaling: `"inverted"` or `"classic"`.
-      broadcast_dims: axes along which one decision is shared: `(1, 2)` drops whole channels of
-        `[B, H, W, C]`.
+      broadcast_dims: axes that share one decision: `(1, 2)` drops whole channels of `[B, H, W, C]`.
       deterministic: inference; draws nothing.
 
     Returns:
@@ -62,21 +61,21 @@ def dropout(
     Reference: Dropout: A Simple Way to Prevent Neural Networks from Overfitting (Srivastava et al., 2014).
     """
     check_choice("dropout: scaling", scaling, SCALINGS)
-    x = checked("dropout", x, rate)
+    x = checked_input("dropout", x, rate)
     if deterministic:
         return x if scaling == "inverted" else x * quantized(rate)[1].astype(x.dtype)
     shape = decision_shape("dropout", x.shape, broadcast_dims)
-    kept, keep = kept_entries(required("dropout", key), shape, rate)
-    return keep_or_zero(x, kept, keep if scaling == "inverted" else jnp.ones_like(keep))
+    mask, keep_prob = keep_mask(required_key("dropout", key), shape, rate)
+    return apply_mask(x, mask, keep_prob if scaling == "inverted" else jnp.ones_like(keep_prob))
 
 
 def spatial_dropout(key: PRNGKey | None, x: Array, rate: ArrayLike, *, deterministic: bool = False) -> Array:
-    """Drops whole channels: one decision for each example and channel, over all positions.
+    """Drops whole channels, with one decision for each example and channel.
 
       y[b, ..., c] = m_bc x[b, ..., c] / q,  q = P(m_bc = 1)
 
-    Neighbouring activations of a convolution say nearly the same, so dropping them one by one loses little
-    information; dropping the channel does.
+    Neighbouring activations of a convolution are strongly correlated, so dropping single ones removes little
+    information; dropping the whole channel does.
 
     Args:
       key: one key; may be None when `deterministic`.
@@ -88,7 +87,7 @@ def spatial_dropout(key: PRNGKey | None, x: Array, rate: ArrayLike, *, determini
       Array like `x`; the expectation is `x`.
 
     Raises:
-      ValueError: a concrete `rate` outside [0, 1], no key, or `x` of another kind.
+      ValueError: a concrete `rate` outside [0, 1], no key, or `x` of another rank or dtype.
 
     Example:
       >>> import jax
@@ -98,12 +97,12 @@ def spatial_dropout(key: PRNGKey | None, x: Array, rate: ArrayLike, *, determini
 
     Reference: Efficient Object Localization Using Convolutional Networks (Tompson et al., 2015).
     """
-    x = checked("spatial_dropout", x, rate, rank=3)
+    x = checked_input("spatial_dropout", x, rate, rank=3)
     return dropout(key, x, rate, broadcast_dims=range(1, x.ndim - 1), deterministic=deterministic)
 
 
 def drop_path(key: PRNGKey | None, x: Array, rate: ArrayLike, *, deterministic: bool = False) -> Array:
-    """Drops a residual branch: one decision for each example (stochastic depth).
+    """Drops a residual branch, with one decision for each example (stochastic depth).
 
       x + drop_path(f(x)):  y_b = m_b f(x_b) / q,  q = P(m_b = 1)
 
@@ -111,7 +110,7 @@ def drop_path(key: PRNGKey | None, x: Array, rate: ArrayLike, *, deterministic: 
       key: one key; may be None when `deterministic`.
       x: output of the branch, floating point `[B, ...]`.
       rate: scalar in [0, 1], the fraction of examples whose branch is dropped; may be traced. 0 is the identity.
-        `depth_rates` gives one for each block.
+        `depth_rates` gives the rates of all blocks.
       deterministic: inference: returns `x`.
 
     Returns:
@@ -128,18 +127,18 @@ def drop_path(key: PRNGKey | None, x: Array, rate: ArrayLike, *, deterministic: 
 
     Reference: Deep Networks with Stochastic Depth (Huang et al., 2016).
     """
-    x = checked("drop_path", x, rate, rank=1)
+    x = checked_input("drop_path", x, rate, rank=1)
     return dropout(key, x, rate, broadcast_dims=range(1, x.ndim), deterministic=deterministic)
 
 
 def depth_rates(rate: ArrayLike, depth: int) -> list[Array]:
     """Rates of `drop_path` that grow with depth: block l of L drops `rate * l / L`, l = 1 .. L.
 
-    The first block, whose features all others use, is dropped least. timm starts at 0 instead:
+    The first block, whose features all others use, is dropped least often. timm starts at 0 instead:
     `rate * (l - 1) / (L - 1)`.
 
     Args:
-      rate: of the last block, in [0, 1]; may be traced.
+      rate: rate of the last block, in [0, 1]; may be traced.
       depth: number of blocks L >= 1.
 
     Returns:
@@ -160,9 +159,9 @@ def depth_rates(rate: ArrayLike, depth: int) -> list[Array]:
 
 
 def alpha_dropout(key: PRNGKey | None, x: Array, rate: ArrayLike, *, deterministic: bool = False) -> Array:
-    """Dropout for self-normalizing networks: it keeps mean 0 and variance 1, where dropout would not.
+    """Dropout for self-normalizing networks, which preserves mean 0 and variance 1.
 
-    Dropped entries become the value at which the SELU saturates, c = -1.7581, and all are rescaled:
+    Dropped entries are set to the value at which the SELU saturates, c = -1.7581, and all are rescaled:
 
       y_i = a (m_i x_i + (1 - m_i) c) + b,  a = (q (1 + r c^2))^(-1/2),  b = -a r c,  r = 1 - q
 
@@ -175,7 +174,7 @@ def alpha_dropout(key: PRNGKey | None, x: Array, rate: ArrayLike, *, determinist
       deterministic: inference: returns `x`.
 
     Returns:
-      Array like `x`. If entries of `x` have mean 0 and variance 1, so have those of the result.
+      Array like `x`. If the entries of `x` have mean 0 and variance 1, so do those of the result.
 
     Raises:
       ValueError: a concrete `rate` outside [0, 1], no key, or `x` is not floating point.
@@ -189,15 +188,15 @@ def alpha_dropout(key: PRNGKey | None, x: Array, rate: ArrayLike, *, determinist
 
     Reference: Self-Normalizing Neural Networks (Klambauer et al., 2017); the constants are those of Keras.
     """
-    x = checked("alpha_dropout", x, rate)
+    x = checked_input("alpha_dropout", x, rate)
     if deterministic:
         return x
-    kept, keep = kept_entries(required("alpha_dropout", key), x.shape, rate)
-    keep = keep.astype(wide_dtype(x))
-    drop = 1.0 - keep
-    inside = jnp.where(keep > 0.0, keep * (1.0 + drop * _SELU_FLOOR**2), 1.0)
-    scale = jnp.where(keep > 0.0, inside**-0.5, 0.0)
-    changed = jnp.where(kept, x, jnp.asarray(_SELU_FLOOR, x.dtype)) * scale.astype(x.dtype)
-    changed += (-scale * drop * _SELU_FLOOR).astype(x.dtype)
-    # Chosen, not computed: -0.0 + 0.0 is 0.0.
-    return jnp.where(drop > 0.0, changed, x)
+    mask, keep_prob = keep_mask(required_key("alpha_dropout", key), x.shape, rate)
+    keep_prob = keep_prob.astype(wide_dtype(x))
+    drop_prob = 1.0 - keep_prob
+    variance = jnp.where(keep_prob > 0.0, keep_prob * (1.0 + drop_prob * _SELU_FLOOR**2), 1.0)
+    scale = jnp.where(keep_prob > 0.0, variance**-0.5, 0.0)
+    rescaled = jnp.where(mask, x, jnp.asarray(_SELU_FLOOR, x.dtype)) * scale.astype(x.dtype)
+    rescaled += (-scale * drop_prob * _SELU_FLOOR).astype(x.dtype)
+    # The identity is selected, not computed, because -0.0 + 0.0 is 0.0.
+    return jnp.where(drop_prob > 0.0, rescaled, x)

@@ -1,4 +1,4 @@
-"""Gaussian noise, added to activations or multiplied with them."""
+"""Gaussian noise that is added to activations, or that multiplies them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from regjax.core import random_bits as bits
 from regjax.core.opaque import opaque_call
 from regjax.core.typing import Array, ArrayLike, PRNGKey
-from regjax.noise.base import checked, required
+from regjax.noise.base import checked_input, required_key
 
-# A traced deviation above it counts as this, so that the result is finite.
+# A larger traced standard deviation is clipped to this, so that the result is finite.
 _LARGEST_DEVIATION = 1e6
-# The largest rate of a decision with 16 bits that still keeps something: the standard deviation there is 256.
+# The largest rate below 1 that a 16-bit decision can have; the standard deviation is then 256.
 _LARGEST_RATE = 1.0 - 2.0**-16
 
 
@@ -37,24 +37,24 @@ def gaussian_noise(key: PRNGKey | None, x: Array, stddev: ArrayLike, *, determin
 
     Reference: Training with Noise is Equivalent to Tikhonov Regularization (Bishop, 1995).
     """
-    x = checked("gaussian_noise", x, stddev, what="stddev")
+    x = checked_input("gaussian_noise", x, stddev, what="stddev")
     if deterministic:
         return x
     stddev = jnp.minimum(jnp.asarray(stddev, jnp.float32), _LARGEST_DEVIATION)
-    noise = stddev * bits.random_normal(required("gaussian_noise", key), x.shape)
-    # x + 0 * n turns -0.0 into 0.0: the identity at 0 is chosen, not computed.
+    noise = stddev * bits.random_normal(required_key("gaussian_noise", key), x.shape)
+    # The identity is selected, not computed, because x + 0 * n turns -0.0 into 0.0.
     return jnp.where(stddev > 0.0, x + noise.astype(x.dtype), x)
 
 
 def gaussian_dropout(key: PRNGKey | None, x: Array, rate: ArrayLike, *, deterministic: bool = False) -> Array:
-    """Multiplies by normal noise with the mean and variance that dropout's factor has.
+    """Multiplies by normal noise that has the mean and variance of dropout's random factor.
 
       y_i = x_i (1 + s n_i),  n_i ~ N(0, 1),  s = sqrt(r / (1 - r));  E[y_i] = x_i,  Var[y_i] = x_i^2 r / (1 - r)
 
     Args:
       key: one key; may be None when `deterministic`.
       x: floating-point array `[...]`.
-      rate: scalar r in [0, 1]; may be traced. 0 is the identity; above `1 - 2**-16` it acts as that, where s is 256.
+      rate: scalar r in [0, 1]; may be traced. 0 is the identity; it is clipped to `1 - 2**-16`, where s is 256.
       deterministic: inference: returns `x`.
 
     Returns:
@@ -72,15 +72,15 @@ def gaussian_dropout(key: PRNGKey | None, x: Array, rate: ArrayLike, *, determin
     Reference: Dropout: A Simple Way to Prevent Neural Networks from Overfitting (Srivastava et al., 2014), section 10;
       the parameter is that of Keras.
     """
-    x = checked("gaussian_dropout", x, rate)
+    x = checked_input("gaussian_dropout", x, rate)
     if deterministic:
         return x
     rate = jnp.asarray(rate, jnp.float32)
     inside = jnp.clip(rate, 0.0, _LARGEST_RATE)
-    # The root has no finite derivative at 0, so there it is taken of another number and discarded.
+    # The root has no finite derivative at 0, so there another argument is used and the result discarded.
     inside = jnp.where(rate > 0.0, inside, 0.5)
     stddev = jnp.where(rate > 0.0, jnp.sqrt(inside / (1.0 - inside)), 0.0)
-    factor = opaque_call(_factor, required("gaussian_dropout", key), jnp.ones(x.shape, jnp.float32), stddev)
+    factor = opaque_call(_factor, required_key("gaussian_dropout", key), jnp.ones(x.shape, jnp.float32), stddev)
     return jnp.where(stddev > 0.0, x * factor.astype(x.dtype), x)
 
 

@@ -1,7 +1,7 @@
-"""Noise as thin Flax Linen modules: the strength is given at call time and may be traced.
+"""Noise as thin Flax Linen modules whose strength is given at call time and may be traced.
 
-`flax.linen.Dropout` reads its rate in Python, so it can be neither swept, scheduled nor mapped; these layers
-take it beside the input and call `regjax.noise`, with a key of their own from the module's rng collection. In
+`flax.linen.Dropout` reads its rate in Python, so the rate can be neither swept, scheduled nor mapped. These layers
+take it as an argument and call `regjax.noise` with a key of their own from the rng collection of the module. In
 `flax.nnx`, call the functions of `regjax.noise` with a key from `nnx.Rngs`, or wrap a layer in `nnx.bridge.ToNNX`.
 """
 
@@ -25,7 +25,7 @@ ACTIVATIONS = "activations"  # collection into which a layer sows what an activi
 
 
 class Noise(nn.Module):
-    """A noise on its input; a subclass names the function and what else it takes."""
+    """Base of the noise layers; a subclass names the function and its options."""
 
     function: ClassVar[str]
 
@@ -44,13 +44,13 @@ class Noise(nn.Module):
           Array like `x`.
 
         Raises:
-          ValueError: training without a key in `rngs`, or as the function.
+          ValueError: training without a key in `rngs`, or what the function raises.
         """
         key = None if deterministic else layer_key(self, self.rng_collection)
         return noise.NOISES[self.function](key, x, strength, deterministic=deterministic, **self._options())
 
     def _options(self) -> Mapping[str, Any]:
-        """Further arguments of the function."""
+        """Static arguments of the function."""
         return {}
 
 
@@ -60,7 +60,7 @@ class Dropout(Noise):
     Attributes:
       scaling: `"inverted"` (kept units divided by the keep probability in training; inference is the
         identity) or `"classic"` (inference multiplies by the keep probability).
-      broadcast_dims: axes along which one decision is shared.
+      broadcast_dims: axes that share one decision.
       rng_collection: name of the key in `rngs`.
 
     Example:
@@ -127,7 +127,7 @@ class DropBlock(Noise):
 
     Attributes:
       block_size: side of the squares; at most the larger side of the map.
-      per_channel: whether each channel draws its own.
+      per_channel: whether each channel draws its own blocks.
       rng_collection: name of the key in `rngs`.
 
     Example:
@@ -145,7 +145,7 @@ class DropBlock(Noise):
 
 
 class DropPath(Noise):
-    """Drops residual branches, one decision an example; see `regjax.noise.drop_path` and `depth_rates`.
+    """Drops residual branches, with one decision for each example; see `regjax.noise.drop_path` and `depth_rates`.
 
     Attributes:
       rng_collection: name of the key in `rngs`.
@@ -177,13 +177,13 @@ class GaussianNoise(Noise):
 class NoisyDense(nn.Module):
     """A dense layer with noise on its kernel: `x V + b`, `V = noise(W)`; see `regjax.noise.weights`.
 
-    To put noise on the weights of a model that has no such layer, use the rates `"drop_connect"` and
+    For noise on the weights of a model without such layers, use the rates `"drop_connect"` and
     `"weight_noise"` of `rj.build_loss`.
 
     Attributes:
       features: number of outputs.
       function: `"drop_connect"` or `"weight_noise"`.
-      use_bias: whether there is a bias, which gets no noise.
+      use_bias: whether to add a bias, which has no noise.
       kernel_init: initializer of the kernel.
       rng_collection: name of the key in `rngs`.
 
@@ -211,16 +211,16 @@ class NoisyDense(nn.Module):
 
 
 class ConcreteDense(nn.Module):
-    """A dense layer behind dropout on its input whose rate is learned; see `regjax.noise.concrete_dropout`.
+    """A dense layer with dropout of a learned rate on its input; see `regjax.noise.concrete_dropout`.
 
     In training it sows its regularizer, which `rj.build_loss` adds to the loss as `concrete_dropout`. The parameter
-    `rate_logit` holds the logit of the rate.
+    `rate_logit` is the logit of the rate.
 
     Attributes:
       features: number of outputs.
-      initial_rate: in (0, 1), where the learned rate starts.
-      temperature: of the smooth mask, > 0.
-      length_scale: of the prior on the weights, > 0.
+      initial_rate: initial value of the rate, in (0, 1).
+      temperature: > 0, of the smooth mask.
+      length_scale: > 0, of the prior on the weights.
       kernel_init: initializer of the kernel.
       rng_collection: name of the key in `rngs`.
 
@@ -242,10 +242,10 @@ class ConcreteDense(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, strength: ArrayLike, *, deterministic: bool = False) -> Array:
-        """The outputs `[..., features]` of `x` `[..., d]`; `strength` is that of the regularizer, not a rate."""
+        """The outputs `[..., features]` of `x` `[..., d]`; `strength` scales the regularizer, it is not a rate."""
         check_range("ConcreteDense: initial_rate", self.initial_rate, 0.0, 1.0, low_open=True, high_open=True)
-        start = jnp.log(self.initial_rate) - jnp.log1p(-self.initial_rate)
-        rate = jax.nn.sigmoid(self.param("rate_logit", lambda key: jnp.asarray(start, jnp.float32)))
+        initial_logit = jnp.log(self.initial_rate) - jnp.log1p(-self.initial_rate)
+        rate = jax.nn.sigmoid(self.param("rate_logit", lambda key: jnp.asarray(initial_logit, jnp.float32)))
         key = None if deterministic else layer_key(self, self.rng_collection)
         x = noise.concrete_dropout(key, x, rate, temperature=self.temperature, deterministic=deterministic)
         dense = nn.Dense(self.features, kernel_init=self.kernel_init, name="dense")
@@ -258,25 +258,25 @@ class ConcreteDense(nn.Module):
 
 
 def record_activation(module: nn.Module, name: str, x: Array) -> Array:
-    """Lets activity penalties see `x`: sown as `name` into the collection `"activations"`; returned as it is.
+    """Sow `x` as `name` into the collection `"activations"`, for activity penalties; returns `x` unchanged.
 
-    Costs nothing where no activity penalty asks for it.
+    Costs nothing unless an activity penalty reads it.
 
     Args:
       module: bound module that computes `x`.
-      name: of the activation.
+      name: name of the activation.
       x: `[B, ...]`.
     """
-    if not module.is_initializing():  # there every collection would keep it
+    if not module.is_initializing():  # initialization would store every collection
         module.sow(ACTIVATIONS, name, x)
     return x
 
 
 def layer_key(module: nn.Module, collection: str) -> PRNGKey:
-    """A key that belongs to one call of one layer: two layers, or two calls, never share a mask.
+    """A key for one call of one layer: no two layers, and no two calls, share a mask.
 
     Args:
-      module: bound module that draws.
+      module: bound module that draws random numbers.
       collection: name of the key in `rngs`.
 
     Returns:
@@ -285,7 +285,7 @@ def layer_key(module: nn.Module, collection: str) -> PRNGKey:
     Raises:
       ValueError: `rngs` has no such key.
     """
-    # Asked for here, because make_rng would silently fall back to the "params" key.
+    # Checked here, because make_rng would silently fall back to the "params" key.
     if not module.has_rng(collection):
         name = "/".join(module.path) or type(module).__name__
         raise ValueError(
@@ -293,5 +293,5 @@ def layer_key(module: nn.Module, collection: str) -> PRNGKey:
             "(inference, which draws nothing, is deterministic=True, or no rates in a model)"
         )
     key = module.make_rng(collection)
-    # Linen derives the key from the path alone: one key under two names would give one mask.
+    # Linen derives the key from the path alone, so one key under two names would give the same mask.
     return key if collection == "dropout" else stream(key, collection)

@@ -1,4 +1,4 @@
-"""Noise on weights: DropConnect and Gaussian weight noise, on one array or on the weights of a whole tree."""
+"""Noise on weights: DropConnect and Gaussian weight noise, for one array or for all weights of a tree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jax
 
 from regjax.core.tree import Where, select
 from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
-from regjax.noise.base import checked
+from regjax.noise.base import checked_input
 from regjax.noise.dropout import dropout
 from regjax.noise.gaussian import gaussian_noise
 
@@ -16,8 +16,8 @@ from regjax.noise.gaussian import gaussian_noise
 def drop_connect(key: PRNGKey | None, x: Array, rate: ArrayLike, *, deterministic: bool = False) -> Array:
     """Sets each weight to zero with probability `rate`: `v_i = m_i w_i / q`, `q = P(m_i = 1)`.
 
-    One mask serves the whole batch, as one mask for each example would need the weights B times. Inference uses the
-    mean weights (the paper samples a normal approximation of the activations there).
+    One mask is drawn for the whole batch; one for each example would need B copies of the weights. Inference uses the
+    mean weights, where the paper samples from a normal approximation of the activations.
 
     Args:
       key: one key; may be None when `deterministic`.
@@ -39,13 +39,13 @@ def drop_connect(key: PRNGKey | None, x: Array, rate: ArrayLike, *, deterministi
 
     Reference: Regularization of Neural Networks using DropConnect (Wan et al., 2013).
     """
-    return dropout(key, checked("drop_connect", x, rate), rate, deterministic=deterministic)
+    return dropout(key, checked_input("drop_connect", x, rate), rate, deterministic=deterministic)
 
 
 def weight_noise(key: PRNGKey | None, x: Array, stddev: ArrayLike, *, deterministic: bool = False) -> Array:
     """Adds independent normal noise to weights: `v = w + stddev * n`, `n ~ N(0, 1)`.
 
-    The gradient of the noisy loss then belongs to the smoothed loss `E L(w + stddev n)`.
+    The gradient of the noisy loss is an estimate of that of the smoothed loss `E L(w + stddev n)`.
 
     Args:
       key: one key; may be None when `deterministic`.
@@ -66,7 +66,7 @@ def weight_noise(key: PRNGKey | None, x: Array, stddev: ArrayLike, *, determinis
 
     Reference: Practical Variational Inference for Neural Networks (Graves, 2011).
     """
-    x = checked("weight_noise", x, stddev, what="stddev")
+    x = checked_input("weight_noise", x, stddev, what="stddev")
     return gaussian_noise(key, x, stddev, deterministic=deterministic)
 
 
@@ -74,21 +74,21 @@ WEIGHT_NOISES: dict[str, Callable[..., Array]] = {"drop_connect": drop_connect, 
 
 
 def perturb_weights(name: str, key: PRNGKey, params: PyTree, strength: ArrayLike, *, where: Where = None) -> PyTree:
-    """A noise on the weights of a tree; each leaf draws from a key of its own.
+    """Apply a noise to the weights of a tree; each leaf has a key of its own.
 
     Args:
       name: `"drop_connect"` or `"weight_noise"`.
       key: one key.
       params: any tree of parameters.
       strength: rate or standard deviation; may be traced.
-      where: which leaves, as for penalties: a pattern, a predicate or a tree of bools; None takes the weights and
-        leaves biases and scales alone.
+      where: which leaves, as for penalties: a pattern, a predicate or a tree of bools; None takes the weights, not
+        biases and scales.
 
     Returns:
       Tree like `params`.
 
     Raises:
-      ValueError: an unknown name, a pattern that matches nothing, or as the noise.
+      ValueError: an unknown name, a pattern that matches nothing, or what the noise raises.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -97,9 +97,9 @@ def perturb_weights(name: str, key: PRNGKey, params: PyTree, strength: ArrayLike
       [1.0, 1.0]
     """
     leaves, treedef = jax.tree.flatten(params)
-    chosen = select(params, where)
+    mask = select(params, where)
     noisy = [
-        WEIGHT_NOISES[name](jax.random.fold_in(key, i), leaf, strength) if use else leaf
-        for i, (leaf, use) in enumerate(zip(leaves, chosen, strict=True))
+        WEIGHT_NOISES[name](jax.random.fold_in(key, i), leaf, strength) if is_noisy else leaf
+        for i, (leaf, is_noisy) in enumerate(zip(leaves, mask, strict=True))
     ]
     return jax.tree.unflatten(treedef, noisy)
