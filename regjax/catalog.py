@@ -170,17 +170,18 @@ TECHNIQUES = _by_name(
 )  # fmt: skip
 DEFAULT_TECHNIQUES = ("more_data", "augmentation", "early_stopping", "l2", "l1", "dropout", COMBINATION)
 
-OPTIMIZERS = (
+# Lists, because `regjax.plugins` adds to them.
+OPTIMIZERS = [
     "sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad", "nadam", "amsgrad", "adamax", "lion", "muon",
     "adafactor",
-)  # fmt: skip
+]  # fmt: skip
 ROUTES = ("loss", "coupled", "decoupled", "independent", "proximal")
-MODELS = ("linear", "mlp", "cnn", "resnet", "vit")
+MODELS = ["linear", "mlp", "cnn", "resnet", "vit"]
 DATASETS = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_regression")
 TASKS = ("classification", "regression")
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")
 PRECISIONS = ("float32", "bfloat16")
 SMOOTHINGS = ("uniform", "others")
-STOP_CRITERIA = ("patience", "gl", "pq", "up")
+STOP_CRITERIA = ["patience", "gl", "pq", "up"]
 SELECTIONS = ("best", "1se")

@@ -44,9 +44,35 @@ class DropPrograms:
             getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)(0)
 
 
+class RestoreRegistries:
+    """After an example that registers a method, the registries hold what they held."""
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if item.path.name not in ("plugins.py", "test_plugins.py"):
+            return
+        from regjax import catalog, noise, stopping
+        from regjax.augment import AUGMENTATIONS
+        from regjax.comparison.registry import MAKERS
+        from regjax.models.registry import MODELS
+        from regjax.optim.optimizers import OPTIMIZERS
+        from regjax.penalties import PENALTIES
+        from regjax.penalties.outputs import OUTPUT_PENALTIES
+
+        listed = [value for value in vars(catalog).values() if isinstance(value, dict | list)]
+        others = [noise.NOISES, noise.WEIGHT_NOISES, noise.UNBOUNDED, stopping.CRITERIA, stopping.REASONS]
+        registries = [AUGMENTATIONS, MAKERS, MODELS, OPTIMIZERS, PENALTIES, OUTPUT_PENALTIES]
+        item.registries = [(registry, registry.copy()) for registry in [*listed, *others, *registries]]
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        for registry, before in getattr(item, "registries", []):
+            registry.clear()
+            (registry.extend if isinstance(registry, list) else registry.update)(before)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """For doctests too, which lie beside the tests."""
     config.pluginmanager.register(DropPrograms())
+    config.pluginmanager.register(RestoreRegistries())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 
 import regjax
-from regjax.cli import app
+from regjax.core.errors import InputError
 
+BAD_INPUT = 2  # exit code
 COMMANDS = {
     "train": "one run, with checkpoints",
     "predict": "what a trained run says about new inputs",
@@ -20,8 +22,24 @@ COMMANDS = {
 
 def run(name: str) -> None:
     """Run a command with the flags of `sys.argv` and exit with its code."""
+    _load_plugins()
+    from regjax.cli import app
+
     module = importlib.import_module(f"regjax.cli.{name}")
     app.run(name, module.main, module.Config, module.__doc__ or "")
+
+
+def _load_plugins() -> None:
+    """Import what `REGJAX_PLUGINS` names; options are made from the catalogue, so it comes before them."""
+    if not os.environ.get("REGJAX_PLUGINS"):
+        return
+    from regjax.plugins import load_plugins
+
+    try:
+        load_plugins()
+    except InputError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
 
 
 def main() -> None:
@@ -31,15 +49,15 @@ def main() -> None:
         print("Which regularizer helps on your data.\n\n  regjax COMMAND --flag=value ...\n")
         print("\n".join(f"  {name:9} {text}" for name, text in COMMANDS.items()))
         print("\nregjax COMMAND --help lists the flags of a command.")
-        sys.exit(app.DONE)
+        sys.exit(0)
     if first == "--version":
         print(f"regjax {regjax.__version__}")
-        sys.exit(app.DONE)
+        sys.exit(0)
     if first not in COMMANDS:
         near = difflib.get_close_matches(first, COMMANDS, 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         print(f"error: {first!r} is no command{hint}; accepted: {', '.join(COMMANDS)}", file=sys.stderr)
-        sys.exit(app.BAD_INPUT)
+        sys.exit(BAD_INPUT)
     del sys.argv[1]
     run(first)
 

@@ -82,7 +82,8 @@ def _early_stopping(method: Method, setting: Setting) -> Technique | None:
     return _technique(method, lambda _: {"stopping": rule, "restore_best": True}, lambda _: dict(flags))
 
 
-def _penalty(name: str, mode: str, method: Method, setting: Setting) -> Technique | None:
+def penalty_maker(name: str, mode: str, method: Method, setting: Setting) -> Technique | None:
+    """The penalty `name` on a route."""
     return _technique(
         method,
         lambda s: {"penalties": {mode: PENALTIES[name](s)}},
@@ -90,7 +91,8 @@ def _penalty(name: str, mode: str, method: Method, setting: Setting) -> Techniqu
     )
 
 
-def _noise(method: Method, setting: Setting) -> Technique | None:
+def noise_maker(method: Method, setting: Setting) -> Technique | None:
+    """A noise, where the model has it."""
     if method.name not in setting.noises and method.name not in WEIGHT_NOISES:
         return None
     return _technique(method, lambda value: {"rates": {method.name: value}}, lambda value: {method.name: float(value)})
@@ -103,7 +105,8 @@ def _number(method: Method, setting: Setting) -> Technique | None:
     return _technique(method, lambda value: {method.name: value}, lambda value: {method.name: float(value)})
 
 
-def _outputs(method: Method, setting: Setting) -> Technique | None:
+def output_maker(method: Method, setting: Setting) -> Technique | None:
+    """A penalty on outputs, where the task has what it needs."""
     make = OUTPUT_PENALTIES[method.name]
     if make(method.grid[0]).needs_classes and not setting.classes:
         return None
@@ -114,16 +117,16 @@ def _outputs(method: Method, setting: Setting) -> Technique | None:
     )
 
 
-_MAKERS: dict[str, Maker] = {
+MAKERS: dict[str, Maker] = {
     "more_data": _more_data,
     "augmentation": _augmentation,
     "early_stopping": _early_stopping,
-    "l2": functools.partial(_penalty, "l2", "loss"),
-    "l1": functools.partial(_penalty, "l1", "proximal"),
-    "decoupled": functools.partial(_penalty, "l2", "decoupled"),
-    **dict.fromkeys(catalog.NOISES, _noise),
+    "l2": functools.partial(penalty_maker, "l2", "loss"),
+    "l1": functools.partial(penalty_maker, "l1", "proximal"),
+    "decoupled": functools.partial(penalty_maker, "l2", "decoupled"),
+    **dict.fromkeys(catalog.NOISES, noise_maker),
     **dict.fromkeys(catalog.NUMBERS, _number),
-    **dict.fromkeys(catalog.OUTPUT_PENALTIES, _outputs),
+    **dict.fromkeys(catalog.OUTPUT_PENALTIES, output_maker),
 }
 
 
@@ -164,7 +167,7 @@ def resolve(
         check_choice("technique", item, TECHNIQUES)
         if item == COMBINATION:
             continue
-        technique = _MAKERS[item](TECHNIQUES[item], setting)
+        technique = MAKERS[item](TECHNIQUES[item], setting)
         if technique is None or not (technique.values or grids.get(item)):
             if item not in DEFAULT_TECHNIQUES:
                 raise InputError(f"technique {item!r} does not fit this model or task; the model's noises: {noises}")

@@ -31,7 +31,7 @@ NOISES: dict[str, Callable[..., Array]] = {
     "weight_noise": weight_noise,
 }
 # Standard deviations, and the strength of the regularizer of learned rates; all others are fractions.
-UNBOUNDED = frozenset(name for name in NOISES if not catalog.NOISES[name].high_open)
+UNBOUNDED = {name for name in NOISES if not catalog.NOISES[name].high_open}
 
 __all__ = [
     "NOISES",

@@ -20,7 +20,7 @@ from regjax.penalties import Penalty
 from regjax.penalties.constraints import Constraint, check_projected
 
 
-class _Optimizer(NamedTuple):
+class Optimizer(NamedTuple):
     """An optimizer by name.
 
     Attributes:
@@ -37,39 +37,38 @@ class _Optimizer(NamedTuple):
 
 
 _ADAM = {"b1": 0.9, "b2": 0.999, "eps": 1e-8}
-_REGISTRY: dict[str, _Optimizer] = {
-    "sgd": _Optimizer(optax.sgd, {}, stepsizes.sgd),
-    "momentum": _Optimizer(optax.sgd, {"momentum": 0.9}, stepsizes.sgd),
-    "nesterov": _Optimizer(
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": Optimizer(optax.sgd, {}, stepsizes.sgd),
+    "momentum": Optimizer(optax.sgd, {"momentum": 0.9}, stepsizes.sgd),
+    "nesterov": Optimizer(
         lambda rate, momentum: optax.sgd(rate, momentum=momentum, nesterov=True),
         {"momentum": 0.9},
         lambda rate, momentum: stepsizes.sgd(rate, momentum, nesterov=True),
     ),
-    "adam": _Optimizer(optax.adam, _ADAM, lambda rate, b1, b2, eps: stepsizes.adam(rate, b2, eps)),
-    "rmsprop": _Optimizer(
+    "adam": Optimizer(optax.adam, _ADAM, lambda rate, b1, b2, eps: stepsizes.adam(rate, b2, eps)),
+    "rmsprop": Optimizer(
         optax.rmsprop, {"decay": 0.9, "eps": 1e-8}, lambda rate, decay, eps: stepsizes.rmsprop(rate, eps)
     ),
-    "adagrad": _Optimizer(optax.adagrad, {"eps": 1e-8}, stepsizes.adagrad),
-    "nadam": _Optimizer(optax.nadam, _ADAM, stepsizes.nadam),
-    "amsgrad": _Optimizer(optax.amsgrad, _ADAM, lambda rate, b1, b2, eps: stepsizes.amsgrad(rate, eps)),
-    "adamax": _Optimizer(optax.adamax, _ADAM, lambda rate, b1, b2, eps: stepsizes.adamax(rate, eps)),
-    "lion": _Optimizer(
+    "adagrad": Optimizer(optax.adagrad, {"eps": 1e-8}, stepsizes.adagrad),
+    "nadam": Optimizer(optax.nadam, _ADAM, stepsizes.nadam),
+    "amsgrad": Optimizer(optax.amsgrad, _ADAM, lambda rate, b1, b2, eps: stepsizes.amsgrad(rate, eps)),
+    "adamax": Optimizer(optax.adamax, _ADAM, lambda rate, b1, b2, eps: stepsizes.adamax(rate, eps)),
+    "lion": Optimizer(
         lambda rate, b1, b2: optax.lion(rate, b1=b1, b2=b2, weight_decay=0.0),
         {"b1": 0.9, "b2": 0.99},
         reason="it moves by the sign of the gradient, so its updates do not vanish at a penalized solution",
     ),
-    "muon": _Optimizer(
+    "muon": Optimizer(
         lambda rate, momentum: optax.contrib.muon(rate, beta=momentum),
         {"momentum": 0.95},
         reason="it makes all singular values of an update equal, which no proximal map in closed form follows",
     ),
-    "adafactor": _Optimizer(
+    "adafactor": Optimizer(
         lambda rate: optax.adafactor(rate),
         {},
         reason="it clips its updates and scales them by the size of the weights, so it has no step of its own",
     ),
 }
-OPTIMIZERS = tuple(_REGISTRY)
 _ELSEWHERE = {
     "adamw": "is 'adam' with penalty l2(weight_decay / 2) and mode 'decoupled'",
     "schedule_free": (
@@ -150,7 +149,7 @@ def with_penalties(
     if name in _ELSEWHERE:
         raise InputError(f"optimizer {name!r} {_ELSEWHERE[name]}")
     check_choice("optimizer", name, OPTIMIZERS)
-    chosen = _REGISTRY[name]
+    chosen = OPTIMIZERS[name]
     if not callable(learning_rate):
         check_range("make_optimizer: learning_rate", learning_rate, 0.0, low_open=True)
     given = {label: value for label, value in numbers.items() if value is not None}

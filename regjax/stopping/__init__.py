@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from regjax.stopping.criteria import CRITERIA, Criterion
 from regjax.stopping.early_stopping import NEVER, REASONS, EarlyStopping, StopState, keep_best
 
-__all__ = ["NEVER", "REASONS", "EarlyStopping", "StopState", "keep_best"]
+__all__ = ["CRITERIA", "NEVER", "REASONS", "Criterion", "EarlyStopping", "StopState", "keep_best"]

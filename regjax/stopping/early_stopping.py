@@ -22,11 +22,11 @@ from regjax.catalog import STOP_CRITERIA
 from regjax.core.checks import check_choice, check_range, in_short, is_traced
 from regjax.core.dtypes import float_dtype
 from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.stopping.criteria import CRITERIA
 from regjax.stopping.gains import RULES, arithmetic, bounded, join_float32, rounded_like, split_float32
 
 NEVER = np.iinfo(np.int32).max  # a patience that never runs out
-REASONS = ("running", "patience", "gl", "pq", "up", "target", "diverged")
-_CODE = {name: code for code, name in enumerate(REASONS)}
+REASONS = ["running", "patience", "gl", "pq", "up", "target", "diverged"]  # then the criteria from outside
 _WHOLE = ("patience", "strips", "start_from_epoch", "min_epochs")
 _LIMITS = ("baseline", "target", "divergence_threshold")
 _LOWEST = {"patience": 0, "min_delta": 0.0, "alpha": 0.0, "strips": 1, "start_from_epoch": 0, "min_epochs": 0} | (
@@ -49,6 +49,7 @@ class StopState(NamedTuple):
     strip_value: Array  # float32: value at the end of the last strip (criterion up)
     rises: Array  # int32: successive strips at whose end the value had risen (criterion up)
     remainder: Array  # float32[3 + k, 2]: float64 digits that reference, best_value, strip_value and window lack
+    criterion_state: PyTree = ()  # of a criterion from outside
 
     @property
     def should_stop(self) -> Array:
@@ -187,6 +188,7 @@ class EarlyStopping:
             strip_value=inf,
             rises=zero,
             remainder=jnp.zeros((3 + self.k, 2), jnp.float32),
+            criterion_state=CRITERIA[self.criterion].init() if self.criterion in CRITERIA else (),
         )
 
     def update(self, state: StopState, value: ArrayLike, train_value: ArrayLike | None = None) -> StopState:
@@ -261,20 +263,26 @@ class EarlyStopping:
             rises = xp.where(ends, xp.where(v > strip_value, rises + 1, 0), rises)
             strip_value = xp.where(ends, v, strip_value)
             stop = rises >= self.strips
+        criterion_state = old.criterion_state
+        if self.criterion in CRITERIA:
+            train = jnp.asarray(jnp.nan if train_value is None else train_value)
+            criterion_state, stop = CRITERIA[self.criterion].update(
+                state.criterion_state, jnp.asarray(value), jnp.asarray(sign * best), train
+            )
 
-        code = xp.where(stop & watched, _CODE[self.criterion], 0)
+        code = xp.where(stop & watched, REASONS.index(self.criterion), 0)
         # If patience ran out before any finite value was seen, the run diverged, whatever the policy for NaN.
-        code = xp.where((code != 0) & ~xp.isfinite(best), _CODE["diverged"], code)
+        code = xp.where((code != 0) & ~xp.isfinite(best), REASONS.index("diverged"), code)
         target, has_target = bound("target")
         as_compared = (lambda number: number.astype(np.float32)) if rule.passes_limits else (lambda number: number)
         reached = as_compared(v) < as_compared(target) if rule.passes_limits else v <= target
-        code = xp.where(watched & has_target & reached, _CODE["target"], code)
+        code = xp.where(watched & has_target & reached, REASONS.index("target"), code)
         code = xp.where(old.count + 1 < self.min_epochs, 0, code)
         limit, has_limit = bound("divergence_threshold")
         diverged = has_limit & (as_compared(v) > as_compared(limit))
         if self.nan == "stop":
             diverged = diverged | ~finite
-        code = xp.where(diverged, _CODE["diverged"], code)
+        code = xp.where(diverged, REASONS.index("diverged"), code)
 
         floats = xp.stack([xp.where(moves, v, reference), sign * best, strip_value])
         rounded, remainder = split_float32(xp, xp.concatenate([floats, window]))
@@ -290,6 +298,7 @@ class EarlyStopping:
             strip_value=rounded[2],
             rises=rises,
             remainder=remainder,
+            criterion_state=criterion_state,
         )
         had_stopped = old.reason != 0
         unchanged = old._replace(improved=xp.asarray(False))

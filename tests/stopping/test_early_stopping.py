@@ -180,9 +180,9 @@ def test_the_host_and_a_compiled_update_agree_on_float32_numbers(rule):
         host = compiled = stopper.init()
         for value in values:
             host, compiled = stopper.update(host, value), _update(stopper, compiled, value, None)
-            for name, a, b in zip(host._fields, host, compiled, strict=True):
+            for (path, a), b in zip(jax.tree_util.tree_leaves_with_path(host), jax.tree.leaves(compiled), strict=True):
                 assert (a.shape, a.dtype) == (b.shape, b.dtype)
-                np.testing.assert_array_equal(a, b, err_msg=name)
+                np.testing.assert_array_equal(a, b, err_msg=jax.tree_util.keystr(path))
 
 
 @pytest.mark.parametrize("level", [3000.0, -1e8])
