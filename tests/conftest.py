@@ -2,8 +2,10 @@ import ctypes
 import gc
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -69,8 +71,33 @@ class RestoreRegistries:
             (registry.extend if isinstance(registry, list) else registry.update)(before)
 
 
+class SharedPrograms:
+    """One folder of compiled programs for all workers and commands of a session, gone at its end.
+
+    Two tests often compile the same program, and `DropPrograms` has a worker compile what it had.
+    """
+
+    VARIABLE = "JAX_COMPILATION_CACHE_DIR"
+
+    def __init__(self) -> None:
+        self.folder = None
+        if self.VARIABLE not in os.environ:  # workers have it from the process that starts them
+            self.folder = tempfile.mkdtemp(prefix="regjax-programs-")
+            os.environ[self.VARIABLE] = self.folder
+            os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
+            os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+            jax.config.update("jax_compilation_cache_dir", self.folder)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+    def pytest_unconfigure(self) -> None:
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """For doctests too, which lie beside the tests."""
+    config.pluginmanager.register(SharedPrograms())
     config.pluginmanager.register(DropPrograms())
     config.pluginmanager.register(RestoreRegistries())
 
