@@ -1,4 +1,4 @@
-"""Many runs: lanes of hyperparameters and seeds, laid out over cores, devices and processes."""
+"""Sweeps: many runs with different hyperparameters and seeds, over cores, devices and processes."""
 
 from regjax.sweeps.lane import Lane
 from regjax.sweeps.lanes import run_lanes, sweep

@@ -1,4 +1,4 @@
-"""A lane: one run of a sweep; and the places where lanes train."""
+"""A lane, which is one run of a sweep, and the device or mesh on which it trains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from regjax.training.run import Run
 from regjax.training.spec import Hparams
 from regjax.training.state import TrainData, Weights
 
-Place: TypeAlias = Any  # where a lane trains: a `jax.Device`, or a row of a mesh whose devices share its batches
+DeviceOrMesh: TypeAlias = Any  # a `jax.Device`, or one row of a mesh, whose devices share each batch
 
 
 class Lane(NamedTuple):
@@ -25,10 +25,10 @@ class Lane(NamedTuple):
 
     Attributes:
       run: the program, from `make_run`.
-      hparams: its numbers, not stacked.
+      hparams: hyperparameters, not stacked.
       key: root key of the run.
-      seed: row of the arrays in `data` that differ between seeds.
-      weights: to start from, instead of a random initialization.
+      seed: row of those arrays in `data` that differ between seeds.
+      weights: initial weights; None for a random initialization.
     """
 
     run: Run
@@ -39,36 +39,36 @@ class Lane(NamedTuple):
 
 
 def program_of(lane: Lane) -> Hashable:
-    """What two lanes have to share to be trained by one compiled program."""
+    """A key that two lanes share if one compiled program can train both."""
     return lane.run, jax.tree.structure(lane.hparams)
 
 
-def run_on(run: Run, place: Place) -> Run:
-    """The run, its batches split over the devices of a place."""
-    if isinstance(place, Mesh) and data_size(place) > 1:
-        return dataclasses.replace(run, spec=dataclasses.replace(run.spec, mesh=place))
+def run_on(run: Run, device: DeviceOrMesh) -> Run:
+    """The run; on a mesh, with its batches split over the devices."""
+    if isinstance(device, Mesh) and data_size(device) > 1:
+        return dataclasses.replace(run, spec=dataclasses.replace(run.spec, mesh=device))
     return run
 
 
-def put(tree: PyTree, place: Place) -> PyTree:
-    """Arrays moved to a place."""
-    return on_mesh(tree, place) if isinstance(place, Mesh) else jax.device_put(tree, place)
+def put(tree: PyTree, device: DeviceOrMesh) -> PyTree:
+    """The arrays, moved to a device or a mesh."""
+    return on_mesh(tree, device) if isinstance(device, Mesh) else jax.device_put(tree, device)
 
 
 def data_digest(data: TrainData) -> str:
     """SHA-256 of all arrays of the data."""
     digest = hashlib.sha256()
     for leaf in data:
-        _add(digest, np.asarray(leaf))
+        _update_digest(digest, np.asarray(leaf))
     return digest.hexdigest()
 
 
 def fingerprint(lane: Lane, data: str) -> str:
-    """SHA-256 of what a lane depends on, apart from the code of its model.
+    """SHA-256 of everything a lane depends on, apart from the code of its model.
 
     Args:
-      lane: of the sweep.
-      data: from `data_digest`.
+      lane: a lane of the sweep.
+      data: digest of the data, from `data_digest`.
     """
     digest = hashlib.sha256(data.encode())
     spec = lane.run.spec
@@ -76,12 +76,12 @@ def fingerprint(lane: Lane, data: str) -> str:
         if field.name not in ("model", "mesh"):
             digest.update(f"{field.name}={getattr(spec, field.name)}\n".encode())
     digest.update(str(jax.tree.structure(lane.hparams)).encode())
-    given = (lane.hparams, jax.random.key_data(lane.key), np.int32(lane.seed), lane.weights)
-    for leaf in jax.tree.leaves(given):
-        _add(digest, np.asarray(leaf))
+    inputs = (lane.hparams, jax.random.key_data(lane.key), np.int32(lane.seed), lane.weights)
+    for leaf in jax.tree.leaves(inputs):
+        _update_digest(digest, np.asarray(leaf))
     return digest.hexdigest()
 
 
-def _add(digest: hashlib._Hash, array: np.ndarray) -> None:
+def _update_digest(digest: hashlib._Hash, array: np.ndarray) -> None:
     digest.update(f"{array.dtype}{array.shape}".encode())
     digest.update(np.ascontiguousarray(array).tobytes())

@@ -1,8 +1,8 @@
-"""Train many runs.
+"""Train the lanes of a sweep.
 
-On CPU every lane is one call of the compiled run, dispatched from one host thread per core: XLA executes calls from
-different threads side by side on one CPU device, so there is one compilation for all cores, lanes that stop early
-free their core at once, and each lane is bitwise the run alone. On accelerators lanes are vmapped in chunks.
+On CPU each lane is one call of the compiled run, dispatched from one host thread per core: XLA executes calls from
+different threads side by side on one CPU device, so one compilation serves all cores, a lane that stops early frees
+its core at once, and each lane is bitwise equal to the run alone. On accelerators lanes are vmapped in chunks.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from jax.sharding import Mesh
 
 from regjax.core.typing import PRNGKey
 from regjax.sweeps import programs
-from regjax.sweeps.lane import Lane, Place, data_digest, fingerprint, program_of, put
-from regjax.sweeps.memory import DEFAULT_LIMIT, Budgets, tree_bytes
-from regjax.sweeps.plan import LanePlan, fitting, plan_lanes
+from regjax.sweeps.lane import DeviceOrMesh, Lane, data_digest, fingerprint, program_of, put
+from regjax.sweeps.memory import DEFAULT_LIMIT, MemoryBudgets, tree_bytes
+from regjax.sweeps.plan import LanePlan, fit_chunk, plan_lanes
 from regjax.sweeps.queue import LaneQueue
-from regjax.sweeps.share import gathered
+from regjax.sweeps.share import gather_results
 from regjax.sweeps.slots import train_in_slots
 from regjax.sweeps.store import LaneStore
 from regjax.training.preflight import check_run
@@ -41,22 +41,22 @@ def sweep(
     seeds: Sequence[int] | None = None,
     **options: object,
 ) -> RunResult:
-    """Train `L` lanes of one program.
+    """Train `L` lanes of one program, with different hyperparameters and seeds.
 
     Args:
       run: from `make_run`.
       hparams: stacked, each leaf `[L, ...]`; see `stack_hparams`.
       keys: `L` keys.
       data: shared by all lanes; `y` and `order` may differ between seeds.
-      seeds: row of `data` for each lane; None means 0 for all.
-      options: those of `run_lanes`, as `layout`, `chunk`, `workers`, `memory_limit`, `mesh` or `on_done`.
+      seeds: row of `data` for each lane; None is row 0 for all.
+      options: options of `run_lanes`, as `layout`, `chunk`, `workers`, `memory_limit`, `mesh` or `on_done`.
 
     Returns:
       A `RunResult` of NumPy arrays with a leading axis of lanes, in order.
 
     Raises:
-      InputError: what `run_lanes` refuses.
-      ValueError: leaves, keys and seeds of different lengths, or what `run_lanes` refuses.
+      InputError: as `run_lanes`.
+      ValueError: leaves, keys and seeds of different lengths, or as `run_lanes`.
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
@@ -93,29 +93,29 @@ def run_lanes(
     store: LaneStore | None = None,
     on_done: OnDone | None = None,
 ) -> list[RunResult]:
-    """Train lanes of any mixture of programs; like `sweep`, with results as a list in the order of `lanes`.
+    """Train lanes of any mixture of programs; like `sweep`, but with a list of results in the order of `lanes`.
 
-    Every program compiles once. While one worker compiles, the others go on with lanes of programs that are ready.
-    Under `jax.distributed` each process trains its share, and all get all results.
+    Each program is compiled once. While one worker compiles, the others train lanes of programs that are ready. Under
+    `jax.distributed` each process trains its share of the lanes, and every process returns all results.
 
     Args:
       lanes: the runs.
       data: shared by all lanes.
       layout: `"map"` runs lanes one by one on each worker, `"vmap"` side by side; `"auto"` maps on CPU.
-      chunk: lanes side by side at most with `"vmap"`; None is 64.
+      chunk: largest number of lanes side by side with `"vmap"`; None is 64.
       workers: host threads; None is one per core on CPU, one per device elsewhere.
-      memory_limit: what data and calls may take of each memory, as `"80%"` or `"6GiB"`; see `plan_lanes`.
-      compact: whether a vmapped lane that stops makes room for another one, and the last ones move together. Without
-        it a chunk trains until its last lane stops.
+      memory_limit: how much of each memory data and calls may use, as `"80%"` or `"6GiB"`; see `plan_lanes`.
+      compact: whether a vmapped lane that stops makes room for another one, and the remaining ones are packed together.
+        Otherwise a chunk trains until its last lane stops.
       mesh: lay lanes along its axis `"lane"` and split their batches along `"data"`, from `rj.make_mesh`.
-      keep_weights: False drops the weights of each lane (None in its result), so that the host's memory does not
-        grow with them.
-      store: where results are kept when a lane is done; what it holds already is not trained again.
-      on_done: called as `(lane index, result, seconds)` when a lane of this process is done, from one thread at a time.
+      keep_weights: False drops the weights of each lane (None in its result), so that host memory does not grow with
+        the number of lanes.
+      store: saves each result when its lane is done; lanes whose results it already has are not trained again.
+      on_done: called as `(lane index, result, seconds)` when a lane of this process is done, by one thread at a time.
 
     Raises:
       InputError: an unknown layout, a lane that does not fit the memory limit, a store of another sweep.
-      ValueError: labels that are no classes of the model.
+      ValueError: labels that are not classes of the model.
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp
@@ -146,7 +146,7 @@ def run_lanes(
 
 
 class _Sweep:
-    """A sweep that is running."""
+    """A running sweep."""
 
     def __init__(
         self,
@@ -159,31 +159,31 @@ class _Sweep:
     ):
         self.plan, self.lanes, self.data = plan, lanes, data
         self.keep_weights, self.store, self.on_done = keep_weights, store, on_done
-        self.done: list[RunResult | None] = [None] * len(lanes)
-        self.budgets = Budgets(plan.limit, tree_bytes(data), plan.share.places)
-        self.replicas = _Replicas(data)
-        self.needs: dict[tuple[Hashable, Place], tuple[int, int]] = {}  # lanes in a call, and bytes that it takes
+        self.results: list[RunResult | None] = [None] * len(lanes)
+        self.budgets = MemoryBudgets(plan.limit, tree_bytes(data), plan.share.worker_devices)
+        self.replicas = _DataReplicas(data)
+        self.calls: dict[tuple[Hashable, DeviceOrMesh], tuple[int, int]] = {}  # lanes in a call, and its bytes
         self.digest = data_digest(data) if store is not None else ""
         self.reporting = threading.Lock()
 
     def run(self) -> list[RunResult]:
-        """Train what is not there yet, and collect the results of all processes."""
+        """Train the lanes that are not in the store, and collect the results of all processes."""
         for i in self.plan.share.lanes:
             self._restore(i)
         waiting: dict[Hashable, list[int]] = {}
         for i in self.plan.share.lanes:
-            if self.done[i] is None:
+            if self.results[i] is None:
                 waiting.setdefault(program_of(self.lanes[i]), []).append(i)
         self.queue = LaneQueue(waiting, self.plan.chunk)
         if waiting:
-            self.queue.drain(self._work, self.plan.share.places)
-        return gathered(self.done, self.lanes, self.plan.share, self._shape)
+            self.queue.drain(self._work, self.plan.share.worker_devices)
+        return gather_results(self.results, self.lanes, self.plan.share, self._shape)
 
     def _restore(self, i: int) -> None:
         lane = self.lanes[i]
-        found = self.store and self.store.load(i, fingerprint(lane, self.digest), lambda: self._shape(lane))
-        if found:
-            self._report([i], [found[0]], found[1], save=False)
+        stored = self.store and self.store.load(i, fingerprint(lane, self.digest), lambda: self._shape(lane))
+        if stored:
+            self._report([i], [stored[0]], stored[1], save=False)
 
     def _shape(self, lane: Lane) -> RunResult:
         return self._kept(programs.result_shape(lane, self.data))
@@ -193,78 +193,81 @@ class _Sweep:
 
     def _report(self, indices: Sequence[int], results: Sequence[RunResult], seconds: float, save: bool = True) -> None:
         with self.reporting:
-            for i, whole in zip(indices, results, strict=True):
-                result = self._kept(whole)
-                self.done[i] = result
+            for i, full_result in zip(indices, results, strict=True):
+                result = self._kept(full_result)
+                self.results[i] = result
                 if save and self.store is not None and self.plan.share.writes:
                     self.store.save(i, fingerprint(self.lanes[i], self.digest), result, seconds / len(indices))
                 if self.on_done is not None:
                     self.on_done(i, result, seconds / len(indices))
 
-    def _work(self, program: Hashable, taken: list[int], place: Place) -> None:
-        data, budget = self.replicas.on(place), self.budgets.of(place)
-        chosen = [self.lanes[i] for i in taken]
+    def _work(self, program: Hashable, remaining: list[int], device: DeviceOrMesh) -> None:
+        data, budget = self.replicas.on(device), self.budgets.of(device)
+        lanes = [self.lanes[i] for i in remaining]
         started = time.perf_counter()
-        if (program, place) not in self.needs:
-            self.needs[program, place] = fitting(self.plan, chosen, data, place, budget.limit)
-        size, needed = self.needs[program, place]
+        if (program, device) not in self.calls:
+            self.calls[program, device] = fit_chunk(self.plan, lanes, data, device, budget.limit)
+        size, call_bytes = self.calls[program, device]
         if self.plan.layout == "map":
-            with budget.hold(needed):
-                result = programs.fetch(programs.one(*programs.one_arguments(chosen[0], data, place)))
-            self._report(taken, [result], time.perf_counter() - started)
+            with budget.reserve(call_bytes):
+                result = programs.fetch(programs.train_lane(*programs.train_lane_arguments(lanes[0], data, device)))
+            self._report(remaining, [result], time.perf_counter() - started)
             return
-        while taken:
-            now, taken = taken[:size], taken[size:]
-            with budget.hold(needed):
+        while remaining:
+            chunk, remaining = remaining[:size], remaining[size:]
+            with budget.reserve(call_bytes):
                 if self.plan.compact:
-                    taken = self._in_slots(program, now, taken, place)
+                    remaining = self._train_compacted(program, chunk, remaining, device)
                 else:
-                    self._side_by_side(now, size, place)
+                    self._train_chunk(chunk, size, device)
 
-    def _side_by_side(self, now: list[int], size: int, place: Place) -> None:
-        started, data = time.perf_counter(), self.replicas.on(place)
-        # The last chunk is filled up with its first lane, so that every chunk has one shape.
-        chosen = [self.lanes[i] for i in [*now, *now[:1] * (size - len(now))]]
-        run, hparams, keys, seeds = programs.numbers(chosen, place)
-        found = programs.fetch(programs.many(run, hparams, keys, data, seeds, programs.starts(chosen, data, place)))
-        results = [programs.row_of(found, i) for i in range(len(now))]
-        self._report(now, results, time.perf_counter() - started)
+    def _train_chunk(self, indices: list[int], size: int, device: DeviceOrMesh) -> None:
+        started, data = time.perf_counter(), self.replicas.on(device)
+        # The last chunk is padded with its first lane, so that all chunks have one shape.
+        lanes = [self.lanes[i] for i in [*indices, *indices[:1] * (size - len(indices))]]
+        run, hparams, keys, seeds = programs.stack_lanes(lanes, device)
+        weights = programs.initial_weights(lanes, data, device)
+        chunk_result = programs.fetch(programs.train_lanes(run, hparams, keys, data, seeds, weights))
+        results = [programs.row_of(chunk_result, i) for i in range(len(indices))]
+        self._report(indices, results, time.perf_counter() - started)
 
-    def _in_slots(self, program: Hashable, now: list[int], own: list[int], place: Place) -> list[int]:
-        """Train with compaction; the lanes that were taken already come before those of the queue."""
-        waiting, last = list(own), [time.perf_counter()]
+    def _train_compacted(
+        self, program: Hashable, first: list[int], remaining: list[int], device: DeviceOrMesh
+    ) -> list[int]:
+        """Train with compaction; the lanes that this worker has taken come before those of the queue."""
+        waiting, last = list(remaining), [time.perf_counter()]
 
-        def more(count: int) -> list[int]:
-            given = [waiting.pop(0) for _ in range(min(count, len(waiting)))]
-            return [*given, *self.queue.more(program, count - len(given))]
+        def take_more(count: int) -> list[int]:
+            taken = [waiting.pop(0) for _ in range(min(count, len(waiting)))]
+            return [*taken, *self.queue.take_more(program, count - len(taken))]
 
         def finish(indices: list[int], results: list[RunResult]) -> None:
-            # Lanes side by side share the time: each is charged what passed since others were done.
+            # Lanes side by side share the time: each is charged the time since the last ones finished.
             since, last[0] = last[0], time.perf_counter()
             self._report(indices, results, last[0] - since)
 
         train_in_slots(
-            now,
+            first,
             self.lanes,
-            self.replicas.on(place),
-            place,
-            more=more,
+            self.replicas.on(device),
+            device,
+            take_more=take_more,
             finish=finish,
             stopped=lambda: self.queue.failed,
         )
         return waiting
 
 
-class _Replicas:
-    """The data at each place, moved there once."""
+class _DataReplicas:
+    """The data on each device or mesh row, copied there once."""
 
     def __init__(self, data: TrainData):
         self._data = data
-        self._on: dict[Place, TrainData] = {}
+        self._on: dict[DeviceOrMesh, TrainData] = {}
         self._lock = threading.Lock()
 
-    def on(self, place: Place) -> TrainData:
+    def on(self, device: DeviceOrMesh) -> TrainData:
         with self._lock:
-            if place not in self._on:
-                self._on[place] = put(self._data, place)
-            return self._on[place]
+            if device not in self._on:
+                self._on[device] = put(self._data, device)
+            return self._on[device]

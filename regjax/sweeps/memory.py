@@ -1,4 +1,4 @@
-"""How much memory a program takes, how much there is, and who may use it now."""
+"""Memory: what a program needs, what a device has, and a budget for calls that run at the same time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import jax
 from jax.sharding import Mesh
 
 from regjax.core.errors import InputError
-from regjax.sweeps.lane import Place
+from regjax.sweeps.lane import DeviceOrMesh
 
 DEFAULT_LIMIT = "80%"
 _UNITS = {"": 1, "B": 1, **{u: 10 ** (3 * i) for i, u in enumerate(["KB", "MB", "GB", "TB"], 1)},
@@ -22,28 +22,28 @@ _UNITS = {"": 1, "B": 1, **{u: 10 ** (3 * i) for i, u in enumerate(["KB", "MB", 
 
 
 def parse_memory(text: str, total: int) -> int:
-    """Bytes of a limit: a share of the memory there is, or a size.
+    """A memory limit in bytes, from a share of the total or a size.
 
     Args:
       text: as `"80%"`, `"6GiB"`, `"500MB"` or `"1000000"`.
-      total: bytes there are.
+      total: bytes of the memory.
 
     Raises:
-      InputError: anything else, or a share above 100%.
+      InputError: any other text, or a share above 100%.
 
     Example:
       >>> parse_memory("50%", 1000), parse_memory("2KiB", 1000)
       (500, 2048)
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%|[KMGT]i?B|B|)\s*", text)
-    value = float(found[1]) if found else 0.0
-    if found is None or not value or (found[2] == "%" and value > 100):
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%|[KMGT]i?B|B|)\s*", text)
+    value = float(match[1]) if match else 0.0
+    if match is None or not value or (match[2] == "%" and value > 100):
         raise InputError(f"memory_limit {text!r}: write a share as 80% or a size as 6GiB, 500MB")
-    return int(total * value / 100 if found[2] == "%" else value * _UNITS[found[2]])
+    return int(total * value / 100 if match[2] == "%" else value * _UNITS[match[2]])
 
 
 def shown_bytes(count: float) -> str:
-    """A number of bytes for people.
+    """A number of bytes as text.
 
     Example:
       >>> shown_bytes(3 * 2**20)
@@ -57,7 +57,7 @@ def shown_bytes(count: float) -> str:
 
 
 def device_memory(device: Any) -> int:
-    """Bytes of a device; of a CPU the memory of the machine, or what its container may use."""
+    """Memory of a device in bytes; for a CPU, that of the machine or the limit of its container."""
     stats = device.memory_stats()
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"])
@@ -69,27 +69,27 @@ def device_memory(device: Any) -> int:
 
 
 def program_memory(function: Any, *arguments: Any) -> int:
-    """Bytes that a call of a jitted function takes beside its arguments: results and scratch, as XLA plans them.
+    """Bytes that a call of a jitted function needs beside its arguments: results and scratch, as planned by XLA.
 
-    It compiles the function for these arguments; the call afterwards finds it compiled.
+    This compiles the function for these arguments; a later call uses the compiled program.
     """
     planned = function.lower(*arguments).compile().memory_analysis()
-    if planned is None:  # a backend that does not tell
+    if planned is None:  # a backend without memory analysis
         return 0
     return int(planned.temp_size_in_bytes + planned.output_size_in_bytes - planned.alias_size_in_bytes)
 
 
 def tree_bytes(tree: Any) -> int:
-    """Bytes of all arrays of a tree."""
+    """Size in bytes of all arrays of a tree."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-class Budget:
-    """Bytes that calls may take at the same time; a call waits until what it needs is free.
+class MemoryBudget:
+    """Limits the bytes that concurrent calls use; a call waits until enough is free.
 
     Example:
-      >>> budget = Budget(100)
-      >>> with budget.hold(60):
+      >>> budget = MemoryBudget(100)
+      >>> with budget.reserve(60):
       ...     budget.used
       60
     """
@@ -100,11 +100,11 @@ class Budget:
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
-    def hold(self, count: int) -> Iterator[None]:
-        """Have `count` bytes inside the block.
+    def reserve(self, count: int) -> Iterator[None]:
+        """Reserve `count` bytes for the duration of a `with` block.
 
         Raises:
-          InputError: more than the limit.
+          InputError: `count` is above the limit.
         """
         if count > self.limit:
             raise InputError(
@@ -124,34 +124,34 @@ class Budget:
                 self._changed.notify_all()
 
 
-class Budgets:
-    """The budget of each memory: one for each accelerator, one for all CPU devices together.
+class MemoryBudgets:
+    """A budget for each memory: one for each accelerator, and one that all CPU devices share.
 
     Args:
       limit: as in `parse_memory`.
-      resident: bytes of the data, which stay on each device.
-      places: where lanes train.
+      resident: bytes of the data, of which each device holds a copy.
+      worker_devices: the devices or mesh rows on which lanes train.
     """
 
-    def __init__(self, limit: str, resident: int, places: list[Place]):
-        self._of: dict[Any, Budget] = {}
+    def __init__(self, limit: str, resident: int, worker_devices: list[DeviceOrMesh]):
+        self._of: dict[Any, MemoryBudget] = {}
         counts: dict[Any, set[Any]] = {}
-        for device in {d for place in places for d in devices_of(place)}:
+        for device in {member for each in worker_devices for member in local_devices(each)}:
             counts.setdefault(_memory_of(device), set()).add(device)
         for memory, devices in counts.items():
             total = parse_memory(limit, device_memory(next(iter(devices))))
-            self._of[memory] = Budget(total - resident * len(devices))
+            self._of[memory] = MemoryBudget(total - resident * len(devices))
 
-    def of(self, place: Place) -> Budget:
-        """The budget of a place."""
-        return self._of[_memory_of(devices_of(place)[0])]
+    def of(self, device: DeviceOrMesh) -> MemoryBudget:
+        """The budget of the memory of a device or mesh row."""
+        return self._of[_memory_of(local_devices(device)[0])]
 
 
-def devices_of(place: Place) -> list[Any]:
-    """The devices of a place that this process holds."""
-    if not isinstance(place, Mesh):
-        return [place]
-    return [device for device in place.devices.flat if device.process_index == jax.process_index()]
+def local_devices(device: DeviceOrMesh) -> list[Any]:
+    """The device itself, or those devices of a mesh row that belong to this process."""
+    if not isinstance(device, Mesh):
+        return [device]
+    return [member for member in device.devices.flat if member.process_index == jax.process_index()]
 
 
 def _memory_of(device: Any) -> Any:

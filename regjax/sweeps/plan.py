@@ -1,4 +1,4 @@
-"""How lanes are laid out over processes, devices and time, and why."""
+"""The layout of the lanes of a sweep over processes, devices and time, with its reasons."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.core.mesh import data_size
 from regjax.sweeps import programs
-from regjax.sweeps.lane import Lane, Place, program_of, put
+from regjax.sweeps.lane import DeviceOrMesh, Lane, program_of, put
 from regjax.sweeps.memory import (
     DEFAULT_LIMIT,
-    Budgets,
+    MemoryBudgets,
     device_memory,
-    devices_of,
+    local_devices,
     parse_memory,
     program_memory,
     shown_bytes,
     tree_bytes,
 )
-from regjax.sweeps.share import Share, share_of
+from regjax.sweeps.share import ProcessShare, process_share
 from regjax.sweeps.slots import bucket, epochs_at_once
 from regjax.training.state import TrainData
 
@@ -35,26 +35,26 @@ class LanePlan:
     """The layout of a sweep.
 
     Attributes:
-      layout: `"map"`: a lane is a call of its own; `"vmap"`: lanes of one program train side by side.
-      lanes: in all.
-      programs: compiled programs, without the smaller ones that compaction adds.
-      share: lanes and places of this process.
+      layout: `"map"`: one lane for each call; `"vmap"`: lanes of one program train side by side.
+      lanes: number of lanes.
+      programs: number of compiled programs, without the smaller ones that compaction adds.
+      share: lanes and devices of this process.
       chunk: lanes in one call; 1 with `"map"`.
-      compact: whether the place of a vmapped lane that has stopped goes to another one.
+      compact: whether the slot of a vmapped lane that has stopped goes to another lane.
       platform: of the devices.
-      devices: that take part, of all processes.
-      split: devices that share each batch.
-      data_bytes: of the data, on each device.
-      call_bytes: that one call takes beside the data, of the first program; None before anything is compiled.
-      limit_bytes: what data and calls may take together, on one memory.
-      limit: as it was given.
-      reasons: why it is so, one sentence each.
+      devices: number of devices, over all processes.
+      split: number of devices that share each batch.
+      data_bytes: bytes of the data on each device.
+      call_bytes: bytes that a call of the first program needs beside the data; None until it is compiled.
+      limit_bytes: bytes that data and calls may use together, on one memory.
+      limit: the memory limit as given.
+      reasons: the reasons for the layout, one sentence each.
     """
 
     layout: str
     lanes: int
     programs: int
-    share: Share
+    share: ProcessShare
     chunk: int
     compact: bool
     platform: str
@@ -68,29 +68,31 @@ class LanePlan:
 
     @property
     def at_once(self) -> int:
-        """Calls of this process that run at the same time on one memory."""
+        """Number of calls of this process that run at the same time on one memory."""
         if self.platform != "cpu":
             return 1
-        wanted = len(self.share.places)
+        workers = len(self.share.worker_devices)
         if not self.call_bytes:
-            return wanted
-        return max(1, min(wanted, (self.limit_bytes - self.resident_bytes) // self.call_bytes))
+            return workers
+        return max(1, min(workers, (self.limit_bytes - self.resident_bytes) // self.call_bytes))
 
     @property
     def resident_bytes(self) -> int:
         """Bytes of the data on one memory."""
         copies = (
-            {device for place in self.share.places for device in devices_of(place)} if self.platform == "cpu" else {0}
+            {member for each in self.share.worker_devices for member in local_devices(each)}
+            if self.platform == "cpu"
+            else {0}
         )
         return self.data_bytes * len(copies)
 
     @property
     def predicted_bytes(self) -> int | None:
-        """Bytes of data and running calls on one memory, None before anything is compiled."""
+        """Bytes of the data and the running calls on one memory; None until a program is compiled."""
         return None if self.call_bytes is None else self.resident_bytes + self.at_once * self.call_bytes
 
     def describe(self) -> str:
-        """The plan in a few lines."""
+        """The plan as a few lines of text."""
         per_process = len(self.share.lanes)
         lines = [
             f"lanes      {self.lanes} of {self.programs} program{'s' if self.programs > 1 else ''}"
@@ -114,7 +116,7 @@ class LanePlan:
         return "\n".join([*lines, *(f"because    {reason}" for reason in self.reasons)])
 
     def to_json(self) -> dict[str, object]:
-        """The plan as `results.json` states it."""
+        """The plan as it appears in `results.json`."""
         names = ("layout", "lanes", "programs", "chunk", "compact", "platform", "devices", "split", "limit")
         return {
             **{name: getattr(self, name) for name in names},
@@ -143,12 +145,13 @@ def plan_lanes(
       lanes: the runs.
       data: shared by all lanes.
       layout: `"map"`, `"vmap"`, or `"auto"`: map on CPU, vmap elsewhere.
-      chunk: lanes side by side at most with `"vmap"`; None is 64. Fewer where the memory would not do.
+      chunk: largest number of lanes side by side with `"vmap"`; None is 64. Fewer, if the memory does not suffice.
       workers: host threads that call programs; None is one per core on CPU, one per device elsewhere.
-      memory_limit: what data and calls may take of a device's memory (of the machine's on CPU), as `"80%"` or `"6GiB"`.
+      memory_limit: how much of the memory of a device (on CPU, of the machine) data and calls may use, as `"80%"` or
+        `"6GiB"`.
       compact: whether a vmapped lane that stops makes room for another one.
-      mesh: lay lanes along its axis `"lane"`, and split their batches along `"data"`; None is every device by itself.
-      predict: compile the first program, to know its memory.
+      mesh: lay lanes along its axis `"lane"`, and split their batches along `"data"`; None uses each device by itself.
+      predict: whether to compile the first program, to predict its memory.
 
     Raises:
       InputError: an unknown layout, a size that cannot be read, a mesh that does not fit the processes, or one lane
@@ -173,10 +176,10 @@ def plan_lanes(
         check_range("workers", workers, 1)
     if any(lane.run.spec.mesh is not None for lane in lanes):
         raise InputError("sweep: give the mesh to the sweep, not to the Spec of its lanes")
-    share = share_of(len(lanes), mesh, workers)
+    share = process_share(len(lanes), mesh, workers)
     device = jax.local_devices()[0]
-    every = jax.devices() if mesh is None else list(mesh.devices.flat)
-    kinds = list(dict.fromkeys(program_of(lane) for lane in lanes))
+    devices = jax.devices() if mesh is None else list(mesh.devices.flat)
+    lane_programs = list(dict.fromkeys(program_of(lane) for lane in lanes))
     reasons = []
     if layout == "auto":
         layout = "map" if device.platform == "cpu" else "vmap"
@@ -185,18 +188,18 @@ def plan_lanes(
             if layout == "map"
             else "an accelerator is idle with one small lane at a time"
         )
-    largest = max((sum(program_of(lane) == kind for lane in lanes) for kind in kinds), default=1)
+    largest = max((sum(program_of(lane) == kind for lane in lanes) for kind in lane_programs), default=1)
     size = 1 if layout == "map" else min(chunk or 64, largest)
     limit = parse_memory(memory_limit, device_memory(device))
     plan = LanePlan(
         layout=layout,
         lanes=len(lanes),
-        programs=len(kinds),
+        programs=len(lane_programs),
         share=share,
         chunk=size,
         compact=compact and layout == "vmap",
         platform=device.platform,
-        devices=len(every),
+        devices=len(devices),
         split=data_size(mesh),
         data_bytes=tree_bytes(data),
         call_bytes=None,
@@ -206,57 +209,61 @@ def plan_lanes(
     )
     if not predict or not share.lanes:
         return plan
-    place = share.places[0]
+    device = share.worker_devices[0]
     first = [lanes[i] for i in share.lanes if program_of(lanes[i]) == program_of(lanes[share.lanes[0]])]
-    budget = Budgets(memory_limit, plan.data_bytes, share.places).of(place)
-    fits, taken = fitting(plan, first, put(data, place), place, budget.limit)
-    if fits < size:
-        reasons.append(f"{fits} lanes side by side instead of {size}, to stay within the memory limit")
-    calls = dataclasses.replace(plan, chunk=fits, call_bytes=taken)
-    if calls.at_once < len(share.places) and plan.platform == "cpu":
+    budget = MemoryBudgets(memory_limit, plan.data_bytes, share.worker_devices).of(device)
+    fitted_chunk, call_bytes = fit_chunk(plan, first, put(data, device), device, budget.limit)
+    if fitted_chunk < size:
+        reasons.append(f"{fitted_chunk} lanes side by side instead of {size}, to stay within the memory limit")
+    fitted = dataclasses.replace(plan, chunk=fitted_chunk, call_bytes=call_bytes)
+    if fitted.at_once < len(share.worker_devices) and plan.platform == "cpu":
         reasons.append(
-            f"{calls.at_once} calls at a time instead of {len(share.places)}, to stay within the memory limit"
+            f"{fitted.at_once} calls at a time instead of {len(share.worker_devices)}, to stay within the memory limit"
         )
-    return dataclasses.replace(calls, reasons=tuple(reasons))
+    return dataclasses.replace(fitted, reasons=tuple(reasons))
 
 
-def fitting(plan: LanePlan, lanes: Sequence[Lane], data: TrainData, place: Place, limit: int) -> tuple[int, int]:
-    """The largest chunk of lanes of one program that a memory limit allows, and the bytes that a call takes.
+def fit_chunk(
+    plan: LanePlan, lanes: Sequence[Lane], data: TrainData, device: DeviceOrMesh, limit: int
+) -> tuple[int, int]:
+    """The largest chunk of lanes of one program that fits a memory limit, and the bytes that a call needs.
 
-    It compiles the program; where that needs too much, again with half as many lanes.
+    It compiles the program, and again with half as many lanes as long as that does not fit.
 
     Args:
-      plan: whose chunk is tried first.
-      lanes: of one program.
-      data: at the place.
-      place: where they train.
-      limit: bytes beside the data.
+      plan: its chunk is tried first.
+      lanes: lanes of one program.
+      data: on the device.
+      device: where the lanes train.
+      limit: bytes that a call may use beside the data.
 
     Raises:
       InputError: one lane needs more than the limit.
     """
     size = min(plan.chunk, len(lanes))
     while True:
-        taken = _call_memory(plan, lanes[:size], data, place)
-        if taken <= limit:
-            return size, taken
+        call_bytes = _call_memory(plan, lanes[:size], data, device)
+        if call_bytes <= limit:
+            return size, call_bytes
         if size == 1:
             raise InputError(
-                f"memory_limit: one lane needs {shown_bytes(taken)} beside the data, "
+                f"memory_limit: one lane needs {shown_bytes(call_bytes)} beside the data, "
                 f"{shown_bytes(max(limit, 0))} are left for it; allow more, or take a smaller model or batch"
             )
         size = bucket(size) // 2
 
 
-def _call_memory(plan: LanePlan, lanes: Sequence[Lane], data: TrainData, place: Place) -> int:
+def _call_memory(plan: LanePlan, lanes: Sequence[Lane], data: TrainData, device: DeviceOrMesh) -> int:
     if plan.layout == "map":
-        arguments = programs.one_arguments(lanes[0], data, place)
-        return program_memory(programs.one, *arguments) + tree_bytes((arguments[1], arguments[5]))
-    run, hparams, keys, seeds = programs.numbers(lanes, place)
-    weights = programs.starts(lanes, data, place)
+        arguments = programs.train_lane_arguments(lanes[0], data, device)
+        return program_memory(programs.train_lane, *arguments) + tree_bytes((arguments[1], arguments[5]))
+    run, hparams, keys, seeds = programs.stack_lanes(lanes, device)
+    weights = programs.initial_weights(lanes, data, device)
     if not plan.compact:
-        return program_memory(programs.many, run, hparams, keys, data, seeds, weights) + tree_bytes((hparams, weights))
-    states = jax.eval_shape(lambda *given: programs.begin(run, *given), hparams, keys, data, seeds, weights)
+        return program_memory(programs.train_lanes, run, hparams, keys, data, seeds, weights) + tree_bytes(
+            (hparams, weights)
+        )
+    states = jax.eval_shape(lambda *inputs: programs.initial_states(run, *inputs), hparams, keys, data, seeds, weights)
     block = epochs_at_once(run.spec.epochs)
     # The states are updated in place, so they count once.
     return program_memory(programs.advance, run, block, states, hparams, keys, data, seeds) + tree_bytes(

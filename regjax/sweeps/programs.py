@@ -1,4 +1,4 @@
-"""The compiled programs of a sweep, each one for all lanes that share a `Spec` and the structure of their numbers."""
+"""The compiled programs of a sweep; each serves all lanes of one `Spec` and one structure of hyperparameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.typing import Array, PRNGKey, PyTree
-from regjax.sweeps.lane import Lane, Place, put, run_on
+from regjax.sweeps.lane import DeviceOrMesh, Lane, put, run_on
 from regjax.training.program import init_weights, make_program
 from regjax.training.run import Run, RunResult
 from regjax.training.spec import Hparams, Spec, stack_hparams
@@ -19,20 +19,24 @@ from regjax.training.state import RunState, TrainData, Weights
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def one(run: Run, hparams: Hparams, key: PRNGKey, data: TrainData, seed: Array, weights: Weights) -> RunResult:
-    """A run alone."""
+def train_lane(run: Run, hparams: Hparams, key: PRNGKey, data: TrainData, seed: Array, weights: Weights) -> RunResult:
+    """Train one lane."""
     return run.result(hparams, key, data, seed, weights)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def many(run: Run, hparams: Hparams, keys: PRNGKey, data: TrainData, seeds: Array, weights: Weights) -> RunResult:
-    """Runs side by side, until the last of them stops."""
+def train_lanes(
+    run: Run, hparams: Hparams, keys: PRNGKey, data: TrainData, seeds: Array, weights: Weights
+) -> RunResult:
+    """Train several lanes side by side, until the last one stops."""
     return jax.vmap(run.result, in_axes=(0, 0, None, 0, 0))(hparams, keys, data, seeds, weights)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def begin(run: Run, hparams: Hparams, keys: PRNGKey, data: TrainData, seeds: Array, weights: Weights) -> RunState:
-    """The states of runs before their first epoch."""
+def initial_states(
+    run: Run, hparams: Hparams, keys: PRNGKey, data: TrainData, seeds: Array, weights: Weights
+) -> RunState:
+    """The states of several lanes before their first epoch."""
     program = make_program(run.spec, run.make_tx)
 
     def start(hparams: Hparams, key: PRNGKey, seed: Array, weights: Weights) -> RunState:
@@ -45,100 +49,102 @@ def begin(run: Run, hparams: Hparams, keys: PRNGKey, data: TrainData, seeds: Arr
 def advance(
     run: Run, epochs: int, states: RunState, hparams: Hparams, keys: PRNGKey, data: TrainData, seeds: Array
 ) -> tuple[RunState, Array]:
-    """At most `epochs` more epochs of each run, and which of them go on; a run that has stopped stays as it is."""
+    """Train each lane for at most `epochs` epochs, and say which are still running; stopped lanes do not change."""
     program = make_program(run.spec, run.make_tx)
 
-    def going(state: RunState) -> Array:
+    def is_running(state: RunState) -> Array:
         return (state.epoch < run.spec.epochs) & ~state.stop.should_stop
 
     def train(state: RunState, hparams: Hparams, key: PRNGKey, seed: Array) -> tuple[RunState, Array]:
-        own, last = data.for_seed(seed), state.epoch + epochs
+        lane_data, end = data.for_seed(seed), state.epoch + epochs
         state = jax.lax.while_loop(
-            lambda state: going(state) & (state.epoch < last),
-            lambda state: program.epoch_block(state, hparams, key, own),
+            lambda state: is_running(state) & (state.epoch < end),
+            lambda state: program.epoch_block(state, hparams, key, lane_data),
             state,
         )
-        return state, going(state)
+        return state, is_running(state)
 
     return jax.vmap(train)(states, hparams, keys, seeds)
 
 
 @functools.partial(jax.jit, donate_argnums=1)
-def renew(fresh: Array, states: RunState, others: RunState) -> RunState:
-    """The states, those that are `fresh` replaced by the others."""
+def replace_states(is_new: Array, states: RunState, new_states: RunState) -> RunState:
+    """The states, where `is_new` those of `new_states`."""
 
-    def choose(old: Array, new: Array) -> Array:
-        return jnp.where(fresh.reshape(-1, *[1] * (old.ndim - 1)), new, old)
+    def select(old: Array, new: Array) -> Array:
+        return jnp.where(is_new.reshape(-1, *[1] * (old.ndim - 1)), new, old)
 
-    return jax.tree.map(choose, states, others)
+    return jax.tree.map(select, states, new_states)
 
 
 @jax.jit
-def take(tree: PyTree, rows: Array) -> PyTree:
-    """These rows of each leaf."""
+def take_rows(tree: PyTree, rows: Array) -> PyTree:
+    """The given rows of each leaf."""
     return jax.tree.map(lambda leaf: leaf[rows], tree)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def results_of(run: Run, states: RunState, hparams: Hparams) -> RunResult:
-    """What is kept of runs."""
+    """The results of several lanes."""
     return jax.vmap(run.result_of)(states, hparams)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _initial(spec: Spec, key: PRNGKey, x: Array) -> Weights:
-    # Apart from the run: compiled once for all programs of a model, which halves the time to compile each.
+def _init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
+    # Not part of the run, so that it compiles once for all programs of a model; this halves the time to compile each.
     return init_weights(spec, key, x)
 
 
-def one_arguments(lane: Lane, data: TrainData, place: Place) -> tuple[Run, Any, Any, TrainData, Any, Weights]:
-    """The arguments of `one` for a lane."""
-    hparams, key, seed = put((lane.hparams, lane.key, np.int32(lane.seed)), place)
-    return run_on(lane.run, place), hparams, key, data, seed, _start(lane, key, data, place)
+def train_lane_arguments(
+    lane: Lane, data: TrainData, device: DeviceOrMesh
+) -> tuple[Run, Any, Any, TrainData, Any, Weights]:
+    """The arguments of `train_lane` for a lane."""
+    hparams, key, seed = put((lane.hparams, lane.key, np.int32(lane.seed)), device)
+    return run_on(lane.run, device), hparams, key, data, seed, _initial_weights(lane, key, data, device)
 
 
-def numbers(lanes: Sequence[Lane], place: Place) -> tuple[Run, Any, Any, Any]:
-    """The run of lanes of one program, and their hyperparameters, keys and seeds, stacked."""
+def stack_lanes(lanes: Sequence[Lane], device: DeviceOrMesh) -> tuple[Run, Any, Any, Any]:
+    """The run that the lanes of one program share, and their hyperparameters, keys and seeds, stacked."""
     keys = jnp.stack([lane.key for lane in lanes])
     seeds = np.asarray([lane.seed for lane in lanes], np.int32)
-    return run_on(lanes[0].run, place), *put((stack_hparams([lane.hparams for lane in lanes]), keys, seeds), place)
+    return run_on(lanes[0].run, device), *put((stack_hparams([lane.hparams for lane in lanes]), keys, seeds), device)
 
 
-def starts(lanes: Sequence[Lane], data: TrainData, place: Place) -> Weights:
-    """The weights that lanes start from, stacked; a lane that is there several times is initialized once."""
-    made: dict[int, Weights] = {}
+def initial_weights(lanes: Sequence[Lane], data: TrainData, device: DeviceOrMesh) -> Weights:
+    """The initial weights of lanes, stacked; a lane that occurs several times is initialized once."""
+    by_lane: dict[int, Weights] = {}
     for lane in lanes:
-        if id(lane) not in made:
-            made[id(lane)] = _start(lane, put(lane.key, place), data, place)
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[made[id(lane)] for lane in lanes])
+        if id(lane) not in by_lane:
+            by_lane[id(lane)] = _initial_weights(lane, put(lane.key, device), data, device)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[by_lane[id(lane)] for lane in lanes])
 
 
 def result_shape(lane: Lane, data: TrainData) -> RunResult:
-    """Shapes and dtypes of the result of a lane; nothing is computed."""
+    """Shapes and dtypes of the result of a lane, without computing it."""
     spec = Spec(lane.run.spec.model, task=lane.run.spec.task)
     key = jax.random.key_data(lane.key)
 
     def result(key: Array) -> RunResult:
-        own = jax.random.wrap_key_data(key)
-        weights = init_weights(spec, own, data.x[:1]) if lane.weights is None else lane.weights
-        return lane.run.result(lane.hparams, own, data, lane.seed, weights)
+        typed_key = jax.random.wrap_key_data(key)
+        weights = init_weights(spec, typed_key, data.x[:1]) if lane.weights is None else lane.weights
+        return lane.run.result(lane.hparams, typed_key, data, lane.seed, weights)
 
     return jax.eval_shape(result, key)
 
 
 def fetch(tree: PyTree) -> PyTree:
-    """Arrays on the host."""
+    """The arrays, copied to the host."""
     return jax.tree.map(np.asarray, tree)
 
 
 def row_of(tree: PyTree, index: int) -> PyTree:
-    """One entry of stacked leaves."""
+    """One row of stacked leaves."""
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def _start(lane: Lane, key: PRNGKey, data: TrainData, place: Place) -> Weights:
+def _initial_weights(lane: Lane, key: PRNGKey, data: TrainData, device: DeviceOrMesh) -> Weights:
     if lane.weights is not None:
-        return put(lane.weights, place)
+        return put(lane.weights, device)
     spec = lane.run.spec
-    # Only the model and the task decide about the initial weights; other fields would compile it again.
-    return _initial(Spec(spec.model, task=spec.task), key, data.x[:1])
+    # The initial weights depend on model and task alone; other fields would only cause recompilations.
+    return _init_weights(Spec(spec.model, task=spec.task), key, data.x[:1])

@@ -1,7 +1,7 @@
 """Vmapped lanes that do not wait for each other: a lane that stops makes room for the next one.
 
-A host loop trains a few epochs of all lanes in a bucket, then looks who has stopped. Their places go to lanes that
-wait; when none waits any more, the lanes that are left move to a bucket of half the size, so at most log2(size)
+A host loop trains all lanes of a bucket for a few epochs, then checks which have stopped. Waiting lanes take over
+their slots. When none is waiting, the remaining lanes move to a bucket of half the size, so that at most log2(size)
 programs are compiled.
 """
 
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.sweeps import programs
-from regjax.sweeps.lane import Lane, Place
+from regjax.sweeps.lane import DeviceOrMesh, Lane
 from regjax.training.run import RunResult
 from regjax.training.state import TrainData
 
@@ -30,7 +30,7 @@ def bucket(count: int) -> int:
 
 
 def epochs_at_once(epochs: int) -> int:
-    """Epochs between two looks: a fiftieth of the run, so that a stopped lane waits for 2% of it at most."""
+    """Epochs between two checks: a fiftieth of the run, so that a stopped lane idles for at most 2% of it."""
     return max(1, epochs // 50)
 
 
@@ -38,61 +38,63 @@ def train_in_slots(
     first: list[int],
     lanes: Sequence[Lane],
     data: TrainData,
-    place: Place,
+    device: DeviceOrMesh,
     *,
-    more: Callable[[int], list[int]],
+    take_more: Callable[[int], list[int]],
     finish: Callable[[list[int], list[RunResult]], None],
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train lanes of one program side by side.
 
     Args:
-      first: indices of the lanes to begin with; as many lanes train at a time.
+      first: indices of the first lanes, one for each slot.
       lanes: all lanes.
-      data: at the place.
-      place: where.
-      more: called with the number of free places; gives indices of further lanes of the program.
-      finish: called with indices of lanes that are done, and their results.
-      stopped: asked after each block of epochs; True gives up the lanes that are not done.
+      data: on the device.
+      device: where the lanes train.
+      take_more: called with the number of free slots; returns indices of further lanes of the program.
+      finish: called with the indices of finished lanes and their results.
+      stopped: called after each block of epochs; True abandons the unfinished lanes.
     """
-    held: list[int | None] = list(first)
-    chosen = [lanes[lane] for lane in first]
-    run, hparams, keys, seeds = programs.numbers(chosen, place)
-    states = programs.begin(run, hparams, keys, data, seeds, programs.starts(chosen, data, place))
+    slots: list[int | None] = list(first)
+    slot_lanes = [lanes[lane] for lane in first]
+    run, hparams, keys, seeds = programs.stack_lanes(slot_lanes, device)
+    weights = programs.initial_weights(slot_lanes, data, device)
+    states = programs.initial_states(run, hparams, keys, data, seeds, weights)
     block = epochs_at_once(run.spec.epochs)
     while True:
-        states, going = programs.advance(run, block, states, hparams, keys, data, seeds)
-        goes_on = np.asarray(going)
-        ended = [slot for slot, lane in enumerate(held) if lane is not None and not goes_on[slot]]
+        states, is_running = programs.advance(run, block, states, hparams, keys, data, seeds)
+        still_running = np.asarray(is_running)
+        ended = [slot for slot, lane in enumerate(slots) if lane is not None and not still_running[slot]]
         if stopped():
             return
         if not ended:
             continue
-        # In buckets, so that the number of lanes that happen to stop together compiles nothing.
+        # Padded to a bucket, so that the number of lanes that stop together causes no compilation.
         rows = jnp.asarray([*ended, *[ended[0]] * (bucket(len(ended)) - len(ended))])
-        found = programs.fetch(programs.results_of(run, *programs.take((states, hparams), rows)))
-        finish([held[slot] for slot in ended], [programs.row_of(found, i) for i in range(len(ended))])  # type: ignore[misc]
-        fresh = more(len(ended))
-        for slot, lane in itertools.zip_longest(ended, fresh):
-            held[slot] = lane
-        active = [slot for slot, lane in enumerate(held) if lane is not None]
+        finished = programs.fetch(programs.results_of(run, *programs.take_rows((states, hparams), rows)))
+        finish([slots[slot] for slot in ended], [programs.row_of(finished, i) for i in range(len(ended))])  # type: ignore[misc]
+        new_lanes = take_more(len(ended))
+        for slot, lane in itertools.zip_longest(ended, new_lanes):
+            slots[slot] = lane
+        active = [slot for slot, lane in enumerate(slots) if lane is not None]
         if not active:
             return
-        if fresh:
-            chosen = _filled([lane if lane in fresh else None for lane in held], lanes)
-            _, *given = programs.numbers(chosen, place)
-            others = programs.begin(run, given[0], given[1], data, given[2], programs.starts(chosen, data, place))
-            states = programs.renew(jnp.asarray([lane in fresh for lane in held]), states, others)
-        elif bucket(len(active)) < len(held):
-            filled = [*active, *[active[0]] * (bucket(len(active)) - len(active))]
-            states = programs.take(states, jnp.asarray(filled))
-            held = [held[slot] if i < len(active) else None for i, slot in enumerate(filled)]
+        if new_lanes:
+            slot_lanes = _filled([lane if lane in new_lanes else None for lane in slots], lanes)
+            _, new_hparams, new_keys, new_seeds = programs.stack_lanes(slot_lanes, device)
+            weights = programs.initial_weights(slot_lanes, data, device)
+            new_states = programs.initial_states(run, new_hparams, new_keys, data, new_seeds, weights)
+            states = programs.replace_states(jnp.asarray([lane in new_lanes for lane in slots]), states, new_states)
+        elif bucket(len(active)) < len(slots):
+            kept_slots = [*active, *[active[0]] * (bucket(len(active)) - len(active))]
+            states = programs.take_rows(states, jnp.asarray(kept_slots))
+            slots = [slots[slot] if i < len(active) else None for i, slot in enumerate(kept_slots)]
         else:
             continue
-        run, hparams, keys, seeds = programs.numbers(_filled(held, lanes), place)
+        run, hparams, keys, seeds = programs.stack_lanes(_filled(slots, lanes), device)
 
 
-def _filled(held: Sequence[int | None], lanes: Sequence[Lane]) -> list[Lane]:
-    """The lanes that are held; places without one repeat the first."""
-    filler = next(lane for lane in held if lane is not None)
-    return [lanes[filler if lane is None else lane] for lane in held]
+def _filled(slots: Sequence[int | None], lanes: Sequence[Lane]) -> list[Lane]:
+    """The lane in each slot; empty slots repeat the first lane."""
+    filler = next(lane for lane in slots if lane is not None)
+    return [lanes[filler if lane is None else lane] for lane in slots]

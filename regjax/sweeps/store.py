@@ -1,4 +1,4 @@
-"""Results of lanes on disk, each written when the lane is done, so that a stopped sweep goes on where it was."""
+"""Results of lanes on disk, saved as soon as a lane is done, so that an interrupted sweep can resume."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class LaneWarning(UserWarning):
 
 
 class LaneStore:
-    """A directory with one `.npz` file for each finished lane. Processes of one sweep may share it.
+    """A directory with one `.npz` file for each finished lane; the processes of a sweep may share it.
 
-    A file appears by a rename, so a killed process leaves no half of one; its checksums are verified when it is read.
+    Files are renamed into place, so a killed process leaves no partial file; checksums are verified on reading.
 
     Args:
-      directory: created with the first result.
+      directory: created when the first result is saved.
 
     Example:
       >>> import tempfile
@@ -40,7 +40,7 @@ class LaneStore:
         self.directory = Path(directory)
 
     def finished(self) -> list[int]:
-        """Indices of the lanes whose results are there."""
+        """Indices of the lanes whose results are in the store."""
         names = [path.stem.removeprefix("lane-") for path in self.directory.glob("lane-*.npz")]
         return sorted(int(name) for name in names if name.isdecimal())
 
@@ -49,12 +49,12 @@ class LaneStore:
 
         Args:
           index: of the lane.
-          fingerprint: of what it depends on; see `regjax.sweeps.lane.fingerprint`.
+          fingerprint: identifies what the lane depends on; see `regjax.sweeps.lane.fingerprint`.
           result: on the host.
-          seconds: that it took.
+          seconds: how long the lane took.
 
         Raises:
-          OSError: names the path; what was saved before stays.
+          OSError: names the path; what was saved before remains.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         leaves: dict[str, Any] = {f"leaf_{i:05d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(result))}
@@ -69,12 +69,12 @@ class LaneStore:
             partial.unlink(missing_ok=True)
 
     def load(self, index: int, fingerprint: str, shape: Callable[[], RunResult]) -> tuple[RunResult, float] | None:
-        """The result of a lane and the seconds it took, or None if it is not there (any more).
+        """The result of a lane and the seconds it took, or None if there is no readable file.
 
         Args:
           index: of the lane.
-          fingerprint: that the result has to have.
-          shape: gives a result of the same structure, called when there is something to read.
+          fingerprint: the one that the result must have.
+          shape: returns a result of the expected structure; called only if there is a file to read.
 
         Raises:
           InputError: the result belongs to another lane.
@@ -84,18 +84,18 @@ class LaneStore:
             return None
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                found = dict(file)
+                arrays = dict(file)
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             warnings.warn(f"{path} cannot be read ({error}); lane {index} is trained again", LaneWarning, stacklevel=2)
             return None
-        if str(found.pop("fingerprint", "")) != fingerprint:
+        if str(arrays.pop("fingerprint", "")) != fingerprint:
             raise InputError(f"{path} is of a lane with other data, numbers or seed; name another directory")
-        seconds = float(found.pop("seconds"))
-        like, treedef = jax.tree.flatten(shape())
-        leaves = [found.get(f"leaf_{i:05d}") for i in range(len(found))]
-        if len(leaves) != len(like) or any(
+        seconds = float(arrays.pop("seconds"))
+        expected, treedef = jax.tree.flatten(shape())
+        leaves = [arrays.get(f"leaf_{i:05d}") for i in range(len(arrays))]
+        if len(leaves) != len(expected) or any(
             not isinstance(leaf, np.ndarray) or leaf.shape != other.shape or leaf.dtype != other.dtype
-            for leaf, other in zip(leaves, like, strict=True)
+            for leaf, other in zip(leaves, expected, strict=True)
         ):
             raise InputError(f"{path} holds arrays of another model; name another directory")
         return jax.tree.unflatten(treedef, leaves), seconds

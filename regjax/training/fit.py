@@ -14,7 +14,7 @@ import numpy as np
 from regjax.core.mesh import on_mesh
 from regjax.core.typing import Batch, PRNGKey
 from regjax.training.checkpoint import Checkpoints
-from regjax.training.pace import MOST_STEPS, Pace, SaveInterval
+from regjax.training.pace import MOST_STEPS, BlockLength, SaveInterval
 from regjax.training.preflight import check_order, check_run
 from regjax.training.program import make_program
 from regjax.training.spec import Hparams, Spec
@@ -118,8 +118,8 @@ def fit(
     with contextlib.ExitStack() as ending:
         feed: _Memory | _Stream
         if loader is None:
-            pace = Pace(min(spec.steps_per_epoch, MOST_STEPS))
-            feed = _Memory(spec, make_tx, hparams, key, data, pace)
+            block_length = BlockLength(min(spec.steps_per_epoch, MOST_STEPS))
+            feed = _Memory(spec, make_tx, hparams, key, data, block_length)
         else:
             blocks = loader.blocks(spec, host_key, n_train, step)
             ending.callback(blocks.close)  # or its threads would go on after an error
@@ -189,16 +189,23 @@ class _Memory(NamedTuple):
     hparams: Hparams
     key: PRNGKey
     data: TrainData
-    pace: Pace
+    block_length: BlockLength
 
     def advance(self, state: RunState, most: int) -> tuple[RunState, int]:
         """The state after the next block, and the number of its updates."""
-        started, steps = time.perf_counter(), min(most, self.pace.length)
+        started, steps = time.perf_counter(), min(most, self.block_length.steps)
         state = _updates(
-            self.spec, self.make_tx, self.pace.most, state, self.hparams, self.key, self.data, np.int32(steps)
+            self.spec,
+            self.make_tx,
+            self.block_length.max_steps,
+            state,
+            self.hparams,
+            self.key,
+            self.data,
+            np.int32(steps),
         )
         jax.block_until_ready(state.train.step)  # or all blocks of an epoch would wait in a queue
-        self.pace.add(steps, time.perf_counter() - started)
+        self.block_length.record(steps, time.perf_counter() - started)
         return state, steps
 
 

@@ -16,34 +16,34 @@ BLOCK_SECONDS = 1.0
 MEASURED_BLOCKS = 8
 
 
-class Pace:
-    """Lengths of blocks of updates: about a second each, so that a signal or a save waits no longer.
+class BlockLength:
+    """Number of updates in a block that takes about a second, so that a signal or a save waits no longer.
 
-    Two blocks of one update measure how long one takes; the numbers of a run do not depend on where it is cut.
+    The first blocks have one update and measure its duration. The results of a run do not depend on its blocks.
 
     Args:
-      most: updates of the longest block, at least 1.
-      target: seconds of a block.
+      max_steps: updates of the longest block, at least 1.
+      seconds: intended duration of a block.
 
     Example:
-      >>> pace = Pace(100)
-      >>> pace.add(1, 3.0)  # compiles
-      >>> pace.add(1, 0.1)
-      >>> pace.length
+      >>> block_length = BlockLength(100)
+      >>> block_length.record(1, 3.0)  # compiles
+      >>> block_length.record(1, 0.1)
+      >>> block_length.steps
       10
     """
 
-    def __init__(self, most: int, target: float = BLOCK_SECONDS):
-        self.most, self.target = most, target
-        self.length = 1
+    def __init__(self, max_steps: int, seconds: float = BLOCK_SECONDS):
+        self.max_steps, self.seconds = max_steps, seconds
+        self.steps = 1
         self._blocks, self._fastest = 0, np.inf
 
-    def add(self, steps: int, seconds: float) -> None:
-        """Take notice of a block."""
+    def record(self, steps: int, seconds: float) -> None:
+        """Take the duration of a block into account."""
         self._blocks += 1
         if 1 < self._blocks <= MEASURED_BLOCKS:
             self._fastest = min(self._fastest, max(seconds, 1e-9) / steps)
-            self.length = _agreed(max(min(int(self.target / self._fastest), self.most), 1))
+            self.steps = _agreed(max(min(int(self.seconds / self._fastest), self.max_steps), 1))
 
 
 class SaveInterval:

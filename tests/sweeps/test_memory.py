@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import regjax as rj
-from regjax.sweeps.memory import Budget, device_memory, parse_memory, program_memory, shown_bytes, tree_bytes
+from regjax.sweeps.memory import MemoryBudget, device_memory, parse_memory, program_memory, shown_bytes, tree_bytes
 
 
 @pytest.mark.parametrize(
@@ -33,11 +33,11 @@ def test_shown_bytes_are_within_rounding(count):
 
 
 def test_a_budget_is_never_exceeded_and_everybody_gets_through():
-    budget, running, most = Budget(10), [], []
+    budget, running, most = MemoryBudget(10), [], []
     lock = threading.Lock()
 
     def call(count):
-        with budget.hold(count):
+        with budget.reserve(count):
             with lock:
                 running.append(count)
                 most.append(sum(running))
@@ -58,7 +58,7 @@ def test_a_budget_is_never_exceeded_and_everybody_gets_through():
 def test_more_than_the_whole_budget_is_refused_at_once():
     with (
         pytest.raises(rj.InputError, match=r"one call needs 2.0 KiB beside the data, 1.0 KiB are left"),
-        Budget(1024).hold(2048),
+        MemoryBudget(1024).reserve(2048),
     ):
         pass
 

@@ -4,7 +4,7 @@ import jax
 import pytest
 
 import regjax as rj
-from regjax.sweeps.plan import fitting
+from regjax.sweeps.plan import fit_chunk
 from regjax.training.compilations import CompilationCounter
 
 
@@ -74,7 +74,7 @@ def test_predicting_compiles_what_the_sweep_uses(lanes, blobs, spec):
 def test_larger_chunks_take_more(lanes, blobs):
     plan = rj.plan_lanes(lanes, blobs, layout="vmap", predict=False)
     place = jax.devices()[0]
-    sizes = [fitting(dataclasses.replace(plan, chunk=n), lanes, blobs, place, 2**40)[1] for n in (1, 4)]
+    sizes = [fit_chunk(dataclasses.replace(plan, chunk=n), lanes, blobs, place, 2**40)[1] for n in (1, 4)]
     assert sizes[0] < sizes[1] < 8 * sizes[0]
 
 

@@ -47,7 +47,7 @@ def test_a_stopped_sweep_goes_on_and_repeats_nothing(lanes, blobs, tmp_path, opt
 
 def test_a_finished_sweep_is_read(lanes, blobs, tmp_path, mapped, monkeypatch):
     rj.run_lanes(lanes, blobs, store=rj.LaneStore(tmp_path))
-    monkeypatch.setattr(programs, "one", None)  # training would fail
+    monkeypatch.setattr(programs, "train_lane", None)  # training would fail
     for one, other in zip(rj.run_lanes(lanes, blobs, store=rj.LaneStore(tmp_path)), mapped, strict=True):
         assert_trees_equal(one, other)
 

@@ -6,39 +6,39 @@ import pytest
 
 import regjax as rj
 from regjax.training.checkpoint import Checkpoints
-from regjax.training.pace import MEASURED_BLOCKS, Pace, SaveInterval
+from regjax.training.pace import MEASURED_BLOCKS, BlockLength, SaveInterval
 from tests.helpers import assert_trees_equal
 
 
 def test_the_first_block_compiles_and_does_not_count():
-    pace = Pace(1000)
-    assert pace.length == 1
-    pace.add(1, 30.0)
-    assert pace.length == 1
-    pace.add(1, 0.02)
-    assert pace.length == 50
+    block_length = BlockLength(1000)
+    assert block_length.steps == 1
+    block_length.record(1, 30.0)
+    assert block_length.steps == 1
+    block_length.record(1, 0.02)
+    assert block_length.steps == 50
 
 
 @pytest.mark.parametrize(("seconds", "length"), [(1e-6, 100), (0.0, 100), (0.3, 3), (5.0, 1)])
 def test_a_block_has_one_update_at_least_and_no_more_than_there_are(seconds, length):
-    pace = Pace(100)
+    block_length = BlockLength(100)
     for _ in range(2):
-        pace.add(1, seconds)
-    assert pace.length == length
+        block_length.record(1, seconds)
+    assert block_length.steps == length
 
 
 def test_a_hiccup_is_forgotten_and_the_length_settles():
-    pace = Pace(1000)
-    pace.add(1, 9.0)
-    pace.add(1, 2.0)
-    assert pace.length == 1
-    pace.add(1, 0.01)
-    assert pace.length == 100
+    block_length = BlockLength(1000)
+    block_length.record(1, 9.0)
+    block_length.record(1, 2.0)
+    assert block_length.steps == 1
+    block_length.record(1, 0.01)
+    assert block_length.steps == 100
     for _ in range(MEASURED_BLOCKS):
-        pace.add(100, 0.1)
-    assert pace.length == 1000
-    pace.add(1000, 0.001)
-    assert pace.length == 1000
+        block_length.record(100, 0.1)
+    assert block_length.steps == 1000
+    block_length.record(1000, 0.001)
+    assert block_length.steps == 1000
 
 
 def test_saves_by_epochs_come_at_their_ends_alone():

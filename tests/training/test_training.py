@@ -9,7 +9,7 @@ import pytest
 
 import regjax as rj
 from regjax.stopping import REASONS
-from regjax.sweeps.programs import one
+from regjax.sweeps.programs import train_lane
 from regjax.training.checkpoint import Checkpoints
 from regjax.training.fit import history_row
 from tests.helpers import assert_trees_equal
@@ -117,7 +117,7 @@ def test_vmapped_lanes_agree_within_rounding(noisy, blobs):
 
 def test_no_number_recompiles(noisy, blobs):
     run = rj.make_run(noisy)
-    before = one._cache_size()
+    before = train_lane._cache_size()
     points = [
         hparams(
             "everything",
@@ -135,10 +135,10 @@ def test_no_number_recompiles(noisy, blobs):
         for i in range(4)
     ]
     rj.sweep(run, rj.stack_hparams(points), jax.random.split(jax.random.key(0), 4), blobs, seeds=[0, 1, 0, 1])
-    assert one._cache_size() - before <= 1
+    assert train_lane._cache_size() - before <= 1
     # An equal spec is the same program, also when it was built again.
     rj.sweep(rj.make_run(noisy), rj.stack_hparams(points[:1]), jax.random.split(jax.random.key(9), 1), blobs)
-    assert one._cache_size() - before <= 1
+    assert train_lane._cache_size() - before <= 1
 
 
 def test_strength_zero_equals_absence_within_rounding(spec, blobs):
