@@ -1,7 +1,7 @@
-"""Checks of arguments: concrete values are refused early, traced ones pass.
+"""Checks of arguments: concrete values out of range are refused early, traced values pass.
 
-`check_range` is the only place that asks whether a value is traced. Everything else stays branch-free, so
-one compiled program serves every number.
+`check_range` is the only function that asks whether a value is traced. Everything else stays branch-free, so that one
+compiled program serves every number.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 def is_traced(value: Any) -> bool:
-    """Whether `value` is an abstract value inside a JAX transformation, so that its number is unknown."""
+    """Whether `value` is abstract, inside a JAX transformation, so that its number is unknown."""
     return isinstance(value, jax.core.Tracer)
 
 
 def in_short(value: Any, limit: int = 80) -> str:
-    """What a value is, in one short line: messages must not print a whole model.
+    """A value in one short line, for messages, which must not print a whole model.
 
     Example:
       >>> in_short(3), in_short({"w": np.zeros((9, 9))})
@@ -38,10 +38,10 @@ def in_short(value: Any, limit: int = 80) -> str:
 
 
 def check_array(name: str, value: Any) -> None:
-    """Refuse what is not one array, as the tuple that a model with several outputs gives.
+    """Refuse anything but a single array, as the tuple of a model with several outputs.
 
     Raises:
-      InputError: names the argument and what it is.
+      InputError: names the argument and its type.
 
     Example:
       >>> check_array("outputs", (np.zeros(2), np.zeros(2)))
@@ -63,15 +63,15 @@ def check_range(
     low_open: bool = False,
     high_open: bool = False,
 ) -> None:
-    """Refuse a concrete number (or array of numbers) outside an interval; NaN is always outside.
+    """Refuse a concrete number, or an array with a number, outside an interval; NaN is always outside.
 
     Args:
-      name: what the caller calls the argument, with its function: `"l1: strength"`.
-      value: scalar or array. Traced values pass: their number is not known here.
+      name: the function and its argument, for the message: `"l1: strength"`.
+      value: scalar or array. Traced values pass, because their numbers are unknown.
       low: lower end of the interval.
       high: upper end of the interval.
-      low_open: `low` itself is refused.
-      high_open: `high` itself is refused.
+      low_open: whether `low` itself is refused.
+      high_open: whether `high` itself is refused.
 
     Raises:
       ValueError: names the argument, the value and the accepted interval.
@@ -85,20 +85,20 @@ def check_range(
     if is_traced(value):
         return
     array = np.asarray(value)
-    if array.dtype.kind not in "biufV" or array.dtype == object:  # V: bfloat16 and its like
+    if array.dtype.kind not in "biufV" or array.dtype == object:  # V: bfloat16 and similar
         raise ValueError(f"{name} must be a number, got {in_short(value)}")
     array = array.astype(np.float64)
-    # Numbers are computed with in float32: what is infinite there is infinite.
+    # The computation is in float32, so numbers that overflow there count as infinite.
     array = np.where(np.abs(array) > _LARGEST, np.copysign(np.inf, array), array)
     below = array <= low if low_open else array < low
     above = array >= high if high_open else array > high
-    bad = below | above | np.isnan(array)
-    if np.any(bad):
-        shown = value if array.ndim == 0 else array[bad].flat[0]
+    outside = below | above | np.isnan(array)
+    if np.any(outside):
+        first_bad = value if array.ndim == 0 else array[outside].flat[0]
         accepted = _interval(low, high, low_open, high_open)
         if high == np.inf and np.any(np.isposinf(array)):
             accepted += " and finite"
-        raise ValueError(f"{name} must be {accepted}, got {shown}")
+        raise ValueError(f"{name} must be {accepted}, got {first_bad}")
 
 
 def _interval(low: float, high: float, low_open: bool, high_open: bool) -> str:
@@ -112,10 +112,10 @@ def _interval(low: float, high: float, low_open: bool, high_open: bool) -> str:
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
-    """Refuse a name that is not among `choices`, and suggest the nearest one.
+    """Refuse a name that is not among `choices`, and suggest the closest one.
 
     Raises:
-      InputError: names the argument, the value and everything that is accepted.
+      InputError: names the argument, the value and all accepted names.
 
     Example:
       >>> check_choice("optimizer", "adm", ["sgd", "adam"])
@@ -123,9 +123,9 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
       ...
       regjax.core.errors.InputError: optimizer 'adm' is not known (did you mean 'adam'?); accepted: adam, sgd
     """
-    known = sorted(choices)
-    if value in known:
+    accepted = sorted(choices)
+    if value in accepted:
         return
-    near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise InputError(f"{name} {value!r} is not known{hint}; accepted: {', '.join(known)}")
+    closest = difflib.get_close_matches(str(value), accepted, n=1, cutoff=0.5)
+    hint = f" (did you mean {closest[0]!r}?)" if closest else ""
+    raise InputError(f"{name} {value!r} is not known{hint}; accepted: {', '.join(accepted)}")

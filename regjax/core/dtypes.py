@@ -1,7 +1,7 @@
-"""Types of numbers: sums in float32 at least, and in float64 where `jax_enable_x64` is on and the arrays are.
+"""Floating-point types: sums are in float32 at least, and in float64 for float64 arrays under `jax_enable_x64`.
 
-Arrays keep the type they have. What is computed from them (values, norms, proximal maps before they are rounded) has
-`wide_dtype`; numbers that the user gives are kept in `float_dtype`.
+Arrays keep their dtype. What is computed from them (values, norms, proximal maps before rounding) has `wide_dtype`;
+numbers given by the user have `float_dtype`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from regjax.core.typing import Array, ArrayLike
 
 
 def float_dtype() -> Any:
-    """The type of hyperparameters: float64 under `jax_enable_x64`, else float32.
+    """The dtype of hyperparameters: float64 under `jax_enable_x64`, else float32.
 
     Example:
       >>> float_dtype()
@@ -26,10 +26,10 @@ def float_dtype() -> Any:
 
 
 def canonical(value: ArrayLike) -> Any:
-    """One type for every number: a Python float, a NumPy scalar and a JAX scalar would be three jit-cache entries.
+    """A number in one type, because a Python float, a NumPy scalar and a JAX scalar are three jit-cache entries.
 
     Args:
-      value: a number or array; one of JAX is returned as it is, anything else stays on the host.
+      value: a number or array. A JAX array is returned unchanged, anything else stays on the host.
 
     Example:
       >>> canonical(0.5), canonical(np.float64(0.5))
@@ -39,7 +39,7 @@ def canonical(value: ArrayLike) -> Any:
 
 
 def wide_dtype(*arrays: ArrayLike) -> Any:
-    """The real type to compute in: that of the arrays together, float32 at least.
+    """The real dtype to compute in: the common one of the arrays, float32 at least.
 
     Example:
       >>> wide_dtype(jnp.ones(2, jnp.bfloat16)), wide_dtype(jnp.ones(2, jnp.complex64))
@@ -49,7 +49,7 @@ def wide_dtype(*arrays: ArrayLike) -> Any:
 
 
 def widened(array: ArrayLike) -> Array:
-    """The array with at least the precision of float32; a complex one stays complex.
+    """The array in at least the precision of float32; complex arrays stay complex.
 
     Example:
       >>> widened(jnp.ones(2, jnp.float16)).dtype

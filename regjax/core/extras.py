@@ -1,4 +1,4 @@
-"""Packages that come with an extra: where one is missing, the error names the extra."""
+"""Packages that an extra installs; if one is missing, the error names the extra."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import importlib.util
 
 
 def require(*packages: str, extra: str = "run") -> None:
-    """Refuse to go on without packages that an extra installs.
+    """Raise an error if packages that an extra installs are missing.
 
     Args:
-      *packages: names to import.
-      extra: of regjax, as in `pip install 'regjax[run]'`.
+      *packages: import names.
+      extra: the extra of regjax, as in `pip install 'regjax[run]'`.
 
     Raises:
       ModuleNotFoundError: names the package and the extra.

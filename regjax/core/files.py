@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and can be told from damaged ones; for one process at a time, or for many."""
+"""Files that are written atomically and whose damage is detected; locks between processes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from types import TracebackType
 from typing import Any
 
 PIECE_BYTES = 2**20
-"""Files are hashed in pieces of so many bytes."""
+"""Files are hashed in pieces of this many bytes."""
 
 _HASHERS = 2
 
 STALE_SECONDS = 3600.0
-"""Temporary directories older than this belong to a process that was killed, and are removed."""
+"""Temporary directories older than this are left by a killed process and are removed."""
 
 
 class DamagedError(Exception):
-    """Files are not what was written; the text says which and why."""
+    """Files differ from what was written; the message says which and how."""
 
 
 class LockedError(Exception):
@@ -45,31 +45,31 @@ def digest(data: Any) -> str:
 def file_digests(path: Path) -> list[str]:
     """SHA-256 of each `PIECE_BYTES` of a file.
 
-    One SHA-256 takes longer than a disk does; pieces are hashed on other cores while the next ones are read. One
-    thread reads, because disks are fastest in order.
+    Hashing is slower than reading, so pieces are hashed on other cores while the next ones are read. One thread
+    reads, because disks are fastest when read in order.
     """
-    found: list[str] = []
-    waiting: deque[Future[str]] = deque()
+    digests: list[str] = []
+    pending: deque[Future[str]] = deque()
     with path.open("rb") as file, ThreadPoolExecutor(_HASHERS) as pool:
         while piece := file.read(PIECE_BYTES):
-            waiting.append(pool.submit(digest, piece))
-            if len(waiting) > 2 * _HASHERS:  # no more of a large file in memory
-                found.append(waiting.popleft().result())
-    return found + [future.result() for future in waiting]
+            pending.append(pool.submit(digest, piece))
+            if len(pending) > 2 * _HASHERS:  # bounds the memory that a large file takes
+                digests.append(pending.popleft().result())
+    return digests + [future.result() for future in pending]
 
 
 def seal(manifest: dict[str, Any]) -> str:
-    """SHA-256 of everything in a manifest but the seal itself."""
+    """SHA-256 of a manifest without its own seal."""
     body = {name: value for name, value in manifest.items() if name != "seal"}
     return digest(json.dumps(body, sort_keys=True).encode())
 
 
 def write_manifest(directory: Path, facts: dict[str, Any]) -> None:
-    """Write `manifest.json`: sizes and SHA-256 (by pieces) of all files of a directory, facts, and a seal over both.
+    """Write `manifest.json`: size and SHA-256 (of each piece) of all files, some facts, and a seal over both.
 
     Args:
-      directory: whose files are complete.
-      facts: JSON of any kind.
+      directory: its files must be complete.
+      facts: anything that JSON can hold.
     """
     files = {name: [path.stat().st_size, file_digests(path)] for name, path in _files(directory)}
     manifest = json.loads(json.dumps({"facts": facts, "files": files}))
@@ -77,26 +77,26 @@ def write_manifest(directory: Path, facts: dict[str, Any]) -> None:
 
 
 def verify_manifest(directory: Path) -> dict[str, Any]:
-    """The facts of a directory, once all of its files are known to be what was written.
+    """The facts of a directory, after checking all of its files against the manifest.
 
     Raises:
-      DamagedError: a file is missing, too many, or differs.
+      DamagedError: a file is missing, was added, or differs.
     """
     try:
         manifest = json.loads((directory / "manifest.json").read_bytes())
-        sound = isinstance(manifest, dict) and manifest.get("seal") == seal(manifest)
+        is_sealed = isinstance(manifest, dict) and manifest.get("seal") == seal(manifest)
     except (OSError, ValueError) as error:
         raise DamagedError(f"its manifest cannot be read ({error})") from None
-    if not sound:
+    if not is_sealed:
         raise DamagedError("its manifest does not match its own checksum")
-    found = dict(_files(directory))
-    for name in sorted(found.keys() ^ manifest["files"].keys()):
-        raise DamagedError(f"{name} is {'not of it' if name in found else 'missing'}")
+    paths = dict(_files(directory))
+    for name in sorted(paths.keys() ^ manifest["files"].keys()):
+        raise DamagedError(f"{name} is {'not of it' if name in paths else 'missing'}")
     for name, (size, sha) in manifest["files"].items():
         try:
-            if found[name].stat().st_size != size:
-                raise DamagedError(f"{name} has {found[name].stat().st_size} bytes, {size} were written")
-            if file_digests(found[name]) != sha:
+            if paths[name].stat().st_size != size:
+                raise DamagedError(f"{name} has {paths[name].stat().st_size} bytes, {size} were written")
+            if file_digests(paths[name]) != sha:
                 raise DamagedError(f"{name} does not match its SHA-256")
         except OSError as error:
             raise DamagedError(f"{name} cannot be read ({error})") from None
@@ -104,22 +104,22 @@ def verify_manifest(directory: Path) -> dict[str, Any]:
 
 
 def temporary_sibling(target: Path) -> Path:
-    """A name beside `target`, on the same file system, that no other process uses."""
+    """A path in the directory of `target` that no other process uses."""
     return target.parent / f".tmp-{target.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 def replace_directory(source: Path, target: Path, *, keep: bool = False) -> None:
-    """Put directory `source` at `target`, so that readers see the old one, nothing, or the new one, complete.
+    """Move directory `source` to `target`, so that readers see the old one, none, or the new one, never a part.
 
-    Two processes may do this at once: one of them wins, and both have a complete `target` afterwards.
+    Two processes may do this at the same time: one of them wins, and `target` is complete for both.
 
     Args:
       source: a complete directory on the same file system.
-      target: where it goes.
-      keep: a directory that is at `target` already stays.
+      target: its new path.
+      keep: whether an existing directory at `target` stays.
 
     Raises:
-      OSError: the file system refuses for another reason than a race.
+      OSError: the file system refuses, for another reason than a race.
     """
     for attempt in range(20):
         try:
@@ -129,7 +129,7 @@ def replace_directory(source: Path, target: Path, *, keep: bool = False) -> None
             if not target.is_dir():
                 if attempt == 19 or not source.is_dir():
                     raise
-                continue  # the other process has moved its old directory away and not yet put the new one
+                continue  # another process has moved the old directory away but not yet moved its new one in
         if keep:
             return
         aside = temporary_sibling(target)
@@ -142,26 +142,26 @@ def replace_directory(source: Path, target: Path, *, keep: bool = False) -> None
 
 
 def remove_stale(parent: Path, older_than: float = STALE_SECONDS) -> None:
-    """Remove temporary directories that a killed process has left in `parent`.
+    """Remove temporary directories that a killed process left in `parent`.
 
     Args:
-      parent: where they are.
-      older_than: seconds; 0 where no other process can be at work.
+      parent: the directory that holds them.
+      older_than: age in seconds; 0 if no other process can be running.
     """
     for path in parent.glob(".tmp-*"):
         try:
-            old = time.time() - path.stat().st_mtime >= older_than
+            is_stale = time.time() - path.stat().st_mtime >= older_than
         except OSError:
             continue
-        if old:
+        if is_stale:
             shutil.rmtree(path, ignore_errors=True)
 
 
 class Lock:
-    """An exclusive lock on a name, as a context manager; the system releases it when the process dies.
+    """An exclusive lock on a file, as a context manager; the system releases it when the process dies.
 
     Args:
-      path: of the lock file; it is removed afterwards.
+      path: path of the lock file, which is removed afterwards.
 
     Example:
       >>> import tempfile
@@ -179,13 +179,13 @@ class Lock:
         self._file: Any = None
 
     def acquire(self) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
         Raises:
-          LockedError: another process, or another lock of this one, holds it.
-          OSError: the file cannot be made.
+          LockedError: another process, or another lock of this process, holds it.
+          OSError: the file cannot be created.
         """
-        import fcntl  # POSIX; nothing else here needs it
+        import fcntl  # POSIX only, and needed only here
 
         while True:
             file = self.path.open("a+")
@@ -195,30 +195,30 @@ class Lock:
                 file.close()
                 raise LockedError(f"{self.path} is locked by another process") from None
             try:
-                same = os.path.samestat(os.fstat(file.fileno()), self.path.stat())
+                is_same = os.path.samestat(os.fstat(file.fileno()), self.path.stat())
             except FileNotFoundError:
-                same = False
-            if same:
+                is_same = False
+            if is_same:
                 self._file = file
                 return
-            file.close()  # its holder removed the file between our opening and our locking it
+            file.close()  # the holder removed the file after it was opened here and before it was locked
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._file is not None:
             self.path.unlink(missing_ok=True)
             self._file.close()
             self._file = None
 
     def __enter__(self) -> Lock:
-        """Take the lock."""
+        """Acquire the lock."""
         self.acquire()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give it back."""
+        """Release the lock."""
         self.release()
 
 

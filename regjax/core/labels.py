@@ -1,11 +1,11 @@
-"""Class labels: what they mean and which are refused.
+"""Class labels: their meaning, and which ones are refused.
 
-The dtype decides, never the values: integers (and booleans) are class indices of any shape `[...]`, as `int[B]` or
-token ids `int[B, T]`; floating-point numbers are distributions over the classes, `[..., K]`.
+The meaning depends on the dtype, never on the values: integers (and booleans) are class indices of any shape `[...]`,
+as `int[B]` or token ids `int[B, T]`; floating-point numbers are distributions over the classes, `[..., K]`.
 
-A concrete index that is no class, or a concrete row that is no distribution, is refused. Of traced ones only dtype and
-shape are known: an index outside 0..K-1 then belongs to no class, its distribution is a row of zeros, its loss 0, and
-it is never predicted. `ignore_index` names one value that is left out like that on purpose, as padding in sequences.
+A concrete index that is not a class, or a concrete row that is not a distribution, is refused. For traced labels only
+dtype and shape are known: an index outside 0..K-1 then belongs to no class; its distribution is a row of zeros, its
+loss is 0, and it never counts as correct. `ignore_index` is a value that is treated like this on purpose, as padding.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from regjax.core.checks import in_short, is_traced
 from regjax.core.dtypes import widened
 from regjax.core.typing import Array, ArrayLike
 
-_SUM_TOLERANCE = 0.02  # of a row of probabilities; half-precision numbers add up to about 1
+_SUM_TOLERANCE = 0.02  # of a row of probabilities; in half precision they sum to 1 only approximately
 
 
 def is_indices(targets: ArrayLike) -> bool:
@@ -41,17 +41,17 @@ def check_labels(
     ignore_index: int | None = None,
     shape: tuple[int, ...] | None = None,
 ) -> None:
-    """Refuse labels that do not say which of `num_classes` classes.
+    """Refuse labels that are neither class indices nor distributions over `num_classes` classes.
 
     Args:
-      name: what the caller calls them, with its function, for the message.
-      targets: class indices `int[...]` or distributions `[..., K]`. Of traced ones only dtype and shape are checked.
+      name: the function and its argument, for the message.
+      targets: class indices `int[...]` or distributions `[..., K]`. If traced, only dtype and shape are checked.
       num_classes: K.
       ignore_index: a further index that is accepted.
-      shape: that of the indices, `[...]`; None accepts any.
+      shape: shape of the indices, `[...]`; None accepts any.
 
     Raises:
-      ValueError: says which value, and what is accepted.
+      ValueError: names the value and what is accepted.
 
     Example:
       >>> check_labels("fit: y", np.array([0, 1, 3]), 3)
@@ -66,34 +66,36 @@ def check_labels(
     if isinstance(targets, np.ma.MaskedArray) and np.ma.is_masked(targets):
         place = tuple(int(i) for i in np.argwhere(np.ma.getmaskarray(targets))[0])
         raise ValueError(f"{name}: labels must not be masked, got a masked one at position {place}; use weights")
-    found, indices = tuple(np.shape(targets)), is_indices(targets)
-    leading = shape if shape is not None else found if indices else found[:-1]
-    if found != (leading if indices else (*leading, num_classes)) or not (indices or leading):
+    actual, are_indices = tuple(np.shape(targets)), is_indices(targets)
+    leading = shape if shape is not None else actual if are_indices else actual[:-1]
+    if actual != (leading if are_indices else (*leading, num_classes)) or not (are_indices or leading):
         batch = "[...]" if shape is None else list(shape)
         rows = f"[..., {num_classes}]" if shape is None else [*shape, num_classes]
         raise ValueError(
             f"{name}: labels must be integers {batch} (class indices) or floating point {rows} (distributions), "
-            f"got {dtype}{list(found)}"
+            f"got {dtype}{list(actual)}"
         )
     if is_traced(targets) or not getattr(targets, "is_fully_addressable", True):
         return
     values = np.asarray(targets)
-    if indices:
-        bad = (values < 0) | (values >= num_classes)
+    if are_indices:
+        invalid = (values < 0) | (values >= num_classes)
         if ignore_index is not None:
-            bad &= values != ignore_index
-        if bad.any():
-            place = tuple(int(i) for i in np.argwhere(bad)[0])
-            also = "" if ignore_index is None else f" or ignore_index={ignore_index}"
-            where = place[0] if len(place) == 1 else place
-            accepted = f"[0, {num_classes - 1}]{also}"
-            raise ValueError(f"{name}: class indices must be in {accepted}, got {values[place]} at position {where}")
+            invalid &= values != ignore_index
+        if invalid.any():
+            place = tuple(int(i) for i in np.argwhere(invalid)[0])
+            or_ignored = "" if ignore_index is None else f" or ignore_index={ignore_index}"
+            shown_place = place[0] if len(place) == 1 else place
+            accepted = f"[0, {num_classes - 1}]{or_ignored}"
+            raise ValueError(
+                f"{name}: class indices must be in {accepted}, got {values[place]} at position {shown_place}"
+            )
         return
-    values = values if values.dtype.kind == "f" else values.astype(np.float32)  # bfloat16 and its like
+    values = values if values.dtype.kind == "f" else values.astype(np.float32)  # bfloat16 and similar
     low, total = values.min(axis=-1), values.sum(axis=-1, dtype=np.float64)
-    bad = ~(low >= 0) | ~((np.abs(total - 1) <= _SUM_TOLERANCE) | (total == 0))
-    if bad.any():
-        place = tuple(int(i) for i in np.argwhere(bad)[0])
+    invalid = ~(low >= 0) | ~((np.abs(total - 1) <= _SUM_TOLERANCE) | (total == 0))
+    if invalid.any():
+        place = tuple(int(i) for i in np.argwhere(invalid)[0])
         raise ValueError(
             f"{name}: a distribution must be >= 0 and sum to 1 (or be 0, which counts for nothing), "
             f"got sum {total[place]:g}, smallest {low[place]:g} in row {place[0] if len(place) == 1 else place}"
@@ -101,10 +103,10 @@ def check_labels(
 
 
 def check_ignore_index(name: str, ignore_index: Any) -> None:
-    """Refuse an ignored index that no label could be, as NaN; None is none, and a traced one passes.
+    """Refuse an `ignore_index` that no label can equal, as NaN; None and traced values pass.
 
     Raises:
-      ValueError: says which value.
+      ValueError: names the value.
 
     Example:
       >>> check_ignore_index("fit", -100)
@@ -117,7 +119,7 @@ def check_ignore_index(name: str, ignore_index: Any) -> None:
 
 
 def as_indices(targets: ArrayLike) -> Array:
-    """Class indices of at least 32 bits: a narrow type could not count to K, and wraps what it is compared with.
+    """Class indices of at least 32 bits; a narrower type may not reach K, and wraps the numbers it is compared with.
 
     Example:
       >>> as_indices(np.array([156], np.uint8)) == -100
@@ -128,14 +130,14 @@ def as_indices(targets: ArrayLike) -> Array:
 
 
 def is_class(index: Array, num_classes: int, ignore_index: int | None) -> Array:
-    """Whether an index of `as_indices` is a class that counts.
+    """Whether an index (of `as_indices`) is a class and is not ignored.
 
     Example:
       >>> is_class(jnp.array([0, 1, 2, -100]), 2, 1)
       Array([ True, False, False, False], dtype=bool)
     """
-    known = (index >= 0) & (index < num_classes)
-    return known if ignore_index is None else known & _differs(index, ignore_index)
+    in_range = (index >= 0) & (index < num_classes)
+    return in_range if ignore_index is None else in_range & _differs(index, ignore_index)
 
 
 def _differs(index: Array, ignore_index: int) -> Array:
@@ -145,10 +147,10 @@ def _differs(index: Array, ignore_index: int) -> Array:
 
 
 def without_ignored(targets: Array, ignore_index: int | None) -> tuple[Array, Array | None]:
-    """Labels with 0 in place of the ignored index, and which of them count; None when all do.
+    """Labels with 0 in place of the ignored index, and a mask of those that count; None if all do.
 
     Raises:
-      ValueError: an `ignore_index` for distributions, in which a row of zeros counts for nothing.
+      ValueError: an `ignore_index` for distributions, where a row of zeros marks what is ignored.
 
     Example:
       >>> without_ignored(jnp.array([2, -100]), -100)
@@ -164,7 +166,7 @@ def without_ignored(targets: Array, ignore_index: int | None) -> tuple[Array, Ar
 
 
 def one_hot(targets: Array, num_classes: int, *, ignore_index: int | None = None) -> Array:
-    """Class distributions `float32[..., K]` of class indices; distributions pass unchanged.
+    """Class indices as one-hot distributions `float32[..., K]`; distributions are returned unchanged.
 
     Args:
       targets: class indices `int[...]` or distributions `[..., K]`.
@@ -172,7 +174,7 @@ def one_hot(targets: Array, num_classes: int, *, ignore_index: int | None = None
       ignore_index: this index gives a row of zeros, which counts for nothing.
 
     Raises:
-      ValueError: a concrete label that is no class. A traced one gives a row of zeros.
+      ValueError: a concrete label that is not a class. A traced one gives a row of zeros.
 
     Example:
       >>> one_hot(jnp.array([[1, 0]]), 2)
@@ -188,9 +190,9 @@ def _dtype(targets: ArrayLike) -> np.dtype:
 
 
 def distributions(targets: Array, num_classes: int, ignore_index: int | None) -> Array:
-    """As `one_hot`, of labels that were checked; distributions stay what they are."""
+    """As `one_hot`, for labels that were checked already."""
     if not is_indices(targets):
         return widened(jnp.asarray(targets))
     index = as_indices(targets)
-    known = is_class(index, num_classes, ignore_index)[..., None]
-    return (known & (index[..., None] == jnp.arange(num_classes))).astype(jnp.float32)
+    is_known = is_class(index, num_classes, ignore_index)[..., None]
+    return (is_known & (index[..., None] == jnp.arange(num_classes))).astype(jnp.float32)

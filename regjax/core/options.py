@@ -1,7 +1,7 @@
-"""Options: each is one field of a frozen dataclass, with its type, default, range and help.
+"""Options as fields of frozen dataclasses, each with its type, default, range and help.
 
-Flags, `--help`, checks and the files of a run are made from these fields, so that an option is spelt once. No JAX here:
-`--help` must not wait for it.
+Flags, `--help`, checks and the files of a run are made from these fields, so that an option is defined once. JAX is not
+imported here, because `--help` must not wait for it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Kind:
     """What an option accepts.
 
     Attributes:
-      noun: what `--help` writes after the name, as "int".
-      accepted: the accepted values in words; empty where the help of the option says it.
-      parse: from a text, or a value as it is, to the value; raises a ValueError that says what has to hold.
+      noun: what `--help` shows after the name, as "int".
+      accepted: the accepted values in words; empty if the help of the option says it.
+      parse: from text, or from a value, to the checked value; raises a ValueError that says what is accepted.
     """
 
     noun: str
@@ -48,7 +48,7 @@ def _switch(value: Any) -> bool:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(one, str) for one in value):
+    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
         raise ValueError("must be a list of texts")
     return tuple(value)
 
@@ -65,21 +65,21 @@ def _numbers(kind: type, low: float, high: float = math.inf, low_open: bool = Fa
 
     def parse(value: Any) -> Any:
         try:
-            found = kind(value)
+            number = kind(value)
         except (ValueError, TypeError, OverflowError):
             raise ValueError(f"must be {accepted}") from None
-        below = found <= low if low_open else found < low
-        above = found >= high if high_open else found > high
-        changed = isinstance(value, bool) or (not isinstance(value, str) and found != value)
-        if below or above or changed or found != found or abs(found) > _LARGEST:
+        below = number <= low if low_open else number < low
+        above = number >= high if high_open else number > high
+        is_inexact = isinstance(value, bool) or (not isinstance(value, str) and number != value)
+        if below or above or is_inexact or number != number or abs(number) > _LARGEST:
             raise ValueError(f"must be {accepted}")
-        return found
+        return number
 
     return Kind(kind.__name__, accepted, parse)
 
 
 def _choices(names: Sequence[str]) -> Kind:
-    """One of some names; the nearest is suggested."""
+    """One of several names; an error suggests the closest."""
 
     def parse(value: Any) -> Any:
         if value not in names:
@@ -93,25 +93,25 @@ def _choices(names: Sequence[str]) -> Kind:
 
 def _widths(value: Any) -> tuple[int, ...]:
     try:
-        found = tuple(int(part) for part in (value.split(",") if isinstance(value, str) else value))
+        widths = tuple(int(text) for text in (value.split(",") if isinstance(value, str) else value))
     except (ValueError, TypeError):
-        found = (0,)
-    if any(width < 1 for width in found):
+        widths = (0,)
+    if any(width < 1 for width in widths):
         raise ValueError(f"must be {WIDTHS.accepted}")
-    return found
+    return widths
 
 
 WIDTHS = Kind("widths", "whole numbers >= 1, separated by commas", _widths)
 
 
 class Option(NamedTuple):
-    """What is known of an option beside its name, type and default.
+    """Metadata of an option, beside its name, type and default.
 
     Attributes:
       group: heading in `--help`.
-      help: what it means, in a few words.
+      help: its meaning, in a few words.
       kind: what it accepts.
-      fixed: whether it makes the run what it is, so that a resumed run must have it the same.
+      fixed: whether it determines the run, so that it must not change when the run is resumed.
     """
 
     group: str
@@ -121,7 +121,7 @@ class Option(NamedTuple):
 
 
 class Options:
-    """Base of frozen dataclasses of options; every value is checked when one is made."""
+    """Base of frozen dataclasses of options, which check every value on construction."""
 
     def __post_init__(self) -> None:
         for name, option in self.options().items():
@@ -142,15 +142,15 @@ class Options:
         return {field.name: field.metadata["option"] for field in fields if "option" in field.metadata}
 
     def to_json(self) -> dict[str, Any]:
-        """The options by name, as `config.json` has them."""
+        """The options by name, as in `config.json`."""
         return {name: _plain(getattr(self, name)) for name in self.options()}
 
     @classmethod
     def from_json(cls: type[Config], values: Mapping[str, Any]) -> Config:
-        """The options of a `config.json`; one that is missing there has its default.
+        """Options from the content of a `config.json`; missing ones have their defaults.
 
         Raises:
-          InputError: an option that is not known, or a value that is not accepted.
+          InputError: an unknown option, or a value that is not accepted.
         """
         unknown = sorted(set(values) - set(cls.options()))
         if unknown:
@@ -187,7 +187,7 @@ def whole(group: str, default: int | None, help_text: str, *, low: int = 1, fixe
 
 
 def choice(group: str, default: str, choices: Sequence[str], help_text: str, *, fixed: bool = True) -> Any:
-    """A field for one of some names."""
+    """A field for one of several names."""
     return _field(default, Option(group, help_text, _choices(choices), fixed))
 
 
@@ -197,12 +197,12 @@ def text(group: str, default: str | None, help_text: str, *, fixed: bool = True)
 
 
 def switch(group: str, default: bool, help_text: str, *, fixed: bool = True) -> Any:
-    """A field that is on or off."""
+    """A field for True or False."""
     return _field(default, Option(group, help_text, SWITCH, fixed))
 
 
 def texts(group: str, help_text: str) -> Any:
-    """A field for any number of texts."""
+    """A field for a list of texts."""
     return _field((), Option(group, help_text, TEXTS))
 
 

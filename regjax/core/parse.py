@@ -1,6 +1,6 @@
-"""A small grammar for regularizers in flags: sums of calls such as `l1(1e-3) + group_lasso(1e-3, where='.*kernel')`.
+"""The grammar of regularizers in flags: sums of calls such as `l1(1e-3) + group_lasso(1e-3, where='.*kernel')`.
 
-Nothing is evaluated: the text is parsed, and every node that is not one of a few is refused.
+Nothing is evaluated: the text is parsed, and only the syntax below is accepted.
 
     sum      = term {"+" term}
     term     = call | number "*" call | number "*" "(" sum ")"
@@ -30,16 +30,16 @@ def parse_sum(
     what: str,
     scale: Callable[[float, Any], Any] | None = None,
 ) -> list[Any]:
-    """The results of the calls in a sum.
+    """Parse a sum of calls, and return the results of the calls.
 
     Args:
       text: as `"l1(1e-3) + l2(1e-4, where='kernel')"`.
-      functions: what may be called, by name.
-      what: what the text is, for messages: `"penalty"`.
+      functions: the functions that may be called, by name.
+      what: kind of text, for messages: `"penalty"`.
       scale: `(factor, result) -> result`, for terms with a factor >= 0; None accepts no factors.
 
     Raises:
-      InputError: one line that says what cannot be read, which name is unknown, or which argument does not fit.
+      InputError: a syntax error, an unknown name, or an argument that is not accepted, in one line.
 
     Example:
       >>> parse_sum("half(8) + 3 * (half(2) + 2 * half(4))", {"half": lambda a: a / 2}, "example", lambda c, x: c * x)
@@ -64,15 +64,15 @@ def parse_sum(
 
 
 def parse_call(text: str, fields: Mapping[str, Sequence[str]], what: str) -> tuple[str, dict[str, Any]]:
-    """Name and named arguments of one call, whose values may also be True and False.
+    """Parse a call with named arguments, and return its name and arguments; values may also be True and False.
 
     Args:
       text: as `"mlp(widths=(64, 64), skip=True)"`.
-      fields: by name of what may be called, the arguments that it takes.
-      what: what the text is, for messages.
+      fields: accepted arguments, by the name of what may be called.
+      what: kind of text, for messages.
 
     Raises:
-      InputError: one line that says what cannot be read, which name is unknown, or which argument does not fit.
+      InputError: a syntax error, an unknown name, or an argument that is not accepted, in one line.
 
     Example:
       >>> parse_call("net(depth=2, skip=True)", {"net": ("depth", "skip")}, "model")
@@ -83,14 +83,14 @@ def parse_call(text: str, fields: Mapping[str, Sequence[str]], what: str) -> tup
         raise InputError(f"{what} {text!r}: write NAME(FIELD=VALUE, ...); names: {', '.join(sorted(fields))}")
     name = node.func.id
     check_choice(what, name, fields)
-    found: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for keyword in node.keywords:
         _check_argument(what, name, keyword.arg, fields[name])
-        if keyword.arg in found:
+        if keyword.arg in arguments:
             raise InputError(f"{what}: {name}: {keyword.arg} is given twice")
         is_switch = isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool)
-        found[str(keyword.arg)] = keyword.value.value if is_switch else _value(keyword.value, what)  # type: ignore[attr-defined]
-    return name, found
+        arguments[str(keyword.arg)] = keyword.value.value if is_switch else _value(keyword.value, what)  # type: ignore[attr-defined]
+    return name, arguments
 
 
 def _expression(text: str, functions: Mapping[str, Any], what: str) -> ast.expr:
@@ -111,8 +111,8 @@ def _check_argument(what: str, name: str, argument: str | None, accepted: Sequen
     if argument is None:
         raise InputError(f"{what}: {name}: arguments cannot be unpacked with **; write NAME=VALUE")
     if argument not in accepted:
-        near = difflib.get_close_matches(str(argument), accepted, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        closest = difflib.get_close_matches(str(argument), accepted, n=1)
+        hint = f" (did you mean {closest[0]!r}?)" if closest else ""
         listed = ", ".join(accepted) or "none"
         raise InputError(f"{what}: {name} takes no argument {argument!r}{hint}; accepted: {listed}")
 

@@ -1,11 +1,11 @@
-"""Cheap random bits: Threefry-2x32 written elementwise, so that XLA fuses it into whatever reads it.
+"""Cheap random bits: Threefry-2x32 written elementwise, so that XLA fuses it into its consumers.
 
-`jax.random.bits` lowers to a rolled loop on CPU and computes a whole block of two words for every word that
-it returns. Here the twenty rounds are unrolled over a counter that is itself elementwise (an iota), and both
-words of a block are used: the same generator, several times cheaper inside a compiled training loop.
+On CPU, `jax.random.bits` lowers to a rolled loop and computes a block of two words for every word that it returns.
+Here the twenty rounds are unrolled over an elementwise counter (an iota) and both words of a block are used: the same
+generator, several times cheaper inside a compiled training loop.
 
-The upper counter word is a constant of our own, so no draw here coincides with what `jax.random.split` or
-`jax.random.fold_in` derive from the same key. As with `jax.random`, a key is good for one draw.
+The upper counter word is a constant of this module, so no draw coincides with what `jax.random.split` or
+`jax.random.fold_in` derive from the same key. As with `jax.random`, use a key for one draw only.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def threefry_block(key: tuple[Array, Array], counter: tuple[Array, Array]) -> tu
     (k0, k1), (x0, x1) = ([jnp.broadcast_to(word, shape) for word in pair] for pair in (key, counter))
     schedule = (k0, k1, k0 ^ k1 ^ _PARITY)
     x0, x1 = x0 + schedule[0], x1 + schedule[1]
-    # Primitives, not operators: a hundred operations are traced in half of the time.
+    # Primitives instead of operators: a hundred operations are traced in half the time.
     for group in range(5):
         for rotation in _ROTATIONS[group % 2]:
             left, right = np.uint32(rotation), np.uint32(32 - rotation)
@@ -61,7 +61,7 @@ def threefry_block(key: tuple[Array, Array], counter: tuple[Array, Array]) -> tu
 
 
 def key_words(key: PRNGKey) -> tuple[Array, Array]:
-    """Two words of a key: those of a threefry key; a longer key (as rbg) is folded down to two.
+    """The two words of a threefry key; a longer key (as rbg) is folded down to two.
 
     Args:
       key: a typed key (`jax.random.key`) or raw key data `uint32[2]` / `uint32[4]`.
@@ -79,7 +79,7 @@ def key_words(key: PRNGKey) -> tuple[Array, Array]:
     key = _checked(key)
     first, second = key[0], key[1]
     for i in range(2, key.shape[0] - 1, 2):
-        # Words enter one after the other through the block function: keys that differ anywhere stay apart.
+        # All words pass through the block function, so keys that differ in any word stay different.
         first, second = threefry_block((first, second), (key[i], key[i + 1]))
     return first, second
 
@@ -121,7 +121,7 @@ def random_u16(key: PRNGKey, shape: tuple[int, ...]) -> Array:
 def random_uniform(key: PRNGKey, shape: tuple[int, ...]) -> Array:
     """Uniform numbers in (0, 1), symmetric about 1/2: `(word // 2**9 + 1/2) / 2**23`.
 
-    Neither end is ever reached, so the inverse of a distribution function is finite on all of them.
+    Neither end is ever reached, so the inverse of any distribution function is finite.
 
     Args:
       key: one key.
@@ -157,16 +157,16 @@ def random_normal(key: PRNGKey, shape: tuple[int, ...]) -> Array:
 
 
 def fast_key(key: PRNGKey) -> PRNGKey:
-    """The same key, from which `jax.random` draws the same numbers with less to compile.
+    """The same key, for which draws of `jax.random` give the same numbers but compile faster.
 
-    XLA takes a tenth of a second for each rolled loop of `jax.random` on CPU, and half a second where the last axis
-    is short and no multiple of a vector.
+    On CPU, XLA takes a tenth of a second to compile each rolled loop of `jax.random`, and half a second if the last
+    axis is short and not a multiple of the vector length.
 
     Args:
       key: a typed key; one that is not threefry is returned as it is.
 
     Returns:
-      A key for `jax.random`; those derived from it are fast too.
+      A key for `jax.random`; keys derived from it are fast too.
 
     Example:
       >>> key = jax.random.key(0)
@@ -180,7 +180,7 @@ def fast_key(key: PRNGKey) -> PRNGKey:
 
 
 def _light_bits(key: Array, width: int, shape: tuple[int, ...]) -> Array:
-    """What `jax.random` draws from a threefry key."""
+    """The bits that `jax.random` draws from a threefry key."""
     count = math.prod(shape)
     by_position = jax.config.jax_threefry_partitionable  # type: ignore[attr-defined]
     if width != 32 or count >= 2**32 or not by_position:
@@ -219,16 +219,16 @@ def _checked(key: PRNGKey) -> Array:
     if hasattr(key, "dtype") and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     if getattr(key, "dtype", None) != jnp.uint32 or key.ndim != 1 or key.shape[0] < 2:
-        got = f"{key.dtype}{list(key.shape)}" if hasattr(key, "shape") else repr(key)
-        raise ValueError(f"key must be one key (jax.random.key(seed)) or its data uint32[2], got {got}")
+        description = f"{key.dtype}{list(key.shape)}" if hasattr(key, "shape") else repr(key)
+        raise ValueError(f"key must be one key (jax.random.key(seed)) or its data uint32[2], got {description}")
     return key
 
 
 def _blocks(key: Array, shape: tuple[int, ...], per_block: int) -> tuple[Array, Array, Array]:
-    """Row index, and both words of the block of each column, as `uint32[per_block, ceil(n / per_block)]`.
+    """The row index and both words of the block of each column, as `uint32[per_block, ceil(n / per_block)]`.
 
-    Each entry computes its own block again and keeps a part: on CPU that vectorizes, and is 5 times faster
-    than a block computed once whose parts are then concatenated.
+    Each entry recomputes its block and keeps a part of it: on CPU this vectorizes, and is 5 times faster than
+    computing each block once and concatenating the parts.
     """
     size = (per_block, -(-math.prod(shape) // per_block))
     row = lax.broadcasted_iota(jnp.uint32, size, 0)

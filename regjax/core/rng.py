@@ -1,7 +1,7 @@
 """Named streams of randomness: every key derives from (root key, stream name, step).
 
-No generator state exists: the key of step 1000 is a function of the root key, so a resumed run draws what
-an uninterrupted one draws, and two streams of one run never share a draw.
+There is no generator state: the key of step 1000 is a function of the root key, so a resumed run draws the same
+numbers as an uninterrupted one, and two streams of a run never share a draw.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from regjax.core.typing import Array, PRNGKey
 # The streams of a run.
 INIT = "init"  # initial weights
 SHUFFLE = "shuffle"  # the order of the examples
-STEP = "step"  # everything that an update draws; the streams below are within one update
-GRADIENT = "gradient"  # what the loss draws, of each micro-batch
-BATCH = "batch"  # what changes a batch before the loss:
+STEP = "step"  # all draws of an update; the streams below are within one update
+GRADIENT = "gradient"  # the draws of the loss, for each micro-batch
+BATCH = "batch"  # changes to a batch before the loss:
 AUGMENT = "augment"  # augmentation
 MIXUP = "mixup"  # mixup
 CUTMIX = "cutmix"  # CutMix
-# A noise draws from the stream of its own name, as "dropout", and a step of an augmentation from that of its name.
+# Each noise and each augmentation draws from the stream of its own name, as "dropout".
 
 
 def run_key(seed: int) -> PRNGKey:
-    """Root key of the run with this seed, whichever command trains it: all of its randomness derives from it.
+    """Root key of the run with this seed, in every command; all randomness of the run derives from it.
 
-    The data of a run (which examples, which wrong labels) are drawn on the host from the same seed; see
+    The data of a run (its examples and its wrong labels) are drawn on the host from the same seed; see
     `regjax.data.keyed`.
 
     Example:

@@ -1,4 +1,4 @@
-"""Names of parameter leaves, and masks over them: which weights a penalty acts on."""
+"""Names of parameter leaves, and masks over them, which say on which weights a penalty acts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Where = str | Callable[[str, Any], bool] | frozenset[str] | None
 
 
 def leaf_names(tree: PyTree) -> list[str]:
-    """Names of the leaves of `tree` in the order of `jax.tree.leaves`, as `"Dense_0/kernel"`.
+    """Names of the leaves of `tree`, as `"Dense_0/kernel"`, in the order of `jax.tree.leaves`.
 
-    A trailing `.value`, which the states of `flax.nnx` add to every path, is left off.
+    The trailing `.value` that states of `flax.nnx` add to every path is dropped.
 
     Example:
       >>> leaf_names({"dense": {"bias": 0.0, "kernel": 1.0}})
@@ -31,7 +31,7 @@ def leaf_names(tree: PyTree) -> list[str]:
 
 
 def is_weight_leaf(leaf: Any) -> bool:
-    """Whether a leaf holds real or complex numbers, so that a penalty can act on it; keys and counters do not."""
+    """Whether a leaf holds real or complex numbers, on which a penalty can act; keys and counters do not."""
     dtype = getattr(leaf, "dtype", None)
     if dtype is None:
         return isinstance(leaf, float | complex)
@@ -39,10 +39,10 @@ def is_weight_leaf(leaf: Any) -> bool:
 
 
 def check_same_leaves(caller: str, given: PyTree, params: PyTree) -> None:
-    """Refuse a tree whose leaves are not those of the parameters.
+    """Refuse a tree whose leaves do not have the names of those of the parameters.
 
     Raises:
-      ValueError: names the leaves that are missing and those that are too many.
+      ValueError: names the missing and the unknown leaves.
 
     Example:
       >>> check_same_leaves("prox: stepsize", {"a": 1.0, "c": 1.0}, {"a": 1.0, "b": 1.0})
@@ -50,19 +50,19 @@ def check_same_leaves(caller: str, given: PyTree, params: PyTree) -> None:
       ...
       ValueError: prox: stepsize must have the leaves of params; missing: b; unknown: c
     """
-    wanted, got = leaf_names(params), leaf_names(given)
-    if wanted == got:
+    expected, actual = leaf_names(params), leaf_names(given)
+    if expected == actual:
         return
-    parts = []
-    for label, ours, theirs in (("missing", wanted, got), ("unknown", got, wanted)):
-        names = [name for name in ours if name not in set(theirs)]
+    clauses = []
+    for label, these, those in (("missing", expected, actual), ("unknown", actual, expected)):
+        names = [name for name in these if name not in set(those)]
         if names:
-            parts.append(f"{label}: {', '.join(names[:8])}{f' and {len(names) - 8} more' if len(names) > 8 else ''}")
-    raise ValueError(f"{caller} must have the leaves of params; {'; '.join(parts) or 'their order differs'}")
+            clauses.append(f"{label}: {', '.join(names[:8])}{f' and {len(names) - 8} more' if len(names) > 8 else ''}")
+    raise ValueError(f"{caller} must have the leaves of params; {'; '.join(clauses) or 'their order differs'}")
 
 
 def check_arrays(caller: str, params: PyTree) -> None:
-    """Refuse a tree of parameters with leaves that are no arrays, as the functions in an Equinox module.
+    """Refuse parameters with leaves that are not arrays, as the functions in an Equinox module.
 
     Raises:
       ValueError: names the leaves.
@@ -82,7 +82,7 @@ def check_arrays(caller: str, params: PyTree) -> None:
 
 
 def check_real(caller: str, name: str, array: Any) -> None:
-    """Refuse complex numbers where an order or a real gradient is meant.
+    """Refuse complex numbers where values are ordered or a real gradient is needed.
 
     Raises:
       ValueError: names the array and its type.
@@ -94,57 +94,59 @@ def check_real(caller: str, name: str, array: Any) -> None:
         raise ValueError(f"{caller}: {name} must be real, got {array.dtype}")
 
 
-def select(params: PyTree, where: Where = None) -> list[bool]:
-    """For each leaf of `params`, whether `where` selects it.
+def leaf_mask(params: PyTree, where: Where = None) -> list[bool]:
+    """A mask over the leaves of `params`: which of them `where` selects.
 
     Args:
       params: any pytree of arrays.
-      where: None selects weights: numeric leaves of rank >= 2 that are not called bias, b, scale or offset and do not
-        lie directly in a module whose type, or a base of it, is called ...Norm (as Equinox's, where `vmap` raises their
-        rank). A string is a regular expression searched in the leaf's name. A callable gets `(name, leaf)`. A frozenset
-        lists names (see `freeze_where`). Leaves that are not floating point are never selected.
+      where: None selects weights: leaves of rank >= 2 that are not called bias, b, scale or offset and are not fields
+        of a module whose type, or a base of it, is called ...Norm (in Equinox, `vmap` raises their rank). A string is a
+        regular expression searched in the name of the leaf. A callable takes `(name, leaf)`. A frozenset lists names
+        (see `freeze_where`). Leaves that are neither real nor complex are never selected.
 
     Returns:
-      One bool a leaf, in the order of `jax.tree.leaves`.
+      One bool for each leaf, in the order of `jax.tree.leaves`.
 
     Raises:
-      ValueError: nothing is selected; the message lists the leaves there are.
+      ValueError: no leaf is selected; the message lists all leaves.
 
     Example:
       >>> params = {"bias": jnp.zeros(2), "kernel": jnp.zeros((3, 2))}
-      >>> select(params), select(params, "bias")
+      >>> leaf_mask(params), leaf_mask(params, "bias")
       ([False, True], [True, False])
     """
-    names, leaves, chosen = leaf_names(params), jax.tree.leaves(params), _mask(params, where)
-    if not any(chosen):
+    names, leaves, mask = leaf_names(params), jax.tree.leaves(params), _mask(params, where)
+    if not any(mask):
         what = "no weight (rank >= 2 and not a bias or scale)" if where is None else f"nothing matches {_show(where)}"
         shapes = ", ".join(f"{n} {tuple(np.shape(x))}" for n, x in zip(names, leaves, strict=True)) or "none"
         raise ValueError(f"where: {what} among the leaves: {shapes}")
-    return chosen
+    return mask
 
 
 def unnamed_offsets(params: PyTree) -> frozenset[str]:
-    """Leaves of rank >= 2 that may be biases: without a name, and with one long axis or beside a leaf of higher rank.
+    """Unnamed leaves of rank >= 2 that may be biases: all but one axis have length 1, or a sibling has a higher rank.
 
     Example:
       >>> sorted(unnamed_offsets([(jnp.ones((5, 5, 3, 8)), jnp.ones((1, 1, 1, 8)))]))
       ['0/1']
     """
     paths = jax.tree_util.tree_flatten_with_path(params)[0]
-    found = set()
+    offsets = set()
     for path, leaf in paths:
         shape = np.shape(leaf)
         if not path or not isinstance(path[-1], jax.tree_util.SequenceKey) or len(shape) < 2:
             continue
-        beside = [np.shape(other) for other_path, other in paths if other_path[:-1] == path[:-1] and other is not leaf]
-        is_lower = any(len(other) > len(shape) and other[-1] == shape[-1] for other in beside)
-        if is_lower or (beside and max(shape) == np.size(leaf)):
-            found.add(_name(path))
-    return frozenset(found)
+        siblings = [
+            np.shape(other) for other_path, other in paths if other_path[:-1] == path[:-1] and other is not leaf
+        ]
+        has_lower_rank = any(len(other) > len(shape) and other[-1] == shape[-1] for other in siblings)
+        if has_lower_rank or (siblings and max(shape) == np.size(leaf)):
+            offsets.add(_name(path))
+    return frozenset(offsets)
 
 
 def uphill(grads: PyTree) -> PyTree:
-    """Gradients of `jax.grad` as optax wants them: for complex parameters JAX gives the conjugate.
+    """Conjugated gradients of `jax.grad`, as optax expects them; they differ only for complex parameters.
 
     Example:
       >>> uphill({"w": jnp.array([1.0 + 2.0j])})["w"]
@@ -154,23 +156,23 @@ def uphill(grads: PyTree) -> PyTree:
 
 
 def weight_leaves(params: PyTree) -> list[Any]:
-    """The leaves that reports count as weights: those that `select` takes, or all numbers if there are none of those.
+    """The leaves that count as weights in reports: those that `leaf_mask` selects, or else all numeric ones.
 
     Example:
       >>> [leaf.shape for leaf in weight_leaves({"w": np.zeros(3)})]
       [(3,)]
     """
     leaves = jax.tree.leaves(params)
-    chosen = [leaf for leaf, use in zip(leaves, _mask(params, None), strict=True) if use]
-    return chosen or [leaf for leaf in leaves if is_weight_leaf(leaf)]
+    weights = [leaf for leaf, is_weight in zip(leaves, _mask(params, None), strict=True) if is_weight]
+    return weights or [leaf for leaf in leaves if is_weight_leaf(leaf)]
 
 
 def freeze_where(where: Where | PyTree) -> Where:
-    """Turn any accepted `where` into a hashable one, so that it can be a static part of a penalty.
+    """Make any accepted `where` hashable, so that it can be a static field of a penalty.
 
     Args:
       where: None, a regular expression, a callable `(name, leaf) -> bool`, or a pytree of bools with the
-        structure of the parameters, which becomes the set of the names marked True.
+        structure of the parameters, which becomes the set of names whose leaf is True.
 
     Raises:
       ValueError: an invalid regular expression, or a pytree whose leaves are not bools.
@@ -196,28 +198,28 @@ def freeze_where(where: Where | PyTree) -> Where:
     return frozenset(name for name, leaf in zip(leaf_names(where), leaves, strict=True) if leaf)
 
 
-def map_selected(function: Callable[..., Any], chosen: Sequence[bool], tree: PyTree, *rest: PyTree) -> PyTree:
-    """Apply `function` to the chosen leaves (and the matching leaves of `rest`); keep the others."""
+def map_selected(function: Callable[..., Any], mask: Sequence[bool], tree: PyTree, *others: PyTree) -> PyTree:
+    """Apply `function` to the leaves in the mask (and the matching leaves of other trees); keep all others."""
     leaves, treedef = jax.tree.flatten(tree)
-    others = [jax.tree.leaves(jax.tree.map(lambda _, part: part, tree, other)) for other in rest]
-    out = [function(leaf, *(other[i] for other in others)) if chosen[i] else leaf for i, leaf in enumerate(leaves)]
+    matching = [jax.tree.leaves(jax.tree.map(lambda _, part: part, tree, other)) for other in others]
+    out = [function(leaf, *(other[i] for other in matching)) if mask[i] else leaf for i, leaf in enumerate(leaves)]
     return jax.tree.unflatten(treedef, out)
 
 
 def _name(path: tuple[Any, ...]) -> str:
-    parts = [jax.tree_util.keystr((key,), simple=True).lstrip(".") for key in path]
-    if len(parts) > 1 and parts[-1] == "value":
-        parts = parts[:-1]
-    return "/".join(parts)
+    keys = [jax.tree_util.keystr((key,), simple=True).lstrip(".") for key in path]
+    if len(keys) > 1 and keys[-1] == "value":
+        keys = keys[:-1]
+    return "/".join(keys)
 
 
 def _mask(params: PyTree, where: Where) -> list[bool]:
-    """For each leaf, whether `where` selects it."""
+    """As `leaf_mask`, but the mask may be all False."""
     named = zip(leaf_names(params), jax.tree.leaves(params), strict=True)
-    chosen = [is_weight_leaf(leaf) and _matches(name, leaf, where) for name, leaf in named]
+    mask = [is_weight_leaf(leaf) and _matches(name, leaf, where) for name, leaf in named]
     if where is None:
-        chosen = [use and not norm for use, norm in zip(chosen, _in_norms(params), strict=True)]
-    return chosen
+        mask = [selected and not in_norm for selected, in_norm in zip(mask, _in_norms(params), strict=True)]
+    return mask
 
 
 def _matches(name: str, leaf: Any, where: Where) -> bool:
@@ -231,14 +233,14 @@ def _matches(name: str, leaf: Any, where: Where) -> bool:
 
 
 def _in_norms(params: PyTree) -> list[bool]:
-    """For each leaf, whether it lies directly in an object whose type, or a base of it, is called ...Norm."""
-    found = []
+    """For each leaf, whether it is a field of an object whose type, or a base of it, is called ...Norm."""
+    in_norms = []
     for path, _ in jax.tree_util.tree_flatten_with_path(params)[0]:
         owner: Any = params
         for key in path[:-1]:
             owner = _child(owner, key)
-        found.append(isinstance(path[-1] if path else None, jax.tree_util.GetAttrKey) and _is_norm(owner))
-    return found
+        in_norms.append(isinstance(path[-1] if path else None, jax.tree_util.GetAttrKey) and _is_norm(owner))
+    return in_norms
 
 
 def _is_norm(owner: Any) -> bool:
@@ -246,7 +248,7 @@ def _is_norm(owner: Any) -> bool:
 
 
 def _child(node: Any, key: Any) -> Any:
-    """What a key of a path leads to; None where the node does not say."""
+    """The child of a node at a key of a path; None if the node has no such access."""
     if isinstance(key, jax.tree_util.GetAttrKey):
         return getattr(node, key.name, None)
     if isinstance(key, jax.tree_util.DictKey | jax.tree_util.SequenceKey) and isinstance(node, dict | list | tuple):

@@ -1,4 +1,4 @@
-"""Names of types that the whole package shares."""
+"""Types that the whole package shares."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ ArrayLike = jax.typing.ArrayLike
 PRNGKey = jax.Array
 PyTree = Any
 PenaltyMode = Literal["loss", "coupled", "decoupled", "independent", "proximal"]
-"""How a penalty enters the training; see `regjax.optim.transforms`."""
+"""How a penalty enters training; see `regjax.optim.transforms`."""
 
 
 class Batch(NamedTuple):
-    """Examples that are processed together.
+    """A batch of examples.
 
     Attributes:
       x: inputs `[B, ...]`: images are `[B, H, W, C]`, rows of a table `[B, F]`.
-      y: targets: class indices `int[B]`, class distributions `[B, K]`, or numbers `[B]` / `[B, D]`; of sequences, token
-        ids `int[B, T]` or distributions `[B, T, K]`.
-      weight: optional `[B]`: 1 counts an example, 0 is padding; None counts all. `[B, T]` weighs each token.
+      y: targets: class indices `int[B]`, class distributions `[B, K]`, or numbers `[B]` / `[B, D]`; for sequences,
+        token ids `int[B, T]` or distributions `[B, T, K]`.
+      weight: optional `[B]`: 1 for an example, 0 for padding; None counts all alike. `[B, T]` weighs each token.
     """
 
     x: Array
@@ -30,11 +30,11 @@ class Batch(NamedTuple):
 
 
 class Aux(NamedTuple):
-    """What a loss reports beside its value.
+    """What a loss function returns beside its value.
 
     Attributes:
-      parts: named terms of the loss: `"data_loss"` and one entry for each penalty term.
-      model_state: collections that the model changed in this step, as batch statistics; `{}` when none.
+      parts: the terms of the loss by name: `"data_loss"` and one entry for each penalty term.
+      model_state: collections that the model changed in this step, as batch statistics; `{}` if there are none.
     """
 
     parts: dict[str, Array]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import jax
 
-from regjax.core.tree import Where, select
+from regjax.core.tree import Where, leaf_mask
 from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
 from regjax.noise.base import checked_input
 from regjax.noise.dropout import dropout
@@ -97,7 +97,7 @@ def perturb_weights(name: str, key: PRNGKey, params: PyTree, strength: ArrayLike
       [1.0, 1.0]
     """
     leaves, treedef = jax.tree.flatten(params)
-    mask = select(params, where)
+    mask = leaf_mask(params, where)
     noisy = [
         WEIGHT_NOISES[name](jax.random.fold_in(key, i), leaf, strength) if is_noisy else leaf
         for i, (leaf, is_noisy) in enumerate(zip(leaves, mask, strict=True))

@@ -13,7 +13,7 @@ import numpy as np
 from regjax.catalog import ROUTES
 from regjax.core.checks import check_range
 from regjax.core.dtypes import canonical, wide_dtype, widened
-from regjax.core.tree import Where, check_same_leaves, freeze_where, leaf_names, map_selected, select
+from regjax.core.tree import Where, check_same_leaves, freeze_where, leaf_mask, leaf_names, map_selected
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties.numbers import as_text
 from regjax.penalties.parts import Parts, prox_of_sum
@@ -214,16 +214,18 @@ class Term(Penalty):
         A tree of strengths names its leaves itself; `where` then narrows it down.
         """
         if not self.has_tree:
-            return select(params, self.where)
+            return leaf_mask(params, self.where)
         own = frozenset(leaf_names(self.strength))
         unknown = sorted(own - set(leaf_names(params)))
         if unknown:
             raise ValueError(
                 f"{self.kind}: strengths for {', '.join(unknown)}, but the leaves are {', '.join(leaf_names(params))}"
             )
-        chosen = select(params, own)
+        chosen = leaf_mask(params, own)
         return (
-            chosen if self.where is None else [a and b for a, b in zip(chosen, select(params, self.where), strict=True)]
+            chosen
+            if self.where is None
+            else [a and b for a, b in zip(chosen, leaf_mask(params, self.where), strict=True)]
         )
 
     @property

@@ -18,7 +18,7 @@ import numpy as np
 from regjax.core.checks import check_range, is_traced
 from regjax.core.dtypes import canonical, widened
 from regjax.core.parse import parse_sum
-from regjax.core.tree import Where, check_real, freeze_where, leaf_names, map_selected, select
+from regjax.core.tree import Where, check_real, freeze_where, leaf_mask, leaf_names, map_selected
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties.base import Penalty
 from regjax.penalties.elementwise import squares
@@ -47,7 +47,7 @@ class Constraint:
 
     def plan(self, params: PyTree) -> Plan:
         """Which leaf is held in which set, with its units; `print(constraint.plan(params))` shows a table."""
-        chosen = [select(params, single.where) for single in self.flat()]
+        chosen = [leaf_mask(params, single.where) for single in self.flat()]
         rows = []
         for i, (name, leaf) in enumerate(zip(leaf_names(params), jax.tree.leaves(params), strict=True)):
             acting = [single for single, mask in zip(self.flat(), chosen, strict=True) if mask[i]]
@@ -138,7 +138,7 @@ class _Single(Constraint):
             w = jnp.asarray(w)
             return self.project_leaf(w, names[i]).astype(w.dtype)
 
-        return map_selected(leaf, select(params, self.where), params, index)
+        return map_selected(leaf, leaf_mask(params, self.where), params, index)
 
     def project_leaf(self, w: Array, name: str) -> Array:
         """The projection of one array."""
@@ -229,7 +229,7 @@ class _All(Constraint):
         return self.parts
 
     def project(self, params: PyTree) -> PyTree:
-        chosen = [select(params, part.where) for part in self.parts]
+        chosen = [leaf_mask(params, part.where) for part in self.parts]
         for i, name in enumerate(leaf_names(params)):
             kinds = [part.kind for part, mask in zip(self.parts, chosen, strict=True) if mask[i]]
             if len(kinds) > 1 and sorted(kinds) not in (["max_norm", "non_negative"], ["non_negative", "unit_norm"]):
@@ -255,7 +255,7 @@ def max_norm(
     Args:
       limit: > 0; a number or a traced array.
       axis: what numbers the units: `"out"`, output units, `"in"`, inputs, or an axis or axes; `()` is the whole leaf.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
       layout: **which axes are inputs and outputs**, as in `rj.group_lasso`: `"...io"` is Flax and Keras, `"oi..."` is
         Equinox and torch.
 
@@ -283,7 +283,7 @@ def unit_norm(
 
     Args:
       axis: as in `max_norm`.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
       layout: as in `max_norm`.
 
     Raises:
@@ -302,7 +302,7 @@ def non_negative(where: Where | PyTree = None) -> Constraint:
     """Weights that are not negative: `w >= 0`.
 
     Args:
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Example:
       >>> non_negative().project({"kernel": jnp.array([[3.0, -4.0]])})["kernel"]
@@ -317,7 +317,7 @@ def box(low: ArrayLike, high: ArrayLike, where: Where | PyTree = None) -> Constr
     Args:
       low: lower bound, <= `high`; a number or a traced array.
       high: upper bound.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Raises:
       ValueError: concrete bounds that are NaN or in the wrong order.

@@ -45,7 +45,7 @@ def from_torch_weight_decay(weight_decay: float, where: Where = None) -> Penalty
 
     Args:
       weight_decay: >= 0.
-      where: which leaves; see `regjax.core.tree.select`.
+      where: which leaves; see `regjax.core.tree.leaf_mask`.
 
     Raises:
       ValueError: a negative number or NaN.
@@ -129,7 +129,7 @@ def from_sklearn(
       C: of `logistic`.
       l1_ratio: of `elastic_net` (default 0.5) and of `logistic` (default 0, which is `penalty="l2"`; 1 is `"l1"`).
       outputs: number of targets D; `mse` here is a mean over them as well.
-      where: which leaves; see `regjax.core.tree.select`. The intercept is not penalized there either.
+      where: which leaves; see `regjax.core.tree.leaf_mask`. The intercept is not penalized there either.
 
     Returns:
       A `Penalty` for the mean squared error (`mlp_regressor` and linear estimators) or the mean cross entropy.
@@ -227,7 +227,7 @@ def from_glmnet(lambda_: float, alpha: float = 1.0, *, family: str = "gaussian",
       alpha: 1 is the lasso, 0 is ridge; in [0, 1].
       family: `"gaussian"` (for `mse`, which is twice glmnet's `RSS / 2n`), `"binomial"` or `"multinomial"` (for the
         mean cross entropy).
-      where: which leaves; see `regjax.core.tree.select`.
+      where: which leaves; see `regjax.core.tree.leaf_mask`.
 
     Raises:
       InputError: an unknown family.

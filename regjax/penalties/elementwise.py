@@ -112,7 +112,7 @@ def l1(strength: Strength, where: Where | PyTree = None) -> Penalty:
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf. An array
         of the shape of a leaf weighs its entries (the adaptive lasso).
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:
       A `Penalty`. Its proximal map is soft-thresholding, which gives exact zeros; its gradient does not.
@@ -137,7 +137,7 @@ def l2(strength: Strength, where: Where | PyTree = None) -> Penalty:
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:
       A `Penalty`. Its proximal map is `w / (1 + 2 t s)`: weights become small but not zero.
@@ -162,7 +162,7 @@ def elastic_net(strength: Strength, l1_ratio: ArrayLike = 0.5, where: Where | Py
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       l1_ratio: in [0, 1]: 1 is `l1(strength)`, 0 is `l2(strength)`. scikit-learn and glmnet put a factor of one
         half before the square, this package does not.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:
       A `Penalty`. Its proximal map is soft-thresholding, then division by `1 + 2 t s (1 - l1_ratio)`.
@@ -189,7 +189,7 @@ def l2_to(anchor: PyTree | str, strength: Strength, where: Where | PyTree = None
         parameters. It is data: another anchor does not recompile. `"start"` means the parameters that a training run
         (`rj.make_run`, `rj.fit`, `rj.sweep`, `rj.compare`) starts with; in a flag, `l2_to(0.01)` does.
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:
       A `Penalty`. Its proximal map is the weighted mean `(w + 2 t s a) / (1 + 2 t s)`.

@@ -141,7 +141,7 @@ def group_lasso(
         inputs (rows: a zero row is a feature that is not used). Or an axis or a tuple of axes, counted as in NumPy;
         `()` makes a whole leaf one group.
       weighting: `"none"` (c = 1) or `"sqrt_size"` (c is the root of the group's size: groups of all sizes are alike).
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
       layout: **which axes are inputs and outputs**: `"...io"`, the default, is Flax and Keras; Equinox and torch store
         `"oi..."`; layers stacked by `nn.scan` or `vmap` are `"bio"`, attention is `"ioo"`. One for all leaves, or
         `{pattern: letters}`; see `regjax.penalties.layout`. `print(penalty.plan(params))` shows the units of each leaf.
@@ -184,7 +184,7 @@ def sparse_group_lasso(
       l1_ratio: in [0, 1]: 1 is `l1`, 0 is `group_lasso`.
       axis: as in `group_lasso`.
       weighting: as in `group_lasso`.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
       layout: as in `group_lasso`.
 
     Returns:

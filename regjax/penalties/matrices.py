@@ -126,7 +126,7 @@ def nuclear(
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
       layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:
@@ -161,7 +161,7 @@ def spectral(
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       iterations: steps of the power method for value and gradient; None is exact, by singular values.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
       layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:
@@ -203,7 +203,7 @@ def orthogonal(
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       method: `"soft"` (squared Frobenius norm) or `"srip"` (spectral restricted isometry property).
       iterations: of the power method for `"srip"`; None is exact.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
       layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:

@@ -108,7 +108,7 @@ def mcp(strength: Strength, gamma: ArrayLike = 3.0, where: Where | PyTree = None
     Args:
       strength: s >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       gamma: > 1; where it becomes flat, in units of s. Towards infinity it is `l1`, towards 1 it is hard.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:
       A `Penalty`. Its proximal map is firm thresholding (`regjax.penalties.prox.firm_threshold`).
@@ -133,7 +133,7 @@ def scad(strength: Strength, gamma: ArrayLike = 3.7, where: Where | PyTree = Non
     Args:
       strength: s >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       gamma: > 2; where it becomes flat, in units of s.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:
       A `Penalty`; for the pieces and the proximal map see `regjax.penalties.prox.scad_value` and `scad_threshold`.
@@ -158,7 +158,7 @@ def log_sum(strength: Strength, epsilon: ArrayLike = 0.1, where: Where | PyTree 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       epsilon: > 0; the smaller, the more it counts instead of measuring.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:
       A `Penalty`; for the proximal map see `regjax.penalties.prox.log_sum_threshold`.
@@ -182,7 +182,7 @@ def l0(strength: Strength, where: Where | PyTree = None) -> Penalty:
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
-      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.select`.
+      where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:
       A `Penalty`. Its proximal map is the hard threshold: weights with `w^2 <= 2 t s` become zero.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from regjax.core.rng import GRADIENT, stream
-from regjax.core.tree import leaf_names, select
+from regjax.core.tree import leaf_mask, leaf_names
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
 from regjax.optim.routes import Route, route_of, routes, with_extra_arguments
 from regjax.optim.verify import check_optimizer
@@ -127,7 +127,7 @@ def check_routes(every: Sequence[Route], params: PyTree) -> None:
     seen: dict[tuple[str, str], str] = {}
     for route in every:
         for kind, where in route.terms:
-            for name in [n for n, chosen in zip(names, select(params, where), strict=True) if chosen]:
+            for name in [n for n, chosen in zip(names, leaf_mask(params, where), strict=True) if chosen]:
                 other = seen.setdefault((kind, name), route.mode)
                 if other != route.mode:
                     raise ValueError(

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from regjax.core.tree import freeze_where, leaf_names, map_selected, select
+from regjax.core.tree import freeze_where, leaf_mask, leaf_names, map_selected
 
 PARAMS = {
     "dense": {"kernel": jnp.ones((2, 3)), "bias": jnp.zeros((2, 3)), "scale": jnp.ones((1, 3))},
@@ -20,14 +20,14 @@ def test_names_follow_the_order_of_leaves():
 
 
 def test_default_takes_weights_only():
-    chosen = dict(zip(leaf_names(PARAMS), select(PARAMS), strict=True))
+    chosen = dict(zip(leaf_names(PARAMS), leaf_mask(PARAMS), strict=True))
     assert [name for name, use in chosen.items() if use] == ["dense/kernel", "list/0"]
 
 
 def test_nnx_state_has_names_without_value():
     state = nnx.state(nnx.Linear(2, 3, rngs=nnx.Rngs(0)))
     assert sorted(leaf_names(state)) == ["bias", "kernel"]
-    assert select(state) == [name == "kernel" for name in leaf_names(state)]
+    assert leaf_mask(state) == [name == "kernel" for name in leaf_names(state)]
 
 
 @pytest.mark.parametrize(
@@ -40,19 +40,19 @@ def test_nnx_state_has_names_without_value():
     ids=["regex", "callable", "mask"],
 )
 def test_every_form_of_where_selects_the_same(where):
-    assert [n for n, use in zip(leaf_names(PARAMS), select(PARAMS, where), strict=True) if use] == ["dense/bias"]
+    assert [n for n, use in zip(leaf_names(PARAMS), leaf_mask(PARAMS, where), strict=True) if use] == ["dense/bias"]
 
 
 def test_no_match_lists_the_leaves():
     with pytest.raises(ValueError, match=r"nothing matches 'kernl' among the leaves: .*dense/kernel \(2, 3\)"):
-        select(PARAMS, "kernl")
+        leaf_mask(PARAMS, "kernl")
     with pytest.raises(ValueError, match="no weight"):
-        select({"bias": jnp.ones(2)})
+        leaf_mask({"bias": jnp.ones(2)})
 
 
 def test_integers_are_never_selected():
     with pytest.raises(ValueError, match="nothing matches"):
-        select(PARAMS, "counter")
+        leaf_mask(PARAMS, "counter")
 
 
 def test_freeze_where_is_hashable_and_refuses_nonsense():

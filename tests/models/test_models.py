@@ -241,11 +241,11 @@ def test_patches_are_squares_of_the_image():
 
 
 def test_what_no_penalty_should_shrink_is_named_so():
-    from regjax.core.tree import leaf_names, select
+    from regjax.core.tree import leaf_mask, leaf_names
 
     for case in ("mlp: everything", "resnet", "vit"):
         params = small(case)[1]["params"]
-        chosen = [name for name, use in zip(leaf_names(params), select(params), strict=True) if use]
+        chosen = [name for name, use in zip(leaf_names(params), leaf_mask(params), strict=True) if use]
         assert all(name.endswith("kernel") for name in chosen)
 
 
