@@ -11,7 +11,7 @@ import pytest
 import regjax as rj
 from regjax import catalog
 from regjax.augment import AUGMENTATIONS
-from regjax.comparison.registry import Setting, resolve
+from regjax.comparison.registry import TechniqueContext, resolve
 from regjax.models.registry import MODELS
 from regjax.noise import NOISES, UNBOUNDED
 from regjax.optim.optimizers import OPTIMIZERS
@@ -90,8 +90,8 @@ def test_rates_are_below_one_where_the_function_refuses_one():
 def test_every_technique_can_be_asked_for():
     noises = tuple(catalog.NOISES)
     names = [name for name in catalog.TECHNIQUES if name != catalog.COMBINATION]
-    setting = Setting(train_examples=100, pool=1000, noises=noises)
-    found, combined = resolve(list(catalog.TECHNIQUES), setting)
+    context = TechniqueContext(train_examples=100, pool=1000, noises=noises)
+    found, combined = resolve(list(catalog.TECHNIQUES), context)
     assert combined
     assert [technique.name for technique in found] == names
     assert [technique.title for technique in found] == [catalog.TECHNIQUES[name].title for name in names]

@@ -101,7 +101,7 @@ def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Splits, Te
     """Model, data, techniques and options, checked as far as no run is needed."""
     from regjax.cli import setup
     from regjax.cli.regularizers import check_regularizers, regularizer_arguments
-    from regjax.comparison.plan import setting_of
+    from regjax.comparison.plan import technique_context
     from regjax.comparison.registry import resolve
 
     loaded = setup.load(config, config.split_seed)
@@ -110,8 +110,8 @@ def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Splits, Te
     spec = setup.make_spec(once, setup.Facts.of(loaded.splits), loaded)
     shapes = check_regularizers(config, spec, loaded.preprocessor.transform(loaded.splits.x_train[:1]))
     wanted = wanted | dict.fromkeys(_penalty_techniques(config, shapes), ())
-    setting = setting_of(config, loaded.splits, spec.model, has_augmentation=True)
-    flags.about("grid" if config.grid else "techniques", lambda: resolve(wanted, setting))
+    context = technique_context(config, loaded.splits, spec.model, has_augmentation=True)
+    flags.about("grid" if config.grid else "techniques", lambda: resolve(wanted, context))
     options = dataclasses.replace(config, augmentation=spec.augmentation, always=regularizer_arguments(config))
     return spec.model, loaded.splits, wanted, options
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from regjax.augment import Augmentation, make
 from regjax.comparison.options import CompareOptions
-from regjax.comparison.registry import Setting, resolve
+from regjax.comparison.registry import TechniqueContext, resolve
 from regjax.comparison.techniques import Technique, check_together, merge
 from regjax.core.checks import in_short
 from regjax.core.errors import InputError
@@ -106,8 +106,8 @@ def make_plan(model: Any, data: Data, techniques: Wanted, options: CompareOption
     preprocessor = Preprocessor.for_splits(splits, standardize=options.standardize)
     augmentation = as_augmentation(options.augmentation, splits, preprocessor)
     options, n_train, steps = filled_in(options, splits)
-    setting = setting_of(options, splits, module, has_augmentation=bool(augmentation.steps))
-    chosen, with_combination = resolve(techniques, setting)
+    context = technique_context(options, splits, module, has_augmentation=bool(augmentation.steps))
+    chosen, with_combination = resolve(techniques, context)
     example = preprocessor.transform(splits.x_train[:1])
     check_outputs(module, example, splits)
     spec = Spec.of(
@@ -141,9 +141,11 @@ def filled_in(options: CompareOptions, splits: Splits) -> tuple[CompareOptions, 
     return filled, n_train, steps
 
 
-def setting_of(options: CompareOptions, splits: Splits, model: Any, *, has_augmentation: bool) -> Setting:
+def technique_context(
+    options: CompareOptions, splits: Splits, model: Any, *, has_augmentation: bool
+) -> TechniqueContext:
     """What the techniques depend on."""
-    return Setting(
+    return TechniqueContext(
         train_examples=train_examples_of(options.train_examples, splits),
         pool=len(splits.y_train),
         patience=PATIENCE if options.patience is None else options.patience,

@@ -20,8 +20,8 @@ from regjax.training.spec import make_hparams
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
-    """What the default techniques depend on.
+class TechniqueContext:
+    """Facts about the model, the data and the options on which the default techniques depend.
 
     Attributes:
       train_examples: of the baseline.
@@ -44,7 +44,7 @@ class Setting:
     has_augmentation: bool = True
 
 
-Maker = Callable[[Method, Setting], Technique | None]
+Maker = Callable[[Method, TechniqueContext], Technique | None]
 
 
 def _technique(
@@ -53,11 +53,11 @@ def _technique(
     return Technique(method.name, method.title, method.unit, method.grid, arguments, flags=flags, **more)
 
 
-def _more_data(method: Method, setting: Setting) -> Technique | None:
-    sizes = [setting.train_examples * factor for factor in (2, 4, 8)]
-    sizes = [size for size in sizes if size < setting.pool]
-    if setting.train_examples < setting.pool and len(sizes) < 3:
-        sizes.append(setting.pool)
+def _more_data(method: Method, context: TechniqueContext) -> Technique | None:
+    sizes = [context.train_examples * factor for factor in (2, 4, 8)]
+    sizes = [size for size in sizes if size < context.pool]
+    if context.train_examples < context.pool and len(sizes) < 3:
+        sizes.append(context.pool)
     method = method._replace(grid=tuple(sizes))
     return _technique(
         method,
@@ -68,21 +68,21 @@ def _more_data(method: Method, setting: Setting) -> Technique | None:
     )
 
 
-def _augmentation(method: Method, setting: Setting) -> Technique | None:
-    if not setting.has_augmentation:
+def _augmentation(method: Method, context: TechniqueContext) -> Technique | None:
+    if not context.has_augmentation:
         return None
     return _technique(method, lambda c: {"augment": c}, lambda c: {"augment_strength": float(c)})
 
 
-def _early_stopping(method: Method, setting: Setting) -> Technique | None:
-    rule = EarlyStopping(patience=setting.patience, min_delta=setting.min_delta, criterion=setting.criterion)
-    flags: Flags = {"stop_criterion": setting.criterion, "restore_best": True}
-    if setting.criterion == "patience":
-        flags |= {"patience": setting.patience, "min_delta": setting.min_delta}
+def _early_stopping(method: Method, context: TechniqueContext) -> Technique | None:
+    rule = EarlyStopping(patience=context.patience, min_delta=context.min_delta, criterion=context.criterion)
+    flags: Flags = {"stop_criterion": context.criterion, "restore_best": True}
+    if context.criterion == "patience":
+        flags |= {"patience": context.patience, "min_delta": context.min_delta}
     return _technique(method, lambda _: {"stopping": rule, "restore_best": True}, lambda _: dict(flags))
 
 
-def penalty_maker(name: str, mode: str, method: Method, setting: Setting) -> Technique | None:
+def penalty_maker(name: str, mode: str, method: Method, context: TechniqueContext) -> Technique | None:
     """The penalty `name` on a route."""
     return _technique(
         method,
@@ -91,24 +91,24 @@ def penalty_maker(name: str, mode: str, method: Method, setting: Setting) -> Tec
     )
 
 
-def noise_maker(method: Method, setting: Setting) -> Technique | None:
+def noise_maker(method: Method, context: TechniqueContext) -> Technique | None:
     """A noise, where the model has it."""
-    if method.name not in setting.noises and method.name not in WEIGHT_NOISES:
+    if method.name not in context.noises and method.name not in WEIGHT_NOISES:
         return None
     return _technique(method, lambda value: {"rates": {method.name: value}}, lambda value: {method.name: float(value)})
 
 
-def _number(method: Method, setting: Setting) -> Technique | None:
+def _number(method: Method, context: TechniqueContext) -> Technique | None:
     """A technique that is one argument of `make_hparams`."""
-    if method.name == "label_smoothing" and not setting.classes:
+    if method.name == "label_smoothing" and not context.classes:
         return None
     return _technique(method, lambda value: {method.name: value}, lambda value: {method.name: float(value)})
 
 
-def output_maker(method: Method, setting: Setting) -> Technique | None:
+def output_maker(method: Method, context: TechniqueContext) -> Technique | None:
     """A penalty on outputs, where the task has what it needs."""
     make = OUTPUT_PENALTIES[method.name]
-    if make(method.grid[0]).needs_classes and not setting.classes:
+    if make(method.grid[0]).needs_classes and not context.classes:
         return None
     return _technique(
         method,
@@ -131,14 +131,14 @@ MAKERS: dict[str, Maker] = {
 
 
 def resolve(
-    techniques: Sequence[str | Technique] | Mapping[str, Sequence[float]] | None, setting: Setting
+    techniques: Sequence[str | Technique] | Mapping[str, Sequence[float]] | None, context: TechniqueContext
 ) -> tuple[list[Technique], bool]:
     """The techniques to compare, and whether their combination is wanted.
 
     Args:
       techniques: None for the default ones; names or `Technique`s; or a mapping `name -> grid` that replaces grids
         (an empty grid keeps the default one).
-      setting: facts that grids depend on.
+      context: the facts that they depend on.
 
     Returns:
       Techniques in order, those that do not apply here left out, and whether to add the combination.
@@ -154,7 +154,7 @@ def resolve(
     wanted = DEFAULT_TECHNIQUES if techniques is None else techniques
     grids = {name: tuple(grid) for name, grid in wanted.items()} if isinstance(wanted, Mapping) else {}
     chosen: list[Technique] = []
-    noises = ", ".join(setting.noises) or "none"
+    noises = ", ".join(context.noises) or "none"
     for item in wanted:
         if isinstance(item, Technique):
             chosen.append(item)
@@ -167,7 +167,7 @@ def resolve(
         check_choice("technique", item, TECHNIQUES)
         if item == COMBINATION:
             continue
-        technique = MAKERS[item](TECHNIQUES[item], setting)
+        technique = MAKERS[item](TECHNIQUES[item], context)
         if technique is None or not (technique.values or grids.get(item)):
             if item not in DEFAULT_TECHNIQUES:
                 raise InputError(f"technique {item!r} does not fit this model or task; the model's noises: {noises}")
@@ -178,7 +178,7 @@ def resolve(
             technique = dataclasses.replace(technique, values=tuple(sorted(grids[item])))
         chosen.append(technique)
     for technique in chosen:
-        _check_values(technique, setting)
+        _check_values(technique, context)
     names = [technique.name for technique in chosen]
     if len(set(names)) != len(names):
         raise InputError(f"techniques must have different names, got {', '.join(names)}")
@@ -187,16 +187,16 @@ def resolve(
     return chosen, COMBINATION in wanted
 
 
-def _check_values(technique: Technique, setting: Setting) -> None:
+def _check_values(technique: Technique, context: TechniqueContext) -> None:
     """Refuse a value that no run could use.
 
     Raises:
       InputError: names the technique and the value.
     """
     for value in technique.values:
-        if technique.name == "more_data" and not (value == int(value) and 1 <= value <= setting.pool):
-            raise InputError(f"technique 'more_data': {value:g} is not a whole number in [1, {setting.pool}]")
+        if technique.name == "more_data" and not (value == int(value) and 1 <= value <= context.pool):
+            raise InputError(f"technique 'more_data': {value:g} is not a whole number in [1, {context.pool}]")
         try:
-            make_hparams(**{"n_train": setting.train_examples, **technique.arguments(value)})
+            make_hparams(**{"n_train": context.train_examples, **technique.arguments(value)})
         except ValueError as error:
             raise InputError(f"technique {technique.name!r}: {error}") from None

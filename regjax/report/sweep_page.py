@@ -1,4 +1,4 @@
-"""The page about a sweep: the metric against each parameter, and the table of settings."""
+"""The page about a sweep: the metric against each parameter, and a table of the points of the grid."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from regjax.report.scale import Scale
 from regjax.report.style import Palette
 from regjax.report.words import NONE, Measure, count, finite, fixed, listing, plain, slug, span
 
-SHOWN = 40  # settings in the table
+SHOWN = 40  # rows of the table
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
-    """One combination of values, over its seeds; `mean` is NaN when a run of it has no score."""
+class SweepPoint:
+    """One combination of parameter values, over its seeds; `mean` is NaN if one of its runs has no score."""
 
     values: tuple[Any, ...]
     mean: float
@@ -40,13 +40,13 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
       results: `{dataset, metric, seeds, parameters: {name: [values]}, lanes: [{name: value, ..., seed,
         val_score, val_loss, train_score, epochs, status}], reproduce}`; lanes that diverged or have no finite
         score count as failed.
-      workdir: folder to write into; made if it is not there.
+      workdir: directory to write into; created if needed.
 
     Returns:
       The path of `report.html`.
 
     Raises:
-      ValueError: no parameter or no lane.
+      ValueError: there is no parameter or no lane.
     """
     results, workdir = clean(results), Path(workdir)
     names = list(results.get("parameters") or {})
@@ -54,11 +54,11 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
         raise ValueError("sweep results: needs at least one parameter and one lane")
     measure = Measure.of(results)
     lower = str(results.get("metric")) in ("mse", "loss")
-    settings = summarize(results["lanes"], names)
-    ranked = rank(settings, lower=lower)
+    points = summarize(results["lanes"], names)
+    ranked = rank(points, lower=lower)
     best = ranked[0] if math.isfinite(ranked[0].mean) else None
-    panels = [_against(name, i, settings, best, measure, lower) for i, name in enumerate(names)]
-    heat = _heat(names, settings, best, measure) if len(names) == 2 else None
+    panels = [_against(name, i, points, best, measure, lower) for i, name in enumerate(names)]
+    heat = _heat(names, points, best, measure) if len(names) == 2 else None
     content = {
         "dataset": results["dataset"],
         "headline": _headline(results, names, best, measure),
@@ -67,7 +67,7 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
         "heat": figure(heat) if heat else None,
         "heat_caption": f"Mean validation {_named(measure)} over seeds; outlined: the best.",
         "table": _table(names, ranked, best, measure),
-        "notes": _notes(results, settings, best, names),
+        "notes": _notes(results, points, best, names),
         "reproduce": reproduce(results),
         "footer": "Made by regjax from results.json; this page loads nothing from anywhere.",
     }
@@ -80,8 +80,8 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
     return write(workdir / "report.html", render("sweep.html", content))
 
 
-def summarize(lanes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Setting]:
-    """The lanes of each setting together, in the order in which settings first appear.
+def summarize(lanes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[SweepPoint]:
+    """The lanes grouped into points of the grid, in the order in which these first appear.
 
     Example:
       >>> lanes = [{"l2": 0.1, "seed": s, "val_score": v} for s, v in enumerate([0.5, 0.7])]
@@ -99,25 +99,25 @@ def summarize(lanes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
         mean = math.nan if failed else float(np.mean(good))
         train, loss, epochs = (_mean(lane.get(key) for lane in group) for key in ("train_score", "val_loss", "epochs"))
         ci95 = None if failed else _interval(good)
-        out.append(Setting(values, mean, ci95, train, loss, epochs, len(group), failed))
+        out.append(SweepPoint(values, mean, ci95, train, loss, epochs, len(group), failed))
     return out
 
 
-def rank(settings: Sequence[Setting], *, lower: bool = False) -> list[Setting]:
-    """Best first: by mean score, ties by lower loss; settings with failed runs last."""
+def rank(points: Sequence[SweepPoint], *, lower: bool = False) -> list[SweepPoint]:
+    """Best first: by mean score, ties by lower loss; points with failed runs last."""
     sign = 1.0 if lower else -1.0
 
-    def key(setting: Setting) -> tuple[bool, float, float]:
-        bad = not math.isfinite(setting.mean)
-        loss = setting.loss if math.isfinite(setting.loss) else math.inf
-        return bad, 0.0 if bad else sign * setting.mean, loss
+    def key(point: SweepPoint) -> tuple[bool, float, float]:
+        bad = not math.isfinite(point.mean)
+        loss = point.loss if math.isfinite(point.loss) else math.inf
+        return bad, 0.0 if bad else sign * point.mean, loss
 
-    return sorted(settings, key=key)
+    return sorted(points, key=key)
 
 
 def _mean(values: Any) -> float:
-    found = [float(value) for value in values if finite(value)]
-    return float(np.mean(found)) if found else math.nan
+    finite_values = [float(value) for value in values if finite(value)]
+    return float(np.mean(finite_values)) if finite_values else math.nan
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float] | None:
@@ -130,31 +130,33 @@ def _interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def _against(
-    name: str, index: int, settings: Sequence[Setting], best: Setting | None, measure: Measure, lower: bool
+    name: str, index: int, points: Sequence[SweepPoint], best: SweepPoint | None, measure: Measure, lower: bool
 ) -> Panel:
-    usable = [s for s in settings if math.isfinite(s.mean)]
-    scale = Scale.of([s.values[index] for s in settings])
-    tops = []
+    with_score = [point for point in points if math.isfinite(point.mean)]
+    scale = Scale.of([point.values[index] for point in points])
+    best_by_value = []
     for value in scale.values:
-        same = [s for s in usable if scale.at(s.values[index]) == scale.at(value)]
-        if same:
-            tops.append(rank(same, lower=lower)[0])
+        same_value = [point for point in with_score if scale.at(point.values[index]) == scale.at(value)]
+        if same_value:
+            best_by_value.append(rank(same_value, lower=lower)[0])
 
     def draw(axes: Any, palette: Palette) -> None:
-        others = [s for s in usable if s not in tops]
+        others = [point for point in with_score if point not in best_by_value]
         axes.plot(
-            [scale.at(s.values[index]) for s in others], [s.mean for s in others], "o",
+            [scale.at(point.values[index]) for point in others], [point.mean for point in others], "o",
             color=palette["muted"], alpha=0.45, markersize=3.5, markeredgewidth=0,
         )  # fmt: skip
-        x = [scale.at(s.values[index]) for s in tops]
+        x = [scale.at(point.values[index]) for point in best_by_value]
         if scale.kind != "category":
-            axes.plot(x, [s.mean for s in tops], color=palette["train"], linewidth=1.4)
-        for place, s in zip(x, tops, strict=True):
-            mine = s is best
-            if s.ci95:
-                axes.plot([place, place], s.ci95, color=palette["train"], linewidth=1.2)
-            face = palette["train"] if mine else palette["paper"]
-            axes.plot(place, s.mean, "o", color=palette["train"], markersize=8 if mine else 5, markerfacecolor=face)
+            axes.plot(x, [point.mean for point in best_by_value], color=palette["train"], linewidth=1.4)
+        for place, point in zip(x, best_by_value, strict=True):
+            is_best = point is best
+            if point.ci95:
+                axes.plot([place, place], point.ci95, color=palette["train"], linewidth=1.2)
+            face = palette["train"] if is_best else palette["paper"]
+            axes.plot(
+                place, point.mean, "o", color=palette["train"], markersize=8 if is_best else 5, markerfacecolor=face
+            )
         axes.set_xlim(*scale.limits())
         ticks = scale.ticks()
         axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
@@ -162,15 +164,17 @@ def _against(
         axes.margins(y=0.12)
         number_ticks(axes.yaxis, 5, scale=measure.scale)
 
-    shown = ", ".join(f"{plain(s.values[index])}: {measure.value(s.mean)}" for s in tops)
-    text = f"Validation {measure.name}{measure.unit} by {name}: {shown}."
+    listed = ", ".join(f"{plain(point.values[index])}: {measure.value(point.mean)}" for point in best_by_value)
+    text = f"Validation {measure.name}{measure.unit} by {name}: {listed}."
     return Panel(f"sweep-{slug(name)}", name, text, draw, width=360, height=230, margins=(46, 12, 10, 40))
 
 
-def _heat(names: Sequence[str], settings: Sequence[Setting], best: Setting | None, measure: Measure) -> Panel | None:
-    across, down = (Scale.of([s.values[i] for s in settings]) for i in (0, 1))
+def _heat(
+    names: Sequence[str], points: Sequence[SweepPoint], best: SweepPoint | None, measure: Measure
+) -> Panel | None:
+    across, down = (Scale.of([s.values[i] for s in points]) for i in (0, 1))
     columns, rows = len(across.values), len(down.values)
-    means = [s.mean for s in settings if math.isfinite(s.mean)]
+    means = [s.mean for s in points if math.isfinite(s.mean)]
     if columns < 2 or rows < 2 or not means or columns * rows > 400:
         return None
     low, wide = min(means), (max(means) - min(means)) or 1.0
@@ -178,7 +182,7 @@ def _heat(names: Sequence[str], settings: Sequence[Setting], best: Setting | Non
     def draw(axes: Any, palette: Palette) -> None:
         from matplotlib.patches import Rectangle
 
-        for s in settings:
+        for s in points:
             x = [across.at(v) for v in across.values].index(across.at(s.values[0]))
             y = [down.at(v) for v in down.values].index(down.at(s.values[1]))
             shade = 0.04 + 0.56 * (s.mean - low) / wide if math.isfinite(s.mean) else 0.0
@@ -214,7 +218,7 @@ def _label(value: Any) -> str:
     return f"{value:.2g}" if isinstance(value, float) and value < 100 else plain(value)
 
 
-def _headline(results: Mapping[str, Any], names: Sequence[str], best: Setting | None, measure: Measure) -> str:
+def _headline(results: Mapping[str, Any], names: Sequence[str], best: SweepPoint | None, measure: Measure) -> str:
     swept = listing(names)
     if best is None:
         return f"Every setting of {swept} had a run without a result, so none can be called best."
@@ -233,7 +237,9 @@ def _panels_caption(names: Sequence[str], measure: Measure) -> str:
     return text
 
 
-def _table(names: Sequence[str], ranked: Sequence[Setting], best: Setting | None, measure: Measure) -> dict[str, Any]:
+def _table(
+    names: Sequence[str], ranked: Sequence[SweepPoint], best: SweepPoint | None, measure: Measure
+) -> dict[str, Any]:
     heads = [
         *names[1:],
         f"validation {measure.name}",
@@ -243,33 +249,35 @@ def _table(names: Sequence[str], ranked: Sequence[Setting], best: Setting | None
         "runs",
     ]
     rows = []
-    for s in ranked[:SHOWN]:
-        failed = f"{s.failed} failed" if s.failed else ""
-        plainly: list[dict[str, Any]] = [
-            *({"text": plain(value)} for value in s.values[1:]),
-            {"text": measure.value(s.mean), "small": span(s.ci95, measure.scale, measure.digits)},
-            {"text": measure.value(s.train)},
-            {"text": fixed(s.loss, 3)},
-            {"text": fixed(s.epochs, 0) if math.isfinite(s.epochs) else NONE},
-            {"text": plain(s.lanes), "small": failed, "flag": bool(failed)},
+    for point in ranked[:SHOWN]:
+        failed = f"{point.failed} failed" if point.failed else ""
+        values: list[dict[str, Any]] = [
+            *({"text": plain(value)} for value in point.values[1:]),
+            {"text": measure.value(point.mean), "small": span(point.ci95, measure.scale, measure.digits)},
+            {"text": measure.value(point.train)},
+            {"text": fixed(point.loss, 3)},
+            {"text": fixed(point.epochs, 0) if math.isfinite(point.epochs) else NONE},
+            {"text": plain(point.lanes), "small": failed, "flag": bool(failed)},
         ]
-        cells = [{"small": "", "flag": False, "label": head, **cell} for head, cell in zip(heads, plainly, strict=True)]
-        mark = "best" if s is best else ""
-        rows.append({"title": plain(s.values[0]), "text": "", "verdict": "", "label": "", "mark": mark, "cells": cells})
+        cells = [{"small": "", "flag": False, "label": head, **cell} for head, cell in zip(heads, values, strict=True)]
+        mark = "best" if point is best else ""
+        rows.append(
+            {"title": plain(point.values[0]), "text": "", "verdict": "", "label": "", "mark": mark, "cells": cells}
+        )
     columns = [{"name": head, "unit": ""} for head in (names[0], *heads)]
     return {"label": "Settings, best first", "columns": columns, "rows": rows, "caption": ""}
 
 
 def _notes(
-    results: Mapping[str, Any], settings: Sequence[Setting], best: Setting | None, names: Sequence[str]
+    results: Mapping[str, Any], points: Sequence[SweepPoint], best: SweepPoint | None, names: Sequence[str]
 ) -> list[str]:
     out = [
-        f"{count(len(settings), 'setting')}, {count(len(results['lanes']), 'run')}. All numbers are on "
+        f"{count(len(points), 'setting')}, {count(len(results['lanes']), 'run')}. All numbers are on "
         "validation; the best of many settings looks better there than it will on new data, so confirm "
         "it on examples that took no part."
     ]
     for i, name in enumerate(names):
-        scale = Scale.of([s.values[i] for s in settings])
+        scale = Scale.of([s.values[i] for s in points])
         if (
             best
             and scale.kind != "category"
@@ -277,11 +285,11 @@ def _notes(
             and float(best.values[i]) in (scale.values[0], scale.values[-1])
         ):
             out.append(f"The best {name} is at the end of what was tried: a wider range might hold a better one.")
-    failed = sum(s.failed for s in settings)
+    failed = sum(s.failed for s in points)
     if failed:
         out.append(
             f"{count(failed, 'run')} ended without a finite score; their settings stand last and are never the best."
         )
-    if len(settings) > SHOWN:
+    if len(points) > SHOWN:
         out.append(f"The table shows the best {SHOWN}; all are in results.json.")
     return out

@@ -13,7 +13,7 @@ from regjax.cli import setup
 from regjax.cli.options import RunOptions
 from regjax.cli.repeat import comparison_commands, train_command
 from regjax.cli.train import Config as TrainConfig
-from regjax.comparison.registry import Setting, resolve
+from regjax.comparison.registry import TechniqueContext, resolve
 from regjax.comparison.techniques import combination
 from regjax.training.spec import make_hparams
 
@@ -22,8 +22,8 @@ SETTINGS = {"train_examples": 128, "label_noise": 0.1, "epochs": 6, "steps_per_e
 
 
 def techniques_of(*names, **changes):
-    setting = Setting(128, 1000, noises=tuple(NOISES), **changes)
-    return resolve(list(names), setting)[0]
+    context = TechniqueContext(128, 1000, noises=tuple(NOISES), **changes)
+    return resolve(list(names), context)[0]
 
 
 def assert_same_run(flags, arguments):

@@ -15,7 +15,7 @@ SETTINGS = {
 each_setting = pytest.mark.parametrize("setting", SETTINGS)
 
 
-class Setting:
+class PrecisionSetting:
     """Parameters of one type, what a value must have, and how near it must be."""
 
     def __init__(self, name):

@@ -10,7 +10,7 @@ from regjax.penalties import PENALTIES
 from regjax.penalties.constraints import CONSTRAINTS
 from tests.penalties.test_suite import CASES
 from tests.system.precision.settings import (
-    Setting,
+    PrecisionSetting,
     capped,
     each_setting,
     firm,
@@ -61,7 +61,7 @@ def test_the_suite_covers_every_penalty_and_constraint():
 @each
 @each_setting
 def test_values_and_gradients(name, setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         params, w = weights(name, at)
         expected = CASES[name][1](w, S)
         penalty = CASES[name][0](S)
@@ -78,7 +78,7 @@ def test_values_and_gradients(name, setting):
 @each_prox
 @each_setting
 def test_proximal_maps(name, setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         params, w = weights(name, at)
         expected = PROX[name](w, T, S)
         penalty = CASES[name][0](S)
@@ -94,7 +94,7 @@ def test_proximal_maps(name, setting):
 @pytest.mark.parametrize("name", ["l1", "elastic_net", "mcp", "scad", "log_sum", "group_lasso", "sparse_group_lasso"])
 @each_setting
 def test_the_smallest_strength_without_weights(name, setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         gradient = at.array(W)
         g = np.asarray(gradient, np.float64)
         found = CASES[name][0](1.0).strength_max({"kernel": gradient})
@@ -119,7 +119,7 @@ PROJECTIONS = {
 @pytest.mark.parametrize("name", PROJECTIONS)
 @each_setting
 def test_projections(name, setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         make, reference = PROJECTIONS[name]
         w = at.array(W)
         for project in (make().project, jax.jit(make().project)):
@@ -131,7 +131,7 @@ def test_projections(name, setting):
 @each_setting
 @pytest.mark.parametrize("name", ["l2", "group_lasso"])
 def test_a_schedule_and_a_strength_an_entry(name, setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         w = at.array(W)
         penalty = PENALTIES[name](lambda step: 0.1 * step)
         np.testing.assert_allclose(
@@ -151,7 +151,7 @@ def test_converted_constants_are_those_that_were_given():
 @each_setting
 def test_large_weights_have_finite_norms_in_half_precision(setting):
     """Squares of 300 overflow in float16, and 4,096 squares of 1 add up to 256 in bfloat16."""
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         params = {"kernel": at.array(np.full((64, 64), 300.0))}
         expected = {"l1": 64**2 * 300, "l2": 64**2 * 300.0**2, "group_lasso": 64 * 2400, "nuclear": 64 * 300}
         for name, value in expected.items():

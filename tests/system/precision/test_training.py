@@ -15,7 +15,7 @@ from regjax.noise import NOISES, WEIGHT_NOISES, concrete_penalty, perturb_weight
 from regjax.optim.optimizers import OPTIMIZERS
 from regjax.penalties.outputs import OUTPUT_PENALTIES
 from tests.augment.test_suite import MAGNITUDES, call, examples
-from tests.system.precision.settings import Setting, each_setting, soft
+from tests.system.precision.settings import PrecisionSetting, each_setting, soft
 
 KEY = jax.random.key(0)
 LOGITS = np.array([[0.3, -1.7, 2.2], [0.1, 0.7, -0.4]])
@@ -35,7 +35,7 @@ def log_softmax(z):
 
 @each_setting
 def test_losses(setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         outputs, targets = at.array(LOGITS), at.array(SOFT)
         z, y = np.asarray(outputs, np.float64), np.asarray(targets, np.float64)
         expected = {"cross_entropy": -(y * log_softmax(z)).sum(-1), "mse": ((z - y) ** 2).mean(-1)}
@@ -51,7 +51,7 @@ def test_losses(setting):
 
 @each_setting
 def test_smoothed_labels(setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         targets = at.array(SOFT)
         smooth = smooth_labels(targets, 0.1, 3)
         assert smooth.dtype == at.wide
@@ -71,7 +71,7 @@ def by_hand(name, z, h):
 @pytest.mark.parametrize("name", OUTPUT_PENALTIES)
 @each_setting
 def test_output_penalties(name, setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         model = rj.models.make_model("mlp", num_outputs=3, widths=(4,))
         x = at.array(np.random.default_rng(0).normal(size=(5, 2)))
         variables = jax.tree.map(lambda w: w.astype(at.dtype), model.init(KEY, x))
@@ -94,7 +94,7 @@ PENALTY = {"coupled": rj.l2, "decoupled": rj.l2, "independent": rj.l2, "proximal
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @each_setting
 def test_optimizers_keep_the_types_of_parameters_and_states(name, setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         params, grads = jax.tree.map(at.array, PARAMS), jax.tree.map(at.array, GRADS)
         for mode in MODES:
             if mode == "proximal" and name in ("lion", "muon", "adafactor"):
@@ -123,7 +123,7 @@ STEPS = {  # the optimizer's step after two gradients g, in NumPy
 @pytest.mark.parametrize("name", STEPS)
 def test_the_proximal_step_is_exact_in_float64(name):
     """The threshold follows the optimizer's own step, to 1e-12 and not to that of float32."""
-    with Setting("float64") as at:
+    with PrecisionSetting("float64") as at:
         params, grads = jax.tree.map(at.array, PARAMS), jax.tree.map(at.array, GRADS)
         tx = rj.make_optimizer(name, 0.1, penalty=rj.l1(0.03), mode="proximal")
         plain = rj.make_optimizer(name, 0.1)
@@ -138,7 +138,7 @@ def test_the_proximal_step_is_exact_in_float64(name):
 
 @each_setting
 def test_decay_noise_and_sharpness(setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         params, grads = jax.tree.map(at.array, PARAMS), jax.tree.map(at.array, GRADS)
         made = {
             "add_penalty": (rj.add_penalty(rj.l2(0.1)), {}, 1.0),
@@ -165,7 +165,7 @@ def test_averages(name, setting):
         "lookahead": (lambda: rj.lookahead(2, 0.3), lambda a, b, c: a + 0.3 * (c - a)),
         "snapshots": (lambda: rj.snapshots(2, 1), None),
     }
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         rule, reference = made[name][0](), made[name][1]
         points = [jax.tree.map(lambda w, k=k: at.array(w + 0.1 * k), PARAMS) for k in range(3)]
         state = start = rule.init(points[0])
@@ -184,7 +184,7 @@ def test_averages(name, setting):
 @pytest.mark.parametrize("name", [*NOISES, *WEIGHT_NOISES])
 @each_setting
 def test_noises_keep_the_type_and_the_expectation(name, setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         x = at.array(np.linspace(0.5, 1.5, 4 * 8 * 8 * 3).reshape(4, 8, 8, 3))
         if name in WEIGHT_NOISES:
             out = perturb_weights(name, KEY, {"kernel": x}, 0.3)["kernel"]
@@ -199,7 +199,7 @@ def test_noises_keep_the_type_and_the_expectation(name, setting):
 
 @each_setting
 def test_the_regularizer_of_a_learned_rate(setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         kernel = at.array(PARAMS["kernel"])
         found = concrete_penalty(at.array(0.25), kernel, 0.3)
         w = np.asarray(kernel, np.float64)
@@ -214,7 +214,7 @@ CHEAP = [name for name in AUGMENTATIONS if name not in ("rand_augment", "trivial
 @pytest.mark.parametrize("name", CHEAP)
 @pytest.mark.parametrize("setting", ["float64", "float16"])
 def test_augmentations_keep_the_type(name, setting):
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         x = examples(name, at.dtype, count=4)
         out = jax.eval_shape(lambda key, x: call(name, key, x, MAGNITUDES[name]), KEY, x)
         mixes = AUGMENTATIONS[name].takes in ("batch", "batches")
@@ -270,7 +270,7 @@ def test_a_whole_run_under_x64(dtype):
 @each_setting
 def test_mixing_equal_examples_changes_nothing(name, setting):
     """The shares of the two partners add up to 1 in the type of what is mixed."""
-    with Setting(setting) as at:
+    with PrecisionSetting(setting) as at:
         x = at.array(np.full((8, 4, 4, 1) if name == "cutmix" else (8, 3), 1.3))
         batch = rj.Batch(x, at.array(np.full((8, 2), 1000.3)))
         mixed = jax.jit(MIXES[name])(KEY, batch, 0.4)
