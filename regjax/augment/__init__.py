@@ -12,7 +12,7 @@ from regjax.augment.color import brightened, brightness, contrast, contrasted, h
 from regjax.augment.filters import blur, blurred, sharpened, sharpness
 from regjax.augment.geometry import flip, pad_crop, rotate, scale, shear, shift
 from regjax.augment.mix import MIXES, beta_symmetric, cutmix, mixup, row_cutmix
-from regjax.augment.pipeline import Augmentation, Step, compose, make
+from regjax.augment.pipeline import Augmentation, AugmentationStep, compose, make
 from regjax.augment.pixels import covered, cutout, gaussian_noise, random_erasing
 from regjax.augment.policies import aug_mix, rand_augment, trivial_augment
 from regjax.augment.registry import AUGMENTATIONS, Kind
@@ -34,8 +34,8 @@ __all__ = [
     "AUGMENTATIONS",
     "MIXES",
     "Augmentation",
+    "AugmentationStep",
     "Kind",
-    "Step",
     "affine",
     "affined",
     "aug_mix",

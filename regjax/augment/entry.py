@@ -17,7 +17,7 @@ from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 
 Rest = ParamSpec("Rest")
 Examples = TypeVar("Examples", Array, Batch)
-Step = Callable[..., Array]
+Transform = Callable[..., Array]  # `(key, x, magnitude, ...) -> x`
 
 LARGEST = 1e6  # a traced magnitude above it counts as this: no product with a pixel or a coordinate overflows
 
@@ -107,7 +107,7 @@ def check_channels(name: str, argument: str, value: ArrayLike, x: Array) -> None
 
 
 def applied(
-    step: Step,
+    step: Transform,
     key: PRNGKey,
     x: Array,
     magnitude: ArrayLike,
@@ -136,7 +136,7 @@ def applied(
 
 
 @functools.cache
-def _gated(step: Step, high: float) -> Step:
+def _gated(step: Transform, high: float) -> Transform:
     def gated(key: PRNGKey, x: Array, magnitude: Array, probability: Array, *rest: ArrayLike) -> Array:
         chosen = (draws(stream(key, "applied"), (x.shape[0],)) < probability) & (magnitude > 0.0)
         changed = step(key, x, jnp.clip(magnitude, 0.0, np.float32(high)), *rest)
@@ -146,7 +146,7 @@ def _gated(step: Step, high: float) -> Step:
 
 
 @functools.cache
-def variant(step: Step, **options: Any) -> Step:
+def variant(step: Transform, **options: Any) -> Transform:
     """`step` with static options: the same object for the same options, so that it is compiled once."""
     return functools.partial(step, **options)
 

@@ -23,7 +23,7 @@ from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 T = TypeVar("T")
 
 
-class Step(NamedTuple):
+class AugmentationStep(NamedTuple):
     """One augmentation of a sequence.
 
     Attributes:
@@ -52,20 +52,20 @@ class Augmentation:
     traced. Each step draws from a stream named after it, so removing one leaves the draws of the others.
 
     Attributes:
-      steps: `Step`s or tuples `(name, magnitude)`, in order of application.
+      steps: `AugmentationStep`s or tuples `(name, magnitude)`, in order of application.
       fill: what lies outside the image, one number or one a channel. For standardized images with a black
         surround this is what a black pixel became, `Preprocessor.background`; 0 is the mean.
       low: what black is in floating-point images, alike; for standardized ones `Preprocessor.background`.
       high: what white is, alike; for standardized images `Preprocessor.white`.
     """
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[AugmentationStep, ...] = ()
     fill: tuple[float, ...] = (0.0,)
     low: tuple[float, ...] = (0.0,)
     high: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", tuple(Step(*step) for step in self.steps))
+        object.__setattr__(self, "steps", tuple(AugmentationStep(*step) for step in self.steps))
         seen: set[str] = set()
         for name, magnitude, options in self.steps:
             check_choice("augmentation", name, AUGMENTATIONS)
@@ -138,7 +138,7 @@ class Augmentation:
             )
         return x
 
-    def _applied(self, step: Step, key: PRNGKey, x: Array, magnitude: ArrayLike) -> Array:
+    def _applied(self, step: AugmentationStep, key: PRNGKey, x: Array, magnitude: ArrayLike) -> Array:
         kind, options = AUGMENTATIONS[step.name], dict(step.options)
         if kind.outside:
             options["fill"] = jnp.asarray(self.fill)
@@ -192,7 +192,7 @@ def make(description: str) -> Augmentation:
         name, _, number = (piece.strip() for piece in part.partition("="))
         check_choice("augmentation", name, AUGMENTATIONS)
         try:
-            steps.append(Step(name, float(number)))
+            steps.append(AugmentationStep(name, float(number)))
         except ValueError:
             unit = catalog.AUGMENTATIONS[name].unit
             raise InputError(f"augmentation {part!r}: write {name}=NUMBER ({unit})") from None
@@ -210,14 +210,14 @@ def _parts(description: str) -> Iterator[str]:
             start = place + 1
 
 
-def _reader(name: str) -> Callable[..., Step]:
+def _reader(name: str) -> Callable[..., AugmentationStep]:
     """A function of the magnitude and the options, which `parse_sum` may call."""
     options = AUGMENTATIONS[name].options
 
-    def read(magnitude: Any, **given: Any) -> Step:
+    def read(magnitude: Any, **given: Any) -> AugmentationStep:
         if not isinstance(magnitude, int | float):
             raise ValueError(f"{name}: magnitude must be a number, got {magnitude!r}")
-        return Step(name, float(magnitude), tuple(given.items()))
+        return AugmentationStep(name, float(magnitude), tuple(given.items()))
 
     kinds = inspect.Parameter
     magnitude = kinds("magnitude", kinds.POSITIONAL_OR_KEYWORD)

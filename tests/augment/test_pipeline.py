@@ -32,7 +32,7 @@ def test_options():
     assert str(made) == text
     assert augment.make(str(made)) == made
     assert hash(augment.make(str(made))) == hash(made)
-    assert made.steps[0] == augment.Step("pad_crop", 2.0, (("padding", "reflect"),))
+    assert made.steps[0] == augment.AugmentationStep("pad_crop", 2.0, (("padding", "reflect"),))
     x = jax.random.uniform(KEY, (4, 6, 6, 3))
     expected = augment.pad_crop(stream(KEY, "pad_crop"), x, 2.0, padding="reflect", probability=0.5)
     ours = augment.make("pad_crop(2, padding='reflect', probability=0.5)").apply(KEY, x)
