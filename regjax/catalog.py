@@ -175,7 +175,7 @@ OPTIMIZERS = [
     "sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad", "nadam", "amsgrad", "adamax", "lion", "muon",
     "adafactor",
 ]  # fmt: skip
-ROUTES = ("loss", "coupled", "decoupled", "independent", "proximal")
+PENALTY_MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
 MODELS = ["linear", "mlp", "cnn", "resnet", "vit"]
 DATASETS = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_regression")
 TASKS = ("classification", "regression")

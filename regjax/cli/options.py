@@ -108,7 +108,7 @@ class RegularizerOptions(NoiseOptions):
     penalty_mode: str = choice(
         "regularizers",
         "loss",
-        catalog.ROUTES,
+        catalog.PENALTY_MODES,
         "how --l1, --l2 and --penalty enter the training; a term of --penalty may name its own",
     )
     constraint: str = text(

@@ -17,7 +17,7 @@ from regjax.cli.options import RunOptions
 from regjax.core.typing import Batch, PyTree
 from regjax.noise import WEIGHT_NOISES
 from regjax.optim.optimizers import with_penalties
-from regjax.penalties import Penalty, check_route, combine, l1, l2, parse_routes
+from regjax.penalties import Penalty, check_penalty_mode, combine, l1, l2, parse_penalty_modes
 from regjax.penalties.constraints import parse_constraint
 from regjax.penalties.outputs import OutputPenalty, parse_output_penalties
 from regjax.training.loss import build_loss
@@ -63,19 +63,19 @@ def regularizer_arguments(config: RunOptions, present: Collection[str] = ()) -> 
 
 
 def penalties_of(config: RunOptions, present: Collection[str] = ()) -> dict[str, Penalty]:
-    """The sum of --l1, --l2 and --penalty by route; empty if there is none.
+    """The sum of --l1, --l2 and --penalty by mode; empty if there is none.
 
     Raises:
       FlagError: a text that is no penalty.
     """
     strengths = {"l1": (l1, config.l1), "l2": (l2, config.l2)}
     terms = [make(strength) for name, (make, strength) in strengths.items() if strength or name in present]
-    routes = {config.penalty_mode: combine(terms)} if terms else {}
+    by_mode = {config.penalty_mode: combine(terms)} if terms else {}
     if config.penalty:
-        parsed = flags.about("penalty", lambda: parse_routes(config.penalty, config.penalty_mode))
+        parsed = flags.about("penalty", lambda: parse_penalty_modes(config.penalty, config.penalty_mode))
         for mode, penalty in parsed.items():
-            routes[mode] = routes[mode] + penalty if mode in routes else penalty
-    return routes
+            by_mode[mode] = by_mode[mode] + penalty if mode in by_mode else penalty
+    return by_mode
 
 
 def check_regularizers(config: RunOptions, spec: Spec, x: Any, present: Collection[str] = ()) -> PyTree:
@@ -111,7 +111,7 @@ def try_penalty(penalty: Penalty, mode: str, optimizer: str, shapes: PyTree) -> 
     Raises:
       ValueError: what training would raise.
     """
-    check_route(penalty, mode)
+    check_penalty_mode(penalty, mode)
     jax.eval_shape(lambda params: penalty.anchored(params).value(params), shapes)
 
     def update(params: Any) -> Any:

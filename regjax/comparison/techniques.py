@@ -9,13 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from regjax.catalog import COMBINATION, ROUTES, TECHNIQUES
+from regjax.catalog import COMBINATION, PENALTY_MODES, TECHNIQUES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.core.typing import PenaltyMode
-from regjax.optim.routes import route_of
-from regjax.penalties import Penalty, check_route
-from regjax.training.step import check_routes
+from regjax.optim.applied import applied_penalty
+from regjax.penalties import Penalty, check_penalty_mode
+from regjax.training.step import check_disjoint
 
 BASELINE = "baseline"
 _SUMS = ("penalty", "output_penalty")
@@ -85,8 +85,8 @@ def penalty_technique(
       >>> penalty_technique("rows", group_lasso(1e-3, axis=0)).parameter
       'factor'
     """
-    check_choice("penalty_mode", mode, ROUTES)
-    check_route(penalty, mode)
+    check_choice("penalty_mode", mode, PENALTY_MODES)
+    check_penalty_mode(penalty, mode)
     strengths = [float(np.max(np.asarray(leaf))) for term in penalty.flat() for leaf in jax.tree.leaves(term.strength)]
     if max(strengths) == 0:
         raise ValueError(f"{name}: every strength is 0, so no factor changes anything")
@@ -113,13 +113,13 @@ def check_together(arguments: Arguments, params: Any) -> None:
       params: parameters of the model, or their shapes.
 
     Raises:
-      ValueError: one kind of penalty reaches one leaf through two routes.
+      ValueError: one kind of penalty acts on one leaf in two modes.
     """
-    check_routes([route_of(mode, penalty) for mode, penalty in arguments.get("penalties", {}).items()], params)
+    check_disjoint([applied_penalty(mode, penalty) for mode, penalty in arguments.get("penalties", {}).items()], params)
 
 
 def merge(arguments: Sequence[Arguments]) -> Arguments:
-    """The arguments of several techniques at once; penalties and rates are united by route and name.
+    """The arguments of several techniques at once; penalties and rates are united by mode and name.
 
     Raises:
       InputError: two techniques set the same thing.

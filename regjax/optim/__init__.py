@@ -1,1 +1,1 @@
-"""Penalties inside optimizers: routes, steps of the proximal map, and the checks that both fit each other."""
+"""Penalties inside optimizers: the modes, the step sizes of proximal maps, and checks that they fit together."""

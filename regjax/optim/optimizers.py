@@ -1,4 +1,4 @@
-"""Optimizers by name, with the penalty on the route that was asked for and the right threshold by construction."""
+"""Optimizers by name, with a penalty in any mode and, by construction, the right proximal threshold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import optax
 import optax.contrib
 
-from regjax.catalog import ROUTES
+from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.core.typing import ArrayLike, PenaltyMode
@@ -120,7 +120,7 @@ def make_optimizer(
       >>> from regjax.penalties import l1
       >>> tx = make_optimizer("adam", 1e-3, penalty=l1(1e-4), mode="proximal")
     """
-    check_choice("mode", mode, ROUTES)
+    check_choice("mode", mode, PENALTY_MODES)
     penalties = {} if penalty is None else {mode: penalty}
     if mode == "proximal" and penalty is not None:
         check_projected(penalty, constraint)
@@ -134,7 +134,7 @@ def with_penalties(
     penalties: Mapping[Any, Penalty],
     **numbers: ArrayLike | None,
 ) -> optax.GradientTransformation:
-    """Like `make_optimizer`, with a penalty for each of several routes, as `{"coupled": l2(.1)}`.
+    """Like `make_optimizer`, with a penalty for each of several modes, as `{"coupled": l2(.1)}`.
 
     The proximal step acts on the finished update, so its zeros are final.
 
@@ -162,7 +162,7 @@ def with_penalties(
 
     all_numbers = {**chosen.numbers, **given}
     tx = chosen.build(learning_rate, **all_numbers)
-    for mode in sorted(penalties, key=ROUTES.index):  # proximal is the last of ROUTES
+    for mode in sorted(penalties, key=PENALTY_MODES.index):  # proximal is the last of PENALTY_MODES
         # They were made for each other, so nothing has to be tried out.
         needs: dict[str, Any] = {"check_step": False}
         if mode == "proximal":

@@ -11,11 +11,11 @@ import numpy as np
 import optax
 import optax.contrib
 
-from regjax.catalog import ROUTES
+from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, PenaltyMode, PyTree
-from regjax.optim.routes import RegularizeState, acting_leaves, route_of, with_extra_arguments
+from regjax.optim.applied import RegularizeState, acting_leaves, applied_penalty, with_extra_arguments
 from regjax.optim.stepsizes import LearningRate, StepSize, current
 from regjax.optim.stepsizes.base import states
 from regjax.optim.transforms import add_gradient, check_independent, shape_at
@@ -31,7 +31,7 @@ from regjax.optim.verify import (
     initial_state,
     small_like,
 )
-from regjax.penalties import Penalty, check_route
+from regjax.penalties import Penalty, check_penalty_mode
 
 
 def regularize(
@@ -86,11 +86,11 @@ def regularize(
       Loshchilov and Hutter, Decoupled weight decay regularization, 2019; Parikh and Boyd, Proximal
       algorithms, 2014.
     """
-    check_choice("mode", mode, ROUTES)
+    check_choice("mode", mode, PENALTY_MODES)
     if mode == "loss":
         raise ValueError("mode 'loss' is not a transform: give the penalty to rj.build_loss")
     _check_arguments(mode, learning_rate, stepsize, clip_mapping)
-    check_route(penalty, mode)
+    check_penalty_mode(penalty, mode)
     if stepsize is not None and stepsize.elementwise:
         whole = [term.kind for term in penalty.flat() if not term.elementwise]
         if whole:
@@ -129,7 +129,7 @@ def regularize(
     def init(params: PyTree) -> RegularizeState:
         check_arrays("regularize", params)
         for term in penalty.flat():
-            term.weights_of(params)  # raises where no leaf is meant
+            term.leaf_mask(params)  # raises where no leaf is meant
         inner = tx.init(params)
         try:
             frozen = judge(params)
@@ -138,13 +138,13 @@ def regularize(
                 f"regularize: it cannot be tried on numbers what this optimizer does ({error}), so mode {mode!r} might "
                 f"solve another problem. Mode 'loss' needs no such knowledge. {WAY_OUT}"
             ) from None
-        return RegularizeState(jnp.zeros([], jnp.int32), route_of(mode, penalty)._replace(frozen=frozen), inner)
+        return RegularizeState(jnp.zeros([], jnp.int32), applied_penalty(mode, penalty)._replace(frozen=frozen), inner)
 
     def update(
         updates: PyTree, state: RegularizeState, params: PyTree | None = None, **extra: Any
     ) -> tuple[PyTree, RegularizeState]:
         if PROBE in extra:
-            answered = answer(extra[PROBE], mode, updates, acting_leaves(penalty, params, state.route.frozen))
+            answered = answer(extra[PROBE], mode, updates, acting_leaves(penalty, params, state.applied.frozen))
             if mode != "coupled":
                 return answered, state
             updates, inner = tx.update(answered, state.inner, params, **extra)
@@ -152,7 +152,7 @@ def regularize(
         if params is None:
             raise ValueError(f"{mode} penalties need the parameters: call update(grads, state, params)")
         check_same_leaves("update: the gradient", updates, params)
-        count, frozen = state.count, state.route.frozen
+        count, frozen = state.count, state.applied.frozen
         if mode == "coupled":
             updates, extra = _with_penalty(updates, extra, penalty, params, count)
         updates, inner = tx.update(updates, state.inner, params, **extra)
@@ -166,7 +166,7 @@ def regularize(
             updates = add_gradient(updates, penalty, -rate, params, count, frozen)
         elif mode == "independent":
             updates = add_gradient(updates, penalty, -shape_at(learning_rate, count), params, count, frozen)
-        return updates, RegularizeState(optax.safe_increment(count), state.route, inner)
+        return updates, RegularizeState(optax.safe_increment(count), state.applied, inner)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

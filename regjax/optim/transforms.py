@@ -21,10 +21,10 @@ import optax
 
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names, uphill
 from regjax.core.typing import Array, ArrayLike, PyTree
-from regjax.optim.routes import CountState, ProjectState, acting_leaves, route_of
+from regjax.optim.applied import CountState, ProjectState, acting_leaves, applied_penalty
 from regjax.optim.stepsizes import LearningRate, at_step
 from regjax.optim.verify import PROBE, answer
-from regjax.penalties import Penalty, check_route
+from regjax.penalties import Penalty, check_penalty_mode
 from regjax.penalties.constraints import Constraint
 
 
@@ -140,12 +140,12 @@ def project(constraint: Constraint) -> optax.GradientTransformation:
 
 def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], Any]) -> optax.GradientTransformation:
     """`updates + scale(count) * grad P(params)`."""
-    check_route(penalty, mode)
-    route = route_of(mode, penalty)
+    check_penalty_mode(penalty, mode)
+    applied = applied_penalty(mode, penalty)
 
     def init(params: PyTree) -> CountState:
         check_arrays(mode, params)
-        return CountState(jnp.zeros([], jnp.int32), route)
+        return CountState(jnp.zeros([], jnp.int32), applied)
 
     def update(
         updates: PyTree, state: CountState, params: PyTree | None = None, **extra: Any
@@ -156,7 +156,7 @@ def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], An
             raise ValueError(f"{mode} penalties need the parameters: call update(grads, state, params)")
         check_same_leaves("update: the gradient", updates, params)
         updates = add_gradient(updates, penalty, scale(state.count), params, state.count)
-        return updates, CountState(optax.safe_increment(state.count), route)
+        return updates, CountState(optax.safe_increment(state.count), applied)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

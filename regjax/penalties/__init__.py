@@ -4,7 +4,7 @@ A penalty knows its value and its proximal map. How it enters training (in the l
 proximal, ...) is the choice of the caller: `regjax.build_loss` and `regjax.regularize`.
 
 Gradients of `value` come from `jax.grad`. At `w = 0` the subgradient 0 is used for `|w|`, so a gradient method keeps
-small weights oscillating around zero; only the proximal route gives exact zeros.
+small weights oscillating around zero; only the proximal mode gives exact zeros.
 
 Numbers are checked where a penalty is made, and steps where `prox` is called. What is traced there (inside `jit` or
 `vmap`) has no number yet and passes: check it before, on the host.
@@ -25,7 +25,7 @@ from typing import Any
 
 from regjax.core.checks import check_choice
 from regjax.core.parse import parse_sum
-from regjax.penalties.base import ROUTES, Penalty, Term, check_route, combine
+from regjax.penalties.base import PENALTY_MODES, Penalty, Term, check_penalty_mode, combine
 from regjax.penalties.elementwise import elastic_net, l1, l2, l2_to, l2_to_start
 from regjax.penalties.groups import group_lasso, sparse_group_lasso
 from regjax.penalties.matrices import nuclear, orthogonal, spectral
@@ -67,52 +67,52 @@ def parse_penalty(text: str) -> Penalty:
     return combine(parse_sum(text, PENALTIES, "penalty", lambda factor, penalty: penalty.scaled(factor)))
 
 
-def parse_routes(text: str, mode: str) -> dict[str, Penalty]:
-    """Penalties by the route on which they enter training; as `parse_penalty`, and a term may name its route.
+def parse_penalty_modes(text: str, mode: str) -> dict[str, Penalty]:
+    """Parse penalties by mode: as `parse_penalty`, but each term may name the mode in which it enters training.
 
     Args:
       text: as `"l2(0.01) + l1(1e-3, mode='proximal')"`.
-      mode: the route of terms that name none.
+      mode: the mode of terms that name none.
 
     Raises:
       InputError: one line that says what cannot be read or does not fit.
 
     Example:
-      >>> sorted(parse_routes("l2(0.01) + 0.5 * l1(1e-3, mode='proximal')", "loss"))
+      >>> sorted(parse_penalty_modes("l2(0.01) + 0.5 * l1(1e-3, mode='proximal')", "loss"))
       ['loss', 'proximal']
     """
 
-    def scaled(factor: float, found: tuple[str, Penalty]) -> tuple[str, Penalty]:
-        return found[0], found[1].scaled(factor)
+    def scaled(factor: float, term: tuple[str, Penalty]) -> tuple[str, Penalty]:
+        return term[0], term[1].scaled(factor)
 
-    routes: dict[str, Penalty] = {}
-    makers = {name: _with_route(make, mode) for name, make in PENALTIES.items()}
-    for route, penalty in parse_sum(text, makers, "penalty", scaled):
-        routes[route] = routes[route] + penalty if route in routes else penalty
-    return routes
+    by_mode: dict[str, Penalty] = {}
+    makers = {name: _with_mode(make, mode) for name, make in PENALTIES.items()}
+    for term_mode, penalty in parse_sum(text, makers, "penalty", scaled):
+        by_mode[term_mode] = by_mode[term_mode] + penalty if term_mode in by_mode else penalty
+    return by_mode
 
 
-def _with_route(make: Callable[..., Penalty], default: str) -> Callable[..., tuple[str, Penalty]]:
-    """A function that takes the arguments of `make` and `mode`, which is the first that it returns."""
+def _with_mode(make: Callable[..., Penalty], default: str) -> Callable[..., tuple[str, Penalty]]:
+    """A function that takes `mode` beside the arguments of `make`, and returns the mode and the penalty."""
 
-    def routed(*arguments: Any, mode: str = default, **options: Any) -> tuple[str, Penalty]:
-        check_choice("mode", mode, ROUTES)
+    def make_with_mode(*arguments: Any, mode: str = default, **options: Any) -> tuple[str, Penalty]:
+        check_choice("mode", mode, PENALTY_MODES)
         return mode, make(*arguments, **options)
 
-    known = inspect.signature(make)
+    signature = inspect.signature(make)
     parameter = inspect.Parameter("mode", inspect.Parameter.KEYWORD_ONLY, default=default)
-    routed.__signature__ = known.replace(parameters=[*known.parameters.values(), parameter])  # type: ignore[attr-defined]
-    return routed
+    make_with_mode.__signature__ = signature.replace(parameters=[*signature.parameters.values(), parameter])  # type: ignore[attr-defined]
+    return make_with_mode
 
 
 __all__ = [
     "PENALTIES",
-    "ROUTES",
+    "PENALTY_MODES",
     "Penalty",
     "Plan",
     "PlanRow",
     "Term",
-    "check_route",
+    "check_penalty_mode",
     "combine",
     "elastic_net",
     "group_lasso",
@@ -125,7 +125,7 @@ __all__ = [
     "nuclear",
     "orthogonal",
     "parse_penalty",
-    "parse_routes",
+    "parse_penalty_modes",
     "scad",
     "sparse_group_lasso",
     "spectral",

@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.catalog import ROUTES
+from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_range
 from regjax.core.dtypes import canonical, wide_dtype, widened
 from regjax.core.tree import Where, check_same_leaves, freeze_where, leaf_mask, leaf_names, map_selected
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties.numbers import as_text
-from regjax.penalties.parts import Parts, prox_of_sum
 from regjax.penalties.plan import Plan, PlanRow, doubts
+from regjax.penalties.prox_parts import ProxParts, prox_of_sum
 
 Strength = ArrayLike | PyTree | Callable[[Any], Any]
 
@@ -107,7 +107,7 @@ class Penalty:
         if len(terms) != 1:
             raise ValueError(f"strength_max: defined for one term, this is a sum of {len(terms)}")
         term = terms[0]
-        leaves = zip(jax.tree.leaves(grads), term.weights_of(grads), leaf_names(grads), strict=True)
+        leaves = zip(jax.tree.leaves(grads), term.leaf_mask(grads), leaf_names(grads), strict=True)
         each = [_leaf_factor(term, widened(g), name) for g, use, name in leaves if use]
         return jnp.max(jnp.stack(each)).astype(wide_dtype(*jax.tree.leaves(grads)))
 
@@ -137,9 +137,9 @@ class Penalty:
         return all(term.is_smooth for term in self.flat())
 
     @property
-    def routes(self) -> tuple[str, ...]:
-        """The modes through which every term can enter training, of `regjax.penalties.ROUTES`."""
-        return tuple(r for r in ROUTES if all(r in term.term_routes for term in self.flat()))
+    def modes(self) -> tuple[str, ...]:
+        """The modes in which every term can enter training, of `regjax.penalties.PENALTY_MODES`."""
+        return tuple(mode for mode in PENALTY_MODES if all(mode in term.term_modes for term in self.flat()))
 
     def plan(self, params: PyTree) -> Plan:
         """Which leaf gets which terms, with counts; `print(penalty.plan(params))` shows a table."""
@@ -179,12 +179,9 @@ class Penalty:
 
     def _acting_terms(self, params: PyTree) -> list[list[Term]]:
         """For each leaf of `params`, the terms that act on it."""
-        chosen = [term.weights_of(params) for term in self.flat()]
+        chosen = [term.leaf_mask(params) for term in self.flat()]
         count = len(jax.tree.leaves(params))
         return [[t for t, mask in zip(self.flat(), chosen, strict=True) if mask[i]] for i in range(count)]
-
-
-# How a penalty can enter training; regjax.optim.transforms has the meaning of each.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,8 +195,8 @@ class Term(Penalty):
     kind: ClassVar[str]
     is_smooth: ClassVar[bool]
     is_separable: ClassVar[bool] = True  # a sum over entries
-    term_routes: ClassVar[tuple[str, ...]] = ROUTES
-    # Of a sum: the kinds that it consists of, which must not reach a leaf through another route as well.
+    term_modes: ClassVar[tuple[str, ...]] = PENALTY_MODES
+    # For a term that is a sum: the kinds that it consists of, none of which may act on a leaf in another mode as well.
     components: ClassVar[tuple[str, ...]] = ()
     # Whether the proximal map allows one step an entry, as adaptive optimizers have.
     elementwise: ClassVar[bool] = True
@@ -208,24 +205,22 @@ class Term(Penalty):
         """The term itself."""
         return (self,)
 
-    def weights_of(self, params: PyTree) -> list[bool]:
-        """For each leaf of `params`, whether the term acts on it.
+    def leaf_mask(self, params: PyTree) -> list[bool]:
+        """A mask over the leaves of `params`: on which of them the term acts.
 
-        A tree of strengths names its leaves itself; `where` then narrows it down.
+        A tree of strengths selects the leaves that it names; `where` then narrows the selection.
         """
         if not self.has_tree:
             return leaf_mask(params, self.where)
-        own = frozenset(leaf_names(self.strength))
-        unknown = sorted(own - set(leaf_names(params)))
+        strength_names = frozenset(leaf_names(self.strength))
+        unknown = sorted(strength_names - set(leaf_names(params)))
         if unknown:
             raise ValueError(
                 f"{self.kind}: strengths for {', '.join(unknown)}, but the leaves are {', '.join(leaf_names(params))}"
             )
-        chosen = leaf_mask(params, own)
+        mask = leaf_mask(params, strength_names)
         return (
-            chosen
-            if self.where is None
-            else [a and b for a, b in zip(chosen, leaf_mask(params, self.where), strict=True)]
+            mask if self.where is None else [a and b for a, b in zip(mask, leaf_mask(params, self.where), strict=True)]
         )
 
     @property
@@ -251,7 +246,7 @@ class Term(Penalty):
 
     def term_value(self, params: PyTree, step: ArrayLike) -> Array:
         """The value of this term, a scalar."""
-        leaves = zip(jax.tree.leaves(params), self.weights_of(params), leaf_names(params), strict=True)
+        leaves = zip(jax.tree.leaves(params), self.leaf_mask(params), leaf_names(params), strict=True)
         values = [
             self.leaf_value(widened(w), self.strength_at(step, name), name).astype(wide_dtype(w))
             for w, use, name in leaves
@@ -263,8 +258,8 @@ class Term(Penalty):
         """The value on an array of float32 or float64; `name` is for terms that hold a tree of their own."""
         raise NotImplementedError
 
-    def parts(self, strength: Any, name: str) -> Parts:
-        """What the proximal map of the term on one array consists of.
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+        """The parts of the proximal map of the term on one array.
 
         Raises:
           ValueError: the term has no proximal map; the message says why.
@@ -312,13 +307,13 @@ class Term(Penalty):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Sum(Penalty):
-    """Several terms; made by `combine`."""
+    """A sum of several terms; made by `combine`."""
 
-    parts: tuple[Term, ...]
+    summands: tuple[Term, ...]
 
     def flat(self) -> tuple[Term, ...]:
         """The terms, in order."""
-        return self.parts
+        return self.summands
 
 
 def combine(*penalties: Penalty | Sequence[Penalty]) -> Penalty:
@@ -380,14 +375,14 @@ def _term_names(kinds: Sequence[str]) -> list[str]:
     ]
 
 
-def check_route(penalty: Penalty, mode: str) -> None:
-    """Refuse a penalty on a route that it does not support: one without a gradient would silently do nothing.
+def check_penalty_mode(penalty: Penalty, mode: str) -> None:
+    """Refuse a penalty in a mode that it does not support: without a gradient it would silently do nothing.
 
     Raises:
-      ValueError: names the term and the routes that it has.
+      ValueError: names the term and the modes that it supports.
     """
     for term in penalty.flat():
-        if mode not in term.term_routes:
+        if mode not in term.term_modes:
             raise ValueError(
-                f"{term.kind} does not support the mode {mode!r}; accepted penalty_mode: {', '.join(term.term_routes)}"
+                f"{term.kind} does not support the mode {mode!r}; accepted penalty_mode: {', '.join(term.term_modes)}"
             )

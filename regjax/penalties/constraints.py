@@ -223,23 +223,23 @@ class _NonNegative(_Single):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _All(Constraint):
-    parts: tuple[_Single, ...]
+    constraints: tuple[_Single, ...]
 
     def flat(self) -> tuple[_Single, ...]:
-        return self.parts
+        return self.constraints
 
     def project(self, params: PyTree) -> PyTree:
-        chosen = [leaf_mask(params, part.where) for part in self.parts]
+        masks = [leaf_mask(params, single.where) for single in self.constraints]
         for i, name in enumerate(leaf_names(params)):
-            kinds = [part.kind for part, mask in zip(self.parts, chosen, strict=True) if mask[i]]
+            kinds = [single.kind for single, mask in zip(self.constraints, masks, strict=True) if mask[i]]
             if len(kinds) > 1 and sorted(kinds) not in (["max_norm", "non_negative"], ["non_negative", "unit_norm"]):
                 raise ValueError(
                     f"constraints {' and '.join(kinds)} on {name} have no projection in closed form; "
                     "only non_negative goes together with max_norm or unit_norm"
                 )
         # First onto the cone, then onto the ball: that is the projection onto both.
-        for part in sorted(self.parts, key=lambda part: part.kind != "non_negative"):
-            params = part.project(params)
+        for single in sorted(self.constraints, key=lambda single: single.kind != "non_negative"):
+            params = single.project(params)
         return params
 
 

@@ -14,7 +14,7 @@ from regjax.core.tree import Where, leaf_names
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.numbers import weighted_sum
-from regjax.penalties.parts import Parts
+from regjax.penalties.prox_parts import ProxParts
 
 
 @jax.tree_util.register_dataclass
@@ -26,8 +26,8 @@ class _L1(Term):
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         return weighted_sum(strength, absolute(w))
 
-    def parts(self, strength: Any, name: str) -> Parts:
-        return Parts(l1=strength)
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+        return ProxParts(l1=strength)
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         return jnp.max(jnp.abs(grads))
@@ -42,8 +42,8 @@ class _L2(Term):
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         return weighted_sum(strength, squares(w))
 
-    def parts(self, strength: Any, name: str) -> Parts:
-        return Parts(l2=strength)
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+        return ProxParts(l2=strength)
 
 
 @jax.tree_util.register_dataclass
@@ -58,8 +58,8 @@ class _ElasticNet(Term):
         first, second = weighted_sum(strength, absolute(w)), weighted_sum(strength, squares(w))
         return self.l1_ratio * first + (1 - self.l1_ratio) * second
 
-    def parts(self, strength: Any, name: str) -> Parts:
-        return Parts(l1=strength * self.l1_ratio, l2=strength * (1 - self.l1_ratio))
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+        return ProxParts(l1=strength * self.l1_ratio, l2=strength * (1 - self.l1_ratio))
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         if not is_traced(self.l1_ratio) and self.l1_ratio == 0:
@@ -77,9 +77,9 @@ class _L2To(Term):
     kind = "l2_to"
     is_smooth = True
 
-    def weights_of(self, params: PyTree) -> list[bool]:
+    def leaf_mask(self, params: PyTree) -> list[bool]:
         """As for any term; every selected leaf needs an anchor of its shape."""
-        chosen = super().weights_of(params)
+        chosen = super().leaf_mask(params)
         anchors = self._anchors()
         for name, leaf, use in zip(leaf_names(params), jax.tree.leaves(params), chosen, strict=True):
             if use and (name not in anchors or jnp.shape(anchors[name]) != jnp.shape(leaf)):
@@ -90,8 +90,8 @@ class _L2To(Term):
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         return weighted_sum(strength, squares(w - self._anchors()[name]))
 
-    def parts(self, strength: Any, name: str) -> Parts:
-        return Parts(l2=strength, center=self._anchors()[name])
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+        return ProxParts(l2=strength, center=self._anchors()[name])
 
     @property
     def refers_to_start(self) -> bool:

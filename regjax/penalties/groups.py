@@ -19,7 +19,7 @@ from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.elementwise import absolute, squares
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, check_axis, check_layout, doubt, units_text, within
 from regjax.penalties.numbers import scalar_strength, weighted_sum
-from regjax.penalties.parts import Parts
+from regjax.penalties.prox_parts import ProxParts
 
 WEIGHTINGS = ("none", "sqrt_size")
 
@@ -70,9 +70,9 @@ class _GroupLasso(_Grouped):
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         return scalar_strength(self.kind, strength, name) * jnp.sum(self.norms(w, name))
 
-    def parts(self, strength: Any, name: str) -> Parts:
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
         scalar_strength(self.kind, strength, name)
-        return Parts(rest=lambda w, t: self.shrink(w, t, strength, name), adds_to_l1=True)
+        return ProxParts(remainder=lambda w, t: self.shrink(w, t, strength, name), adds_to_l1=True)
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         return jnp.max(self.norms(grads, name)) / self.weight(grads.shape, name) ** 2
@@ -93,10 +93,12 @@ class _SparseGroupLasso(_Grouped):
         within = weighted_sum(strength, absolute(w))
         return self.l1_ratio * within + (1 - self.l1_ratio) * strength * jnp.sum(self.norms(w, name))
 
-    def parts(self, strength: Any, name: str) -> Parts:
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
         scalar_strength(self.kind, strength, name)
         group = strength * (1 - self.l1_ratio)
-        return Parts(l1=strength * self.l1_ratio, rest=lambda w, t: self.shrink(w, t, group, name), adds_to_l1=True)
+        return ProxParts(
+            l1=strength * self.l1_ratio, remainder=lambda w, t: self.shrink(w, t, group, name), adds_to_l1=True
+        )
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         """Root of `||soft(g, s r)|| = s (1 - r) c` for each group, by bisection; the largest of them."""

@@ -20,11 +20,11 @@ from regjax.core.dtypes import wide_dtype, widened
 from regjax.core.tree import Where
 from regjax.core.typing import Array, PyTree
 from regjax.penalties import prox as _prox
-from regjax.penalties.base import ROUTES, Penalty, Strength, Term, new_term
+from regjax.penalties.base import PENALTY_MODES, Penalty, Strength, Term, new_term
 from regjax.penalties.elementwise import squares
 from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, doubt
 from regjax.penalties.numbers import scalar_strength
-from regjax.penalties.parts import Parts
+from regjax.penalties.prox_parts import ProxParts
 
 METHODS = ("soft", "srip")
 
@@ -69,9 +69,9 @@ class _Nuclear(_Matrix):
     def of_matrix(self, m: Array) -> Array:
         return jnp.sum(jnp.linalg.svd(m, compute_uv=False))
 
-    def parts(self, strength: Any, name: str) -> Parts:
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
         scalar_strength(self.kind, strength, name)
-        return Parts(rest=lambda w, t: self.on_matrices(_prox.shrink_singular_values, w, t * strength, name))
+        return ProxParts(remainder=lambda w, t: self.on_matrices(_prox.shrink_singular_values, w, t * strength, name))
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         return jnp.max(jax.vmap(largest_singular_value)(as_matrices(self.kind, grads, name, self.layout)))
@@ -87,9 +87,9 @@ class _Spectral(_Matrix):
     def of_matrix(self, m: Array) -> Array:
         return jnp.square(largest_singular_value(m, self.iterations))
 
-    def parts(self, strength: Any, name: str) -> Parts:
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
         scalar_strength(self.kind, strength, name)
-        return Parts(rest=lambda w, t: self.on_matrices(_prox.cap_singular_values, w, t * strength, name))
+        return ProxParts(remainder=lambda w, t: self.on_matrices(_prox.cap_singular_values, w, t * strength, name))
 
 
 @jax.tree_util.register_dataclass
@@ -98,7 +98,7 @@ class _Orthogonal(_Matrix):
     method: str = dataclasses.field(default="soft", metadata={"static": True})
     iterations: int | None = dataclasses.field(default=None, metadata={"static": True})
     kind = "orthogonal"
-    term_routes = tuple(route for route in ROUTES if route != "proximal")
+    term_modes = tuple(mode for mode in PENALTY_MODES if mode != "proximal")
 
     @property
     def is_smooth(self) -> bool:  # type: ignore[override]
@@ -112,7 +112,7 @@ class _Orthogonal(_Matrix):
             return jnp.sum(squares(excess))
         return largest_singular_value(excess, self.iterations)
 
-    def parts(self, strength: Any, name: str) -> Parts:
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
         raise ValueError("prox: orthogonal has no proximal map in closed form (it is of fourth order in the weights)")
 
     def details(self) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from regjax.penalties import prox as _prox
 from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.elementwise import absolute
 from regjax.penalties.numbers import weighted_sum
-from regjax.penalties.parts import Parts
+from regjax.penalties.prox_parts import ProxParts
 
 
 class _Nonconvex(Term):
@@ -43,8 +43,8 @@ class _MCP(_Nonconvex):
         rising = strength * size - jnp.square(size) / (2 * self.gamma)
         return jnp.sum(jnp.where(size > self.gamma * strength, self.gamma * jnp.square(strength) / 2, rising))
 
-    def parts(self, strength: Any, name: str) -> Parts:
-        return Parts(rest=lambda w, t: _prox.firm_threshold(w, t, strength, self.gamma))
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+        return ProxParts(remainder=lambda w, t: _prox.firm_threshold(w, t, strength, self.gamma))
 
     def details(self) -> tuple[Any, ...]:
         return (self.gamma,)
@@ -59,8 +59,8 @@ class _SCAD(_Nonconvex):
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         return jnp.sum(_prox.scad_value(absolute(w), strength, self.gamma))
 
-    def parts(self, strength: Any, name: str) -> Parts:
-        return Parts(rest=lambda w, t: _prox.scad_threshold(w, t, strength, self.gamma))
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+        return ProxParts(remainder=lambda w, t: _prox.scad_threshold(w, t, strength, self.gamma))
 
     def details(self) -> tuple[Any, ...]:
         return (self.gamma,)
@@ -75,8 +75,8 @@ class _LogSum(_Nonconvex):
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         return weighted_sum(strength, jnp.log1p(absolute(w) / self.epsilon))
 
-    def parts(self, strength: Any, name: str) -> Parts:
-        return Parts(rest=lambda w, t: _prox.log_sum_threshold(w, t, strength, self.epsilon))
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+        return ProxParts(remainder=lambda w, t: _prox.log_sum_threshold(w, t, strength, self.epsilon))
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         return jnp.max(jnp.abs(grads)) * self.epsilon
@@ -89,13 +89,13 @@ class _LogSum(_Nonconvex):
 @dataclasses.dataclass(frozen=True)
 class _L0(_Nonconvex):
     kind = "l0"
-    term_routes = ("proximal",)
+    term_modes = ("proximal",)
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         return weighted_sum(strength, jnp.where(jnp.isnan(w), jnp.nan, w != 0).astype(wide_dtype(w)))
 
-    def parts(self, strength: Any, name: str) -> Parts:
-        return Parts(rest=lambda w, t: _prox.hard_threshold(w, t, strength))
+    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+        return ProxParts(remainder=lambda w, t: _prox.hard_threshold(w, t, strength))
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         # Zero is a local minimum at every strength, and the global threshold takes more than a gradient.
@@ -178,7 +178,7 @@ def log_sum(strength: Strength, epsilon: ArrayLike = 0.1, where: Where | PyTree 
 
 
 def l0(strength: Strength, where: Where | PyTree = None) -> Penalty:
-    """Number of non-zero weights: `strength * #{i: w_i != 0}`. Proximal route only: it has no gradient.
+    """Number of non-zero weights: `strength * #{i: w_i != 0}`. Proximal mode only: it has no gradient.
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.

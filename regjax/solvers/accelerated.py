@@ -16,7 +16,7 @@ from regjax.core.checks import check_range
 from regjax.core.dtypes import float_dtype, wide_dtype
 from regjax.core.tree import check_real, leaf_names
 from regjax.core.typing import Array, ArrayLike, PyTree
-from regjax.penalties import Penalty, check_route
+from regjax.penalties import Penalty, check_penalty_mode
 
 DIFFERENTIABLE = 4096  # parameters at most, as derivatives need a square matrix of them
 
@@ -83,7 +83,7 @@ def proximal_gradient(
       Beck and Teboulle, A fast iterative shrinkage-thresholding algorithm, 2009; O'Donoghue and Candes, Adaptive
       restart for accelerated gradient schemes, 2015.
     """
-    check_route(penalty, "proximal")
+    check_penalty_mode(penalty, "proximal")
     for term in penalty.flat():
         if term.schedule is not None:
             raise ValueError(

@@ -64,9 +64,9 @@ def learning_rate_of(spec: Spec, hparams: Hparams) -> BaseAndShape:
 
 
 def optimizer_of(spec: Spec, hparams: Hparams) -> optax.GradientTransformation:
-    """The optimizer, with the penalties on their routes."""
-    routes = {mode: penalty for mode, penalty in hparams.penalties.items() if mode != "loss"}
-    tx = with_penalties(spec.optimizer, learning_rate_of(spec, hparams), routes)
+    """The optimizer, with the penalties in their modes."""
+    by_mode = {mode: penalty for mode, penalty in hparams.penalties.items() if mode != "loss"}
+    tx = with_penalties(spec.optimizer, learning_rate_of(spec, hparams), by_mode)
     if hparams.gradient_noise is not None:
         # Before everything: the optimizer and its penalties see the noisy gradient.
         tx = optax.chain(gradient_noise(hparams.gradient_noise), tx)
@@ -82,5 +82,5 @@ def _fitting(spec: Spec, penalties: tuple[OutputPenalty, ...]) -> tuple[OutputPe
 
 
 def penalty_value(hparams: Hparams, params: PyTree, step: Array) -> Array:
-    """The value of all penalties, whatever their route."""
+    """The value of all penalties, whatever their mode."""
     return sum((p.value(params, step) for p in hparams.penalties.values()), start=jnp.float32(0.0))

@@ -20,7 +20,7 @@ from regjax.core.rng import BATCH, stream
 from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
 from regjax.losses import Loss, get_loss, weighted_mean
 from regjax.models.call import ModelOutput, call_in_dtype
-from regjax.penalties import Penalty, check_route
+from regjax.penalties import Penalty, check_penalty_mode
 from regjax.penalties.outputs import Forward, OutputPenalty
 
 Rates = Mapping[str, ArrayLike | optax.Schedule]
@@ -177,7 +177,7 @@ def build_loss(
       (5.0, {'data_loss': 4.0, 'l2': 1.0})
     """
     if isinstance(penalty, Penalty):
-        check_route(penalty, "loss")
+        check_penalty_mode(penalty, "loss")
     return LossFn(
         apply_fn, get_loss(data_loss), penalty, output_penalties, rates, transform_batch, compute_dtype, ignore_index
     )

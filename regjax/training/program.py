@@ -66,7 +66,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
     Args:
       spec: what to compile.
       make_tx: `hparams -> optax transform`; None builds `spec.optimizer` with the penalties of `hparams` on
-        their routes. A custom one has to apply the optimizer-side penalties itself.
+        their modes. A custom one has to apply the optimizer-side penalties itself.
 
     Returns:
       A `Program`.

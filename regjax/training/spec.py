@@ -1,6 +1,6 @@
 """What a run is: `Spec` holds what changes the compiled program, `Hparams` the numbers that do not.
 
-A regularizer exists in the program if `Hparams` has a place for it: a penalty on a route, a rate by name, a strength
+A regularizer exists in the program if `Hparams` has a place for it: a penalty in a mode, a rate by name, a strength
 that is not None. The number in that place is data. So every strength shares one program, and a regularizer that
 is absent costs nothing.
 """
@@ -20,7 +20,7 @@ from jax.sharding import Mesh
 
 from regjax.augment import Augmentation
 from regjax.averaging import Average
-from regjax.catalog import PRECISIONS, RATE_SCHEDULES, ROUTES, SCHEDULES, SMOOTHINGS
+from regjax.catalog import PENALTY_MODES, PRECISIONS, RATE_SCHEDULES, SCHEDULES, SMOOTHINGS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import float_dtype
 from regjax.core.labels import check_ignore_index
@@ -155,7 +155,7 @@ class Hparams(NamedTuple):
     """The numbers of a run: arrays only, always safe to trace. Make one with `make_hparams`."""
 
     learning_rate: ArrayLike  # float32
-    penalties: dict[str, Penalty]  # by route: "loss", "coupled", "decoupled", "independent", "proximal"
+    penalties: dict[str, Penalty]  # by mode: "loss", "coupled", "decoupled", "independent", "proximal"
     output_penalties: tuple[OutputPenalty, ...]  # terms on activations and outputs; their strengths are leaves
     rates: dict[str, ArrayLike]  # float32 by noise name, as "dropout"
     augment: ArrayLike | None  # float32: multiplies every magnitude of Spec.augmentation
@@ -194,7 +194,7 @@ def make_hparams(
     Args:
       learning_rate: > 0; the base of the schedule.
       n_train: training examples used, >= 1.
-      penalties: a penalty for each route (`penalty_mode`) in use.
+      penalties: a penalty for each mode (`penalty_mode`) in use.
       output_penalties: terms on activations and outputs, as `rj.confidence(0.1)`.
       rates: strength by name of the noise: a fraction in [0, 1), or a standard deviation or strength >= 0.
       augment: strength >= 0 that multiplies the magnitudes of `Spec.augmentation`.
@@ -213,7 +213,7 @@ def make_hparams(
       `Hparams` of host arrays. A None is absent from the compiled program; a 0 is a number in it.
 
     Raises:
-      ValueError: a number out of its range or NaN; an unknown route.
+      ValueError: a number out of its range or NaN; an unknown mode.
 
     Example:
       >>> from regjax.penalties import l2
@@ -224,7 +224,7 @@ def make_hparams(
     check_range("learning_rate", learning_rate, 0.0, np.inf, low_open=True, high_open=True)
     check_range("train_examples", n_train, 1)
     for mode in penalties or {}:
-        check_choice("penalty_mode", mode, ROUTES)
+        check_choice("penalty_mode", mode, PENALTY_MODES)
     if penalties and "proximal" in penalties:
         check_projected(penalties["proximal"], constraint)
     for name, rate in (rates or {}).items():

@@ -11,16 +11,16 @@ import optax
 from regjax.core.rng import GRADIENT, stream
 from regjax.core.tree import leaf_mask, leaf_names
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
-from regjax.optim.routes import Route, route_of, routes, with_extra_arguments
+from regjax.optim.applied import AppliedPenalty, applied_penalties, applied_penalty, with_extra_arguments
 from regjax.optim.verify import check_optimizer
-from regjax.penalties import Penalty, check_route
+from regjax.penalties import Penalty, check_penalty_mode
 from regjax.penalties.constraints import Constraint, apply_constraints
 from regjax.training.accumulate import loss_and_grads
 from regjax.training.loss import LossFn, resolve
 from regjax.training.state import TrainState
 
 MakeTx = Callable[[Any], optax.GradientTransformation]
-Step = Callable[[Any, TrainState, Batch, PRNGKey], tuple[TrainState, dict[str, Array]]]
+TrainStep = Callable[[Any, TrainState, Batch, PRNGKey], tuple[TrainState, dict[str, Array]]]
 
 
 def init_train_state(params: PyTree, model_state: PyTree, tx: optax.GradientTransformation) -> TrainState:
@@ -46,7 +46,7 @@ def make_step(
     constraint: Constraint | Callable[[Any], Constraint | None] | None = None,
     micro_batch: int | None = None,
     check_step: bool = True,
-) -> Step:
+) -> TrainStep:
     """Make the update function of a loss and an optimizer. It is pure; the caller jits, scans or vmaps it.
 
     Args:
@@ -64,7 +64,7 @@ def make_step(
       measured in training mode before the update.
 
     Raises:
-      ValueError: when called, if one kind of term reaches one leaf through two routes, as `l2` in the
+      ValueError: when called, if one kind of term acts on one leaf in two modes, as `l2` in the
         loss and `l2` in the optimizer, if a term in the loss has no gradient (`l0`), or as `rj.check_optimizer`. A
         loop written without `make_step` is not checked.
 
@@ -82,7 +82,7 @@ def make_step(
     def step(hparams: Any, state: TrainState, batch: Batch, key: PRNGKey) -> tuple[TrainState, dict[str, Array]]:
         is_transform = isinstance(tx, optax.GradientTransformation | optax.MultiSteps)
         transform = with_extra_arguments(tx if is_transform else tx(hparams))
-        check_routes(_routes_in_use(loss_fn.penalty_for(hparams), state.opt_state), state.params)
+        check_disjoint(_all_applied(loss_fn.penalty_for(hparams), state.opt_state), state.params)
         if check_step:
             check_optimizer(transform, state.params)
 
@@ -113,31 +113,31 @@ def make_step(
     return step
 
 
-def check_routes(every: Sequence[Route], params: PyTree) -> None:
-    """Refuse the same kind of term on the same leaf through two routes. Static, so it costs nothing when compiled.
+def check_disjoint(penalties: Sequence[AppliedPenalty], params: PyTree) -> None:
+    """Refuse the same kind of term on the same leaf in two modes. Static, so it costs nothing when compiled.
 
     Args:
-      every: routes in use; one mode may occur several times.
+      penalties: all that are applied; one mode may occur several times.
       params: parameters, or their shapes.
 
     Raises:
-      ValueError: names the kind of term, the leaf and both routes.
+      ValueError: names the kind of term, the leaf and both modes.
     """
     names = leaf_names(params)
     seen: dict[tuple[str, str], str] = {}
-    for route in every:
-        for kind, where in route.terms:
+    for applied in penalties:
+        for kind, where in applied.terms:
             for name in [n for n, chosen in zip(names, leaf_mask(params, where), strict=True) if chosen]:
-                other = seen.setdefault((kind, name), route.mode)
-                if other != route.mode:
+                other = seen.setdefault((kind, name), applied.mode)
+                if other != applied.mode:
                     raise ValueError(
-                        f"{kind} acts on {name} through two routes, {other} and {route.mode}; choose one penalty_mode"
+                        f"{kind} acts on {name} in two modes, {other} and {applied.mode}; choose one penalty_mode"
                     )
 
 
-def _routes_in_use(in_loss: Penalty | None, opt_state: PyTree) -> list[Route]:
-    every = list(routes(opt_state))
+def _all_applied(in_loss: Penalty | None, opt_state: PyTree) -> list[AppliedPenalty]:
+    applied = list(applied_penalties(opt_state))
     if in_loss is not None:
-        check_route(in_loss, "loss")
-        every.append(route_of("loss", in_loss))
-    return every
+        check_penalty_mode(in_loss, "loss")
+        applied.append(applied_penalty("loss", in_loss))
+    return applied

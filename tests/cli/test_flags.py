@@ -97,7 +97,7 @@ BAD = [
     (("compare", "--try_penalty=l1(0)"), r"--try_penalty=l1\(0\): .*every strength is 0"),
     (("compare", "--try_penalty=l1(1)", "--try_penalty=l1(1)"), r"--try_penalty=l1\(1\): is given twice"),
     (("compare", "--try_penalty=l1(1e37)"), r"--try_penalty=l1\(1e37\): .*strength times the largest factor"),
-    (("compare", "--techniques=decoupled", "--l2=0.1"), r"technique 'decoupled': l2 acts on .* through two routes"),
+    (("compare", "--techniques=decoupled", "--l2=0.1"), r"technique 'decoupled': l2 acts on .* in two modes"),
     (("train", "--l1=1e39"), r"--l1=1e39: .*must be a number >= 0"),
     (
         ("train", "--drop_path=0.1"),

@@ -281,7 +281,7 @@ def test_arrays_of_every_kind():
 
 def test_a_technique_that_excludes_what_always_acts_is_refused_before_any_run(table):
     runs = []
-    with pytest.raises(rj.InputError, match=r"technique 'decoupled': l2 acts on .* through two routes"):
+    with pytest.raises(rj.InputError, match=r"technique 'decoupled': l2 acts on .* in two modes"):
         rj.compare(
             "mlp",
             table,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import regjax as rj
 from regjax.core.errors import InputError
 from regjax.core.parse import parse_sum
-from regjax.penalties import parse_routes
+from regjax.penalties import parse_penalty_modes
 
 PARAMS = {"a": {"kernel": jnp.array([[1.0, -2.0], [0.0, 3.0]])}, "b": {"kernel": jnp.ones((2, 2))}}
 
@@ -57,17 +57,17 @@ def test_constraints_have_no_factor():
 
 def test_a_term_names_its_route():
     text = "l2(1) + 3 * (l1(2, mode='proximal') + l1(4)) + mcp(5, where='a', mode='proximal')"
-    routes = parse_routes(text, "decoupled")
-    assert {mode: [float(t.strength) for t in p.flat()] for mode, p in routes.items()} == {
+    by_mode = parse_penalty_modes(text, "decoupled")
+    assert {mode: [float(t.strength) for t in p.flat()] for mode, p in by_mode.items()} == {
         "decoupled": [1.0, 12.0],
         "proximal": [6.0, 5.0],
     }
-    assert routes["proximal"].flat()[1].where == "a"
+    assert by_mode["proximal"].flat()[1].where == "a"
 
 
 def test_a_route_that_does_not_exist_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="did you mean 'proximal'"):
-        parse_routes("l1(1, mode='proximl')", "loss")
+        parse_penalty_modes("l1(1, mode='proximl')", "loss")
 
 
 def test_constraints_too():

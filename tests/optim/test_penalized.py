@@ -109,7 +109,7 @@ def test_schedules_that_are_zero_somewhere_are_no_skipped_updates(mode, rate, op
     tx = getattr(optax, optimizer)(rate)
     needs = {"learning_rate": rate} if mode == "decoupled" else {"stepsize": getattr(stepsizes, optimizer)(rate)}
     ours = rj.regularize(tx, rj.l2(0.1), mode=mode, **needs)
-    assert ours.init(PARAMS).route.frozen == ()
+    assert ours.init(PARAMS).applied.frozen == ()
     rj.check_optimizer(ours, PARAMS)
 
 
@@ -384,4 +384,4 @@ def test_leaves_that_are_frozen_for_their_size_are_not_penalized(mode):
     )
     needs = {"stepsize": stepsizes.sgd(0.1)} if mode == "proximal" else {"learning_rate": 0.1}
     known = {"scale": jnp.ones(300), "kernel": jnp.ones((200, 150))}
-    assert rj.regularize(by_rank, rj.l2(0.1), mode=mode, **needs).init(known).route.frozen == ("scale",)
+    assert rj.regularize(by_rank, rj.l2(0.1), mode=mode, **needs).init(known).applied.frozen == ("scale",)

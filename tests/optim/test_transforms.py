@@ -7,8 +7,8 @@ from sklearn.datasets import make_regression
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 import regjax as rj
+from regjax.optim.applied import applied_penalties
 from regjax.optim.optimizers import OPTIMIZERS, with_penalties
-from regjax.optim.routes import routes
 from tests.helpers import assert_trees_equal
 
 STEPS = 3000
@@ -191,7 +191,7 @@ def test_strengths_and_rates_are_data():
 
 def test_routes_ride_in_the_state():
     tx = with_penalties("adam", 0.1, {"proximal": rj.l1(0.1), "coupled": rj.l2(0.1)})
-    found = {route.mode: route.terms for route in routes(tx.init(start()))}
+    found = {applied.mode: applied.terms for applied in applied_penalties(tx.init(start()))}
     assert found == {"proximal": (("l1", None),), "coupled": (("l2", None),)}
 
 
@@ -268,8 +268,8 @@ def test_update_without_params_is_refused():
 
 @pytest.mark.parametrize("mode", ["loss", "coupled", "decoupled", "independent"])
 def test_a_term_without_a_gradient_is_refused_where_it_would_do_nothing(mode):
-    routes = {"loss": lambda: rj.build_loss(lambda v, x: x, "mse", rj.l0(0.1))}
-    make = routes.get(mode, lambda: rj.make_optimizer("sgd", 0.1, penalty=rj.l0(0.1), mode=mode))
+    builders = {"loss": lambda: rj.build_loss(lambda v, x: x, "mse", rj.l0(0.1))}
+    make = builders.get(mode, lambda: rj.make_optimizer("sgd", 0.1, penalty=rj.l0(0.1), mode=mode))
     with pytest.raises(ValueError, match=f"l0 does not support the mode {mode!r}; accepted penalty_mode: proximal"):
         make()
     with pytest.raises(ValueError, match="orthogonal does not support the mode 'proximal'"):
@@ -290,7 +290,7 @@ def test_what_hides_in_a_composite_is_one_term_too(in_loss, in_optimizer):
     loss_fn = rj.build_loss(lambda v, x: x @ v["params"]["kernel"], "mse", in_loss)
     tx = rj.make_optimizer("sgd", 0.1, penalty=in_optimizer, mode="proximal")
     state = rj.init_train_state(params, {}, tx)
-    with pytest.raises(ValueError, match="through two routes"):
+    with pytest.raises(ValueError, match="in two modes"):
         rj.make_step(loss_fn, tx)(None, state, rj.Batch(jnp.eye(2), jnp.eye(2)), jax.random.key(0))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import regjax as rj
-from regjax.penalties import PENALTIES, ROUTES, Penalty
+from regjax.penalties import PENALTIES, PENALTY_MODES, Penalty
 
 ANCHOR = {"a": {"kernel": jnp.array([[0.5, 0.0], [-1.0, 2.0]])}}
 PARAMS = {"a": {"kernel": jnp.array([[1.0, -2.0], [0.0, 3.0]]), "bias": jnp.array([5.0, 5.0])}}
@@ -244,8 +244,8 @@ def test_one_step_an_entry(name):
 @each
 def test_routes_and_smoothness_are_stated(name):
     penalty, traits = CASES[name][0](0.1), CASES[name][2]
-    assert ("proximal" in penalty.routes) == ("no prox" not in traits)
-    assert penalty.routes == tuple(route for route in ROUTES if route in penalty.routes)
+    assert ("proximal" in penalty.modes) == ("no prox" not in traits)
+    assert penalty.modes == tuple(mode for mode in PENALTY_MODES if mode in penalty.modes)
     if "no prox" in traits:
         with pytest.raises(ValueError, match="no proximal map"):
             penalty.prox(PARAMS, 0.5)

@@ -7,7 +7,7 @@ import typing
 import pytest
 
 import regjax as rj
-from regjax.catalog import ROUTES
+from regjax.catalog import PENALTY_MODES
 from regjax.core.typing import PenaltyMode
 
 
@@ -48,7 +48,7 @@ def test_other_names_fail_as_they_should():
 
 
 def test_modes_are_literals():
-    assert set(typing.get_args(PenaltyMode)) == set(ROUTES)
+    assert set(typing.get_args(PenaltyMode)) == set(PENALTY_MODES)
     assert typing.get_type_hints(rj.penalty_technique)["mode"] == PenaltyMode
 
 

@@ -204,7 +204,7 @@ def test_sentences_about_the_record_have_its_numbers():
     assert f"turns up at epoch {onset}]" in text
 
 
-def test_the_table_of_penalties_and_routes_is_what_the_code_does():
+def test_the_table_of_penalties_and_modes_is_what_the_code_does():
     anchor = {"kernel": np.ones((2, 2), np.float32)}
     penalties = {name: make(0.1) for name, make in PENALTIES.items()} | {"l2_to": rj.l2_to(anchor, 0.1)}
     section = page("penalties").split("## Every penalty")[1].split("\n## ")[0]
@@ -215,9 +215,9 @@ def test_the_table_of_penalties_and_routes_is_what_the_code_does():
             rows[cells[0].strip("`")] = cells[2:]
     assert set(rows) == set(penalties)
     for name, (gradient, proximal, adam) in rows.items():
-        routes = penalties[name].routes
-        assert gradient.startswith("yes") == ({"loss", "coupled", "decoupled", "independent"} <= set(routes)), name
-        assert proximal.startswith("no ") != ("proximal" in routes), name
+        modes = penalties[name].modes
+        assert gradient.startswith("yes") == ({"loss", "coupled", "decoupled", "independent"} <= set(modes)), name
+        assert proximal.startswith("no ") != ("proximal" in modes), name
         try:
             tx = rj.make_optimizer("adam", 0.1, penalty=penalties[name], mode="proximal")
             tx.update(anchor, tx.init(anchor), anchor)

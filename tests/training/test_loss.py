@@ -97,9 +97,9 @@ def test_the_same_term_through_two_routes_is_refused():
     loss_fn = rj.build_loss(MODEL.apply, "cross_entropy", rj.l2(0.1))
     tx = rj.make_optimizer("adam", 0.01, penalty=rj.l2(0.1), mode="decoupled")
     state = rj.init_train_state(PARAMS, {}, tx)
-    with pytest.raises(ValueError, match=r"l2 acts on hidden_0/kernel through two routes, decoupled and loss"):
+    with pytest.raises(ValueError, match=r"l2 acts on hidden_0/kernel in two modes, decoupled and loss"):
         rj.make_step(loss_fn, tx)(None, state, BATCH, jax.random.key(0))
-    # Another kind, or other leaves, is allowed; so is one route twice.
+    # Another kind, or other leaves, is allowed; so is one mode twice.
     for penalty in (rj.l1(0.1), rj.l2(0.1, where="output/kernel")):
         other = rj.make_optimizer("adam", 0.01, penalty=rj.l2(0.1, where="hidden"), mode="decoupled")
         step = rj.make_step(rj.build_loss(MODEL.apply, "cross_entropy", penalty), other)
@@ -135,7 +135,7 @@ def test_as_model_takes_pairs_that_take_options():
 
 
 def test_a_tree_of_strengths_is_checked_on_the_leaves_it_names():
-    """It may name biases alone, and another route may have the leaves that it leaves out."""
+    """It may name biases alone, and another mode may have the leaves that it leaves out."""
     loss_fn = rj.build_loss(lambda v, x: x @ v["params"]["a"] + v["params"]["b"], "mse", rj.l1({"b": 0.1}))
     params, batch = {"a": jnp.ones(2), "b": jnp.ones(())}, rj.Batch(jnp.ones((3, 2)), jnp.zeros(3))
 
@@ -144,5 +144,5 @@ def test_a_tree_of_strengths_is_checked_on_the_leaves_it_names():
         return rj.make_step(loss_fn, tx)(None, rj.init_train_state(params, {}, tx), batch, jax.random.key(0))
 
     assert int(one("a")[0].step) == 1
-    with pytest.raises(ValueError, match="l1 acts on b through two routes, decoupled and loss"):
+    with pytest.raises(ValueError, match="l1 acts on b in two modes, decoupled and loss"):
         one("b")

@@ -87,7 +87,7 @@ def test_micro_batches_give_the_update_of_the_whole_batch(size):
         (
             lambda: rj.build_loss(linear, "mse", rj.l2(0.1)),
             lambda: rj.make_optimizer("sgd", 0.1, penalty=rj.l2(0.1), mode="decoupled"),
-            "l2 acts on kernel through two routes, decoupled and loss",
+            "l2 acts on kernel in two modes, decoupled and loss",
         ),
         (
             lambda: rj.build_loss(linear, "mse"),

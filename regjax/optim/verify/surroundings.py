@@ -19,7 +19,7 @@ import optax
 
 from regjax.core.tree import is_weight_leaf
 from regjax.core.typing import PyTree
-from regjax.optim.routes import CountState, ProjectState, RegularizeState, routes, with_extra_arguments
+from regjax.optim.applied import CountState, ProjectState, RegularizeState, applied_penalties, with_extra_arguments
 from regjax.optim.stepsizes.base import states
 from regjax.optim.verify.step import WAY_OUT
 from regjax.optim.verify.trial import CannotJudge, Plan, named_weights, run, small_like
@@ -79,7 +79,7 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
     tx = with_extra_arguments(tx)
     small = small_like(params)
     state = jax.eval_shape(tx.init, small)
-    found = {route.mode for route in routes(state)}
+    found = {applied.mode for applied in applied_penalties(state)}
     modes = found - {"coupled"}
     if not found:
         return
@@ -219,7 +219,7 @@ def _check_accumulation(state: PyTree) -> None:
 
     nodes = states(optax.MultiStepsState | CountState | RegularizeState, state)
     outside = [node for node in nodes if isinstance(node, CountState | RegularizeState)]
-    if len(outside) < len(nodes) and any(node.route.mode != "coupled" for node in outside):
+    if len(outside) < len(nodes) and any(node.applied.mode != "coupled" for node in outside):
         raise ValueError(
             "optimizer: a penalty beside optax.MultiSteps acts in every micro-step; use "
             "optax.MultiSteps(optax.chain(tx, penalty), k)"

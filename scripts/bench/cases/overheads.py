@@ -19,7 +19,7 @@ def prepare(context: Context) -> dict[str, Any]:
 
 
 def ours_penalties(context: Context) -> Round:
-    """Penalties on every route under Adam, and the proximal group lasso under momentum, against no penalty."""
+    """Penalties in every mode under Adam, and the proximal group lasso under momentum, against no penalty."""
     from regjax.penalties import elastic_net, group_lasso, l1, l2, mcp
 
     def train(optimizer: str = "adam", **penalties: Any) -> Any:

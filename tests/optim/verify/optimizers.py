@@ -205,7 +205,7 @@ FACTORIES = {
     "inject_stateful_hyperparams": lambda make: optax.inject_stateful_hyperparams(make),
 }
 
-# What takes gradients by example, or second derivatives of the loss: no route of ours can be tried on these.
+# What takes gradients by example, or second derivatives of the loss: no mode can be tried on these.
 OTHER = {
     "contrib.differentially_private_aggregate",
     "contrib.dpsgd",

@@ -1,4 +1,4 @@
-"""Every optimizer and wrapper of optax, on every route: the right solution, or a refusal before training.
+"""Every optimizer and wrapper of optax, in every mode: the right solution, or a refusal before training.
 
 The verdicts make the table of `scripts/docs/pages/optimizers.md`; `UPDATE_PAGES=1` in the environment writes it anew.
 """

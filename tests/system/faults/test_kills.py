@@ -145,9 +145,9 @@ def test_killed_while_it_writes_its_report(run, tmp_path, environment, module):
 
 
 def test_input_that_is_refused_late_leaves_nothing_unfinished(run, tmp_path):
-    """Routes that clash are found out by the comparison itself, when its directory is there."""
+    """Modes that clash are found out by the comparison itself, when its directory is there."""
     clash = ("--l2=0.01", "--penalty_mode=coupled", "--techniques=l2", "--workdir=w")
-    assert "two routes" in run("compare", *clash, code=2).stderr
+    assert "two modes" in run("compare", *clash, code=2).stderr
     assert not (tmp_path / "w").exists()
     run("train", "--dataset=wine", "--epochs=1", "--widths=4", "--workdir=w")
     run("compare", *clash, "--overwrite", code=2)

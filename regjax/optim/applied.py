@@ -1,4 +1,4 @@
-"""The routes of penalties: which terms an optimizer applies, how, and to which leaves; read from its state."""
+"""Which penalties an optimizer applies, in which mode and to which leaves; recorded in its state."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from regjax.penalties import Penalty
 
 
 @jax.tree_util.register_static
-class Route(NamedTuple):
-    """How terms enter training: static, so it rides in the optimizer state without being an array."""
+class AppliedPenalty(NamedTuple):
+    """The mode and the terms of a penalty; static, so that it can be part of the optimizer state."""
 
     mode: str
     terms: tuple[tuple[str, Where], ...]
-    frozen: tuple[str, ...] = ()  # leaves that the optimizer does not move, so that no penalty may
+    frozen: tuple[str, ...] = ()  # leaves that the optimizer does not move, so the penalty must not either
 
 
 class CountState(NamedTuple):
     """State of `add_penalty` and `add_decay`."""
 
     count: Array  # type: ignore[assignment]  # int32[]: updates so far
-    route: Route  # static
+    applied: AppliedPenalty  # static
 
 
 class RegularizeState(NamedTuple):
     """State of `regularize`."""
 
     count: Array  # type: ignore[assignment]  # int32[]: updates so far
-    route: Route  # static
+    applied: AppliedPenalty  # static
     inner: optax.OptState  # of the wrapped optimizer
 
 
 class ProjectState(NamedTuple):
-    """State of `project`: nothing, but it shows that there is one."""
+    """State of `project`: empty, but it shows that there is a projection."""
 
 
 def with_extra_arguments(tx: optax.GradientTransformation | optax.MultiSteps) -> optax.GradientTransformationExtraArgs:
-    """As `optax.with_extra_args_support`; `optax.MultiSteps` takes and passes on further arguments too.
+    """As `optax.with_extra_args_support`, also for `optax.MultiSteps`, which passes extra arguments on.
 
     Example:
       >>> tx = with_extra_arguments(optax.MultiSteps(optax.sgd(0.1), 2))
@@ -56,10 +56,10 @@ def with_extra_arguments(tx: optax.GradientTransformation | optax.MultiSteps) ->
     return optax.with_extra_args_support(tx)
 
 
-def route_of(mode: str, penalty: Penalty) -> Route:
-    """The route that a penalty takes in a mode."""
+def applied_penalty(mode: str, penalty: Penalty) -> AppliedPenalty:
+    """The record of a penalty that is applied in a mode."""
     terms = ((kind, term.static_where) for term in penalty.flat() for kind in term.components or (term.kind,))
-    return Route(mode, tuple(terms))
+    return AppliedPenalty(mode, tuple(terms))
 
 
 def acting_leaves(penalty: Penalty, params: PyTree, frozen: Sequence[str] = ()) -> list[bool]:
@@ -71,20 +71,20 @@ def acting_leaves(penalty: Penalty, params: PyTree, frozen: Sequence[str] = ()) 
       >>> acting_leaves(l2(0.1), {"bias": jnp.ones(2), "kernel": jnp.ones((2, 2))})
       [False, True]
     """
-    masks = [term.weights_of(params) for term in penalty.flat()]
+    masks = [term.leaf_mask(params) for term in penalty.flat()]
     return [any(mask) and name not in frozen for *mask, name in zip(*masks, leaf_names(params), strict=True)]
 
 
-def is_ours(node: Any) -> bool:
-    """Whether a node of an optimizer state belongs to a penalty."""
+def is_penalty_state(node: Any) -> bool:
+    """Whether a node of an optimizer state is the state of a penalty transform."""
     return isinstance(node, CountState | RegularizeState)
 
 
-def routes(opt_state: optax.OptState) -> tuple[Route, ...]:
-    """The routes through which an optimizer applies penalties, read from its state."""
-    found: list[Route] = []
-    for node in jax.tree.leaves(opt_state, is_leaf=is_ours):
-        if is_ours(node):
-            found.append(node.route)
-            found.extend(routes(node.inner) if isinstance(node, RegularizeState) else ())
-    return tuple(found)
+def applied_penalties(opt_state: optax.OptState) -> tuple[AppliedPenalty, ...]:
+    """The penalties that an optimizer applies, read from its state."""
+    applied: list[AppliedPenalty] = []
+    for node in jax.tree.leaves(opt_state, is_leaf=is_penalty_state):
+        if is_penalty_state(node):
+            applied.append(node.applied)
+            applied.extend(applied_penalties(node.inner) if isinstance(node, RegularizeState) else ())
+    return tuple(applied)
