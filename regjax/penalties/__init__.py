@@ -1,13 +1,13 @@
 """Penalties on parameters: pytrees whose strengths are data, so one compiled program serves every strength.
 
-A penalty knows its value and its proximal map. How it enters training (in the loss, coupled, decoupled,
-proximal, ...) is the choice of the caller: `regjax.build_loss` and `regjax.regularize`.
+A penalty defines its value and its proximal map. The caller chooses the mode in which it enters training (in the loss,
+coupled, decoupled, proximal, ...): see `regjax.build_loss` and `regjax.regularize`.
 
-Gradients of `value` come from `jax.grad`. At `w = 0` the subgradient 0 is used for `|w|`, so a gradient method keeps
-small weights oscillating around zero; only the proximal mode gives exact zeros.
+Gradients of `value` come from `jax.grad`. The subgradient of `|w|` at 0 is 0, so a gradient method leaves small weights
+oscillating around zero; only the proximal mode gives exact zeros.
 
-Numbers are checked where a penalty is made, and steps where `prox` is called. What is traced there (inside `jit` or
-`vmap`) has no number yet and passes: check it before, on the host.
+Numbers are checked when a penalty is made, and steps when `prox` is called. Traced values (inside `jit` or `vmap`)
+pass, because their numbers are unknown: check them before, on the host.
 
 | file | penalties |
 |---|---|
@@ -15,8 +15,8 @@ Numbers are checked where a penalty is made, and steps where `prox` is called. W
 | `nonconvex` | `mcp`, `scad`, `log_sum`, `l0` |
 | `groups` | `group_lasso`, `sparse_group_lasso` |
 | `matrices` | `nuclear`, `spectral`, `orthogonal` |
-| `base` | what a penalty is; `combine` |
-| `plan` | which leaf gets what |
+| `base` | the contract of penalties; `combine` |
+| `plan` | which terms act on which leaf |
 """
 
 import inspect
@@ -32,7 +32,7 @@ from regjax.penalties.matrices import nuclear, orthogonal, spectral
 from regjax.penalties.nonconvex import l0, log_sum, mcp, scad
 from regjax.penalties.plan import Plan, PlanRow
 
-# By the name that a flag or a configuration gives; there are no arrays in a text, so l2_to goes to the start.
+# By the names that flags and configurations use. Text cannot hold arrays, so there l2_to is relative to the start.
 PENALTIES: dict[str, Callable[..., Penalty]] = {
     "elastic_net": elastic_net,
     "group_lasso": group_lasso,

@@ -1,4 +1,4 @@
-"""What a penalty is: a sum of terms, each with a value, a proximal map and a place in the tree of parameters."""
+"""The contract of penalties: a sum of terms, each with a value, a proximal map and the leaves on which it acts."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Strength = ArrayLike | PyTree | Callable[[Any], Any]
 class Penalty:
     """A sum of terms, each a function of some of the parameters. Build one with `l1`, `l2`, ... and `+`.
 
-    A pytree: strengths are leaves, kinds and masks are static, so it passes through `jit`, `vmap` and
-    `jax.tree.map` and a sweep over strengths is an ordinary stacked pytree.
+    A penalty is a pytree whose leaves are strengths; kinds and masks are static. So it passes through `jit`, `vmap`
+    and `jax.tree.map`, and a sweep over strengths is an ordinary stacked pytree.
     """
 
     def flat(self) -> tuple[Term, ...]:
@@ -34,11 +34,11 @@ class Penalty:
         raise NotImplementedError
 
     def value(self, params: PyTree, step: ArrayLike = 0) -> Array:
-        """The penalty of `params`: the sum of `terms`, a scalar; float32, or float64 where parameters are.
+        """The value of the penalty, the sum of `terms`: a scalar in float32, or float64 for float64 parameters.
 
         Args:
           params: any pytree of arrays.
-          step: counts updates; only scheduled strengths read it.
+          step: number of updates so far; only scheduled strengths read it.
         """
         return sum(self.terms(params, step).values(), start=jnp.float32(0.0))
 
@@ -48,26 +48,26 @@ class Penalty:
         return {name: term.term_value(params, step) for name, term in zip(names, self.flat(), strict=True)}
 
     def prox(self, params: PyTree, stepsize: ArrayLike | PyTree, step: ArrayLike = 0) -> PyTree:
-        """Proximal map: `argmin_z sum_i (z_i - w_i)^2 / (2 t_i) + penalty(z)`, exact.
+        """The exact proximal map: `argmin_z sum_i (z_i - w_i)^2 / (2 t_i) + penalty(z)`.
 
         Args:
           params: `w`, any pytree of arrays.
-          stepsize: `t` >= 0: a scalar, or a pytree like `params` for a step that differs between weights. Where it
-            is 0 the map is the identity.
-          step: counts updates; only scheduled strengths read it.
+          stepsize: `t` >= 0: a scalar, or a pytree like `params` for steps that differ between weights. The map is
+            the identity where it is 0.
+          step: number of updates so far; only scheduled strengths read it.
 
         Returns:
           `params` with the selected leaves replaced, dtypes kept.
 
         Raises:
           ValueError: a concrete `stepsize` < 0; a term without a proximal map; several terms on one leaf whose sum has
-            no closed form (quadratic terms add to any other; `l1` adds to `l1`, `elastic_net` and one group term);
-            one step an entry for a term that needs one step a leaf (`nuclear`, `spectral`).
+            no closed form (quadratic terms go with any other; `l1` goes with `l1`, `elastic_net` and one group term);
+            steps that differ between entries for a term that needs one step for a leaf (`nuclear`, `spectral`).
         """
         for leaf in jax.tree.leaves(stepsize):
             check_range("prox: stepsize", leaf, 0.0, np.inf, high_open=True)
-        is_one = [jax.tree_util.treedef_is_leaf(jax.tree.structure(tree)) for tree in (stepsize, params)]
-        if is_one[0] and not (is_one[1] and np.shape(stepsize) == np.shape(params)):
+        is_leaf = [jax.tree_util.treedef_is_leaf(jax.tree.structure(tree)) for tree in (stepsize, params)]
+        if is_leaf[0] and not (is_leaf[1] and np.shape(stepsize) == np.shape(params)):
             if np.ndim(stepsize):
                 raise ValueError(
                     f"prox: stepsize must be one number or a tree like params, got shape {np.shape(stepsize)}"
@@ -77,23 +77,22 @@ class Penalty:
             check_same_leaves("prox: stepsize", stepsize, params)
         acting = self._acting_terms(params)
         names, index = leaf_names(params), jax.tree.unflatten(jax.tree.structure(params), range(len(acting)))
-        touched = [bool(terms) for terms in acting]
-        return map_selected(
-            lambda w, t, i: prox_of_sum(acting[i], w, t, step, names[i]), touched, params, stepsize, index
-        )
+        mask = [bool(terms) for terms in acting]
+        return map_selected(lambda w, t, i: prox_of_sum(acting[i], w, t, step, names[i]), mask, params, stepsize, index)
 
     def strength_max(self, grads: PyTree) -> Array:
-        """The smallest strength at which all selected weights are zero, from the gradient of the data loss there.
+        """The smallest strength at which all selected weights are zero, from the gradient of the data loss at zero.
 
-        Where the term is not convex (`mcp`, `scad`, `log_sum`) zero is then a local minimum. With a tree or an array of
-        strengths it is the factor on these (`scaled`); what has strength 0 is not penalized and does not count.
+        For a term that is not convex (`mcp`, `scad`, `log_sum`) zero is then a local minimum. For a tree or an array of
+        strengths it is the factor that multiplies them (`scaled`); weights of strength 0 are not penalized and do not
+        count.
 
         Args:
-          grads: gradient of the data loss at zero selected weights (and, for the exact threshold, the other
-            parameters at their optimum for these), shaped like the parameters.
+          grads: gradient of the data loss where the selected weights are zero (and, for the exact threshold, the
+            other parameters optimal), shaped like the parameters.
 
         Returns:
-          A scalar; float32, or float64 where gradients are.
+          A scalar in float32, or float64 for float64 gradients.
 
         Raises:
           ValueError: a sum of several terms, or a term that never makes all weights zero (`l2`, `l0`, ...).
@@ -123,12 +122,12 @@ class Penalty:
         return combine(terms)
 
     def anchored(self, start: PyTree) -> Penalty:
-        """The same penalty, where `l2_to("start", ...)` means these parameters."""
+        """The same penalty, with these parameters as the starting point of `l2_to("start", ...)`."""
         return combine([term.with_start(start) for term in self.flat()])
 
     @property
     def needs_start(self) -> bool:
-        """Whether a term refers to the parameters that a run starts with."""
+        """Whether a term refers to the initial parameters of a run."""
         return any(term.refers_to_start for term in self.flat())
 
     @property
@@ -142,7 +141,7 @@ class Penalty:
         return tuple(mode for mode in PENALTY_MODES if all(mode in term.term_modes for term in self.flat()))
 
     def plan(self, params: PyTree) -> Plan:
-        """Which leaf gets which terms, with counts; `print(penalty.plan(params))` shows a table."""
+        """Which terms act on which leaf; `print(penalty.plan(params))` shows a table."""
         rows = []
         acting = self._acting_terms(params)
         for name, leaf, terms in zip(leaf_names(params), jax.tree.leaves(params), acting, strict=True):
@@ -152,7 +151,7 @@ class Penalty:
         return Plan(tuple(rows))
 
     def describe(self, name: str, shape: tuple[int, ...] | None = None) -> str:
-        """Short text such as `l1(0.1) + l2(0.01)`; `name` is that of a leaf, `shape` its shape if it is to be shown."""
+        """Short text such as `l1(0.1) + l2(0.01)`, for the leaf `name`; with its units if `shape` is given."""
         return " + ".join(term.describe(name, shape) for term in self.flat())
 
     def __mul__(self, factor: ArrayLike) -> Penalty:
@@ -163,8 +162,8 @@ class Penalty:
           >>> float((2 * l1(0.5)).value({"kernel": jnp.array([[1.0, -3.0]])}))
           4.0
         """
-        known = isinstance(factor, int | float | np.number | np.ndarray | jax.Array)
-        return self.scaled(factor) if known else NotImplemented
+        is_number = isinstance(factor, int | float | np.number | np.ndarray | jax.Array)
+        return self.scaled(factor) if is_number else NotImplemented
 
     __rmul__ = __mul__
     __array_ufunc__ = None  # NumPy's numbers leave `2 * penalty` to the penalty
@@ -179,14 +178,14 @@ class Penalty:
 
     def _acting_terms(self, params: PyTree) -> list[list[Term]]:
         """For each leaf of `params`, the terms that act on it."""
-        chosen = [term.leaf_mask(params) for term in self.flat()]
+        masks = [term.leaf_mask(params) for term in self.flat()]
         count = len(jax.tree.leaves(params))
-        return [[t for t, mask in zip(self.flat(), chosen, strict=True) if mask[i]] for i in range(count)]
+        return [[t for t, mask in zip(self.flat(), masks, strict=True) if mask[i]] for i in range(count)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Term(Penalty):
-    """One kind of penalty with a strength, on the leaves that `where` selects."""
+    """One kind of penalty with a strength, which acts on the leaves that `where` selects."""
 
     strength: Any
     where: Where = dataclasses.field(default=None, metadata={"static": True}, kw_only=True)
@@ -198,7 +197,7 @@ class Term(Penalty):
     term_modes: ClassVar[tuple[str, ...]] = PENALTY_MODES
     # For a term that is a sum: the kinds that it consists of, none of which may act on a leaf in another mode as well.
     components: ClassVar[tuple[str, ...]] = ()
-    # Whether the proximal map allows one step an entry, as adaptive optimizers have.
+    # Whether the proximal map allows a step that differs between entries, as in adaptive optimizers.
     elementwise: ClassVar[bool] = True
 
     def flat(self) -> tuple[Term, ...]:
@@ -225,12 +224,12 @@ class Term(Penalty):
 
     @property
     def static_where(self) -> Where:
-        """Which leaves, without the numbers: a tree of strengths names them itself."""
+        """The `where` of the term, with a tree of strengths replaced by the names of its leaves."""
         return frozenset(leaf_names(self.strength)) if self.has_tree and self.where is None else self.where
 
     @property
     def has_tree(self) -> bool:
-        """Whether the strength is a tree with one strength a leaf."""
+        """Whether the strength is a tree, with one strength for each leaf."""
         return not jax.tree_util.treedef_is_leaf(jax.tree.structure(self.strength))
 
     def strength_at(self, step: ArrayLike, name: str) -> Any:
@@ -255,7 +254,7 @@ class Term(Penalty):
         return sum(values, start=jnp.float32(0.0))
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
-        """The value on an array of float32 or float64; `name` is for terms that hold a tree of their own."""
+        """The value for one array in float32 or float64; terms that hold a tree look up `name` in it."""
         raise NotImplementedError
 
     def prox_parts(self, strength: Any, name: str) -> ProxParts:
@@ -284,22 +283,22 @@ class Term(Penalty):
         """Short text such as `l2(0.01)`, with the units of an array of this shape."""
         scheduled = " scheduled" if self.schedule else ""
         strength = self.strength if not self.has_tree else dataclasses.replace(self, schedule=None).strength_at(0, name)
-        shown = [as_text(value) for value in (strength, *self.details())]
-        if shape is not None and (place := self.place(shape, name)):
-            shown.append(place)
-        return f"{self.kind}({', '.join(shown)}{scheduled})"
+        arguments = [as_text(value) for value in (strength, *self.details())]
+        if shape is not None and (units := self.units(shape, name)):
+            arguments.append(units)
+        return f"{self.kind}({', '.join(arguments)}{scheduled})"
 
     def details(self) -> tuple[Any, ...]:
-        """Numbers beside the strength that a plan shows."""
+        """Further numbers that a plan shows."""
         return ()
 
-    def place(self, shape: tuple[int, ...], name: str) -> str:
-        """What the units of an array are, for terms that have any."""
+    def units(self, shape: tuple[int, ...], name: str) -> str:
+        """The units of an array as text; empty for terms without units."""
         del shape, name
         return ""
 
     def doubt(self, shape: tuple[int, ...], name: str) -> str:
-        """Why the units of an array may be others; empty where they are told, or safe."""
+        """Why the units of an array may be wrong; empty if they are given explicitly, or certain."""
         del shape, name
         return ""
 
@@ -340,7 +339,7 @@ def combine(*penalties: Penalty | Sequence[Penalty]) -> Penalty:
 
 
 def _leaf_factor(term: Term, grads: Array, name: str) -> Array:
-    """The strength on one array, or the factor on its strengths, from which on it is zero."""
+    """The strength (or the factor on the strengths) at and above which one array is zero."""
     if not term.has_tree and np.ndim(term.strength) == 0:
         return term.leaf_strength_max(grads, name)
     weight = jnp.asarray(dataclasses.replace(term, schedule=None).strength_at(0, name))
@@ -350,8 +349,8 @@ def _leaf_factor(term: Term, grads: Array, name: str) -> Array:
     return jnp.where(weight > 0, term.leaf_strength_max(grads, name) / safe, 0.0)
 
 
-def new_term(cls: type[Term], strength: Strength, where: Where | PyTree, *rest: Any, **static: Any) -> Any:
-    """Make a term: its strength is checked and brought to one type; a schedule becomes a factor of 1.
+def new_term(cls: type[Term], strength: Strength, where: Where | PyTree, *numbers: Any, **static: Any) -> Any:
+    """Make a term with a checked strength in one dtype; a schedule becomes a term of strength 1 with a schedule.
 
     Raises:
       ValueError: a concrete strength that is negative, NaN or infinite, or an invalid `where`.
@@ -366,7 +365,7 @@ def new_term(cls: type[Term], strength: Strength, where: Where | PyTree, *rest: 
     for leaf in jax.tree.leaves(strength):
         check_range(f"{kind}: strength", leaf, 0.0, np.inf, high_open=True)
     strength = jax.tree.map(canonical, strength)
-    return cls(strength, *rest, where=freeze_where(where), schedule=schedule, **static)
+    return cls(strength, *numbers, where=freeze_where(where), schedule=schedule, **static)
 
 
 def _term_names(kinds: Sequence[str]) -> list[str]:

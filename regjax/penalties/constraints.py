@@ -1,8 +1,8 @@
-"""Hard limits on parameters, unit by unit: maximal or unit norm, non-negative, inside a box.
+"""Hard constraints on parameters: maximal or unit norm of each unit, non-negative, inside a box.
 
-A unit is what one index along `axis` selects: with the default an output unit, that is a column of a kernel
-`[..., in, out]`. **Equinox and torch store `[out, in]`: there give `layout="oi..."`.** (Keras counts the other way: its
-`axis=0` for a dense kernel names the axis *within* a unit.)
+A unit is what one index along `axis` selects; by default an output unit, which is a column of a kernel
+`[..., in, out]`. **Equinox and torch store `[out, in]`, which needs `layout="oi..."`.** (Keras counts the other way:
+its `axis=0` for a dense kernel names the axis *within* a unit.)
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from regjax.penalties.plan import Plan, PlanRow, doubts
 
 
 class Constraint:
-    """A set that parameters must stay in; make one with `max_norm`, `unit_norm`, `non_negative` or `box`, and `+`.
+    """A set to which parameters are confined; made by `max_norm`, `unit_norm`, `non_negative`, `box`, and `+`.
 
-    A pytree: limits are leaves, kinds, masks and axes are static.
+    A constraint is a pytree whose leaves are limits; kinds, masks and axes are static.
     """
 
     def flat(self) -> tuple[_Single, ...]:
-        """The single constraints of which this one consists."""
+        """The single constraints that make up this one."""
         raise NotImplementedError
 
     def project(self, params: PyTree) -> PyTree:
-        """The nearest parameters inside, in Euclidean distance; dtypes are kept.
+        """The closest parameters in the set, in Euclidean distance; keeps dtypes.
 
         Args:
           params: any pytree of arrays.
@@ -46,35 +46,35 @@ class Constraint:
         raise NotImplementedError
 
     def plan(self, params: PyTree) -> Plan:
-        """Which leaf is held in which set, with its units; `print(constraint.plan(params))` shows a table."""
-        chosen = [leaf_mask(params, single.where) for single in self.flat()]
+        """Which constraints act on which leaf, with its units; `print(constraint.plan(params))` shows a table."""
+        masks = [leaf_mask(params, single.where) for single in self.flat()]
         rows = []
         for i, (name, leaf) in enumerate(zip(leaf_names(params), jax.tree.leaves(params), strict=True)):
-            acting = [single for single, mask in zip(self.flat(), chosen, strict=True) if mask[i]]
+            acting = [single for single, mask in zip(self.flat(), masks, strict=True) if mask[i]]
             shape = tuple(np.shape(leaf))
             described = tuple(single.describe(shape, name) for single in acting)
             rows.append(PlanRow(name, shape, int(np.size(leaf)), described, doubts(acting, params, name, shape)))
         return Plan(tuple(rows), "constraint", "constrained")
 
     def __add__(self, other: Constraint) -> Constraint:
-        """Both constraints; on one leaf only `non_negative` and a norm go together."""
+        """Both constraints; on one leaf, only `non_negative` and a norm can be combined."""
         return _All(self.flat() + other.flat()) if isinstance(other, Constraint) else NotImplemented
 
 
 def apply_constraints(constraint: Constraint | Sequence[Constraint] | None, params: PyTree) -> PyTree:
-    """The nearest parameters that satisfy a constraint.
+    """Project parameters onto a constraint.
 
-    Boxes and signs hold exactly; a norm holds to the rounding of one multiplication.
+    Boxes and signs hold exactly; norms hold up to the rounding of one multiplication.
 
     Args:
-      constraint: one, several, or None for none.
+      constraint: one constraint, a sequence of them, or None.
       params: any pytree of arrays.
 
     Returns:
       `params` with the selected leaves replaced, dtypes kept.
 
     Raises:
-      ValueError: nothing is selected, or several constraints on one leaf that cannot be projected together.
+      ValueError: no leaf is selected, or the constraints on one leaf have no joint projection.
 
     Example:
       >>> apply_constraints(max_norm(1.0), {"kernel": jnp.array([[3.0, 0.1], [4.0, 0.1]])})["kernel"].round(3)
@@ -85,16 +85,16 @@ def apply_constraints(constraint: Constraint | Sequence[Constraint] | None, para
         return params
     if isinstance(constraint, Constraint):
         return constraint.project(params)
-    if not isinstance(constraint, list | tuple) or not all(isinstance(one, Constraint) for one in constraint):
+    if not isinstance(constraint, list | tuple) or not all(isinstance(item, Constraint) for item in constraint):
         raise ValueError(f"apply_constraints: expected constraints, as rj.max_norm(2.0), got {constraint!r}")
-    return _All(tuple(single for one in constraint for single in one.flat())).project(params)
+    return _All(tuple(single for item in constraint for single in item.flat())).project(params)
 
 
 def check_projected(penalty: Penalty, constraint: Constraint | None) -> None:
-    """Refuse a proximal map that a projection behind it would not complete to that of the sum.
+    """Refuse a penalty and a constraint for which proximal map and projection together are not the map of the sum.
 
-    The map of a group or of a matrix, cut to an interval entry by entry, is another point: for the group lasso the
-    solution would depend on the learning rate. Where either says by `where` which leaves it means, these may differ.
+    Clipping the result of a group or matrix penalty to an interval gives another point: with the group lasso the
+    solution would depend on the learning rate. If either has a `where`, they may act on different leaves.
 
     Raises:
       ValueError: names the penalty and the constraint.
@@ -120,7 +120,7 @@ def check_projected(penalty: Penalty, constraint: Constraint | None) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Single(Constraint):
-    """One constraint on the leaves that `where` selects."""
+    """A single constraint, on the leaves that `where` selects."""
 
     where: Where = dataclasses.field(default=None, metadata={"static": True}, kw_only=True)
 
@@ -192,7 +192,7 @@ class _UnitNorm(_PerUnit):
 
     def project_leaf(self, w: Array, name: str) -> Array:
         norm = _norms(self.kind, w, self.axis, self.layout, name)
-        # All points of the sphere are as near to 0; the one with equal entries is taken.
+        # All points of the sphere are equally close to 0; the one with equal entries is taken.
         size = w.size // norm.size
         return jnp.where(norm > 0, w / jnp.where(norm > 0, norm, 1.0), size**-0.5)
 
@@ -205,7 +205,7 @@ class _Box(_Single):
     kind = "box"
 
     def project_leaf(self, w: Array, name: str) -> Array:
-        # In the dtype of the weights, so that a bound is met exactly by what is stored.
+        # In the dtype of the weights, so that the stored weights satisfy the bounds exactly.
         check_real(self.kind, name, w)
         return jnp.clip(w, jnp.asarray(self.low, w.dtype), jnp.asarray(self.high, w.dtype))
 
@@ -237,7 +237,7 @@ class _All(Constraint):
                     f"constraints {' and '.join(kinds)} on {name} have no projection in closed form; "
                     "only non_negative goes together with max_norm or unit_norm"
                 )
-        # First onto the cone, then onto the ball: that is the projection onto both.
+        # Projecting onto the cone and then onto the ball is the projection onto both.
         for single in sorted(self.constraints, key=lambda single: single.kind != "non_negative"):
             params = single.project(params)
         return params
@@ -250,11 +250,11 @@ def max_norm(
     *,
     layout: str | Mapping[str, str] = DEFAULT_LAYOUT,
 ) -> Constraint:
-    """Maximal Euclidean norm of each unit: `||w_u||_2 <= limit`; larger ones are scaled down.
+    """Maximal Euclidean norm of each unit: `||w_u||_2 <= limit`; longer units are scaled down.
 
     Args:
       limit: > 0; a number or a traced array.
-      axis: what numbers the units: `"out"`, output units, `"in"`, inputs, or an axis or axes; `()` is the whole leaf.
+      axis: what indexes the units: `"out"`, output units, `"in"`, inputs, or an axis or axes; `()` is the whole leaf.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
       layout: **which axes are inputs and outputs**, as in `rj.group_lasso`: `"...io"` is Flax and Keras, `"oi..."` is
         Equinox and torch.
@@ -299,7 +299,7 @@ def unit_norm(
 
 
 def non_negative(where: Where | PyTree = None) -> Constraint:
-    """Weights that are not negative: `w >= 0`.
+    """Non-negative weights: `w >= 0`.
 
     Args:
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
@@ -333,7 +333,7 @@ def box(low: ArrayLike, high: ArrayLike, where: Where | PyTree = None) -> Constr
     return _Box(canonical(low), canonical(high), where=freeze_where(where))
 
 
-# By the name that a flag or a configuration gives.
+# By the names that flags and configurations use.
 CONSTRAINTS: dict[str, Callable[..., Constraint]] = {
     "box": box,
     "max_norm": max_norm,
@@ -343,7 +343,7 @@ CONSTRAINTS: dict[str, Callable[..., Constraint]] = {
 
 
 def parse_constraint(text: str) -> Constraint:
-    """A constraint from text, as a flag gives it; see `regjax.core.parse` for the grammar. Nothing is evaluated.
+    """Parse a constraint from the text of a flag; nothing is evaluated. `regjax.core.parse` has the grammar.
 
     Args:
       text: as `"max_norm(2) + non_negative()"`.
@@ -355,8 +355,8 @@ def parse_constraint(text: str) -> Constraint:
       >>> parse_constraint("box(-1, 2)").project({"kernel": jnp.array([[3.0, -4.0]])})["kernel"]
       Array([[ 2., -1.]], dtype=float32)
     """
-    first, *rest = parse_sum(text, CONSTRAINTS, "constraint")
-    return sum(rest, start=first)
+    first, *others = parse_sum(text, CONSTRAINTS, "constraint")
+    return sum(others, start=first)
 
 
 def _norms(kind: str, w: Array, axis: Axis, layout: Layout, name: str) -> Array:

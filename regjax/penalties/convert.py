@@ -1,7 +1,7 @@
-"""Constants of other libraries as penalties of this one, and back, so that nobody has to guess a factor of two.
+"""Conversion between the penalty constants of other libraries and those of this one, so that no factor is guessed.
 
-Here a loss is a mean over examples, `l1(s) = s sum |w|` and `l2(s) = s sum w^2`. What others minimize (`r` is the
-`l1_ratio`, `n` the examples):
+Here a loss is a mean over examples, `l1(s) = s sum |w|` and `l2(s) = s sum w^2`. Other libraries minimize (`r` is the
+`l1_ratio`, `n` the number of examples):
 
 | library | objective | here |
 |---|---|---|
@@ -17,7 +17,7 @@ Here a loss is a mean over examples, `l1(s) = s sum |w|` and `l2(s) = s sum w^2`
 | `MLPRegressor(a)` | `mse / 2 + a ||w||^2 / 2n`, `n` the batch | `l2(a / n)` |
 | glmnet `lambda, alpha` | that of `ElasticNet(lambda, alpha)` | as there |
 
-For several outputs the mean squared error here is also a mean over outputs, so the terms are divided by their number.
+Here the mean squared error is also a mean over outputs, so with several outputs the terms are divided by their number.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ FAMILIES = ("gaussian", "binomial", "multinomial")
 def from_torch_weight_decay(weight_decay: float, where: Where = None) -> Penalty:
     """The penalty of torch's `weight_decay`: `l2(weight_decay / 2)`.
 
-    Mode `"coupled"` (or `"loss"`) for `SGD`, `Adam` and `RMSprop`; `"decoupled"` for `AdamW`. torch decays biases
-    too: `where=".*"` does the same.
+    Use mode `"coupled"` (or `"loss"`) for `SGD`, `Adam` and `RMSprop`, and `"decoupled"` for `AdamW`. torch decays
+    biases too, as `where=".*"` does here.
 
     Args:
       weight_decay: >= 0.
@@ -59,10 +59,10 @@ def from_torch_weight_decay(weight_decay: float, where: Where = None) -> Penalty
 
 
 def to_torch_weight_decay(penalty: Penalty) -> float:
-    """The `weight_decay` of torch for a penalty that is `l2` alone: `2 strength`.
+    """The `weight_decay` of torch for a single `l2` penalty: `2 strength`.
 
     Raises:
-      InputError: another penalty, or a strength that is not one number.
+      InputError: another penalty, or a strength that is not a single number.
 
     Example:
       >>> round(to_torch_weight_decay(l2(0.005)), 6)
@@ -74,8 +74,8 @@ def to_torch_weight_decay(penalty: Penalty) -> float:
 def from_keras(l1_strength: float = 0.0, l2_strength: float = 0.0, where: Where = None) -> Penalty:
     """The penalty of `keras.regularizers.L1L2(l1, l2)` on kernels: the same constants.
 
-    Keras measures a mean loss and `sum w^2` without one half, as this package does. Its optimizers' `weight_decay` is
-    another thing: `l2(weight_decay / 2)`, decoupled.
+    Keras uses a mean loss and `sum w^2` without a factor of one half, as this package does. The `weight_decay` of its
+    optimizers differs: it is `l2(weight_decay / 2)`, decoupled.
 
     Args:
       l1_strength: >= 0.
@@ -99,7 +99,7 @@ def to_keras(penalty: Penalty) -> dict[str, float]:
     """Arguments of `keras.regularizers.L1L2` for a sum of `l1`, `l2` and `elastic_net`.
 
     Raises:
-      InputError: another penalty, or a strength that is not one number.
+      InputError: another penalty, or a strength that is not a single number.
 
     Example:
       >>> to_keras(l1(0.5) + l2(0.25))
@@ -123,19 +123,19 @@ def from_sklearn(
     Args:
       estimator: `"ridge"`, `"lasso"`, `"elastic_net"`, `"multitask_lasso"`, `"logistic"`, `"mlp_classifier"` or
         `"mlp_regressor"`.
-      n: examples that the estimator is fitted on; for `mlp_*` the batch size. Not needed for `lasso`,
+      n: number of training examples of the estimator; for `mlp_*` the batch size. Not needed for `lasso`,
         `elastic_net` and `multitask_lasso`, whose objective is a mean.
       alpha: of all but `logistic`.
       C: of `logistic`.
       l1_ratio: of `elastic_net` (default 0.5) and of `logistic` (default 0, which is `penalty="l2"`; 1 is `"l1"`).
       outputs: number of targets D; `mse` here is a mean over them as well.
-      where: which leaves; see `regjax.core.tree.leaf_mask`. The intercept is not penalized there either.
+      where: which leaves; see `regjax.core.tree.leaf_mask`. scikit-learn does not penalize the intercept either.
 
     Returns:
       A `Penalty` for the mean squared error (`mlp_regressor` and linear estimators) or the mean cross entropy.
 
     Raises:
-      InputError: an unknown estimator, an argument that it does not have, or one that is missing.
+      InputError: an unknown estimator, an argument that it does not have, or a missing argument.
       ValueError: a number out of range.
 
     Example:
@@ -147,13 +147,13 @@ def from_sklearn(
     check_choice("from_sklearn: estimator", estimator, SKLEARN)
     needs_n = estimator in ("ridge", "logistic", "mlp_classifier", "mlp_regressor")
     strength = "C" if estimator == "logistic" else "alpha"
-    given = {"n": n, "alpha": alpha, "C": C, "l1_ratio": l1_ratio}
+    arguments = {"n": n, "alpha": alpha, "C": C, "l1_ratio": l1_ratio}
     accepted = [strength, *(["n"] if needs_n else [])]
     for name in accepted:
-        if given[name] is None:
+        if arguments[name] is None:
             raise InputError(f"from_sklearn: {estimator} needs {name}=")
     accepted += ["l1_ratio"] if estimator in ("elastic_net", "logistic") else []
-    for name, value in given.items():
+    for name, value in arguments.items():
         if value is not None and name not in accepted and name != "n":
             raise InputError(f"from_sklearn: {estimator} has no {name}; accepted: {', '.join(accepted)}")
     check_range("from_sklearn: outputs", outputs, 1)
@@ -185,7 +185,7 @@ def to_sklearn(penalty: Penalty, *, n: int | None = None, loss: str = "mse") -> 
 
     Args:
       penalty: a sum of `l1`, `l2` and `elastic_net`.
-      n: examples; needed for `Ridge` and `LogisticRegression`, whose loss is a sum.
+      n: number of examples; needed for `Ridge` and `LogisticRegression`, whose loss is a sum.
       loss: `"mse"` or `"cross_entropy"`.
 
     Raises:
@@ -198,29 +198,33 @@ def to_sklearn(penalty: Penalty, *, n: int | None = None, loss: str = "mse") -> 
       ('Ridge', {'alpha': 2.0})
     """
     check_choice("to_sklearn: loss", loss, ("mse", "cross_entropy"))
-    found = _constants(penalty, "scikit-learn", ("l1", "l2"))
-    first, second = found["l1"], found["l2"]
-    if n is None and (loss == "cross_entropy" or not first):
+    constants = _constants(penalty, "scikit-learn", ("l1", "l2"))
+    l1_strength, l2_strength = constants["l1"], constants["l2"]
+    if n is None and (loss == "cross_entropy" or not l1_strength):
         raise InputError("to_sklearn: this loss is a sum there, so it needs n=, the number of examples")
-    if not first and not second:
+    if not l1_strength and not l2_strength:
         raise InputError("to_sklearn: a penalty of strength 0 has no equivalent")
     if loss == "cross_entropy":
         assert n is not None
-        inverse = n * (first + 2 * second)
-        return "LogisticRegression", {"C": 1 / inverse, "l1_ratio": first * n / inverse}
-    if not first:
+        inverse = n * (l1_strength + 2 * l2_strength)
+        return "LogisticRegression", {"C": 1 / inverse, "l1_ratio": l1_strength * n / inverse}
+    if not l1_strength:
         assert n is not None
-        return "Ridge", {"alpha": second * n}
-    alpha = first / 2 + second
-    return ("ElasticNet", {"alpha": alpha, "l1_ratio": first / 2 / alpha}) if second else ("Lasso", {"alpha": alpha})
+        return "Ridge", {"alpha": l2_strength * n}
+    alpha = l1_strength / 2 + l2_strength
+    return (
+        ("ElasticNet", {"alpha": alpha, "l1_ratio": l1_strength / 2 / alpha})
+        if l2_strength
+        else ("Lasso", {"alpha": alpha})
+    )
 
 
 def from_glmnet(lambda_: float, alpha: float = 1.0, *, family: str = "gaussian", where: Where = None) -> Penalty:
     """The penalty of glmnet's `lambda` and `alpha`, on standardized inputs.
 
-    glmnet standardizes `x` by default (penalized are the standardized coefficients), and for the gaussian family also
-    scales `y` to variance one while it fits, with `lambda` in the units of `y`: give inputs standardized with `1/n`
-    variances and `y` as it is.
+    glmnet standardizes `x` by default, so that it penalizes the standardized coefficients, and for the gaussian family
+    scales `y` to variance one during the fit, with `lambda` in the units of `y`. So use inputs that are standardized
+    with `1/n` variances, and `y` unchanged.
 
     Args:
       lambda_: glmnet's `lambda`, >= 0.
@@ -255,26 +259,26 @@ def to_glmnet(penalty: Penalty, *, family: str = "gaussian") -> dict[str, float]
       {'lambda': 0.25, 'alpha': 1.0}
     """
     check_choice("to_glmnet: family", family, FAMILIES)
-    found = _constants(penalty, "glmnet", ("l1", "l2"))
+    constants = _constants(penalty, "glmnet", ("l1", "l2"))
     factor = 2.0 if family == "gaussian" else 1.0
-    total = found["l1"] + 2 * found["l2"]
-    return {"lambda": total / factor, "alpha": found["l1"] / total if total else 1.0}
+    total = constants["l1"] + 2 * constants["l2"]
+    return {"lambda": total / factor, "alpha": constants["l1"] / total if total else 1.0}
 
 
-def _elastic(first: float, second: float, where: Where) -> Penalty:
-    """`l1 + l2`, without a part of strength 0."""
-    terms = [make(s, where) for make, s in ((l1, first), (l2, second)) if s]
+def _elastic(l1_strength: float, l2_strength: float, where: Where) -> Penalty:
+    """`l1 + l2`, without terms of strength 0."""
+    terms = [make(s, where) for make, s in ((l1, l1_strength), (l2, l2_strength)) if s]
     return functools.reduce(lambda p, q: p + q, terms) if terms else l1(0.0, where)
 
 
 def _constants(penalty: Penalty, target: str, accepted: tuple[str, ...]) -> dict[str, float]:
-    """The factors of `sum |w|` and `sum w^2` in a sum of terms that have no others."""
+    """The factors of `sum |w|` and `sum w^2` in a sum of `l1`, `l2` and `elastic_net`."""
     total = dict.fromkeys(accepted, 0.0)
-    places = {term.static_where for term in penalty.flat()}
-    if len(places) > 1:
-        shown = ", ".join(repr(where) for where in sorted(places, key=str))
+    wheres = {term.static_where for term in penalty.flat()}
+    if len(wheres) > 1:
+        listed = ", ".join(repr(where) for where in sorted(wheres, key=str))
         raise InputError(
-            f"{target} has one strength for all weights, but the terms act where {shown}; convert each alone"
+            f"{target} has one strength for all weights, but the terms act where {listed}; convert each alone"
         )
     for term in penalty.flat():
         strengths: Mapping[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Convex penalties that shrink entry by entry: L1, L2, elastic net, and L2 to a starting point."""
+"""Convex elementwise penalties: L1, L2, elastic net, and L2 distance to a starting point."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class _ElasticNet(Term):
     is_smooth = False
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
-        first, second = weighted_sum(strength, absolute(w)), weighted_sum(strength, squares(w))
-        return self.l1_ratio * first + (1 - self.l1_ratio) * second
+        l1_norm, squared_norm = weighted_sum(strength, absolute(w)), weighted_sum(strength, squares(w))
+        return self.l1_ratio * l1_norm + (1 - self.l1_ratio) * squared_norm
 
     def prox_parts(self, strength: Any, name: str) -> ProxParts:
         return ProxParts(l1=strength * self.l1_ratio, l2=strength * (1 - self.l1_ratio))
@@ -78,14 +78,16 @@ class _L2To(Term):
     is_smooth = True
 
     def leaf_mask(self, params: PyTree) -> list[bool]:
-        """As for any term; every selected leaf needs an anchor of its shape."""
-        chosen = super().leaf_mask(params)
+        """As for any term, but every selected leaf must have an anchor of its shape."""
+        mask = super().leaf_mask(params)
         anchors = self._anchors()
-        for name, leaf, use in zip(leaf_names(params), jax.tree.leaves(params), chosen, strict=True):
-            if use and (name not in anchors or jnp.shape(anchors[name]) != jnp.shape(leaf)):
-                got = f"shape {jnp.shape(anchors[name])}" if name in anchors else "none"
-                raise ValueError(f"l2_to: {name} of shape {jnp.shape(leaf)} needs an anchor of that shape, got {got}")
-        return chosen
+        for name, leaf, selected in zip(leaf_names(params), jax.tree.leaves(params), mask, strict=True):
+            if selected and (name not in anchors or jnp.shape(anchors[name]) != jnp.shape(leaf)):
+                actual = f"shape {jnp.shape(anchors[name])}" if name in anchors else "none"
+                raise ValueError(
+                    f"l2_to: {name} of shape {jnp.shape(leaf)} needs an anchor of that shape, got {actual}"
+                )
+        return mask
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         return weighted_sum(strength, squares(w - self._anchors()[name]))
@@ -186,8 +188,8 @@ def l2_to(anchor: PyTree | str, strength: Strength, where: Where | PyTree = None
 
     Args:
       anchor: `a`, a pytree with a leaf of the same name and shape for every selected leaf, as the pretrained
-        parameters. It is data: another anchor does not recompile. `"start"` means the parameters that a training run
-        (`rj.make_run`, `rj.fit`, `rj.sweep`, `rj.compare`) starts with; in a flag, `l2_to(0.01)` does.
+        parameters. It is data: another anchor does not recompile. `"start"` is the initial parameters of a training
+        run (`rj.make_run`, `rj.fit`, `rj.sweep`, `rj.compare`); in a flag, `l2_to(0.01)` means the same.
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
@@ -213,9 +215,9 @@ def l2_to(anchor: PyTree | str, strength: Strength, where: Where | PyTree = None
 
 
 def l2_to_start(strength: Strength, where: Where | PyTree = None) -> Penalty:
-    """`l2_to` with the parameters that a run starts with; what `l2_to(0.01)` means in a flag.
+    """`l2_to` with the initial parameters of a run as anchor; what `l2_to(0.01)` means in a flag.
 
-    With a random start it holds a net near its initialization, which keeps it from fitting wrong labels.
+    It keeps a net near its random initialization, which prevents it from fitting wrong labels.
 
     Args:
       strength: as in `l2_to`.
@@ -232,7 +234,7 @@ def l2_to_start(strength: Strength, where: Where | PyTree = None) -> Penalty:
 
 
 def absolute(w: Array) -> Array:
-    """`|w|` entry by entry, with gradient 0 at 0 (that of `jnp.abs` is 1 there, which would push zeros away)."""
+    """`|w|`, elementwise, with gradient 0 at 0 (for `jnp.abs` it is 1, which would push zeros away)."""
     if jnp.iscomplexobj(w):
         zero = w == 0
         return jnp.where(zero, 0.0, jnp.abs(jnp.where(zero, 1.0, w)))
@@ -240,5 +242,5 @@ def absolute(w: Array) -> Array:
 
 
 def squares(w: Array) -> Array:
-    """`|w|^2` entry by entry, real also for complex numbers."""
+    """`|w|^2`, elementwise; real also for complex numbers."""
     return jnp.real(w * jnp.conj(w)) if jnp.iscomplexobj(w) else jnp.square(w)

@@ -1,4 +1,4 @@
-"""Penalties on groups of weights, which vanish together: a group is a unit, an input, a channel or a whole leaf."""
+"""Penalties on groups of weights that become zero together: a unit, an input, a channel or a whole leaf."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WEIGHTINGS = ("none", "sqrt_size")
 
 
 class _Grouped(Term):
-    """What group terms share: which axes lie within a group, and the weight of a group."""
+    """Base of group terms: the axes within a group, and the weight of a group."""
 
     is_smooth = False
     is_separable = False
@@ -37,20 +37,20 @@ class _Grouped(Term):
         """The axes along which the entries of a group lie."""
         return within(self.kind, self.axis, self.layout, shape, name)
 
-    def place(self, shape: tuple[int, ...], name: str) -> str:
+    def units(self, shape: tuple[int, ...], name: str) -> str:
         return units_text(self.kind, self.axis, self.layout, shape, name)
 
     def doubt(self, shape: tuple[int, ...], name: str) -> str:
         return doubt(self.axis, self.layout, shape, name)
 
     def weight(self, shape: tuple[int, ...], name: str) -> float:
-        """The factor of a group's norm."""
+        """The factor of the norm of each group."""
         return (
             math.sqrt(math.prod(shape[a] for a in self.within(shape, name))) if self.weighting == "sqrt_size" else 1.0
         )
 
     def norms(self, w: Array, name: str) -> Array:
-        """Weighted norm of each group; its gradient at a group of zeros is 0."""
+        """The weighted norm of each group; the gradient at a group of zeros is 0."""
         total = jnp.sum(squares(w), self.within(w.shape, name))
         return self.weight(w.shape, name) * _prox.safe_sqrt(total)
 
@@ -90,8 +90,8 @@ class _SparseGroupLasso(_Grouped):
 
     def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
         scalar_strength(self.kind, strength, name)
-        within = weighted_sum(strength, absolute(w))
-        return self.l1_ratio * within + (1 - self.l1_ratio) * strength * jnp.sum(self.norms(w, name))
+        l1_norm = weighted_sum(strength, absolute(w))
+        return self.l1_ratio * l1_norm + (1 - self.l1_ratio) * strength * jnp.sum(self.norms(w, name))
 
     def prox_parts(self, strength: Any, name: str) -> ProxParts:
         scalar_strength(self.kind, strength, name)
@@ -101,7 +101,7 @@ class _SparseGroupLasso(_Grouped):
         )
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
-        """Root of `||soft(g, s r)|| = s (1 - r) c` for each group, by bisection; the largest of them."""
+        """The largest root, over all groups, of `||soft(g, s r)|| = s (1 - r) c`, by bisection."""
         axes, c = self.within(grads.shape, name), self.weight(grads.shape, name)
         size = jnp.abs(grads)
 
@@ -115,11 +115,11 @@ class _SparseGroupLasso(_Grouped):
             zero = zero_at(middle)
             return (jnp.where(zero, low, middle), jnp.where(zero, middle, high)), None
 
-        # At s = max|g| / r all entries are gone, at ||g|| / ((1 - r) c) the group is: one of them is finite.
+        # All entries are zero at s = max|g| / r, the group is at ||g|| / ((1 - r) c): one of these is finite.
         by_entry = jnp.max(size, axes, keepdims=True) / jnp.maximum(self.l1_ratio, 1e-12)
         by_group = jnp.sqrt(jnp.sum(size**2, axes, keepdims=True)) / jnp.maximum((1 - self.l1_ratio) * c, 1e-12)
         start = (jnp.zeros_like(by_entry), jnp.minimum(by_entry, by_group))
-        # As many halvings as there are bits in a number, and some.
+        # One halving for each bit of a number, and a few more.
         (_, high), _ = jax.lax.scan(halve, start, None, length=jnp.finfo(size.dtype).bits + 8)
         return jnp.max(high)
 
@@ -139,10 +139,11 @@ def group_lasso(
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
-      axis: what numbers the groups: `"out"`, the output units (columns of a dense kernel, channels), or `"in"`, the
-        inputs (rows: a zero row is a feature that is not used). Or an axis or a tuple of axes, counted as in NumPy;
-        `()` makes a whole leaf one group.
-      weighting: `"none"` (c = 1) or `"sqrt_size"` (c is the root of the group's size: groups of all sizes are alike).
+      axis: what indexes the groups: `"out"`, the output units (columns of a dense kernel, channels), or `"in"`, the
+        inputs (rows: a zero row is an unused feature). Or an axis or a tuple of axes, counted as in NumPy; `()` makes
+        the whole leaf one group.
+      weighting: `"none"` (c = 1) or `"sqrt_size"` (c is the square root of the group size, which treats groups of all
+        sizes alike).
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
       layout: **which axes are inputs and outputs**: `"...io"`, the default, is Flax and Keras; Equinox and torch store
         `"oi..."`; layers stacked by `nn.scan` or `vmap` are `"bio"`, attention is `"ioo"`. One for all leaves, or

@@ -1,4 +1,4 @@
-"""Which axes of a kernel are its inputs, its outputs and a stack of several kernels.
+"""Layouts, which say which axes of a kernel are inputs, outputs, or a stack of several kernels.
 
 | kernel | shape | layout |
 |---|---|---|
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# Letters, or pairs of a pattern for leaf names and letters.
+# Letters, or pairs `(pattern for leaf names, letters)`.
 Layout = str | tuple[tuple[str, str], ...]
 Axis = int | tuple[int, ...] | str
 DEFAULT_LAYOUT = "...io"
@@ -27,7 +27,7 @@ SIDES = ("out", "in")
 
 
 class Axes(NamedTuple):
-    """The axes of one array by their role."""
+    """The axes of an array by their role."""
 
     batch: tuple[int, ...]
     inputs: tuple[int, ...]
@@ -35,16 +35,16 @@ class Axes(NamedTuple):
 
 
 def check_layout(caller: str, layout: Any) -> Layout:
-    """A layout as a static value.
+    """Check a layout and make it hashable.
 
     Args:
-      caller: for messages.
-      layout: one letter an axis, `b` for a stack of kernels, `i` for inputs, `o` for outputs; `...` stands for any
-        number of further inputs. Or a mapping from patterns (searched in the names of leaves, the first that matches
-        counts; others have the default) to such letters.
+      caller: name of the caller, for messages.
+      layout: one letter for each axis: `b` for a stack of kernels, `i` for inputs, `o` for outputs; `...` stands for
+        any number of further inputs. Or a mapping from patterns to such letters: the first pattern that is found in
+        the name of a leaf counts, other leaves have the default.
 
     Raises:
-      ValueError: anything else.
+      ValueError: any other layout.
 
     Example:
       >>> check_layout("group_lasso", {"qkv": "ioo"})
@@ -66,7 +66,7 @@ def check_layout(caller: str, layout: Any) -> Layout:
 
 
 def check_axis(caller: str, axis: Any, layout: Layout) -> Axis:
-    """An axis or a tuple of axes as given, or a side of the layout; refuses anything else.
+    """Check an axis, which is an integer, a tuple of integers, or a side of the layout.
 
     Raises:
       ValueError: not an integer, a tuple of integers, `"out"` or `"in"`; an integer beside a layout.
@@ -89,7 +89,7 @@ def axes_of(caller: str, layout: Layout, shape: tuple[int, ...], name: str) -> A
     """The axes of one array.
 
     Raises:
-      ValueError: an array of another rank than the layout has.
+      ValueError: the rank of the array does not match the layout.
 
     Example:
       >>> axes_of("nuclear", "b...io", (3, 5, 5, 2, 4), "kernel")
@@ -115,10 +115,10 @@ def letters_of(layout: Layout, name: str) -> str:
 
 
 def numbering(caller: str, axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
-    """The axes that number the units (or groups) of an array.
+    """The axes that index the units (or groups) of an array.
 
     Raises:
-      ValueError: an axis that the array does not have, or a layout that does not fit.
+      ValueError: the array has no such axis, or the layout does not match.
     """
     if isinstance(axis, str):
         axes = axes_of(caller, layout, shape, name)
@@ -132,24 +132,24 @@ def numbering(caller: str, axis: Axis, layout: Layout, shape: tuple[int, ...], n
 
 def within(caller: str, axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
     """The axes along which the entries of one unit (or group) lie."""
-    numbers = numbering(caller, axis, layout, shape, name)
-    return tuple(a for a in range(len(shape)) if a not in numbers)
+    unit_axes = numbering(caller, axis, layout, shape, name)
+    return tuple(a for a in range(len(shape)) if a not in unit_axes)
 
 
 def units_text(caller: str, axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> str:
-    """How many units an array has and which axes number them, as a plan shows it."""
-    numbers = numbering(caller, axis, layout, shape, name)
-    if not numbers:
+    """How many units an array has and which axes index them, as text for plans."""
+    unit_axes = numbering(caller, axis, layout, shape, name)
+    if not unit_axes:
         return "1 unit"
-    label = "axis" if len(numbers) == 1 else "axes"
-    return f"{math.prod(shape[a] for a in numbers):,} units on {label} {', '.join(map(str, numbers))}"
+    label = "axis" if len(unit_axes) == 1 else "axes"
+    return f"{math.prod(shape[a] for a in unit_axes):,} units on {label} {', '.join(map(str, unit_axes))}"
 
 
 def doubt(axis: Axis, layout: Layout, shape: tuple[int, ...], name: str) -> str:
-    """Why the default may be wrong for an array; empty where it is told, or safe.
+    """Why the default layout may be wrong for an array; empty if the layout is given explicitly, or certain.
 
-    A kernel of rank 3 or 5 may be a stack, a convolution or attention, and so may one of rank 4 unless its name has
-    `conv` in it; a `weight` is one of Equinox or torch.
+    A kernel of rank 3 or 5 may be a stack, a convolution or attention; so may one of rank 4, unless its name contains
+    `conv`. A leaf called `weight` is from Equinox or torch.
     """
     if not isinstance(axis, str) or letters_of(layout, name) != DEFAULT_LAYOUT or _is_named(layout, name):
         return ""

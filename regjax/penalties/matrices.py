@@ -1,8 +1,8 @@
-"""Penalties on a leaf as a matrix: nuclear norm, largest singular value, distance from orthogonality.
+"""Penalties on matrices: nuclear norm, largest singular value, distance from orthogonality.
 
-A kernel `[..., out]` is the matrix `[everything else, out]`; another `layout` says otherwise, and a stack of kernels is
-as many matrices (`regjax.penalties.layout`). A singular value decomposition of a 1024 x 1024 matrix takes seconds on
-CPU; where a penalty needs only the largest value, `iterations` replaces it by that many steps of the power method.
+By default a kernel `[..., out]` is the matrix `[all other axes, out]`; a `layout` can change that, and a stack of
+kernels is as many matrices (`regjax.penalties.layout`). A singular value decomposition of a 1024 x 1024 matrix takes
+seconds on CPU; if only the largest value is needed, `iterations` steps of the power method can replace it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ METHODS = ("soft", "srip")
 
 @dataclasses.dataclass(frozen=True)
 class _Matrix(Term):
-    """What these terms share: one strength a leaf, and the leaf as a matrix, or as several."""
+    """Base of these terms: one strength for a leaf, which is seen as one matrix or several."""
 
     layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True}, kw_only=True)
     elementwise = False
@@ -41,7 +41,7 @@ class _Matrix(Term):
         values = jax.vmap(self.of_matrix)(as_matrices(self.kind, w, name, self.layout))
         return scalar_strength(self.kind, strength, name) * jnp.sum(values)
 
-    def place(self, shape: tuple[int, ...], name: str) -> str:
+    def units(self, shape: tuple[int, ...], name: str) -> str:
         stack, rows, columns = jax.eval_shape(lambda: as_matrices(self.kind, jnp.zeros(shape), name, self.layout)).shape
         return f"{rows}x{columns}" if stack == 1 else f"{stack} times {rows}x{columns}"
 
@@ -49,7 +49,7 @@ class _Matrix(Term):
         return doubt("out", self.layout, shape, name)
 
     def on_matrices(self, function: Any, w: Array, threshold: Any, name: str) -> Array:
-        """A function of one matrix and a threshold, on each matrix of a leaf."""
+        """Apply a function of a matrix and a threshold to each matrix of a leaf."""
         axes = axes_of(self.kind, self.layout, w.shape, name)
         order = axes.batch + axes.inputs + axes.outputs
         out = jax.vmap(function, in_axes=(0, None))(as_matrices(self.kind, w, name, self.layout), threshold)
@@ -105,7 +105,7 @@ class _Orthogonal(_Matrix):
         return self.method == "soft"
 
     def of_matrix(self, m: Array) -> Array:
-        # The smaller of both Gram matrices can be the identity; the larger one never.
+        # Only the smaller Gram matrix can be the identity.
         gram = jnp.conj(m.T) @ m if m.shape[0] >= m.shape[1] else m @ jnp.conj(m.T)
         excess = gram - jnp.eye(gram.shape[0], dtype=gram.dtype)
         if self.method == "soft":
@@ -122,7 +122,7 @@ class _Orthogonal(_Matrix):
 def nuclear(
     strength: Strength, where: Where | PyTree = None, *, layout: str | Mapping[str, str] = DEFAULT_LAYOUT
 ) -> Penalty:
-    """Nuclear norm: `strength * sum_k sigma_k(W)`; favours matrices of low rank.
+    """Nuclear norm: `strength * sum_k sigma_k(W)`; favours low rank.
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
@@ -130,10 +130,11 @@ def nuclear(
       layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:
-      A `Penalty`. Its proximal map soft-thresholds the singular values, so the rank falls exactly. It needs one step
-      for the whole leaf, which adaptive optimizers do not have.
+      A `Penalty`. Its proximal map soft-thresholds the singular values, which lowers the rank exactly. It needs one
+      step for the whole leaf, which adaptive optimizers do not have.
 
-    The proximal map is differentiable where singular values differ and none is 0; elsewhere its derivative is NaN.
+    The proximal map is differentiable where the singular values are distinct and not 0; elsewhere its derivative is
+    NaN.
 
     Raises:
       ValueError: a concrete strength that is negative or NaN; when used, a leaf of rank < 2 or of
@@ -156,7 +157,7 @@ def spectral(
     *,
     layout: str | Mapping[str, str] = DEFAULT_LAYOUT,
 ) -> Penalty:
-    """Squared largest singular value: `strength * sigma_max(W)^2`; keeps a layer from amplifying perturbations.
+    """Squared largest singular value: `strength * sigma_max(W)^2`; limits how much a layer amplifies perturbations.
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
@@ -165,10 +166,11 @@ def spectral(
       layout: which axes are inputs, outputs and a stack of kernels, each a matrix; as in `rj.group_lasso`.
 
     Returns:
-      A `Penalty`. Its proximal map cuts the largest singular values to one level. It needs one step for the
-      whole leaf, which adaptive optimizers do not have.
+      A `Penalty`. Its proximal map caps the singular values at one level. It needs one step for the whole leaf, which
+      adaptive optimizers do not have.
 
-    The proximal map is differentiable where singular values differ and none is 0; elsewhere its derivative is NaN.
+    The proximal map is differentiable where the singular values are distinct and not 0; elsewhere its derivative is
+    NaN.
 
     Raises:
       ValueError: a concrete strength that is negative or NaN, `iterations` < 1; when used, a leaf of rank < 2 or of
@@ -196,8 +198,8 @@ def orthogonal(
 ) -> Penalty:
     """Distance from orthonormal columns: `strength * ||W'W - I||_F^2`.
 
-    With method `"srip"` it is `strength * sigma_max(W'W - I)`. A matrix with more columns than rows is measured by its
-    rows, `W W' - I`.
+    With method `"srip"` it is `strength * sigma_max(W'W - I)`. For a matrix with more columns than rows it
+    is the distance from orthonormal rows, with `W W' - I`.
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
@@ -242,14 +244,14 @@ def as_matrices(kind: str, w: Array, name: str, layout: Layout = DEFAULT_LAYOUT)
 
 
 def largest_singular_value(m: Array, iterations: int | None = None) -> Array:
-    """The largest singular value of a matrix, exact or from below by the power method.
+    """The largest singular value of a matrix, exact, or a lower bound from the power method.
 
     Args:
       m: `[M, N]`.
       iterations: None is exact.
 
     Returns:
-      A scalar whose gradient is `u v'` of its singular vectors, and finite for a matrix of zeros.
+      A scalar. Its gradient is `u v'`, with the singular vectors, and finite for a matrix of zeros.
 
     Example:
       >>> [round(float(largest_singular_value(jnp.diag(jnp.array([3.0, 4.0])), n)), 3) for n in (None, 20)]
@@ -263,7 +265,7 @@ def largest_singular_value(m: Array, iterations: int | None = None) -> Array:
         return v / jnp.where(norm > 0, norm, 1.0)
 
     fixed = jax.lax.stop_gradient(m)
-    # A start with all frequencies, so that it is hardly ever orthogonal to the leading vector.
+    # The start contains all frequencies, so that it is hardly ever orthogonal to the leading singular vector.
     start = unit(jnp.cos(jnp.square(jnp.arange(m.shape[1], dtype=wide_dtype(m))) + 0.5)).astype(m.dtype)
     v = jax.lax.fori_loop(0, iterations, lambda _, v: unit(jnp.conj(fixed.T) @ (fixed @ v)), start)
     return jnp.real(jnp.conj(unit(fixed @ v)) @ (m @ v))

@@ -1,7 +1,7 @@
-"""Penalties that leave large weights alone: MCP, SCAD, log-sum and the count of non-zeros (L0).
+"""Nonconvex penalties, which hardly shrink large weights: MCP, SCAD, log-sum and the number of non-zeros (L0).
 
-L1 shrinks every weight by the same amount, small or large, and so biases what it keeps. These flatten out. They are
-not convex: a gradient method finds a local minimum, while each proximal map here is a global one.
+L1 shrinks all weights by the same amount, which biases the large ones; these penalties flatten out. They are not
+convex: a gradient method finds a local minimum, while each proximal map here is a global one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from regjax.penalties.prox_parts import ProxParts
 
 
 class _Nonconvex(Term):
-    """What these terms share: `leaf_value` sums a function of `|w|`."""
+    """Base of these terms, whose `leaf_value` sums a function of `|w|`."""
 
     is_smooth = False
 
@@ -98,7 +98,7 @@ class _L0(_Nonconvex):
         return ProxParts(remainder=lambda w, t: _prox.hard_threshold(w, t, strength))
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
-        # Zero is a local minimum at every strength, and the global threshold takes more than a gradient.
+        # Zero is a local minimum at every strength, and the gradient alone does not determine the global threshold.
         return Term.leaf_strength_max(self, grads, name)
 
 
@@ -107,7 +107,7 @@ def mcp(strength: Strength, gamma: ArrayLike = 3.0, where: Where | PyTree = None
 
     Args:
       strength: s >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
-      gamma: > 1; where it becomes flat, in units of s. Towards infinity it is `l1`, towards 1 it is hard.
+      gamma: > 1; the penalty is constant beyond `gamma s`. For large gamma it is `l1`, near 1 hard thresholding.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:
@@ -132,7 +132,7 @@ def scad(strength: Strength, gamma: ArrayLike = 3.7, where: Where | PyTree = Non
 
     Args:
       strength: s >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
-      gamma: > 2; where it becomes flat, in units of s.
+      gamma: > 2; the penalty is constant beyond `gamma s`.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:
@@ -157,7 +157,7 @@ def log_sum(strength: Strength, epsilon: ArrayLike = 0.1, where: Where | PyTree 
 
     Args:
       strength: >= 0; a number, a traced array, a schedule `step -> number`, or a pytree of strengths by leaf.
-      epsilon: > 0; the smaller, the more it counts instead of measuring.
+      epsilon: > 0; the smaller, the closer to counting non-zeros.
       where: which leaves; None means weights (rank >= 2, not bias or scale). See `regjax.core.tree.leaf_mask`.
 
     Returns:

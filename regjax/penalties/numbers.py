@@ -1,4 +1,4 @@
-"""Numbers that penalties hold: one for a leaf or one for each entry, and as text."""
+"""Strengths, which are one number for a leaf or one for each entry, and numbers as text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from regjax.core.typing import Array
 
 
 def weighted_sum(strength: Any, values: Array) -> Array:
-    """`sum strength * values`; the strength is a number or one an entry."""
+    """`sum strength * values`; the strength is a number or has one number for each entry."""
     return jnp.asarray(strength * jnp.sum(values) if np.ndim(strength) == 0 else jnp.sum(strength * values))
 
 
 def scalar_strength(kind: str, strength: Any, name: str) -> Any:
-    """The strength, refused unless it is one number: a term on the leaf as a whole cannot weigh its entries.
+    """The strength of a term that acts on the leaf as a whole, so that its entries cannot have different strengths.
 
     Raises:
       ValueError: an array of strengths.
@@ -28,7 +28,7 @@ def scalar_strength(kind: str, strength: Any, name: str) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A number as a plan shows it."""
+    """A number as text, for plans."""
     if is_traced(value):
         return "traced"
     if isinstance(value, str):

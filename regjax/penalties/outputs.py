@@ -1,8 +1,8 @@
-"""Penalties on what a model computes: activations, outputs, and how the outputs change with noise or with the input.
+"""Penalties on what a model computes: activations, outputs, and the change of outputs with noise or input.
 
-One contract: a penalty has a strength, which is data, and `value(forward) -> scalar`, which `rj.build_loss` adds to the
-loss and names in `aux.parts`. All values are means over the batch, by its weights, so micro-batches, batch sizes and
-padding do not matter. A concrete strength out of range is refused; a traced one is used as it is.
+Each has a strength, which is data, and a `value(forward) -> scalar`, which `rj.build_loss` adds to the loss and reports
+in `aux.parts`. All values are weighted means over the batch, so that micro-batches, batch sizes and padding do not
+matter. A concrete strength out of range is an error; a traced one is not checked.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from regjax.losses import weighted_mean
 
 
 class Forward(NamedTuple):
-    """What a penalty may look at in a training step.
+    """The forward pass of a training step, as penalties see it.
 
     Attributes:
       batch: examples, after augmentation.
-      outputs: of the model `[B, ...]`.
-      activations: what the model recorded, by name, each `[B, ...]`.
+      outputs: outputs of the model, `[B, ...]`.
+      activations: recorded activations by name, each `[B, ...]`.
       data_loss: `outputs -> mean data loss`.
-      again: `(x, noise) -> outputs` of one more pass; the same name of the noise draws the same numbers, `"dropout"`
-        being those of the first pass.
-      key: `name -> key` of this step.
+      again: `(x, noise) -> outputs` of another pass; passes of the same noise name draw the same numbers, and
+        `"dropout"` draws those of the first pass.
+      key: `name -> key` for this step.
     """
 
     batch: Batch
@@ -44,9 +44,9 @@ class Forward(NamedTuple):
     key: Callable[[str], PRNGKey]
 
     def mean(self, values: Array) -> Array:
-        """The mean of one number an example `[B]` or token `[B, T]`, by the weights of the batch.
+        """The weighted mean of one number for each example `[B]` or token `[B, T]`.
 
-        An example whose tokens have weights of their own counts as the most important one.
+        If tokens have weights, the weight of an example is that of its heaviest token.
         """
         weight = self.batch.weight
         if weight is not None and weight.ndim > values.ndim:
@@ -56,7 +56,7 @@ class Forward(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class OutputPenalty:
-    """A term of the loss that depends on what the model computes; see the functions of this module.
+    """A term of the loss that depends on what the model computes; made by the functions of this module.
 
     Attributes:
       strength: factor of the term; a number or a traced array.
@@ -73,7 +73,7 @@ class OutputPenalty:
         raise NotImplementedError
 
     def scaled(self, factor: ArrayLike) -> OutputPenalty:
-        """The same penalty with `factor` times its strength."""
+        """The same penalty with its strength multiplied by `factor`."""
         return dataclasses.replace(self, strength=self.strength * factor)
 
 
@@ -89,12 +89,12 @@ class _Activity(OutputPenalty):
         return f"activity_l{self.power}"
 
     def value(self, forward: Forward) -> Array:
-        chosen = {n: h for n, h in forward.activations.items() if self.where is None or re.search(self.where, n)}
-        if not chosen:
-            known = ", ".join(forward.activations) or "none: the model records none"
-            raise ValueError(f"{self.kind}: where {self.where!r} matches no recorded activation ({known})")
+        matched = {n: h for n, h in forward.activations.items() if self.where is None or re.search(self.where, n)}
+        if not matched:
+            recorded = ", ".join(forward.activations) or "none: the model records none"
+            raise ValueError(f"{self.kind}: where {self.where!r} matches no recorded activation ({recorded})")
         total = jnp.float32(0.0)
-        for h in chosen.values():
+        for h in matched.values():
             h = widened(h)
             total += forward.mean(_by_example(jnp.abs(h) if self.power == 1 else jnp.square(h)))
         return self.strength * total
@@ -122,8 +122,8 @@ class _RDrop(OutputPenalty):
         p, q = (jax.nn.log_softmax(_logits(self.kind, z)) for z in (forward.outputs, other))
         # KL(p||q) + KL(q||p) = sum (p - q)(log p - log q)
         distance = forward.mean(jnp.sum((jnp.exp(p) - jnp.exp(q)) * (p - q), axis=-1)) / 2
-        second = (forward.data_loss(other) - forward.data_loss(forward.outputs)) / 2
-        return self.strength * distance + second
+        loss_difference = (forward.data_loss(other) - forward.data_loss(forward.outputs)) / 2
+        return self.strength * distance + loss_difference
 
 
 @jax.tree_util.register_dataclass
@@ -137,7 +137,7 @@ class _Jacobian(OutputPenalty):
         outputs, pull = jax.vjp(lambda x: widened(forward.again(x, "dropout")), forward.batch.x)
         total = jnp.float32(0.0)
         for probe in range(self.probes):
-            # Of one length, not normal: the estimate then has the smallest variance.
+            # On a sphere instead of normal, which gives the estimate the smallest variance.
             v = jax.random.normal(jax.random.fold_in(forward.key("jacobian"), probe), outputs.shape, outputs.dtype)
             flat = v.reshape(v.shape[0], -1)
             v = v / jnp.linalg.norm(flat, axis=1).reshape(-1, *[1] * (v.ndim - 1)) * math.sqrt(flat.shape[1])
@@ -155,21 +155,21 @@ class _FGSM(OutputPenalty):
     def value(self, forward: Forward) -> Array:
         x = forward.batch.x
         _check_floating(self.kind, x)
-        slope = jax.grad(lambda x: forward.data_loss(forward.again(x, "dropout")))(x)
-        moved = jax.lax.stop_gradient(x + (self.epsilon * jnp.sign(slope)).astype(x.dtype))
-        adversarial = forward.data_loss(forward.again(moved, "dropout"))
-        return self.strength * (adversarial - forward.data_loss(forward.outputs))
+        gradient = jax.grad(lambda x: forward.data_loss(forward.again(x, "dropout")))(x)
+        perturbed = jax.lax.stop_gradient(x + (self.epsilon * jnp.sign(gradient)).astype(x.dtype))
+        adversarial_loss = forward.data_loss(forward.again(perturbed, "dropout"))
+        return self.strength * (adversarial_loss - forward.data_loss(forward.outputs))
 
 
 def activity_l1(strength: ArrayLike, where: str | None = None) -> OutputPenalty:
     """L1 on activations: `s * (1/B) sum_b sum_j |h_bj|`, over all recorded layers; makes them sparse.
 
-    A model records with `rj.layers.record_activation(self, name, h)`, or any `self.sow("activations", name, h)`; those
-    of `regjax.models` record each hidden layer.
+    A model records activations by `rj.layers.record_activation(self, name, h)`, or `self.sow("activations", name, h)`;
+    those of `regjax.models` record each hidden layer.
 
     Args:
       strength: s >= 0.
-      where: pattern searched in the names; None takes all.
+      where: pattern that is searched in the names; None takes all activations.
 
     Raises:
       ValueError: a concrete strength out of range; when the loss is traced, a pattern that matches nothing.
@@ -188,7 +188,7 @@ def activity_l2(strength: ArrayLike, where: str | None = None) -> OutputPenalty:
 
     Args:
       strength: s >= 0. Keras' `ActivityRegularization(l2=s)` is the same number.
-      where: pattern searched in the names; None takes all.
+      where: pattern that is searched in the names; None takes all activations.
 
     Raises:
       ValueError: as `activity_l1`.
@@ -203,7 +203,7 @@ def activity_l2(strength: ArrayLike, where: str | None = None) -> OutputPenalty:
 
 
 def confidence(strength: ArrayLike) -> OutputPenalty:
-    """Confidence penalty: `-s * mean_b H(softmax(z_b))`; confident predictions cost, as with label smoothing.
+    """Confidence penalty: `-s * mean_b H(softmax(z_b))`; penalizes confident predictions, as label smoothing does.
 
     Args:
       strength: s >= 0.
@@ -221,12 +221,12 @@ def confidence(strength: ArrayLike) -> OutputPenalty:
 
 
 def r_drop(strength: ArrayLike) -> OutputPenalty:
-    """R-Drop: two passes with different noise shall predict the same.
+    """R-Drop: penalizes the difference between the predictions of two passes with different noise.
 
       s * mean_b (KL(p_b || q_b) + KL(q_b || p_b)) / 2  +  (L(q) - L(p)) / 2
 
-    The second summand makes the data loss in the total that of both passes, `(L(p) + L(q)) / 2`. The paper adds both
-    data losses instead of averaging them, so its alpha is `2 s`.
+    With the second summand, the data loss of the total is the mean over both passes, `(L(p) + L(q)) / 2`. The paper
+    adds both data losses instead, so its alpha is `2 s`.
 
     Args:
       strength: s >= 0.
@@ -248,12 +248,12 @@ def jacobian(strength: ArrayLike, probes: int = 1) -> OutputPenalty:
 
       ||J||_F^2 = K E ||v' J||^2,  v uniform on the unit sphere of R^K (Hutchinson's estimate)
 
-    Each probe is one more backward pass, itself differentiated. With batch statistics examples see each other, and the
-    term includes what they do to each other.
+    Each probe takes another backward pass, which is itself differentiated. With batch statistics, outputs depend on
+    other examples too, and the term includes these derivatives.
 
     Args:
       strength: s >= 0.
-      probes: random projections a step, >= 1; one is enough for training.
+      probes: random projections in each step, >= 1; one is enough for training.
 
     Raises:
       ValueError: a concrete number out of range.
@@ -275,10 +275,10 @@ def fgsm(epsilon: ArrayLike, weight: ArrayLike = 0.5) -> OutputPenalty:
 
       w (L(x + epsilon sign(dL/dx)) - L(x)),  so that the total is (1 - w) L(x) + w L(x_adversarial)
 
-    The adversarial examples are constants: no gradient flows through how they were found. Costs about two more passes.
+    The adversarial examples are constants: no gradient flows through their construction. Costs about two more passes.
 
     Args:
-      epsilon: largest change of an input, >= 0, in the units of `x` (standard deviations, if it is standardized).
+      epsilon: largest change of an input, >= 0, in the units of `x` (standard deviations if `x` is standardized).
       weight: w in [0, 1].
 
     Raises:
@@ -306,7 +306,7 @@ OUTPUT_PENALTIES: dict[str, Callable[..., OutputPenalty]] = {
 
 
 def parse_output_penalties(text: str) -> tuple[OutputPenalty, ...]:
-    """Penalties from text, as a flag gives them: `"confidence(0.1) + jacobian(0.01)"`. Nothing is evaluated.
+    """Parse penalties from the text of a flag, as `"confidence(0.1) + jacobian(0.01)"`; nothing is evaluated.
 
     Raises:
       InputError: one line that says what cannot be read or does not fit.

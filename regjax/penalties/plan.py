@@ -1,4 +1,4 @@
-"""Which leaf of the parameters gets which penalty, as a table."""
+"""A table of the leaves of the parameters and the penalties that act on them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from regjax.core.typing import PyTree
 
 
 class PlanRow(NamedTuple):
-    """One leaf of a `Plan`: its name, shape, number of entries, the terms that act on it, and what is doubtful."""
+    """A row of a `Plan`: name, shape and size of a leaf, the terms that act on it, and what to check."""
 
     leaf: str
     shape: tuple[int, ...]
@@ -20,14 +20,14 @@ class PlanRow(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Which leaf of the parameters gets which terms; `print(plan)` shows a table."""
+    """Which terms act on which leaf of the parameters; `print(plan)` shows a table."""
 
     rows: tuple[PlanRow, ...]
     kind: str = "penalty"
     verb: str = "penalized"
 
     def __str__(self) -> str:
-        """A table with one line a leaf and a line of totals."""
+        """A table with a line for each leaf and a line of totals."""
         head = ("leaf", "shape", "size", self.kind)
         body = [
             (row.leaf, "x".join(map(str, row.shape)) or "scalar", f"{row.size:,}", " + ".join(row.terms) or "-")
@@ -48,7 +48,7 @@ class Plan(NamedTuple):
 
 def doubts(terms: Sequence[Any], params: PyTree, name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     """What a reader should check about the terms that act on one leaf."""
-    found = [text for text in dict.fromkeys(term.doubt(shape, name) for term in terms) if text]
+    texts = [text for text in dict.fromkeys(term.doubt(shape, name) for term in terms) if text]
     if any(term.where is None for term in terms) and name in unnamed_offsets(params):
-        found.append("without a name: is it a bias?")
-    return tuple(found)
+        texts.append("without a name: is it a bias?")
+    return tuple(texts)

@@ -1,7 +1,7 @@
-"""Proximal maps of single arrays: `prox_{t f}(w) = argmin_z 1/2 (z - w)^2 + t f(z)`, each the global minimum.
+"""Proximal maps of single arrays: `prox_{t f}(w) = argmin_z 1/2 (z - w)^2 + t f(z)`, each a global minimum.
 
-`t` is the step. Maps that act entry by entry accept an array for it, one step an entry, as an adaptive optimizer
-has. Where two minima tie, the one nearer to zero is taken.
+`t` is the step. Elementwise maps also accept an array of steps, one for each entry, as adaptive optimizers have. If two
+minima tie, the one closer to zero is returned.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from regjax.core.dtypes import wide_dtype, widened
 from regjax.core.typing import Array, ArrayLike
 
-_NEWTON = 12  # iterations at most for the scalar equation of a group; a test compares with bisection
+_NEWTON = 12  # largest number of iterations for the scalar equation of a group; a test compares with bisection
 
 
 def soft_threshold(w: Array, threshold: ArrayLike) -> Array:
@@ -37,7 +37,7 @@ def soft_threshold(w: Array, threshold: ArrayLike) -> Array:
     threshold = jnp.asarray(threshold)
     if jnp.iscomplexobj(w):  # shrinks the modulus
         return (jnp.sign(w) * jnp.maximum(jnp.abs(w) - threshold, 0)).astype(w.dtype)
-    # Moreau: w minus its projection onto [-threshold, threshold], half the arithmetic of the form above.
+    # Moreau decomposition: w minus its projection onto [-threshold, threshold]; half the arithmetic of the formula.
     return (w - jnp.maximum(jnp.minimum(w, threshold), -threshold)).astype(w.dtype)
 
 
@@ -46,7 +46,7 @@ def hard_threshold(w: Array, step: ArrayLike, strength: ArrayLike) -> Array:
 
     Args:
       w: array of any shape.
-      step: t > 0; a scalar or one an entry.
+      step: t > 0; a scalar, or one for each entry.
       strength: >= 0.
 
     Example:
@@ -56,20 +56,20 @@ def hard_threshold(w: Array, step: ArrayLike, strength: ArrayLike) -> Array:
     Reference:
       Blumensath and Davies, Iterative thresholding for sparse approximations, 2008.
     """
-    # Compared so that NaN stays: a run that diverged must not be repaired in silence.
+    # This comparison keeps NaN: a diverged run must not be repaired silently.
     return jnp.where(jnp.square(jnp.abs(w)) <= 2 * step * jnp.asarray(strength), jnp.zeros((), w.dtype), w)
 
 
 def firm_threshold(w: Array, step: ArrayLike, strength: ArrayLike, gamma: ArrayLike) -> Array:
     """Proximal map of MCP: 0 for `|w| <= t s`, `w` for `|w| > gamma s`, and `(|w| - t s) / (1 - t / gamma)` between.
 
-    For `t >= gamma` the objective is concave between, and the map is the hard threshold at `s sqrt(gamma t)`.
+    For `t >= gamma` the objective is concave in between, and the map is the hard threshold at `s sqrt(gamma t)`.
 
     Args:
       w: array of any shape.
-      step: t > 0; a scalar or one an entry.
+      step: t > 0; a scalar, or one for each entry.
       strength: s >= 0.
-      gamma: > 0, where the penalty becomes flat, in units of s.
+      gamma: > 0; the penalty is constant beyond `gamma s`.
 
     Example:
       >>> firm_threshold(jnp.array([0.5, 1.5, 4.0]), 1.0, 1.0, 2.0)
@@ -88,16 +88,16 @@ def firm_threshold(w: Array, step: ArrayLike, strength: ArrayLike, gamma: ArrayL
 
 
 def scad_threshold(w: Array, step: ArrayLike, strength: ArrayLike, gamma: ArrayLike) -> Array:
-    """Proximal map of SCAD: the best of the minima of its three pieces.
+    """Proximal map of SCAD: the best of the minima on its three pieces.
 
     On `[0, s]` soft-thresholding by `t s`; on `[s, gamma s]` the point `((gamma - 1)|w| - t gamma s) / (gamma - 1 - t)`
     if that piece is convex (`t < gamma - 1`); beyond, `w` itself; each clipped to its piece.
 
     Args:
       w: array of any shape.
-      step: t > 0; a scalar or one an entry.
+      step: t > 0; a scalar, or one for each entry.
       strength: s >= 0.
-      gamma: > 1, where the penalty becomes flat, in units of s.
+      gamma: > 1; the penalty is constant beyond `gamma s`.
 
     Example:
       >>> scad_threshold(jnp.array([0.5, 1.5, 3.0, 5.0]), 1.0, 1.0, 3.7).round(3)
@@ -112,7 +112,7 @@ def scad_threshold(w: Array, step: ArrayLike, strength: ArrayLike, gamma: ArrayL
     middle = ((gamma - 1) * size - step * gamma * s) / jnp.where(room > 0, room, 1.0)
     middle = jnp.where(room > 0, jnp.clip(middle, s, gamma * s), s)
     last = jnp.maximum(size, gamma * s)
-    # The values of scad_value, each piece by its own formula; divisions of numbers, not of entries.
+    # The values of scad_value, from the formula of each piece; this divides scalars instead of arrays.
     half = 1 / (2 * (jnp.asarray(gamma) - 1))
     values = (s * first, (2 * gamma * s * middle - jnp.square(middle) - jnp.square(s)) * half)
     flat = jnp.square(s) * (gamma + 1) / 2
@@ -139,9 +139,9 @@ def log_sum_threshold(w: Array, step: ArrayLike, strength: ArrayLike, epsilon: A
 
     Args:
       w: array of any shape.
-      step: t > 0; a scalar or one an entry.
+      step: t > 0; a scalar, or one for each entry.
       strength: s >= 0.
-      epsilon: > 0; the smaller, the closer to counting.
+      epsilon: > 0; the smaller, the closer to counting non-zeros.
 
     Example:
       >>> log_sum_threshold(jnp.array([0.5, 3.0]), 1.0, 1.0, 1.0).round(3)
@@ -152,12 +152,12 @@ def log_sum_threshold(w: Array, step: ArrayLike, strength: ArrayLike, epsilon: A
     """
     size = jnp.abs(w)
     # (|w| + epsilon)^2 - 4 t s is the discriminant of the quadratic above.
-    # Divided by the square, which would overflow for very large weights.
+    # It is divided by the square, which could overflow for very large weights.
     reach = size + epsilon
     discriminant = 1 - 4 * step * jnp.asarray(strength) / reach / reach
     root = (size - epsilon + reach * safe_sqrt(discriminant)) / 2
     root = jnp.where(discriminant >= 0, jnp.maximum(root, 0), 0)
-    # At strength 0 the root is w up to rounding; the identity is chosen, not computed.
+    # At strength 0 the root is w only up to rounding, so the identity is selected instead.
     root = jnp.where(jnp.asarray(strength) > 0, root, size)
     value = strength * jnp.log1p(root * (1 / jnp.asarray(epsilon)))
     return _with_size(w, _best(size, step, (jnp.zeros_like(size), 0.0), (root, value)))
@@ -166,13 +166,13 @@ def log_sum_threshold(w: Array, step: ArrayLike, strength: ArrayLike, epsilon: A
 def group_soft_threshold(w: Array, threshold: ArrayLike, axes: tuple[int, ...]) -> Array:
     """Proximal map of the sum of Euclidean norms of groups: `z_g = w_g max(0, 1 - threshold / ||w_g||)`.
 
-    With a threshold for each entry, `tau_i = t_i s` (the metric of an adaptive optimizer), the minimum of
+    With a threshold `tau_i = t_i s` for each entry (the metric of an adaptive optimizer), the minimum of
     `sum_i (z_i - w_i)^2 / (2 t_i) + s ||z_g||` is `z_i = w_i n / (n + tau_i)`, where `n = ||z_g||` is the root of
     `sum_i (w_i / (n + tau_i))^2 = 1`, found by Newton's method; the group is zero where `sum_i (w_i / tau_i)^2 <= 1`.
 
     Args:
       w: array of any shape.
-      threshold: >= 0; a scalar, one a group (size 1 along `axes`), or one an entry (the shape of `w`).
+      threshold: >= 0; a scalar, one for each group (size 1 along `axes`), or one for each entry (the shape of `w`).
       axes: axes along which the entries of a group lie.
 
     Returns:
@@ -196,7 +196,7 @@ def group_soft_threshold(w: Array, threshold: ArrayLike, axes: tuple[int, ...]) 
     safe = jnp.maximum(threshold, 1e-18)  # its square is still a normal number
     norm = safe_sqrt(jnp.sum(squares, axes, keepdims=True))
     zero = (jnp.sum(squares / jnp.square(safe), axes, keepdims=True) <= 1.0) | (norm == 0)
-    # 1 / sqrt(sum) is concave in n and nearly linear: Newton climbs to the root from below, and settles fast.
+    # 1 / sqrt(sum) is concave in n and nearly linear: Newton approaches the root from below and converges fast.
     start = jnp.maximum(norm - jnp.max(threshold, axes, keepdims=True), norm * 1e-6)
 
     def newton(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
@@ -205,15 +205,15 @@ def group_soft_threshold(w: Array, threshold: ArrayLike, axes: tuple[int, ...]) 
         terms = squares * jnp.square(inverse)
         f = jnp.sum(terms, axes, keepdims=True)
         slope = jnp.sum(terms * inverse, axes, keepdims=True)
-        moved = jnp.clip(n + f * (jnp.sqrt(f) - 1.0) / jnp.where(slope > 0, slope, 1.0), n * 0.1, norm)
-        # Quadratic convergence: after a step of a root of the precision, the next one is below rounding.
-        moving = jnp.any((jnp.abs(moved - n) > 3 * jnp.finfo(wide).eps ** 0.5 * moved) & ~zero)
-        return moved, moving, count + 1
+        updated = jnp.clip(n + f * (jnp.sqrt(f) - 1.0) / jnp.where(slope > 0, slope, 1.0), n * 0.1, norm)
+        # Convergence is quadratic: after a change of sqrt(eps), the next change is below rounding.
+        is_moving = jnp.any((jnp.abs(updated - n) > 3 * jnp.finfo(wide).eps ** 0.5 * updated) & ~zero)
+        return updated, is_moving, count + 1
 
-    def going(state: tuple[Array, Array, Array]) -> Array:
+    def not_converged(state: tuple[Array, Array, Array]) -> Array:
         return state[1] & (state[2] < _NEWTON)
 
-    n, _, _ = jax.lax.while_loop(going, newton, (start, jnp.asarray(True), jnp.int32(0)))
+    n, _, _ = jax.lax.while_loop(not_converged, newton, (start, jnp.asarray(True), jnp.int32(0)))
     scale = jnp.where(zero, 0.0, n / jnp.where(n + threshold > 0, n + threshold, 1.0))
     return (w * scale).astype(w.dtype)
 
@@ -238,9 +238,9 @@ def shrink_singular_values(w: Array, threshold: ArrayLike) -> Array:
 
 
 def cap_singular_values(w: Array, threshold: ArrayLike) -> Array:
-    """Proximal map of the squared largest singular value: the largest ones are cut to one level `c`.
+    """Proximal map of the squared largest singular value, which caps all singular values at a level `c`.
 
-    `argmin_Z 1/2 ||Z - W||^2 + threshold sigma_max(Z)^2` keeps the singular vectors and caps the values at the `c` with
+    `argmin_Z 1/2 ||Z - W||^2 + threshold sigma_max(Z)^2` keeps the singular vectors; `c` solves
     `sum_i max(sigma_i - c, 0) = 2 threshold c`.
 
     Args:
@@ -259,7 +259,7 @@ def cap_singular_values(w: Array, threshold: ArrayLike) -> Array:
     # With the k largest capped, c = (s_1 + ... + s_k) / (k + 2 threshold); the right k gives the largest c.
     count = jnp.arange(1, s.shape[0] + 1)
     cap = jnp.max(jnp.cumsum(s) / (count + 2 * jnp.asarray(threshold)))
-    # W minus the excess, so that threshold 0 is the identity bit for bit.
+    # Subtracting the excess makes threshold 0 the identity, bit for bit.
     return (w - (u * jnp.maximum(s - cap, 0)) @ v).astype(w.dtype)
 
 
@@ -270,7 +270,7 @@ def safe_sqrt(x: ArrayLike) -> Array:
 
 
 def _with_size(w: Array, size: Array) -> Array:
-    """`w` with its modulus replaced; the signs are kept, and where the size did not change, so are the bits."""
+    """`w` with another modulus; keeps the signs, and the exact bits where the modulus does not change."""
     return jnp.where(size == jnp.abs(w), w, jnp.sign(w) * size).astype(w.dtype)
 
 
@@ -281,5 +281,5 @@ def _best(size: Array, step: ArrayLike, *candidates: tuple[Array, ArrayLike]) ->
         objective = 0.5 * jnp.square(candidate - size) + step * penalty
         best = jnp.where(objective < lowest, candidate, best)
         lowest = jnp.minimum(objective, lowest)
-    # An infinite weight stays one: a run that diverged must not be repaired in silence.
+    # Infinite weights stay infinite: a diverged run must not be repaired silently.
     return jnp.where(jnp.isinf(size), size, best)
