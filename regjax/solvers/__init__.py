@@ -1,9 +1,9 @@
-"""Solvers for penalized problems that are convex: exact answers, for linear models and as references.
+"""Solvers for convex penalized problems: exact solutions, for linear models and as references.
 
-| file | what |
+| file | solves |
 |---|---|
 | `accelerated` | any smooth loss and any penalty with a proximal map; one strength, or a path of strengths |
-| `lasso` | the lasso and elastic net path of a linear regression, all strengths in one compiled call |
+| `lasso` | lasso and elastic net paths of linear regression, with all strengths in one compiled call |
 """
 
 from regjax.solvers.accelerated import Solution, proximal_gradient, regularization_path

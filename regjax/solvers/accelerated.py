@@ -18,14 +18,14 @@ from regjax.core.tree import check_real, leaf_names
 from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.penalties import Penalty, check_penalty_mode
 
-DIFFERENTIABLE = 4096  # parameters at most, as derivatives need a square matrix of them
+DIFFERENTIABLE = 4096  # largest number of parameters for derivatives, which need a square matrix
 
 
 class Solution(NamedTuple):
-    """Where a solver ended; with a leading axis, the points of a path."""
+    """The result of a solver; with a leading axis, the points of a path."""
 
     params: PyTree
-    value: Array  # []: loss + penalty; float32, or float64 where parameters are
+    value: Array  # []: loss + penalty; in float32, or float64 for float64 parameters
     residual: Array  # []: largest entry of the prox-gradient, (w - prox(w - t g)) / t
     iterations: Array  # int32[]
     converged: Array  # bool[]: residual <= tol
@@ -49,25 +49,25 @@ def proximal_gradient(
     tol: ArrayLike = 1e-5,
     max_iterations: int = 10_000,
 ) -> Solution:
-    """Minimize `loss(w) + penalty(w)` with Nesterov's acceleration, restarted where it points uphill.
+    """Minimize `loss(w) + penalty(w)` with Nesterov acceleration, restarted when it points uphill.
 
-    One iteration is `w+ = prox_t(y - t grad loss(y))`, `y+ = w+ + beta (w+ - w)`; `beta` falls back to 0 when
-    `(y - w+) . (w+ - w) > 0`. Compiled as one loop; call it inside `jit`, `vmap` or `scan` as you like.
+    One iteration is `w+ = prox_t(y - t grad loss(y))`, `y+ = w+ + beta (w+ - w)`; `beta` is reset to 0 when
+    `(y - w+) . (w+ - w) > 0`. It is compiled as one loop and works inside `jit`, `vmap` and `scan`.
 
-    Derivatives of `params` and `value` with respect to all that the loss and the penalty are made of are those of the
-    solution (implicit differentiation), wherever it started from; at most 4096 parameters. They are NaN where the
-    solution is one of many.
+    Derivatives of `params` and `value` with respect to the data and numbers in the loss and the penalty are those of
+    the solution (implicit differentiation), whatever the start; for at most 4096 parameters. They are NaN if the
+    solution is not unique.
 
     Args:
       loss: smooth function of the parameters, a scalar. With a convex loss and penalty the solution is global.
-      penalty: anything with a proximal map.
-      params: start, any pytree of floating point arrays.
+      penalty: any penalty with a proximal map.
+      params: starting point, any pytree of floating-point arrays.
       stepsize: t > 0, at most one over the largest curvature; None finds it by halving, starting at 1.
-      tol: stop when no entry of the prox-gradient is larger; in the units of a gradient.
-      max_iterations: at most so many.
+      tol: stops when no entry of the prox-gradient is larger; in the units of a gradient.
+      max_iterations: largest number of iterations.
 
     Returns:
-      A `Solution`. `converged` is False when the iterations ran out, or the type of numbers could not do better.
+      A `Solution`. `converged` is False if the iterations ran out or the precision of the dtype was reached first.
 
     Raises:
       ValueError: a penalty without a proximal map or with a schedule, a number out of range, or complex parameters.
@@ -75,8 +75,8 @@ def proximal_gradient(
     Example:
       >>> from regjax.penalties import l1
       >>> target = jnp.array([[3.0, 0.2]])
-      >>> found = proximal_gradient(lambda p: jnp.sum((p["w"] - target) ** 2), l1(1.0), {"w": jnp.zeros((1, 2))})
-      >>> found.params["w"], bool(found.converged)
+      >>> solution = proximal_gradient(lambda p: jnp.sum((p["w"] - target) ** 2), l1(1.0), {"w": jnp.zeros((1, 2))})
+      >>> solution.params["w"], bool(solution.converged)
       (Array([[2.5, 0. ]], dtype=float32), True)
 
     Reference:
@@ -96,11 +96,11 @@ def proximal_gradient(
     params = jax.tree.map(jnp.asarray, params)
     for name, leaf in zip(leaf_names(params), jax.tree.leaves(params), strict=True):
         check_real("proximal_gradient", name, leaf)
-    program = jax.make_jaxpr(loss)(params)  # what the loss closes over becomes an argument, with derivatives
+    program = jax.make_jaxpr(loss)(params)  # turns what the loss closes over into arguments, which have derivatives
     limits = (stepsize, tol, max_iterations)
-    found = _minimized(program.jaxpr, program.consts, penalty, params, limits)[0]
-    value = (loss(found.params) + penalty.value(found.params)).astype(found.value.dtype)
-    return found._replace(value=value, converged=found.converged & jnp.isfinite(value))
+    solution = _minimized(program.jaxpr, program.consts, penalty, params, limits)[0]
+    value = (loss(solution.params) + penalty.value(solution.params)).astype(solution.value.dtype)
+    return solution._replace(value=value, converged=solution.converged & jnp.isfinite(value))
 
 
 def _evaluated(program: Any, consts: Any, params: PyTree) -> Array:
@@ -109,7 +109,7 @@ def _evaluated(program: Any, consts: Any, params: PyTree) -> Array:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _minimized(program: Any, consts: Any, penalty: Penalty, params: PyTree, limits: Any) -> tuple[Solution, Array]:
-    """The solution (without its value) and the last step; `program` is the loss and `consts` its data."""
+    """The solution (without its value) and the last step; `program` is the loss, `consts` its data."""
     stepsize, tol, max_iterations = limits
     dtype = wide_dtype(*jax.tree.leaves(params))
 
@@ -119,16 +119,16 @@ def _minimized(program: Any, consts: Any, penalty: Penalty, params: PyTree, limi
     value_and_grad = jax.value_and_grad(loss)
 
     def step_from(state: _State) -> tuple[PyTree, Array]:
-        """The proximal step and its size: halved until the quadratic model is above the loss."""
+        """The proximal step and its size, which is halved until the quadratic model is above the loss."""
         value, grads = value_and_grad(state.point)
 
-        def moved(t: Array) -> PyTree:
+        def prox_step(t: Array) -> PyTree:
             return penalty.prox(jax.tree.map(lambda w, g: (w - t * g).astype(w.dtype), state.point, grads), t)
 
         if stepsize is not None:
-            return moved(state.stepsize), state.stepsize
+            return prox_step(state.stepsize), state.stepsize
 
-        def too_long(carry: tuple[Array, PyTree]) -> Array:
+        def is_too_long(carry: tuple[Array, PyTree]) -> Array:
             t, new = carry
             change = jax.tree.map(jnp.subtract, new, state.point)
             model = value + optax.tree.vdot(grads, change) + optax.tree.norm(change, squared=True) / (2 * t)
@@ -136,25 +136,25 @@ def _minimized(program: Any, consts: Any, penalty: Penalty, params: PyTree, limi
             return (loss(new) > model + slack) & (t > 1e-12)
 
         t, new = jax.lax.while_loop(
-            too_long, lambda c: (c[0] / 2, moved(c[0] / 2)), (state.stepsize, moved(state.stepsize))
+            is_too_long, lambda c: (c[0] / 2, prox_step(c[0] / 2)), (state.stepsize, prox_step(state.stepsize))
         )
         return new, t
 
-    def going(state: _State) -> Array:
+    def not_done(state: _State) -> Array:
         return (state.residual > tol) & (state.iterations < max_iterations)
 
     def body(state: _State) -> _State:
         new, t = step_from(state)
         change = jax.tree.map(jnp.subtract, new, state.params)
-        back = jax.tree.map(jnp.subtract, state.point, new)
-        restart = optax.tree.vdot(back, change) > 0
-        grown = (1 + jnp.sqrt(1 + 4 * state.momentum**2)) / 2
-        beta = jnp.where(restart, 0.0, (state.momentum - 1) / grown)
-        largest = [jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(back)]
+        backward = jax.tree.map(jnp.subtract, state.point, new)
+        restart = optax.tree.vdot(backward, change) > 0
+        next_momentum = (1 + jnp.sqrt(1 + 4 * state.momentum**2)) / 2
+        beta = jnp.where(restart, 0.0, (state.momentum - 1) / next_momentum)
+        largest = [jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(backward)]
         return _State(
             params=new,
             point=jax.tree.map(lambda w, d: (w + beta * d).astype(w.dtype), new, change),
-            momentum=jnp.where(restart, 1.0, grown),
+            momentum=jnp.where(restart, 1.0, next_momentum),
             stepsize=t,
             residual=jnp.max(jnp.stack(largest)).astype(dtype) / t,
             iterations=state.iterations + 1,
@@ -162,39 +162,39 @@ def _minimized(program: Any, consts: Any, penalty: Penalty, params: PyTree, limi
 
     first = jnp.asarray(1.0 if stepsize is None else stepsize, dtype)
     start = _State(params, params, jnp.ones((), dtype), first, jnp.full((), jnp.inf, dtype), jnp.int32(0))
-    end = jax.lax.while_loop(going, body, start)
+    end = jax.lax.while_loop(not_done, body, start)
     done = end.residual <= tol
     return Solution(end.params, jnp.zeros((), dtype), end.residual, end.iterations, done), end.stepsize
 
 
 @_minimized.defjvp
 def _derivative(program: Any, primals: Any, tangents: Any) -> Any:
-    """The solution is a fixed point of a proximal step: differentiating that gives a linear system."""
+    """The solution is a fixed point of a proximal step; differentiating this gives a linear system."""
     consts, penalty = primals[:2]
-    found, step = _minimized(program, *primals)
-    flat, tree = ravel_pytree(found.params)
+    solution, step = _minimized(program, *primals)
+    flat, tree = ravel_pytree(solution.params)
     if flat.size > DIFFERENTIABLE:
         raise ValueError(
             f"proximal_gradient: derivatives for at most {DIFFERENTIABLE} parameters, got {flat.size}: "
             "they need a matrix of all parameters"
         )
-    held = jax.lax.stop_gradient(step)
+    fixed_step = jax.lax.stop_gradient(step)
 
     def stepped(flat: Array, consts: Any, penalty: Penalty) -> Array:
         w = tree(flat)
         grads = jax.grad(lambda w: _evaluated(program, consts, w))(w)
-        new = penalty.prox(jax.tree.map(lambda w, g: (w - held * g).astype(w.dtype), w, grads), held)
+        new = penalty.prox(jax.tree.map(lambda w, g: (w - fixed_step * g).astype(w.dtype), w, grads), fixed_step)
         return ravel_pytree(new)[0]
 
-    moved = jax.jvp(lambda *given: stepped(flat, *given), (consts, penalty), tangents[:2])[1]
+    right_side = jax.jvp(lambda *inputs: stepped(flat, *inputs), (consts, penalty), tangents[:2])[1]
     wide = wide_dtype(flat)
     matrix = jnp.eye(flat.size, dtype=wide) - jax.jacfwd(stepped)(flat, consts, penalty).astype(wide)
     factors = jax.scipy.linalg.lu_factor(matrix)
     pivots = jnp.abs(jnp.diag(factors[0]))
-    one = jnp.min(pivots) > 32 * jnp.finfo(wide).eps * jnp.max(pivots)  # solution, and not one of many
-    change = jax.scipy.linalg.lu_solve(factors, moved.astype(wide)) * jnp.where(one, 1.0, jnp.nan)
-    still = jax.tree.map(_no_tangent, (found, step))
-    return (found, step), (still[0]._replace(params=tree(change.astype(flat.dtype))), still[1])
+    is_unique = jnp.min(pivots) > 32 * jnp.finfo(wide).eps * jnp.max(pivots)  # False for NaN
+    tangent = jax.scipy.linalg.lu_solve(factors, right_side.astype(wide)) * jnp.where(is_unique, 1.0, jnp.nan)
+    zero_tangents = jax.tree.map(_no_tangent, (solution, step))
+    return (solution, step), (zero_tangents[0]._replace(params=tree(tangent.astype(flat.dtype))), zero_tangents[1])
 
 
 def _no_tangent(array: Array) -> Any:
@@ -212,16 +212,16 @@ def regularization_path(
     tol: ArrayLike = 1e-5,
     max_iterations: int = 10_000,
 ) -> Solution:
-    """Solutions for a sequence of strengths, each started from the one before (warm starts), in one compiled loop.
+    """Solutions for a sequence of strengths, each started from the previous one (warm starts), in one compiled loop.
 
     Args:
       loss: as in `proximal_gradient`.
       penalty: its strengths are multiplied by each of `factors` in turn.
-      factors: `[K]`, >= 0; from large to small is fastest, as few weights move at a time.
-      params: start of the first.
+      factors: `[K]`, >= 0; descending is fastest, because few weights change at a time.
+      params: starting point for the first factor.
       stepsize: as in `proximal_gradient`.
       tol: as in `proximal_gradient`.
-      max_iterations: at most so many for each factor.
+      max_iterations: largest number of iterations for each factor.
 
     Returns:
       A `Solution` whose arrays have a leading axis `[K]`.
@@ -242,10 +242,10 @@ def regularization_path(
     """
     check_range("regularization_path: factors", factors, 0.0)
 
-    def one(params: PyTree, factor: Array) -> tuple[PyTree, Solution]:
-        found = proximal_gradient(
+    def solve(params: PyTree, factor: Array) -> tuple[PyTree, Solution]:
+        solution = proximal_gradient(
             loss, penalty.scaled(factor), params, stepsize=stepsize, tol=tol, max_iterations=max_iterations
         )
-        return found.params, found
+        return solution.params, solution
 
-    return jax.lax.scan(one, jax.tree.map(jnp.asarray, params), jnp.asarray(factors, float_dtype()))[1]
+    return jax.lax.scan(solve, jax.tree.map(jnp.asarray, params), jnp.asarray(factors, float_dtype()))[1]

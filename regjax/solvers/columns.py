@@ -1,6 +1,6 @@
-"""Columns of a linear regression as the solver takes them: centred, weighted, standardized; dense or sparse.
+"""Centred, weighted and standardized columns of a linear regression, dense or sparse.
 
-Sparse columns are made dense by blocks of rows, so that they are centred before anything is squared: a mean of squares
+Sparse columns are made dense in blocks of rows, so that they are centred before they are squared: a mean of squares
 minus the square of the mean loses the digits of a column far from zero.
 """
 
@@ -15,12 +15,12 @@ import jax.numpy as jnp
 from regjax.core.typing import Array
 from regjax.solvers.active_set import Problem
 
-GRAM_FEATURES = 4096  # up to so many the Gram matrix of all features is formed, 64 MiB at most
-BLOCK = 2**22  # numbers in a block of rows, or a square one of all columns where that is more
+GRAM_FEATURES = 4096  # up to this number, the Gram matrix of all features is formed: at most 64 MiB
+BLOCK = 2**22  # entries in a block of rows, unless a square block of all columns has more
 
 
 def as_bcoo(x: Any) -> Any:
-    """A sparse matrix of any kind as a `BCOO` of plain layout; anything else as a dense array."""
+    """A sparse matrix of any format as a `BCOO` without batch or dense axes; anything else as a dense array."""
     if hasattr(x, "tocoo"):  # of scipy.sparse
         from jax.experimental.sparse import BCOO  # imports SciPy
 
@@ -33,12 +33,12 @@ def as_bcoo(x: Any) -> Any:
 
 
 def is_sparse(x: Any) -> bool:
-    """Whether `x` is a `BCOO`, whose module imports SciPy."""
+    """Whether `x` is a `BCOO`; by name, because its module imports SciPy."""
     return type(x).__name__ == "BCOO"
 
 
 def with_data(x: Any, data: Array) -> Any:
-    """The sparse matrix with other numbers at the same places."""
+    """The sparse matrix with other values at the same positions."""
     return type(x)((data, x.indices), shape=x.shape)
 
 
@@ -48,13 +48,13 @@ def mean(values: Array, weight: Array | None) -> Array:
 
 
 def centred(x: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
-    """Dense columns and targets without their means; of a constant column exactly 0 is left."""
-    x = x - x[_counting(weight)]  # first: the mean of equal numbers is not always that number
+    """Dense columns and targets minus their means; constant columns become exactly 0."""
+    x = x - x[_counting(weight)]  # before the mean, which rounds: the mean of equal numbers may differ from them
     return x - mean(x, weight), y - mean(y, weight)
 
 
 def slopes(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
-    """`x' y / n` of centred columns, `[P]` or `[P, T]`."""
+    """`x' y / n` for centred columns, `[P]` or `[P, T]`."""
     if is_sparse(x):
         start = jnp.zeros(x.shape[1:] + y.shape[1:], y.dtype)
         total = _over_blocks(lambda total, x, y: total + x.T @ y, start, x, y, weight, fit_intercept)
@@ -65,7 +65,7 @@ def slopes(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array
 
 
 def standardized(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Problem:
-    """The problem in standardized columns."""
+    """The problem for standardized columns."""
     examples, features = x.shape
     if is_sparse(x):
 
@@ -84,9 +84,9 @@ def standardized(x: Any, y: Array, weight: Array | None, fit_intercept: bool) ->
 
 
 def least_squares(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
-    """Least squares; of several solutions that of smallest norm in standardized columns."""
+    """The least-squares solution; of several, the one of smallest norm in standardized columns."""
     if is_sparse(x):
-        # The triangle of a QR factorization has the same solution, and is not squared as the Gram matrix is.
+        # The triangle of a QR factorization has the same solution, without the squaring of the Gram matrix.
         def add(triangle: Array, x: Array, y: Array) -> Array:
             return jnp.linalg.qr(jnp.vstack([triangle, jnp.column_stack([x, y])]), mode="r")
 
@@ -100,12 +100,12 @@ def least_squares(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -
 
 
 def _counting(weight: Array | None) -> Any:
-    """The index of an example that counts."""
+    """The index of an example with positive weight."""
     return 0 if weight is None else jnp.argmax(weight)
 
 
 def _dense(x: Array, y: Array, weight: Array | None, fit_intercept: bool) -> tuple[Array, Array]:
-    """Columns and targets whose plain least squares are the weighted ones with an intercept."""
+    """Columns and targets whose ordinary least squares equal the weighted ones with an intercept."""
     if fit_intercept:
         x, y = centred(x, y, weight)
     if weight is not None:
@@ -115,7 +115,7 @@ def _dense(x: Array, y: Array, weight: Array | None, fit_intercept: bool) -> tup
 
 
 def _scale(squares: Array) -> Array:
-    """The roots of mean squares of columns; a column of zeros keeps the scale 1."""
+    """Root mean squares of columns, from their mean squares; 1 for a column of zeros."""
     return jnp.where(squares > 0, jnp.sqrt(squares), 1.0)
 
 
@@ -127,7 +127,7 @@ def _over_blocks(
     weight: Array | None,
     fit_intercept: bool,
 ) -> Any:
-    """`add(total, rows, targets)` over blocks of the rows of `_dense`, of sparse `x`; rows beyond the last are 0."""
+    """Fold `add(total, rows, targets)` over blocks of rows of `_dense`, for sparse `x`; padding rows are 0."""
     examples, features = x.shape
     size = min(examples, max(features, BLOCK // features))
     count = -(-examples // size)
@@ -137,26 +137,26 @@ def _over_blocks(
         place = jnp.where((place >= 0) & (place < size), place, size)  # others are dropped
         return jnp.zeros((size, features), y.dtype).at[place, x.indices[:, 1]].add(x.data, mode="drop")
 
-    def parts(values: Array) -> Array:
+    def in_blocks(values: Array) -> Array:
         padding = [(0, count * size - examples), *[(0, 0)] * (values.ndim - 1)]
         return jnp.pad(values, padding).reshape(count, size, *values.shape[1:])
 
     firsts = size * jnp.arange(count)
-    weights = parts(jnp.ones(examples, y.dtype) if weight is None else weight)
+    weights = in_blocks(jnp.ones(examples, y.dtype) if weight is None else weight)
     if fit_intercept:
-        one = rows(_counting(weight), 1)
+        reference_row = rows(_counting(weight), 1)
         shift = jax.lax.scan(
-            lambda total, part: (total + part[1] @ (rows(part[0], size) - one), None),
+            lambda total, block: (total + block[1] @ (rows(block[0], size) - reference_row), None),
             jnp.zeros(features, y.dtype),
             (firsts, weights),
         )[0]
         y = y - mean(y, weight)
 
-    def body(total: Any, part: tuple[Array, Array, Array]) -> tuple[Any, None]:
-        first, weight, y = part
+    def body(total: Any, block: tuple[Array, Array, Array]) -> tuple[Any, None]:
+        first, weight, y = block
         x, root = rows(first, size), jnp.sqrt(weight)
         if fit_intercept:
-            x = (x - one) - shift / examples
+            x = (x - reference_row) - shift / examples
         return add(total, root[:, None] * x, (root * y.T).T), None
 
-    return jax.lax.scan(body, start, (firsts, weights, parts(y)))[0]
+    return jax.lax.scan(body, start, (firsts, weights, in_blocks(y)))[0]

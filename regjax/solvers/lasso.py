@@ -1,7 +1,7 @@
-"""The lasso and elastic net path of a linear regression: all strengths in one compiled call.
+"""Lasso and elastic net paths of linear regression, with all strengths in one compiled call.
 
-How it is solved: `regjax.solvers.active_set`. Here is what stands around it: columns are standardized, the intercept
-and weights of examples are taken into the columns, and derivatives of the solution follow from its conditions.
+`regjax.solvers.active_set` solves the problem. This module standardizes the columns, absorbs the intercept and the
+weights of examples into them, and derives the derivatives of the solution from its optimality conditions.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from regjax.solvers.columns import (
 
 
 class LassoPath(NamedTuple):
-    """Solutions for a sequence of strengths; all numbers in the type of the data, at least float32.
+    """Solutions for a sequence of strengths, in the dtype of the data, float32 at least.
 
     Attributes:
       strengths: `[K]`.
-      coefficients: `[K, P]` (for several targets `[K, P, T]`), in the units of the data, with exact zeros.
+      coefficients: `[K, P]` (`[K, P, T]` for several targets), in the units of the data, with exact zeros.
       objective: `[K]` (`[K, T]`): `mean (y - x w - c)^2 + penalty`.
-      iterations: `int32[K]` (`[K, T]`): of FISTA; 0 at strength 0.
-      converged: `bool[K]` (`[K, T]`): whether the optimality conditions hold to `tol`.
+      iterations: `int32[K]` (`[K, T]`): iterations of FISTA; 0 at strength 0.
+      converged: `bool[K]` (`[K, T]`): whether the optimality conditions hold up to `tol`.
       intercept: `[K]` (`[K, T]`): c; 0 without `fit_intercept`.
     """
 
@@ -66,30 +66,30 @@ def lasso_path(
 ) -> LassoPath:
     """Minimize `mean (y - x w - c)^2 + s (r sum |w| + (1 - r) sum w^2)` for a sequence of strengths `s`.
 
-    scikit-learn's `alpha` is `s / 2` for the lasso. Columns are standardized inside, so their scales do not matter to
-    the speed; the penalty is on the coefficients in the units of the data. Columns far from zero are slow
+    For the lasso, scikit-learn's `alpha` is `s / 2`. Columns are standardized internally, so their scales do not affect
+    the speed; the penalty is on the coefficients in the units of the data. Columns far from zero converge slowly
     without an intercept.
 
     Derivatives with respect to `x`, `y`, `strengths`, `l1_ratio` and `sample_weight` are those of the solution
-    (implicit differentiation on its non-zero coefficients, a `P x P` system for each strength), however it was found.
-    They are NaN where columns with non-zero coefficients depend on each other, as the solution is then one of many;
-    the objective has derivatives all the same.
+    (implicit differentiation on its non-zero coefficients, a `P x P` system for each strength). They are NaN if columns
+    with non-zero coefficients are linearly dependent, because the solution is then not unique; the objective has
+    derivatives all the same.
 
     Args:
-      x: `[N, P]`: an array, or sparse (`BCOO`, `BCSR` or of `scipy.sparse`, at most 4096 columns, without derivatives).
+      x: `[N, P]`: an array, or sparse (`BCOO`, `BCSR` or `scipy.sparse`; at most 4096 columns, no derivatives).
       y: `[N]`, or `[N, T]`: T independent regressions on the same `x` and strengths. (The multi-task lasso, which
         selects features for all targets together, is `rj.proximal_gradient` with `rj.group_lasso`.)
-      strengths: `[K]` >= 0, descending (each solution starts the next); None takes `count` from the strength at which
-        all coefficients are zero down to `smallest` times that, evenly in the logarithm. 0 is least squares; of several
-        solutions that of smallest norm in standardized columns.
+      strengths: `[K]` >= 0, descending (each solution starts the next); None takes `count` strengths, evenly spaced in
+        the logarithm, from the one at which all coefficients are zero down to `smallest` times that. 0 is least
+        squares; of several solutions, the one of smallest norm in standardized columns.
       l1_ratio: r in (0, 1]; 1 is the lasso.
-      count: how many strengths, if they are not given.
+      count: number of strengths, if they are not given.
       smallest: the last strength as a fraction of the first, if they are not given; in (0, 1).
       tol: largest violation of the optimality conditions, as a fraction of `s r`. At 1e-3 the objective is
         within about 1e-7 of the minimum, at 1e-2 within 1e-5.
-      max_iterations: of FISTA, for each strength and working set.
-      fit_intercept: whether there is an intercept `c`, which is not penalized.
-      sample_weight: `[N]` >= 0, weights of the mean over examples; None counts all alike.
+      max_iterations: largest number of iterations of FISTA, for each strength and working set.
+      fit_intercept: whether to fit an intercept `c`, which is not penalized.
+      sample_weight: `[N]` >= 0, weights of the mean over examples; None weighs all equally.
 
     Returns:
       A `LassoPath`.
@@ -118,7 +118,7 @@ def lasso_path(
         check_range("lasso_path: count", count, 1)
         check_range("lasso_path: smallest", smallest, 0.0, 1.0, low_open=True, high_open=True)
         largest = 2 * jnp.max(jnp.abs(slopes(x, y, weight, fit_intercept))) / l1_ratio
-        # A little more, so that rounding does not let a coefficient in.
+        # Slightly larger, so that no coefficient becomes non-zero by rounding.
         strengths = (1 + 1e-5) * largest * jnp.logspace(0.0, np.log10(smallest), count, dtype=y.dtype)
     else:
         check_range("lasso_path: strengths", strengths, 0.0, np.inf, high_open=True)
@@ -128,7 +128,7 @@ def lasso_path(
             or (not is_traced(strengths) and np.any(np.diff(np.asarray(strengths)) > 0))
         ):
             raise ValueError("lasso_path: strengths must be one sequence that descends")
-    # A strength of 0 is another problem: nothing is thresholded.
+    # A strength of 0 is solved separately, because nothing is thresholded.
     zeros = None if is_traced(strengths) else int(np.sum(np.asarray(strengths) == 0))
     strengths = jnp.asarray(strengths, y.dtype)
     ratio, tol = jnp.asarray(l1_ratio, y.dtype), jnp.asarray(tol, y.dtype)
@@ -145,7 +145,7 @@ def lasso_path(
 
 
 def _checked_data(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None]:
-    """`x`, `y` and the weights (of mean 1) in one floating-point type, float32 at least."""
+    """`x`, `y` and the weights (scaled to mean 1) in one floating-point dtype, float32 at least."""
     x, y = as_bcoo(x), jnp.asarray(y)
     sparse = is_sparse(x)
     weight = None if weight is None else jnp.asarray(weight)
@@ -183,29 +183,29 @@ def _path(
     ratio: Array,
     tol: Array,
 ) -> tuple[Array, Array, Array]:
-    """Coefficients, iterations, and whether they converged; the last `zeros` strengths are 0, None is not known."""
+    """Coefficients, iterations, converged; the last `zeros` strengths are 0 (None if it is unknown which are)."""
 
-    def least() -> Array:
+    def solve_at_zero() -> Array:
         return least_squares(x, y, weight, fit_intercept)
 
-    def solved(strengths: Array) -> tuple[Array, Array, Array]:
+    def solve_positive(strengths: Array) -> tuple[Array, Array, Array]:
         return solve_path(standardized(x, y, weight, fit_intercept), strengths, ratio, tol, max_iterations)
 
     if zeros is None:
         at_zero = strengths == 0
-        any_other = jnp.where(jnp.any(~at_zero), jnp.max(strengths), 1.0)
-        w, iterations, converged = solved(jnp.where(at_zero, any_other, strengths))
-        plain = jax.lax.cond(jnp.any(at_zero), least, lambda: jnp.zeros(x.shape[1], y.dtype))
-        w = jnp.where(at_zero[:, None], plain, w)
-        return w, jnp.where(at_zero, 0, iterations), jnp.where(at_zero, jnp.all(jnp.isfinite(plain)), converged)
-    positive, parts = strengths[: len(strengths) - zeros], []
+        placeholder = jnp.where(jnp.any(~at_zero), jnp.max(strengths), 1.0)
+        w, iterations, converged = solve_positive(jnp.where(at_zero, placeholder, strengths))
+        least = jax.lax.cond(jnp.any(at_zero), solve_at_zero, lambda: jnp.zeros(x.shape[1], y.dtype))
+        w = jnp.where(at_zero[:, None], least, w)
+        return w, jnp.where(at_zero, 0, iterations), jnp.where(at_zero, jnp.all(jnp.isfinite(least)), converged)
+    positive, pieces = strengths[: len(strengths) - zeros], []
     if len(positive):
-        parts.append(solved(positive))
+        pieces.append(solve_positive(positive))
     if zeros:
-        plain = least()
-        done = jnp.full(zeros, jnp.all(jnp.isfinite(plain)))
-        parts.append((jnp.tile(plain, (zeros, 1)), jnp.zeros(zeros, jnp.int32), done))
-    return parts[0] if len(parts) == 1 else jax.tree.map(lambda *each: jnp.concatenate(each), *parts)
+        least = solve_at_zero()
+        converged_at_zero = jnp.full(zeros, jnp.all(jnp.isfinite(least)))
+        pieces.append((jnp.tile(least, (zeros, 1)), jnp.zeros(zeros, jnp.int32), converged_at_zero))
+    return pieces[0] if len(pieces) == 1 else jax.tree.map(lambda *each: jnp.concatenate(each), *pieces)
 
 
 _solved = jax.custom_jvp(_path, nondiff_argnums=(0, 1, 2))
@@ -213,10 +213,10 @@ _solved = jax.custom_jvp(_path, nondiff_argnums=(0, 1, 2))
 
 @_solved.defjvp
 def _derivative(max_iterations: int, fit_intercept: bool, zeros: int | None, primals: Any, tangents: Any) -> Any:
-    """The slopes of the non-zero coefficients stay `-s r sign(w)`: differentiating that gives a linear system."""
+    """The gradient for non-zero coefficients stays `-s r sign(w)`; differentiating this gives a linear system."""
     if is_sparse(primals[0]):
         raise ValueError("lasso_path: no derivatives for sparse x; give a dense array")
-    found = w, iterations, converged = _solved(max_iterations, fit_intercept, zeros, *primals)
+    solution = w, iterations, converged = _solved(max_iterations, fit_intercept, zeros, *primals)
 
     def columns(x: Array, y: Array, weight: Array | None) -> tuple[Array, Array, Array]:
         """Centred columns and targets, and the columns times the weights (whose roots have no derivative at 0)."""
@@ -230,25 +230,25 @@ def _derivative(max_iterations: int, fit_intercept: bool, zeros: int | None, pri
         smooth = 2 / x.shape[0] * ((w @ x.T - y) @ weighted) + 2 * (strengths * (1 - ratio))[:, None] * w
         return jnp.where(w != 0, smooth + (strengths * ratio)[:, None] * jnp.sign(w), 0.0)
 
-    moved = jax.jvp(conditions, primals, tangents)[1]
+    right_side = jax.jvp(conditions, primals, tangents)[1]
     x, _, weighted = columns(*primals[:3])
     strengths, ratio = primals[3:5]
     gram = 2 / x.shape[0] * (x.T @ weighted)
 
-    def tangent(w: Array, strength: Array, moved: Array) -> Array:
-        used = w != 0
-        matrix = jnp.where(used[:, None] & used, gram, 0.0)
-        matrix += jnp.diag(jnp.where(used, 2 * strength * (1 - ratio), 1.0))
+    def tangent(w: Array, strength: Array, right_side: Array) -> Array:
+        active = w != 0
+        matrix = jnp.where(active[:, None] & active, gram, 0.0)
+        matrix += jnp.diag(jnp.where(active, 2 * strength * (1 - ratio), 1.0))
         size = jnp.sqrt(jnp.diag(matrix))
         factor = jnp.linalg.cholesky(matrix / size / size[:, None])
-        # The square of a pivot is the share of a column that the columns before it do not explain.
-        smallest = jnp.finfo(w.dtype).eps * jnp.maximum(32, jnp.sum(used))
-        independent = jnp.min(jnp.square(jnp.diag(factor))) > smallest  # False for NaN
-        solved = jax.scipy.linalg.cho_solve((factor, True), moved / size) / size
-        return -solved * jnp.where(independent, 1.0, jnp.nan)
+        # A squared pivot is the fraction of a column that the previous columns do not explain.
+        smallest_pivot = jnp.finfo(w.dtype).eps * jnp.maximum(32, jnp.sum(active))
+        independent = jnp.min(jnp.square(jnp.diag(factor))) > smallest_pivot  # False for NaN
+        negative_tangent = jax.scipy.linalg.cho_solve((factor, True), right_side / size) / size
+        return -negative_tangent * jnp.where(independent, 1.0, jnp.nan)
 
-    still = tuple(np.zeros(a.shape, jax.dtypes.float0) for a in (iterations, converged))
-    return found, (jax.vmap(tangent)(w, strengths, moved), *still)
+    zero_tangents = tuple(np.zeros(a.shape, jax.dtypes.float0) for a in (iterations, converged))
+    return solution, (jax.vmap(tangent)(w, strengths, right_side), *zero_tangents)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -273,7 +273,7 @@ def _objective(fit_intercept: bool, data: Any, w: Array) -> Array:
 
 @_objective.defjvp
 def _objective_derivative(fit_intercept: bool, primals: Any, tangents: Any) -> Any:
-    """At a minimum the objective does not change with the coefficients: it has a derivative where they have none."""
+    """At a minimum the objective is stationary in the coefficients, so it has a derivative where they have none."""
     data, w = primals
     change = jax.jvp(lambda data: _measured(fit_intercept, data, w)[0], (data,), tangents[:1])[1]
     return _objective(fit_intercept, data, w), change
