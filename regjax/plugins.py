@@ -135,16 +135,16 @@ def register_optimizer(
     name: str,
     build: Callable[..., optax.GradientTransformation],
     *,
-    numbers: Mapping[str, float] | None = None,
+    defaults: Mapping[str, float] | None = None,
     stepsize: Callable[..., StepSize] | None = None,
 ) -> None:
     """An optimizer: `--optimizer=NAME`, `rj.make_optimizer`.
 
     Args:
       name: of the optimizer.
-      build: `(learning rate, **numbers) -> optax transform`, without weight decay.
-      numbers: its further hyperparameters with their defaults.
-      stepsize: `(learning rate, **numbers) -> StepSize` of the proximal map; None where theory gives none.
+      build: `(learning rate, **hyperparameters) -> optax transform`, without weight decay.
+      defaults: its further hyperparameters, with their defaults.
+      stepsize: `(learning rate, **hyperparameters) -> StepSize` of the proximal map; None where theory gives none.
 
     Raises:
       InputError: a name that is taken or is no name.
@@ -158,7 +158,7 @@ def register_optimizer(
     """
     _add_name(catalog.OPTIMIZERS, name)
     reason = "" if stepsize else "it was registered without one"
-    OPTIMIZERS[name] = Optimizer(build, dict(numbers or {}), stepsize, reason)
+    OPTIMIZERS[name] = Optimizer(build, dict(defaults or {}), stepsize, reason)
 
 
 def register_model(name: str, model: type[NoisyModel]) -> None:

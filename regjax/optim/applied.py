@@ -63,7 +63,7 @@ def applied_penalty(mode: str, penalty: Penalty) -> AppliedPenalty:
 
 
 def acting_leaves(penalty: Penalty, params: PyTree, frozen: Sequence[str] = ()) -> list[bool]:
-    """For each leaf of `params`, whether a penalty acts on it.
+    """A mask over the leaves of `params`: on which of them a penalty acts.
 
     Example:
       >>> import jax.numpy as jnp

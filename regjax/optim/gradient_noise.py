@@ -1,4 +1,4 @@
-"""Normal noise on the gradient as an optax transform."""
+"""Gaussian noise on the gradient, as an optax transform."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from regjax.optim.verify import PROBE
 
 
 def gradient_noise(eta: ArrayLike, gamma: ArrayLike = 0.55) -> optax.GradientTransformationExtraArgs:
-    """Adds normal noise to the gradient whose variance decays: `g + n_t`, `n_t ~ N(0, eta / (1 + t)^gamma)`.
+    """Adds Gaussian noise of decaying variance to the gradient: `g + n_t`, `n_t ~ N(0, eta / (1 + t)^gamma)`.
 
-    Put before an optimizer in `optax.chain`. `update` needs `key=`, one for each step; `rj.make_step` gives it.
+    It goes before an optimizer in `optax.chain`. `update` needs a new `key=` in each step; `rj.make_step` passes it.
 
     Args:
       eta: variance at step 0, >= 0; a number or a traced array.
-      gamma: >= 0, how fast it decays.
+      gamma: >= 0, exponent of the decay.
 
     Returns:
       An optax transform.

@@ -21,17 +21,17 @@ from regjax.penalties.constraints import Constraint, check_projected
 
 
 class Optimizer(NamedTuple):
-    """An optimizer by name.
+    """An entry of the registry of optimizers.
 
     Attributes:
-      build: `(learning rate, **numbers) -> optax transform`, without weight decay.
-      numbers: its further hyperparameters and their defaults.
-      stepsize: `(learning rate, **numbers) -> StepSize`, where theory gives a proximal step.
-      reason: why there is none.
+      build: `(learning rate, **hyperparameters) -> optax transform`, without weight decay.
+      defaults: its further hyperparameters, with their defaults.
+      stepsize: `(learning rate, **hyperparameters) -> StepSize`, if theory gives a proximal step.
+      reason: why there is no proximal step.
     """
 
     build: Callable[..., optax.GradientTransformation]
-    numbers: dict[str, float]
+    defaults: dict[str, float]
     stepsize: Callable[..., StepSize] | None = None
     reason: str = ""
 
@@ -91,7 +91,7 @@ def make_optimizer(
     eps: ArrayLike | None = None,
     decay: ArrayLike | None = None,
 ) -> optax.GradientTransformation:
-    """An optimizer with a penalty, consistent by construction.
+    """An optimizer with a penalty; both fit together by construction.
 
     Args:
       name: `"sgd"`, `"momentum"` (heavy ball), `"nesterov"`, `"adam"`, `"rmsprop"`, `"adagrad"`, `"nadam"`,
@@ -101,7 +101,7 @@ def make_optimizer(
         needs when the rate is scheduled).
       penalty: optional.
       mode: `"coupled"`, `"decoupled"`, `"independent"` or `"proximal"`; see `regjax.optim.transforms`.
-      constraint: optional; every update ends inside it (to rounding; `rj.apply_constraints` is exact).
+      constraint: optional; every update satisfies it (up to rounding; `rj.apply_constraints` is exact).
       momentum: in [0, 1), of `"momentum"` and `"nesterov"` (0.9) and of `"muon"` (0.95).
       b1: first decay, in [0, 1), of the Adam family and of Lion (0.9).
       b2: second decay, in [0, 1), of the Adam family (0.999) and of Lion (0.99).
@@ -113,8 +113,8 @@ def make_optimizer(
 
     Raises:
       InputError: unknown name or mode.
-      ValueError: a concrete number out of range, or one that this optimizer does not have; a proximal penalty where
-        the optimizer has no step; mode `"loss"`, which belongs to `rj.build_loss`.
+      ValueError: a concrete number out of range, or one that this optimizer does not have; a proximal penalty for an
+        optimizer without a proximal step; mode `"loss"`, which belongs to `rj.build_loss`.
 
     Example:
       >>> from regjax.penalties import l1
@@ -132,11 +132,11 @@ def with_penalties(
     name: str,
     learning_rate: LearningRate,
     penalties: Mapping[Any, Penalty],
-    **numbers: ArrayLike | None,
+    **hyperparameters: ArrayLike | None,
 ) -> optax.GradientTransformation:
     """Like `make_optimizer`, with a penalty for each of several modes, as `{"coupled": l2(.1)}`.
 
-    The proximal step acts on the finished update, so its zeros are final.
+    The proximal step is the last one, so that its zeros stay.
 
     Raises:
       InputError: unknown name or mode.
@@ -149,27 +149,27 @@ def with_penalties(
     if name in _ELSEWHERE:
         raise InputError(f"optimizer {name!r} {_ELSEWHERE[name]}")
     check_choice("optimizer", name, OPTIMIZERS)
-    chosen = OPTIMIZERS[name]
+    entry = OPTIMIZERS[name]
     if not callable(learning_rate):
         check_range("make_optimizer: learning_rate", learning_rate, 0.0, low_open=True)
-    given = {label: value for label, value in numbers.items() if value is not None}
-    for label, value in given.items():
-        if label not in chosen.numbers:
-            takes = ", ".join(chosen.numbers) or "no further numbers"
+    changed = {label: value for label, value in hyperparameters.items() if value is not None}
+    for label, value in changed.items():
+        if label not in entry.defaults:
+            takes = ", ".join(entry.defaults) or "no further numbers"
             hint = "; heavy ball is 'momentum'" if (name, label) == ("sgd", "momentum") else ""
             raise ValueError(f"make_optimizer: {name!r} does not use {label}, got {value}; it takes {takes}{hint}")
         check_range(f"make_optimizer: {label}", value, 0.0, *(() if label == "eps" else (1.0,)), high_open=True)
 
-    all_numbers = {**chosen.numbers, **given}
-    tx = chosen.build(learning_rate, **all_numbers)
+    all_hyperparameters = {**entry.defaults, **changed}
+    tx = entry.build(learning_rate, **all_hyperparameters)
     for mode in sorted(penalties, key=PENALTY_MODES.index):  # proximal is the last of PENALTY_MODES
-        # They were made for each other, so nothing has to be tried out.
-        needs: dict[str, Any] = {"check_step": False}
+        # Step and optimizer match by construction, so there is nothing to verify.
+        options: dict[str, Any] = {"check_step": False}
         if mode == "proximal":
-            if chosen.stepsize is None:
-                raise ValueError(f"make_optimizer: {name!r} has no proximal step: {chosen.reason}; use another mode")
-            needs["stepsize"] = chosen.stepsize(learning_rate, **all_numbers)
+            if entry.stepsize is None:
+                raise ValueError(f"make_optimizer: {name!r} has no proximal step: {entry.reason}; use another mode")
+            options["stepsize"] = entry.stepsize(learning_rate, **all_hyperparameters)
         elif mode in ("decoupled", "independent"):
-            needs["learning_rate"] = learning_rate
-        tx = regularize(tx, penalties[mode], mode=mode, **needs)
+            options["learning_rate"] = learning_rate
+        tx = regularize(tx, penalties[mode], mode=mode, **options)
     return tx

@@ -1,4 +1,4 @@
-"""`regularize`: an optimizer that also minimizes a penalty, and the checks that it does."""
+"""`regularize`, which makes an optimizer also minimize a penalty, and checks that it does."""
 
 from __future__ import annotations
 
@@ -44,34 +44,34 @@ def regularize(
     clip_mapping: ArrayLike | None = None,
     check_step: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
-    """Make an optimizer that also minimizes a penalty; the mode says how (see the table of this module).
+    """Make an optimizer also minimize a penalty; the mode says how (see the table in `regjax.optim.transforms`).
 
-    Leaves that `tx` never moves (`optax.set_to_zero` in a partition, `optax.freeze`) stay where they are in every mode.
+    Leaves that `tx` never moves (`optax.set_to_zero` in a partition, `optax.freeze`) stay unchanged in every mode.
 
-    **What stands around the result matters too, and cannot be seen from here.** `optax.clip_by_global_norm` before a
-    proximal penalty, or a scale behind it, solves another problem. `rj.make_step` checks that; a loop of your own
-    calls `rj.check_optimizer(tx, params)` once.
+    **The transforms around the result matter too, but are not visible here.** `optax.clip_by_global_norm` before a
+    proximal penalty, or a scale after it, solves another problem. `rj.make_step` checks this; in a loop of your own,
+    call `rj.check_optimizer(tx, params)` once.
 
     Args:
-      tx: any optax optimizer, learning rate included.
-      penalty: what to add.
+      tx: any optax optimizer, with its learning rate.
+      penalty: the penalty to add.
       mode: `"coupled"`, `"decoupled"`, `"independent"` or `"proximal"`.
-      learning_rate: of `tx`, with all that scales its updates; needed by decoupled and independent (there a number or
-        `BaseAndShape`). Inside `optax.inject_hyperparams` the value in the state of `tx` counts.
-      stepsize: of `tx`; needed by proximal: `rj.stepsizes.sgd(lr, momentum)`, `rj.stepsizes.adam(lr, b2, eps)`, ...
-      clip_mapping: proximal only: largest global norm of the proximal gradient mapping `(w - z) / T`, where `w` goes
-        to `z` in one update with step `T`. It vanishes at the solution, as the gradient of the data loss does not.
-      check_step: whether to try out on a few numbers that `tx` takes this step (`regjax.optim.verify`): when it is
-        wrapped, and again in `init` for the structure of the parameters. Traced numbers are judged up to one factor.
-        False promises nothing: neither zeros nor the solution, and leaves that `tx` does not move are penalized.
+      learning_rate: that of `tx`, with everything that scales its updates; for decoupled and independent (a number or
+        `BaseAndShape` for the latter). Inside `optax.inject_hyperparams`, the value in the state of `tx` is used.
+      stepsize: that of `tx`; for proximal: `rj.stepsizes.sgd(lr, momentum)`, `rj.stepsizes.adam(lr, b2, eps)`, ...
+      clip_mapping: for proximal: largest global norm of the proximal gradient mapping `(w - z) / T`, where `z` is `w`
+        after one update with step `T`. Unlike the gradient of the data loss, it vanishes at the solution.
+      check_step: whether to verify on a few numbers that `tx` takes this step (`regjax.optim.verify`), both here and
+        in `init`, for the structure of the parameters. Traced numbers are verified up to one factor. With False,
+        neither the zeros nor the solution are guaranteed, and leaves that `tx` does not move are penalized.
 
     Returns:
       A transform whose `update` needs `params`.
 
     Raises:
       ValueError: an unknown mode, a missing or misplaced argument; a step that is not that of `tx`, or that cannot be
-        judged; proximal or decoupled around `optax.MultiSteps`, `optax.apply_if_finite` and their like (wrap the other
-        way round: `optax.MultiSteps(regularize(...))`); coupled around a line search.
+        verified; proximal or decoupled around `optax.MultiSteps`, `optax.apply_if_finite` and similar wrappers (use
+        `optax.MultiSteps(regularize(...))` instead); coupled around a line search.
 
     Example:
       >>> from regjax import stepsizes
@@ -92,10 +92,10 @@ def regularize(
     _check_arguments(mode, learning_rate, stepsize, clip_mapping)
     check_penalty_mode(penalty, mode)
     if stepsize is not None and stepsize.elementwise:
-        whole = [term.kind for term in penalty.flat() if not term.elementwise]
-        if whole:
+        leafwise_kinds = [term.kind for term in penalty.flat() if not term.elementwise]
+        if leafwise_kinds:
             raise ValueError(
-                f"proximal {whole[0]} needs one step for a whole leaf, this optimizer has one an entry; "
+                f"proximal {leafwise_kinds[0]} needs one step for a whole leaf, this optimizer has one an entry; "
                 "use sgd, momentum or nesterov, or rj.stepsizes.plain(learning_rate) for what it is"
             )
     tx = with_extra_arguments(tx)
@@ -103,17 +103,17 @@ def regularize(
     verdicts: dict[Any, tuple[str, ...]] = {}
 
     def judge(params: PyTree) -> tuple[str, ...]:
-        """The leaves that `tx` does not move; raises if the penalty does not fit it."""
+        """The leaves that `tx` does not move; raises if the penalty does not fit `tx`."""
         small = small_like(params)
-        shapes, tried = (tuple(map(np.shape, jax.tree.leaves(tree))) for tree in (params, small))
+        shapes, small_shapes = (tuple(map(np.shape, jax.tree.leaves(tree))) for tree in (params, small))
         structure = jax.tree.structure(small), shapes
         if structure not in verdicts:
-            verdicts[structure] = judge_anew(small)
-            if check_step and mode != "coupled" and shapes != tried:
+            verdicts[structure] = judge_small(small)
+            if check_step and mode != "coupled" and shapes != small_shapes:
                 _check_size(tx, params, small)
         return verdicts[structure]
 
-    def judge_anew(params: PyTree) -> tuple[str, ...]:
+    def judge_small(params: PyTree) -> tuple[str, ...]:
         _check_wrapped(initial_state(tx, params), mode)
         if not check_step or mode == "coupled":
             return ()
@@ -122,14 +122,14 @@ def regularize(
         assert learning_rate is not None
         return check_moves(tx, learning_rate, params, scales=mode == "decoupled")
 
-    # Labels by name, for example, need the parameters, which `init` knows.
+    # Some optimizers (as with labels by leaf name) can only be judged in `init`, which has the parameters.
     with contextlib.suppress(CannotJudge):
         judge(generic())
 
     def init(params: PyTree) -> RegularizeState:
         check_arrays("regularize", params)
         for term in penalty.flat():
-            term.leaf_mask(params)  # raises where no leaf is meant
+            term.leaf_mask(params)  # raises if it selects no leaf
         inner = tx.init(params)
         try:
             frozen = judge(params)
@@ -180,24 +180,24 @@ def _proximal(
     frozen: tuple[str, ...],
     clip_mapping: ArrayLike | None,
 ) -> PyTree:
-    """From updates to those that end in the proximal map of the penalty."""
+    """Updates that end in the proximal map of the penalty."""
     target = penalty.prox(optax.apply_updates(params, updates), step, count)
-    kept = _tree_like(params, [not is_weight_leaf(w) or name in frozen for name, w in _named(params)])
-    # A zero survives the round trip: w + (0 - w) is exactly 0.
-    moves = jax.tree.map(lambda z, w, u, keep: u if keep else z - w, target, params, updates, kept)
+    is_kept = _tree_like(params, [not is_weight_leaf(w) or name in frozen for name, w in _named(params)])
+    # Zeros survive the round trip: w + (0 - w) is exactly 0.
+    moves = jax.tree.map(lambda z, w, u, keep: u if keep else z - w, target, params, updates, is_kept)
     if clip_mapping is None:
         return moves
     if jax.tree_util.treedef_is_leaf(jax.tree.structure(step)):
         step = jax.tree.map(lambda _: step, params)
-    squares = jax.tree.map(lambda m, t, keep: 0.0 if keep else _square_norm(m, t), moves, step, kept)
+    squares = jax.tree.map(lambda m, t, keep: 0.0 if keep else _square_norm(m, t), moves, step, is_kept)
     norm = jnp.sqrt(sum(jax.tree.leaves(squares), start=jnp.float32(0.0)))
-    # Divided only where it is too long, so that zeros stay exact at the end.
+    # Scaled only if it is too long, so that zeros stay exact at the end.
     scale = jnp.where(norm > clip_mapping, clip_mapping / jnp.where(norm > 0, norm, 1.0), 1.0)
-    return jax.tree.map(lambda m, keep: m if keep else (m * scale).astype(m.dtype), moves, kept)
+    return jax.tree.map(lambda m, keep: m if keep else (m * scale).astype(m.dtype), moves, is_kept)
 
 
 def _square_norm(move: Array, step: Any) -> Array:
-    """`sum (move / step)^2`; an entry with step 0 does not move."""
+    """`sum (move / step)^2`; entries with step 0 do not move."""
     step = jnp.asarray(step)
     return jnp.sum(jnp.square(jnp.abs(jnp.where(step > 0, move / jnp.where(step > 0, step, 1.0), 0.0))))
 
@@ -205,7 +205,7 @@ def _square_norm(move: Array, step: Any) -> Array:
 def _with_penalty(
     grads: PyTree, extra: dict[str, Any], penalty: Penalty, params: PyTree, count: Array
 ) -> tuple[PyTree, dict[str, Any]]:
-    """Gradient and further arguments of `update` as if the penalty was part of the loss."""
+    """The gradient and the extra arguments of `update`, as if the penalty were part of the loss."""
 
     def penalized(grads: PyTree, params: PyTree) -> PyTree:
         return add_gradient(grads, penalty, 1.0, params, count)
@@ -239,7 +239,7 @@ _LINE_SEARCHES = (optax.ScaleByBacktrackingLinesearchState, optax.ScaleByZoomLin
 
 
 def _check_wrapped(state: optax.OptState, mode: str) -> None:
-    """Refuse wrapped optimizers whose state tells that the penalty would not act as it should."""
+    """Refuse optimizers whose state shows that the penalty would not act as it should."""
 
     def first(kinds: Any) -> Any:
         return next((type(node).__name__ for node in states(kinds, state)), None)
@@ -269,9 +269,9 @@ def _check_wrapped(state: optax.OptState, mode: str) -> None:
 
 
 def _check_size(tx: optax.GradientTransformation, params: PyTree, small: PyTree) -> None:
-    """Refuse an optimizer that lets other leaves rest in large parameters than in the small ones it was tried on."""
+    """Refuse an optimizer for which other leaves rest than with the small parameters used for verification."""
     if not states((optax.PartitionState, optax.MaskedState), initial_state(tx, small)):
-        return  # nothing tells leaves apart
+        return  # all leaves are treated alike
     differ = sorted(set(ignored(tx, params)) ^ set(ignored(tx, small)))
     if differ:
         raise ValueError(
@@ -283,12 +283,12 @@ def _check_size(tx: optax.GradientTransformation, params: PyTree, small: PyTree)
 def _check_arguments(
     mode: str, learning_rate: LearningRate | None, stepsize: StepSize | None, clip_mapping: ArrayLike | None
 ) -> None:
-    wanted = {"coupled": None, "proximal": "stepsize"}.get(mode, "learning_rate")
-    given = {"learning_rate": learning_rate, "stepsize": stepsize}
-    for name, value in given.items():
-        if name == wanted and value is None:
+    needed = {"coupled": None, "proximal": "stepsize"}.get(mode, "learning_rate")
+    arguments = {"learning_rate": learning_rate, "stepsize": stepsize}
+    for name, value in arguments.items():
+        if name == needed and value is None:
             raise ValueError(f"mode {mode!r} needs {name}=")
-        if name != wanted and value is not None:
+        if name != needed and value is not None:
             raise ValueError(f"mode {mode!r} does not take {name}=")
     if stepsize is not None and not isinstance(stepsize, StepSize):
         raise ValueError(f"stepsize must be one of rj.stepsizes, as rj.stepsizes.sgd(lr), got {stepsize!r}")

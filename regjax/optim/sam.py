@@ -16,14 +16,14 @@ from regjax.optim.verify import PROBE
 
 
 def sam(tx: optax.GradientTransformation, rho: ArrayLike = 0.05) -> optax.GradientTransformationExtraArgs:
-    """Sharpness-aware minimization: the gradient is taken at the worst point nearby, `w + rho g / ||g||`.
+    """Sharpness-aware minimization: uses the gradient at the adversarial point `w + rho g / ||g||`.
 
-    `optax.contrib.sam` in its opaque mode: one update takes **two gradients**, and counts as one step everywhere.
-    `update` needs `grad_fn=(params, i) -> gradients`; `rj.make_step` gives it.
+    `optax.contrib.sam` in its opaque mode: one update takes **two gradients** and counts as one step everywhere.
+    `update` needs `grad_fn=(params, i) -> gradients`; `rj.make_step` passes it.
 
     Args:
-      tx: the optimizer that uses the gradient, penalties on its side included.
-      rho: radius >= 0, in the norm of all parameters together; a number or a traced array.
+      tx: the optimizer that uses the gradient, including its penalties.
+      rho: radius >= 0, in the joint norm of all parameters; a number or a traced array.
 
     Returns:
       An optax transform.
@@ -60,7 +60,7 @@ def sam(tx: optax.GradientTransformation, rho: ArrayLike = 0.05) -> optax.Gradie
             return updates, state._replace(opt_state=opt_state)
         if grad_fn is None:
             raise ValueError("sam: update needs grad_fn=(params, i) -> gradients; rj.make_step gives it")
-        # Other arguments are meant for other transforms; optax's refuses what it does not know.
+        # Extra arguments are for other transforms; optax's sam refuses unknown ones.
         return inner.update(grads, state, params, grad_fn=grad_fn)
 
     return optax.GradientTransformationExtraArgs(inner.init, update)

@@ -1,11 +1,11 @@
 """Penalties as optax transforms: coupled, decoupled, independent and proximal.
 
-| mode | what happens to a penalty `P` in one update | same as |
+| mode | effect of a penalty `P` in one update | same as |
 |---|---|---|
 | `loss` | `P` is part of the loss (`regjax.build_loss`), not a transform | |
 | `coupled` | gradient of `P` added to the gradient before the optimizer | `loss`, step by step |
 | `decoupled` | `lr * grad P` subtracted after the optimizer | `optax.adamw(weight_decay=2 s)` for `l2(s)` |
-| `independent` | `shape * grad P` subtracted; the base learning rate does not scale it | |
+| `independent` | `shape * grad P` subtracted after the optimizer, not scaled by the base learning rate | |
 | `proximal` | the proximal map of `P` after the optimizer, in the optimizer's own metric | exact zeros |
 """
 
@@ -30,11 +30,11 @@ from regjax.penalties.constraints import Constraint
 
 @dataclasses.dataclass(frozen=True)
 class BaseAndShape:
-    """A learning rate that can be taken apart: `base * shape(count)`. Wherever optax takes a schedule, so is this.
+    """A learning rate as base and shape: `base * shape(count)`. Usable wherever optax takes a schedule.
 
     Attributes:
       base: the peak learning rate; a number or a traced array.
-      shape: a schedule without units, as `optax.cosine_decay_schedule(1.0, steps)`; None is constant 1.
+      shape: a relative schedule, as `optax.cosine_decay_schedule(1.0, steps)`; None is constant 1.
 
     Example:
       >>> rate = BaseAndShape(0.1, lambda count: 0.5)
@@ -50,14 +50,14 @@ class BaseAndShape:
         return self.base * self.shape_at(count)
 
     def shape_at(self, count: ArrayLike) -> Any:
-        """The shape alone at update `count`."""
+        """The shape at update `count`, without the base."""
         return 1.0 if self.shape is None else self.shape(count)
 
 
 def add_penalty(penalty: Penalty) -> optax.GradientTransformation:
     """Add the gradient of a penalty to the updates: `g + grad P(w)`.
 
-    Put before an optimizer in `optax.chain` it is the coupled mode.
+    Before an optimizer in `optax.chain` it is the coupled mode.
 
     Example:
       >>> from regjax.penalties import l2
@@ -77,18 +77,18 @@ def add_decay(
 ) -> optax.GradientTransformation:
     """Subtract the gradient of a penalty from finished updates: `u - lr(count) grad P(w)`.
 
-    Put after an optimizer in `optax.chain` it is the decoupled mode.
+    After an optimizer in `optax.chain` it is the decoupled mode.
 
     Args:
-      penalty: what to decay; it must have a gradient.
+      penalty: any penalty with a gradient.
       learning_rate: a number, traced array or schedule. With `independent`, a number or a `BaseAndShape`.
       independent: scale by the schedule's shape alone: `u - shape(count) grad P(w)`.
 
-    Unlike `regularize(tx, penalty, mode="decoupled")` it cannot see the optimizer beside it: `optax.MultiSteps` goes
-    around the whole chain, and leaves that the optimizer does not move need a `where`. `rj.check_optimizer` tells.
+    Unlike `regularize(tx, penalty, mode="decoupled")`, it cannot inspect the optimizer: `optax.MultiSteps` has to wrap
+    the whole chain, and a `where` has to leave out what the optimizer does not move. `rj.check_optimizer` checks both.
 
     Raises:
-      ValueError: `independent` with a callable that cannot be taken apart into base and shape.
+      ValueError: `independent` with a schedule that is not a `BaseAndShape`.
 
     Example:
       >>> from regjax.penalties import l2
@@ -101,13 +101,13 @@ def add_decay(
 
 
 def project(constraint: Constraint) -> optax.GradientTransformation:
-    """End every update inside a constraint: `u -> P(w + u) - w`, with `P` the projection.
+    """Make every update satisfy a constraint: `u -> P(w + u) - w`, with the projection `P`.
 
-    Last in `optax.chain`. Adding the update to the parameters rounds once more, so the constraint holds to rounding;
-    `rj.apply_constraints` after the update, as `rj.make_step` does, is exact. Parameters that the optimizer does not
-    move are projected as well; the `where` of the constraint leaves them out.
-    The projection is Euclidean: where an optimizer scales entries by themselves, as Adam does, `rj.max_norm` is held,
-    but the point of rest need not be the constrained minimum.
+    It goes last in `optax.chain`. Adding the update to the parameters rounds once more, so the constraint holds up to
+    rounding; `rj.apply_constraints` after the update, as in `rj.make_step`, is exact. Parameters that the optimizer
+    does not move are projected too, unless the `where` of the constraint leaves them out. The projection is Euclidean:
+    with an optimizer that scales entries differently, as Adam does, `rj.max_norm` holds, but the fixed point need not
+    be the constrained minimum.
 
     Args:
       constraint: from `rj.max_norm`, `rj.unit_norm`, `rj.non_negative`, `rj.box`.
@@ -164,7 +164,7 @@ def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], An
 def add_gradient(
     updates: PyTree, penalty: Penalty, factor: Any, params: PyTree, step: Array, frozen: tuple[str, ...] = ()
 ) -> PyTree:
-    """`updates + factor * grad P(params)`; leaves that are no weights (counters, keys), or frozen, pass unchanged."""
+    """`updates + factor * grad P(params)`; frozen leaves, counters and keys are returned unchanged."""
     leaves, treedef = jax.tree.flatten(params)
     acts = [is_weight_leaf(w) and name not in frozen for w, name in zip(leaves, leaf_names(params), strict=True)]
     weights = [i for i, act in enumerate(acts) if act]
@@ -181,12 +181,12 @@ def add_gradient(
 
 
 def shape_at(learning_rate: LearningRate | None, count: Array) -> Any:
-    """The shape alone of a learning rate at update `count`."""
+    """The shape of a learning rate, without its base, at update `count`."""
     return learning_rate.shape_at(count) if isinstance(learning_rate, BaseAndShape) else 1.0
 
 
 def check_independent(learning_rate: LearningRate) -> None:
-    """Refuse a learning rate that cannot be taken apart into base and shape."""
+    """Refuse a learning rate that cannot be split into base and shape."""
     if callable(learning_rate) and not isinstance(learning_rate, BaseAndShape):
         raise ValueError(
             "independent: a schedule cannot be taken apart into base and shape; "

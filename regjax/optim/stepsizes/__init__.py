@@ -1,8 +1,8 @@
-"""The step that an optimizer takes for a unit of gradient: what a proximal threshold must be multiplied with.
+"""Step sizes of optimizers: the update per unit of gradient, which scales proximal thresholds.
 
-A proximal step of strength `s` after an update `w - T g` solves the penalized problem only if its threshold is
-`T s` with the optimizer's own `T`. Any other threshold solves another problem: `lr * s` under momentum `mu`
-solves strength `s (1 - mu)`.
+A proximal step of strength `s` after an update `w - T g` solves the penalized problem only if its threshold is `T s`
+with the step size `T` of the optimizer. Any other threshold solves another problem: with momentum `mu`, `lr * s` solves
+the problem of strength `s (1 - mu)`.
 """
 
 from regjax.optim.stepsizes.adaptive import adagrad, adam, adamax, amsgrad, nadam, rmsprop

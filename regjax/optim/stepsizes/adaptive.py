@@ -1,14 +1,14 @@
-"""Steps that differ between the entries of a leaf: the Adam family, RMSProp, Adagrad.
+"""Step sizes that differ between the entries of a leaf: the Adam family, RMSProp, Adagrad.
 
-They divide by the root of a second moment `v`. An entry with `v = 0` has had no gradient yet, as the embedding of a
-token that has not occurred: the formula then gives `lr / eps`, and one update of any strength would erase it. The
-optimizer does not move such an entry, so any positive step has the same solutions; these functions take that of the
-leaf, `lr` over the root mean square of the others, and 0 where no entry of the leaf has had a gradient. An unused
-weight then vanishes as fast as an ordinary one.
+They divide by the root of a second moment `v`. An entry with `v = 0` has not had a gradient yet, as the embedding of a
+token that has not occurred. The formula then gives `lr / eps`, so that one update of any strength would erase it. The
+optimizer does not move such an entry, so every positive step has the same solutions; these functions use `lr` over the
+root mean square of the other entries of the leaf, and 0 if no entry has had a gradient. An unused weight then vanishes
+as fast as an ordinary one.
 
-`experiments/studies/unreached_entries.py` compares the answers on 2,000 tokens after Zipf's law with strength 1e-5 and
-learning rate 1e-3: after the first update the formula has erased 76% of the rows of the embedding, this none. Step 0
-instead would leave the weights of columns of zeros where they began: not the solution of the lasso.
+`experiments/studies/unreached_entries.py` compares both on 2,000 tokens with Zipf's law, strength 1e-5 and learning
+rate 1e-3: after the first update the formula has erased 76% of the rows of the embedding, these steps none. A step of
+0 would leave the weights of all-zero columns at their initial values, which is not the solution of the lasso.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from regjax.optim.stepsizes.base import LearningRate, StepSize, check_rate, curr
 
 
 def adam(learning_rate: LearningRate, b2: ArrayLike = 0.999, eps: ArrayLike = 1e-8) -> StepSize:
-    """Step of Adam at update `t` (from 1): `T_i = lr / (sqrt(v_i / (1 - b2^t)) + eps)`, entry by entry.
+    """Step size of Adam at update `t` (from 1): `T_i = lr / (sqrt(v_i / (1 - b2^t)) + eps)`, elementwise.
 
-    `v` is read from the state of the wrapped optimizer; `lr`, `b2` and `eps` are not in it and must be those that
-    the optimizer was made with. `rj.make_optimizer("adam", ...)` does this by itself.
+    `v` is read from the state of the wrapped optimizer; `lr`, `b2` and `eps` are not in it and must be those of the
+    optimizer. `rj.make_optimizer("adam", ...)` takes care of that.
 
     Args:
       learning_rate: > 0; a number, a traced array or a schedule `count -> number`. Inside
-        `optax.inject_hyperparams` the values in the optimizer's state count, here and for the other arguments.
+        `optax.inject_hyperparams` the values in its state are used, here and for the other arguments.
       b2: decay of the second moment, in [0, 1).
       eps: the optimizer's `eps`, added outside the root.
 
     Returns:
-      A `StepSize` shaped like the parameters. Entries without a gradient so far: see this module.
+      A `StepSize` shaped like the parameters. For entries without a gradient so far, see this module.
 
     Raises:
       ValueError: a concrete value out of range; when used, an optimizer without exactly one Adam state.
@@ -52,9 +52,9 @@ def adam(learning_rate: LearningRate, b2: ArrayLike = 0.999, eps: ArrayLike = 1e
 
 
 def nadam(learning_rate: LearningRate, b1: ArrayLike = 0.9, b2: ArrayLike = 0.999, eps: ArrayLike = 1e-8) -> StepSize:
-    """Step of Adam with Nesterov momentum at update `t` (from 1): that of `adam` times a gain.
+    """Step size of Adam with Nesterov momentum at update `t` (from 1): that of `adam` times a gain.
 
-    `gain = b1 (1 - b1^t) / (1 - b1^(t+1)) + (1 - b1) / (1 - b1^t)`, what `optax.nadam` makes of a constant gradient.
+    `gain = b1 (1 - b1^t) / (1 - b1^(t+1)) + (1 - b1) / (1 - b1^t)`, the effect of `optax.nadam` on a constant gradient.
 
     Args:
       learning_rate: as in `adam`.
@@ -80,7 +80,7 @@ def nadam(learning_rate: LearningRate, b1: ArrayLike = 0.9, b2: ArrayLike = 0.99
 
 
 def amsgrad(learning_rate: LearningRate, eps: ArrayLike = 1e-8) -> StepSize:
-    """Step of AMSGrad: `T_i = lr / (sqrt(max_t v_i) + eps)`, the maximum of the corrected second moments so far.
+    """Step size of AMSGrad: `T_i = lr / (sqrt(max_t v_i) + eps)`, the maximum of the corrected second moments so far.
 
     Args:
       learning_rate: as in `adam`.
@@ -109,7 +109,7 @@ def amsgrad(learning_rate: LearningRate, eps: ArrayLike = 1e-8) -> StepSize:
 
 
 def adamax(learning_rate: LearningRate, eps: ArrayLike = 1e-8) -> StepSize:
-    """Step of AdaMax: `T_i = lr / u_i`, with `u_i = max(b2 u_i, |g_i| + eps)` from the optimizer's state.
+    """Step size of AdaMax: `T_i = lr / u_i`, with `u_i = max(b2 u_i, |g_i| + eps)` from the optimizer's state.
 
     Args:
       learning_rate: as in `adam`.
@@ -131,14 +131,14 @@ def adamax(learning_rate: LearningRate, eps: ArrayLike = 1e-8) -> StepSize:
 
     def squares(name: str, state: PyTree, e: Any) -> PyTree:
         norms = only(name, optax.ScaleByAdamState, state).nu
-        # Without a gradient the norm is eps.
+        # The norm of an entry without a gradient is eps.
         return jax.tree.map(lambda u: jnp.where(u <= 1.001 * e, 0.0, jnp.square(u)), norms)
 
     return _divided("stepsizes.adamax", learning_rate, eps, squares, lambda v, e: jnp.sqrt(v))
 
 
 def rmsprop(learning_rate: LearningRate, eps: ArrayLike = 1e-8, *, eps_in_sqrt: bool = True) -> StepSize:
-    """Step of RMSProp without momentum: `T_i = lr / sqrt(v_i + eps)`, or `lr / (sqrt(v_i) + eps)`, entry by entry.
+    """Step size of RMSProp without momentum: `T_i = lr / sqrt(v_i + eps)`, or `lr / (sqrt(v_i) + eps)`.
 
     `v` is read from the state of the wrapped optimizer, after its update.
 
@@ -148,11 +148,11 @@ def rmsprop(learning_rate: LearningRate, eps: ArrayLike = 1e-8, *, eps_in_sqrt: 
       eps_in_sqrt: as in `optax.rmsprop`; False is PyTorch's form.
 
     Returns:
-      A `StepSize` shaped like the parameters. Entries without a gradient so far: see this module.
+      A `StepSize` shaped like the parameters. For entries without a gradient so far, see this module.
 
     Raises:
       ValueError: a concrete value out of range; when used, an optimizer without exactly one RMSProp state, or with
-        momentum, under which the step is not known.
+        momentum, for which the step is unknown.
 
     Example:
       >>> rmsprop(1e-3).elementwise
@@ -170,14 +170,14 @@ def rmsprop(learning_rate: LearningRate, eps: ArrayLike = 1e-8, *, eps_in_sqrt: 
 
 
 def adagrad(learning_rate: LearningRate, eps: ArrayLike = 1e-7) -> StepSize:
-    """Step of Adagrad: `T_i = lr / sqrt(sum of squared gradients + eps)`, entry by entry.
+    """Step size of Adagrad: `T_i = lr / sqrt(sum of squared gradients + eps)`, elementwise.
 
     Args:
       learning_rate: as in `adam`.
       eps: the optimizer's `eps`.
 
     Returns:
-      A `StepSize` shaped like the parameters. Entries without a gradient so far: see this module.
+      A `StepSize` shaped like the parameters. For entries without a gradient so far, see this module.
 
     Raises:
       ValueError: a concrete value out of range; when used, an optimizer without exactly one Adagrad state.
@@ -196,14 +196,14 @@ def adagrad(learning_rate: LearningRate, eps: ArrayLike = 1e-7) -> StepSize:
 
 
 def _adam(name: str, learning_rate: LearningRate, b1: Any, b2: ArrayLike, eps: ArrayLike) -> StepSize:
-    """The step of Adam; with `b1`, of its Nesterov form."""
+    """The step size of Adam or, with `b1`, of its Nesterov variant."""
     check_range(f"{name}: b2", b2, 0.0, 1.0, high_open=True)
 
     def moment(name: str, state: PyTree, e: Any) -> PyTree:
         del e
-        found = only(name, optax.ScaleByAdamState, state)
-        correction = 1 - _float(current("b2", b2, state, found.count)) ** found.count
-        return jax.tree.map(lambda v: v / correction, found.nu)
+        adam_state = only(name, optax.ScaleByAdamState, state)
+        correction = 1 - _float(current("b2", b2, state, adam_state.count)) ** adam_state.count
+        return jax.tree.map(lambda v: v / correction, adam_state.nu)
 
     def gain(state: PyTree) -> Any:
         if b1 is None:
@@ -223,7 +223,7 @@ def _divided(
     root: Callable[[Array, Any], Array],
     gain: Callable[[PyTree], Any] = lambda state: 1.0,
 ) -> StepSize:
-    """`lr gain / root(v, eps)`, with the second moment `v` from the state of the optimizer."""
+    """`lr gain / root(v, eps)`, with the second moment `v` from the optimizer state."""
     check_rate(name, learning_rate)
     check_range(f"{name}: eps", eps, 0.0)
 
@@ -242,10 +242,10 @@ def _float(number: Any) -> Array:
 
 
 def _over(rate: Any, v: Array, root: Any) -> Array:
-    """`rate / root(v)`; where `v` is 0, with the mean of the other `v` of the leaf; 0 where it has none."""
+    """`rate / root(v)`, where a `v` of 0 is replaced by the mean of the others in the leaf; 0 if all are 0."""
     reached = v > 0
     count = jnp.sum(reached)
     mean = jnp.sum(jnp.where(reached, v, 0.0)) / jnp.maximum(count, 1)
-    # A safe argument under the root keeps derivatives finite.
+    # A non-zero argument of the root keeps derivatives finite.
     v = jnp.where(v == 0, jnp.where(count > 0, mean, 1.0), v)
     return jnp.where(reached | (count > 0), rate / root(v), 0.0)

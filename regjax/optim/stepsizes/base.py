@@ -1,4 +1,4 @@
-"""What a step size is, and how the numbers of an optimizer are read from its state."""
+"""The contract of step sizes, and how hyperparameters of an optimizer are read from its state."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ INJECTED = (optax.InjectHyperparamsState, optax.InjectStatefulHyperparamsState)
 
 @dataclasses.dataclass(frozen=True)
 class StepSize:
-    """The metric of an optimizer; make one with `sgd`, `adam`, ... of this package.
+    """The step size (metric) of an optimizer; made by `sgd`, `adam`, ... of this package.
 
     Attributes:
       compute: `(inner optimizer state after its update, number of updates before this one, parameters) -> T`, a scalar
         or a pytree like the parameters.
       elementwise: whether `T` differs between the entries of a leaf.
-      is_exact: whether it claims to be the optimizer's own step (all but `plain` do), which is then tried out.
+      is_exact: whether it claims to be the step of the optimizer (all but `plain` do), which is then verified.
     """
 
     compute: Callable[[Any, Any, PyTree], Any]
@@ -37,17 +37,17 @@ def at_step(learning_rate: LearningRate, count: ArrayLike) -> Any:
     return learning_rate(count) if callable(learning_rate) else learning_rate
 
 
-def current(name: str, given: LearningRate, state: PyTree, count: ArrayLike) -> Any:
-    """A hyperparameter of an optimizer in the update that led to `state`.
+def current(name: str, default: LearningRate, state: PyTree, count: ArrayLike) -> Any:
+    """The value of a hyperparameter in the update that led to `state`.
 
     Args:
-      name: what `optax.inject_hyperparams` calls it, as `"learning_rate"`.
-      given: its value where it is not injected: a number, a traced array or a schedule `count -> number`.
-      state: of the optimizer, after the update.
-      count: updates before this one.
+      name: its name in `optax.inject_hyperparams`, as `"learning_rate"`.
+      default: its value if it is not injected: a number, a traced array or a schedule `count -> number`.
+      state: state of the optimizer, after the update.
+      count: number of updates before this one.
 
     Returns:
-      The value in the state of `optax.inject_hyperparams`, which may have been changed by hand, or else `given`.
+      The value in the state of `optax.inject_hyperparams`, which may have been changed by hand, or else `default`.
 
     Raises:
       ValueError: several states hold a hyperparameter of this name.
@@ -61,11 +61,11 @@ def current(name: str, given: LearningRate, state: PyTree, count: ArrayLike) -> 
     injected = [node.hyperparams[name] for node in states(INJECTED, state) if name in node.hyperparams]
     if len(injected) > 1:
         raise ValueError(f"stepsize: {len(injected)} injected hyperparameters are called {name}; only one may be")
-    return injected[0] if injected else at_step(given, count)
+    return injected[0] if injected else at_step(default, count)
 
 
 def states(kind: Any, state: PyTree) -> list[Any]:
-    """The states of one kind inside the state of an optimizer, outermost only."""
+    """The outermost states of one kind within the state of an optimizer."""
 
     def is_kind(node: Any) -> bool:
         return isinstance(node, kind)
@@ -74,18 +74,18 @@ def states(kind: Any, state: PyTree) -> list[Any]:
 
 
 def only(name: str, kind: Any, state: PyTree) -> Any:
-    """The one state of a kind.
+    """The only state of one kind.
 
     Raises:
-      ValueError: there is none, or there are several.
+      ValueError: there is no such state, or several.
     """
-    found = states(kind, state)
-    if len(found) != 1:
+    matching = states(kind, state)
+    if len(matching) != 1:
         raise ValueError(
-            f"{name}: the wrapped optimizer must hold one {kind.__name__}, found {len(found)}; "
+            f"{name}: the wrapped optimizer must hold one {kind.__name__}, found {len(matching)}; "
             "rj.make_optimizer gives an optimizer together with its step"
         )
-    return found[0]
+    return matching[0]
 
 
 def check_rate(name: str, learning_rate: LearningRate) -> None:

@@ -1,4 +1,4 @@
-"""Steps that are one number a leaf: gradient descent and its momenta, frozen leaves, partitions."""
+"""Step sizes that are one number for each leaf: gradient descent, momentum, frozen leaves, partitions."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from regjax.optim.stepsizes.base import LearningRate, StepSize, check_rate, curr
 
 
 def sgd(learning_rate: LearningRate, momentum: ArrayLike = 0.0, *, nesterov: bool = False) -> StepSize:
-    """Step of gradient descent, heavy-ball or Nesterov momentum at update `t` (from 1).
+    """Step size of gradient descent, heavy-ball or Nesterov momentum at update `t` (from 1).
 
-    `T = lr (1 - mu^t) / (1 - mu)`; with Nesterov's correction `lr (1 - mu^(t+1)) / (1 - mu)`. This is what
-    the optimizer moves under a constant gradient of one.
+    `T = lr (1 - mu^t) / (1 - mu)`; with Nesterov's correction `lr (1 - mu^(t+1)) / (1 - mu)`. This is the
+    size of the update for a constant gradient of one.
 
     Args:
       learning_rate: > 0; a number, a traced array or a schedule `count -> number`. Inside
-        `optax.inject_hyperparams` the value in the optimizer's state counts.
+        `optax.inject_hyperparams` the value in its state is used.
       momentum: `mu` in [0, 1); the `momentum` or `decay` of the optimizer.
       nesterov: whether the optimizer uses Nesterov's correction.
 
     Returns:
-      A `StepSize` that is one scalar.
+      A scalar `StepSize`.
 
     Raises:
       ValueError: a concrete value out of range.
@@ -51,17 +51,17 @@ def sgd(learning_rate: LearningRate, momentum: ArrayLike = 0.0, *, nesterov: boo
 
 
 def plain(learning_rate: LearningRate) -> StepSize:
-    """The learning rate alone, whatever the optimizer: a threshold `lr * s`, as in many published recipes.
+    """The plain learning rate for any optimizer: a threshold `lr * s`, as in many published recipes.
 
-    Under any optimizer but gradient descent this is **not** the penalized problem: with momentum `mu` the solution
-    is that of strength `s (1 - mu)`, and under Adam of no fixed strength. Use it to reproduce such a recipe.
+    For any optimizer but gradient descent this is **not** the penalized problem: with momentum `mu` the solution is
+    that of strength `s (1 - mu)`, and with Adam that of no fixed strength. Use it to reproduce such a recipe.
 
     Args:
       learning_rate: > 0; a number, a traced array or a schedule `count -> number`. Inside
-        `optax.inject_hyperparams` the value in the optimizer's state counts.
+        `optax.inject_hyperparams` the value in its state is used.
 
     Returns:
-      A `StepSize` that is one scalar.
+      A scalar `StepSize`.
 
     Example:
       >>> plain(0.1).elementwise
@@ -77,7 +77,7 @@ def plain(learning_rate: LearningRate) -> StepSize:
 
 
 def frozen() -> StepSize:
-    """Step 0, of leaves that the optimizer does not move, as under `optax.set_to_zero`.
+    """Step size 0, for leaves that the optimizer does not move, as with `optax.set_to_zero`.
 
     Example:
       >>> float(frozen().compute((), 0, {}))
@@ -87,10 +87,10 @@ def frozen() -> StepSize:
 
 
 def partition(steps: Mapping[str, StepSize], labels: PyTree | Callable[[PyTree], PyTree]) -> StepSize:
-    """Step of `optax.partition` (`optax.multi_transform`): each leaf has that of the optimizer that its label names.
+    """Step size of `optax.partition` (`optax.multi_transform`): each leaf has that of the optimizer of its label.
 
     Args:
-      steps: for each label the step of its optimizer; `frozen()` for `optax.set_to_zero`.
+      steps: the step size of the optimizer for each label; `frozen()` for `optax.set_to_zero`.
       labels: as given to `optax.partition`: a tree of labels (or a prefix of one) or a function of the parameters.
 
     Returns:
@@ -110,20 +110,22 @@ def partition(steps: Mapping[str, StepSize], labels: PyTree | Callable[[PyTree],
 
     def compute(state: PyTree, count: Array, params: PyTree) -> PyTree:
         inner = only("stepsizes.partition", optax.PartitionState, state).inner_states
-        named = labels(params) if callable(labels) else labels
+        label_tree = labels(params) if callable(labels) else labels
         # A label may stand for a whole subtree.
-        named = jax.tree.map(lambda label, part: jax.tree.map(lambda _: label, part), named, params)
-        each, treedef = jax.tree.flatten(named)
-        unknown = sorted({str(label) for label in each} - set(steps))
+        label_tree = jax.tree.map(lambda label, subtree: jax.tree.map(lambda _: label, subtree), label_tree, params)
+        leaf_labels, treedef = jax.tree.flatten(label_tree)
+        unknown = sorted({str(label) for label in leaf_labels} - set(steps))
         if unknown:
             raise ValueError(f"stepsizes.partition: no step for the labels {', '.join(unknown)}; given: {list(steps)}")
-        out: list[Any] = [None] * len(each)
-        for label in dict.fromkeys(each):
-            places = [i for i, other in enumerate(each) if other == label]
+        out: list[Any] = [None] * len(leaf_labels)
+        for label in dict.fromkeys(leaf_labels):
+            positions = [i for i, other in enumerate(leaf_labels) if other == label]
             step = steps[label].compute(inner[label].inner_state, count, params)
-            one = jax.tree_util.treedef_is_leaf(jax.tree.structure(step))
-            # The state of a part holds its own leaves alone, in the order of the whole tree.
-            for i, value in zip(places, [step] * len(places) if one else jax.tree.leaves(step), strict=True):
+            is_scalar = jax.tree_util.treedef_is_leaf(jax.tree.structure(step))
+            # The state for a label holds only the leaves of that label, in the order of the whole tree.
+            for i, value in zip(
+                positions, [step] * len(positions) if is_scalar else jax.tree.leaves(step), strict=True
+            ):
                 out[i] = value
         return jax.tree.unflatten(treedef, out)
 

@@ -1,7 +1,7 @@
-"""Whether an optimizer and the penalties in it fit together, tried out on a few numbers.
+"""Verifies on a few numbers that an optimizer and its penalties fit together.
 
-`step`: does an optimizer take the step that it is said to take? `surroundings`: is a penalty left alone by what
-stands around it?
+`step`: does an optimizer take the step that a `StepSize` computes? `surroundings`: do the transforms around a penalty
+leave its effect unchanged?
 """
 
 from regjax.optim.verify.step import WAY_OUT, check_follows, check_moves, generic

@@ -1,4 +1,4 @@
-"""Whether a step follows the numbers that `optax.inject_hyperparams` lets a loop change at run time."""
+"""Verifies that a step follows hyperparameters that `optax.inject_hyperparams` lets a loop change at run time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regjax.core.typing import PyTree
 from regjax.optim.stepsizes.base import INJECTED, states
 from regjax.optim.verify.trial import Plan, Record, initial_state, run
 
-# What the numbers are multiplied by: in (0, 1), as rates and decays are, and no ratio that arises by itself.
+# The factor by which hyperparameters are changed: in (0, 1), as rates and decays are, and unlikely to arise by chance.
 _FACTOR = 0.7137
 _TOLERANCE = 5e-3
 
@@ -23,23 +23,23 @@ _TOLERANCE = 5e-3
 def check_injected(
     tx: optax.GradientTransformation, measure: Callable[..., Any], plan: Plan, params: PyTree, *, is_step: bool
 ) -> None:
-    """Refuse an optimizer with an injected number whose change would move updates and leave the penalty as it was.
+    """Refuse an optimizer with an injected hyperparameter whose change affects the updates but not the penalty.
 
     Args:
       tx: the optimizer.
       measure: `(state after an update, its count, params)` to the step or the learning rate.
-      plan: trials whose first has a constant gradient at weights 0.
+      plan: trials, the first of which has a constant gradient at weights 0.
       params: from `small_like`.
-      is_step: whether `measure` gives the step, which has to follow every number; a learning rate has to follow what
-        scales the first update.
+      is_step: whether `measure` gives the step, which has to follow every hyperparameter; a learning rate only has to
+        follow those that scale the first update.
 
     Raises:
       CannotJudge: the optimizer cannot be called like this.
-      ValueError: names the number.
+      ValueError: names the hyperparameter.
     """
     nodes = states(INJECTED, initial_state(tx, params))
     names = dict.fromkeys(name for node in nodes for name, value in node.hyperparams.items() if is_weight_leaf(value))
-    names.pop("learning_rate", None)  # what every step reads
+    names.pop("learning_rate", None)  # read by every step
     if not names:
         return
     looks = 4 if is_step else 1
@@ -64,29 +64,33 @@ def _multiplied(state: PyTree, names: tuple[str, ...]) -> PyTree:
     def change(node: Any) -> Any:
         if not isinstance(node, INJECTED):
             return node
-        numbers = {
+        hyperparams = {
             name: jnp.asarray(_FACTOR * value, value.dtype) if name in names else value
             for name, value in node.hyperparams.items()
         }
-        return node._replace(hyperparams=numbers)
+        return node._replace(hyperparams=hyperparams)
 
     return jax.tree.map(change, state, is_leaf=lambda node: isinstance(node, INJECTED))
 
 
 def _ratios(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> np.ndarray:
-    """After over before, all entries; NaN where nothing was."""
+    """The ratio after / before, for all entries; NaN where before is 0."""
     pairs = [(before[name].ravel(), after[name].ravel()) for name in before]
     return np.concatenate([b / np.where(a == 0, np.nan, a) for a, b in pairs])
 
 
 def _follows(before: Record, after: Record) -> bool:
-    moved, measured = _ratios(before.updates, after.updates), _ratios(before.measured, after.measured)
-    known = ~(np.isnan(moved) | np.isnan(measured))
-    return bool(np.allclose(moved[known], measured[known], rtol=_TOLERANCE, atol=0))
+    update_ratios, measured_ratios = _ratios(before.updates, after.updates), _ratios(before.measured, after.measured)
+    is_known = ~(np.isnan(update_ratios) | np.isnan(measured_ratios))
+    return bool(np.allclose(update_ratios[is_known], measured_ratios[is_known], rtol=_TOLERANCE, atol=0))
 
 
 def _is_missed(before: Record, after: Record) -> bool:
-    """Whether the updates are multiplied by what the number is, and the rate is not."""
-    moved, measured = _ratios(before.updates, after.updates), _ratios(before.measured, after.measured)
-    scaled = np.isclose(moved, _FACTOR, rtol=1e-4, atol=0)
-    return bool(np.any(scaled) and np.all(scaled | np.isnan(moved)) and not np.any(np.isclose(measured, _FACTOR)))
+    """Whether the changed hyperparameter scales the updates but not the measured rate."""
+    update_ratios, measured_ratios = _ratios(before.updates, after.updates), _ratios(before.measured, after.measured)
+    is_scaled = np.isclose(update_ratios, _FACTOR, rtol=1e-4, atol=0)
+    return bool(
+        np.any(is_scaled)
+        and np.all(is_scaled | np.isnan(update_ratios))
+        and not np.any(np.isclose(measured_ratios, _FACTOR))
+    )

@@ -1,9 +1,9 @@
-"""Whether an optimizer takes the step that a `StepSize` computes, tried out on a few numbers.
+"""Verifies on a few numbers that an optimizer takes the step that a `StepSize` computes.
 
-With the step `T`, updates under a constant gradient `g` have to be `-T g`: then an optimizer rests exactly where the
-penalized problem has its solution. It is tried with small and large gradients (clipping has no such step), with
-weights 0 and 3 (decay adds the same to all, a trust ratio does not), at late updates (both schedules have to go on
-alike), with a NaN in one gradient (an update that is skipped has no step), and with a gradient that changes.
+With the step `T`, the updates for a constant gradient `g` must be `-T g`: only then does the optimizer rest at the
+solution of the penalized problem. The trials use small and large gradients (clipping has no such step), weights 0 and 3
+(decay adds the same to all, a trust ratio does not), late updates (both schedules have to continue alike), a NaN in one
+gradient (a skipped update has no step), and a gradient that changes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from regjax.optim.verify.injected import check_injected
 from regjax.optim.verify.trial import CannotJudge, Plan, Record, named_weights, run, small_like
 
 _TOLERANCE = 5e-3
-# Updates between two looks: every early one, then up to a thousand.
+# Updates between two records: each of the first ones is recorded, then every 64 to 768.
 _REPEATS = np.array([1, 1, 1, 1, 1, 1, 1, 64, 192, 768], np.int32)
-_SPECIAL = 6  # where the NaN and the change come
+_SPECIAL = 6  # record of the NaN and of the changed gradient
 # Trials: constant gradients of two sizes at weights 0 and 3, late counts, one NaN, a change.
 _SIZES = (1e-2, 1e4, 1e-2, 1e2, 1e-2, 1e-2, 1e-2, 1e-2, 1e-2)
 _WEIGHTS = np.array([0, 0, 3, 3, 0, 0, 0, 0, 0], np.float32)
@@ -31,18 +31,18 @@ WAY_OUT = "check_step=False goes on unchecked: then the zeros and the solution a
 
 
 def check_follows(tx: optax.GradientTransformation, stepsize: StepSize, params: PyTree) -> tuple[str, ...]:
-    """Refuse an optimizer whose updates are not its (averaged) gradient times the step that is computed.
+    """Refuse an optimizer whose updates are not its (averaged) gradient times the computed step.
 
     Args:
-      tx: the optimizer. Traced numbers in it are known up to one factor for all updates only.
-      stepsize: what it is said to step.
-      params: any parameters of the structure that it is for; their values do not matter.
+      tx: the optimizer. If it contains traced numbers, updates are verified only up to one common factor.
+      stepsize: the step that it is supposed to take.
+      params: any parameters of the intended structure; their values do not matter.
 
     Returns:
       The names of the leaves that the optimizer never moves.
 
     Raises:
-      CannotJudge: the optimizer cannot be called on numbers of our own.
+      CannotJudge: the optimizer cannot be called on test values.
       ValueError: the steps differ; the message names a leaf.
 
     Example:
@@ -72,11 +72,11 @@ def check_follows(tx: optax.GradientTransformation, stepsize: StepSize, params: 
     return frozen
 
 
-def _check_traced(one: Record, other: Record) -> None:
-    """Refuse a step that stays where traced numbers, and with them the updates, are others."""
+def _check_traced(record: Record, other: Record) -> None:
+    """Refuse a step that stays the same when other traced numbers change the updates."""
     changed = [
         any(np.any(first[name] != second[name]) for name in first)
-        for first, second in ((one.updates, other.updates), (one.measured, other.measured))
+        for first, second in ((record.updates, other.updates), (record.measured, other.measured))
     ]
     if changed == [True, False]:
         raise ValueError(
@@ -88,20 +88,20 @@ def _check_traced(one: Record, other: Record) -> None:
 def check_moves(
     tx: optax.GradientTransformation, learning_rate: LearningRate, params: PyTree, *, scales: bool = True
 ) -> tuple[str, ...]:
-    """Refuse an optimizer that skips updates by itself, so that a decay beside it would not skip them.
+    """Refuse an optimizer that skips some updates, because a decay beside it would not skip them.
 
     Args:
       tx: the optimizer.
-      learning_rate: by which the decay is scaled.
-      params: any parameters of the structure that it is for.
-      scales: whether the decay is scaled by it, and so has to follow its changes.
+      learning_rate: the learning rate that scales the decay.
+      params: any parameters of the intended structure.
+      scales: whether the learning rate scales the decay, which then has to follow its changes.
 
     Returns:
       The names of the leaves that the optimizer never moves.
 
     Raises:
-      CannotJudge: the optimizer cannot be called on numbers of our own.
-      ValueError: it skips updates, or makes some that are not meant to lower the loss.
+      CannotJudge: the optimizer cannot be called on test values.
+      ValueError: it skips updates, or makes some that do not aim at lowering the loss.
 
     Example:
       >>> check_moves(optax.sgd(0.1), 0.1, {"w": np.ones((2, 3))})
@@ -119,7 +119,7 @@ def check_moves(
     if scales:
         check_injected(tx, measure, plan, small, is_step=False)
     for place, (name, update) in enumerate(record.updates.items()):
-        # Where a schedule has ended, nothing moves, and nothing decays either.
+        # When a schedule has ended, nothing moves and nothing decays.
         moved = [
             bool(np.any(u != 0) or np.all(t == 0)) for u, t in zip(update[0], record.measured[name][0], strict=True)
         ]
@@ -136,7 +136,7 @@ def check_moves(
             )
         uphill = np.sum((update * np.conj(plan.gradients[place]))[1].real.reshape(len(_REPEATS), -1), axis=1)
         if record.is_traced and uphill[0] > 0:
-            uphill = -uphill  # a stand-in may have the other sign
+            uphill = -uphill  # a stand-in may have the opposite sign
         if np.any(uphill > 0):
             raise ValueError(
                 f"this optimizer moves {name} uphill in some updates, which are no steps of its own, and a penalty "
@@ -161,14 +161,14 @@ def _plan(params: PyTree) -> Plan:
     gradients = []
     for place, leaf in enumerate(named_weights(params).values()):
         size = max(leaf.size, 1)
-        # Sizes from 0.5 to 3 with both signs, different for each entry.
+        # Sizes from 0.5 to 3 with both signs, different for all entries.
         entries = (0.5 + 2.5 * ((0.618034 * np.arange(1, size + 1)) % 1)) * np.where(np.arange(size) % 2, -1, 1)
         entries = entries[: leaf.size].reshape(leaf.shape)
         trials = np.asarray(_SIZES).reshape(-1, 1, *[1] * leaf.ndim) * entries
         trials = np.repeat(trials, len(_REPEATS), axis=1).astype(leaf.dtype)
         if place == 0 and leaf.size:
             trials[_NAN, _SPECIAL].flat[0] = np.nan
-        # The change acts on a history that all entries share.
+        # All entries have the same history before the change.
         trials[_CHANGE] = _SIZES[_CHANGE]
         trials[_CHANGE, _SPECIAL] *= entries
         gradients.append(trials)
@@ -176,7 +176,7 @@ def _plan(params: PyTree) -> Plan:
 
 
 def _frozen(record: Record) -> tuple[str, ...]:
-    """Leaves without a single update although the step was positive."""
+    """Leaves that never move although their step is positive."""
     still = [
         name
         for name, update in record.updates.items()
@@ -190,7 +190,7 @@ def _frozen(record: Record) -> tuple[str, ...]:
 
 
 def _factor(record: Record, gradients: dict[str, np.ndarray], frozen: tuple[str, ...]) -> complex:
-    """What separates updates from `-T g` where the numbers are stand-ins: one factor for all."""
+    """The common factor between updates and `-T g`, when stand-ins replace traced numbers."""
     for name, gradient in gradients.items():
         expected = -(record.measured[name] * gradient)[0, 0]
         if name not in frozen and np.any(expected != 0):
@@ -199,19 +199,19 @@ def _factor(record: Record, gradients: dict[str, np.ndarray], frozen: tuple[str,
 
 
 def _differs(update: np.ndarray, step: np.ndarray, gradient: np.ndarray) -> str | None:
-    """Why the updates of a leaf are not `-T g`; None if they are."""
+    """The reason why the updates of a leaf are not `-T g`; None if they are."""
     expected = -step * gradient
     if not _close(update[_CONSTANT], expected[_CONSTANT]):
         small, large = (_close(update[row], expected[row]) for row in (0, 1))
         if small and not large:
             return "large gradients are clipped; clip_mapping= clips what vanishes at the solution"
         return _sizes(update, expected)
-    looks = [(update[_WEIGHTED, at], step[_WEIGHTED, at], gradient[_WEIGHTED, at]) for at in range(len(_REPEATS))]
-    if not all(_is_decay(*look) for look in looks):
+    records = [(update[_WEIGHTED, at], step[_WEIGHTED, at], gradient[_WEIGHTED, at]) for at in range(len(_REPEATS))]
+    if not all(_is_decay(*record) for record in records):
         return "it depends on the size of the weights"
-    late = [_ratio(update[row, -1], expected[row, -1]) for row in range(_LATE.start, _LATE.stop)]
-    known = [ratio for ratio in late if ratio is not None]
-    if any(not np.allclose(ratio, known[0], rtol=_TOLERANCE, atol=0) for ratio in known):
+    late_ratios = [_ratio(update[row, -1], expected[row, -1]) for row in range(_LATE.start, _LATE.stop)]
+    ratios = [ratio for ratio in late_ratios if ratio is not None]
+    if any(not np.allclose(ratio, ratios[0], rtol=_TOLERANCE, atol=0) for ratio in ratios):
         return "its learning rate changes in another way, or something scales what it gives"
     at = (_NAN, _SPECIAL)
     finite = np.isfinite(update[at]) & np.isfinite(gradient[at]) & (step[at] > 0)
@@ -222,31 +222,33 @@ def _differs(update: np.ndarray, step: np.ndarray, gradient: np.ndarray) -> str 
 
 
 def _sizes(update: np.ndarray, expected: np.ndarray) -> str:
-    """The first update that differs, in numbers."""
+    """The first update that differs, as text."""
     row, at = next((r, s) for r in (0, 1) for s in range(len(_REPEATS)) if not _close(update[r, s], expected[r, s]))
-    where = int(np.argmax(np.abs(update[row, at] - expected[row, at])))
-    got, wanted = (np.real(values[row, at]).flat[where] for values in (update, expected))
-    return f"update {_REPEATS[: at + 1].sum() - 1} moves {got:.3g} where the step gives {wanted:.3g}"
+    worst = int(np.argmax(np.abs(update[row, at] - expected[row, at])))
+    actual, predicted = (np.real(values[row, at]).flat[worst] for values in (update, expected))
+    return f"update {_REPEATS[: at + 1].sum() - 1} moves {actual:.3g} where the step gives {predicted:.3g}"
 
 
 def _is_decay(update: np.ndarray, step: np.ndarray, gradient: np.ndarray) -> bool:
-    """Whether `u + T g` at equal weights is `a + b T`: decay after the step, or through the gradient, or none."""
-    rest, t = (update + step * gradient).ravel(), step.ravel()
+    """Whether `u + T g` at equal weights is `a + b T`: decay after the step, in the gradient, or none."""
+    residual, t = (update + step * gradient).ravel(), step.ravel()
     columns = np.stack([np.ones_like(t), t], axis=1)
     scale = np.maximum(np.abs(columns).max(axis=0, initial=0.0), 1e-30)
-    fitted = columns / scale @ np.linalg.lstsq(columns / scale, rest, rcond=1e-9)[0]
-    return bool(np.all(np.abs(rest - fitted) <= _TOLERANCE * (np.abs(step * gradient).ravel() + 1e-3 * np.abs(rest))))
+    fitted = columns / scale @ np.linalg.lstsq(columns / scale, residual, rcond=1e-9)[0]
+    return bool(
+        np.all(np.abs(residual - fitted) <= _TOLERANCE * (np.abs(step * gradient).ravel() + 1e-3 * np.abs(residual)))
+    )
 
 
 def _ratio(update: np.ndarray, expected: np.ndarray) -> np.ndarray | None:
-    """Updates over expected ones, by entry; None where both are 0 (a schedule that has ended)."""
+    """The ratio of updates to expected ones; None if both are 0 (the schedule has ended)."""
     if np.all(expected == 0) and np.all(update == 0):
         return None
     return update / np.where(expected == 0, np.nan, expected)
 
 
 def _is_linear(update: np.ndarray, step: np.ndarray, gradient: np.ndarray) -> bool:
-    """Whether `u / T` is a linear function of the last gradient, the same for all entries."""
+    """Whether `u / T` is the same linear function of the last gradient for all entries."""
     if update.size < 3 or np.any(step == 0):
         return True
     direction, g = (update / step).ravel(), gradient.ravel()

@@ -1,9 +1,9 @@
-"""Whether what stands around a penalty in an optimizer leaves it alone, tried out on a few numbers.
+"""Verifies on a few numbers that the transforms around a penalty in an optimizer do not change its effect.
 
-`regularize` sees what it wraps, not what it is wrapped in: `optax.chain(optax.clip_by_global_norm(1.0),
-regularize(...))` clips a gradient that does not vanish at the solution, and a scale behind it moves weights off zero.
-Here the whole optimizer is run with the penalty replaced by something known (the argument `PROBE` of `update`), which
-has to come through unchanged.
+`regularize` sees what it wraps, but not what it is wrapped in: `optax.chain(optax.clip_by_global_norm(1.0),
+regularize(...))` clips a gradient that does not vanish at the solution, and a scale after it moves weights off zero.
+Here the whole optimizer is run with each penalty replaced by a known change (the argument `PROBE` of `update`), which
+has to arrive unchanged.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from regjax.optim.stepsizes.base import states
 from regjax.optim.verify.step import WAY_OUT
 from regjax.optim.verify.trial import CannotJudge, Plan, named_weights, run, small_like
 
-# With this argument of `update`, a `Probe`, penalties and projections answer with what is known.
+# Given this argument of `update`, a `Probe`, penalties and projections return a known change instead of their own.
 PROBE = "regjax_probe"
 
 
 class Probe(NamedTuple):
-    """What a penalty gives: `gain * gradient + shift * ramp` (proximal), or it adds `shift * ramp` to the update (a
-    decay) or `pull * ramp` to the gradient (coupled). A projection gives `scale * update`.
+    """The known changes: a proximal penalty gives `gain * gradient + shift * ramp`, a decay adds `shift * ramp` to the
+    update, a coupled penalty adds `pull * ramp` to the gradient, and a projection gives `scale * update`.
     """
 
     gain: float
@@ -41,8 +41,8 @@ class Probe(NamedTuple):
 
 _GAIN = -0.5
 _STEPS = 4
-_MICRO_STEPS = 256  # more than anybody accumulates
-# Trials: gradients of two sizes, weights that are not 0, late counts.
+_MICRO_STEPS = 256  # more than gradients are accumulated over
+# Trials: gradients of two sizes, non-zero weights, late counts.
 _SIZES = np.array([1.0, 1e6, 1.0, 1e3, 1e3, 1e3])
 _WEIGHTS = np.array([0, 0, 3, 0, 0, 0], np.float32)
 _COUNTS = np.array([0, 0, 0, 1000, 10_000, 1_000_000], np.int32)
@@ -51,19 +51,18 @@ _TOLERANCE = 5e-3
 
 
 def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params: PyTree) -> None:
-    """Refuse an optimizer in which something beside a penalty changes what the penalty does.
+    """Refuse an optimizer in which another transform changes the effect of a penalty.
 
-    `rj.make_step`, and all that trains by it, does this by itself. A loop of your own calls it once: `rj.regularize`
-    cannot see what it is put into.
+    `rj.make_step`, and whatever trains with it, calls this. In a loop of your own, call it once, because
+    `rj.regularize` cannot see the transforms around it.
 
     Args:
-      tx: the whole optimizer, as the loop uses it.
-      params: parameters of the structure that it is for; their values do not matter.
+      tx: the complete optimizer, as the loop uses it.
+      params: parameters of the intended structure; their values do not matter.
 
     Raises:
-      ValueError: a proximal penalty behind clipping, or anything else that changes the gradient first or the update
-        afterwards; a decay beside `optax.MultiSteps`; `rj.add_penalty` behind the step; an optimizer that cannot be
-        tried.
+      ValueError: a proximal penalty after clipping, or with anything else that changes its gradient or its update; a
+        decay beside `optax.MultiSteps`; `rj.add_penalty` after the step; an optimizer that cannot be verified.
 
     Example:
       >>> from regjax import stepsizes
@@ -79,9 +78,9 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
     tx = with_extra_arguments(tx)
     small = small_like(params)
     state = jax.eval_shape(tx.init, small)
-    found = {applied.mode for applied in applied_penalties(state)}
-    modes = found - {"coupled"}
-    if not found:
+    applied_modes = {applied.mode for applied in applied_penalties(state)}
+    modes = applied_modes - {"coupled"}
+    if not applied_modes:
         return
     if modes:
         _check_accumulation(state)
@@ -95,12 +94,12 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
         return run(tx, small, plan, lambda *_: jnp.float32(0), **extra).updates
 
     if not modes:
-        # What needs more than gradients, as a line search does, is no reason to refuse what is part of the gradient.
+        # An optimizer that needs more than gradients, as a line search does, may have a penalty in the gradient.
         with contextlib.suppress(CannotJudge):
             _check_downhill(updates(0.0), updates(0.0, 1.0), {name: _ramp(leaf) for name, leaf in leaves.items()})
         return
 
-    def tried(shift: float, scale: float = 1.0) -> dict[str, np.ndarray]:
+    def run_trials(shift: float, scale: float = 1.0) -> dict[str, np.ndarray]:
         try:
             return updates(shift, scale=scale)
         except CannotJudge as error:
@@ -109,15 +108,15 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
                 f"inside rj.regularize, or leave it out. {WAY_OUT}"
             ) from None
 
-    without, shifted = tried(0.0), tried(1.0)
-    # Where the shift does not arrive, the penalty does not either: another part of a partition, or a frozen leaf.
-    ours = [name for name in without if np.any(shifted[name] != without[name])]
-    if not ours:
+    without, shifted = run_trials(0.0), run_trials(1.0)
+    # Leaves that the shift does not reach have no penalty: they are in another part of a partition, or frozen.
+    penalized = [name for name in without if np.any(shifted[name] != without[name])]
+    if not penalized:
         within = f" within {_MICRO_STEPS} micro-steps" if accumulates else ""
         raise ValueError(f"optimizer: its penalty reaches none of the parameters{within}. {WAY_OUT}")
     moving = {name for name in without if np.any(without[name])}
     for name, gradient in zip(without, gradients, strict=True):
-        if name not in ours:
+        if name not in penalized:
             continue
         if "proximal" in modes and not (
             _passes(without[name], _GAIN * gradient, accumulates)
@@ -129,7 +128,7 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
                 f"scale by the learning rate inside, accumulate with optax.MultiSteps around it. {WAY_OUT}"
             )
         moved = (shifted[name] - without[name])[_MODERATE]
-        # Where nothing moves at all, a rate that is 0 for now is likelier.
+        # If nothing moves at all, the learning rate is probably 0 at present.
         if moving and name not in moving and gradient.size:
             raise ValueError(
                 f"optimizer: it leaves {name} where it is, but the decay moves it; leave such parameters out by "
@@ -143,7 +142,7 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
                 f"decay last. {WAY_OUT}"
             )
     if states(ProjectState, state):
-        _check_projected(shifted, tried(0.0, scale=2.0), tried(1.0, scale=2.0), without)
+        _check_projected(shifted, run_trials(0.0, scale=2.0), run_trials(1.0, scale=2.0), without)
 
 
 def _check_projected(
@@ -152,7 +151,7 @@ def _check_projected(
     both: dict[str, np.ndarray],
     without: dict[str, np.ndarray],
 ) -> None:
-    """Refuse a projection before a penalty: what it doubles has to hold what the penalty adds."""
+    """Refuse a projection before a penalty: what the projection doubles must include what the penalty adds."""
     for name, base in without.items():
         covered = np.any(doubled[name] != base)
         if covered and not np.allclose(both[name][_MODERATE], 2 * shifted[name][_MODERATE], rtol=_TOLERANCE, atol=0):
@@ -162,7 +161,7 @@ def _check_projected(
 
 
 def _check_downhill(without: dict[str, np.ndarray], pulled: dict[str, np.ndarray], ramps: dict[str, Any]) -> None:
-    """Refuse a gradient of a penalty that goes into the update with its own sign, every time: weights would grow."""
+    """Refuse an optimizer that adds the gradient of a penalty to the update with its own sign: weights would grow."""
     for name, ramp in ramps.items():
         moved = (pulled[name] - without[name])[0] * ramp
         if ramp.size and np.all(moved.real.reshape(len(moved), -1).sum(axis=1) > 0):
@@ -173,7 +172,7 @@ def _check_downhill(without: dict[str, np.ndarray], pulled: dict[str, np.ndarray
 
 
 def _gradients(leaf: np.ndarray, accumulates: bool) -> np.ndarray:
-    """Gradients of every trial for one leaf; they change at the end, unless they are to be averaged."""
+    """Gradients of all trials for one leaf; the last ones differ, unless gradients are averaged."""
     entries = np.where(np.arange(leaf.size) % 2, -1.0, 1.0) * (1 + np.arange(leaf.size) % 3)
     constant = _SIZES.reshape(-1, 1, *[1] * leaf.ndim) * entries.reshape(leaf.shape)
     gradients = np.repeat(constant, _MICRO_STEPS if accumulates else _STEPS, axis=1)
@@ -183,13 +182,13 @@ def _gradients(leaf: np.ndarray, accumulates: bool) -> np.ndarray:
 
 
 def answer(probe: Probe, mode: str, gradients: PyTree, acts: Sequence[bool]) -> PyTree:
-    """What a penalty transform gives in place of its update while its surroundings are tried.
+    """The result of a penalty transform in place of its update, while its surroundings are verified.
 
     Args:
-      probe: what to give.
-      mode: of the penalty.
-      gradients: or updates, whichever it is given.
-      acts: for each leaf, whether the penalty acts on it.
+      probe: the known changes.
+      mode: mode of the penalty.
+      gradients: the gradients or updates that the transform receives.
+      acts: a mask of the leaves on which the penalty acts.
     """
     gain = probe.gain if mode == "proximal" else 1.0
     shift = probe.pull if mode == "coupled" else probe.shift
@@ -202,12 +201,12 @@ def answer(probe: Probe, mode: str, gradients: PyTree, acts: Sequence[bool]) -> 
 
 
 def _ramp(leaf: Any) -> np.ndarray:
-    """Positive numbers that differ between entries, so that taking away their mean shows."""
+    """Positive numbers that differ between entries, so that subtracting their mean is detected."""
     return (1 + 0.5 * (np.arange(np.size(leaf)) % 3)).reshape(np.shape(leaf)).astype(np.float32)
 
 
 def _passes(update: np.ndarray, expected: np.ndarray, accumulates: bool) -> bool:
-    """Whether every update is the expected one; while gradients accumulate, none."""
+    """Whether every update is the expected one, or 0 while gradients are accumulated."""
     good = np.abs(update - expected) <= _TOLERANCE * np.abs(expected)
     if accumulates:
         good |= update == 0
@@ -216,7 +215,6 @@ def _passes(update: np.ndarray, expected: np.ndarray, accumulates: bool) -> bool
 
 def _check_accumulation(state: PyTree) -> None:
     """Refuse a decay beside `optax.MultiSteps`: it would act in every micro-step."""
-
     nodes = states(optax.MultiStepsState | CountState | RegularizeState, state)
     outside = [node for node in nodes if isinstance(node, CountState | RegularizeState)]
     if len(outside) < len(nodes) and any(node.applied.mode != "coupled" for node in outside):

@@ -1,4 +1,4 @@
-"""Running an optimizer on a few numbers: what it does to known gradients, without touching anybody's data."""
+"""Runs an optimizer on known gradients, to see what it does with them; no user data is touched."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _SIDE = 3
 
 
 class CannotJudge(ValueError):
-    """The optimizer cannot be run on numbers of our own."""
+    """The optimizer cannot be run on test values."""
 
 
 class Plan(NamedTuple):
-    """Several trials side by side: `R` of them, recorded `S` times.
+    """`R` trials side by side, each recorded `S` times.
 
     Attributes:
-      weights: `[R]`: every parameter of a trial has this value throughout.
-      counts: `[R]`: what the counters of the optimizer start with.
-      repeats: `[S]`: how many updates are made with a gradient before the last of them is recorded.
-      gradients: one `[R, S, ...]` for each weight leaf.
+      weights: `[R]`: the constant value of all parameters in a trial.
+      counts: `[R]`: initial value of the counters of the optimizer.
+      repeats: `[S]`: number of updates with each gradient, of which the last one is recorded.
+      gradients: one array `[R, S, ...]` for each weight leaf.
     """
 
     weights: np.ndarray
@@ -43,12 +43,12 @@ class Plan(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What happened: one array `[R, S, ...]` for each weight leaf, in double precision.
+    """The result of the trials: an array `[R, S, ...]` for each weight leaf, in double precision.
 
     Attributes:
-      updates: by leaf, what the optimizer adds to the parameters.
-      measured: by leaf, what `measure` gave.
-      is_traced: whether stand-ins took the place of traced numbers, so that updates are known up to a factor only.
+      updates: the updates of the optimizer, by leaf.
+      measured: the values of `measure`, by leaf.
+      is_traced: whether stand-ins replaced traced numbers, so that updates are known only up to a factor.
     """
 
     updates: dict[str, np.ndarray]
@@ -57,7 +57,7 @@ class Record(NamedTuple):
 
 
 def small_like(params: PyTree) -> PyTree:
-    """Float32 zeros with the structure, names and ranks of `params`, and with their sizes if these are small."""
+    """Float32 zeros with the structure, names and ranks of `params`, and with their shapes if they are small."""
     leaves, treedef = jax.tree.flatten(params)
     large = sum(int(np.size(leaf)) for leaf in leaves if is_weight_leaf(leaf)) > _ENTRIES
 
@@ -77,7 +77,7 @@ def named_weights(params: PyTree) -> dict[str, Any]:
 
 
 def ignored(tx: optax.GradientTransformation, params: PyTree) -> list[str]:
-    """The leaves whose update does not depend on their gradient, as under `optax.set_to_zero`; nothing is computed.
+    """The leaves whose update does not depend on their gradient, as with `optax.set_to_zero`; found by tracing.
 
     Raises:
       CannotJudge: the optimizer cannot be traced for these parameters.
@@ -87,22 +87,22 @@ def ignored(tx: optax.GradientTransformation, params: PyTree) -> list[str]:
     flat, treedef = jax.tree.flatten(params)
 
     def update(grads: list[Any]) -> list[Any]:
-        own = iter(grads)
-        filled = [next(own) if is_weight_leaf(leaf) else _no_gradient(leaf) for leaf in flat]
+        weight_grads = iter(grads)
+        filled = [next(weight_grads) if is_weight_leaf(leaf) else _no_gradient(leaf) for leaf in flat]
         updates = tx.update(jax.tree.unflatten(treedef, filled), tx.init(params), params)[0]
         pairs = zip(jax.tree.leaves(updates), flat, strict=True)
         return [updated for updated, leaf in pairs if is_weight_leaf(leaf)]
 
     try:
         program = jax.make_jaxpr(update)(list(zeros.values())).jaxpr
-    except Exception as error:  # whatever an optimizer needs that is not here
+    except Exception as error:  # an optimizer may need anything that is not available here
         raise _cannot(error) from error
-    found = []
+    names = []
     for i, name in enumerate(leaves):
-        _, used = dce_jaxpr(program, [j == i for j in range(len(leaves))])
-        if not used[i]:
-            found.append(name)
-    return found
+        _, used_inputs = dce_jaxpr(program, [j == i for j in range(len(leaves))])
+        if not used_inputs[i]:
+            names.append(name)
+    return names
 
 
 def initial_state(tx: optax.GradientTransformation, params: PyTree) -> PyTree:
@@ -113,7 +113,7 @@ def initial_state(tx: optax.GradientTransformation, params: PyTree) -> PyTree:
     """
     try:
         return jax.eval_shape(tx.init, params)
-    except Exception as error:  # whatever an optimizer needs that is not here
+    except Exception as error:  # an optimizer may need anything that is not available here
         raise _cannot(error) from error
 
 
@@ -129,69 +129,71 @@ def run(
 ) -> Record:
     """Run the trials of a plan.
 
-    A transform built inside `jit`, `vmap` or `scan` may hold traced numbers. The trials are then traced as well and
-    evaluated with numbers put in their place, the same number wherever the same traced value stands.
+    A transform built inside `jit`, `vmap` or `scan` may contain traced numbers. The trials are then traced too, and
+    evaluated with stand-ins for these numbers, the same stand-in for each occurrence of a traced value.
 
     Args:
       tx: the optimizer.
       params: from `small_like`.
       plan: gradients and weights.
       measure: `(state after an update, its count, params)` to a scalar or a tree like `params`.
-      begin: changes the state that a trial starts from.
-      replaced: whether other numbers stand in for traced ones.
+      begin: changes the initial state of a trial.
+      replaced: whether to use other stand-ins for traced numbers.
       **extra: further arguments of `update`.
 
     Raises:
       CannotJudge: the optimizer cannot be called like this.
-      ValueError: what `measure` raises.
+      ValueError: as raised by `measure`.
     """
     tx = with_extra_arguments(tx)
     leaves, treedef = jax.tree.flatten(params)
-    places = [i for i, leaf in enumerate(leaves) if is_weight_leaf(leaf)]
+    positions = [i for i, leaf in enumerate(leaves) if is_weight_leaf(leaf)]
 
-    def fill(values: list[Any], others: Callable[[Any], Any]) -> PyTree:
-        own = dict(zip(places, values, strict=True))
-        return jax.tree.unflatten(treedef, [own[i] if i in own else others(leaf) for i, leaf in enumerate(leaves)])
+    def fill(values: list[Any], fill_other: Callable[[Any], Any]) -> PyTree:
+        by_position = dict(zip(positions, values, strict=True))
+        return jax.tree.unflatten(
+            treedef, [by_position[i] if i in by_position else fill_other(leaf) for i, leaf in enumerate(leaves)]
+        )
 
     refused: list[ValueError] = []
 
-    def measured_at(state: PyTree, count: Any, here: PyTree) -> Any:
+    def measured_at(state: PyTree, count: Any, trial_params: PyTree) -> Any:
         try:
-            value = measure(state, count, here)
+            value = measure(state, count, trial_params)
             if jax.tree_util.treedef_is_leaf(jax.tree.structure(value)):
-                return jax.tree.map(lambda _: value, here)
-            check_same_leaves("stepsize: the step of this optimizer", value, here)
+                return jax.tree.map(lambda _: value, trial_params)
+            check_same_leaves("stepsize: the step of this optimizer", value, trial_params)
             return value
-        except ValueError as error:  # a step that says why it is not that of this optimizer
+        except ValueError as error:  # a `StepSize` that does not fit this optimizer
             refused.append(error)
             raise
 
-    def one(weight: Any, start: Any, repeats: Any, gradients: list[Any]) -> tuple[list[Any], list[Any]]:
-        here = fill([jnp.full(leaves[i].shape, weight, leaves[i].dtype) for i in places], lambda leaf: leaf)
-        state = begin(_advanced(jax.tree.map(jnp.asarray, tx.init(here)), start))
+    def run_trial(weight: Any, start: Any, repeats: Any, gradients: list[Any]) -> tuple[list[Any], list[Any]]:
+        trial_params = fill([jnp.full(leaves[i].shape, weight, leaves[i].dtype) for i in positions], lambda leaf: leaf)
+        state = begin(_advanced(jax.tree.map(jnp.asarray, tx.init(trial_params)), start))
 
         def update(state: PyTree, grads: list[Any]) -> tuple[list[Any], PyTree]:
-            updates, after = tx.update(fill(grads, _no_gradient), state, here, **extra)
+            updates, after = tx.update(fill(grads, _no_gradient), state, trial_params, **extra)
             flat = jax.tree.leaves(updates)
-            # Some transforms return other types than they begin with.
-            return [flat[i] for i in places], jax.tree.map(_of_type, after, state)
+            # Some transforms return other dtypes than they start with.
+            return [flat[i] for i in positions], jax.tree.map(_of_type, after, state)
 
         def record(carry: tuple[PyTree, Any], step: tuple[Any, list[Any]]) -> tuple[tuple[PyTree, Any], Any]:
             (state, count), (repeats, grads) = carry, step
             state = jax.lax.fori_loop(0, repeats - 1, lambda _, state: update(state, grads)[1], state)
             updates, state = update(state, grads)
             count = count + repeats
-            values = jax.tree.leaves(measured_at(state, count - 1, here))
-            return (state, count), (updates, [jnp.broadcast_to(values[i], leaves[i].shape) for i in places])
+            values = jax.tree.leaves(measured_at(state, count - 1, trial_params))
+            return (state, count), (updates, [jnp.broadcast_to(values[i], leaves[i].shape) for i in positions])
 
         return jax.lax.scan(record, (state, start), (repeats, gradients))[1]
 
     def program() -> Any:
-        return jax.vmap(one, in_axes=(0, 0, None, 0))(*jax.tree.map(jnp.asarray, tuple(plan)))
+        return jax.vmap(run_trial, in_axes=(0, 0, None, 0))(*jax.tree.map(jnp.asarray, tuple(plan)))
 
     try:
         (updates, measured), traced = _evaluate(program, 100 * replaced)
-    except Exception as error:  # whatever an optimizer needs that is not here
+    except Exception as error:  # an optimizer may need anything that is not available here
         if refused:
             raise refused[0] from None
         raise _cannot(error) from error
@@ -207,7 +209,7 @@ def _cannot(error: Exception) -> CannotJudge:
 
 
 def _evaluate(program: Callable[[], Any], first: int) -> tuple[Any, bool]:
-    """The numbers of a program without arguments, also inside a transformation, and whether it holds traced ones."""
+    """The results of a program without arguments, also inside a transformation, and whether it has traced numbers."""
     with jax.ensure_compile_time_eval(), _everyday_settings():
         closed, shapes = jax.make_jaxpr(program, return_shape=True)()
         traced = any(is_traced(c) for c in closed.consts)
@@ -219,7 +221,7 @@ def _evaluate(program: Callable[[], Any], first: int) -> tuple[Any, bool]:
 
 @contextlib.contextmanager
 def _everyday_settings() -> Iterator[None]:
-    """Settings for debugging are meant for the program, not for the trials in it, where a NaN is on purpose."""
+    """Default settings instead of the user's debugging settings, because trials contain NaN on purpose."""
     with (
         jax.debug_nans(False),
         jax.debug_infs(False),
@@ -231,13 +233,13 @@ def _everyday_settings() -> Iterator[None]:
 
 
 def _stand_in(place: int, value: Any) -> Any:
-    """A number for a traced one: in (0, 1), as rates, decays and probabilities are, and different for each."""
+    """A stand-in for a traced number: in (0, 1), as rates, decays and probabilities are, and different for each."""
     number = (0.11 + 0.618034 * place) % 0.7 + 0.05 if jnp.issubdtype(value.dtype, jnp.inexact) else 3 + place
     return jnp.full(value.shape, number, value.dtype)
 
 
 def _advanced(state: PyTree, count: Any) -> PyTree:
-    """A state whose counters of updates stand at `count`; that of the micro-steps of one update stays."""
+    """A state whose update counters are advanced by `count`; the counter of micro-steps stays."""
 
     def advance(node: Any) -> Any:
         moved = jax.tree.map(lambda leaf: leaf + count if _is_counter(leaf) else leaf, node)
@@ -256,6 +258,6 @@ def _of_type(new: Any, old: Any) -> Any:
 
 
 def _no_gradient(leaf: Any) -> Any:
-    """What stands in the place of a gradient for leaves that have none."""
+    """A placeholder for the gradient of a leaf that has none."""
     dtype = getattr(leaf, "dtype", None)
     return leaf if dtype is None or jnp.issubdtype(dtype, jax.dtypes.prng_key) else np.zeros(np.shape(leaf), dtype)
