@@ -1,4 +1,4 @@
-"""Small networks with noise whose rates are given at call time, and the registry that names them."""
+"""Small networks whose noise rates are given at call time, and their registry."""
 
 from regjax.models.base import TASKS, NoisyModel
 from regjax.models.cnn import CNN

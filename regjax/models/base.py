@@ -1,4 +1,4 @@
-"""What every model shares: how noise rates come in, and what shape goes out."""
+"""Base class of the models: how noise rates are passed, and the shape of the outputs."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ NOISE_LAYERS: dict[str, type[nn.Module]] = {
 
 
 def _light(init: nn.initializers.Initializer) -> nn.initializers.Initializer:
-    """The same initializer, compiled faster."""
+    """The same initializer, which compiles faster."""
     return lambda key, *arguments: init(fast_key(key), *arguments)
 
 
-# He et al. (2015) for layers that a ReLU follows; the last layer, which none follows, keeps the variance of
-# its input (LeCun), so that the first predictions are small.
+# He et al. (2015) for layers followed by a ReLU; the last layer preserves the variance of its input (LeCun), so that
+# the initial predictions are small.
 hidden_init = _light(nn.initializers.he_normal())
 output_init = _light(nn.initializers.lecun_normal())
 
@@ -49,12 +49,12 @@ output_init = _light(nn.initializers.lecun_normal())
 class NoisyModel(nn.Module):
     """Base of the models: `apply({"params": p}, x, train=True, rates={"dropout": r}, rngs={"dropout": key})`.
 
-    Which noises a program contains is static: those that `rates` names. Their values are data and may be
-    traced. Noise acts when a rate is given, whatever `train` says (so an ensemble of noisy passes is an evaluation
-    with rates); for a name that is absent or None nothing is drawn. `train` decides about batch statistics alone.
+    The keys of `rates` are static and decide which noises the program contains; the rates are data and may be traced.
+    Noise acts if a rate is given, whatever `train` is, so an ensemble of noisy passes is an evaluation with rates. If a
+    rate is absent or None, nothing is drawn. `train` affects only batch statistics.
 
     Attributes:
-      num_outputs: number of classes K, or of regression targets D.
+      num_outputs: number of classes K or of regression targets D.
       task: `"classification"` (logits `[B, K]`) or `"regression"` (`[B]` for one output, else `[B, D]`).
 
     Reference: Delving Deep into Rectifiers (He et al., 2015), for the initialization of hidden layers.
@@ -80,7 +80,7 @@ class NoisyModel(nn.Module):
         """The rates that act in this call.
 
         Raises:
-          ValueError: a name that this model does not have.
+          ValueError: this model has no noise of that name.
         """
         for name in rates or {}:
             if name not in self.accepted_rates:
@@ -89,32 +89,32 @@ class NoisyModel(nn.Module):
         return {name: rate for name, rate in (rates or {}).items() if rate is not None}
 
     def noisy(self, x: Array, active: Rates, names: tuple[str, ...], place: str, **fields: Any) -> Array:
-        """`x` through a layer for each of `names` that acts; `place` tells the layers of a model apart."""
+        """Apply those of the noises `names` that are active; `place` makes the names of their layers unique."""
         for name in names:
             if name in active:
-                # The layer has a name of its own, so adding one noise leaves the masks of the others alone.
+                # Each layer has its own name, so that adding a noise does not change the masks of the others.
                 layer = f"{name}_{place}" if place else name
                 x = NOISE_LAYERS.get(name, Dropout)(name=layer, **fields)(x, active[name])
         return x
 
     def residual(self, x: Array, branch: Array, active: Rates, block: int, depth: int) -> Array:
-        """`x` plus a branch, which `drop_path` drops at the rate of its depth (`block` counts from 0)."""
+        """`x` plus a branch, to which `drop_path` applies at the rate of its depth (`block` counts from 0)."""
         if "drop_path" in active:
             rate = depth_rates(active["drop_path"], depth)[block]
             branch = DropPath(name=f"drop_path_{block}")(branch, rate)
         return x + branch
 
     def head(self, x: Array) -> Array:
-        """The last layer: features `[B, F]` to logits or predictions."""
+        """The last layer, from features `[B, F]` to logits or predictions."""
         return self.squeezed(nn.Dense(self.num_outputs, kernel_init=output_init, name="output")(x))
 
     def squeezed(self, y: Array) -> Array:
-        """Outputs `[B, D]`, as `[B]` for one number."""
+        """Outputs `[B, D]`, or `[B]` for regression with one target."""
         return y[:, 0] if self.task == "regression" and self.num_outputs == 1 else y
 
 
 def check_sizes(model: nn.Module, *names: str) -> None:
-    """Refuse fields that are not whole numbers >= 1.
+    """Refuse fields that are not positive integers.
 
     Raises:
       InputError: names the model, the field and the value.
@@ -127,7 +127,7 @@ def check_sizes(model: nn.Module, *names: str) -> None:
 
 
 def flatten(name: str, x: Array) -> Array:
-    """`[B, ...]` to `[B, F]`; refuses inputs without a batch axis and integers."""
+    """Flatten `[B, ...]` to `[B, F]`; refuses integers and inputs without a batch axis."""
     check_input(name, x)
     return x.reshape(x.shape[0], -1)
 
@@ -138,8 +138,8 @@ def check_input(name: str, x: Array, rank: int | None = None) -> None:
     Raises:
       ValueError: names the model, what it got and what it accepts.
     """
-    wanted = "[B, ...]" if rank is None else "[B, H, W, C]"
+    accepted = "[B, ...]" if rank is None else "[B, H, W, C]"
     if x.ndim < 2 or (rank is not None and x.ndim != rank):
-        raise ValueError(f"{name}: x must be {wanted}, got shape {x.shape}")
+        raise ValueError(f"{name}: x must be {accepted}, got shape {x.shape}")
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise ValueError(f"{name}: x must be floating point (standardize it first), got {x.dtype}")

@@ -1,4 +1,4 @@
-"""One way to apply a model of any make: its arguments, its key, its flags, its collections."""
+"""Apply any kind of model with its arguments, key, training flags and collections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from regjax.models.interface import (
     key_options,
     linen_module,
     takes,
-    tell,
+    training_call,
     watch_layers,
 )
 from regjax.noise import WEIGHT_NOISES, perturb_weights
@@ -29,13 +29,13 @@ from regjax.noise.linen import ACTIVATIONS, PENALTIES
 
 
 class ModelOutput(NamedTuple):
-    """What a model gave.
+    """The result of a forward pass.
 
     Attributes:
       outputs: logits or predictions.
-      model_state: its collections, updated in training.
-      penalties: terms of the loss that its layers sowed, by name.
-      activations: what it recorded, by path.
+      model_state: collections, updated in training.
+      penalties: terms of the loss that layers sowed, by name.
+      activations: recorded activations, by path.
     """
 
     outputs: Any
@@ -55,29 +55,29 @@ def call_model(
     key: PRNGKey | None = None,
     recorded: bool = False,
 ) -> ModelOutput:
-    """Apply a model with the arguments that it takes.
+    """Apply a model with those arguments that it accepts.
 
     Args:
       apply_fn: as in `build_loss`.
       params: parameters.
-      model_state: other collections, as `{"batch_stats": ...}`; None or `{}` when there are none.
+      model_state: other collections, as `{"batch_stats": ...}`; None or `{}` if there are none.
       x: inputs `[B, ...]`.
-      train: told by every flag that the model takes (`regjax.models.interface.FLAGS`); in training the collections may
-        change.
-      rates: noise rates by name; passed only when there are any.
-      key: key of the model's noise, for the rng stream `"dropout"`.
-      recorded: whether to give what the model records.
+      train: passed as every training flag that the model accepts (`regjax.models.interface.FLAGS`); in training the
+        collections may change.
+      rates: noise rates by name; passed only if there are any.
+      key: key of the noise in the model, for the rng stream `"dropout"`.
+      recorded: whether to return recorded activations.
 
     Raises:
-      ValueError: rates for a model that does not take them, or `recorded` of a model that is no Linen module.
-      InputError: training of a model with noise or batch statistics that cannot be told that it trains, or with
-        batch statistics among its parameters, or with a collection that grows.
+      ValueError: rates for a model that does not accept them, or `recorded` for a model that is not a Linen module.
+      InputError: training a model with noise or batch statistics that has no training flag, or with batch statistics
+        among its parameters, or with a collection that grows.
     """
     if train:
         check_no_statistics(params)
     model_state = model_state or {}
     accepted, linen = accepted_arguments(apply_fn), linen_module(apply_fn) is not None
-    call, flags, told = tell(apply_fn, train)
+    call, flags, has_flag = training_call(apply_fn, train)
     options: dict[str, Any] = dict(flags)
     if rates:
         if not takes(accepted, "rates"):
@@ -88,7 +88,7 @@ def call_model(
     variables = {"params": params, **model_state}
     if recorded and not linen:
         raise ValueError("activity penalties need a Flax Linen module, which records its activations")
-    with watch_layers(train, told, key is not None):
+    with watch_layers(train, has_flag, key is not None):
         if not (linen and train):
             return ModelOutput(call(variables, x, **options), model_state, {}, {})
         sown = [PENALTIES, *([ACTIVATIONS] if recorded else [])]
@@ -96,7 +96,7 @@ def call_model(
     changed = dict(changed)
     for name, before in model_state.items():
         new = set(leaf_names(changed.get(name, before))) - set(leaf_names(before))
-        if any(leaf.rsplit("/", 1)[-1].isdecimal() for leaf in new):  # of a tuple that sow made longer
+        if any(leaf.rsplit("/", 1)[-1].isdecimal() for leaf in new):  # an entry that sow appended to a tuple
             raise InputError(
                 f"collection {name!r} of the model grows by each call, as what is sown does; sow terms of the loss "
                 f"into {PENALTIES!r}, what is to be looked at into 'intermediates'"
@@ -108,7 +108,7 @@ def call_model(
 
 
 def takes_rates(apply_fn: Callable[..., Any]) -> bool:
-    """Whether a model takes noise rates, so that dropout can be switched on from outside."""
+    """Whether a model accepts noise rates, so that callers can switch on dropout."""
     return takes(accepted_arguments(apply_fn), "rates")
 
 
@@ -123,7 +123,7 @@ def call_with_noise(
     key: PRNGKey | None,
     recorded: bool = False,
 ) -> ModelOutput:
-    """As `call_model`, where the rates of noises on weights act on `params` and the others go to the model."""
+    """As `call_model`, but rates of weight noises are applied to `params`; the others are passed to the model."""
     for name in WEIGHT_NOISES:
         if rates.get(name) is not None:
             params = perturb_weights(name, stream(required_key(name, key), name), params, rates[name])
@@ -134,18 +134,17 @@ def call_with_noise(
 def call_in_dtype(
     dtype: Any, apply_fn: Callable[..., Any], params: PyTree, model_state: PyTree | None, x: Array, **options: Any
 ) -> ModelOutput:
-    """As `call_with_noise`, with parameters and inputs rounded to `dtype` and the results brought back.
+    """As `call_with_noise`, with parameters and inputs cast to `dtype` and the results cast back.
 
-    The collections of the model are neither rounded nor changed in type: batch statistics of small changes would
-    stand still in bfloat16.
+    The collections of the model keep their dtype: in bfloat16, small changes of batch statistics would be lost.
     """
     if dtype is None:
         return call_with_noise(apply_fn, params, model_state, x, **options)
     rounded = [_cast_floats(tree, dtype) for tree in (params, x)]
-    found = call_with_noise(apply_fn, rounded[0], model_state, rounded[1], **options)
-    kept = jax.tree.map(lambda new, old: new.astype(old.dtype), found.model_state, model_state or {})
+    output = call_with_noise(apply_fn, rounded[0], model_state, rounded[1], **options)
+    model_state_in_dtype = jax.tree.map(lambda new, old: new.astype(old.dtype), output.model_state, model_state or {})
     weights = [w for w in jax.tree.leaves(params) if is_weight_leaf(w)]
-    return _cast_floats(found, wide_dtype(np.float32(0), *weights))._replace(model_state=kept)
+    return _cast_floats(output, wide_dtype(np.float32(0), *weights))._replace(model_state=model_state_in_dtype)
 
 
 def _cast_floats(tree: PyTree, dtype: Any) -> PyTree:
@@ -153,7 +152,7 @@ def _cast_floats(tree: PyTree, dtype: Any) -> PyTree:
 
 
 def _sums_by_name(sown: PyTree) -> dict[str, Array]:
-    """The terms that layers sowed, those of one name added up."""
+    """The terms that layers sowed, summed over equal names."""
     total: dict[str, Array] = {}
     for name, value in zip(leaf_names(sown), jax.tree.leaves(sown), strict=True):
         short = next(part for part in reversed(name.split("/")) if not part.isdecimal())  # sow keeps tuples

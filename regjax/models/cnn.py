@@ -21,7 +21,7 @@ class CNN(NoisyModel):
     Attributes:
       widths: channels of each convolution; each halves height and width.
       dense: units of the dense layer.
-      block_size: side of the squares of `drop_block`; that of the map where it is smaller.
+      block_size: side of the squares of `drop_block`; at most the side of the feature map.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -35,7 +35,7 @@ class CNN(NoisyModel):
     block_size: int = 3
 
     unit_noises: ClassVar[tuple[str, ...]] = ("dropout", "gaussian_dropout", "gaussian_noise")
-    cpu_micro_batch: ClassVar[int] = 16  # images at a time whose activations stay in a core's cache
+    cpu_micro_batch: ClassVar[int] = 16  # number of images whose activations fit into the cache of a core
 
     def __post_init__(self) -> None:
         check_sizes(self, "widths", "dense", "block_size")

@@ -1,8 +1,8 @@
-"""Two-dimensional convolution and pooling that stay fast inside a compiled loop on CPU.
+"""Two-dimensional convolution and pooling that are fast inside compiled loops on CPU.
 
-XLA's fast convolution on CPU is not used inside `lax.scan` and `lax.while_loop`, where whole training runs
-live: there `lax.conv_general_dilated` takes about ten times as long as outside. The same convolution written
-as slices of the image times a matrix (im2col) does not. Accelerators keep the native convolution.
+Inside `lax.scan` and `lax.while_loop`, in which whole training runs execute, XLA does not use its fast convolution for
+CPUs: there `lax.conv_general_dilated` takes about ten times as long as outside. The same convolution as slices of the
+image times a matrix (im2col) does not. Accelerators use the native convolution.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def conv2d(
       strides: steps along height and width.
       padding: `"SAME"`, `"VALID"` or zeros `((top, bottom), (left, right))`.
       implementation: `"native"` (`lax.conv_general_dilated`), `"patches"` (im2col: a matrix product), or
-        `"auto"`: patches on CPU, native elsewhere. It is decided where the program is lowered
-        (`lax.platform_dependent`), not by the process's default backend, so a program placed on the CPU of a
-        machine that has a GPU gets the right one, and so does one exported for another platform.
+        `"auto"`: patches on CPU, native elsewhere. This is decided when the program is lowered
+        (`lax.platform_dependent`), not by the default backend, so a program for the CPU of a machine with a GPU
+        gets the right one, and so does a program exported for another platform.
 
     Returns:
       `[B, H', W', O]`. The implementations agree to rounding.
@@ -60,10 +60,10 @@ def conv2d(
 
 
 def max_pool(x: Array, window: tuple[int, int] = (2, 2)) -> Array:
-    """Maximum over windows that do not overlap; rows and columns that fill no window are dropped.
+    """Maximum over non-overlapping windows; rows and columns that do not fill a window are dropped.
 
-    Written as reshapes and maxima: `flax.linen.max_pool` (reduce_window, and select_and_scatter in its
-    gradient) is slow on CPU. Entries that tie share the gradient.
+    Written with reshapes and maxima, because `flax.linen.max_pool` (reduce_window, and select_and_scatter in its
+    gradient) is slow on CPU. Tied entries share the gradient.
 
     Args:
       x: `[B, H, W, C]`.
@@ -79,7 +79,7 @@ def max_pool(x: Array, window: tuple[int, int] = (2, 2)) -> Array:
     """
     x = _cut("max_pool", x, window)
     batch, height, width, channels = x.shape
-    # One axis at a time, as maxima of slices: the gradient is then elementwise.
+    # As maxima of slices, one axis at a time, so that the gradient is elementwise.
     x = x.reshape(batch, height // window[0], window[0], width * channels)
     x = functools.reduce(jnp.maximum, [x[:, :, i] for i in range(window[0])])
     x = x.reshape(batch, height // window[0], width // window[1], window[1], channels)
@@ -87,7 +87,7 @@ def max_pool(x: Array, window: tuple[int, int] = (2, 2)) -> Array:
 
 
 def avg_pool(x: Array, window: tuple[int, int] = (2, 2)) -> Array:
-    """Mean over windows that do not overlap; rows and columns that fill no window are dropped.
+    """Mean over non-overlapping windows; rows and columns that do not fill a window are dropped.
 
     Args:
       x: `[B, H, W, C]`.
@@ -103,8 +103,8 @@ def avg_pool(x: Array, window: tuple[int, int] = (2, 2)) -> Array:
     """
     x = _cut("avg_pool", x, window)
     batch, height, width, channels = x.shape
-    parts = (batch, height // window[0], window[0], width // window[1], window[1], channels)
-    return x.reshape(parts).mean((2, 4))
+    windows = (batch, height // window[0], window[0], width // window[1], window[1], channels)
+    return x.reshape(windows).mean((2, 4))
 
 
 class Conv(nn.Module):
@@ -145,7 +145,7 @@ class Conv(nn.Module):
         return y
 
 
-# One program for a call outside `jax.jit`, found again the next time; inside one, `inline` dissolves it.
+# Outside `jax.jit`, calls use one cached program; inside, `inline` merges it into the caller.
 @functools.partial(jax.jit, static_argnames=("strides", "pads", "implementation"), inline=True)
 def _conv2d(
     x: Array,
@@ -158,10 +158,10 @@ def _conv2d(
         return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
     def patches(x: Array, kernel: Array) -> Array:
-        seen = _patches(x, kernel.shape[:2], strides, pads)
-        # As one matrix: with three leading axes the gradient of the kernel would be a product five times slower.
-        product = seen.reshape(-1, seen.shape[-1]) @ kernel.reshape(-1, kernel.shape[-1])
-        return product.reshape(*seen.shape[:-1], kernel.shape[-1])
+        columns = _patches(x, kernel.shape[:2], strides, pads)
+        # As one matrix: with three leading axes the gradient with respect to the kernel would be five times slower.
+        product = columns.reshape(-1, columns.shape[-1]) @ kernel.reshape(-1, kernel.shape[-1])
+        return product.reshape(*columns.shape[:-1], kernel.shape[-1])
 
     if implementation == "native":
         return native(x, kernel)
@@ -194,7 +194,7 @@ def _geometry(
 
 
 def _patches(x: Array, taps: tuple[int, ...], strides: tuple[int, int], pads: tuple[tuple[int, int], ...]) -> Array:
-    """`[B, H', W', KH * KW * C]`: for each output pixel the inputs that it sees, in the kernel's order."""
+    """`[B, H', W', KH * KW * C]`: the receptive field of each output pixel, in the order of the kernel."""
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     batch, height, width, channels = x.shape
     rows, columns = (height - taps[0]) // strides[0] + 1, (width - taps[1]) // strides[1] + 1

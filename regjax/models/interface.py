@@ -1,6 +1,6 @@
-"""Bring any model to one calling convention: Linen modules, or a pair of functions `(init, apply)`.
+"""One calling convention for all models: Linen modules, and pairs of functions `(init, apply)`.
 
-This is the one place that knows how a model is told that it trains; see `FLAGS`.
+This is the only module that knows the training flags of models; see `FLAGS`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from regjax.core.typing import Array, PRNGKey, PyTree
 from regjax.noise.linen import ACTIVATIONS, PENALTIES, ConcreteDense, Noise
 
 FLAGS = {"train": True, "training": True, "is_training": True, "deterministic": False, "inference": False}
-"""Arguments (or fields of a Linen module) that tell a model whether it trains, and what they are when it does."""
+"""Training flags: arguments (or fields of a Linen module), with their value in training."""
 
 _OWN_NOISE = re.compile("drop|noise|stochastic", re.IGNORECASE)
 
 
 class ModelWarning(UserWarning):
-    """A model is used in a way that is seldom meant."""
+    """A model is used in a way that is probably not intended."""
 
 
 class Model(NamedTuple):
@@ -49,10 +49,10 @@ def as_model(model: Any) -> Model:
     Args:
       model: a Linen module; or `(init, apply)` with `init(key, x) -> params` and `apply(params, x) -> outputs`, where
         `apply` may also take one of `FLAGS`, `rates`, and a key as `rngs` (a dict with the key `"dropout"`), `rng` or
-        `key` (None in evaluation). The pair of Haiku's `transform`, with `apply(params, rng, x)`, is one too.
+        `key` (None in evaluation). The pair of Haiku's `transform`, with `apply(params, rng, x)`, is accepted too.
 
     Raises:
-      ValueError: anything else.
+      ValueError: any other model.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -61,7 +61,7 @@ def as_model(model: Any) -> Model:
       >>> params["w"].shape, state
       ((3,), {})
 
-      A module of `flax.nnx` keeps the mode it was split in, so `apply` sets it:
+      A module of `flax.nnx` keeps the mode in which it was split, so `apply` has to set it:
 
       >>> from flax import nnx
       >>> def net(key):
@@ -96,10 +96,10 @@ def as_model(model: Any) -> Model:
 
 
 def check_no_statistics(params: PyTree) -> None:
-    """Refuse batch statistics among the parameters: a gradient moves them, if anything, and no batch does.
+    """Refuse batch statistics among the parameters, where gradients would change them and batches would not.
 
     Args:
-      params: of any make; the types of `flax.nnx` and collections of Linen tell what is a statistic.
+      params: any parameters; statistics are recognized by the types of `flax.nnx` and the collections of Linen.
 
     Raises:
       InputError: names the first one.
@@ -109,7 +109,7 @@ def check_no_statistics(params: PyTree) -> None:
     """
 
     def is_statistic(node: Any) -> bool:
-        return type(node).__name__ == "BatchStat"  # of nnx, which need not be imported
+        return type(node).__name__ == "BatchStat"  # of nnx; by name, so that nnx is not imported
 
     for path, leaf in jax.tree_util.tree_leaves_with_path(params, is_leaf=is_statistic):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
@@ -121,13 +121,13 @@ def check_no_statistics(params: PyTree) -> None:
 
 
 def hashable(model: Any) -> Any:
-    """The model, its fields that are lists as tuples: a compiled program is found by the hash of its model.
+    """Make a model hashable by turning fields that are lists into tuples; compiled programs are cached by it.
 
     Args:
       model: a Linen module, as `nn.Sequential([...])`, or a pair.
 
     Raises:
-      InputError: a field that stays without a hash, as an array; the message names it.
+      InputError: a field cannot be made hashable, as an array; the message names it.
 
     Example:
       >>> hashable(nn.Sequential([nn.Dense(2)])).layers == (nn.Dense(2),)
@@ -137,11 +137,11 @@ def hashable(model: Any) -> Any:
         return model
     if not isinstance(model, nn.Module):
         raise InputError(f"the model must be hashable, got {in_short(model)}")
-    given = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.init and f.name != "parent"}
-    fields: dict[str, Any] = {name: _frozen(value) for name, value in given.items() if not _has_hash(value)}
+    values = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.init and f.name != "parent"}
+    fields: dict[str, Any] = {name: _frozen(value) for name, value in values.items() if not _has_hash(value)}
     for name, value in fields.items():
         if not _has_hash(value):
-            raise InputError(f"{type(model).__name__}: field {name!r} must be hashable, got {in_short(given[name])}")
+            raise InputError(f"{type(model).__name__}: field {name!r} must be hashable, got {in_short(values[name])}")
     return model.clone(**fields)
 
 
@@ -162,7 +162,7 @@ def _has_hash(value: Any) -> bool:
 
 
 def accepted_arguments(apply_fn: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """What a model takes beside the input, by name: of a Linen module, what its `__call__` takes."""
+    """The parameters that a model accepts, by name; for a Linen module, those of its `__call__`."""
     module = linen_module(apply_fn)
     if isinstance(module, nn.Sequential):
         return {}  # its ** goes to the first layer alone
@@ -176,7 +176,7 @@ def linen_module(apply_fn: Callable[..., Any]) -> nn.Module | None:
 
 
 def takes(accepted: Mapping[str, inspect.Parameter], name: str) -> bool:
-    """Whether an argument is among those accepted, by name or by `**`.
+    """Whether an argument is accepted, by name or by `**`.
 
     Example:
       >>> takes(inspect.signature(lambda x, **options: x).parameters, "rates")
@@ -186,12 +186,12 @@ def takes(accepted: Mapping[str, inspect.Parameter], name: str) -> bool:
 
 
 def key_options(accepted: Mapping[str, inspect.Parameter], linen: bool, key: PRNGKey | None) -> dict[str, Any]:
-    """How a model gets the key of its noise: as `rngs` or, of functions, as `rng` or `key`.
+    """The argument that passes the key to a model: `rngs` or, for functions, `rng` or `key`.
 
     Args:
-      accepted: what the model takes.
+      accepted: the arguments that the model accepts.
       linen: whether it is a Linen module, whose `apply` takes `rngs`.
-      key: one key; None where nothing is random, and then given only where something must be.
+      key: one key; None if nothing is random, which is passed only to a required argument.
 
     Example:
       >>> key_options(inspect.signature(lambda variables, x, key=None: x).parameters, False, 7)
@@ -209,32 +209,32 @@ def key_options(accepted: Mapping[str, inspect.Parameter], linen: bool, key: PRN
     return {"rngs": {"dropout": key}} if key is not None and takes(accepted, "rngs") else {}
 
 
-class Told(NamedTuple):
-    """How to call a model so that it knows whether it trains.
+class TrainingCall(NamedTuple):
+    """How to call a model with its training flags.
 
     Attributes:
-      apply: the function; of a module whose flag is a field, that of the module with the field set.
+      apply: the function; if a flag is a field of the module, the one of the module with that field set.
       options: the flags that are arguments.
-      known: whether there was any flag by its name.
+      has_flag: whether the model has a training flag by name.
     """
 
     apply: Callable[..., Any]
     options: dict[str, bool]
-    known: bool
+    has_flag: bool
 
 
-def tell(apply_fn: Callable[..., Any], train: bool) -> Told:
-    """Find how a model is told that it trains: by every one of `FLAGS` that it takes.
+def training_call(apply_fn: Callable[..., Any], train: bool) -> TrainingCall:
+    """Set every one of `FLAGS` that a model has, for training or evaluation.
 
-    An argument comes before a field of the same name, unless the field is set and the argument defaults to None, as in
-    Flax's own layers, which take the one or the other. `**options` takes `train`.
+    An argument takes precedence over a field of the same name, unless the field is set and the argument defaults to
+    None, as in the layers of Flax, which use either. A model with `**options` gets `train`.
 
     Args:
       apply_fn: `module.apply`, or a function.
-      train: what to tell.
+      train: whether the model trains.
 
     Example:
-      >>> tell(nn.Dropout(0.5).apply, True).options
+      >>> training_call(nn.Dropout(0.5).apply, True).options
       {'deterministic': False}
     """
     accepted, module = accepted_arguments(apply_fn), linen_module(apply_fn)
@@ -242,36 +242,38 @@ def tell(apply_fn: Callable[..., Any], train: bool) -> Told:
     options = {name: value for name, value in values.items() if name in accepted}
     fields: dict[str, Any] = {}
     if module is not None:
-        own = {field.name for field in dataclasses.fields(module)}
-        for name in [name for name in FLAGS if name in own and isinstance(getattr(module, name), bool | None)]:
-            given = getattr(module, name)
-            if name not in options or (given is not None and accepted[name].default is None):
+        module_fields = {field.name for field in dataclasses.fields(module)}
+        for name in [
+            name for name in FLAGS if name in module_fields and isinstance(getattr(module, name), bool | None)
+        ]:
+            field_value = getattr(module, name)
+            if name not in options or (field_value is not None and accepted[name].default is None):
                 options.pop(name, None)
                 fields[name] = values[name]
-    known = bool(options or fields)
-    if not known and takes(accepted, "train"):
+    has_flag = bool(options or fields)
+    if not has_flag and takes(accepted, "train"):
         options = {"train": train}
-    return Told(module.clone(**fields).apply if module and fields else apply_fn, options, known)
+    return TrainingCall(module.clone(**fields).apply if module and fields else apply_fn, options, has_flag)
 
 
 @contextlib.contextmanager
-def watch_layers(train: bool, told: bool, keyed: bool) -> Iterator[None]:
-    """Inside, the Linen layers that act in training only are watched, whether they do what they are asked to.
+def watch_layers(train: bool, has_flag: bool, has_key: bool) -> Iterator[None]:
+    """Check, inside the block, that noise and batch statistics of Linen layers are on in training and off otherwise.
 
     Args:
       train: whether the model trains.
-      told: whether it was told so by a flag.
-      keyed: whether there is a key for noise; then noise may act in evaluation too.
+      has_flag: whether the model has a training flag.
+      has_key: whether there is a key for noise; then noise may act in evaluation too.
 
     Raises:
-      InputError: a layer of a model that was not told is off in training or on in evaluation; names the layer and says
-        how a model is told that it trains. So is a layer whose term of the loss would be lost. If the model was told,
-        and no layer is on, a `ModelWarning` says so.
+      InputError: in a model without a training flag, a layer is off in training or on in evaluation; the message names
+        the layer and the flags. Also if the term that a layer adds to the loss would be lost. If the model has a flag
+        and yet no layer is on in training, there is a `ModelWarning`.
     """
-    off: list[str] = []
-    on: list[str] = []
+    inactive: list[str] = []
+    active: list[str] = []
 
-    def look(call: Callable[..., Any], args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+    def check(call: Callable[..., Any], args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
         if context.method_name != "__call__":
             return call(*args, **kwargs)
         layer = "/".join(context.module.path) or type(context.module).__name__
@@ -282,8 +284,8 @@ def watch_layers(train: bool, told: bool, keyed: bool) -> Iterator[None]:
             )
         acts = _acts(context.module, args, kwargs)
         if acts is not None:
-            (on if acts else off).append(layer)
-        if not told and acts is not None and (not acts if train else acts and not keyed):
+            (active if acts else inactive).append(layer)
+        if not has_flag and acts is not None and (not acts if train else acts and not has_key):
             state = "off in training" if train else "on in evaluation"
             raise InputError(
                 f"{layer} is switched {state}, because the model takes no flag that says that it trains; give "
@@ -291,11 +293,11 @@ def watch_layers(train: bool, told: bool, keyed: bool) -> Iterator[None]:
             )
         return call(*args, **kwargs)
 
-    with nn.intercept_methods(look):
+    with nn.intercept_methods(check):
         yield
-    if train and off and not on:
+    if train and inactive and not active:
         warnings.warn(
-            f"the model is told that it trains, but {', '.join(off)} stays switched off; pass the flag on to the "
+            f"the model is told that it trains, but {', '.join(inactive)} stays switched off; pass the flag on to the "
             "layer if it is to act",
             ModelWarning,
             stacklevel=2,
@@ -303,8 +305,8 @@ def watch_layers(train: bool, told: bool, keyed: bool) -> Iterator[None]:
 
 
 def _acts(layer: nn.Module, args: Any, kwargs: Any) -> bool | None:
-    """Whether a layer of noise or of batch statistics is called as in training; None of others, and if unknown."""
-    flag, when_on, strengths = "deterministic", False, []
+    """Whether a layer with noise or batch statistics is called as in training; None for other layers, or if unknown."""
+    flag, value_in_training, strengths = "deterministic", False, []
     if isinstance(layer, nn.Dropout):
         strengths = [layer.rate]
     elif isinstance(layer, nn.MultiHeadDotProductAttention):
@@ -312,25 +314,25 @@ def _acts(layer: nn.Module, args: Any, kwargs: Any) -> bool | None:
     elif isinstance(layer, nn.BatchNorm):
         flag = "use_running_average"
     elif isinstance(layer, nn.SpectralNorm):
-        flag, when_on = "update_stats", True
+        flag, value_in_training = "update_stats", True
     elif not isinstance(layer, Noise):
-        # A layer of the user's own: called like a noise, with one of the flags, and without parameters.
+        # A custom layer: named like a noise, with one of the flags, and without parameters.
         if not _OWN_NOISE.search(type(layer).__name__):
             return None
         flag = next((name for name in FLAGS if name in accepted_arguments(layer.apply)), "")
         if not flag or layer.variables.get("params"):
             return None
-        when_on = FLAGS[flag]
+        value_in_training = FLAGS[flag]
         strengths = [
             getattr(layer, f.name) for f in dataclasses.fields(layer) if f.name not in ("parent", "name", flag)
         ]
     bound = inspect.signature(type(layer).__call__).bind(layer, *args, **kwargs)
     bound.apply_defaults()
-    given = bound.arguments.get(flag)
-    given = getattr(layer, flag, None) if given is None else given
-    if not isinstance(given, bool) or any(isinstance(s, int | float) and s == 0 for s in strengths):
+    flag_value = bound.arguments.get(flag)
+    flag_value = getattr(layer, flag, None) if flag_value is None else flag_value
+    if not isinstance(flag_value, bool) or any(isinstance(s, int | float) and s == 0 for s in strengths):
         return None
-    return given == when_on
+    return flag_value == value_in_training
 
 
 def _parameter(function: Callable[..., Any], index: int) -> str | None:
@@ -343,11 +345,11 @@ class _LinenInit:
     module: nn.Module
 
     def __call__(self, key: PRNGKey, x: Array) -> tuple[PyTree, PyTree]:
-        apply, flags, _ = tell(self.module.apply, False)
+        apply, flags, _ = training_call(self.module.apply, False)
         options: dict[str, Any] = dict(flags)
         variables = dict((linen_module(apply) or self.module).init(key, x, **options))
         params = variables.pop("params", {})
-        # What layers sow belongs to a pass, not to the model.
+        # What layers sow belongs to a forward pass, not to the model.
         return params, {name: value for name, value in variables.items() if name not in (PENALTIES, ACTIVATIONS)}
 
 
@@ -356,8 +358,8 @@ class _PairInit:
     init: Callable[..., PyTree]
 
     def __call__(self, key: PRNGKey, x: Array) -> tuple[PyTree, PyTree]:
-        told = tell(self.init, False)  # as Haiku's, which takes what the net takes
-        return self.init(key, x, **(told.options if told.known else {})), {}
+        call = training_call(self.init, False)  # Haiku's init takes the arguments of the net
+        return self.init(key, x, **(call.options if call.has_flag else {})), {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -366,18 +368,18 @@ class _PairApply:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        # What the wrapped function takes decides which options it is given.
-        found = inspect.signature(self.apply)
+        # The parameters of the wrapped function decide which options it gets.
+        signature = inspect.signature(self.apply)
         if not self._takes_rng:
-            return found
-        parameters = [p.replace(name="rngs") if p.name == "rng" else p for p in found.parameters.values()]
-        return found.replace(parameters=parameters)
+            return signature
+        parameters = [p.replace(name="rngs") if p.name == "rng" else p for p in signature.parameters.values()]
+        return signature.replace(parameters=parameters)
 
     @property
     def _takes_rng(self) -> bool:
         return _parameter(self.apply, 1) == "rng"
 
     def __call__(self, variables: PyTree, x: Array, **options: Any) -> Any:
-        if self._takes_rng:  # as Haiku's do
+        if self._takes_rng:  # as in Haiku
             return self.apply(variables["params"], options.pop("rngs", {}).get("dropout"), x, **options)
         return self.apply(variables["params"], x, **options)

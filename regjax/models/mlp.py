@@ -33,8 +33,8 @@ class MLP(NoisyModel):
     Attributes:
       widths: units of each hidden layer.
       activation: `"relu"`, `"gelu"`, `"selu"` or `"tanh"`.
-      skip: whether a layer as wide as the one before adds its input to its output.
-      batch_norm: whether there is batch normalization before the activation.
+      skip: whether a layer that is as wide as the previous one adds its input to its output.
+      batch_norm: whether to apply batch normalization before the activation.
       concrete: whether each layer after the first has dropout with a learned rate on its input
         (`rj.layers.ConcreteDense`).
 

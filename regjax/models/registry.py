@@ -26,13 +26,13 @@ def make_model(
     task: str = "classification",
     **fields: Any,
 ) -> NoisyModel:
-    """Model by name; hashable, so it can be a static part of a compiled program's description.
+    """Make a model by name; it is hashable, so it can be a static part of a `Spec`.
 
     Args:
       name: `linear`, `mlp`, `cnn`, `resnet` or `vit`.
       num_outputs: number of classes, or of regression targets.
       widths: units of the hidden layers (mlp; default `(256,)`), channels of the convolutions (cnn; default `(32, 64)`)
-        or of the stages (resnet; default `(32, 64, 128)`); the others have none.
+        or of the stages (resnet; default `(32, 64, 128)`); other models have none.
       task: `"classification"` or `"regression"`.
       **fields: further fields of that model, as `dense` of the cnn.
 
@@ -50,15 +50,15 @@ def make_model(
     model = MODELS[name]
     if widths is not None:
         fields["widths"] = tuple(widths)
-    known = model_fields(name)
+    accepted = model_fields(name)
     for field in fields:
-        if field not in known:
-            raise InputError(f"model {name!r} has no {field!r}; accepted: {', '.join(known) or 'none'}")
+        if field not in accepted:
+            raise InputError(f"model {name!r} has no {field!r}; accepted: {', '.join(accepted) or 'none'}")
     return model(num_outputs=num_outputs, task=task, **fields)
 
 
 def model_fields(name: str) -> tuple[str, ...]:
-    """The fields of a model beside the outputs and the task.
+    """The fields of a model, apart from the number of outputs and the task.
 
     Example:
       >>> model_fields("cnn")
@@ -71,13 +71,13 @@ def model_fields(name: str) -> tuple[str, ...]:
 def parse_model(
     text: str, *, num_outputs: int, widths: tuple[int, ...] | None = None, task: str = "classification"
 ) -> NoisyModel:
-    """A model from text, as a flag gives it: `"mlp"` or `"mlp(batch_norm=True)"`; see `regjax.core.parse`.
+    """Parse a model from the text of a flag: `"mlp"` or `"mlp(batch_norm=True)"`; see `regjax.core.parse`.
 
     Args:
-      text: name, and fields by name in parentheses.
-      num_outputs: as `make_model`.
-      widths: as `make_model`; excludes widths in the text.
-      task: as `make_model`.
+      text: name, with fields by name in parentheses.
+      num_outputs: as in `make_model`.
+      widths: as in `make_model`; excludes widths in the text.
+      task: as in `make_model`.
 
     Raises:
       InputError: one line that says what cannot be read or does not fit.
@@ -86,11 +86,11 @@ def parse_model(
       >>> parse_model("resnet(blocks=1, norm='group')", num_outputs=3).norm
       'group'
     """
-    known = {name: model_fields(name) for name in MODELS}
-    name, fields = parse_call(text, known, "model") if "(" in text else (text, {})
+    fields_by_model = {name: model_fields(name) for name in MODELS}
+    name, fields = parse_call(text, fields_by_model, "model") if "(" in text else (text, {})
     if widths is not None and "widths" in fields:
         raise InputError("model: widths are given twice")
     if "widths" in fields:
-        given = fields.pop("widths")
-        widths = given if isinstance(given, tuple) else (given,)
+        widths_value = fields.pop("widths")
+        widths = widths_value if isinstance(widths_value, tuple) else (widths_value,)
     return make_model(name, num_outputs=num_outputs, widths=widths, task=task, **fields)

@@ -24,11 +24,11 @@ class ResNet(NoisyModel):
     the branch, its rate growing with depth.
 
     Attributes:
-      widths: channels of each stage; wide is what this net is, so few stages with many channels.
+      widths: channels of each stage; a wide network has few stages with many channels.
       blocks: residual blocks in a stage.
       norm: `"batch"` (statistics in the collection `batch_stats`), `"group"` (of up to 8 groups; no statistics) or
         `"none"`.
-      block_size: side of the squares of `drop_block`; that of the map where it is smaller.
+      block_size: side of the squares of `drop_block`; at most the side of the feature map.
 
     Example:
       >>> import jax
@@ -54,7 +54,7 @@ class ResNet(NoisyModel):
 
     @property
     def cpu_micro_batch(self) -> int | None:
-        """Images at a time whose activations stay in a core's cache; batch statistics need the whole batch."""
+        """Number of images whose activations fit into the cache of a core; None for batch statistics."""
         return None if self.norm == "batch" else 16
 
     @nn.compact

@@ -95,7 +95,7 @@ class ViT(NoisyModel):
 
 
 class _Position(nn.Module):
-    """Adds a learned offset to each token; called a bias, so that penalties leave it alone."""
+    """Adds a learned offset to each token; named bias, so that penalties do not act on it."""
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
