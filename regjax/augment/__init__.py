@@ -1,11 +1,12 @@
-"""Keyed augmentations `(key, x, magnitude, ...) -> x`: batched, jittable, the identity at magnitude 0.
+"""Keyed augmentations `(key, x, magnitude, ...) -> x`: batched, jittable, and the identity at magnitude 0.
 
-`x` is an array `[B, ...]`, images `[B, H, W, C]` in uint8 or floating point, or a whole `Batch`, whose `x` is then
-augmented and whose targets stay; `mixup`, `cutmix` and `row_cutmix` take a `Batch` and mix the targets. Every
-magnitude and every `probability` (that an example is changed) may be traced, so one compiled program serves a sweep.
-A concrete number out of range is an error; a traced one is clipped into it, and NaN acts as 0.
+`x` is an array `[B, ...]`, as images `[B, H, W, C]` in uint8 or floating point, or a `Batch`, of which only `x` is
+augmented; `mixup`, `cutmix` and `row_cutmix` take a `Batch` and mix the targets too. All magnitudes, and every
+`probability` that an example is changed, may be traced, so that one compiled program serves a sweep. A concrete number
+out of range is an error; a traced one is clipped, and NaN acts as 0.
 
-Functions named in the past tense (`rotated`, `brightened`) draw nothing and take one number for each image.
+Functions with a past participle as name (`rotated`, `brightened`) draw no random numbers and take one number for each
+image.
 """
 
 from regjax.augment.color import brightened, brightness, contrast, contrasted, hue, hue_turned, saturated, saturation

@@ -76,7 +76,7 @@ def contrast(
     low: ArrayLike = 0.0,
     high: ArrayLike = 1.0,
 ) -> Array:
-    """Pulls each image to its mean gray or away from it: `contrasted` by a factor in [1 - max_change, 1 + max_change].
+    """Lowers or raises the contrast of each image: `contrasted` by a factor in [1 - max_change, 1 + max_change].
 
     Args:
       key: one key.
@@ -195,7 +195,7 @@ def hue(
     low: ArrayLike = 0.0,
     high: ArrayLike = 1.0,
 ) -> Array:
-    """Turns the colour circle of each image: `hue_turned` by an angle uniform in [-max_turn, max_turn].
+    """Rotates the hue of each image: `hue_turned` by an angle uniform in [-max_turn, max_turn].
 
     Args:
       key: one key.
@@ -226,7 +226,7 @@ def _hue(key: PRNGKey, x: Array, turn: Array, low: ArrayLike, high: ArrayLike) -
 
 
 def hue_turned(x: Array, turns: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
-    """Hue of the HSV model turned by a part of the circle; value and saturation stay.
+    """The hue of the HSV model, rotated by a part of the circle; value and saturation stay the same.
 
       y_c = v - (v - m) clip(min(k_c, 4 - k_c), 0, 1),   k_c = (n_c + 6 (h + t)) mod 6,   n = (5, 3, 1)
 
@@ -266,7 +266,7 @@ def hue_turned(x: Array, turns: Array, low: ArrayLike = 0.0, high: ArrayLike = 1
 
 
 def blended(x: Array, degenerate: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
-    """Between a degenerate image and the image, or beyond it: `y = clip(d + f (x - d))`, as `PIL.Image.blend`.
+    """Interpolates or extrapolates from a degenerate image: `y = clip(d + f (x - d))`, as `PIL.Image.blend`.
 
     Args:
       x: images `[B, H, W, C]`, uint8 (then truncated) or floating point.
@@ -287,5 +287,5 @@ def blended(x: Array, degenerate: Array, factors: Array, low: ArrayLike = 0.0, h
 
 
 def factors_around_one(key: PRNGKey, x: Array, change: Array) -> Array:
-    """Factors uniform in [1 - change, 1 + change], and no lower than 0."""
+    """Factors uniform in [1 - change, 1 + change], clipped at 0."""
     return jnp.maximum(1.0 + change * signed(key, x.shape[:1]), 0.0)

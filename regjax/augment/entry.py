@@ -1,4 +1,4 @@
-"""What augmentations share: they take arrays and batches, check them, draw for each example and leave some alone."""
+"""Shared by all augmentations: arrays and batches as input, checks, and random choice of the examples to change."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from regjax.core.opaque import opaque_call
 from regjax.core.rng import stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 
-Rest = ParamSpec("Rest")
+Arguments = ParamSpec("Arguments")
 Examples = TypeVar("Examples", Array, Batch)
 Transform = Callable[..., Array]  # `(key, x, magnitude, ...) -> x`
 
-LARGEST = 1e6  # a traced magnitude above it counts as this: no product with a pixel or a coordinate overflows
+LARGEST = 1e6  # traced magnitudes are clipped to this, so that no product with a pixel or a coordinate overflows
 
 
 def takes_batches(
-    function: Callable[Concatenate[PRNGKey, Array, Rest], Array],
-) -> Callable[Concatenate[PRNGKey, Examples, Rest], Examples]:
-    """Lets a function of arrays take a `Batch` as well: its `x` is augmented, the rest stays.
+    function: Callable[Concatenate[PRNGKey, Array, Arguments], Array],
+) -> Callable[Concatenate[PRNGKey, Examples, Arguments], Examples]:
+    """Make a function of arrays also accept a `Batch`, of which it changes only `x`.
 
     Args:
       function: `(key, x, ...) -> x` on arrays.
@@ -35,7 +35,7 @@ def takes_batches(
     """
 
     @functools.wraps(function)
-    def wrapped(key: PRNGKey, x: Examples, *args: Rest.args, **kwargs: Rest.kwargs) -> Examples:
+    def wrapped(key: PRNGKey, x: Examples, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Examples:
         if isinstance(x, Batch):
             return x._replace(x=function(key, x.x, *args, **kwargs))
         return function(key, x, *args, **kwargs)
@@ -44,7 +44,7 @@ def takes_batches(
 
 
 def check_images(name: str, x: Array) -> Array:
-    """`x` as an array, if it is a batch of images.
+    """Check that `x` is a batch of images, and return it as an array.
 
     Raises:
       ValueError: names the function, what it got and what it accepts.
@@ -56,7 +56,7 @@ def check_images(name: str, x: Array) -> Array:
 
 
 def check_rows(name: str, x: Array) -> Array:
-    """`x` as an array, if it is a batch of rows of a table.
+    """Check that `x` is a batch of rows of a table, and return it as an array.
 
     Raises:
       ValueError: names the function, what it got and what it accepts.
@@ -68,7 +68,7 @@ def check_rows(name: str, x: Array) -> Array:
 
 
 def check_examples(name: str, x: Array) -> Array:
-    """`x` as an array, if it is a batch of examples in uint8 or floating point.
+    """Check that `x` is a batch of examples in uint8 or floating point, and return it as an array.
 
     Raises:
       ValueError: names the function, what it got and what it accepts.
@@ -82,7 +82,7 @@ def check_examples(name: str, x: Array) -> Array:
 
 
 def check_numbers(name: str, argument: str, magnitude: ArrayLike, probability: ArrayLike, high: float = np.inf) -> None:
-    """Refuse a magnitude outside [0, high] or a probability outside [0, 1]; of traced ones only the shape is known.
+    """Refuse a magnitude outside [0, high] or a probability outside [0, 1]; of traced numbers only shapes are checked.
 
     Raises:
       ValueError: names the function, the argument, what it got and what it accepts.
@@ -94,7 +94,7 @@ def check_numbers(name: str, argument: str, magnitude: ArrayLike, probability: A
 
 
 def check_channels(name: str, argument: str, value: ArrayLike, x: Array) -> None:
-    """Refuse what is neither one number nor one for each channel of `x`.
+    """Refuse anything but a single number, or one for each channel of `x`.
 
     Raises:
       ValueError: names the argument, what it got and what it accepts.
@@ -112,34 +112,34 @@ def applied(
     x: Array,
     magnitude: ArrayLike,
     probability: ArrayLike,
-    *rest: ArrayLike,
+    *arguments: ArrayLike,
     high: float = LARGEST,
 ) -> Array:
-    """`step` on the examples that draw it; the others, and all at magnitude 0, stay bit for bit.
+    """Apply a transform to randomly chosen examples; all others, and all at magnitude 0, stay the same bit for bit.
 
-    A traced `magnitude` or `probability` out of range cannot be refused. Then a negative or NaN one acts as 0, a
-    larger probability as 1 and a larger magnitude as `high`, so that the result is finite.
+    A traced `magnitude` or `probability` out of range cannot be refused: negative values and NaN act as 0, a larger
+    probability as 1 and a larger magnitude as `high`, so that the result is finite.
 
     Args:
-      step: `(key, x, magnitude, *rest) -> x`, a function of a module or a `variant` of one.
+      step: `(key, x, magnitude, *arguments) -> x`, a function of a module or a `variant` of one.
       key: one key.
       x: examples `[B, ...]`.
       magnitude: scalar >= 0; may be traced.
       probability: scalar in [0, 1], that an example is changed; may be traced.
-      *rest: further arrays for `step`.
-      high: largest magnitude that `step` sees.
+      *arguments: further arrays for `step`.
+      high: largest magnitude that is passed to `step`.
 
     Returns:
       Array like `x`.
     """
-    return opaque_call(_gated(step, high), key, x, magnitude, probability, *rest)
+    return opaque_call(_gated(step, high), key, x, magnitude, probability, *arguments)
 
 
 @functools.cache
 def _gated(step: Transform, high: float) -> Transform:
-    def gated(key: PRNGKey, x: Array, magnitude: Array, probability: Array, *rest: ArrayLike) -> Array:
+    def gated(key: PRNGKey, x: Array, magnitude: Array, probability: Array, *arguments: ArrayLike) -> Array:
         chosen = (draws(stream(key, "applied"), (x.shape[0],)) < probability) & (magnitude > 0.0)
-        changed = step(key, x, jnp.clip(magnitude, 0.0, np.float32(high)), *rest)
+        changed = step(key, x, jnp.clip(magnitude, 0.0, np.float32(high)), *arguments)
         return jnp.where(over(chosen, x), changed, x)
 
     return gated
@@ -147,20 +147,20 @@ def _gated(step: Transform, high: float) -> Transform:
 
 @functools.cache
 def variant(step: Transform, **options: Any) -> Transform:
-    """`step` with static options: the same object for the same options, so that it is compiled once."""
+    """A transform with static options; the same options give the same object, so that it is compiled once."""
     return functools.partial(step, **options)
 
 
 def over(values: Array, x: Array) -> Array:
-    """One value for each example `[B]`, shaped to broadcast against `x` `[B, ...]`."""
+    """Reshape one value for each example `[B]` to broadcast against `x` `[B, ...]`."""
     return values.reshape(values.shape[0], *[1] * (x.ndim - 1))
 
 
 def draws(key: PRNGKey, shape: tuple[int, ...]) -> Array:
     """A few uniform numbers in [0, 1) for each example, `float32[shape]`.
 
-    Not `regjax.core.random_bits`: what XLA can fuse it does fuse, and then computes the number of an example again for
-    each of its pixels. The loop inside `jax.random` keeps the result apart.
+    These are not from `regjax.core.random_bits`, which XLA would fuse, so that the number of an example would be
+    recomputed for each of its pixels. The loop inside `jax.random` prevents that.
     """
     return jax.random.uniform(key, shape, jnp.float32)
 

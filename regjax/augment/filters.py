@@ -1,6 +1,6 @@
-"""Augmentations of neighbourhoods: sharpness and blur.
+"""Augmentations by filters: sharpness and blur.
 
-Written as sums of shifted slices: a convolution inside a compiled loop is slow on CPU.
+Written as sums of shifted slices, because convolutions inside compiled loops are slow on CPU.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _sharpness(key: PRNGKey, x: Array, change: Array, low: ArrayLike, high: Arra
 def sharpened(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
     """Distance from a smoothed image times a factor, `PIL.ImageEnhance.Sharpness`: `y = clip(s + f (x - s))`.
 
-    s is the mean of the 3 by 3 neighbours, the middle one counted 5 times; pixels at the border stay.
+    s is the mean over 3 by 3 pixels, with weight 5 for the middle one; pixels at the border do not change.
 
     Args:
       x: images `[B, H, W, C]`, uint8 or floating point.
@@ -118,7 +118,7 @@ def _blur(key: PRNGKey, x: Array, sigma: Array, *, kernel_size: int) -> Array:
 
 
 def blurred(x: Array, sigmas: Array, kernel_size: int = 7) -> Array:
-    """Mean over a window with Gaussian weights, rows then columns; outside, the border pixel goes on.
+    """Gaussian blur by rows, then columns; the border pixels are repeated outside the image.
 
     The same as `scipy.ndimage.gaussian_filter(image, sigma, radius=kernel_size // 2, mode="nearest")`.
 

@@ -1,4 +1,4 @@
-"""Augmentations that move pixels in one way: shift, pad_crop, flip, rotate, shear, scale."""
+"""Geometric augmentations with one parameter: shift, pad_crop, flip, rotate, shear, scale."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 @takes_batches
 def shift(key: PRNGKey, x: Array, max_pixels: ArrayLike, fill: ArrayLike = 0.0, probability: ArrayLike = 1.0) -> Array:
-    """Moves each image by whole pixels, down and right by independent numbers.
+    """Shifts each image by independent whole numbers of pixels along both axes.
 
       d = round(v (max_pixels + 1/2)),  v uniform in [-1, 1)
 
@@ -69,7 +69,7 @@ def pad_crop(
     probability: ArrayLike = 1.0,
     padding: str = "constant",
 ) -> Array:
-    """Pads each image on all sides and crops it to its size at a random place: a `shift` with a choice of padding.
+    """Pads each image on all sides and crops it to its size at a random position: a `shift` with a choice of padding.
 
     Args:
       key: one key.
@@ -256,7 +256,7 @@ def _scale(key: PRNGKey, x: Array, max_change: Array, fill: ArrayLike, *, interp
 
 
 def check_moved(name: str, x: Array, fill: ArrayLike, interpolation: str = "bilinear") -> Array:
-    """`x` as an array, if it is a batch of images and the rest fits it.
+    """Check that `x` is a batch of images and the other arguments fit, and return it as an array.
 
     Raises:
       ValueError: names the function, the argument, what it got and what it accepts.

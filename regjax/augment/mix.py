@@ -1,4 +1,4 @@
-"""Augmentations that combine examples with each other: mixup, cutmix, row_cutmix; targets are combined alike."""
+"""Augmentations that mix examples, and their targets accordingly: mixup, cutmix, row_cutmix."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def mixup(
       key: one key.
       batch: `x` `[B, ...]`, floating point or uint8 (then rounded); `y` class indices `int[B]`, class
         distributions `[B, K]`, or numbers `[B]` / `[B, D]`.
-      alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so does a
-        traced one that is negative or NaN.
+      alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so do
+        negative traced values and NaN.
       num_classes: K, needed for class indices, which become distributions `[B, K]`; then other targets must be
         distributions.
-      per: `"example"` draws one l for each example, `"batch"` one for all.
+      per: `"example"` draws an l for each example, `"batch"` one for all.
 
     Returns:
       A batch with mixed `x` and `y`, and the same `weight`.
 
     Raises:
       ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; with it, a
-        concrete label that is no class (a traced one counts for nothing); `x` is not a batch of examples.
+        concrete label that is not a class (a traced one gives a row of zeros); `x` is not a batch of examples.
 
     Example:
       >>> batch = Batch(jnp.array([[0.0], [1.0]]), jnp.array([0, 1]))
@@ -72,19 +72,19 @@ def cutmix(
     num_classes: int | None = None,
     per: str = "example",
 ) -> Batch:
-    """A rectangle of each image replaced by that of another; targets are mixed by area.
+    """Replace a rectangle of each image by that of another image; targets are mixed by area.
 
       l ~ Beta(alpha, alpha),   sides = round(sqrt(1 - l) (H, W)),   center uniform over the image
       y'_i = L_i y_i + (1 - L_i) y_p(i),   L_i = 1 - (pasted pixels) / (H W)
 
-    with p a random permutation. The rectangle is cut off where the image ends, and L counts what was pasted.
+    with p a random permutation. The rectangle is clipped at the borders, and L counts the pasted pixels.
     An image whose partner is padding (weight 0) stays as it is.
 
     Args:
       key: one key.
       batch: `x` images `[B, H, W, C]`, uint8 or floating point; `y` as in `mixup`.
-      alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so does a
-        traced one that is negative or NaN. The paper uses 1.
+      alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so do
+        negative traced values and NaN. The paper uses 1.
       num_classes: K, needed for class indices, which become distributions `[B, K]`; then other targets must be
         distributions.
       per: `"example"` draws one rectangle for each image, `"batch"` one for all.
@@ -94,7 +94,7 @@ def cutmix(
 
     Raises:
       ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; with it, a
-        concrete label that is no class (a traced one counts for nothing); `x` is not a batch of images.
+        concrete label that is not a class (a traced one gives a row of zeros); `x` is not a batch of images.
 
     Example:
       >>> batch = Batch(jnp.ones((2, 4, 4, 1)), jnp.array([0, 1]))
@@ -109,7 +109,7 @@ def cutmix(
     size = jnp.asarray(x.shape[1:3], jnp.float32)[:, None]
     sides = jnp.round(jnp.sqrt(1.0 - share) * size)
     place = draws(stream(key, "place"), (2, len(share) if per == "example" else 1))
-    # Whole sides about a center that is between pixels or in the middle of one, so that they are not one too long.
+    # The center is at a pixel or between two, so that a rectangle with whole sides covers exactly as many pixels.
     first = jnp.round(place * size - sides / 2.0)
     box = boxes(x, first + sides / 2.0, sides)
     share = 1.0 - box.mean((1, 2, 3), dtype=jnp.float32)
@@ -124,7 +124,7 @@ def row_cutmix(
     num_classes: int | None = None,
     per: str = "example",
 ) -> Batch:
-    """Some features of each row replaced by those of another row; targets are mixed by their number.
+    """Replace some features of each row by those of another row; targets are mixed by their number.
 
       l ~ Beta(alpha, alpha),   k = round((1 - l) F),   y'_i = (1 - k/F) y_i + k/F y_p(i)
 
@@ -134,8 +134,8 @@ def row_cutmix(
     Args:
       key: one key.
       batch: `x` rows `float[B, F]` of a table; `y` as in `mixup`.
-      alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so does a
-        traced one that is negative or NaN.
+      alpha: scalar >= 0; may be traced. 0 leaves x as it is, bit for bit, and y as a distribution; so do
+        negative traced values and NaN.
       num_classes: K, needed for class indices, which become distributions `[B, K]`; then other targets must be
         distributions.
       per: `"example"` draws the features for each row, `"batch"` once for all.
@@ -145,7 +145,7 @@ def row_cutmix(
 
     Raises:
       ValueError: a concrete `alpha` is negative or NaN; class indices without `num_classes`; with it, a
-        concrete label that is no class (a traced one counts for nothing); `x` is not a batch of rows.
+        concrete label that is not a class (a traced one gives a row of zeros); `x` is not a batch of rows.
 
     Example:
       >>> batch = Batch(jnp.ones((2, 4)), jnp.array([0, 1]))
@@ -173,7 +173,7 @@ def beta_symmetric(key: PRNGKey, alpha: ArrayLike, shape: tuple[int, ...]) -> Ar
 
     Args:
       key: one key.
-      alpha: scalar > 0; may be traced. At 0 it takes the limit: 0 or 1, each half of the time.
+      alpha: scalar > 0; may be traced. At 0 it is the limit: 0 or 1, with equal probability.
       shape: shape of the result.
 
     Returns:
@@ -196,7 +196,7 @@ def beta_symmetric(key: PRNGKey, alpha: ArrayLike, shape: tuple[int, ...]) -> Ar
 def _drawn(
     name: str, key: PRNGKey, batch: Batch, alpha: ArrayLike, num_classes: int | None, per: str
 ) -> tuple[Array, Array, Array]:
-    """Targets that can be mixed, the share that each example keeps, and its partner."""
+    """Targets in a form that can be mixed, the share that each example keeps, and its partner."""
     check_choice(f"{name}: per", per, PER)
     check_range(f"{name}: alpha", alpha, 0.0, high_open=True)
     count = batch.x.shape[0]
@@ -212,7 +212,7 @@ def _drawn(
     if y.shape[0] != count:
         raise ValueError(f"{name}: x and y must have as many examples, got {count} and {y.shape[0]}")
     share = beta_symmetric(stream(key, "share"), alpha, (count if per == "example" else 1,))
-    # Beta(0, 0) sits at 0 and 1; the identity is what no mixing means.
+    # Beta(0, 0) is 0 or 1; without mixing the share is 1.
     share = jnp.broadcast_to(jnp.where(jnp.asarray(alpha) > 0.0, share, 1.0), (count,))
     partner = jnp.argsort(bits.random_words(stream(key, "partner"), (count,)))
     if batch.weight is not None:

@@ -1,4 +1,4 @@
-"""The operations among which policies choose, image by image: those of AutoAugment and RandAugment."""
+"""The operations of AutoAugment and RandAugment, from which policies choose for each image."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Operation = Callable[..., Array]
 
 
 class Space(NamedTuple):
-    """What an operation does at full strength, 1; in between it is linear.
+    """The effect of each operation at full strength, 1; it is linear in the strength.
 
     Attributes:
-      degrees: of rotation.
-      slope: of shears.
-      share: of shifts, as a share of the side.
-      change: of the factors of brightness, contrast, saturation and sharpness.
-      bits: that posterize takes away.
-      inverted: share of the levels that solarize inverts.
+      degrees: angle of rotation.
+      slope: slope of shears.
+      share: size of shifts, as a fraction of the side.
+      change: change of the factors of brightness, contrast, saturation and sharpness.
+      bits: number of bits that posterize removes.
+      inverted: fraction of the levels that solarize inverts.
     """
 
     degrees: float
@@ -47,7 +47,7 @@ WIDE = Space(degrees=135.0, slope=0.99, share=1.0, change=0.99, bits=6.0, invert
 
 
 MOVES = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
-"""Operations that move pixels: for the compiler all one, an affine map of the nearest pixels."""
+"""Operations that move pixels; all are compiled as one affine map with nearest-neighbour sampling."""
 
 
 def _autocontrast(x: Array, s: Array, space: Space, low: Array, high: Array) -> Array:
@@ -72,7 +72,7 @@ def _enhanced(x: Array, s: Array, space: Space, low: Array, high: Array, *, kern
     return kernel(x, 1.0 + space.change * s, low, high)
 
 
-# Each is `(x, s, space, low, high) -> x` with signed strengths s `[B]` in [-1, 1]; some have no use for the sign.
+# Each is `(x, s, space, low, high) -> x` with signed strengths s `[B]` in [-1, 1]; some ignore the sign.
 COLORS: dict[str, Operation] = {
     "autocontrast": _autocontrast,
     "equalize": _equalize,
@@ -98,21 +98,21 @@ def operated(
     *,
     space: Space = STANDARD,
 ) -> Array:
-    """Image b changed by the operation number `choices[b]` of `names`.
+    """Apply to image b the operation number `choices[b]` of `names`.
 
-    On CPU image by image, where a branch that is not chosen costs nothing; on accelerators all operations on all
-    images at once, of which one is kept.
+    On CPU the images are processed one by one, so that operations that were not chosen cost nothing; on accelerators
+    all operations are applied to all images, and one result of each is kept.
 
     Args:
       x: images `[B, H, W, C]`, gray or RGB, uint8 or floating point.
       choices: `int32[B]`.
-      strengths: `float32[B]` in [-1, 1], a share of what `space` allows. 0 is the identity, bit for bit, of every
-        operation, also of those without a strength.
-      names: of `OPERATIONS`.
+      strengths: `float32[B]` in [-1, 1], as a fraction of full strength. At 0 every operation is the identity, bit for
+        bit, also those without a strength.
+      names: names in `OPERATIONS`.
       fill: value outside the image, one number or `[C]`.
       low: value of black in floating-point images, one number or `[C]`.
       high: value of white, alike.
-      space: full strengths.
+      space: the effects at full strength.
 
     Returns:
       Images like `x`.
@@ -137,17 +137,17 @@ def operated(
         *[colored(COLORS[name]) for name in colors],
     ]
 
-    def one(image: Array, branch: Array, strength: Array, matrix: Array) -> Array:
+    def apply_operation(image: Array, branch: Array, strength: Array, matrix: Array) -> Array:
         return lax.switch(branch, branches, image[None], strength[None], matrix[None])[0]
 
     def in_turn(*images: Array) -> Array:
-        return lax.map(lambda image: one(*image), images)
+        return lax.map(lambda image: apply_operation(*image), images)
 
-    return lax.platform_dependent(x, branch, strengths, matrices, cpu=in_turn, default=jax.vmap(one))
+    return lax.platform_dependent(x, branch, strengths, matrices, cpu=in_turn, default=jax.vmap(apply_operation))
 
 
 def _matrices(x: Array, choices: Array, strengths: Array, names: tuple[str, ...], space: Space) -> Array:
-    """The affine map of each image, the identity where its operation does not move it: `float32[B, 2, 3]`."""
+    """The affine map of each image; the identity if its operation does not move pixels: `float32[B, 2, 3]`."""
 
     def amount(name: str, full: float) -> Array:
         if name not in names:

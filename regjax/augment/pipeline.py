@@ -1,4 +1,4 @@
-"""Augmentations in sequence: of functions (`compose`), or described by a string (`make`)."""
+"""Sequences of augmentations, made of functions (`compose`) or from a description (`make`)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AugmentationStep(NamedTuple):
     Attributes:
       name: of `AUGMENTATIONS`.
       magnitude: in the unit of the augmentation.
-      options: `((name, value), ...)` beside the magnitude, as `(("probability", 0.5),)`.
+      options: further arguments `((name, value), ...)`, as `(("probability", 0.5),)`.
     """
 
     name: str
@@ -37,7 +37,7 @@ class AugmentationStep(NamedTuple):
     options: tuple[tuple[str, Any], ...] = ()
 
     def __str__(self) -> str:
-        """As in a description."""
+        """The step as it appears in a description."""
         if not self.options:
             return f"{self.name}={self.magnitude!r}"
         options = ", ".join(f"{name}={value!r}" for name, value in self.options)
@@ -46,17 +46,17 @@ class AugmentationStep(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """A sequence of augmentations with their magnitudes: frozen and hashable, so it can be static.
+    """A sequence of augmentations with their magnitudes; frozen and hashable, so it can be static.
 
-    The magnitudes here are constants of the compiled program; `strength` multiplies all of them and may be
-    traced. Each step draws from a stream named after it, so removing one leaves the draws of the others.
+    The magnitudes are constants of the compiled program; `strength` multiplies all of them and may be traced. Each
+    step draws from a stream named after it, so removing one does not change the draws of the others.
 
     Attributes:
       steps: `AugmentationStep`s or tuples `(name, magnitude)`, in order of application.
-      fill: what lies outside the image, one number or one a channel. For standardized images with a black
-        surround this is what a black pixel became, `Preprocessor.background`; 0 is the mean.
-      low: what black is in floating-point images, alike; for standardized ones `Preprocessor.background`.
-      high: what white is, alike; for standardized images `Preprocessor.white`.
+      fill: value outside the image, one number or one for each channel. For standardized images on a black background
+        it is `Preprocessor.background`, the standardized value of a black pixel; 0 is the mean.
+      low: value of black in floating-point images, in the same form; `Preprocessor.background` if standardized.
+      high: value of white, in the same form; `Preprocessor.white` if standardized.
     """
 
     steps: tuple[AugmentationStep, ...] = ()
@@ -81,14 +81,14 @@ class Augmentation:
                 _check_option(name, option, value, kind.options[option])
 
     def between(self, black: tuple[float, ...], white: tuple[float, ...]) -> Augmentation:
-        """The same steps for images with these values of black and white, one number or one a channel.
+        """The same steps for images with these values of black and white, one number or one for each channel.
 
-        Outside the image is black. `Preprocessor.background` and `Preprocessor.white` are the values of a dataset.
+        The outside of images is black. `Preprocessor.background` and `Preprocessor.white` have the values of a dataset.
         """
         return dataclasses.replace(self, fill=black, low=black, high=white)
 
     def check_fits(self, kind: str, dataset: str, shape: tuple[int, ...]) -> None:
-        """Refuse steps that do not take the examples of a dataset, or have a magnitude or an option that does not fit.
+        """Refuse steps that do not accept the examples of a dataset, or whose magnitude or options do not fit them.
 
         Args:
           kind: `"image"` or `"table"`.
@@ -107,20 +107,20 @@ class Augmentation:
             raise InputError(f"augmentation {names} is for {needed}; {dataset} is {other} (accepted: {accepted})")
         key, example = jax.eval_shape(jax.random.key, 0), jax.ShapeDtypeStruct((1, *shape), jnp.float32)
         for step in self.steps:
-            # Nothing is computed: what a concrete number or option cannot be, the function itself refuses.
+            # Nothing is computed; the function itself refuses concrete numbers and options that do not fit.
             try:
                 jax.eval_shape(lambda key, x, step=step: self._applied(step, key, x, step.magnitude), key, example)
             except ValueError as error:
                 raise InputError(f"augmentation {error}") from None
 
     def apply(self, key: PRNGKey, x: Examples, strength: ArrayLike = 1.0) -> Examples:
-        """Augments a batch.
+        """Augment a batch.
 
         Args:
           key: one key.
           x: examples `[B, ...]`, or a `Batch` of them; images `[B, H, W, C]` if `images_only` names any step.
-          strength: scalar >= 0 that multiplies every magnitude (clipped at the largest there is, as a probability
-            at 1) but no option; may be traced. 0 is the identity, bit for bit.
+          strength: scalar >= 0 that multiplies all magnitudes, but no options; the results are clipped to the largest
+            accepted magnitude, as a probability to 1. May be traced. 0 is the identity, bit for bit.
 
         Returns:
           Examples like `x`.
@@ -148,12 +148,12 @@ class Augmentation:
 
     @property
     def images_only(self) -> tuple[str, ...]:
-        """Names of the steps that take images `[B, H, W, C]` and no other examples."""
+        """Names of the steps that accept only images `[B, H, W, C]`."""
         return tuple(step.name for step in self.steps if AUGMENTATIONS[step.name].takes == "images")
 
     @property
     def rows_only(self) -> tuple[str, ...]:
-        """Names of the steps that take rows `[B, F]` of a table and no other examples."""
+        """Names of the steps that accept only rows `[B, F]` of a table."""
         return tuple(step.name for step in self.steps if AUGMENTATIONS[step.name].takes == "rows")
 
     def __str__(self) -> str:
@@ -162,18 +162,18 @@ class Augmentation:
 
 
 def make(description: str) -> Augmentation:
-    """Reads a description as `"pad_crop=4,flip=0.5,rand_augment(9, layers=3)"`; the empty one changes nothing.
+    """Parse a description as `"pad_crop=4,flip=0.5,rand_augment(9, layers=3)"`; an empty one changes nothing.
 
     Args:
-      description: `name=magnitude`, or `name(magnitude, option=value, ...)` with options of the function as
-        `probability`, separated by commas, in order of application. Names are those of `AUGMENTATIONS`, with their
-        units; nothing is evaluated.
+      description: `name=magnitude`, or `name(magnitude, option=value, ...)` with options of the function, as
+        `probability`; separated by commas, in order of application. Names and units are those of `AUGMENTATIONS`;
+        nothing is evaluated.
 
     Returns:
       An `Augmentation`.
 
     Raises:
-      InputError: a name or an option that does not exist, a name given twice, or a number outside its range.
+      InputError: an unknown name or option, a repeated name, or a number out of range.
 
     Example:
       >>> str(make("shift=1, noise(0.2, probability=0.5)"))
@@ -185,39 +185,39 @@ def make(description: str) -> Augmentation:
     """
     readers = {name: _reader(name) for name in AUGMENTATIONS}
     steps = []
-    for part in _parts(description):
-        if "(" in part:
-            steps += parse_sum(part, readers, "augmentation")
+    for text in _split_at_commas(description):
+        if "(" in text:
+            steps += parse_sum(text, readers, "augmentation")
             continue
-        name, _, number = (piece.strip() for piece in part.partition("="))
+        name, _, number = (piece.strip() for piece in text.partition("="))
         check_choice("augmentation", name, AUGMENTATIONS)
         try:
             steps.append(AugmentationStep(name, float(number)))
         except ValueError:
             unit = catalog.AUGMENTATIONS[name].unit
-            raise InputError(f"augmentation {part!r}: write {name}=NUMBER ({unit})") from None
+            raise InputError(f"augmentation {text!r}: write {name}=NUMBER ({unit})") from None
     return Augmentation(tuple(steps))
 
 
-def _parts(description: str) -> Iterator[str]:
-    """The text between commas that are in no parenthesis, without what is empty."""
+def _split_at_commas(description: str) -> Iterator[str]:
+    """The non-empty texts between commas that are outside parentheses."""
     depth, start = 0, 0
     for place, character in enumerate([*description, ","]):
         depth += (character == "(") - (character == ")")
         if character == "," and (depth <= 0 or place == len(description)):
-            if part := description[start:place].strip():
-                yield part
+            if text := description[start:place].strip():
+                yield text
             start = place + 1
 
 
 def _reader(name: str) -> Callable[..., AugmentationStep]:
-    """A function of the magnitude and the options, which `parse_sum` may call."""
+    """A function of a magnitude and options that `parse_sum` can call."""
     options = AUGMENTATIONS[name].options
 
-    def read(magnitude: Any, **given: Any) -> AugmentationStep:
+    def read(magnitude: Any, **chosen: Any) -> AugmentationStep:
         if not isinstance(magnitude, int | float):
             raise ValueError(f"{name}: magnitude must be a number, got {magnitude!r}")
-        return AugmentationStep(name, float(magnitude), tuple(given.items()))
+        return AugmentationStep(name, float(magnitude), tuple(chosen.items()))
 
     kinds = inspect.Parameter
     magnitude = kinds("magnitude", kinds.POSITIONAL_OR_KEYWORD)
@@ -227,9 +227,9 @@ def _reader(name: str) -> Callable[..., AugmentationStep]:
 
 
 def _check_option(name: str, option: str, value: Any, default: Any) -> None:
-    """Refuse an option that is not of the type of its default, or a probability out of range.
+    """Refuse an option of another type than its default, and a probability out of range.
 
-    What else can be wrong, the function says when it is called.
+    The augmentation itself checks everything else.
     """
     same = isinstance(value, int | float) if isinstance(default, float) else isinstance(value, type(default) | int)
     if not same or (isinstance(value, int) and isinstance(default, str)):
@@ -242,13 +242,13 @@ def _check_option(name: str, option: str, value: Any, default: Any) -> None:
 
 
 def compose(*functions: Callable[[PRNGKey, T], T]) -> Callable[[PRNGKey, T], T]:
-    """Applies functions one after the other, the first one first, each with a key of its own.
+    """Compose functions, which are applied in order, each with a key of its own.
 
     Args:
       *functions: each `(key, x) -> x` on arrays, or `(key, batch) -> batch` (as `mixup`).
 
     Returns:
-      A function `(key, x) -> x`; function number i is given `fold_in(key, i)`.
+      A function `(key, x) -> x`, which calls function number i with `fold_in(key, i)`.
 
     Example:
       >>> from regjax.augment import gaussian_noise, shift

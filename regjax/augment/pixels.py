@@ -1,4 +1,4 @@
-"""Augmentations that change values in place: noise and occlusion."""
+"""Augmentations by noise and occlusion."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def gaussian_noise(key: PRNGKey, x: Array, stddev: ArrayLike, probability: Array
     """
     x = check_examples("gaussian_noise", x)
     check_numbers("gaussian_noise", "stddev", stddev, probability)
-    # Rows of a table have any unit, so only what overflows is out of range.
+    # Rows of a table may have any unit, so only values that overflow are out of range.
     return applied(_noise, key, x, stddev, probability, high=1e30)
 
 
@@ -108,7 +108,7 @@ def random_erasing(
     probability: ArrayLike = 1.0,
     max_aspect: ArrayLike = 3.3,
 ) -> Array:
-    """Covers a rectangle of random size, shape and place, all of it inside the image.
+    """Covers a rectangle of random size, shape and position, which lies inside the image.
 
       area = u max_share H W,   height / width = max_aspect^v,   u uniform in [0, 1), v in [-1, 1)
 
@@ -152,13 +152,13 @@ def _random_erasing(key: PRNGKey, x: Array, share: Array, fill: ArrayLike, max_a
     sides = jnp.stack([jnp.sqrt(area * aspect), jnp.sqrt(area / aspect)])
     limits = jnp.asarray((height, width), jnp.float32)[:, None]
     sides = jnp.minimum(jnp.round(sides), limits)
-    # Whole pixels: the first one is uniform over all places where the rectangle is inside.
+    # The first pixel is uniform over all positions at which the rectangle lies inside the image.
     first = jnp.floor(0.5 * (1.0 + jnp.stack(places)) * (limits - sides + 1.0))
     return covered(x, first + sides / 2.0, sides, fill)
 
 
 def covered(x: Array, centers: Array, sizes: Array, fill: ArrayLike = 0.0) -> Array:
-    """Images with a rectangle each replaced by `fill`; what is outside the image is cut off.
+    """Replaces a rectangle of each image by `fill`, clipped at the borders.
 
     Args:
       x: images `[B, H, W, C]`.
@@ -177,10 +177,10 @@ def covered(x: Array, centers: Array, sizes: Array, fill: ArrayLike = 0.0) -> Ar
 
 
 def boxes(x: Array, centers: Array, sizes: Array) -> Array:
-    """Which pixels are in the rectangle of their image, `bool[B, H, W, 1]`; arguments as of `covered`."""
+    """A mask of the pixels in the rectangle of each image, `bool[B, H, W, 1]`; arguments as in `covered`."""
     inside = []
     for center, size, length in zip(centers, sizes, x.shape[1:3], strict=True):
         distance = np.arange(length, dtype=np.float32) + np.float32(0.5) - center[:, None]
-        # Half open, so that a whole `size` covers exactly that many pixels, and 0 covers none.
+        # Half-open intervals, so that a whole `size` covers exactly that many pixels, and 0 covers none.
         inside.append((distance >= -size[:, None] / 2) & (distance < size[:, None] / 2))
     return inside[0][:, :, None, None] & inside[1][:, None, :, None]

@@ -1,6 +1,6 @@
-"""Augmentations that choose among operations for each image: RandAugment, TrivialAugment, AugMix.
+"""Policies that choose operations for each image: RandAugment, TrivialAugment, AugMix.
 
-All measure their magnitude on the scale of the papers, where 10 is an operation at full strength.
+Magnitudes are on the scale of the papers, where 10 is an operation at full strength.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ AUGMIX = (
     *("autocontrast", "equalize", "posterize", "rotate", "solarize"),
     *("shear_x", "shear_y", "translate_x", "translate_y"),
 )
-"""The operations of AugMix: none that overlaps with the corruptions of ImageNet-C."""
+"""The operations of AugMix, none of which overlaps with the corruptions of ImageNet-C."""
 
 
 @takes_batches
@@ -34,11 +34,11 @@ def rand_augment(
     high: ArrayLike = 1.0,
     layers: int = 2,
 ) -> Array:
-    """RandAugment: operations drawn for each image among 14, one after the other, all of one magnitude.
+    """RandAugment: operations drawn from 14 for each image and applied in turn, all with one magnitude.
 
     The operations are those of PIL: identity, autocontrast, equalize, rotate, solarize, posterize, saturation,
-    contrast, brightness, sharpness, shear and translate along either axis, the moves with the nearest pixel.
-    Where an operation has two directions, each is as likely. At magnitude 10: 30 degrees, slope 0.3, 45% of the
+    contrast, brightness, sharpness, shear and translate along either axis, with nearest-neighbour sampling.
+    If an operation has two directions, both are equally likely. At magnitude 10: 30 degrees, slope 0.3, 45% of the
     side, factors 0.1 or 1.9, 4 bits, all levels inverted; linear in between, so that posterize and solarize grow
     with the magnitude (in the first published code they shrink), and at 0 nothing is changed.
 
@@ -70,11 +70,11 @@ def rand_augment(
     return applied(step, key, x, magnitude, probability, fill, low, high, high=FULL)
 
 
-def _rand_augment(key: PRNGKey, x: Array, magnitude: Array, *rest: Array, layers: int) -> Array:
+def _rand_augment(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, layers: int) -> Array:
     shape = (layers, x.shape[0])
     choices = _choices(stream(key, "operation"), shape, len(OPERATIONS))
     strengths = _with_sign(key, jnp.full(shape, magnitude / FULL))
-    return _in_turn(x, choices, strengths, OPERATIONS, rest)
+    return _in_turn(x, choices, strengths, OPERATIONS, colors)
 
 
 @takes_batches
@@ -88,7 +88,7 @@ def trivial_augment(
     high: ArrayLike = 1.0,
     wide: bool = True,
 ) -> Array:
-    """TrivialAugment: one operation for each image, of a magnitude uniform in [0, magnitude].
+    """TrivialAugment: one operation for each image, with a magnitude uniform in [0, magnitude].
 
     The operations are those of `rand_augment`. In the wide space, at magnitude 10: 135 degrees, slope 0.99, the
     whole side, factors 0.01 or 1.99, 6 bits, all levels inverted.
@@ -101,7 +101,7 @@ def trivial_augment(
       probability: scalar in [0, 1], that an image is changed; may be traced.
       low: value of black in floating-point images, one number or `[C]`.
       high: value of white, alike.
-      wide: the paper's wide space, or the one of `rand_augment`.
+      wide: whether to use the wide space of the paper, or that of `rand_augment`.
 
     Returns:
       Images like `x`.
@@ -120,10 +120,10 @@ def trivial_augment(
     return applied(step, key, x, magnitude, probability, fill, low, high, high=FULL)
 
 
-def _trivial_augment(key: PRNGKey, x: Array, magnitude: Array, *rest: Array, wide: bool) -> Array:
+def _trivial_augment(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, wide: bool) -> Array:
     choices = _choices(stream(key, "operation"), x.shape[:1], len(OPERATIONS))
     strengths = _with_sign(key, magnitude / FULL * draws(stream(key, "strength"), x.shape[:1]))
-    return operated(x, choices, strengths, OPERATIONS, *rest, space=WIDE if wide else STANDARD)
+    return operated(x, choices, strengths, OPERATIONS, *colors, space=WIDE if wide else STANDARD)
 
 
 @takes_batches
@@ -138,13 +138,13 @@ def aug_mix(
     width: int = 3,
     depth: int = 3,
 ) -> Array:
-    """AugMix: the image mixed with a mean over chains of operations.
+    """AugMix: mixes each image with a mean over chains of operations.
 
       y = (1 - m) x + m sum_i w_i chain_i(x),   m ~ Beta(1, 1),   w ~ Dirichlet(1, ..., 1)
 
-    Each of `width` chains is 1 to `depth` operations long, each operation of a magnitude uniform in
-    [1, magnitude] (or up to it, below 1), all drawn for each image. The loss that the paper adds, the divergence
-    between predictions on several such images, is not part of this.
+    Each of `width` chains is 1 to `depth` operations long, with magnitudes uniform in [1, magnitude]
+    (or equal to it, below 1), all drawn for each image. The consistency loss of the paper, a divergence between the
+    predictions on several such images, is not included.
 
     Args:
       key: one key.
@@ -177,7 +177,7 @@ def aug_mix(
     return applied(step, key, x, magnitude, probability, fill, low, high, high=FULL)
 
 
-def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, *rest: Array, width: int, depth: int) -> Array:
+def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, width: int, depth: int) -> Array:
     batch = x.shape[0]
     shape = (depth, width * batch)
     choices = _choices(stream(key, "operation"), shape, len(AUGMIX))
@@ -186,8 +186,8 @@ def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, *rest: Array, width: int,
     # An operation beyond the length of its chain has strength 0, which is the identity.
     lengths = 1 + _choices(stream(key, "length"), shape[1:], depth)
     strengths = jnp.where(jnp.arange(depth)[:, None] < lengths, _with_sign(key, drawn / FULL), 0.0)
-    chains = _in_turn(jnp.concatenate([x] * width), choices, strengths, AUGMIX, rest)
-    # Exponential numbers over their sum are Dirichlet(1, ..., 1), and never all 0.
+    chains = _in_turn(jnp.concatenate([x] * width), choices, strengths, AUGMIX, colors)
+    # Exponential numbers divided by their sum are Dirichlet(1, ..., 1); the sum is never 0.
     weights = -jnp.log1p(-draws(stream(key, "weights"), (width, batch))) + 1e-6
     weights = weights / weights.sum(0)
     mean = jnp.zeros(x.shape, jnp.float32)
@@ -198,22 +198,22 @@ def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, *rest: Array, width: int,
     return (jnp.round(mixed) if x.dtype == jnp.uint8 else mixed).astype(x.dtype)
 
 
-def _in_turn(x: Array, choices: Array, strengths: Array, names: tuple[str, ...], rest: tuple[Array, ...]) -> Array:
-    """Layer after layer of operations, `choices` and `strengths` `[layers, B]`, in a loop that is compiled once."""
+def _in_turn(x: Array, choices: Array, strengths: Array, names: tuple[str, ...], colors: tuple[Array, ...]) -> Array:
+    """Apply layers of operations, with `choices` and `strengths` `[layers, B]`, in a loop that is compiled once."""
 
     def layer(x: Array, drawn: tuple[Array, Array]) -> tuple[Array, None]:
-        return operated(x, *drawn, names, *rest), None
+        return operated(x, *drawn, names, *colors), None
 
     return lax.scan(layer, x, (choices, strengths))[0]
 
 
 def _choices(key: PRNGKey, shape: tuple[int, ...], count: int) -> Array:
-    """Whole numbers below `count`, each as likely: `int32[shape]`."""
+    """Uniform whole numbers below `count`: `int32[shape]`."""
     return jax.random.randint(key, shape, 0, count, jnp.int32)
 
 
 def _with_sign(key: PRNGKey, strengths: Array) -> Array:
-    """Strengths, half of them negative."""
+    """The strengths with random signs."""
     return jnp.where(draws(stream(key, "sign"), strengths.shape) < 0.5, -strengths, strengths)
 
 

@@ -1,4 +1,4 @@
-"""Which augmentations there are, by the names that descriptions and flags use."""
+"""The registry of augmentations, by the names that descriptions and flags use."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from regjax.augment.tone import autocontrast, equalize, posterize, solarize
 from regjax.augment.warps import affine, elastic
 from regjax.core.typing import Array
 
-# What an `Augmentation` says about the pixels, so that no description has to.
+# Arguments that an `Augmentation` sets from its fields, so that descriptions do not contain them.
 ABOUT_PIXELS = ("fill", "low", "high")
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """One augmentation of the registry.
+    """An entry of the registry.
 
     Attributes:
       apply: `(key, x, magnitude, ...) -> x`, the identity at magnitude 0.
-      typical: a magnitude that is strong but still used, for standardized images.
+      typical: a strong magnitude that is still in use, for standardized images.
       takes: `"images"`, `"rows"` of a table, or `"any"` examples.
-      outside: whether it shows what lies outside the image, and so takes the `fill` of the `Augmentation`.
-      per_side: the magnitude is in pixels, and `typical` counts in sides of the image.
+      outside: whether it shows the outside of an image, so that it takes the `fill` of the `Augmentation`.
+      per_side: whether the magnitude is in pixels and `typical` is a fraction of the side of the image.
     """
 
     apply: Callable[..., Array]
@@ -41,17 +41,17 @@ class Kind:
 
     @property
     def images(self) -> bool:
-        """Whether it takes images and no other examples."""
+        """Whether it accepts only images."""
         return self.takes == "images"
 
     @property
     def colors(self) -> bool:
-        """Whether it depends on what black and white are, and so takes `low` and `high`."""
+        """Whether it depends on the values of black and white, so that it takes `low` and `high`."""
         return "low" in inspect.signature(self.apply).parameters
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a description may give beside the magnitude, with defaults: as `probability`."""
+        """Further arguments that a description may contain, as `probability`, with their defaults."""
         parameters = list(inspect.signature(self.apply).parameters.values())[3:]
         return {p.name: p.default for p in parameters if p.name not in ABOUT_PIXELS}
 

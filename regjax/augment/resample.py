@@ -1,6 +1,6 @@
-"""Where pixels come from: shifts, affine maps and displacement fields, sampled bilinearly or at the nearest pixel.
+"""Resampling of images by shifts, affine maps and displacement fields, bilinear or nearest-neighbour.
 
-These functions draw nothing: `geometry` gives them random numbers.
+These functions draw no random numbers; `geometry` and `warps` do.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def matrix(a: Array, b: ArrayLike, c: ArrayLike, d: Array, down: ArrayLike = 0.0
 
 def _sampled(x: Array, row: Array, column: Array, fill: ArrayLike, interpolation: str) -> Array:
     """`x[b, row[b, i, j], column[b, i, j]]` at places between pixels."""
-    # Beyond two pixels outside everything is `fill`; clipped, so that no coordinate overflows an integer.
+    # Everything beyond two pixels outside is `fill`, so coordinates are clipped, which prevents integer overflow.
     row, column = jnp.clip(row, -2.0, x.shape[1] + 1.0), jnp.clip(column, -2.0, x.shape[2] + 1.0)
     if interpolation == "nearest":
         return _taken(x, jnp.floor(row + 0.5).astype(jnp.int32), jnp.floor(column + 0.5).astype(jnp.int32), fill)
@@ -203,7 +203,7 @@ def _sampled(x: Array, row: Array, column: Array, fill: ArrayLike, interpolation
 
 
 def _mirrored(index: Array, size: int) -> Array:
-    """Indices reflected at both ends as often as needed, the ends not repeated."""
+    """Indices reflected at both ends as often as needed, without repeating the ends."""
     period = max(2 * (size - 1), 1)
     folded = jnp.mod(index, period)
     return jnp.minimum(folded, period - folded) if size > 1 else jnp.zeros_like(index)
@@ -214,7 +214,7 @@ def _taken(x: Array, rows: Array, columns: Array, fill: ArrayLike) -> Array:
     batch, height, width, channels = x.shape
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     index = jnp.clip(rows, 0, height - 1) * width + jnp.clip(columns, 0, width - 1)
-    # The indices are clipped already; saying so spares the gather a second check.
+    # The indices are in bounds, so the gather need not check them again.
     pixels = jax.vmap(lambda image, at: image.at[at].get(mode="promise_in_bounds"))(
         x.reshape(batch, height * width, channels), index
     )

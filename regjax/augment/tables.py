@@ -12,7 +12,7 @@ from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 @takes_batches
 def row_cutout(key: PRNGKey, x: Array, share: ArrayLike, fill: ArrayLike = 0.0, probability: ArrayLike = 1.0) -> Array:
-    """Covers a random part of the features of each row, the same number in every row.
+    """Covers randomly chosen features, the same number in each row.
 
       y[b, f] = fill for k = round(share F) features f, drawn for each row without replacement, else x[b, f]
 
@@ -48,9 +48,9 @@ def _row_cutout(key: PRNGKey, x: Array, share: Array, fill: ArrayLike) -> Array:
 
 @takes_batches
 def feature_dropout(key: PRNGKey, x: Array, rate: ArrayLike, probability: ArrayLike = 1.0) -> Array:
-    """Dropout on the inputs: each feature of each row is 0 at a given rate, and divided by 1 - rate else.
+    """Dropout on the inputs: each feature of each row is set to 0 at a given rate, otherwise divided by 1 - rate.
 
-    In linear regression its expected loss is that of ridge regression with the penalty weighted by the features.
+    In linear regression, the expected loss is that of ridge regression with a penalty weighted by the features.
 
     Args:
       key: one key.

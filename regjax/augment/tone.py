@@ -10,7 +10,7 @@ from regjax.augment.entry import applied, check_numbers, draws, over, takes_batc
 from regjax.augment.values import check_colors, from_levels, to_levels
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
-# Bytes that were standardized come back as 127.9999: what misses a level by this little has reached it.
+# Standardized bytes come back as 127.9999, so values that are this close to a level count as having reached it.
 NEARLY = np.float32(1e-3)
 
 
@@ -23,7 +23,7 @@ def posterize(
     low: ArrayLike = 0.0,
     high: ArrayLike = 1.0,
 ) -> Array:
-    """Takes the lowest bits away from each level: `posterized` to 8 - r bits.
+    """Removes the lowest bits of each level: `posterized` to 8 - r bits.
 
       r = floor(u (max_bits + 1)),  u uniform in [0, 1)
 
@@ -199,7 +199,7 @@ def equalized(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high: Arr
     """
     batch, channels = x.shape[0], x.shape[3]
     levels = jnp.round(jnp.clip(to_levels(x, low, high), 0.0, 255.0))
-    # A NaN has no level; it keeps out of the histogram of its neighbours by counting as black.
+    # NaN has no level; it counts as black, so that it stays in the histogram of its own channel.
     index = jnp.where(levels >= 0.0, levels, 0.0).astype(jnp.int32)
     table = jnp.arange(batch * channels, dtype=jnp.int32).reshape(batch, 1, 1, channels) * 256
     place = (index + table).reshape(-1)
@@ -207,7 +207,7 @@ def equalized(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high: Arr
     # Counts are exact in float32, and so is the floor of a quotient of two of them.
     counts = counts.reshape(batch, channels, 256)
     below = _sums_before(counts)
-    # Everything but the largest level that occurs: the largest number of pixels below any that is there.
+    # The number of pixels that are not at the largest level: the largest count of pixels below an occurring level.
     others = jnp.where(counts > 0.0, below, 0.0).max(-1, keepdims=True)
     step = jnp.floor(others / 255.0)
     new = jnp.minimum(jnp.floor((jnp.floor(step / 2.0) + below) / jnp.maximum(step, 1.0)), 255.0)
@@ -275,20 +275,20 @@ def autocontrasted(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high
     spread = brightest - darkest
     raised = 255.0 * (levels - darkest)
     safe = jnp.where(spread > 0.0, spread, 1.0)
-    # Whole numbers this small are divided exactly enough in float32 for their floor.
+    # The quotient of such small whole numbers is exact enough in float32 for its floor.
     stretched = jnp.floor(raised / safe) if x.dtype == jnp.uint8 else raised / safe
     return blended(x, jnp.where(spread > 0.0, stretched, levels), _kept(shares, x), low, high)
 
 
 def _kept(shares: ArrayLike, x: Array) -> Array:
-    """What is left for the image itself, one number for each."""
+    """The remaining share of the original image, one number for each image."""
     return jnp.broadcast_to(1.0 - jnp.asarray(shares, jnp.float32), x.shape[:1])
 
 
 def _sums_before(counts: Array) -> Array:
-    """Sum of all counts before each one, along the last axis of 256: within 16 and over the 16 blocks before.
+    """Exclusive cumulative sum along the last axis of 256, computed in 16 blocks of 16.
 
-    A cumulative sum of XLA on CPU takes longer than the histogram. Counts and sums are exact in float32.
+    On CPU, XLA's cumulative sum takes longer than the histogram. Counts and sums are exact in float32.
     """
     before = np.triu(np.ones((16, 16), np.float32), 1)
     blocks = counts.reshape(*counts.shape[:-1], 16, 16)

@@ -1,8 +1,8 @@
-"""The range of pixel values: what is black and what is white, in bytes or in standardized numbers.
+"""Conversion between pixel values and levels, from the values of black and white.
 
-Colour operations are defined on levels from 0 (black) to 255 (white). A uint8 image is its own levels, and results
-are truncated as PIL does. A floating-point image says which values are black and white: standardized images are
-neither in [0, 1] nor the same for each channel.
+Colour operations are defined on levels from 0 (black) to 255 (white). The values of a uint8 image are levels, and
+results are truncated as in PIL. For floating-point images the caller gives the values of black and white: standardized
+images are neither in [0, 1] nor have they the same range in all channels.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from regjax.core.typing import Array, ArrayLike
 
 
 def check_colors(name: str, x: Array, low: ArrayLike, high: ArrayLike, *, gray_or_rgb: bool = False) -> Array:
-    """`x` as an array, if it is a batch of images and `low < high` is a range for its channels.
+    """Check that `x` is a batch of images and `low < high` a range for its channels, and return it as an array.
 
     Raises:
       ValueError: names the function, the argument, what it got and what it accepts.
@@ -78,11 +78,11 @@ def from_levels(levels: Array, x: Array, low: ArrayLike, high: ArrayLike) -> Arr
 
 
 def gray_levels(levels: Array, *, whole: bool) -> Array:
-    """Luma of ITU-R 601, the gray of PIL's mode L: 0.299 R + 0.587 G + 0.114 B.
+    """Luma of ITU-R 601, as in PIL's mode L: 0.299 R + 0.587 G + 0.114 B.
 
     Args:
-      levels: `float32[B, H, W, C]`; one channel is gray already.
-      whole: levels are whole, and the gray is rounded as PIL rounds it.
+      levels: `float32[B, H, W, C]`; a single channel is gray already.
+      whole: whether levels are whole numbers, so that the gray is rounded as in PIL.
 
     Returns:
       `float32[B, H, W, 1]`.
@@ -97,6 +97,6 @@ def gray_levels(levels: Array, *, whole: bool) -> Array:
 
 
 def _span(low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
-    """Black, and white minus black; a traced range that is empty counts as 1 wide."""
+    """The value of black, and white minus black; an empty traced range counts as 1."""
     low, high = jnp.asarray(low, jnp.float32), jnp.asarray(high, jnp.float32)
     return low, jnp.where(high > low, high - low, 1.0)

@@ -1,4 +1,4 @@
-"""Augmentations that bend images: a whole affine map at once, and elastic distortion."""
+"""Affine maps and elastic distortion of images."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _elastic(key: PRNGKey, x: Array, pixels: Array, fill: ArrayLike, sigma: Arra
 
 
 def _window(size: int, sigma: ArrayLike) -> Array:
-    """Gaussian weights between any two places of a side, each row of length 1: `float32[size, size]`."""
+    """Gaussian weights between any two positions along a side, each row of norm 1: `float32[size, size]`."""
     place = np.arange(size, dtype=np.float32)
     width = jnp.maximum(jnp.asarray(sigma, jnp.float32), np.float32(1e-3))
     weights = jnp.exp(-0.5 * jnp.square((place[:, None] - place) / width))
