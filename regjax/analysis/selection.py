@@ -16,13 +16,13 @@ class Choice(NamedTuple):
     """The grid point that was chosen.
 
     Attributes:
-      setting: its position in the grid.
-      best: position of the point with the best mean score; under the rule `"1se"` it may differ from `setting`.
+      position: its position in the grid.
+      best: position of the point with the best mean score; under the rule `"1se"` it may differ.
       edge: `"low"` or `"high"` if the choice is at an end of the grid, so that a wider grid might hold a better one;
         else None. A grid of one point has no edge.
     """
 
-    setting: int
+    position: int
     best: int
     edge: str | None
 
@@ -45,7 +45,7 @@ def choose(scores: np.ndarray, losses: np.ndarray, strengths: Sequence[float], r
     Example:
       >>> scores = np.array([[0.8, 0.9], [0.9, 0.9], [0.9, 0.9]])
       >>> choose(scores, np.zeros((3, 2)), [1.0, 2.0, 3.0])
-      Choice(setting=2, best=2, edge='high')
+      Choice(position=2, best=2, edge='high')
 
     Reference:
       Breiman et al., Classification and regression trees, 1984 (one standard error).

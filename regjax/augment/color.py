@@ -259,8 +259,8 @@ def hue_turned(x: Array, turns: Array, low: ArrayLike = 0.0, high: ArrayLike = 1
     ) + 6.0 * jnp.asarray(turns, jnp.float32).reshape(-1, 1, 1)
     channels = []
     for offset in (5.0, 3.0, 1.0):
-        place = jnp.mod(offset + sector, 6.0)
-        channels.append(value - spread * jnp.clip(jnp.minimum(place, 4.0 - place), 0.0, 1.0))
+        phase = jnp.mod(offset + sector, 6.0)
+        channels.append(value - spread * jnp.clip(jnp.minimum(phase, 4.0 - phase), 0.0, 1.0))
     turned = jnp.stack(channels, -1)
     return from_levels(jnp.round(turned) if x.dtype == jnp.uint8 else turned, x, low, high)
 

@@ -108,9 +108,9 @@ def cutmix(
     y, share, partner = _drawn("cutmix", key, batch, alpha, num_classes, per)
     size = jnp.asarray(x.shape[1:3], jnp.float32)[:, None]
     sides = jnp.round(jnp.sqrt(1.0 - share) * size)
-    place = draws(stream(key, "place"), (2, len(share) if per == "example" else 1))
+    center = draws(stream(key, "place"), (2, len(share) if per == "example" else 1))
     # The center is at a pixel or between two, so that a rectangle with whole sides covers exactly as many pixels.
-    first = jnp.round(place * size - sides / 2.0)
+    first = jnp.round(center * size - sides / 2.0)
     box = boxes(x, first + sides / 2.0, sides)
     share = 1.0 - box.mean((1, 2, 3), dtype=jnp.float32)
     return Batch(jnp.where(box, x[partner], x), _mixed(y, partner, share), batch.weight)
@@ -157,9 +157,11 @@ def row_cutmix(
     x = check_rows("row_cutmix", batch.x)
     y, share, partner = _drawn("row_cutmix", key, batch, alpha, num_classes, per)
     rows = len(share) if per == "example" else 1
-    chosen = random_ranks(stream(key, "place"), (rows, x.shape[1])) < jnp.round((1.0 - share) * x.shape[1])[:, None]
-    share = 1.0 - chosen.mean(1, dtype=jnp.float32)
-    return Batch(jnp.where(chosen, x[partner], x), _mixed(y, partner, share), batch.weight)
+    is_replaced = (
+        random_ranks(stream(key, "place"), (rows, x.shape[1])) < jnp.round((1.0 - share) * x.shape[1])[:, None]
+    )
+    share = 1.0 - is_replaced.mean(1, dtype=jnp.float32)
+    return Batch(jnp.where(is_replaced, x[partner], x), _mixed(y, partner, share), batch.weight)
 
 
 MIXES: dict[str, Callable[..., Batch]] = {"mixup": mixup, "cutmix": cutmix, "row_cutmix": row_cutmix}

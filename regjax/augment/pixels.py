@@ -95,8 +95,8 @@ def cutout(key: PRNGKey, x: Array, size: ArrayLike, fill: ArrayLike = 0.0, proba
 
 
 def _cutout(key: PRNGKey, x: Array, size: Array, fill: ArrayLike) -> Array:
-    places = draws(key, (2, x.shape[0])) * jnp.asarray(x.shape[1:3], jnp.float32)[:, None]
-    return covered(x, places, jnp.broadcast_to(size, places.shape), fill)
+    centers = draws(key, (2, x.shape[0])) * jnp.asarray(x.shape[1:3], jnp.float32)[:, None]
+    return covered(x, centers, jnp.broadcast_to(size, centers.shape), fill)
 
 
 @takes_batches
@@ -146,14 +146,14 @@ def random_erasing(
 
 def _random_erasing(key: PRNGKey, x: Array, share: Array, fill: ArrayLike, max_aspect: ArrayLike) -> Array:
     batch, (height, width) = x.shape[0], x.shape[1:3]
-    u, v, *places = signed(key, (4, batch))
+    u, v, *uniforms = signed(key, (4, batch))
     area = 0.5 * (1.0 + u) * share * height * width
     aspect = jnp.maximum(jnp.asarray(max_aspect, jnp.float32), 1.0) ** v
     sides = jnp.stack([jnp.sqrt(area * aspect), jnp.sqrt(area / aspect)])
     limits = jnp.asarray((height, width), jnp.float32)[:, None]
     sides = jnp.minimum(jnp.round(sides), limits)
     # The first pixel is uniform over all positions at which the rectangle lies inside the image.
-    first = jnp.floor(0.5 * (1.0 + jnp.stack(places)) * (limits - sides + 1.0))
+    first = jnp.floor(0.5 * (1.0 + jnp.stack(uniforms)) * (limits - sides + 1.0))
     return covered(x, first + sides / 2.0, sides, fill)
 
 

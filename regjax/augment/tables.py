@@ -42,8 +42,8 @@ def row_cutout(key: PRNGKey, x: Array, share: ArrayLike, fill: ArrayLike = 0.0, 
 
 
 def _row_cutout(key: PRNGKey, x: Array, share: Array, fill: ArrayLike) -> Array:
-    chosen = random_ranks(key, x.shape) < jnp.round(share * x.shape[1])
-    return jnp.where(chosen, jnp.asarray(fill).astype(x.dtype), x)
+    is_covered = random_ranks(key, x.shape) < jnp.round(share * x.shape[1])
+    return jnp.where(is_covered, jnp.asarray(fill).astype(x.dtype), x)
 
 
 @takes_batches

@@ -202,8 +202,8 @@ def equalized(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high: Arr
     # NaN has no level; it counts as black, so that it stays in the histogram of its own channel.
     index = jnp.where(levels >= 0.0, levels, 0.0).astype(jnp.int32)
     table = jnp.arange(batch * channels, dtype=jnp.int32).reshape(batch, 1, 1, channels) * 256
-    place = (index + table).reshape(-1)
-    counts = jnp.zeros(batch * channels * 256, jnp.float32).at[place].add(1.0, mode="promise_in_bounds")
+    bins = (index + table).reshape(-1)
+    counts = jnp.zeros(batch * channels * 256, jnp.float32).at[bins].add(1.0, mode="promise_in_bounds")
     # Counts are exact in float32, and so is the floor of a quotient of two of them.
     counts = counts.reshape(batch, channels, 256)
     below = _sums_before(counts)
@@ -212,7 +212,7 @@ def equalized(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high: Arr
     step = jnp.floor(others / 255.0)
     new = jnp.minimum(jnp.floor((jnp.floor(step / 2.0) + below) / jnp.maximum(step, 1.0)), 255.0)
     new = jnp.where(step > 0.0, new, jnp.arange(256, dtype=jnp.float32))
-    equal = new.reshape(-1).at[place].get(mode="promise_in_bounds").reshape(x.shape)
+    equal = new.reshape(-1).at[bins].get(mode="promise_in_bounds").reshape(x.shape)
     return blended(x, equal, _kept(shares, x), low, high)
 
 

@@ -131,7 +131,7 @@ def _elastic(key: PRNGKey, x: Array, pixels: Array, fill: ArrayLike, sigma: Arra
 
 def _window(size: int, sigma: ArrayLike) -> Array:
     """Gaussian weights between any two positions along a side, each row of norm 1: `float32[size, size]`."""
-    place = np.arange(size, dtype=np.float32)
+    position = np.arange(size, dtype=np.float32)
     width = jnp.maximum(jnp.asarray(sigma, jnp.float32), np.float32(1e-3))
-    weights = jnp.exp(-0.5 * jnp.square((place[:, None] - place) / width))
+    weights = jnp.exp(-0.5 * jnp.square((position[:, None] - position) / width))
     return weights / jnp.linalg.norm(weights, axis=1, keepdims=True)

@@ -51,10 +51,10 @@ def pick(technique: Technique, outcomes: Sequence[Outcome], rule: str) -> Pick:
     losses = np.array([[e.loss for e in outcome.select] for outcome in outcomes])
     choice = choose(scores, losses, technique.values, rule)
     return Pick(
-        position=choice.setting,
+        position=choice.position,
         parameter=technique.parameter,
-        value=technique.values[choice.setting],
+        value=technique.values[choice.position],
         edge=choice.edge if technique.parameter and technique.has_edges else None,
         rule=rule,
-        select_score=float(scores[choice.setting].mean()),
+        select_score=float(scores[choice.position].mean()),
     )

@@ -80,8 +80,8 @@ def as_model(model: Any) -> Model:
     """
     if isinstance(model, nn.Module):
         return Model(_LinenInit(model), model.apply)
-    if isinstance(model, tuple) and len(model) == 2 and all(callable(part) for part in model):
-        modules = [linen_module(part) for part in model]
+    if isinstance(model, tuple) and len(model) == 2 and all(callable(function) for function in model):
+        modules = [linen_module(function) for function in model]
         if modules[0] is not None and modules == [modules[0]] * 2 and model[0].__name__ == "init":
             return as_model(modules[0])  # its own two functions
         if _parameter(model[1], 1) == "state":

@@ -69,7 +69,7 @@ class MLP(NoisyModel):
     def accepted_rates(self) -> tuple[str, ...]:
         """The names of the noises that this model has."""
         extra = (("drop_path", self.skip), ("concrete_dropout", self.concrete))
-        return (*super().accepted_rates, *(name for name, there in extra if there))
+        return (*super().accepted_rates, *(name for name, is_available in extra if is_available))
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False, rates: Rates | None = None) -> Array:

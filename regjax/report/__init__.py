@@ -1,4 +1,4 @@
-"""Pages and figures about results: reads result files only, knows nothing about how they came to be."""
+"""Pages and figures from result files, independent of how these were made."""
 
 from regjax.report.compare_page import write_compare_report
 from regjax.report.curves import write_curves

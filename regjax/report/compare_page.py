@@ -1,4 +1,4 @@
-"""The page about a comparison."""
+"""The page of a comparison."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from regjax.report.words import Measure, count
 
 
 def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
-    """Write `report.html`, one file that needs nothing else, and `figures/` (SVG and PNG) for use elsewhere.
+    """Write `report.html`, a self-contained file, and `figures/` (SVG and PNG) for use elsewhere.
 
     Args:
-      results: the content of `results.json` of `experiments.compare`; `reproduce`, curves, weights and
-        diagnosis may be missing, their parts are left out then.
-      workdir: folder to write into; made if it is not there.
+      results: the content of `results.json` of `experiments.compare`; without `reproduce`, curves, weights or
+        diagnosis, the page lacks their sections.
+      workdir: directory to write into; created if needed.
 
     Returns:
       The path of `report.html`.
@@ -33,14 +33,14 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     forest = [panel for key in ("improvement", "loss_improvement") if (panel := figures.forest(results, key))]
     strengths, weights = strength.strengths(results), histograms.weights(results)
     curves = figures.technique_curves(results)
-    used = {judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)}
+    statuses = {judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)}
     content = {
         "dataset": results["dataset"],
         "headline": headline(results),
         "loss_sentence": loss_sentence(results),
         "caution": _caution(results, len(rows)),
         "groups": groups(rows, measure),
-        "legend": [(status, label) for status, label in LABELS.items() if status in used],
+        "legend": [(status, label) for status, label in LABELS.items() if status in statuses],
         "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]} if wide and narrow else None,
         "forest": [figure(panel) for panel in forest],
         "table": table(results, measure),

@@ -1,4 +1,4 @@
-"""The curves of one training run."""
+"""Learning curves of one training run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from regjax.report.figures import mark_onset
 from regjax.report.page import clean
 from regjax.report.panels import Panel, legend, number_ticks, save
-from regjax.report.series import numbers
+from regjax.report.series import as_array
 from regjax.report.style import Palette
 from regjax.report.words import finite
 
@@ -21,20 +21,20 @@ _METRICS = (("accuracy", "accuracy (%)", 100.0), ("r2", "R²", 1.0))
 def write_curves(
     history: Mapping[str, Sequence[float | None]], path: str | Path, *, title: str, diagnosis: Any = None
 ) -> Path:
-    """Draw losses, and accuracy or R² if there is one, against epochs, with the onset of overfitting marked.
+    """Draw the losses, and accuracy or R² if available, against epochs, and mark the onset of overfitting.
 
     Args:
       history: columns of `metrics.jsonl`: `train/data_loss` (or `train/loss`), `val/loss`, `train/accuracy`,
         `val/accuracy` or the same of `r2`; `epoch` is optional. Null and NaN are gaps.
-      path: of the PNG.
-      title: above the picture.
-      diagnosis: something with `onset_epoch`, as a mapping or an attribute; None marks nothing.
+      path: path of the PNG.
+      title: title of the figure.
+      diagnosis: a mapping or object with `onset_epoch`; None marks nothing.
 
     Returns:
       The path.
 
     Raises:
-      ValueError: there is no loss to draw.
+      ValueError: the history has no loss.
 
     Example:
       >>> import tempfile
@@ -72,19 +72,19 @@ def _panel(
     scale: float,
     onset: Any,
 ) -> Panel:
-    drawn = [(numbers(history[column]) * scale, role, words) for column, role, words in columns]
-    longest = max(values.size for values, _, _ in drawn)
-    x = numbers(history.get("epoch")) if len(history.get("epoch") or []) == longest else np.arange(longest)
+    lines = [(as_array(history[column]) * scale, role, words) for column, role, words in columns]
+    longest = max(values.size for values, _, _ in lines)
+    x = as_array(history.get("epoch")) if len(history.get("epoch") or []) == longest else np.arange(longest)
 
     def draw(axes: Any, palette: Palette) -> None:
-        for values, role, words in drawn:
+        for values, role, words in lines:
             marker = "o" if values.size == 1 else None
             axes.plot(x[: values.size], values, color=palette[role], label=words, marker=marker)
         last = max(float(x[-1]), 1.0) if longest else 1.0
         axes.set_xlim(0, last)
-        known = np.concatenate([values[np.isfinite(values)] for values, _, _ in drawn])
-        if name == "loss" and known.size and known.min() >= 0 and known.max() > 0:
-            axes.set_ylim(0, 1.06 * known.max())
+        finite_values = np.concatenate([values[np.isfinite(values)] for values, _, _ in lines])
+        if name == "loss" and finite_values.size and finite_values.min() >= 0 and finite_values.max() > 0:
+            axes.set_ylim(0, 1.06 * finite_values.max())
         if finite(onset):
             if name == "loss":
                 mark_onset(axes, palette, float(onset), last)

@@ -1,4 +1,4 @@
-"""Pictures of a comparison: losses over epochs, and the change that each technique made."""
+"""Figures of a comparison: losses over epochs, and the change that each technique made."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Row = Mapping[str, Any]
 
 
 def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | None:
-    """Training and validation loss of the baseline against epochs, with the onset of overfitting."""
+    """Training and validation loss of the baseline against epochs, with the onset of overfitting marked."""
     curves = results["baseline"].get("curves") or {}
     train, val = band(curves, "train_loss"), band(curves, "val_loss")
     if train is None or val is None:
         return None
     measure, diagnosis = Measure.of(results), results.get("diagnosis") or {}
     onset = diagnosis.get("median_onset")
-    each = [e for e in diagnosis.get("onset_epochs") or [] if finite(e)]
+    seed_onsets = [e for e in diagnosis.get("onset_epochs") or [] if finite(e)]
 
     def draw(axes: Any, palette: Palette) -> None:
         for shown, role, label in ((train, "train", "training"), (val, "val", "validation")):
@@ -34,7 +34,7 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
         axes.set_ylim(0, top if top > 0 else 1)
         axes.set_xlim(0, last + 1 if last >= 10 else last)
         if finite(onset):
-            mark_onset(axes, palette, float(onset), last, each)
+            mark_onset(axes, palette, float(onset), last, seed_onsets)
         axes.set_xlabel("epoch")
         axes.set_ylabel(measure.loss)
         number_ticks(axes.yaxis)
@@ -57,7 +57,7 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
 
 
 def mark_onset(axes: Any, palette: Palette, onset: float, last: float, each: Sequence[float] = ()) -> None:
-    """A labelled line where overfitting starts, the range after it tinted, and a tick for every seed."""
+    """Draw a labelled line where overfitting starts, a tint after it, and a tick for each seed."""
     axes.axvspan(onset, last + 1, color=palette["val"], alpha=0.05, linewidth=0)
     axes.axvline(onset, color=palette["ink"], linewidth=1.1, linestyle=(0, (4, 3)))
     right = onset > 0.55 * last
@@ -79,7 +79,7 @@ def mark_onset(axes: Any, palette: Palette, onset: float, last: float, each: Seq
 
 
 def forest(results: Mapping[str, Any], key: str) -> Panel | None:
-    """Paired improvement of every technique: a mark by verdict, the interval, the one over test examples."""
+    """Paired improvement of each technique, marked by verdict, with its intervals over seeds and test examples."""
     rows = [row for row in results["techniques"].values() if finite((row.get(key) or {}).get("mean"))]
     if not rows:
         return None
@@ -129,15 +129,15 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
 
 
 def technique_curves(results: Mapping[str, Any]) -> list[Panel]:
-    """Validation and training loss of each technique against the baseline's validation loss; shared axes."""
+    """Losses of each technique beside the validation loss of the baseline, on shared axes."""
     base_curves = results["baseline"].get("curves") or {}
     base = band(base_curves, "val_loss")
     rows = [row for row in results["techniques"].values() if band(row.get("curves") or {}, "val_loss")]
     if base is None or not rows:
         return []
-    shown = [base, *(found for row in rows if (found := band(row["curves"], "val_loss")))]
+    curves = [base, *(curve for row in rows if (curve := band(row["curves"], "val_loss")))]
     chance = (results.get("chance") or {}).get("loss")
-    top = max(found.top for found in shown)
+    top = max(curve.top for curve in curves)
     top = min(top, 1.3 * max(base.top, chance if finite(chance) else 0.0))
     last = max(epochs(base_curves, base.mean.size)[-1], 1)
     measure = Measure.of(results)
@@ -167,5 +167,5 @@ def _curve(row: Row, base: Band, base_x: np.ndarray, top: float, last: float, me
 
 
 def clip(text: str, length: int = 18) -> str:
-    """A text short enough for a label."""
+    """The text, shortened to the length of a label."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""The page that shows what augmentations do: pictures at several strengths, side by side."""
+"""The page that shows the effect of augmentations at several strengths."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SIDE, GAP = 72, 6  # of a picture, and between two, in pixels: smaller pictures 
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """The same pictures at one strength.
+    """The pictures at one strength.
 
     Attributes:
-      label: what the strength is.
+      label: the strength, as text.
       pixels: `uint8[N, H, W, C]`, gray or RGB.
     """
 
@@ -36,10 +36,10 @@ class Card:
     """One augmentation.
 
     Attributes:
-      name: of the augmentation.
-      text: what it does, a sentence.
-      unit: what its magnitude is.
-      columns: the pictures as they are, then at growing strengths.
+      name: name of the augmentation.
+      text: a sentence on its effect.
+      unit: unit of its magnitude.
+      columns: the original pictures, then the augmented ones at increasing strengths.
     """
 
     name: str
@@ -48,14 +48,14 @@ class Card:
     columns: Sequence[Column]
 
 
-def write_gallery(dataset: str, groups: Mapping[str, Sequence[Card]], found: Any, workdir: str | Path) -> Path:
+def write_gallery(dataset: str, groups: Mapping[str, Sequence[Card]], facts: Any, workdir: str | Path) -> Path:
     """Write `report.html` and `figures/` with one PNG for each augmentation.
 
     Args:
-      dataset: its name.
-      groups: cards by the heading above them; at least one card.
-      found: what `reproduce` of the page takes, as `{"command": ...}`, or None.
-      workdir: folder to write into; made if it is not there.
+      dataset: name of the dataset.
+      groups: cards by heading; at least one card.
+      facts: how to repeat the page, for `regjax.report.page.reproduce`, as `{"command": ...}`; or None.
+      workdir: directory to write into; created if needed.
 
     Returns:
       The path of `report.html`.
@@ -88,7 +88,7 @@ def write_gallery(dataset: str, groups: Mapping[str, Sequence[Card]], found: Any
             "and shown in their own colours again; values beyond black and white are clipped for the eye.",
             "All are also in the folder figures, as PNG.",
         ],
-        "reproduce": reproduce({"reproduce": found} if found else {}),
+        "reproduce": reproduce({"reproduce": facts} if facts else {}),
         "footer": "Made by regjax; this page loads nothing from anywhere.",
     }
     return write(workdir / "report.html", render("gallery.html", clean(content)))
@@ -110,7 +110,7 @@ def _shown(card: Card) -> dict[str, Any]:
 
 
 def _stacked(pixels: np.ndarray) -> np.ndarray:
-    """Pictures below each other with transparent gaps, `uint8[rows, columns, 4]`."""
+    """A column of pictures with transparent gaps, `uint8[rows, columns, 4]`."""
     batch, height, width, channels = pixels.shape
     zoom = max(1, SIDE // max(height, width))
     colors = np.repeat(pixels, 3, -1) if channels == 1 else pixels

@@ -1,4 +1,4 @@
-"""Histograms of the weights: small but not zero against exactly zero."""
+"""Histograms of weights, which show small weights and exact zeros."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 
 def weights(results: Mapping[str, Any]) -> list[Panel]:
-    """Histograms of the weights: baseline, L2 (small but not zero), L1 (exactly zero), on one axis."""
+    """Histograms of the weights of the baseline, with L2 (small weights) and with L1 (exact zeros), on one axis."""
     techniques = results["techniques"]
     l2 = next((techniques[name] for name in ("l2", "decoupled") if name in techniques), None)
     rows = [results["baseline"], *(row for row in (l2, techniques.get("l1")) if row)]
@@ -29,8 +29,8 @@ def weights(results: Mapping[str, Any]) -> list[Panel]:
 
 
 def _zeros(histogram: Row) -> float:
-    share, rest = histogram.get("zero_fraction") or 0.0, sum(histogram["counts"])
-    return rest * share / (1 - share) if share < 1 else 1.0
+    share, non_zeros = histogram.get("zero_fraction") or 0.0, sum(histogram["counts"])
+    return non_zeros * share / (1 - share) if share < 1 else 1.0
 
 
 def _histogram(row: Row, reach: float, top: float) -> Panel:

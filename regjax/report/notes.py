@@ -1,4 +1,4 @@
-"""What has to be said around the numbers: captions and notes."""
+"""Captions and notes of the comparison page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from regjax.report.words import Measure, count, finite, fixed, listing, plain
 
 
 def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
-    """Texts beside the figures."""
+    """The texts beside the figures."""
     seeds = count(int(results["seeds"]), "seed")
     several = int(results["seeds"]) > 1
     shade = f"mean over {seeds}, shaded: 95% interval of the mean" if several else "one seed"
@@ -67,17 +67,21 @@ def _picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[s
     if verdict == "overfit" and onset:
         heading += f" from {onset} on"
     text = f"The unregularized baseline, {shade}."
-    each = diagnosis.get("onset_epochs") or []
-    known = [epoch for epoch in each if finite(epoch)]
-    if onset and known:
-        seen = f"{len(known)} of {len(each)} seeds" if len(each) > 1 else "its one seed"
-        between = f", between {plain(min(known))} and {plain(max(known))}" if len(set(known)) > 1 else ""
+    onsets = diagnosis.get("onset_epochs") or []
+    finite_onsets = [epoch for epoch in onsets if finite(epoch)]
+    if onset and finite_onsets:
+        which_seeds = f"{len(finite_onsets)} of {len(onsets)} seeds" if len(onsets) > 1 else "its one seed"
+        between = (
+            f", between {plain(min(finite_onsets))} and {plain(max(finite_onsets))}"
+            if len(set(finite_onsets)) > 1
+            else ""
+        )
         text += (
             f" Training goes on fitting its examples while validation {measure.loss} turns around: the "
-            f"lowest point was at {onset}{' (median)' if len(known) > 1 else ''}, found in "
-            f"{seen}{between}."
+            f"lowest point was at {onset}{' (median)' if len(finite_onsets) > 1 else ''}, found in "
+            f"{which_seeds}{between}."
         )
-        if len(known) > 1:
+        if len(finite_onsets) > 1:
             text += " The ticks at the foot are the seeds."
     gap = diagnosis.get("metric_gap")
     if finite(gap):
@@ -88,7 +92,7 @@ def _picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[s
 
 
 def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
-    """What is random, what is fixed, how settings were chosen, and what the numbers do not say."""
+    """Notes on what is random and what is fixed, how settings were chosen, and what the numbers do not show."""
     settings = results.get("settings") or {}
     rows = list(results["techniques"].values())
     out = [_setup(settings)]
@@ -127,11 +131,11 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
             f"{listing(doubtful)}: clear over seeds on this test set, but the interval that also counts "
             "the test examples holds 0, so another test set might not show it."
         )
-    parts = (results["techniques"].get("combination") or {}).get("chosen", {}).get("parts")
-    if parts:
-        titles = [short(results["techniques"].get(name, {}).get("title", name)) for name in parts]
+    combined = (results["techniques"].get("combination") or {}).get("chosen", {}).get("parts")
+    if combined:
+        combined_titles = [short(results["techniques"].get(name, {}).get("title", name)) for name in combined]
         out.append(
-            f"The combination unites what gained on validation ({listing(titles)}), each at its chosen "
+            f"The combination unites what gained on validation ({listing(combined_titles)}), each at its chosen "
             "strength times the scale shown."
         )
     edges = [short(row["title"]) for row in rows if (row.get("chosen") or {}).get("edge")]
@@ -147,26 +151,26 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
 
 
 def _setup(settings: Mapping[str, Any]) -> str:
-    def part(key: str, text: str) -> list[str]:
+    def fact(key: str, text: str) -> list[str]:
         value = settings.get(key)
         return [] if value in (None, "") else [text.format(" ".join(plain(value).replace("# attributes", "").split()))]
 
     facts = [
-        *part("model", "model {}"),
-        *part(
+        *fact("model", "model {}"),
+        *fact(
             "train_examples",
             "{} training examples" + (f" of {plain(settings['pool'])}" if finite(settings.get("pool")) else ""),
         ),
-        *part("updates", "{} updates a run"),
-        *part("epochs", "{} epochs at most"),
-        *part("batch_size", "batches of {}"),
-        *part("optimizer", "optimizer {}"),
-        *part("learning_rate", "learning rate {}"),
-        *part("patience", "patience {} epochs"),
-        *part("augmentation", "augmentation {}"),
-        *part("stop_examples", "{} examples to stop on"),
-        *part("select_examples", "{} to choose on"),
-        *part("test_examples", "{} to test on"),
+        *fact("updates", "{} updates a run"),
+        *fact("epochs", "{} epochs at most"),
+        *fact("batch_size", "batches of {}"),
+        *fact("optimizer", "optimizer {}"),
+        *fact("learning_rate", "learning rate {}"),
+        *fact("patience", "patience {} epochs"),
+        *fact("augmentation", "augmentation {}"),
+        *fact("stop_examples", "{} examples to stop on"),
+        *fact("select_examples", "{} to choose on"),
+        *fact("test_examples", "{} to test on"),
     ]
     if not facts:
         return "The same model, number of updates and learning rate for every row."
@@ -174,7 +178,9 @@ def _setup(settings: Mapping[str, Any]) -> str:
 
 
 def _diverged(rows: list[Mapping[str, Any]]) -> list[str]:
-    found = [f"{short(row['title'])} ({row['diverged']})" for row in rows if row.get("diverged")]
-    if not found:
+    diverged_rows = [f"{short(row['title'])} ({row['diverged']})" for row in rows if row.get("diverged")]
+    if not diverged_rows:
         return []
-    return [f"Runs that diverged, counted with the score of a constant guess and never left out: {listing(found)}."]
+    return [
+        f"Runs that diverged, counted with the score of a constant guess and never left out: {listing(diverged_rows)}."
+    ]

@@ -1,4 +1,4 @@
-"""Templates to files: jinja2 with everything escaped, written whole or not at all."""
+"""Rendering of templates with autoescaping, and atomic writing of files."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _CONTROL = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:
-    """A page from a template of this package; every string is escaped, only our own SVG and CSS are not.
+    """Render a template of this package; all strings are escaped, except the SVG and CSS made here.
 
     Args:
       template: a file name in `templates/`.
-      content: what the template names; a missing name is an error.
+      content: the variables of the template; a missing one is an error.
     """
     require("jinja2")
     import jinja2
@@ -39,39 +39,39 @@ def render(template: str, content: Mapping[str, Any]) -> str:
 
 
 def figure(panel: Panel) -> dict[str, Any]:
-    """A panel for a template: its heading, its note and its picture."""
+    """The heading, note and picture of a panel, for a template."""
     from markupsafe import Markup
 
     return {"title": panel.title, "note": panel.note, "svg": Markup(panel.inline())}
 
 
 def reproduce(results: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The part on how to run it again, None when the file does not say.
+    """The section on how to repeat the results; None if the file has no such facts.
 
     Args:
       results: with `reproduce`: `{command, versions, python, platform, devices, seeds, commit, started,
         seconds}`, all of them optional; rows with `commands` give those of their runs.
     """
-    found = results.get("reproduce")
-    if not found:
+    facts_in_file = results.get("reproduce")
+    if not facts_in_file:
         return None
-    versions = found.get("versions") or results.get("versions") or {}
-    seeds, devices = found.get("seeds"), found.get("devices")
+    versions = facts_in_file.get("versions") or results.get("versions") or {}
+    seeds, devices = facts_in_file.get("seeds"), facts_in_file.get("devices")
     facts = [
         ("Seeds", _seeds(seeds)),
-        ("Commit", found.get("commit")),
-        ("Python", found.get("python")),
+        ("Commit", facts_in_file.get("commit")),
+        ("Python", facts_in_file.get("python")),
         ("Packages", ", ".join(f"{name} {version}" for name, version in versions.items())),
-        ("Machine", found.get("platform")),
+        ("Machine", facts_in_file.get("platform")),
         ("Devices", ", ".join(map(str, devices)) if isinstance(devices, list | tuple) else devices),
-        ("Started", found.get("started")),
-        ("Took", duration(found["seconds"]) if finite(found.get("seconds")) else None),
-        ("Folder", found.get("workdir")),
+        ("Started", facts_in_file.get("started")),
+        ("Took", duration(facts_in_file["seconds"]) if finite(facts_in_file.get("seconds")) else None),
+        ("Folder", facts_in_file.get("workdir")),
     ]
-    shown = [(name, str(value)) for name, value in facts if value not in (None, "", [])]
+    known_facts = [(name, str(value)) for name, value in facts if value not in (None, "", [])]
     rows = [results.get("baseline"), *(results.get("techniques") or {}).values()]
     runs = [(row["title"], row["commands"]) for row in rows if row and row.get("commands")]
-    return {"command": found.get("command"), "facts": shown, "runs": runs}
+    return {"command": facts_in_file.get("command"), "facts": known_facts, "runs": runs}
 
 
 def _seeds(seeds: Any) -> str | None:
@@ -81,7 +81,7 @@ def _seeds(seeds: Any) -> str | None:
 
 
 def clean(value: Any) -> Any:
-    """The same structure without control characters in its strings, which no XML may hold; newlines stay."""
+    """The same structure without control characters in its strings, which XML must not contain; keeps newlines."""
     if isinstance(value, Mapping):
         return {clean(key): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -92,7 +92,7 @@ def clean(value: Any) -> Any:
 
 
 def write(path: Path, text: str) -> Path:
-    """Write a file so that nobody ever sees half of it."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
     aside.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A panel is one picture; panels go into a page one by one, or together into a figure file."""
+"""Panels, which are pictures that go into a page one by one or together into a figure file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Margins = tuple[float, float, float, float]  # left, right, top, bottom
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """One picture, drawn when it is needed.
+    """A picture that is drawn on demand.
 
     Attributes:
-      name: unique on the page; becomes the prefix of its ids.
-      title: heading above it.
-      description: what somebody who does not see it should know.
-      draw: puts it into axes.
-      width: in points, text is 10 points high.
+      name: unique on the page; the prefix of its ids.
+      title: heading above the picture.
+      description: text alternative for screen readers.
+      draw: draws the picture into axes.
+      width: in points; text is 10 points high.
       height: in points.
       margins: around the axes, in points: left, right, top, bottom.
       note: a line below the heading.
@@ -40,7 +40,7 @@ class Panel:
     note: str = ""
 
     def inline(self) -> str:
-        """The panel as themed `<svg>`."""
+        """The panel as a themed `<svg>` element."""
         from matplotlib.figure import Figure
 
         with drawing():
@@ -63,14 +63,14 @@ class Panel:
 
 
 def save(panels: Sequence[Panel], stem: Path, title: str, *, columns: int = 1, svg: bool = True) -> None:
-    """Put panels of one size into a figure, `stem.png` and `stem.svg`.
+    """Save panels of equal size as one figure, `stem.png` and `stem.svg`.
 
     Args:
-      panels: at least one.
-      stem: path without ending.
-      title: above all of them, and the title of the SVG.
-      columns: panels beside each other.
-      svg: whether to write the SVG as well.
+      panels: at least one panel.
+      stem: path without suffix.
+      title: title of the figure and of the SVG.
+      columns: number of panels side by side.
+      svg: whether to write the SVG too.
     """
     from matplotlib.figure import Figure
 
@@ -96,7 +96,7 @@ def save(panels: Sequence[Panel], stem: Path, title: str, *, columns: int = 1, s
 
 
 def dress(axes: Any, palette: Palette) -> None:
-    """Quiet axes: hairlines, muted labels, a light grid behind."""
+    """Style axes with thin lines, muted labels and a light grid behind the data."""
     axes.set_facecolor("none")
     for side in ("left", "bottom"):
         axes.spines[side].set_color(palette["rule"])
@@ -115,7 +115,7 @@ def legend(axes: Any, palette: Palette, **arguments: Any) -> None:
 
 
 def number_ticks(axis: Any, count: int = 5, *, scale: float = 1.0, integer: bool = False) -> None:
-    """Few round ticks, with a real minus sign; `scale` is 100 for percent."""
+    """A few round ticks with a proper minus sign; `scale` is 100 for percent."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=integer))

@@ -1,4 +1,4 @@
-"""Where the values of a parameter stand on an axis, and which of them are labelled."""
+"""Axis positions of parameter values, and their labels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from regjax.report.words import finite, plain
 
-GAP = 0.11  # of the axis, that two labels need between them
+GAP = 0.11  # smallest distance between two labels, as a fraction of the axis
 
 
 def looks_logarithmic(values: Sequence[float]) -> bool:
-    """Whether steps between values are more even as ratios than as differences.
+    """Whether the ratios of successive values are more even than their differences.
 
     Example:
       >>> looks_logarithmic([1e-4, 1e-3, 1e-2]), looks_logarithmic([0.1, 0.3, 0.5, 0.7])
@@ -36,11 +36,11 @@ def _unevenness(points: Sequence[float]) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """Positions of parameter values: linear, logarithmic (0 one step to the left) or one after the other.
+    """Positions of parameter values: linear, logarithmic (with 0 one step to the left), or equally spaced categories.
 
     Attributes:
       kind: `"linear"`, `"log"` or `"category"`.
-      values: all of them, ascending where they are numbers.
+      values: all values, ascending if they are numbers.
 
     Example:
       >>> scale = Scale.of([0.0, 0.01, 0.1, 1.0])
@@ -53,13 +53,13 @@ class Scale:
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> Scale:
-        """The scale that suits the values."""
+        """The most suitable scale for the values."""
         if not values or not all(finite(v) for v in values):
             return cls("category", tuple(dict.fromkeys(str(v) for v in values)))
-        numbers = tuple(sorted({float(v) for v in values}))
-        positive = [v for v in numbers if v > 0]
-        log = numbers[0] >= 0 and looks_logarithmic(positive)
-        return cls("log" if log else "linear", numbers)
+        ascending = tuple(sorted({float(v) for v in values}))
+        positive = [v for v in ascending if v > 0]
+        log = ascending[0] >= 0 and looks_logarithmic(positive)
+        return cls("log" if log else "linear", ascending)
 
     def at(self, value: Any) -> float:
         """The position of a value."""
@@ -70,13 +70,13 @@ class Scale:
         return math.log10(value) if value > 0 else self._zero()
 
     def limits(self, margin: float = 0.06) -> tuple[float, float]:
-        """Ends of the axis, with some room beside the outermost values."""
+        """Limits of the axis, with a margin beside the outermost values."""
         places = [self.at(v) for v in self.values] or [0.0]
         room = margin * (max(places) - min(places)) or 0.5
         return min(places) - room, max(places) + room
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Positions with labels: the values where there is room, else decades or every other one."""
+        """Positions with labels: all values if there is room, else decades or every other value."""
         places = [(self.at(v), plain(v)) for v in self.values]
         if self.kind == "log" and not _roomy(places):
             low, high = math.log10(min(v for v in self.values if v > 0)), places[-1][0]
@@ -99,5 +99,5 @@ def _roomy(places: Sequence[tuple[float, str]]) -> bool:
         return True
     width = places[-1][0] - places[0][0]
     letters = max(len(label) for _, label in places)
-    wanted = max(GAP, 0.03 * letters) * width
-    return all(b[0] - a[0] >= wanted for a, b in itertools.pairwise(places))
+    needed_gap = max(GAP, 0.03 * letters) * width
+    return all(b[0] - a[0] >= needed_gap for a, b in itertools.pairwise(places))

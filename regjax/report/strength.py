@@ -1,4 +1,4 @@
-"""Selection score against strength."""
+"""Selection score against regularization strength."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 
 def strengths(results: Mapping[str, Any]) -> list[Panel]:
-    """Selection score against strength, one panel a technique that has a grid; shared vertical axis."""
+    """Selection score against strength, one panel for each technique with a grid, on a shared vertical axis."""
     rows = [row for row in results["techniques"].values() if _has_grid(row)]
     measure = Measure.of(results)
     grid = results["baseline"].get("grid") or []
@@ -33,7 +33,7 @@ def _has_grid(row: Row) -> bool:
 
 
 def _shared_limits(rows: Sequence[Row], base: Row | None) -> tuple[float, float]:
-    """Of all scores; settings far below the baseline do not flatten everything else."""
+    """Limits for all scores, except that points far below the baseline are cut off."""
     spreads = [p["select_score"] for row in rows for p in row["grid"]] + ([base] if base else [])
     values = [v for s in spreads for v in (s["mean"], *(ends(s["ci95"]) or ())) if finite(v)]
     if not values:
@@ -65,7 +65,7 @@ def _strength(row: Row, measure: Measure, base: Row | None, limits: tuple[float,
             pair = ends(s["ci95"])
             if pair:
                 axes.plot([place, place], pair, color=palette["train"], linewidth=1.2)
-            mine = value == chosen
+            is_chosen = value == chosen
             if height < limits[0]:
                 axes.plot(
                     place,
@@ -75,16 +75,16 @@ def _strength(row: Row, measure: Measure, base: Row | None, limits: tuple[float,
                     markersize=6,
                     transform=axes.get_xaxis_transform(),
                 )
-            face = palette["train"] if mine else palette["paper"]
+            face = palette["train"] if is_chosen else palette["paper"]
             axes.plot(
                 place,
                 height,
                 "o",
                 color=palette["train"],
-                markersize=8 if mine else 4.5,
+                markersize=8 if is_chosen else 4.5,
                 markerfacecolor=face,
             )
-            if mine and math.isfinite(height):
+            if is_chosen and math.isfinite(height):
                 _label_chosen(axes, palette, scale, place, pair[1] if pair else height, plain(chosen), limits)
         axes.set_xlim(*scale.limits())
         axes.set_ylim(*limits)
@@ -105,9 +105,9 @@ def _strength(row: Row, measure: Measure, base: Row | None, limits: tuple[float,
 def _label_chosen(
     axes: Any, palette: Palette, scale: Scale, x: float, y: float, label: str, limits: tuple[float, float]
 ) -> None:
-    left, right = scale.limits()
-    share = (x - left) / (right - left)
-    side = "left" if share < 0.25 else "right" if share > 0.75 else "center"
+    low_limit, high_limit = scale.limits()
+    position = (x - low_limit) / (high_limit - low_limit)
+    side = "left" if position < 0.25 else "right" if position > 0.75 else "center"
     shift = {"left": -4, "right": 4, "center": 0}[side]
     axes.annotate(
         label, (x, min(y, limits[1])), xytext=(shift, 4), textcoords="offset points", ha=side, va="bottom",

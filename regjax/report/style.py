@@ -1,4 +1,4 @@
-"""Colours and type, one source for the page, the inline figures and the figure files."""
+"""Colours and fonts of pages, inline figures and figure files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DARK: Palette = {
     "bad": "#ff8b80",
     "accent": "#c3a3f0",
 }
-# What inline figures are drawn with: unmistakable colours, replaced by var(--role) afterwards.
+# Inline figures are drawn with these unique colours, which are then replaced by var(--role).
 PLACEHOLDER: Palette = {role: f"#a1b2{index:02x}" for index, role in enumerate(LIGHT, start=0xC0)}
 
 # Shape and colour by verdict: (marker, role, filled); the words are in `verdict.LABELS`.
@@ -59,10 +59,10 @@ def css_variables(palette: Palette) -> str:
 
 @contextlib.contextmanager
 def drawing() -> Iterator[None]:
-    """Matplotlib's defaults with our type, whatever the user's matplotlibrc says; restored afterwards.
+    """Matplotlib's defaults with the fonts of this package, whatever the user's matplotlibrc; restored afterwards.
 
-    Mathtext is off, so a `$` in a name is a dollar sign. Missing glyphs do not warn: browsers have
-    their own fonts.
+    Mathtext is off, so a `$` in a name is a dollar sign. Missing glyphs cause no warning, because browsers have their
+    own fonts.
     """
     require("matplotlib")
     import matplotlib

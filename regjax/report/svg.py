@@ -1,4 +1,4 @@
-"""From a Matplotlib figure to a small SVG that fits into a page: themed, titled, without clashing ids."""
+"""Small, themed SVG from Matplotlib figures, with titles and unique ids."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _DROP = {"metadata", "style"}
 
 
 def inline_svg(figure: Any, name: str, title: str, description: str) -> str:
-    """A figure drawn with `PLACEHOLDER` as an `<svg>` element for an HTML page.
+    """A figure drawn with the colours of `PLACEHOLDER`, as an `<svg>` element for an HTML page.
 
-    Colours become `var(--role)`, the background stays transparent, text stays text in the page's own font,
-    every id starts with `name`, and a title and a description are there for screen readers.
+    Colours become `var(--role)`, the background is transparent, text stays text in the font of the page, all ids start
+    with `name`, and there are a title and a description for screen readers.
 
     Args:
       figure: a `matplotlib.figure.Figure`.
       name: unique on the page; letters, digits and hyphens.
-      title: what it is.
-      description: what it shows.
+      title: title of the figure.
+      description: description of its content.
 
     Returns:
-      The element as text; the same figure gives the same bytes.
+      The element as text, which is deterministic.
     """
     root = _parsed(figure, name)
     box = root.attrib["viewBox"]
@@ -43,11 +43,11 @@ def inline_svg(figure: Any, name: str, title: str, description: str) -> str:
         }
     )
     _describe(root, name, title, description)
-    return _COLOUR.sub(lambda found: f"var(--{_ROLE[found.group()]})", _text(root))
+    return _COLOUR.sub(lambda match: f"var(--{_ROLE[match.group()]})", _text(root))
 
 
 def standalone_svg(figure: Any, name: str, title: str, description: str) -> str:
-    """A figure drawn with `LIGHT` as an SVG document with a background of its own."""
+    """A figure drawn with the colours of `LIGHT`, as an SVG document with a background."""
     root = _parsed(figure, name)
     width, height = root.attrib["viewBox"].split()[2:]
     root.attrib["xmlns"] = "http://www.w3.org/2000/svg"
@@ -61,12 +61,12 @@ def standalone_svg(figure: Any, name: str, title: str, description: str) -> str:
 def _parsed(figure: Any, name: str) -> ET.Element:
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    root = ET.fromstring(out.getvalue())  # our own output, not a stranger's
+    root = ET.fromstring(out.getvalue())  # made by Matplotlib, so it is trusted
     _simplify(root)
-    used = {target for element in root.iter() for target in _targets(element)}
+    referenced = {target for element in root.iter() for target in _targets(element)}
     for element in root.iter():
         identity = element.attrib.pop("id", None)
-        if identity in used:
+        if identity in referenced:
             element.attrib["id"] = f"{name}-{identity}"
         for key, value in element.attrib.items():
             if key == "href":
@@ -95,7 +95,7 @@ def _simplify(element: ET.Element) -> None:
 
 
 def _short(key: str, value: str) -> str:
-    value = _NUMBER.sub(lambda found: f"{float(found.group()):.2f}".rstrip("0").rstrip("."), value)
+    value = _NUMBER.sub(lambda match: f"{float(match.group()):.2f}".rstrip("0").rstrip("."), value)
     return " ".join(value.split()) if key == "d" else value
 
 
@@ -104,14 +104,14 @@ def _invisible(element: ET.Element) -> bool:
 
 
 def _targets(element: ET.Element) -> list[str]:
-    found = [element.attrib["href"][1:]] if "href" in element.attrib else []
+    targets = [element.attrib["href"][1:]] if "href" in element.attrib else []
     for value in element.attrib.values():
-        found.extend(_REFERENCE.findall(value))
-    return found
+        targets.extend(_REFERENCE.findall(value))
+    return targets
 
 
 def _flatten(element: ET.Element) -> None:
-    """Take out the groups that group nothing any more."""
+    """Remove groups without attributes, and keep their children."""
     children: list[ET.Element] = []
     for child in element:
         _flatten(child)

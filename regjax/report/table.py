@@ -12,7 +12,7 @@ Cell = dict[str, Any]  # text, small, flag, label
 
 
 def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
-    """Columns and rows for the template; intervals stand small below their number.
+    """Columns and rows for the template; intervals are in small type below their number.
 
     Args:
       results: the content of `results.json`.
@@ -55,7 +55,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         rows.append(
             {
                 "title": row["title"],
-                # The text of a tried penalty; the name of any other row only repeats its title.
+                # For custom penalties, whose name is their text; other names only repeat the title.
                 "text": row["name"] if "(" in row["name"] else "",
                 "verdict": status,
                 "label": LABELS.get(status, ""),
@@ -76,7 +76,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
 
 
 def _brief(name: str, unit: str, measure: Measure) -> str:
-    """The heading of a cell where there is little room."""
+    """The short heading of a cell, for narrow screens."""
     name = name.replace("\N{SOFT HYPHEN}", "").replace(f" of {measure.name}", "")
     if measure.unit:
         name = name.replace(f" {measure.name}", "")

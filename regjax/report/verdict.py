@@ -1,4 +1,4 @@
-"""What may be said about a technique, and no more: rules from numbers to words."""
+"""Rules that turn results into statements about techniques, which claim no more than the numbers show."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     """The verdict on a paired improvement; positive is better.
 
     - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the Holm-corrected p is at most `level`.
-    - `"none"`: tested, and not that: no difference that so many seeds can show, which is not the same as
-      none. Also when every seed gave exactly the same result as the baseline.
-    - `"untested"`: no interval (a single seed), or no test (the same change in every seed).
+    - `"none"`: tested, and neither of these: no difference that this number of seeds can show, which does not mean that
+      there is none. Also if every seed gave exactly the result of the baseline.
+    - `"untested"`: there is no interval (a single seed) or no test (the same change in every seed).
 
     Args:
       improvement: `{"mean", "ci95", "p_holm"}` as in `results.json`, or None.
-      level: of the corrected test.
+      level: significance level of the corrected test.
 
     Example:
       >>> judge({"mean": 0.03, "ci95": [0.01, 0.05], "p_holm": 0.02})
@@ -52,7 +52,7 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
 
 
 def split_dependent(improvement: Mapping[str, Any] | None) -> bool:
-    """Whether a shown effect may be due to this test set: the interval over seeds and examples holds 0."""
+    """Whether an effect may be due to this test set, because the interval over seeds and examples includes 0."""
     if judge(improvement) not in ("helped", "hurt"):
         return False
     wide = ends((improvement or {}).get("ci95_two_way"))
@@ -60,7 +60,7 @@ def split_dependent(improvement: Mapping[str, Any] | None) -> bool:
 
 
 def too_few_seeds(seeds: int, rows: int, level: float = LEVEL) -> bool:
-    """Whether no result could pass: the smallest sign-flip p, `2 / 2^n`, times the rows is above `level`.
+    """Whether no result can be significant: the smallest sign-flip p, `2 / 2^n`, times the rows exceeds `level`.
 
     Example:
       >>> too_few_seeds(5, 7), too_few_seeds(10, 7)
@@ -70,7 +70,7 @@ def too_few_seeds(seeds: int, rows: int, level: float = LEVEL) -> bool:
 
 
 def short(title: str) -> str:
-    """A title without what stands in its brackets.
+    """A title without the part in brackets.
 
     Example:
       >>> short("more data (same updates)"), short("(odd)")
@@ -82,7 +82,7 @@ def short(title: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """The techniques with one verdict, largest effect first: `(title, detail)`."""
+    """The techniques with one verdict, as `(title, detail)`, largest effect first."""
 
     status: str
     label: str
@@ -90,7 +90,7 @@ class Group:
 
 
 def groups(rows: Sequence[Mapping[str, Any]], measure: Measure) -> list[Group]:
-    """The techniques by verdict on the headline metric, with the numbers that the verdict rests on.
+    """The techniques by verdict on the headline metric, with the numbers behind it.
 
     Args:
       rows: the techniques of `results.json`, without the baseline.
@@ -98,45 +98,45 @@ def groups(rows: Sequence[Mapping[str, Any]], measure: Measure) -> list[Group]:
     """
     out = []
     for status, label in LABELS.items():
-        found = [row for row in rows if judge(row.get("improvement")) == status]
-        found.sort(key=lambda row: -_mean(row))
-        if found:
-            out.append(Group(status, label, tuple((short(row["title"]), _detail(row, measure)) for row in found)))
+        members = [row for row in rows if judge(row.get("improvement")) == status]
+        members.sort(key=lambda row: -_mean(row))
+        if members:
+            out.append(Group(status, label, tuple((short(row["title"]), _detail(row, measure)) for row in members)))
     return out
 
 
 def headline(results: Mapping[str, Any]) -> str:
-    """One sentence: what the baseline did, and what the techniques did to the headline metric on test."""
+    """One sentence on the baseline, and on how the techniques changed the headline metric on the test split."""
     rows = sorted(results["techniques"].values(), key=lambda row: -_mean(row))
     measure = Measure.of(results)
     return f"{_baseline_clause(results)}; {_technique_clause(rows, int(results['seeds']), measure)}."
 
 
 def loss_sentence(results: Mapping[str, Any]) -> str:
-    """The same rules applied to the test loss, as a sentence of its own; empty when no loss was compared."""
+    """A sentence on the test loss, by the same rules; empty if no loss was compared."""
     rows = [row for row in results["techniques"].values() if row.get("loss_improvement")]
     if not rows:
         return ""
     measure, seeds = Measure.of(results), int(results["seeds"])
-    names: dict[str, list[str]] = {status: [] for status in LABELS}
+    titles: dict[str, list[str]] = {status: [] for status in LABELS}
     for row in rows:
-        names[judge(row["loss_improvement"])].append(short(row["title"]))
-    if len(names["none"]) == len(rows):
+        titles[judge(row["loss_improvement"])].append(short(row["title"]))
+    if len(titles["none"]) == len(rows):
         return f"Test {measure.loss}: no difference that {count(seeds, 'seed')} can show with any technique."
-    parts = []
-    if names["helped"]:
-        parts.append(f"lower with {listing(names['helped'])}")
-    if names["hurt"]:
-        parts.append(f"higher with {listing(names['hurt'])}")
-    if names["none"]:
-        parts.append(f"no difference that {count(seeds, 'seed')} can show with {listing(names['none'])}")
-    if names["untested"] and len(names["untested"]) < len(rows):
-        parts.append(f"not testable for {listing(names['untested'])}")
-    return f"Test {measure.loss}: {'; '.join(parts)}." if parts else ""
+    clauses = []
+    if titles["helped"]:
+        clauses.append(f"lower with {listing(titles['helped'])}")
+    if titles["hurt"]:
+        clauses.append(f"higher with {listing(titles['hurt'])}")
+    if titles["none"]:
+        clauses.append(f"no difference that {count(seeds, 'seed')} can show with {listing(titles['none'])}")
+    if titles["untested"] and len(titles["untested"]) < len(rows):
+        clauses.append(f"not testable for {listing(titles['untested'])}")
+    return f"Test {measure.loss}: {'; '.join(clauses)}." if clauses else ""
 
 
 def onset_text(diagnosis: Mapping[str, Any]) -> str:
-    """The median onset as `epoch 19`, empty when no seed has one."""
+    """The median onset as `epoch 19`; empty if no seed has one."""
     onset = diagnosis.get("median_onset")
     return f"epoch {fixed(onset, 0 if float(onset).is_integer() else 1)}" if finite(onset) else ""
 
@@ -161,34 +161,36 @@ def _baseline_clause(results: Mapping[str, Any]) -> str:
 
 
 def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Measure) -> str:
-    named: dict[str, list[Mapping[str, Any]]] = {status: [] for status in LABELS}
+    by_verdict: dict[str, list[Mapping[str, Any]]] = {status: [] for status in LABELS}
     for row in rows:
-        named[judge(row.get("improvement"))].append(row)
-    shown, metric = [], f"test {measure.name}"
+        by_verdict[judge(row.get("improvement"))].append(row)
+    clauses, metric = [], f"test {measure.name}"
     if not rows:
         return "no technique was compared with it"
-    if len(named["untested"]) == len(rows):
+    if len(by_verdict["untested"]) == len(rows):
         why = "a single seed" if seeds == 1 else f"these {count(seeds, 'seed')}"
         return f"with {why} nothing can be said about chance, so no technique is called better or worse"
-    if not named["helped"] and not named["hurt"]:
+    if not by_verdict["helped"] and not by_verdict["hurt"]:
         return f"no technique made a difference in {metric} that {count(seeds, 'seed')} can show"
-    if named["helped"]:
-        most = named["helped"][0]
+    if by_verdict["helped"]:
+        most = by_verdict["helped"][0]
         size = f"{measure.change(most['improvement']['mean'])}{measure.step}"
-        if len(named["helped"]) > 1:
+        if len(by_verdict["helped"]) > 1:
             size = f"{short(most['title'])} most, {size}"
-        shown.append(f"{_subject(named['helped'], len(rows))} raised {metric} ({size})")
-    if named["hurt"]:
-        shown.append(f"{_subject(named['hurt'], len(rows))} lowered {'it' if shown else metric}")
-    if named["none"]:
-        shown.append(f"{_subject(named['none'], len(rows))} made no difference that {count(seeds, 'seed')} can show")
-    if named["untested"]:
-        shown.append(f"{_subject(named['untested'], len(rows))} could not be tested")
-    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + ", and " + shown[-1]
+        clauses.append(f"{_subject(by_verdict['helped'], len(rows))} raised {metric} ({size})")
+    if by_verdict["hurt"]:
+        clauses.append(f"{_subject(by_verdict['hurt'], len(rows))} lowered {'it' if clauses else metric}")
+    if by_verdict["none"]:
+        clauses.append(
+            f"{_subject(by_verdict['none'], len(rows))} made no difference that {count(seeds, 'seed')} can show"
+        )
+    if by_verdict["untested"]:
+        clauses.append(f"{_subject(by_verdict['untested'], len(rows))} could not be tested")
+    return clauses[0] if len(clauses) == 1 else ", ".join(clauses[:-1]) + ", and " + clauses[-1]
 
 
 def _subject(rows: Sequence[Mapping[str, Any]], total: int) -> str:
-    """Up to two by name, more as a number: who they are stands below the sentence."""
+    """Up to two techniques by name, more as a number; the page lists the names below the sentence."""
     if len(rows) == total > 2:
         return f"all {total} techniques"
     if len(rows) > 2:

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers as text for readers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
 def finite(value: Any) -> TypeGuard[float]:
-    """Whether `value` is a number that can be shown; null, NaN and text are not."""
+    """Whether `value` is a finite number; None, NaN and text are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def fixed(value: Any, digits: int, *, signed: bool = False) -> str:
-    """A number with so many decimals and a real minus sign; a dash when there is none.
+    """A number with a fixed number of decimals and a proper minus sign; a dash if it is not finite.
 
     Example:
       >>> fixed(0.125, 2), fixed(3.0, 1, signed=True), fixed(None, 2)
@@ -31,7 +31,7 @@ def fixed(value: Any, digits: int, *, signed: bool = False) -> str:
 
 
 def plain(value: Any) -> str:
-    """A number as somebody would type it: `0.02`, `1e-05`, `1,024`.
+    """A number in short form: `0.02`, `1e-05`, `1,024`.
 
     Example:
       >>> plain(0.02), plain(1024), plain(1024.0), plain("elu")
@@ -45,7 +45,7 @@ def plain(value: Any) -> str:
 
 
 def p_value(value: Any) -> str:
-    """A p value; a dash when the test says nothing.
+    """A p-value; a dash if there is none.
 
     Example:
       >>> p_value(0.0421), p_value(0.0002), p_value(None)
@@ -57,7 +57,7 @@ def p_value(value: Any) -> str:
 
 
 def listing(items: Sequence[str]) -> str:
-    """Items as a phrase.
+    """Items as an enumeration.
 
     Example:
       >>> listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c"])
@@ -79,7 +79,7 @@ def count(number: int, noun: str) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """A time in the unit that fits.
+    """A duration in suitable units.
 
     Example:
       >>> duration(42.3), duration(150), duration(7260)
@@ -96,7 +96,7 @@ def duration(seconds: Any) -> str:
 
 
 def ends(interval: Any) -> tuple[float, float] | None:
-    """The two ends of an interval, None when they are missing."""
+    """The two ends of an interval; None if they are missing."""
     if interval is None or len(interval) != 2 or not all(finite(end) for end in interval):
         return None
     return float(interval[0]), float(interval[1])
@@ -104,15 +104,15 @@ def ends(interval: Any) -> tuple[float, float] | None:
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """How the headline metric is called and shown.
+    """The name and format of the headline metric.
 
     Attributes:
-      name: as in a sentence: `"accuracy"`, `"R²"`.
-      scale: what values are multiplied with.
-      digits: decimals shown.
-      unit: after a value, with its space: `" %"` or nothing.
-      step: the unit of differences: `" points"` or nothing.
-      loss: what the loss is called.
+      name: name in sentences: `"accuracy"`, `"R²"`.
+      scale: factor that multiplies values.
+      digits: number of decimals.
+      unit: unit of values, with a leading space: `" %"` or empty.
+      step: unit of differences: `" points"` or empty.
+      loss: name of the loss.
     """
 
     name: str
@@ -124,7 +124,7 @@ class Measure:
 
     @classmethod
     def of(cls, results: Mapping[str, Any]) -> Measure:
-        """The measure of a results file: percent for accuracy, plain numbers for anything else."""
+        """The measure of a results file: percent for accuracy, plain numbers for other metrics."""
         metric = str(results.get("metric", "accuracy"))
         regression = results.get("task") == "regression" or metric in ("r2", "mse")
         loss = "MSE" if regression else "loss"
@@ -141,12 +141,12 @@ class Measure:
         return fixed(number * self.scale, self.digits, signed=True) if finite(number) else NONE
 
     def range(self, interval: Any, *, signed: bool = False) -> str:
-        """An interval: `79.1 to 82.7`; nothing when its ends are missing."""
+        """An interval as `79.1 to 82.7`; empty if its ends are missing."""
         return span(interval, self.scale, self.digits, signed=signed)
 
 
 def span(interval: Any, scale: float = 1.0, digits: int = 3, *, signed: bool = False) -> str:
-    """An interval in words; empty when its ends are missing.
+    """An interval in words; empty if its ends are missing.
 
     Example:
       >>> span([0.1, 0.25], digits=2), span([None, None])
@@ -159,5 +159,5 @@ def span(interval: Any, scale: float = 1.0, digits: int = 3, *, signed: bool = F
 
 
 def slug(name: str) -> str:
-    """A name that may stand in an id; different names give different slugs."""
+    """A name in a form that is valid in an HTML id; different names give different slugs."""
     return "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" if c != "_" else "_" for c in str(name))

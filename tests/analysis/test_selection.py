@@ -19,15 +19,15 @@ def test_best_mean_wins_and_edges_are_flagged():
 
 def test_ties_go_to_the_lower_loss_then_to_the_stronger():
     tied = scores(0.5, 0.5, 0.5, 0.1)
-    assert choose(tied, np.array([[1.0] * 3, [0.5] * 3, [1.0] * 3, [0.0] * 3]), [1, 2, 3, 4]).setting == 1
-    assert choose(tied, LOSS, [1, 2, 3, 4]).setting == 2
+    assert choose(tied, np.array([[1.0] * 3, [0.5] * 3, [1.0] * 3, [0.0] * 3]), [1, 2, 3, 4]).position == 1
+    assert choose(tied, LOSS, [1, 2, 3, 4]).position == 2
 
 
 def test_one_standard_error_takes_the_most_regularized():
     # Standard error of the best: 0.02 / sqrt(3) = 0.0115.
     table = scores(0.5, 0.6, 0.59, 0.58)
     assert choose(table, LOSS, [1, 2, 3, 4], "1se") == (2, 1, None)
-    assert choose(table, LOSS, [1, 2, 3, 4], "best").setting == 1
+    assert choose(table, LOSS, [1, 2, 3, 4], "best").position == 1
 
 
 def test_a_score_that_is_not_finite_is_refused():

@@ -1,11 +1,11 @@
 import numpy as np
 
-from regjax.report.series import band, epochs, numbers
+from regjax.report.series import as_array, band, epochs
 
 
 def test_null_is_a_gap():
-    assert np.isnan(numbers([1.0, None, "x"])[1:]).all()
-    assert numbers(None).size == 0
+    assert np.isnan(as_array([1.0, None, "x"])[1:]).all()
+    assert as_array(None).size == 0
 
 
 def test_band():

@@ -118,7 +118,7 @@ def check_moves(
     frozen = _frozen(record)
     if scales:
         check_injected(tx, measure, plan, small, is_step=False)
-    for place, (name, update) in enumerate(record.updates.items()):
+    for index, (name, update) in enumerate(record.updates.items()):
         # When a schedule has ended, nothing moves and nothing decays.
         moved = [
             bool(np.any(u != 0) or np.all(t == 0)) for u, t in zip(update[0], record.measured[name][0], strict=True)
@@ -134,7 +134,7 @@ def check_moves(
                 f"this optimizer leaves {name} where it is in some updates, and a penalty beside it would not; wrap "
                 f"the other way round, or accumulate with optax.MultiSteps(rj.regularize(...)). {WAY_OUT}"
             )
-        uphill = np.sum((update * np.conj(plan.gradients[place]))[1].real.reshape(len(_REPEATS), -1), axis=1)
+        uphill = np.sum((update * np.conj(plan.gradients[index]))[1].real.reshape(len(_REPEATS), -1), axis=1)
         if record.is_traced and uphill[0] > 0:
             uphill = -uphill  # a stand-in may have the opposite sign
         if np.any(uphill > 0):
@@ -159,14 +159,14 @@ def generic() -> PyTree:
 
 def _plan(params: PyTree) -> Plan:
     gradients = []
-    for place, leaf in enumerate(named_weights(params).values()):
+    for index, leaf in enumerate(named_weights(params).values()):
         size = max(leaf.size, 1)
         # Sizes from 0.5 to 3 with both signs, different for all entries.
         entries = (0.5 + 2.5 * ((0.618034 * np.arange(1, size + 1)) % 1)) * np.where(np.arange(size) % 2, -1, 1)
         entries = entries[: leaf.size].reshape(leaf.shape)
         trials = np.asarray(_SIZES).reshape(-1, 1, *[1] * leaf.ndim) * entries
         trials = np.repeat(trials, len(_REPEATS), axis=1).astype(leaf.dtype)
-        if place == 0 and leaf.size:
+        if index == 0 and leaf.size:
             trials[_NAN, _SPECIAL].flat[0] = np.nan
         # All entries have the same history before the change.
         trials[_CHANGE] = _SIZES[_CHANGE]

@@ -232,9 +232,9 @@ def _everyday_settings() -> Iterator[None]:
         yield
 
 
-def _stand_in(place: int, value: Any) -> Any:
+def _stand_in(index: int, value: Any) -> Any:
     """A stand-in for a traced number: in (0, 1), as rates, decays and probabilities are, and different for each."""
-    number = (0.11 + 0.618034 * place) % 0.7 + 0.05 if jnp.issubdtype(value.dtype, jnp.inexact) else 3 + place
+    number = (0.11 + 0.618034 * index) % 0.7 + 0.05 if jnp.issubdtype(value.dtype, jnp.inexact) else 3 + index
     return jnp.full(value.shape, number, value.dtype)
 
 
