@@ -1,1 +1,1 @@
-"""What everything else stands on; it knows nothing of learning."""
+"""Foundations that all other rooms use; nothing here is about learning."""
