@@ -107,7 +107,7 @@ def check_channels(name: str, argument: str, value: ArrayLike, x: Array) -> None
 
 
 def applied(
-    step: Transform,
+    transform: Transform,
     key: PRNGKey,
     x: Array,
     magnitude: ArrayLike,
@@ -121,34 +121,34 @@ def applied(
     probability as 1 and a larger magnitude as `high`, so that the result is finite.
 
     Args:
-      step: `(key, x, magnitude, *arguments) -> x`, a function of a module or a `variant` of one.
+      transform: `(key, x, magnitude, *arguments) -> x`, a function of a module or a `variant` of one.
       key: one key.
       x: examples `[B, ...]`.
       magnitude: scalar >= 0; may be traced.
       probability: scalar in [0, 1], that an example is changed; may be traced.
-      *arguments: further arrays for `step`.
-      high: largest magnitude that is passed to `step`.
+      *arguments: further arrays for `transform`.
+      high: largest magnitude that is passed to `transform`.
 
     Returns:
       Array like `x`.
     """
-    return opaque_call(_gated(step, high), key, x, magnitude, probability, *arguments)
+    return opaque_call(_gated(transform, high), key, x, magnitude, probability, *arguments)
 
 
 @functools.cache
-def _gated(step: Transform, high: float) -> Transform:
+def _gated(transform: Transform, high: float) -> Transform:
     def gated(key: PRNGKey, x: Array, magnitude: Array, probability: Array, *arguments: ArrayLike) -> Array:
         chosen = (draws(stream(key, "applied"), (x.shape[0],)) < probability) & (magnitude > 0.0)
-        changed = step(key, x, jnp.clip(magnitude, 0.0, np.float32(high)), *arguments)
+        changed = transform(key, x, jnp.clip(magnitude, 0.0, np.float32(high)), *arguments)
         return jnp.where(over(chosen, x), changed, x)
 
     return gated
 
 
 @functools.cache
-def variant(step: Transform, **options: Any) -> Transform:
+def variant(transform: Transform, **options: Any) -> Transform:
     """A transform with static options; the same options give the same object, so that it is compiled once."""
-    return functools.partial(step, **options)
+    return functools.partial(transform, **options)
 
 
 def over(values: Array, x: Array) -> Array:

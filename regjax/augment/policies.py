@@ -66,8 +66,8 @@ def rand_augment(
     """
     x = _check("rand_augment", x, magnitude, fill, probability, low, high)
     _check_count("rand_augment", "layers", layers)
-    step = variant(_rand_augment, layers=layers)
-    return applied(step, key, x, magnitude, probability, fill, low, high, high=FULL)
+    transform = variant(_rand_augment, layers=layers)
+    return applied(transform, key, x, magnitude, probability, fill, low, high, high=FULL)
 
 
 def _rand_augment(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, layers: int) -> Array:
@@ -116,8 +116,8 @@ def trivial_augment(
     Reference: TrivialAugment: Tuning-free Yet State-of-the-Art Data Augmentation (Müller & Hutter, 2021).
     """
     x = _check("trivial_augment", x, magnitude, fill, probability, low, high)
-    step = variant(_trivial_augment, wide=bool(wide))
-    return applied(step, key, x, magnitude, probability, fill, low, high, high=FULL)
+    transform = variant(_trivial_augment, wide=bool(wide))
+    return applied(transform, key, x, magnitude, probability, fill, low, high, high=FULL)
 
 
 def _trivial_augment(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, wide: bool) -> Array:
@@ -173,8 +173,8 @@ def aug_mix(
     x = _check("aug_mix", x, magnitude, fill, probability, low, high)
     _check_count("aug_mix", "width", width)
     _check_count("aug_mix", "depth", depth)
-    step = variant(_aug_mix, width=width, depth=depth)
-    return applied(step, key, x, magnitude, probability, fill, low, high, high=FULL)
+    transform = variant(_aug_mix, width=width, depth=depth)
+    return applied(transform, key, x, magnitude, probability, fill, low, high, high=FULL)
 
 
 def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, width: int, depth: int) -> Array:

@@ -59,8 +59,8 @@ def affine(
     limits = {"degrees": degrees, "share": share, "change": change, "slope": slope}
     for name, limit in limits.items():
         check_numbers("affine", name, limit, probability)
-    step = variant(_affine, interpolation=interpolation)
-    return applied(step, key, x, magnitude, probability, fill, *limits.values())
+    transform = variant(_affine, interpolation=interpolation)
+    return applied(transform, key, x, magnitude, probability, fill, *limits.values())
 
 
 def _affine(
