@@ -3,6 +3,16 @@ import jax.numpy as jnp
 import numpy as np
 
 
+class Reading:
+    """A source of data whose examples a function reads."""
+
+    def __init__(self, read, shape, dtype=np.float32):
+        self.take, self.shape, self.dtype = read, shape, np.dtype(dtype)
+
+    def __len__(self):
+        return self.shape[0]
+
+
 def assert_trees_equal(a, b, **tolerance):
     """Equal structures and leaves: bitwise without a tolerance, NaN equal to NaN."""
     assert jax.tree.structure(a) == jax.tree.structure(b)

@@ -17,16 +17,19 @@ from __future__ import annotations
 from regjax.data.arrays import from_arrays
 from regjax.data.cache import CacheWarning, cache_root
 from regjax.data.dataset import EMBEDDED, Dataset
-from regjax.data.embedded import load_embedded, prepare
-from regjax.data.files import load_csv, load_npz, load_path, read_inputs
-from regjax.data.folder import ResizeWarning, load_folder
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
-from regjax.data.loading import load
+from regjax.data.loading import load, read_inputs
 from regjax.data.preprocess import Preprocessor
-from regjax.data.rows import Rows, as_rows, joined
+from regjax.data.readers.csv import load_csv
+from regjax.data.readers.embedded import load_embedded, prepare
+from regjax.data.readers.folder import load_folder
+from regjax.data.readers.images import ResizeWarning
+from regjax.data.readers.npz import load_npz
+from regjax.data.readers.tfds import load_tfds
+from regjax.data.readers.tfds_find import find_prepared
+from regjax.data.readers.tfds_source import TfdsSource, open_prepared
+from regjax.data.source import Rows, Source, as_rows, joined
 from regjax.data.splits import Splits, nested_order, noisy_labels, split
-from regjax.data.tfds_find import find_prepared
-from regjax.data.tfds_source import TfdsSource, load_tfds, open_prepared
 
 __all__ = [
     "EMBEDDED",
@@ -37,6 +40,7 @@ __all__ = [
     "Preprocessor",
     "ResizeWarning",
     "Rows",
+    "Source",
     "Splits",
     "TfdsSource",
     "as_rows",
@@ -49,7 +53,6 @@ __all__ = [
     "load_embedded",
     "load_folder",
     "load_npz",
-    "load_path",
     "load_tfds",
     "nested_order",
     "noisy_labels",

@@ -10,6 +10,7 @@ import numpy as np
 from regjax.catalog import DATASETS, TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
+from regjax.data.source import full_pixel
 
 Task = Literal["classification", "regression"]
 EMBEDDED = DATASETS
@@ -59,7 +60,7 @@ class Dataset:
     def __post_init__(self) -> None:
         check_choice("dataset: task", self.task, TASKS)
         if self.kind == "image" and self.pixel_max is None:
-            object.__setattr__(self, "pixel_max", 255.0 if self.x.dtype == np.uint8 else 1.0)
+            object.__setattr__(self, "pixel_max", full_pixel(self.x.shape, self.x.dtype))
         if self.kind != "image" and self.pixel_max is not None:
             raise InputError(f"{self.name}: pixel_max is for images, x is of shape {self.x.shape}")
         if self.pixel_max is not None and not 0 < self.pixel_max < np.inf:

@@ -1,18 +1,28 @@
-"""One way to a dataset: by embedded name, by path, or by TFDS name."""
+"""One way to a dataset: by embedded name, by path, or by TFDS name; and one to examples to predict.
+
+Nothing that is doubtful is guessed: every refusal is one line that names the file, the place and what is accepted.
+Pickles are never read.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import numpy as np
 
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.data.dataset import EMBEDDED, TASKS, Dataset
-from regjax.data.embedded import load_embedded
-from regjax.data.files import load_path
-from regjax.data.stream import stream_embedded, stream_path, stream_tfds
-from regjax.data.tfds_find import prepared_name
-from regjax.data.tfds_source import load_tfds
+from regjax.data.preprocess import Preprocessor
+from regjax.data.readers import FORMATS, Format
+from regjax.data.readers.embedded import load_embedded
+from regjax.data.readers.tfds import load_tfds
+from regjax.data.readers.tfds_find import prepared_name
+
+_ONLY = {"target": "only .csv files have a target column", "image_size": "only folders of images are resized"}
 
 
 def load(
@@ -46,28 +56,88 @@ def load(
     Raises:
       InputError: one line that says what is wrong and what is accepted.
     """
-    from_path = stream_path if lazy else load_path
-    from_tfds = stream_tfds if lazy else load_tfds
-    from_embedded = stream_embedded if lazy else load_embedded
     text = os.fspath(name)
     if not text:
         raise InputError("dataset '' is empty; accepted: an embedded name, a TFDS name or a path")
     path = Path(os.path.expanduser(text))  # Path.expanduser raises for an unknown ~user
     if task is not None:
         check_choice("task", task, TASKS)
-    looks_like_path = text.endswith((".npz", ".csv", os.sep)) or text.startswith((".", "~", os.sep))
+    endings = tuple(filter(None, FORMATS))
+    looks_like_path = text.endswith((*endings, os.sep)) or text.startswith((".", "~", os.sep))
     is_path = looks_like_path or isinstance(name, os.PathLike) or (data_dir is None and path.exists())
     if text not in EMBEDDED and is_path:
         found = prepared_name(path) if path.is_dir() else None
         if found is None:
-            return from_path(path, target=target, task=task, image_size=image_size, cache_dir=cache_dir)
+            given = {"target": target, "image_size": image_size, "cache_dir": cache_dir}
+            read = _format_of(path, "dataset", "class folders", given)
+            options = {option: given[option] for option in read.options if given[option] is not None}
+            return read.load(path, task=task, lazy=lazy, **options)
         text, data_dir = found, path
     for option, value in (("target", target), ("image_size", image_size)):
         if value is not None:
             raise InputError(f"{option} {value!r}: only for files, {text!r} is a dataset by name")
     if text not in EMBEDDED:
-        return from_tfds(text, data_dir=data_dir, task=task, cache_dir=cache_dir)
-    data = from_embedded(text, cache_dir=cache_dir)
+        return load_tfds(text, data_dir=data_dir, task=task, cache_dir=cache_dir, lazy=lazy)
+    data = load_embedded(text, cache_dir=cache_dir, lazy=lazy)
     if task not in (None, data.task):
         raise InputError(f"task {task!r}: {text!r} is a {data.task} dataset")
     return data
+
+
+def read_inputs(
+    path: str | os.PathLike[str], preprocessor: Preprocessor, note: Callable[[str], None] | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """Examples to predict, without targets, in the form that a trained model wants before `transform`.
+
+    Args:
+      path: `.npz` with `x`; `.csv` with the columns of the training table (others, a target included, are
+        ignored); a folder of images, flat or nested, resized to the size of training.
+      preprocessor: of the trained model.
+      note: called with each line on what was done to the images, or skipped.
+
+    Returns:
+      `(x, ids)`: `[N, *shape]`, and for each example its index, its row in the file or its relative path.
+
+    Raises:
+      InputError: a file that does not fit the model.
+    """
+    path = Path(os.path.expanduser(path))
+    return _format_of(path, "input", "images").inputs(path, preprocessor, note)
+
+
+def _format_of(path: Path, what: str, folders: str, given: Mapping[str, object] | None = None) -> Format:
+    """The format of what is there.
+
+    Args:
+      path: a file or folder.
+      what: the path is, for messages.
+      folders: what is in folders that are accepted.
+      given: options, of which those that the format does not take have to be None.
+
+    Raises:
+      InputError: nothing there, a kind that is not known, or an option that is for another kind.
+    """
+    if not path.exists():
+        raise InputError(f"{what} {str(path)!r}: {_absent(path)}")
+    ending = "" if path.is_dir() else path.suffix.lower()
+    found = FORMATS.get(ending) if ending or path.is_dir() else None
+    for option, message in _ONLY.items():
+        value = (given or {}).get(option)
+        if value is not None and (found is None or option not in found.options):
+            raise InputError(f"{option} {value!r}: {message}, got {str(path)!r}")
+    if found is None:
+        files = ", ".join(f"{ending} files" for ending in FORMATS if ending)
+        raise InputError(f"{what} {str(path)!r}: accepted are {files} and folders of {folders}")
+    return found
+
+
+def _absent(path: Path) -> str:
+    """What is wrong with a path to nothing, with a hint at a file of nearly this name."""
+    if path.is_symlink():
+        return f"a link to nothing ({os.readlink(path)}); put the file there, or name another"
+    try:
+        names = [child.name for child in path.parent.iterdir()]
+    except OSError:
+        names = []
+    near = difflib.get_close_matches(path.name, names, 1, 0.6)
+    return "no such file or folder" + (f" (did you mean {str(path.parent / near[0])!r}?)" if near else "")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from regjax.core.errors import InputError
-from regjax.data.rows import slices
+from regjax.data.source import slices
 
 WHOLE = 2.0**53
 """Float64 does not hold each whole number from here on."""

@@ -13,7 +13,8 @@ import numpy as np
 
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
-from regjax.data.rows import slices
+from regjax.data.narrow import Spread
+from regjax.data.source import full_pixel, slices
 from regjax.data.splits import Splits
 
 STANDARDIZE = ("auto", "feature", "channel", "global", "none")
@@ -102,7 +103,7 @@ class Preprocessor:
         if kind == "table" and standardize == "channel":
             raise InputError("preprocess: standardize 'channel' is for images; tables accept feature, global, none")
         if kind == "image" and pixel_max is None:
-            pixel_max = 255.0 if x_train.dtype == np.uint8 else 1.0
+            pixel_max = full_pixel(x_train.shape, x_train.dtype)
         if standardize == "auto":
             standardize = "feature" if kind == "table" else "channel"
             if kind == "array" and x_train.dtype.kind in "iu":
@@ -178,6 +179,13 @@ class Preprocessor:
     def _keeps_integers(self) -> bool:
         integers = self.kind == "array" and np.dtype(self.dtype).kind in "iu"
         return integers and not self.mean.ndim and bool(self.mean == 0 and self.scale == 1)
+
+    @property
+    def spread(self) -> Spread:
+        """Of each column in training; where columns were not standardized apart, of no width."""
+        if self.mean.ndim:
+            return Spread(self.mean.astype(np.float64), self.scale.astype(np.float64))
+        return Spread(np.zeros(self.shape), np.zeros(self.shape))
 
     @property
     def background(self) -> tuple[float, ...]:

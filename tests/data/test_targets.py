@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from regjax.core.errors import InputError
-from regjax.data import from_arrays, load_npz
-from regjax.data.csv_table import load_csv
+from regjax.data import from_arrays, load_csv, load_npz
 from regjax.data.targets import encode_targets, infer_task, task_reason
 
 

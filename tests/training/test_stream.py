@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.data import Rows, as_rows
+from regjax.data import as_rows
 from regjax.training.batches import batch_rows
+from tests.helpers import Reading
 
 ROOT = Path(__file__).resolve().parents[2]
 X = np.arange(60, dtype=np.float32)[:, None]
@@ -62,7 +63,7 @@ def test_reading_goes_ahead_by_a_block_and_no_further(small, threads):
         taken.append(len(index))
         return X[index]
 
-    rows = Rows("toy", read, np.arange(60), (1,), np.dtype(np.float32))
+    rows = as_rows("toy", Reading(read, (60, 1)))
     blocks = loader_of(rows, threads=threads, block_bytes=2 * 8 * 4).blocks(small, jax.random.key(0), 60)
     for done in (2, 4, 6, 7, 9):
         next(blocks)
@@ -82,7 +83,7 @@ def test_memory_is_bounded_by_four_blocks(spec):
     def read(index):
         return np.ones((len(index), 4096), np.float32)
 
-    rows = Rows("toy", read, np.arange(4096), (4096,), np.dtype(np.float32))
+    rows = as_rows("toy", Reading(read, (4096, 4096)))
     loader = rj.StreamLoader(rows, np.zeros(4096, np.int32), np.arange(4096), lambda x: x, threads=1, block_bytes=2**20)
     assert loader.block_steps(wide) == 1
     sum(1 for _ in loader.blocks(wide, jax.random.key(0), 4096))  # compiles and imports
@@ -114,8 +115,9 @@ port, rank = sys.argv[1], int(sys.argv[2])
 jax.config.update("jax_num_cpu_devices", 2)
 jax.distributed.initialize(f"localhost:{port}", 2, rank)
 import regjax as rj
-from regjax.data import Rows
+from regjax.data import as_rows
 from regjax.training.batches import batch_rows
+from tests.helpers import Reading
 
 read_here = []
 def read(index):
@@ -125,7 +127,7 @@ def read(index):
 order = np.random.default_rng(0).permutation(64).astype(np.int32)
 model = rj.models.make_model("mlp", num_outputs=2, widths=(4,))
 spec = rj.Spec(model, batch_size=8, steps_per_epoch=8, epochs=1, mesh=rj.make_mesh(lane=1, data=4))
-rows = Rows("toy", read, np.arange(64), (1,), np.dtype(np.float32))
+rows = as_rows("toy", Reading(read, (64, 1)))
 loader = rj.StreamLoader(rows, np.arange(64, dtype=np.int32), order, lambda x: x, block_bytes=3 * 8 * 4)
 key = jax.random.key(1)
 expected = np.asarray(batch_rows(spec, key, 0, 8, order, 64))

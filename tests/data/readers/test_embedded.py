@@ -10,9 +10,9 @@ import sklearn.datasets
 
 from regjax.core.errors import InputError
 from regjax.data import EMBEDDED, SPARSE_REGRESSION, SPIRALS, CacheWarning, generated, load_embedded
-from regjax.data.embedded import VERSION, prepare
+from regjax.data.readers.embedded import VERSION, prepare
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -53,7 +53,7 @@ def test_generated_sets_are_their_problems(warm_cache):
 
 
 def test_builders_match_the_names_and_the_version():
-    from regjax.data.builders import BUILDERS
+    from regjax.data.readers.builders import BUILDERS
 
     assert tuple(BUILDERS) == EMBEDDED
     for name, builder in BUILDERS.items():
@@ -64,7 +64,7 @@ def test_builders_match_the_names_and_the_version():
 def test_builders_are_real_tfds_builders(tmp_path):
     import tensorflow_datasets as tfds
 
-    from regjax.data.builders import Wine
+    from regjax.data.readers.builders import Wine
 
     builder = Wine(data_dir=tmp_path, file_format="array_record")
     builder.download_and_prepare()

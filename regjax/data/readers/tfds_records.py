@@ -16,12 +16,13 @@ from regjax.data.narrow import loses
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """The decoded examples of one split.
+    """The decoded examples of one split, whose inputs are a `Source`.
 
     Attributes:
-      where: the split, for messages.
-      source: its records.
-      shape: of one decoded input.
+      where: the split and its place, for messages.
+      split: name of the split.
+      records: random access to what is stored.
+      example_shape: of one decoded input.
       dtype: of the inputs.
       x_key: name of the input feature.
       y_key: name of the target feature.
@@ -31,21 +32,37 @@ class Examples:
     """
 
     where: str
-    source: Any
-    shape: tuple[int, ...]
-    dtype: Any
+    split: str
+    records: Any
+    example_shape: tuple[int, ...]
+    dtype: np.dtype
     x_key: str
     y_key: str
     own_png: bool
     columns: list[str] | None
     wide: bool = False
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(N, ...)`."""
+        return (len(self), *self.example_shape)
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.records)
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Read the inputs of the examples `indices`; a damaged record raises an InputError that names it."""
+        inputs = np.empty((len(indices), *self.example_shape), self.dtype)
+        self.read(indices.tolist(), inputs)
+        return inputs
+
     def read(self, indices: Sequence[int], out: np.ndarray | None = None) -> list[Any]:
         """Read examples.
 
         Args:
           indices: which.
-          out: `[len(indices), *shape]`, gets the inputs; None decodes none.
+          out: `[len(indices), *example_shape]`, gets the inputs; None decodes none.
 
         Returns:
           Their targets as stored.
@@ -62,7 +79,7 @@ class Examples:
             ) from None
 
     def _first_damaged(self, indices: Sequence[int]) -> tuple[int, Exception] | None:
-        scratch = np.empty((1, *self.shape), self.dtype)
+        scratch = np.empty((1, *self.example_shape), self.dtype)
         for index in indices:
             try:
                 self._read([index], scratch)
@@ -72,36 +89,36 @@ class Examples:
 
     def _read(self, indices: Sequence[int], out: np.ndarray | None) -> list[Any]:
         targets = []
-        for i, record in enumerate(self.source.__getitems__(list(indices))):
+        for i, record in enumerate(self.records.__getitems__(list(indices))):
             targets.append(record[self.y_key])
             if out is None:
                 continue
             value = record[self.x_key]
             if self.own_png:
-                out[i] = _decode_image(value, self.shape)
+                out[i] = _decode_image(value, self.example_shape)
             elif isinstance(value, dict):
                 out[i] = [value[column] for column in self.columns or ()]
             else:
-                out[i] = np.reshape(value, self.shape)
+                out[i] = np.reshape(value, self.example_shape)
         return targets
 
 
-def layout(name: str, key: str, feature: Any) -> tuple[tuple[int, ...], Any]:
+def layout(name: str, key: str, feature: Any) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and dtype of one decoded input."""
     if hasattr(feature, "keys"):
         for column, part in feature.items():
             if part.shape != () or not _numeric(part):
                 raise InputError(f"{name}: column {column!r} of {key!r} is not a number; it cannot be used as a row")
-        return (len(feature),), np.float32
+        return (len(feature),), np.dtype(np.float32)
     shape = feature.shape
     if not _numeric(feature) or shape is None:
         raise InputError(f"{name}: feature {key!r} is not numeric; accepted: images, rows of numbers")
     if None in shape:
         raise InputError(f"{name}: feature {key!r} has no fixed size {shape}; export it as a folder with one size")
     if len(shape) == 3:
-        return shape, np.uint8 if feature.np_dtype == np.uint8 else np.float32
+        return shape, np.dtype(np.uint8 if feature.np_dtype == np.uint8 else np.float32)
     if len(shape) == 1:
-        return shape, np.float32
+        return shape, np.dtype(np.float32)
     raise InputError(f"{name}: feature {key!r} has shape {shape}; accepted: [H, W, C] and [F]")
 
 

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from regjax.core.errors import InputError
-from regjax.data import Preprocessor, ResizeWarning, folder, load, load_folder, read_inputs
+from regjax.data import Preprocessor, ResizeWarning, load, load_folder, read_inputs
+from regjax.data.readers import folder, images
 
 
 def save(path, pixels):
@@ -90,7 +91,7 @@ def test_unreadable_images_are_named(pets):
 
 
 def test_limits(pets, monkeypatch):
-    monkeypatch.setattr(folder, "MAX_PIXELS", 20)
+    monkeypatch.setattr(images, "MAX_PIXELS", 20)
     with pytest.raises(InputError, match=r"cat/a\.png has 6x4 pixels, accepted: up to 20"):
         load(pets)
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""Images in a folder of class folders: `root/cat/1.png`, or `root/train/cat/1.png` with `root/test/...`.
+"""Images in files: what their headers say, and their pixels as they are shown.
 
 Training, streamed training and prediction decode by one rule: turned as the EXIF orientation says, what is
 transparent over white, 8 bits a channel.
@@ -6,9 +6,7 @@ transparent over white, 8 bits a channel.
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +14,10 @@ import numpy as np
 
 from regjax.core.errors import InputError
 from regjax.core.extras import require
-from regjax.data.cache import Arrays, cached_arrays, file_fingerprint
-from regjax.data.class_folders import SUFFIXES, ImageFolder, list_folder, list_images, skipped_note
-from regjax.data.dataset import Dataset
+from regjax.data.readers.class_folders import ImageFolder
 
 MAX_PIXELS = 50_000_000
 """An image with more pixels is refused before it is decoded."""
-
-MAX_FOLDER_BYTES = 4 * 2**30
-"""Larger folders, counted after decoding and resizing, are refused."""
 
 RULE = 3
 """Number of the rule by which images are decoded; what another one decoded is not taken from the cache."""
@@ -37,94 +30,9 @@ class ResizeWarning(UserWarning):
     """Images of different sizes were resized to the size of the first."""
 
 
-def load_folder(
-    path: str | os.PathLike[str],
-    *,
-    task: str | None = None,
-    image_size: tuple[int, int] | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-) -> Dataset:
-    """Load images from class folders; the sorted names of the folders are the classes.
+class Header(NamedTuple):
+    """What an image says of itself before it is decoded."""
 
-    Where `path` holds the folders `train`, `val` (or `valid`, `validation`) and `test` with class folders inside, these
-    are the parts. Images are uint8, with one channel if all of them are gray and three otherwise, turned as their
-    EXIF orientation says, and transparent ones lie over white. Without `image_size`, images of different sizes are
-    resized to the size of the first, with a `ResizeWarning`. What else was done or skipped is in `notes`.
-
-    Args:
-      path: the folder.
-      task: must be classification.
-      image_size: `(height, width)`.
-      cache_dir: where the decoded images are kept; see `regjax.data.cache.cache_root`.
-
-    Raises:
-      InputError: no class folders, an unreadable image or one of more than 8 bits a channel, a link that leaves the
-        folder, too many pixels.
-    """
-    found = list_folder(path, task=task, image_size=image_size)
-
-    def decode() -> tuple[Arrays, dict[str, Any]]:
-        shape, notes = common_shape(found, MAX_FOLDER_BYTES)
-        arrays = {}
-        for suffix, part in found.parts.items():
-            arrays["x" + suffix] = decode_files(found.root, [file for file, _ in part], shape)
-            arrays["y" + suffix] = np.array([label for _, label in part], np.int32)
-        return arrays, {"notes": notes}
-
-    arrays, facts = cached_arrays(found.cache_key, folder_fingerprint(found), decode, cache_dir=cache_dir)
-    parts = {suffix: (arrays["x" + suffix], arrays["y" + suffix]) for suffix in found.parts}
-    return folder_dataset(found, parts, facts["notes"])
-
-
-def folder_dataset(found: ImageFolder, parts: dict[str, tuple[Any, np.ndarray]], notes: list[str]) -> Dataset:
-    """The dataset of a folder, from inputs and labels by suffix of the part."""
-    return Dataset(
-        name=found.root.name,
-        task="classification",
-        x=parts[""][0],
-        y=parts[""][1],
-        class_names=found.class_names,
-        validation=parts.get("_val"),
-        test=parts.get("_test"),
-        notes=(*skipped_note(found.root.name, found.root, found.skipped), *notes),
-    )
-
-
-def folder_fingerprint(found: ImageFolder) -> dict[str, Any]:
-    """What the pixels of a folder depend on."""
-    return {"files": file_fingerprint(found.root, found.files), "image_size": found.image_size, "rule": RULE}
-
-
-def read_images(
-    path: str | os.PathLike[str], shape: tuple[int, ...], note: Callable[[str], None] | None = None
-) -> tuple[np.ndarray, list[str]]:
-    """All images below a folder, resized to `shape`, in the order of their relative paths; decoded as for training.
-
-    Args:
-      path: the folder, flat or nested.
-      shape: `(H, W, C)`, C in (1, 3).
-      note: called with each line on what was done or skipped.
-
-    Returns:
-      `(x, names)`: `uint8[N, H, W, C]` and relative paths.
-
-    Raises:
-      InputError: no image, an unreadable image, or a link that leaves the folder.
-    """
-    root = Path(path).resolve()
-    if len(shape) != 3 or shape[-1] not in (1, 3):
-        raise InputError(f"{root.name}: a model for inputs of shape {shape} reads no image files; use .npz")
-    files, skipped = list_images(root, root)
-    if not files:
-        raise InputError(f"{root.name}: no images; accepted: {', '.join(SUFFIXES)}")
-    if note is not None:
-        headers = [_header(root, file) for file in files]
-        for line in [*skipped_note(root.name, root, tuple(skipped)), *_notes(root.name, headers)]:
-            note(line)
-    return decode_files(root, files, shape), [file.relative_to(root).as_posix() for file in files]
-
-
-class _Header(NamedTuple):
     size: tuple[int, int]  # height and width as shown
     gray: bool
     turned: bool
@@ -132,7 +40,7 @@ class _Header(NamedTuple):
     frames: bool  # more than one
 
 
-def common_shape(found: ImageFolder, most: float) -> tuple[tuple[int, int, int], list[str]]:
+def common_shape(found: ImageFolder, most: float = float("inf")) -> tuple[tuple[int, int, int], list[str]]:
     """Height, width and channels for all images, and what is to be said of them, from their headers alone.
 
     Args:
@@ -146,7 +54,7 @@ def common_shape(found: ImageFolder, most: float) -> tuple[tuple[int, int, int],
       InputError: an unreadable header, or more bytes.
     """
     root, files = found.root, found.files
-    headers = [_header(root, file) for file in files]
+    headers = [header(root, file) for file in files]
     sizes, gray = [header.size for header in headers], all(header.gray for header in headers)
     other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
     if found.image_size is None and other is not None:
@@ -154,7 +62,7 @@ def common_shape(found: ImageFolder, most: float) -> tuple[tuple[int, int, int],
             f"{root.name}: {files[other].relative_to(root)} is {sizes[other]}, the first image {sizes[0]}; "
             "all are resized to the first",
             ResizeWarning,
-            stacklevel=5,
+            stacklevel=7,
         )
     height, width = found.image_size or sizes[0]
     total = len(files) * height * width * (1 if gray else 3)
@@ -163,10 +71,10 @@ def common_shape(found: ImageFolder, most: float) -> tuple[tuple[int, int, int],
             f"{root.name}: {total / 2**30:.1f} GiB of pixels, accepted in memory: {most / 2**30:g} GiB; "
             "use a smaller image_size, or stream it with --loader=stream"
         )
-    return (height, width, 1 if gray else 3), _notes(root.name, headers)
+    return (height, width, 1 if gray else 3), notes(root.name, headers)
 
 
-def _notes(name: str, headers: list[_Header]) -> list[str]:
+def notes(name: str, headers: list[Header]) -> list[str]:
     """A line on each thing that is done to some of the images."""
     said = {
         "are turned as their EXIF orientation says": [header.turned for header in headers],
@@ -176,14 +84,19 @@ def _notes(name: str, headers: list[_Header]) -> list[str]:
     return [f"{name}: {sum(which)} of {len(headers)} images {what}" for what, which in said.items() if any(which)]
 
 
-def _header(root: Path, file: Path) -> _Header:
+def header(root: Path, file: Path) -> Header:
+    """The header of one image.
+
+    Raises:
+      InputError: no image that can be read; the message names it.
+    """
     with _open(root, file) as image:
         # Pillow decodes a PNG to look for the orientation behind its pixels.
         orientation = _orientation(image) if image.format != "PNG" or _tells_orientation(file) else 1
         lies = orientation >= 5 and image.format != "TIFF"  # whose size is that of the turned image
         size = image.size if lies else image.size[::-1]
         frames = getattr(image, "is_animated", False)
-        return _Header(size, image.mode in _GRAY, orientation > 1, image.has_transparency_data, frames)
+        return Header(size, image.mode in _GRAY, orientation > 1, image.has_transparency_data, frames)
 
 
 def _tells_orientation(file: Path) -> bool:

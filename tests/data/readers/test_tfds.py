@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from regjax.core.errors import InputError
-from regjax.data import find_prepared, load, load_tfds, open_prepared, split, tfds_source
-from regjax.data.builders import BUILDERS
+from regjax.data import find_prepared, load, load_tfds, open_prepared, split
+from regjax.data.readers import tfds
+from regjax.data.readers.builders import BUILDERS
 from tests.data.sets import make_set
 
 
@@ -191,7 +192,7 @@ def test_no_supervised_features(tmp_path):
 
 
 def test_memory_limit(wine_dir, monkeypatch):
-    monkeypatch.setattr(tfds_source, "MAX_DECODED_BYTES", 1000)
+    monkeypatch.setattr(tfds, "MAX_DECODED_BYTES", 1000)
     with pytest.raises(InputError, match="stream it"):
         load_tfds("wine", data_dir=wine_dir)
 

@@ -8,34 +8,30 @@ import os
 import shutil
 import warnings
 from pathlib import Path
-from typing import Any
 
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.core.extras import require
 from regjax.core.files import remove_stale, replace_directory, temporary_sibling
-from regjax.data.cache import (
-    Arrays,
-    CacheWarning,
-    cache_root,
-    cached_arrays,
-    file_fingerprint,
-)
+from regjax.data.cache import CacheWarning, cache_root, file_fingerprint
 from regjax.data.dataset import EMBEDDED, Dataset
+from regjax.data.readers.tfds import StoredTfds
+from regjax.data.stored import load_stored
 
 VERSION = "1.0.0"
-"""Version of the prepared sets; `regjax.data.builders` writes the same, and a test compares them."""
+"""Version of the prepared sets; `regjax.data.readers.builders` writes the same, and a test compares them."""
 
 PIXEL_MAX = {"digits": 16.0}
 """Values of a full pixel, where it is not 255."""
 
 
-def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None) -> Dataset:
+def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None, lazy: bool = False) -> Dataset:
     """Load an embedded dataset; the first call prepares it, later ones read verified arrays.
 
     Args:
       name: one of `EMBEDDED`.
-      cache_dir: see `regjax.data.cache.cache_root`.
+      cache_dir: see `regjax.data.cache_root`.
+      lazy: leave the inputs in the records, as `Rows` that are read when asked for.
 
     Returns:
       The dataset, examples in scikit-learn's order, no official test split.
@@ -45,27 +41,18 @@ def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None)
     """
     check_choice("dataset", name, EMBEDDED)
     prepared = prepare(name, cache_dir=cache_dir)
+    try:
+        return load_stored(_stored(name, prepared), lazy=lazy, cache_dir=cache_dir)
+    except Exception as error:  # whatever a damaged record raises, the remedy is the same
+        warnings.warn(f"{prepared} cannot be read ({error}); preparing it again", CacheWarning, stacklevel=2)
+    prepare(name, cache_dir=cache_dir, again=True)
+    return load_stored(_stored(name, prepared), lazy=lazy, cache_dir=cache_dir)
 
-    def decode() -> tuple[Arrays, dict[str, Any]]:
-        try:
-            return _decode(prepared)
-        except Exception as error:  # whatever a damaged record raises, the remedy is the same
-            warnings.warn(f"{prepared} cannot be read ({error}); preparing it again", CacheWarning, stacklevel=4)
-            prepare(name, cache_dir=cache_dir, again=True)
-            return _decode(prepared)
 
+def _stored(name: str, prepared: Path) -> StoredTfds:
     fingerprint = {"name": name, "version": VERSION, "files": file_fingerprint(prepared)}
-    arrays, facts = cached_arrays(name, fingerprint, decode, cache_dir=cache_dir)
-    return Dataset(
-        name=name,
-        task=facts["task"],
-        x=arrays["x"],
-        y=arrays["y"],
-        class_names=tuple(facts["class_names"]) if facts["class_names"] else None,
-        columns=tuple(facts["columns"]) if facts["columns"] else None,
-        pixel_max=PIXEL_MAX.get(name),
-        embedded=True,
-    )
+    given = {"embedded": True, "pixel_max": PIXEL_MAX.get(name)}
+    return StoredTfds(name, name, fingerprint, prepared, given=given)
 
 
 def prepare(name: str, *, cache_dir: str | os.PathLike[str] | None = None, again: bool = False) -> Path:
@@ -100,7 +87,7 @@ def prepare(name: str, *, cache_dir: str | os.PathLike[str] | None = None, again
         ) from None
     try:
         require("sklearn", "importlib_resources", "array_record")
-        from regjax.data.builders import BUILDERS
+        from regjax.data.readers.builders import BUILDERS
 
         # TFDS prints progress of what takes a tenth of a second here.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -110,9 +97,3 @@ def prepare(name: str, *, cache_dir: str | os.PathLike[str] | None = None, again
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return target
-
-
-def _decode(prepared: Path) -> tuple[Arrays, dict[str, Any]]:
-    from regjax.data.tfds_source import decode_all, open_prepared
-
-    return decode_all(open_prepared(prepared))

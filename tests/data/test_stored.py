@@ -1,4 +1,4 @@
-"""Inputs that stay on disk: the same examples as in memory, and what is damaged is named."""
+"""Inputs that stay on disk are those in memory, for each format, and what is damaged is named."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ from PIL import Image
 
 from regjax import data
 from regjax.core.errors import InputError
-from regjax.data import CacheWarning, Rows, find_prepared, load, split, stream, tfds_records
+from regjax.data import CacheWarning, Rows, find_prepared, load, split
+from regjax.data.readers import folder, npz, tfds, tfds_records
 from tests.data.sets import make_set
 
 
@@ -54,8 +55,27 @@ def test_a_prepared_set_of_three_splits(tmp_path, monkeypatch):
     assert lazy.x.shape == (48, 4, 4, 3)
     assert_same(lazy, held)
     # The targets come from the cache the second time.
-    monkeypatch.setattr(stream, "decode_all", None)
+    monkeypatch.setattr(tfds_records.Examples, "read", None)
     np.testing.assert_array_equal(load("made", data_dir=tmp_path, lazy=True).y, held.y)
+
+
+def test_every_record_is_read_once_into_memory_and_none_of_a_set_that_is_too_large(tmp_path, monkeypatch):
+    splits = ("train", "validation", "test")
+    make_set(tmp_path, features((3,), np.float32), lambda name: numbered((3,), np.float32, 0), ("x", "label"), splits)
+    reads, count = tfds_records.Examples._read, []
+
+    def read(self, indices, out):
+        count.extend((self.split, index) for index in indices)
+        return reads(self, indices, out)
+
+    monkeypatch.setattr(tfds_records.Examples, "_read", read)
+    monkeypatch.setattr(tfds, "MAX_DECODED_BYTES", 24 * 3 * 4 - 1)
+    with pytest.raises(InputError, match=r"split 'train' takes .* decoded"):
+        load("made", data_dir=tmp_path)
+    assert not count
+    monkeypatch.setattr(tfds, "MAX_DECODED_BYTES", 24 * 3 * 4)
+    load("made", data_dir=tmp_path)
+    assert sorted(count) == sorted((name, index) for name in splits for index in range(24))
 
 
 def test_a_damaged_record_is_named(tmp_path, monkeypatch):
@@ -127,27 +147,6 @@ def test_npz(tmp_path, x):
     assert_same(load(tmp_path / "d.npz", lazy=True), load(tmp_path / "d.npz"))
 
 
-def test_an_npz_that_cannot_be_mapped(tmp_path):
-    x, y = np.arange(40.0)[:, None], np.arange(40) % 2
-    path = tmp_path / "d.npz"
-    np.savez_compressed(path, x=x, y=y)
-    with pytest.raises(InputError, match=r"'x' is compressed, accepted for streaming: uncompressed .*--loader=memory"):
-        load(path, lazy=True)
-    np.savez(path, y=y)
-    with pytest.raises(InputError, match="no array 'x'; it has y"):
-        load(path, lazy=True)
-    np.savez(path, x=x, y=y)
-    content = bytearray(path.read_bytes())
-    content[300] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=r"d\.npz: 'x' cannot be mapped, the file is damaged"):
-        load(path, lazy=True)
-    x[31] = np.inf
-    np.savez(path, x=x, y=y)
-    with pytest.raises(InputError, match=r"d\.npz: values of record 31 must be finite"):
-        load(path, lazy=True).x.check()
-
-
 def test_csv_is_read_as_a_whole(tmp_path):
     lines = ["a,b,target", *(f"{i},{i * i % 7},{'yn'[i % 2]}" for i in range(40))]
     (tmp_path / "d.csv").write_text("\n".join(lines))
@@ -155,9 +154,7 @@ def test_csv_is_read_as_a_whole(tmp_path):
 
 
 def test_limits_of_memory_do_not_hold_for_streams(tmp_path, pets, monkeypatch):
-    from regjax.data import files, folder
-
-    monkeypatch.setattr(files, "MAX_NPZ_BYTES", 1000)
+    monkeypatch.setattr(npz, "MAX_NPZ_BYTES", 1000)
     monkeypatch.setattr(folder, "MAX_FOLDER_BYTES", 50)
     np.savez(tmp_path / "d.npz", x=np.zeros((40, 9)), y=np.arange(40) % 2)
     for path in (tmp_path / "d.npz", pets):

@@ -9,8 +9,9 @@ from PIL import Image
 
 from regjax.core.errors import InputError
 from regjax.data import Preprocessor, load, read_inputs, split
+from regjax.data.readers import folder
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 SHARED = Path(os.environ.get("REGJAX_TEST_INPUTS") or ROOT.parent / "shared" / "inputs") / "images"
 
@@ -199,8 +200,8 @@ def test_images_below_a_class_folder_belong_to_it(root):
 
 
 def test_hidden_and_system_folders_are_ignored_and_what_is_skipped_is_said(root):
-    for folder in ("__MACOSX", ".thumbnails", "$RECYCLE.BIN", "@eaDir", "cat/.cache", "dog/__MACOSX"):
-        save(root / folder / "1.png", flat(99))
+    for name in ("__MACOSX", ".thumbnails", "$RECYCLE.BIN", "@eaDir", "cat/.cache", "dog/__MACOSX"):
+        save(root / name / "1.png", flat(99))
     for name in ("._0.png", ".DS_Store", "Thumbs.db", "desktop.ini"):
         (root / "cat" / name).write_bytes(b"nothing")
     assert every_way(root)[1] == ()
@@ -297,8 +298,6 @@ def test_a_folder_that_cannot_be_read_is_named(root):
 
 
 def test_what_an_older_rule_decoded_is_not_taken_from_the_cache(root, monkeypatch):
-    from regjax.data import folder
-
     load(root)
     exif = Image.Exif()
     exif[274] = 3

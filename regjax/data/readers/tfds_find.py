@@ -14,6 +14,7 @@ from pathlib import Path
 from regjax.core.errors import InputError
 from regjax.core.extras import require
 from regjax.data.dataset import EMBEDDED
+from regjax.data.readers import FORMATS
 
 _NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/(?P<config>[\w.+-]+))?(:(?P<version>\d+\.\d+\.\d+))?")
 
@@ -111,10 +112,11 @@ def _absent(name: str, base: str, roots: list[Path]) -> str:
     known = tfds.list_builders(with_community_datasets=False)
     if base not in known:
         near = difflib.get_close_matches(base, EMBEDDED, 1, 0.6) or difflib.get_close_matches(base, known, 1, 0.6)
+        files = ", ".join(f"a {ending} file" for ending in FORMATS if ending)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         return (
             f"dataset {name!r} is not known{hint}; accepted: {', '.join(EMBEDDED)}, a TFDS name, "
-            "or a path to a .npz file, a .csv file or a folder of class folders"
+            f"or a path to {files} or a folder of class folders"
         )
     return (
         f"dataset {name!r} is not prepared in {' or '.join(map(str, roots))}; prepare it once, with network: "

@@ -1,13 +1,9 @@
-"""Datasets from a user's own files; tables are read in `csv_table`, images in `folder`.
-
-Nothing that is doubtful is guessed: every refusal is one line that names the file, the place and what is
-accepted. Pickles are never read.
-"""
+"""Arrays in a `.npz` file: read whole, or mapped from where they lie in it."""
 
 from __future__ import annotations
 
-import difflib
 import os
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,68 +12,18 @@ from typing import Any
 import numpy as np
 
 from regjax.core.errors import InputError
-from regjax.data.csv_table import DEFAULT_TARGET, Table, load_csv
 from regjax.data.dataset import Dataset
-from regjax.data.narrow import Spread, check_float32, spread_of
-from regjax.data.npz_map import map_member
+from regjax.data.narrow import check_float32, spread_of
 from regjax.data.preprocess import Preprocessor
-from regjax.data.rows import Rows
+from regjax.data.source import ArraySource, Rows, as_rows, full_pixel
 from regjax.data.targets import encode_targets
 
 MAX_NPZ_BYTES = 4 * 2**30
 """Larger arrays (uncompressed, all of a file together) are refused."""
 
 _AS_ROWS = "for rows of a table give x.reshape(len(x), -1)"
-
-
-def load_path(
-    path: str | os.PathLike[str],
-    *,
-    target: str | None = None,
-    task: str | None = None,
-    image_size: tuple[int, int] | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-) -> Dataset:
-    """Load a `.npz` file, a `.csv` file or a folder of class folders of images.
-
-    Args:
-      path: the file or folder.
-      target: target column, CSV only.
-      task: overrides the task that the targets suggest.
-      image_size: `(height, width)` that images of a folder are resized to.
-      cache_dir: where decoded images are kept; see `regjax.data.cache.cache_root`.
-
-    Raises:
-      InputError: nothing there, a kind that is not known, or contents that cannot be used.
-    """
-    path = check_path(path, target=target, image_size=image_size)
-    if path.is_dir():
-        from regjax.data.folder import load_folder
-
-        return load_folder(path, task=task, image_size=image_size, cache_dir=cache_dir)
-    if path.suffix.lower() == ".npz":
-        return load_npz(path, task=task)
-    return load_csv(path, target=target or DEFAULT_TARGET, task=task)
-
-
-def check_path(
-    path: str | os.PathLike[str], *, target: str | None = None, image_size: tuple[int, int] | None = None
-) -> Path:
-    """A path that `load_path` can read, as far as its name tells.
-
-    Raises:
-      InputError: nothing there, a kind that is not known, or an option that is for another kind.
-    """
-    path = Path(os.path.expanduser(path))
-    if not path.exists():
-        raise InputError(f"dataset {str(path)!r}: {_absent(path)}")
-    if target is not None and path.suffix.lower() != ".csv":
-        raise InputError(f"target {target!r}: only .csv files have a target column, got {str(path)!r}")
-    if image_size is not None and not path.is_dir():
-        raise InputError(f"image_size {image_size}: only folders of images are resized, got {str(path)!r}")
-    if not path.is_dir() and path.suffix.lower() not in (".npz", ".csv"):
-        raise InputError(f"dataset {str(path)!r}: accepted are .npz files, .csv files and folders of class folders")
-    return path
+_LOCAL_HEADER = struct.Struct("<26x2H")  # of a member: 26 bytes, then the lengths of its name and its extra field
+_CHUNK = 2**22
 
 
 def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: bool = False) -> Dataset:
@@ -104,9 +50,9 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
     arrays = _read_npz(path, required=("x", "y"), optional=("x_test", "y_test"), mapped=("x", "x_test") if lazy else ())
     if ("x_test" in arrays) != ("y_test" in arrays):
         raise InputError(f"{path.name}: x_test and y_test belong together, found only one of them")
-    as_form = _as_rows if lazy else as_inputs
+    as_form = as_lazy_inputs if lazy else as_inputs
     _check_inputs(path.name, arrays)
-    inputs = {key: as_form(path.name, value) for key, value in arrays.items() if key.startswith("x")}
+    inputs: dict[str, Any] = {key: as_form(path.name, value) for key, value in arrays.items() if key.startswith("x")}
     targets = [np.asarray(arrays[key]) for key in ("y", "y_test") if key in arrays]
     targets = [y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for y in targets]
     for y in targets:
@@ -124,6 +70,29 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
         test=(inputs["x_test"], encoded[1]) if "x_test" in inputs else None,
         notes=(said,) if len(shape) == 3 else (),
     )
+
+
+def npz_inputs(
+    path: Path, preprocessor: Preprocessor, note: Callable[[str], None] | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """The array `x` of a `.npz` file in the form of training, and the index of each example.
+
+    Raises:
+      InputError: an array that does not fit the model.
+    """
+    given = _read_npz(path, required=("x",))["x"]
+    x = as_inputs(path.name, given)
+    if x.shape[1:] != preprocessor.shape or (preprocessor.kind == "image" and str(x.dtype) != preprocessor.dtype):
+        raise InputError(
+            f"{path.name}: x is {x.dtype}{list(x.shape[1:])}, "
+            f"the model was trained on {preprocessor.dtype}{list(preprocessor.shape)}"
+        )
+    if preprocessor.pixel_max is not None and (x.min(initial=0) < 0 or x.max(initial=0) > preprocessor.pixel_max):
+        found = f"[{x.min():g}, {x.max():g}]"
+        raise InputError(f"{path.name}: pixels must be in [0, {preprocessor.pixel_max:g}], found {found}")
+    if preprocessor.kind == "table":
+        check_float32(f"{path.name}: x", given, spread=preprocessor.spread)
+    return x, [str(i) for i in range(len(x))]
 
 
 def _check_inputs(name: str, arrays: dict[str, np.ndarray]) -> None:
@@ -169,16 +138,19 @@ def _as_gray(shape: tuple[int, ...]) -> str:
     return f"x of shape [N, {', '.join(map(str, shape[1:]))}] is read as gray images"
 
 
-def _as_rows(name: str, stored: np.ndarray) -> Any:
-    """Inputs as `as_inputs` makes them, read and converted when they are asked for."""
+def as_lazy_inputs(name: str, stored: np.ndarray) -> Rows:
+    """Inputs as `as_inputs` makes them, read and converted when they are asked for.
+
+    Raises:
+      InputError: as `as_inputs`, as far as the first example tells.
+    """
     form = as_inputs(name, stored[:1])
 
-    def read(index: np.ndarray) -> np.ndarray:
+    def convert(picked: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
-            return np.ascontiguousarray(stored[index].reshape(-1, *form.shape[1:]), form.dtype)
+            return np.ascontiguousarray(picked.reshape(-1, *form.shape[1:]), form.dtype)
 
-    pixel_max = None if form.ndim == 2 else 255.0 if form.dtype == np.uint8 else 1.0
-    return Rows(name, read, np.arange(len(stored)), form.shape[1:], form.dtype, pixel_max)
+    return as_rows(name, ArraySource(stored, convert), full_pixel(form.shape, form.dtype))
 
 
 def _read_npz(
@@ -219,73 +191,51 @@ def _read_npz(
         raise InputError(f"{path.name}: damaged .npz file ({error})") from None
 
 
-def read_inputs(
-    path: str | os.PathLike[str], preprocessor: Preprocessor, note: Callable[[str], None] | None = None
-) -> tuple[np.ndarray, list[str]]:
-    """Examples to predict, without targets, in the form that a trained model wants before `transform`.
+def map_member(path: Path, key: str) -> np.ndarray:
+    """An array of a `.npz` file as a view of the file; its checksum is compared first, in one pass.
 
     Args:
-      path: `.npz` with `x`; `.csv` with the columns of the training table (others, a target included, are
-        ignored); a folder of images, flat or nested, resized to the size of training.
-      preprocessor: of the trained model.
-      note: called with each line on what was done to the images, or skipped.
-
-    Returns:
-      `(x, ids)`: `[N, *shape]`, and for each example its index, its row in the file or its relative path.
+      path: the file, written by `np.savez`.
+      key: name of the array.
 
     Raises:
-      InputError: a file that does not fit the model.
+      InputError: no such array, a compressed or damaged one, or one of Python objects.
+
+    Example:
+      >>> import tempfile
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     np.savez(f"{folder}/toy.npz", x=np.arange(4.0), y=np.zeros(4))
+      ...     array = map_member(Path(f"{folder}/toy.npz"), "x")
+      ...     array[1:3].tolist()
+      [1.0, 2.0]
     """
-    path = Path(os.path.expanduser(path))
-    if not path.exists():
-        raise InputError(f"input {str(path)!r}: {_absent(path)}")
-    if path.is_dir():
-        from regjax.data.folder import read_images
-
-        if preprocessor.kind != "image":
-            raise InputError(f"input {str(path)!r}: a folder of images, the model was trained on a table")
-        x, names = read_images(path, preprocessor.shape, note)
-        if preprocessor.pixel_max == 255.0:
-            return x, names
-        # The model counts full pixels otherwise, digits as 16: bring the files' 0..255 to that.
-        return x * np.float32((preprocessor.pixel_max or 1.0) / 255.0), names
-    if path.suffix.lower() == ".csv":
-        if preprocessor.columns is None:
-            raise InputError(f"input {path.name}: the model was trained without column names; accepted: .npz, folders")
-        table = Table(path, None, preprocessor.columns)
-        check_float32(f"{path.name}: x", table.values, table.columns, _spread_of_training(preprocessor))
-        return table.x, [str(row) for row in table.rows]
-    if path.suffix.lower() != ".npz":
-        raise InputError(f"input {str(path)!r}: accepted are .npz files, .csv files and folders of images")
-    given = _read_npz(path, required=("x",))["x"]
-    x = as_inputs(path.name, given)
-    if x.shape[1:] != preprocessor.shape or (preprocessor.kind == "image" and str(x.dtype) != preprocessor.dtype):
-        raise InputError(
-            f"{path.name}: x is {x.dtype}{list(x.shape[1:])}, "
-            f"the model was trained on {preprocessor.dtype}{list(preprocessor.shape)}"
-        )
-    if preprocessor.pixel_max is not None and (x.min(initial=0) < 0 or x.max(initial=0) > preprocessor.pixel_max):
-        found = f"[{x.min():g}, {x.max():g}]"
-        raise InputError(f"{path.name}: pixels must be in [0, {preprocessor.pixel_max:g}], found {found}")
-    if preprocessor.kind == "table":
-        check_float32(f"{path.name}: x", given, spread=_spread_of_training(preprocessor))
-    return x, [str(i) for i in range(len(x))]
-
-
-def _spread_of_training(pre: Preprocessor) -> Spread:
-    """Of each column; where columns were not standardized apart, no digits but those of the largest count."""
-    if pre.mean.ndim:
-        return Spread(pre.mean.astype(np.float64), pre.scale.astype(np.float64))
-    return Spread(np.zeros(pre.shape), np.zeros(pre.shape))
-
-
-def _absent(path: Path) -> str:
-    """What is wrong with a path to nothing, with a hint at a file of nearly this name."""
-    if path.is_symlink():
-        return f"a link to nothing ({os.readlink(path)}); put the file there, or name another"
     try:
-        names = [child.name for child in path.parent.iterdir()]
-    except OSError:
-        names = []
-    near = difflib.get_close_matches(path.name, names, 1, 0.6)
-    return "no such file or folder" + (f" (did you mean {str(path.parent / near[0])!r}?)" if near else "")
+        with zipfile.ZipFile(path) as archive:
+            member = archive.getinfo(f"{key}.npy")
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise InputError(
+                    f"{path.name}: {key!r} is compressed, accepted for streaming: uncompressed arrays (np.savez); "
+                    "or load it with --loader=memory"
+                )
+            with archive.open(member) as stream:
+                while stream.read(_CHUNK):  # compares the checksum at the end
+                    pass
+        with path.open("rb") as file:
+            file.seek(member.header_offset)
+            name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+            file.seek(name_length + extra_length, 1)
+            version = np.lib.format.read_magic(file)
+            read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            shape, fortran, dtype = read_header[version](file)
+            offset = file.tell()
+        if dtype.hasobject:
+            raise InputError(f"{path.name}: {key!r} holds Python objects; accepted: arrays of numbers")
+        if 0 in shape:
+            return np.empty(shape, dtype)  # nothing can be mapped
+        return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
+    except KeyError:
+        raise InputError(f"{path.name}: no array {key!r} that can be mapped") from None
+    except (OSError, ValueError, EOFError, struct.error, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path.name}: {key!r} cannot be mapped, the file is damaged ({error})") from None

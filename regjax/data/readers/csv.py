@@ -8,7 +8,9 @@ import difflib
 import os
 import re
 from array import array
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.data.dataset import TASKS, Dataset
 from regjax.data.narrow import WHOLE, check_float32
+from regjax.data.preprocess import Preprocessor
+from regjax.data.source import as_rows
 from regjax.data.targets import encode_targets, infer_task
 
 MAX_CSV_BYTES = 512 * 2**20
@@ -160,7 +164,9 @@ class Table:
         return np.array(self.cells)
 
 
-def load_csv(path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task: str | None = None) -> Dataset:
+def load_csv(
+    path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task: str | None = None, lazy: bool = False
+) -> Dataset:
     r"""Load a comma-separated table: a header, numbers, and one target column of numbers or labels.
 
     Labels are the text of their cells: `007` is not `7`. Those that are all numbers are in the order of the numbers.
@@ -170,6 +176,7 @@ def load_csv(path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task
       path: the file, UTF-8.
       target: name of the target column.
       task: `"classification"` or `"regression"` in place of what the cells suggest.
+      lazy: give the inputs as `Rows`, as other formats do; the file is read as a whole all the same.
 
     Raises:
       InputError: the first thing that is wrong, with its row and column.
@@ -203,7 +210,23 @@ def load_csv(path: str | os.PathLike[str], *, target: str = DEFAULT_TARGET, task
         ordered = sorted(names, key=lambda label: (float(label), label))
         rank = {label: i for i, label in enumerate(ordered)}
         y, names = np.array([rank[label] for label in names], np.int32)[y], tuple(ordered)
-    return Dataset(name=path.stem, task=task, x=table.x, y=y, class_names=names, columns=table.columns)
+    x: Any = as_rows(path.stem, table.x) if lazy else table.x
+    return Dataset(name=path.stem, task=task, x=x, y=y, class_names=names, columns=table.columns)
+
+
+def csv_inputs(
+    path: Path, preprocessor: Preprocessor, note: Callable[[str], None] | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """The columns of the training table, and the row of the file that each example stands in.
+
+    Raises:
+      InputError: a column is not there, or holds what is no number.
+    """
+    if preprocessor.columns is None:
+        raise InputError(f"input {path.name}: the model was trained without column names; accepted: .npz, folders")
+    table = Table(path, None, preprocessor.columns)
+    check_float32(f"{path.name}: x", table.values, table.columns, preprocessor.spread)
+    return table.x, [str(row) for row in table.rows]
 
 
 def _task_of(cells: list[str], values: np.ndarray) -> str:
