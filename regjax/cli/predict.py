@@ -70,7 +70,6 @@ def main(config: Config) -> int:
     from regjax.training.checkpoint import Checkpoints
     from regjax.training.evaluate import predict
     from regjax.training.program import make_program
-    from regjax.training.state import TrainData
     from regjax.training.uncertainty import mc_predict
 
     saved = workdirs.read_config(workdir) or {}
@@ -84,9 +83,7 @@ def main(config: Config) -> int:
         spec = setup.make_spec(trained, facts, steps=trained.steps_per_epoch)
         hparams = setup.hparams_of(trained, facts, restore_best=trained.restore_best, augment=trained.augment_strength)
         example: Any = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
-        index: Any = jax.ShapeDtypeStruct((1,), jnp.int32)
-        arrays = TrainData(example, index, index, example, index)
-        return trained, spec, hparams, jax.eval_shape(make_program(spec).init, hparams, jax.random.key(0), arrays)
+        return trained, spec, hparams, jax.eval_shape(make_program(spec).init, hparams, jax.random.key(0), example)
 
     try:
         trained, spec, hparams, like = described()

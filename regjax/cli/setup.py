@@ -226,8 +226,8 @@ def stream_data(loaded: Loaded, config: RunOptions, spec: Spec, threads: int) ->
     if isinstance(splits.x_test, data.Rows):
         # What is damaged there should be known before the training, not after it.
         flags.about("dataset", splits.x_test.check)
-    evaluated = flags.about("dataset", lambda: loader.held(spec, pre.transform(x_val), pre.target_transform(y_val)))
-    return evaluated, loader
+    y_val = pre.target_transform(y_val)
+    return flags.about("dataset", lambda: loader.evaluation_data(spec, pre.transform(x_val), y_val)), loader
 
 
 def validation_part(splits: data.Splits) -> tuple[Any, Any]:

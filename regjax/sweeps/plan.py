@@ -263,7 +263,7 @@ def _call_memory(plan: LanePlan, lanes: Sequence[Lane], data: TrainData, device:
         return program_memory(programs.train_lanes, run, hparams, keys, data, seeds, weights) + tree_bytes(
             (hparams, weights)
         )
-    states = jax.eval_shape(lambda *inputs: programs.initial_states(run, *inputs), hparams, keys, data, seeds, weights)
+    states = jax.eval_shape(lambda *inputs: programs.initial_states(run, *inputs), hparams, keys, data, weights)
     block = epochs_at_once(run.spec.epochs)
     # The states are updated in place, so they count once.
     return program_memory(programs.advance, run, block, states, hparams, keys, data, seeds) + tree_bytes(

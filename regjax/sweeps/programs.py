@@ -33,16 +33,14 @@ def train_lanes(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def initial_states(
-    run: Run, hparams: Hparams, keys: PRNGKey, data: TrainData, seeds: Array, weights: Weights
-) -> RunState:
+def initial_states(run: Run, hparams: Hparams, keys: PRNGKey, data: TrainData, weights: Weights) -> RunState:
     """The states of several lanes before their first epoch."""
     program = make_program(run.spec, run.make_tx)
 
-    def start(hparams: Hparams, key: PRNGKey, seed: Array, weights: Weights) -> RunState:
-        return program.init(hparams, key, data.for_seed(seed), weights)
+    def start(hparams: Hparams, key: PRNGKey, weights: Weights) -> RunState:
+        return program.init(hparams, key, data.x[:1], weights)
 
-    return jax.vmap(start)(hparams, keys, seeds, weights)
+    return jax.vmap(start)(hparams, keys, weights)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)

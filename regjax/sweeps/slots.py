@@ -59,7 +59,7 @@ def train_in_slots(
     slot_lanes = [lanes[lane] for lane in first]
     run, hparams, keys, seeds = programs.stack_lanes(slot_lanes, device)
     weights = programs.initial_weights(slot_lanes, data, device)
-    states = programs.initial_states(run, hparams, keys, data, seeds, weights)
+    states = programs.initial_states(run, hparams, keys, data, weights)
     block = epochs_at_once(run.spec.epochs)
     while True:
         states, is_running = programs.advance(run, block, states, hparams, keys, data, seeds)
@@ -83,7 +83,7 @@ def train_in_slots(
             slot_lanes = _filled([lane if lane in new_lanes else None for lane in slots], lanes)
             _, new_hparams, new_keys, new_seeds = programs.stack_lanes(slot_lanes, device)
             weights = programs.initial_weights(slot_lanes, data, device)
-            new_states = programs.initial_states(run, new_hparams, new_keys, data, new_seeds, weights)
+            new_states = programs.initial_states(run, new_hparams, new_keys, data, weights)
             states = programs.replace_states(jnp.asarray([lane in new_lanes for lane in slots]), states, new_states)
         elif bucket(len(active)) < len(slots):
             kept_slots = [*active, *[active[0]] * (bucket(len(active)) - len(active))]

@@ -12,7 +12,8 @@ import jax
 import numpy as np
 
 from regjax.core.mesh import on_mesh
-from regjax.core.typing import Batch, PRNGKey
+from regjax.core.typing import Array, Batch, PRNGKey
+from regjax.training.batches import next_block
 from regjax.training.checkpoint import Checkpoints
 from regjax.training.pace import MOST_STEPS, BlockLength, SaveInterval
 from regjax.training.preflight import check_order, check_run
@@ -74,7 +75,7 @@ def fit(
       on_epoch: called as `(epoch, row, state)` after each epoch, `row` being its line of the history.
       interrupted: asked between blocks and after each epoch; True saves and returns with status `"interrupted"`. A
         resumed run goes on at the very update.
-      loader: reads the training pool from disk; then `data` is `loader.held(...)`, what evaluations look at.
+      loader: reads the training pool from disk; then `data` is `loader.evaluation_data(...)`.
 
     Returns:
       A `FitResult`.
@@ -99,12 +100,13 @@ def fit(
         check_order(loader.order, len(loader.y), hparams.n_train)
     host_key, n_train = key, hparams.n_train
     hparams, key, data = on_mesh((hparams, key, data), spec.mesh)
+    examples = data.x if loader is None else on_mesh(loader.example(), spec.mesh)
     saves = SaveInterval(checkpoint_every, checkpoint_steps, checkpoint_seconds)
     if checkpoints is not None and checkpoints.steps():
-        like = jax.eval_shape(make_program(spec, make_tx).init, hparams, key, data)  # compiles nothing
+        like = jax.eval_shape(functools.partial(_init, spec, make_tx), hparams, key, examples)  # compiles nothing
         state = on_mesh(checkpoints.restore_latest(like), spec.mesh)
     else:
-        state = _init(spec, make_tx, hparams, key, data)
+        state = _init(spec, make_tx, hparams, key, examples)
     step, done = int(state.train.step), int(state.epoch)
     saves.saved(step)
 
@@ -177,8 +179,8 @@ def _status(state: RunState, spec: Spec, stop: bool, halted: bool) -> str:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _init(spec: Spec, make_tx: MakeTx | None, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunState:
-    return make_program(spec, make_tx).init(hparams, key, data)
+def _init(spec: Spec, make_tx: MakeTx | None, hparams: Hparams, key: PRNGKey, examples: Array) -> RunState:
+    return make_program(spec, make_tx).init(hparams, key, examples[:1])
 
 
 class _Memory(NamedTuple):
@@ -221,10 +223,11 @@ class _Stream(NamedTuple):
     def advance(self, state: RunState, most: int) -> tuple[RunState, int]:
         """The state after the next block, and the number of its updates, which the loader decides."""
         del most
-        block = next(self.blocks)  # is read and put on the device while the last one trains
+        batches = next(self.blocks)  # are read and put on the device while the last ones train
         jax.block_until_ready(state.train.step)  # so that no more than two blocks are there
-        steps = block.x.shape[0]
-        return _updates_on(self.spec, self.make_tx, state, self.hparams, self.key, block, np.int32(steps)), steps
+        steps = batches.x.shape[0]
+        length = np.int32(steps)
+        return _updates(self.spec, self.make_tx, steps, state, self.hparams, self.key, batches, length), steps
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=3)
@@ -235,23 +238,11 @@ def _updates(
     state: RunState,
     hparams: Hparams,
     key: PRNGKey,
-    data: TrainData,
+    source: TrainData | Batch,
     steps: np.int32,
 ) -> RunState:
-    return make_program(spec, make_tx).updates(state, hparams, key, data, steps, most)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
-def _updates_on(
-    spec: Spec,
-    make_tx: MakeTx | None,
-    state: RunState,
-    hparams: Hparams,
-    key: PRNGKey,
-    batches: Batch,
-    steps: np.int32,
-) -> RunState:
-    return make_program(spec, make_tx).updates_on(state, hparams, key, batches, steps)
+    block = next_block(spec, key, state.train.step, source, hparams.n_train, most)
+    return make_program(spec, make_tx).updates(state, hparams, key, block, steps)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)

@@ -16,11 +16,11 @@ from regjax.averaging import Ensemble
 from regjax.core.dtypes import float_dtype
 from regjax.core.mesh import replicated, split_examples
 from regjax.core.rng import INIT, STEP, stream
-from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
+from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
 from regjax.models.interface import as_model
 from regjax.stopping import keep_best
 from regjax.training.assemble import learning_rate_of, loss_of, optimizer_of, penalty_value
-from regjax.training.batches import batch_rows
+from regjax.training.batches import Block, next_block
 from regjax.training.evaluate import METRICS, evaluate
 from regjax.training.spec import Hparams, Spec
 from regjax.training.state import History, RunState, TrainData, TrainState, Weights, evaluated_weights
@@ -31,18 +31,16 @@ class Program(NamedTuple):
     """The functions of one `Spec`; pure, not yet jitted.
 
     Attributes:
-      init: `(hparams, key, data, weights=None) -> RunState`; `weights` replace the random initialization.
-      updates: `(state, hparams, key, data, steps, most) -> RunState` after the next `steps` updates. `steps` may be
-        traced, `most` >= `steps` is static: one program for any number of them, and the same bits however a run is cut.
-      updates_on: `(state, hparams, key, batches, steps) -> RunState` after an update on each of the first `steps`
-        batches of `[most, B, ...]`.
+      init: `(hparams, key, example, weights=None) -> RunState`; the model is initialized on `example` `[1, ...]`;
+        `weights` replace the random initialization.
+      updates: `(state, hparams, key, block, steps) -> RunState` after the first `steps` updates of a block. `steps` may
+        be traced: one program for any number of them, and the same bits however a run is cut.
       end_epoch: `(state, hparams, data) -> RunState` after an evaluation and its bookkeeping.
       epoch_block: `(state, hparams, key, data) -> RunState` after one more epoch: its updates and its end.
     """
 
     init: Callable[..., RunState]
-    updates: Callable[[RunState, Hparams, PRNGKey, TrainData, ArrayLike, int], RunState]
-    updates_on: Callable[[RunState, Hparams, PRNGKey, Batch, ArrayLike], RunState]
+    updates: Callable[[RunState, Hparams, PRNGKey, Block, ArrayLike], RunState]
     end_epoch: Callable[[RunState, Hparams, TrainData], RunState]
     epoch_block: Callable[[RunState, Hparams, PRNGKey, TrainData], RunState]
 
@@ -85,8 +83,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
     names = history_names(spec.task)
 
-    def init(hparams: Hparams, key: PRNGKey, data: TrainData, weights: Weights | None = None) -> RunState:
-        weights = init_weights(spec, key, data.x[:1]) if weights is None else weights
+    def init(hparams: Hparams, key: PRNGKey, example: Array, weights: Weights | None = None) -> RunState:
+        weights = init_weights(spec, key, example) if weights is None else weights
         start = weights.params if any(p.needs_start for p in hparams.penalties.values()) else None
         hparams = _anchored(hparams, start)
         train = init_train_state(*weights, make_tx(hparams))
@@ -103,15 +101,12 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             start=jax.tree.map(jnp.copy, start),
         )
 
-    def looped(
-        state: RunState, hparams: Hparams, key: PRNGKey, steps: ArrayLike, batch_of: Callable[[Array], Batch]
-    ) -> RunState:
-        """Updates 0 to `steps` - 1 of a block."""
+    def updates(state: RunState, hparams: Hparams, key: PRNGKey, block: Block, steps: ArrayLike) -> RunState:
         hparams = _anchored(hparams, state.start)
 
         def body(i: Array, carry: tuple[TrainState, Any, Array]) -> tuple[TrainState, Any, Array]:
             train, averages, loss_sum = carry
-            batch = split_examples(batch_of(i), spec.mesh)
+            batch = split_examples(block.batch(i), spec.mesh)
             train, metrics = step(hparams, train, batch, stream(key, STEP, train.step))
             if hparams.average is not None:
                 averages, weights = hparams.average.update(averages, Weights(train.params, train.model_state))
@@ -121,15 +116,6 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         start = (state.train, state.averages, state.loss_sum)
         train, averages, loss_sum = jax.lax.fori_loop(0, steps, body, start)
         return replicated(state._replace(train=train, averages=averages, loss_sum=loss_sum), spec.mesh)
-
-    def updates(
-        state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData, steps: ArrayLike, most: int
-    ) -> RunState:
-        rows = batch_rows(spec, key, state.train.step, most, data.order, hparams.n_train)
-        return looped(state, hparams, key, steps, lambda i: Batch(data.x[rows[i]], data.y[rows[i]]))
-
-    def updates_on(state: RunState, hparams: Hparams, key: PRNGKey, batches: Batch, steps: ArrayLike) -> RunState:
-        return looped(state, hparams, key, steps, lambda i: jax.tree.map(lambda leaf: leaf[i], batches))
 
     def end_epoch(state: RunState, hparams: Hparams, data: TrainData) -> RunState:
         hparams = _anchored(hparams, state.start)
@@ -165,9 +151,10 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
     def epoch_block(state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunState:
         steps = spec.steps_per_epoch
-        return end_epoch(updates(state, hparams, key, data, steps, steps), hparams, data)
+        block = next_block(spec, key, state.train.step, data, hparams.n_train, steps)
+        return end_epoch(updates(state, hparams, key, block, steps), hparams, data)
 
-    return Program(init, updates, updates_on, end_epoch, epoch_block)
+    return Program(init, updates, end_epoch, epoch_block)
 
 
 def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:

@@ -54,7 +54,7 @@ class Run:
         def body(state: RunState) -> RunState:
             return program.epoch_block(state, hparams, key, data)
 
-        return jax.lax.while_loop(going, body, program.init(hparams, key, data, weights))
+        return jax.lax.while_loop(going, body, program.init(hparams, key, data.x[:1], weights))
 
     def result(
         self,

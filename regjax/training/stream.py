@@ -20,7 +20,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from regjax.core.checks import check_range
 from regjax.core.extras import require
 from regjax.core.mesh import DATA
-from regjax.core.typing import ArrayLike, Batch, PRNGKey
+from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
+from regjax.data.source import Source
 from regjax.training.batches import batch_rows
 from regjax.training.spec import Spec
 from regjax.training.state import TrainData
@@ -54,7 +55,7 @@ class StreamLoader:
     thread adds the records of a batch as they are stored. Over several processes each holds its share of that.
 
     Attributes:
-      x: the pool: `regjax.data.Rows`, or anything with a `shape` that `x.take(indices)` picks examples from.
+      x: the pool, a `regjax.data.Source`, as `regjax.data.Rows`.
       y: `[N, ...]`, the targets as the model sees them, in memory.
       order: `int32[N]`; a run uses the examples `order[:n_train]`.
       transform: from examples as stored to `float32[n, ...]`, as `Preprocessor.transform`; called in threads.
@@ -74,7 +75,7 @@ class StreamLoader:
       [(2, 4, 1)]
     """
 
-    x: Any
+    x: Source
     y: np.ndarray
     order: np.ndarray
     transform: Callable[[np.ndarray], np.ndarray]
@@ -87,8 +88,12 @@ class StreamLoader:
         if len(self.y) != self.x.shape[0]:
             raise ValueError(f"StreamLoader: y has {len(self.y)} targets, x {self.x.shape[0]} examples")
 
-    def held(self, spec: Spec, x_val: np.ndarray, y_val: np.ndarray) -> TrainData:
-        """The arrays that `fit` needs beside: what evaluations look at.
+    def example(self) -> Array:
+        """The first example of the pool, `[1, ...]` as the model sees it, for its initialization."""
+        return jnp.asarray(self.transform(self.x.take(np.arange(1))))
+
+    def evaluation_data(self, spec: Spec, x_val: np.ndarray, y_val: np.ndarray) -> TrainData:
+        """What evaluations look at, which `fit` wants in memory.
 
         Args:
           spec: of the run; `eval_train_examples` says how many training examples are looked at.
@@ -96,14 +101,13 @@ class StreamLoader:
           y_val: validation targets.
 
         Returns:
-          `TrainData` whose pool is the first example of the pool, which initialization sees, and those that are
-          evaluated.
+          `TrainData` whose pool are the training examples that are evaluated.
         """
-        seen = np.concatenate([[0], self.order[: spec.eval_train_examples]])
+        seen = self.order[: spec.eval_train_examples]
         return TrainData(
             x=jnp.asarray(self.transform(self.x.take(seen))),
             y=jnp.asarray(self.y[seen]),
-            order=jnp.arange(1, len(seen), dtype=jnp.int32),
+            order=jnp.arange(len(seen), dtype=jnp.int32),
             x_val=jnp.asarray(x_val),
             y_val=jnp.asarray(y_val),
         )

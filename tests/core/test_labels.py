@@ -48,8 +48,8 @@ def streamed(y):
     from regjax.data import as_rows
 
     loader = rj.StreamLoader(as_rows("toy", X), y, np.arange(N), lambda x: x)
-    held = rj.StreamLoader(as_rows("toy", X), GOOD.astype(np.int32), np.arange(N), lambda x: x)
-    return rj.fit(SPEC, HPARAMS, KEY, held.held(SPEC, X, GOOD.astype(np.int32)), loader=loader)
+    sound = rj.StreamLoader(as_rows("toy", X), GOOD.astype(np.int32), np.arange(N), lambda x: x)
+    return rj.fit(SPEC, HPARAMS, KEY, sound.evaluation_data(SPEC, X, GOOD.astype(np.int32)), loader=loader)
 
 
 # What takes labels, as a function of the labels alone; those that cannot be traced are in `HOST`.

@@ -19,7 +19,7 @@ def states(spec, blobs):
     """The states of a run after 0, 1, 2 and 3 epochs."""
     program = make_program(spec)
     hparams, key, data = rj.make_hparams(n_train=80, learning_rate=0.05), jax.random.key(0), blobs.for_seed(0)
-    found = [jax.jit(program.init)(hparams, key, data)]
+    found = [jax.jit(program.init)(hparams, key, data.x[:1])]
     step = jax.jit(program.epoch_block)
     for _ in range(3):
         found.append(step(found[-1], hparams, key, data))
@@ -115,7 +115,7 @@ def test_all_damaged_is_an_error_and_no_silent_restart(states, saved):
 def test_a_checkpoint_of_another_run_is_refused(states, saved, spec, blobs):
     wider = dataclasses.replace(spec, model=rj.models.make_model("mlp", num_outputs=2, widths=(17,)))
     init = make_program(wider).init
-    like = jax.eval_shape(init, rj.make_hparams(n_train=80), jax.random.key(0), blobs.for_seed(0))
+    like = jax.eval_shape(init, rj.make_hparams(n_train=80), jax.random.key(0), blobs.x[:1])
     with pytest.raises(rj.InputError, match=r"does not belong to this run: .*17\]"):
         Checkpoints(saved).restore_latest(like)
     half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16) if leaf.dtype == jnp.float32 else leaf, states[0])

@@ -31,8 +31,8 @@ def streamed(spec, made):
     """The pool read from disk, the rest as it is."""
     plain = Y if spec.task == "regression" else (Y > 0).astype(np.int32)
     loader = rj.StreamLoader(as_rows("toy", X), made.y, np.arange(N), lambda x: x)
-    held = rj.StreamLoader(as_rows("toy", X), plain, np.arange(N), lambda x: x)
-    return rj.fit(spec, HPARAMS, KEY, held.held(spec, made.x_val, made.y_val), loader=loader)
+    sound = rj.StreamLoader(as_rows("toy", X), plain, np.arange(N), lambda x: x)
+    return rj.fit(spec, HPARAMS, KEY, sound.evaluation_data(spec, made.x_val, made.y_val), loader=loader)
 
 
 RUNS = {

@@ -20,7 +20,7 @@ KEY = jax.random.key(2)
 
 
 class Case:
-    """One run in both forms: arrays for `fit`, and a loader with what it holds."""
+    """One run in both forms: arrays for `fit`, and a loader with what is evaluated."""
 
     def __init__(self, spec, x, y, order, x_val, y_val, transform, **hparams):
         self.spec, self.hparams = spec, rj.make_hparams(learning_rate=0.02, **hparams)
@@ -36,8 +36,8 @@ class Case:
     def streamed(self, steps, **options):
         loader = self.loader(steps)
         assert loader.block_steps(self.spec) == steps
-        held = loader.held(self.spec, *self._validation)
-        return rj.fit(self.spec, self.hparams, KEY, held, loader=loader, **options)
+        seen = loader.evaluation_data(self.spec, *self._validation)
+        return rj.fit(self.spec, self.hparams, KEY, seen, loader=loader, **options)
 
 
 @pytest.fixture(scope="module")
@@ -116,15 +116,36 @@ def test_a_run_goes_on_in_memory_or_with_other_blocks(table, tmp_path):
         assert_trees_equal(whole.state, rest.state)
 
 
+def test_a_loader_keeps_what_is_asked_for_and_no_more(table):
+    x, y, order, _ = table._parts
+    kept, loader = table.loader(7).evaluation_data(table.spec, *table._validation), table.loader(7)
+    np.testing.assert_array_equal(kept.x, x[order[:40]])
+    np.testing.assert_array_equal(kept.y, y[order[:40]])
+    assert kept.order.tolist() == list(range(40))
+    np.testing.assert_array_equal(loader.example(), x[:1])
+
+
+def test_a_model_that_starts_from_an_example_starts_alike(table):
+    def init(key, x):
+        return {"w": jnp.stack([x[0], -x[0]], axis=1)}
+
+    x, y, order, transform = table._parts
+    spec = dataclasses.replace(table.spec, model=(init, lambda params, x: x @ params["w"]))
+    hparams = rj.make_hparams(n_train=80)
+    loader = rj.StreamLoader(as_rows("toy", x), y, order, transform)
+    streamed = rj.fit(spec, hparams, KEY, loader.evaluation_data(spec, *table._validation), loader=loader)
+    assert_trees_equal(rj.fit(spec, hparams, KEY, table.data).state, streamed.state)
+
+
 def test_two_programs_for_updates_however_many_blocks(table):
-    from regjax.training.fit import _updates_on
+    from regjax.training.fit import _updates
 
     longer = dataclasses.replace(table.spec, epochs=4, eval_train_examples=41)  # a program of its own
-    before = _updates_on._cache_size()
+    before = _updates._cache_size()
     loader = table.loader(2)
-    held = loader.held(longer, *table._validation)
-    rj.fit(longer, table.hparams, KEY, held, loader=loader)
-    assert _updates_on._cache_size() - before == 2
+    seen = loader.evaluation_data(longer, *table._validation)
+    rj.fit(longer, table.hparams, KEY, seen, loader=loader)
+    assert _updates._cache_size() - before == 2
 
 
 def test_a_bad_record_ends_the_run(table):
@@ -132,9 +153,9 @@ def test_a_bad_record_ends_the_run(table):
     broken = x.copy()
     broken[order[79]] = np.inf
     loader = rj.StreamLoader(as_rows("toy", broken), y, order, transform)
-    held = table.loader(7).held(table.spec, *table._validation)
+    seen = table.loader(7).evaluation_data(table.spec, *table._validation)
     with pytest.raises(rj.InputError, match=f"toy: values of record {order[79]} must be finite"):
-        rj.fit(table.spec, table.hparams, KEY, held, loader=loader)
+        rj.fit(table.spec, table.hparams, KEY, seen, loader=loader)
 
 
 DEVICES = """
@@ -158,7 +179,7 @@ for devices in (2, 4):
     loader = rj.StreamLoader(as_rows("toy", x[:64]), y[:64], order, lambda x: x, block_bytes=4 * 8 * 24)
     block = next(loader.blocks(spec, key, 64))
     assert len(block.x.sharding.device_set) == devices and block.x.addressable_shards[0].data.shape[1] == 8 // devices
-    streamed = rj.fit(spec, hparams, key, loader.held(spec, x[64:], y[64:]), loader=loader)
+    streamed = rj.fit(spec, hparams, key, loader.evaluation_data(spec, x[64:], y[64:]), loader=loader)
     for a, b in zip(jax.tree.leaves(alone.state), jax.tree.leaves(streamed.state), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 print("fine")

@@ -128,14 +128,14 @@ class StoredTfds(Stored):
         if source.class_names and "_test" in targets and (targets["_test"] < 0).any():
             warnings.warn(f"{source.name}: the labels of its test split are withheld; not used", stacklevel=2)
             del targets["_test"]
-        facts: Facts = {"task": "classification", "class_names": source.class_names, "columns": self._columns}
+        names: list[str] | None
         if source.class_names and self.task != "regression":
-            return {part: y.astype(np.int32) for part, y in targets.items()}, facts
-        task, encoded, found = encode_targets(source.name, list(targets.values()), self.task or source.task)
-        return dict(zip(targets, encoded, strict=True)), facts | {
-            "task": task,
-            "class_names": list(found) if found else None,
-        }
+            task, names, encoded = "classification", source.class_names, [y.astype(np.int32) for y in targets.values()]
+        else:
+            task, encoded, found = encode_targets(source.name, list(targets.values()), self.task or source.task)
+            names = list(found) if found else None
+        facts = {"task": task, "class_names": names, "columns": self._columns}
+        return dict(zip(targets, encoded, strict=True)), facts
 
     @property
     def _columns(self) -> list[str] | None:

@@ -141,12 +141,11 @@ def _checkpoint(context: Context) -> Path:
     from regjax.training.program import make_program
 
     width = context.size(4096, 64)
-    x, y = jnp.ones((2, 784)), jnp.zeros(2, jnp.int32)
+    x = jnp.ones((1, 784))
     model = rj.models.make_model("mlp", num_outputs=10, widths=(width, width))
     init = jax.jit(make_program(rj.Spec(model, num_classes=10, batch_size=2, steps_per_epoch=1)).init)
-    data = rj.TrainData(x, y, jnp.arange(2), x, y)
     store = Checkpoints(os.path.join(context.scratch, f"checkpoint{os.getpid()}"))
-    store.save(init(rj.make_hparams(n_train=2), jax.random.key(0), data), wait=True)
+    store.save(init(rj.make_hparams(n_train=2), jax.random.key(0), x), wait=True)
     return store.directory / "latest" / "0"
 
 
