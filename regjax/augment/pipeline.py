@@ -51,6 +51,11 @@ class Augmentation:
     The magnitudes are constants of the compiled program; `strength` multiplies all of them and may be traced. Each
     step draws from a stream named after it, so removing one does not change the draws of the others.
 
+    Runs standardize images before they augment them: one order serves bytes, floats and rows of tables, and noise is in
+    standard deviations. Augmenting the bytes and standardizing afterwards would take a quarter of the memory and no
+    more time (`experiments/records/augmentation_order.json`: updates in 0.97 to 0.99 of the time on a CPU, within the
+    noise of the measurement; on the digits 0.9 points more accuracy, with a standard error of 0.5).
+
     Attributes:
       steps: `AugmentationStep`s or tuples `(name, magnitude)`, in order of application.
       fill: value outside the image, one number or one for each channel. For standardized images on a black background
