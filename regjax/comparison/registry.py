@@ -83,7 +83,7 @@ def _early_stopping(method: Method, context: TechniqueContext) -> Technique | No
 
 
 def penalty_maker(name: str, mode: str, method: Method, context: TechniqueContext) -> Technique | None:
-    """The penalty `name` on a route."""
+    """The penalty `name`, entering the training by `mode`."""
     return _technique(
         method,
         lambda s: {"penalties": {mode: PENALTIES[name](s)}},

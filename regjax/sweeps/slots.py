@@ -81,7 +81,7 @@ def train_in_slots(
             return
         if new_lanes:
             slot_lanes = _filled([lane if lane in new_lanes else None for lane in slots], lanes)
-            _, new_hparams, new_keys, new_seeds = programs.stack_lanes(slot_lanes, device)
+            _, new_hparams, new_keys, _ = programs.stack_lanes(slot_lanes, device)
             weights = programs.initial_weights(slot_lanes, data, device)
             new_states = programs.initial_states(run, new_hparams, new_keys, data, weights)
             states = programs.replace_states(jnp.asarray([lane in new_lanes for lane in slots]), states, new_states)
