@@ -60,7 +60,7 @@ class RestoreRegistries:
         from regjax.penalties import PENALTIES
         from regjax.penalties.outputs import OUTPUT_PENALTIES
 
-        listed = [value for value in vars(catalog).values() if isinstance(value, dict | list)]
+        listed = [value for name, value in vars(catalog).items() if name.isupper() and isinstance(value, dict | list)]
         others = [noise.NOISES, noise.WEIGHT_NOISES, noise.UNBOUNDED, stopping.CRITERIA, stopping.REASONS]
         registries = [AUGMENTATIONS, MAKERS, MODELS, OPTIMIZERS, PENALTIES, OUTPUT_PENALTIES]
         item.registries = [(registry, registry.copy()) for registry in [*listed, *others, *registries]]
