@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +86,37 @@ def digits(records: Path, link: str) -> list[str]:
         f"*Record: [`experiments/records/digits`]({link}/digits), made by `scripts/records --run digits`:",
         f"{record['seeds']} seeds, {record['settings']['updates']} updates a run, {commit}"
         f"jax {made['versions']['jax']}, {made['platform']}, {record['seconds']:.0f} seconds.*",
+        "",
+        *textwrap.wrap(_reading(record), 120, break_on_hyphens=False),
     ]
+
+
+def _reading(record: Mapping[str, Any]) -> str:
+    """What the table says: how sure it is, which changes hold, and what became of the weights."""
+    rows, size = list(record["techniques"].values()), record["settings"]["test_examples"]
+    means = [row["test"]["mean"] for row in (record["baseline"], *rows)]
+    errors = sorted(100 * math.sqrt(mean * (1 - mean) / size) for mean in means)
+    better = [row for row in rows if _holds(row["improvement"]) and row["improvement"]["mean"] > 0]
+    loss_alone = [row["title"] for row in rows if _holds(row["loss_improvement"]) and not _holds(row["improvement"])]
+    sentences = [
+        "The intervals are over seeds on one fixed split, paired with the baseline; the "
+        f"{size} test examples alone carry a standard error of {errors[0]:.1f} to {errors[-1]:.1f} points.",
+        f"After Holm's correction {len(better)} of {len(rows)} rows have a higher accuracy at the 5% level.",
+    ]
+    if loss_alone:
+        sentences.append(f"{' and '.join(loss_alone)} changed the loss alone.")
+    sparse = max(rows, key=lambda row: row["zero_fraction"])
+    if sparse["zero_fraction"] > 0.5:
+        gain = sparse["improvement"]
+        change = f"{100 * gain['mean']:+.1f} points, Holm p {_p(gain['p_holm'])}".replace("-", "−")
+        sentences.append(
+            f"{sparse['title']} sets {100 * sparse['zero_fraction']:.0f}% of the weights to exactly zero ({change})."
+        )
+    return " ".join(sentences)
+
+
+def _holds(gain: Mapping[str, Any]) -> bool:
+    return gain["p_holm"] is not None and gain["p_holm"] <= 0.05
 
 
 def _chosen(row: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
