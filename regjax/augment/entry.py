@@ -40,7 +40,7 @@ def takes_batches(
             return x._replace(x=function(key, x.x, *args, **kwargs))
         return function(key, x, *args, **kwargs)
 
-    return wrapped
+    return wrapped  # type: ignore[return-value]  # functools.wraps names the arguments
 
 
 def check_images(name: str, x: Array) -> Array:

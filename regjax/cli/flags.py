@@ -26,7 +26,7 @@ class FlagError(Exception):
     """A flag cannot be used; the text is one line for stderr."""
 
 
-class _Parser(flags.ArgumentParser):
+class _Parser(flags.ArgumentParser[Any]):
     """What absl needs to know of an option."""
 
     def __init__(self, option: Option):

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from regjax.catalog import TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
-from regjax.data.dataset import EMBEDDED, TASKS, Dataset
+from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.preprocess import Preprocessor
 from regjax.data.readers import FORMATS, Format
 from regjax.data.readers.embedded import load_embedded

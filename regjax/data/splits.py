@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from regjax.catalog import TASKS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, is_indices
 from regjax.data import keyed
-from regjax.data.dataset import TASKS, Dataset
+from regjax.data.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from regjax.catalog import TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
-from regjax.data.dataset import TASKS
 from regjax.data.narrow import check_float32, spread_of
 
 MAX_INFERRED_CLASSES = 20

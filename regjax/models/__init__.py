@@ -1,6 +1,7 @@
 """Small networks whose noise rates are given at call time, and their registry."""
 
-from regjax.models.base import TASKS, NoisyModel
+from regjax.catalog import TASKS
+from regjax.models.base import NoisyModel
 from regjax.models.cnn import CNN
 from regjax.models.linear import Linear
 from regjax.models.mlp import MLP

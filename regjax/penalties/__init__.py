@@ -23,9 +23,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_choice
 from regjax.core.parse import parse_sum
-from regjax.penalties.base import PENALTY_MODES, Penalty, Term, check_penalty_mode, combine
+from regjax.penalties.base import Penalty, Term, check_penalty_mode, combine
 from regjax.penalties.elementwise import elastic_net, l1, l2, l2_to, l2_to_start
 from regjax.penalties.groups import group_lasso, sparse_group_lasso
 from regjax.penalties.matrices import nuclear, orthogonal, spectral

@@ -15,12 +15,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import wide_dtype, widened
 from regjax.core.tree import Where
 from regjax.core.typing import Array, PyTree
 from regjax.penalties import prox as _prox
-from regjax.penalties.base import PENALTY_MODES, Penalty, Strength, Term, new_term
+from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.elementwise import squares
 from regjax.penalties.layout import DEFAULT_LAYOUT, Layout, axes_of, check_layout, doubt
 from regjax.penalties.numbers import scalar_strength

@@ -133,7 +133,7 @@ class EarlyStopping:
     keep: str = dataclasses.field(default="best", metadata={"static": True})
     nan: str = dataclasses.field(default="stop", metadata={"static": True})
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         # JAX rebuilds pytrees with placeholder leaves, so arrays and None are checked in `init`.
         for name in _LOWEST:
             if isinstance(value := getattr(self, name), int | float | np.number | str):
@@ -274,7 +274,10 @@ class EarlyStopping:
         # If patience ran out before any finite value was seen, the run diverged, whatever the policy for NaN.
         code = xp.where((code != 0) & ~xp.isfinite(best), REASONS.index("diverged"), code)
         target, has_target = bound("target")
-        as_compared = (lambda number: number.astype(np.float32)) if rule.passes_limits else (lambda number: number)
+
+        def as_compared(number: Any) -> Any:
+            return number.astype(np.float32) if rule.passes_limits else number
+
         reached = as_compared(v) < as_compared(target) if rule.passes_limits else v <= target
         code = xp.where(watched & has_target & reached, REASONS.index("target"), code)
         code = xp.where(old.count + 1 < self.min_epochs, 0, code)

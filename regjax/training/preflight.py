@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax.errors import FlaxError
 
@@ -187,7 +188,7 @@ def _check_numbers(name: str, y: Any, shape: tuple[int, ...]) -> None:
       ValueError: says which value, and what is accepted.
     """
     dtype = y.dtype if isinstance(y, jax.Array) else np.asarray(y).dtype
-    if not any(jax.dtypes.issubdtype(dtype, kind) for kind in (np.bool_, np.integer, np.floating)):
+    if not any(jnp.issubdtype(dtype, kind) for kind in (np.bool_, np.integer, np.floating)):
         raise ValueError(f"{name}: numbers to predict must be real, got dtype {dtype}")
     check_unmasked(name, y)
     if np.shape(y) != shape:

@@ -85,7 +85,7 @@ class Spec:
     mesh: Mesh | None = None
     ignore_index: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "model", hashable(self.model))
         check_choice("task", self.task, METRICS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)

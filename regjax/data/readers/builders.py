@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from regjax.data import generated
 
 
-class _ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+class _ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg, misc]
     """A builder whose examples are arrays that are already at hand: one split `train`, order kept."""
 
     VERSION = tfds.core.Version("1.0.0")

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from regjax.catalog import TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
-from regjax.data.dataset import TASKS, Dataset
+from regjax.data.dataset import Dataset
 from regjax.data.narrow import WHOLE, check_float32
 from regjax.data.preprocess import Preprocessor
 from regjax.data.source import as_rows
