@@ -85,6 +85,7 @@ from .plugins import register_noise as register_noise
 from .plugins import register_optimizer as register_optimizer
 from .plugins import register_output_penalty as register_output_penalty
 from .plugins import register_penalty as register_penalty
+from .plugins import register_reader as register_reader
 from .plugins import register_technique as register_technique
 from .solvers import LassoPath as LassoPath
 from .solvers import Solution as Solution

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping
 
@@ -26,6 +27,7 @@ from regjax.comparison import registry
 from regjax.comparison.techniques import Technique
 from regjax.core.errors import InputError
 from regjax.core.typing import Array, PenaltyMode
+from regjax.data.readers import FORMATS, Format
 from regjax.models.base import NoisyModel
 from regjax.models.registry import MODELS
 from regjax.optim.optimizers import OPTIMIZERS, Optimizer
@@ -227,6 +229,34 @@ def register_technique(technique: Technique) -> None:
     method = Method(technique.name, technique.title, technique.parameter, grid=technique.values)
     _add(catalog.TECHNIQUES, method)
     registry.MAKERS[technique.name] = lambda method, setting: technique
+
+
+def register_reader(ending: str, reader: Format) -> None:
+    """A format of data: `--dataset=FILE.ending`, `rj.data.load`, and the input of `predict`.
+
+    Args:
+      ending: of the files, in small letters with its dot, as `".tsv"`.
+      reader: what reads them; see `regjax.data.readers.Format`.
+
+    Raises:
+      InputError: an ending that is taken or is none.
+
+    Example:
+      >>> import numpy as np
+      >>> from regjax.data import from_arrays
+      >>> def load(path, *, task=None, lazy=False):
+      ...     table = np.loadtxt(path)
+      ...     return from_arrays(table[:, :-1], table[:, -1].astype(int), task=task, name=path.stem)
+      >>> def inputs(path, preprocessor, note):
+      ...     x = np.loadtxt(path)
+      ...     return x, [str(row) for row in range(len(x))]
+      >>> register_reader(".txt", Format(load, inputs))
+    """
+    if not re.fullmatch(r"\.[a-z0-9]+", ending):
+        raise InputError(f"register: {ending!r} is no ending; write it in small letters with its dot, as '.tsv'")
+    if ending in FORMATS:
+        raise InputError(f"register: the ending {ending!r} is taken")
+    FORMATS[ending] = reader
 
 
 def load_plugins() -> None:

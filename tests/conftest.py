@@ -55,6 +55,7 @@ class RestoreRegistries:
         from regjax import catalog, noise, stopping
         from regjax.augment import AUGMENTATIONS
         from regjax.comparison.registry import MAKERS
+        from regjax.data.readers import FORMATS
         from regjax.models.registry import MODELS
         from regjax.optim.optimizers import OPTIMIZERS
         from regjax.penalties import PENALTIES
@@ -62,7 +63,7 @@ class RestoreRegistries:
 
         listed = [value for name, value in vars(catalog).items() if name.isupper() and isinstance(value, dict | list)]
         others = [noise.NOISES, noise.WEIGHT_NOISES, noise.UNBOUNDED, stopping.CRITERIA, stopping.REASONS]
-        registries = [AUGMENTATIONS, MAKERS, MODELS, OPTIMIZERS, PENALTIES, OUTPUT_PENALTIES]
+        registries = [FORMATS, AUGMENTATIONS, MAKERS, MODELS, OPTIMIZERS, PENALTIES, OUTPUT_PENALTIES]
         item.registries = [(registry, registry.copy()) for registry in [*listed, *others, *registries]]
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import regjax as rj
@@ -73,6 +74,22 @@ def third(state, value, best, train):
 
 rj.register_criterion("third", rj.Criterion(lambda: jnp.int32(0), third))
 """
+READER = """
+import numpy as np
+import regjax as rj
+from regjax.data import from_arrays
+from regjax.data.readers import Format
+
+def load(path, *, task=None, lazy=False):
+    table = np.loadtxt(path)
+    return from_arrays(table[:, :-1], table[:, -1].astype(int), task=task, name=path.stem)
+
+def inputs(path, preprocessor, note):
+    x = np.loadtxt(path)
+    return x, [f"row {number}" for number in range(len(x))]
+
+rj.register_reader(".txt", Format(load, inputs))
+"""
 TECHNIQUE = """
 import regjax as rj
 rj.register_technique(rj.Technique(
@@ -140,6 +157,18 @@ def test_a_criterion_ends_a_run_and_is_its_reason(with_plugin):
     assert (summary["epochs_run"], summary["stop_reason"], summary["status"]) == (3, "third", "stopped_early")
 
 
+@pytest.mark.slow
+def test_a_format_is_trained_on_and_predicted_from(with_plugin, run, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 3))
+    np.savetxt(tmp_path / "d.txt", np.column_stack([x, x[:, 0] > 0]))
+    np.savetxt(tmp_path / "new.txt", x[:5])
+    with_plugin(READER, "train", "--dataset=d.txt", "--epochs=2")
+    run("predict", "--workdir=w", "--input=new.txt", "--output=p.csv", variables={"REGJAX_PLUGINS": "my_methods"})
+    lines = (tmp_path / "p.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["id", *(f"row {number}" for number in range(5))]
+
+
 def test_a_plugin_that_cannot_be_imported_is_named_in_one_line(with_plugin):
     done, _ = with_plugin("import nothing_of_this_name", "train", code=2)
     assert "REGJAX_PLUGINS: 'my_methods' cannot be imported: ModuleNotFoundError" in done.stderr
@@ -156,10 +185,12 @@ def test_help_lists_a_noise_from_outside(with_plugin):
     [
         (lambda: rj.register_penalty(rj.Method("l1", "L1"), rj.l1), "'l1' is taken"),
         (lambda: rj.register_noise(rj.Method("a b", ""), lambda key, x, rate: x), "'a b' is no name"),
+        (lambda: rj.register_reader(".csv", None), "'.csv' is taken"),
+        (lambda: rj.register_reader("csv", None), "'csv' is no ending"),
         (lambda: rj.register_optimizer("adam", lambda rate: None), "'adam' is taken"),
         (lambda: rj.register_criterion("diverged", rj.Criterion(lambda: (), lambda *a: a)), "'diverged' is taken"),
     ],
-    ids=["penalty", "noise", "optimizer", "criterion"],
+    ids=["penalty", "noise", "format", "ending", "optimizer", "criterion"],
 )
 def test_a_name_that_is_taken_is_refused(register, message):
     with pytest.raises(rj.InputError, match=message):
@@ -175,4 +206,6 @@ def test_every_registry_of_the_catalogue_can_be_added_to():
     }  # fmt: skip
     listed = {name for name, value in vars(catalog).items() if name.isupper() and isinstance(value, dict | list)}
     assert listed == {*registries, "NUMBERS"}
-    assert set(registries.values()) == {getattr(plugins, name) for name in dir(plugins) if name.startswith("register_")}
+    assert {*registries.values(), rj.register_reader} == {
+        getattr(plugins, name) for name in dir(plugins) if name.startswith("register_")
+    }
