@@ -144,10 +144,12 @@ def test_every_optimizer_by_name_learns_with_decay_and_is_what_it_says(name):
     decayed = rj.make_optimizer(name, 0.01, penalty=rj.l2(0.25), mode="decoupled")
     updates, _ = decayed.update(grads, decayed.init(params), params)
     np.testing.assert_allclose(updates["w"], plain["w"] - 0.01 * 0.5 * 2.0, rtol=1e-5)
-    chosen = optimizers._REGISTRY[name]
+    chosen = optimizers.OPTIMIZERS[name]
     if chosen.stepsize is not None:
-        inner = chosen.build(0.01, **chosen.numbers)
-        rj.regularize(inner, rj.l1(0.1), mode="proximal", stepsize=chosen.stepsize(0.01, **chosen.numbers)).init(params)
+        inner = chosen.build(0.01, **chosen.defaults)
+        rj.regularize(inner, rj.l1(0.1), mode="proximal", stepsize=chosen.stepsize(0.01, **chosen.defaults)).init(
+            params
+        )
 
 
 @pytest.mark.parametrize(
