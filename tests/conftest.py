@@ -50,7 +50,7 @@ class RestoreRegistries:
     """After an example that registers a method, the registries hold what they held."""
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if item.path.name not in ("plugins.py", "test_plugins.py"):
+        if item.path.name not in ("plugins.py", "test_plugins.py", "test_readme.py"):
             return
         from regjax import catalog, noise, stopping
         from regjax.augment import AUGMENTATIONS
