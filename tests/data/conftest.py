@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,3 +31,26 @@ def prepared_dir():
     if not (folder / "mnist").is_dir():
         pytest.skip(f"no prepared mnist in {folder}; set REGJAX_TEST_DATA_DIR")
     return folder
+
+
+@pytest.fixture
+def npz_file(tmp_path):
+    """Write arrays into a `.npz`, and give its path."""
+
+    def write(**arrays):
+        np.savez(tmp_path / "toy.npz", **arrays)
+        return tmp_path / "toy.npz"
+
+    return write
+
+
+@pytest.fixture
+def csv_file(tmp_path):
+    """Write a text into a `.csv`, and give its path."""
+
+    def write(text, encoding="utf-8"):
+        path = tmp_path / "toy.csv"
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return write

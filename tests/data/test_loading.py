@@ -12,25 +12,6 @@ from regjax.data import Preprocessor, load, read_inputs, readers
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def csv_file(tmp_path):
-    def write(text):
-        path = tmp_path / "toy.csv"
-        path.write_text(text)
-        return path
-
-    return write
-
-
-@pytest.fixture
-def npz_file(tmp_path):
-    def write(**arrays):
-        np.savez(tmp_path / "toy.npz", **arrays)
-        return tmp_path / "toy.npz"
-
-    return write
-
-
 def test_import_is_cheap():
     heavy = ("tensorflow_datasets", "sklearn", "PIL", "tensorflow", "etils", "pandas")
     code = (

@@ -6,16 +6,6 @@ from regjax.data import load, load_csv
 from regjax.data.readers import csv
 
 
-@pytest.fixture
-def csv_file(tmp_path):
-    def write(text, encoding="utf-8"):
-        path = tmp_path / "toy.csv"
-        path.write_bytes(text.encode(encoding))
-        return path
-
-    return write
-
-
 def test_csv_labels(csv_file):
     data = load(csv_file("age, height,target\n1,2.5,no\n\n3,-4e1,yes\r\n5,6, no\n"))
     assert (data.name, data.task, data.class_names) == ("toy", "classification", ("no", "yes"))

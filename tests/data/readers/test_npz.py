@@ -6,15 +6,6 @@ from regjax.data import Dataset, Preprocessor, load, load_npz, read_inputs
 from regjax.data.readers import npz
 
 
-@pytest.fixture
-def npz_file(tmp_path):
-    def write(**arrays):
-        np.savez(tmp_path / "toy.npz", **arrays)
-        return tmp_path / "toy.npz"
-
-    return write
-
-
 def test_npz_round_trip(npz_file):
     x = np.random.default_rng(0).integers(0, 256, (6, 4, 5, 3), dtype=np.uint8)
     data = load(npz_file(x=x, y=np.array([5, 7, 5, 7, 5, 7]), x_test=x[:2], y_test=np.array([[7], [5]])))
