@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -47,29 +48,38 @@ class DropPrograms:
 
 
 class RestoreRegistries:
-    """After an example that registers a method, the registries hold what they held."""
+    """After a test or an example that registers a method, the registries hold what they held."""
+
+    def __init__(self) -> None:
+        self.before: list[tuple[Any, Any]] = []
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if item.path.name not in ("plugins.py", "test_plugins.py", "test_readme.py"):
-            return
-        from regjax import catalog, noise, stopping
-        from regjax.augment import AUGMENTATIONS
-        from regjax.comparison.registry import MAKERS
-        from regjax.data.readers import FORMATS
-        from regjax.models.registry import MODELS
-        from regjax.optim.optimizers import OPTIMIZERS
-        from regjax.penalties import PENALTIES
-        from regjax.penalties.outputs import OUTPUT_PENALTIES
-
-        listed = [value for name, value in vars(catalog).items() if name.isupper() and isinstance(value, dict | list)]
-        others = [noise.NOISES, noise.WEIGHT_NOISES, noise.UNBOUNDED, stopping.CRITERIA, stopping.REASONS]
-        registries = [FORMATS, AUGMENTATIONS, MAKERS, MODELS, OPTIMIZERS, PENALTIES, OUTPUT_PENALTIES]
-        item.registries = [(registry, registry.copy()) for registry in [*listed, *others, *registries]]
+        del item
+        if not self.before:
+            self.before = [(registry, registry.copy()) for registry in registries()]
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        for registry, before in getattr(item, "registries", []):
-            registry.clear()
-            (registry.extend if isinstance(registry, list) else registry.update)(before)
+        del item
+        for registry, before in self.before:
+            if registry != before:
+                registry.clear()
+                (registry.extend if isinstance(registry, list) else registry.update)(before)
+
+
+def registries() -> list[Any]:
+    """Everything that `regjax.plugins` adds to."""
+    from regjax import catalog, noise, stopping
+    from regjax.augment import AUGMENTATIONS
+    from regjax.comparison.registry import MAKERS
+    from regjax.data.readers import FORMATS
+    from regjax.models.registry import MODELS
+    from regjax.optim.optimizers import OPTIMIZERS
+    from regjax.penalties import PENALTIES
+    from regjax.penalties.outputs import OUTPUT_PENALTIES
+
+    listed = [value for name, value in vars(catalog).items() if name.isupper() and isinstance(value, dict | list)]
+    others = [noise.NOISES, noise.WEIGHT_NOISES, noise.UNBOUNDED, stopping.CRITERIA, stopping.REASONS]
+    return [*listed, *others, FORMATS, AUGMENTATIONS, MAKERS, MODELS, OPTIMIZERS, PENALTIES, OUTPUT_PENALTIES]
 
 
 class SharedPrograms:
