@@ -228,7 +228,7 @@ def register_technique(technique: Technique) -> None:
     """
     method = Method(technique.name, technique.title, technique.parameter, grid=technique.values)
     _add(catalog.TECHNIQUES, method)
-    registry.MAKERS[technique.name] = lambda method, setting: technique
+    registry.MAKERS[technique.name] = lambda method, context: technique
 
 
 def register_reader(ending: str, reader: Format) -> None:

@@ -90,6 +90,13 @@ def inputs(path, preprocessor, note):
 
 rj.register_reader(".txt", Format(load, inputs))
 """
+WITHOUT_FLAGS = """
+import regjax as rj
+rj.register_technique(rj.Technique(
+    "small_steps", "smaller steps", "learning rate", (1e-3,), lambda rate: {"learning_rate": rate}))
+"""
+UNKNOWN_FLAG = WITHOUT_FLAGS.replace("}))", "}, flags=lambda rate: {'rate': rate}))")
+BAD_FLAG = WITHOUT_FLAGS.replace("}))", "}, flags=lambda rate: {'learning_rate': -rate}))")
 TECHNIQUE = """
 import regjax as rj
 rj.register_technique(rj.Technique(
@@ -126,6 +133,26 @@ def test_a_method_with_a_grid_is_a_row_of_comparisons(with_plugin, run, source, 
     row = json.loads((folder / "results.json").read_text())["techniques"][name]
     assert row["chosen"]["value"] > 0
     assert len(row["commands"]) == 1
+
+
+@pytest.mark.slow
+def test_a_row_that_no_flags_repeat_has_no_commands(with_plugin):
+    _, folder = with_plugin(WITHOUT_FLAGS, "compare", *COMPARE, "--techniques=small_steps,l2,combination")
+    rows = json.loads((folder / "results.json").read_text())["techniques"]
+    assert "commands" not in rows["small_steps"]
+    assert len(rows["l2"]["commands"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [(UNKNOWN_FLAG, "train has no --rate"), (BAD_FLAG, "learning_rate must be a number > 0")],
+)
+def test_flags_that_train_does_not_take_are_refused_before_any_run(with_plugin, source, message):
+    done, folder = with_plugin(source, "compare", *COMPARE, "--techniques=small_steps", code=2)
+    assert "technique 'small_steps'" in done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not folder.exists()
 
 
 @pytest.mark.slow

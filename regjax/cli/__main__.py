@@ -6,11 +6,11 @@ import difflib
 import importlib
 import os
 import sys
+from typing import NoReturn
 
 import regjax
 from regjax.core.errors import InputError
 
-BAD_INPUT = 2  # exit code
 COMMANDS = {
     "train": "one run, with checkpoints",
     "predict": "what a trained run says about new inputs",
@@ -38,8 +38,14 @@ def _load_plugins() -> None:
     try:
         load_plugins()
     except InputError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        _refuse(" ".join(str(error).split()))
+
+
+def _refuse(message: str) -> NoReturn:
+    from regjax.cli import app
+
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(app.BAD_INPUT)
 
 
 def main() -> None:
@@ -56,8 +62,7 @@ def main() -> None:
     if first not in COMMANDS:
         near = difflib.get_close_matches(first, COMMANDS, 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        print(f"error: {first!r} is no command{hint}; accepted: {', '.join(COMMANDS)}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        _refuse(f"{first!r} is no command{hint}; accepted: {', '.join(COMMANDS)}")
     del sys.argv[1]
     run(first)
 

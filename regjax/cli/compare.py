@@ -101,6 +101,7 @@ def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Splits, Te
     """Model, data, techniques and options, checked as far as no run is needed."""
     from regjax.cli import setup
     from regjax.cli.regularizers import check_regularizers, regularizer_arguments
+    from regjax.cli.repeat import check_flags
     from regjax.comparison.plan import technique_context
     from regjax.comparison.registry import resolve
 
@@ -111,7 +112,9 @@ def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Splits, Te
     shapes = check_regularizers(config, spec, loaded.preprocessor.transform(loaded.splits.x_train[:1]))
     wanted = wanted | dict.fromkeys(_penalty_techniques(config, shapes), ())
     context = technique_context(config, loaded.splits, spec.model, has_augmentation=True)
-    flags.about("grid" if config.grid else "techniques", lambda: resolve(wanted, context))
+    techniques, _ = flags.about("grid" if config.grid else "techniques", lambda: resolve(wanted, context))
+    for technique in techniques:
+        flags.about("techniques", functools.partial(check_flags, technique))
     options = dataclasses.replace(config, augmentation=spec.augmentation, always=regularizer_arguments(config))
     return spec.model, loaded.splits, wanted, options
 

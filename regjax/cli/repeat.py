@@ -9,7 +9,7 @@ from typing import Any
 from regjax.cli import app, flags
 from regjax.cli.options import RunOptions
 from regjax.cli.train import Config as TrainConfig
-from regjax.comparison.techniques import merge_flags
+from regjax.comparison.techniques import Technique, merge_flags
 
 
 def train_command(config: RunOptions, changes: Mapping[str, Any], seed: int, workdir: str) -> str:
@@ -27,7 +27,7 @@ def train_command(config: RunOptions, changes: Mapping[str, Any], seed: int, wor
     """
     default = TrainConfig()
     names = [name for name, option in default.options().items() if option.fixed] + ["data_dir"]
-    same = {name: getattr(config, name) for name in names if hasattr(config, name)}
+    same = {name: getattr(config, name) for name in names if getattr(config, name, None) is not None}
     run = TrainConfig(**same | dict(changes) | {"seed": seed, "workdir": workdir})
     differs = [name for name in run.options() if getattr(run, name) != getattr(default, name)]
     given = flags.arguments(run)
@@ -43,27 +43,50 @@ def _quoted(argument: str) -> str:
     return shlex.quote(argument)
 
 
+def check_flags(technique: Technique) -> None:
+    """Refuse a technique of somebody's own whose `flags` are none of `train`: found out at the end, it costs every run.
+
+    Raises:
+      ValueError: names the technique, and the flag or the value.
+    """
+    if technique.flags is None:
+        return
+    for value in technique.values:
+        options = technique.flags(value)
+        unknown = sorted(set(options) - set(TrainConfig.options()))
+        if unknown:
+            raise ValueError(f"technique {technique.name!r}: flags: train has no --{unknown[0]}")
+        try:
+            TrainConfig(**options)
+        except ValueError as error:
+            raise ValueError(f"technique {technique.name!r}: flags: {error}") from None
+
+
 def comparison_commands(
-    config: RunOptions, settings: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], seeds: Sequence[int]
+    config: RunOptions, settings: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any] | None], seeds: Sequence[int]
 ) -> dict[str, list[str]]:
-    """For each row of a comparison the commands that repeat its chosen setting, one a seed.
+    """For each row of a comparison the commands that repeat its chosen setting, one a seed; without flags none.
 
     Args:
       config: the options of the comparison.
       settings: of its result: sizes and numbers that were left to it.
-      rows: by name the flags of the technique.
+      rows: by name the flags of the technique, None where no flags do what it does.
       seeds: of the comparison.
     """
-    base = {name: settings[name] for name in ("train_examples", "label_noise", "epochs")}
-    base |= {"patience": None, "min_delta": 0.0, "stop_criterion": "patience", "restore_best": False, "augment": ""}
-    base |= {"validation": "stop"}
+    base: dict[str, Any] = {name: settings[name] for name in ("train_examples", "epochs")}
+    base |= {"label_noise": settings["label_noise"] or None, "validation": "stop", "restore_best": False}
+    # Early stopping and augmentation act in their own rows alone.
+    base |= {"patience": None, "min_delta": 0.0, "stop_criterion": "patience", "augment": ""}
     texts = {"penalty": config.penalty, "output_penalty": config.output_penalty}
     commands = {}
-    for name, of_row in rows.items():
+    for number, (name, of_row) in enumerate(rows.items()):
+        if of_row is None:
+            continue
         changes = base | merge_flags([texts, dict(of_row)])
         if changes["train_examples"] != settings["train_examples"]:
             changes["steps_per_epoch"] = settings["steps_per_epoch"]
         if "augment_strength" in changes:
             changes["augment"] = config.augment or "default"
-        commands[name] = [train_command(config, changes, seed, f"runs/repeat/{name}-{seed}") for seed in seeds]
+        folder = f"runs/repeat/{name if name.isidentifier() else f'row_{number}'}"
+        commands[name] = [train_command(config, changes, seed, f"{folder}-{seed}") for seed in seeds]
     return commands

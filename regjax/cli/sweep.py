@@ -163,7 +163,11 @@ def main(config: Config) -> int:
     if not cluster.leads():
         return app.DONE
     table = _table(results, points, seeds, spec.task)
-    commands = [_repeating(config, point, spec.steps_per_epoch, seed) for point in points for seed in seeds]
+    runs = itertools.product(points, seeds)
+    commands = [
+        _repeating(config, point, spec.steps_per_epoch, seed, f"runs/repeat/run-{i}")
+        for i, (point, seed) in enumerate(runs)
+    ]
     content = {
         "dataset": loaded.splits.name,
         "task": spec.task,
@@ -243,14 +247,14 @@ def _as_options(config: Config, point: dict[str, float]) -> dict[str, Any]:
     return options | {name: f"{point[name]!r} * ({getattr(config, name)})" for name in FACTORS if name in point}
 
 
-def _repeating(config: Config, point: dict[str, float], steps_per_epoch: int, seed: int) -> str:
+def _repeating(config: Config, point: dict[str, float], steps_per_epoch: int, seed: int, workdir: str) -> str:
     """The command that repeats one run."""
     from regjax.cli.repeat import train_command
 
     changes = _as_options(config, point)
     changes |= {"steps_per_epoch": steps_per_epoch} if "train_examples" in point else {}
     changes |= {"augment_strength": point["augment"]} if "augment" in point else {}
-    return train_command(config, changes, seed, "runs/repeat")
+    return train_command(config, changes, seed, workdir)
 
 
 def _best(points: list[dict[str, float]], table: list[dict[str, Any]], seeds: int) -> str:

@@ -48,7 +48,7 @@ def _switch(value: Any) -> bool:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise ValueError("must be a list of texts")
     return tuple(value)
 
@@ -124,9 +124,10 @@ class Options:
     """Base of frozen dataclasses of options, which check every value on construction."""
 
     def __post_init__(self) -> None:
+        optional = {field.name: field.default is None for field in dataclasses.fields(self)}  # type: ignore[arg-type]
         for name, option in self.options().items():
             value = getattr(self, name)
-            if value is None:
+            if value is None and optional[name]:
                 continue
             try:
                 object.__setattr__(self, name, option.kind.parse(value))

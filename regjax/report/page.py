@@ -71,7 +71,12 @@ def reproduce(results: Mapping[str, Any]) -> dict[str, Any] | None:
     known_facts = [(name, str(value)) for name, value in facts if value not in (None, "", [])]
     rows = [results.get("baseline"), *(results.get("techniques") or {}).values()]
     runs = [(row["title"], row["commands"]) for row in rows if row and row.get("commands")]
-    return {"command": facts_in_file.get("command"), "facts": known_facts, "runs": runs}
+    return {
+        "command": facts_in_file.get("command"),
+        "facts": known_facts,
+        "runs": runs,
+        "exact": devices in ("cpu", ["cpu"]),
+    }
 
 
 def _seeds(seeds: Any) -> str | None:

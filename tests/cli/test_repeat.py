@@ -104,6 +104,13 @@ def test_a_shell_gives_back_what_was_written(text):
     assert parsed(command)["penalty"] == text
 
 
+def test_a_name_that_is_no_word_names_no_folder():
+    name = "l1(1, where='../../..')"
+    commands = comparison_commands(RunOptions(), SETTINGS, {"baseline": {}, name: {"penalty": name}}, [4])
+    assert parsed(commands[name][0])["workdir"] == "runs/repeat/row_1-4"
+    assert parsed(commands["baseline"][0])["workdir"] == "runs/repeat/baseline-4"
+
+
 def repeated(run, folder, command):
     """The parameters that a command of results.json ends with."""
     arguments = shlex.split(command)
@@ -145,7 +152,7 @@ def test_a_run_of_a_sweep_has_its_command_with_its_numbers(run, tmp_path):
     assert parsed(lane["command"])["penalty"] == "0.5 * (l1(0.01))"
     arguments = shlex.split(lane["command"])[3:]
     run("train", *arguments)
-    summary = json.loads((tmp_path / "runs/repeat/summary.json").read_text())
+    summary = json.loads((tmp_path / "runs/repeat/run-1/summary.json").read_text())
     assert summary["best_epoch"] == lane["best_epoch"]
-    last = [json.loads(line) for line in (tmp_path / "runs/repeat/metrics.jsonl").read_text().splitlines()]
+    last = [json.loads(line) for line in (tmp_path / "runs/repeat/run-1/metrics.jsonl").read_text().splitlines()]
     assert last[summary["best_epoch"]]["val/loss"] == pytest.approx(lane["val_loss"], rel=1e-6)
