@@ -110,15 +110,22 @@ def register_noise(method: Method, function: Callable[..., Array], *, on_weights
 
 
 def register_augmentation(
-    method: Method, apply: Callable[..., Array], *, typical: float, takes: str = "images"
+    method: Method,
+    apply: Callable[..., Array],
+    *,
+    typical: float,
+    takes: str = "images",
+    standardized: bool | None = None,
 ) -> None:
     """An augmentation: `--augment="NAME=0.5"`, `rj.augment.make`, and a card of the gallery.
 
     Args:
       method: its record in the catalogue.
       apply: `(key, x, magnitude, ...) -> x`, the identity at magnitude 0.
-      typical: a magnitude that is strong but still used, for standardized images.
+      typical: a magnitude that is strong but still used.
       takes: `"images"`, `"rows"` of a table, or `"any"` examples.
+      standardized: whether it acts on standardized inputs, where 0 is the mean; otherwise on what was read, as uint8
+        pixels or floats from 0 (black) to 1 (white). None: what is for images alone acts on pixels.
 
     Raises:
       InputError: a name that is taken or is no name.
@@ -130,7 +137,8 @@ def register_augmentation(
       'dim=0.25'
     """
     _add(catalog.AUGMENTATIONS, method)
-    AUGMENTATIONS[method.name] = Kind(apply, typical, takes)
+    inputs = takes != "images" if standardized is None else standardized
+    AUGMENTATIONS[method.name] = Kind(apply, typical, takes, inputs)
 
 
 def register_optimizer(

@@ -15,8 +15,6 @@ def brightness(
     x: Array,
     max_change: ArrayLike,
     probability: ArrayLike = 1.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
 ) -> Array:
     """Makes each image darker or brighter: `brightened` by a factor uniform in [1 - max_change, 1 + max_change].
 
@@ -25,8 +23,6 @@ def brightness(
       x: images `[B, H, W, C]`, uint8 or floating point.
       max_change: scalar >= 0; may be traced. 0 is the identity; above 1 some images turn black.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -39,23 +35,21 @@ def brightness(
       >>> brightness(jax.random.key(0), jnp.zeros((1, 2, 2, 3), jnp.uint8), 0.5).sum()
       Array(0, dtype=uint32)
     """
-    x = check_colors("brightness", x, low, high)
+    x = check_colors("brightness", x)
     check_numbers("brightness", "max_change", max_change, probability)
-    return applied(_brightness, key, x, max_change, probability, low, high)
+    return applied(_brightness, key, x, max_change, probability)
 
 
-def _brightness(key: PRNGKey, x: Array, change: Array, low: ArrayLike, high: ArrayLike) -> Array:
-    return brightened(x, factors_around_one(key, x, change), low, high)
+def _brightness(key: PRNGKey, x: Array, change: Array) -> Array:
+    return brightened(x, factors_around_one(key, x, change))
 
 
-def brightened(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
+def brightened(x: Array, factors: Array) -> Array:
     """Levels times a factor for each image, `PIL.ImageEnhance.Brightness`: `y = clip(f x)`.
 
     Args:
       x: images `[B, H, W, C]`, uint8 or floating point.
       factors: `float32[B]`: 0 is black, 1 the image itself.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -64,7 +58,7 @@ def brightened(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike =
       >>> brightened(jnp.array([10, 200], jnp.uint8).reshape(1, 1, 2, 1), jnp.array([1.5])).ravel()
       Array([ 15, 255], dtype=uint8)
     """
-    return blended(x, jnp.zeros((), jnp.float32), factors, low, high)
+    return blended(x, jnp.zeros((), jnp.float32), factors)
 
 
 @takes_batches
@@ -73,8 +67,6 @@ def contrast(
     x: Array,
     max_change: ArrayLike,
     probability: ArrayLike = 1.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
 ) -> Array:
     """Lowers or raises the contrast of each image: `contrasted` by a factor in [1 - max_change, 1 + max_change].
 
@@ -83,8 +75,6 @@ def contrast(
       x: images `[B, H, W, C]`, gray or RGB, uint8 or floating point.
       max_change: scalar >= 0; may be traced. 0 is the identity.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -97,23 +87,21 @@ def contrast(
       >>> int(contrast(jax.random.key(0), jnp.full((1, 2, 2, 3), 90, jnp.uint8), 0.5).max())
       90
     """
-    x = check_colors("contrast", x, low, high, gray_or_rgb=True)
+    x = check_colors("contrast", x, gray_or_rgb=True)
     check_numbers("contrast", "max_change", max_change, probability)
-    return applied(_contrast, key, x, max_change, probability, low, high)
+    return applied(_contrast, key, x, max_change, probability)
 
 
-def _contrast(key: PRNGKey, x: Array, change: Array, low: ArrayLike, high: ArrayLike) -> Array:
-    return contrasted(x, factors_around_one(key, x, change), low, high)
+def _contrast(key: PRNGKey, x: Array, change: Array) -> Array:
+    return contrasted(x, factors_around_one(key, x, change))
 
 
-def contrasted(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
+def contrasted(x: Array, factors: Array) -> Array:
     """Distance from the mean gray times a factor, `PIL.ImageEnhance.Contrast`: `y = clip(m + f (x - m))`.
 
     Args:
       x: images `[B, H, W, C]`, gray or RGB, uint8 or floating point.
       factors: `float32[B]`: 0 is the mean gray everywhere, 1 the image itself.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -123,8 +111,8 @@ def contrasted(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike =
       Array([ 0, 40], dtype=uint8)
     """
     whole = x.dtype == jnp.uint8
-    mean = gray_levels(to_levels(x, low, high), whole=whole).mean((1, 2, 3), keepdims=True)
-    return blended(x, jnp.floor(mean + 0.5) if whole else mean, factors, low, high)
+    mean = gray_levels(to_levels(x), whole=whole).mean((1, 2, 3), keepdims=True)
+    return blended(x, jnp.floor(mean + 0.5) if whole else mean, factors)
 
 
 @takes_batches
@@ -133,8 +121,6 @@ def saturation(
     x: Array,
     max_change: ArrayLike,
     probability: ArrayLike = 1.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
 ) -> Array:
     """Makes colours paler or stronger: `saturated` by a factor uniform in [1 - max_change, 1 + max_change].
 
@@ -143,8 +129,6 @@ def saturation(
       x: images `[B, H, W, C]`, gray (which stay) or RGB, uint8 or floating point.
       max_change: scalar >= 0; may be traced. 0 is the identity.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -157,23 +141,21 @@ def saturation(
       >>> int(saturation(jax.random.key(0), jnp.full((1, 2, 2, 3), 90, jnp.uint8), 0.5).max())
       90
     """
-    x = check_colors("saturation", x, low, high, gray_or_rgb=True)
+    x = check_colors("saturation", x, gray_or_rgb=True)
     check_numbers("saturation", "max_change", max_change, probability)
-    return applied(_saturation, key, x, max_change, probability, low, high)
+    return applied(_saturation, key, x, max_change, probability)
 
 
-def _saturation(key: PRNGKey, x: Array, change: Array, low: ArrayLike, high: ArrayLike) -> Array:
-    return saturated(x, factors_around_one(key, x, change), low, high)
+def _saturation(key: PRNGKey, x: Array, change: Array) -> Array:
+    return saturated(x, factors_around_one(key, x, change))
 
 
-def saturated(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
+def saturated(x: Array, factors: Array) -> Array:
     """Distance of each pixel from its own gray times a factor, `PIL.ImageEnhance.Color`.
 
     Args:
       x: images `[B, H, W, C]`, gray or RGB, uint8 or floating point.
       factors: `float32[B]`: 0 is gray, 1 the image itself.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -182,8 +164,8 @@ def saturated(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 
       >>> saturated(jnp.array([255, 0, 0], jnp.uint8).reshape(1, 1, 1, 3), jnp.array([0.0])).ravel()
       Array([76, 76, 76], dtype=uint8)
     """
-    gray = gray_levels(to_levels(x, low, high), whole=x.dtype == jnp.uint8)
-    return blended(x, gray, factors, low, high)
+    gray = gray_levels(to_levels(x), whole=x.dtype == jnp.uint8)
+    return blended(x, gray, factors)
 
 
 @takes_batches
@@ -192,8 +174,6 @@ def hue(
     x: Array,
     max_turn: ArrayLike,
     probability: ArrayLike = 1.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
 ) -> Array:
     """Rotates the hue of each image: `hue_turned` by an angle uniform in [-max_turn, max_turn].
 
@@ -202,8 +182,6 @@ def hue(
       x: images `[B, H, W, C]`, gray (which stay) or RGB, uint8 or floating point.
       max_turn: scalar in [0, 0.5], in turns of the circle; may be traced. 0 is the identity.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -216,16 +194,16 @@ def hue(
       >>> int(hue(jax.random.key(0), jnp.full((1, 2, 2, 3), 90, jnp.uint8), 0.5).max())
       90
     """
-    x = check_colors("hue", x, low, high, gray_or_rgb=True)
+    x = check_colors("hue", x, gray_or_rgb=True)
     check_numbers("hue", "max_turn", max_turn, probability, 0.5)
-    return applied(_hue, key, x, max_turn, probability, low, high, high=0.5)
+    return applied(_hue, key, x, max_turn, probability, high=0.5)
 
 
-def _hue(key: PRNGKey, x: Array, turn: Array, low: ArrayLike, high: ArrayLike) -> Array:
-    return hue_turned(x, turn * signed(key, x.shape[:1]), low, high)
+def _hue(key: PRNGKey, x: Array, turn: Array) -> Array:
+    return hue_turned(x, turn * signed(key, x.shape[:1]))
 
 
-def hue_turned(x: Array, turns: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
+def hue_turned(x: Array, turns: Array) -> Array:
     """The hue of the HSV model, rotated by a part of the circle; value and saturation stay the same.
 
       y_c = v - (v - m) clip(min(k_c, 4 - k_c), 0, 1),   k_c = (n_c + 6 (h + t)) mod 6,   n = (5, 3, 1)
@@ -235,8 +213,6 @@ def hue_turned(x: Array, turns: Array, low: ArrayLike = 0.0, high: ArrayLike = 1
     Args:
       x: images `[B, H, W, C]`, gray or RGB, uint8 (then rounded) or floating point.
       turns: `float32[B]` in turns: 1/3 makes red green.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -247,7 +223,7 @@ def hue_turned(x: Array, turns: Array, low: ArrayLike = 0.0, high: ArrayLike = 1
     """
     if x.shape[-1] == 1:
         return x
-    levels = to_levels(x, low, high)
+    levels = to_levels(x)
     red, green, blue = levels[..., 0], levels[..., 1], levels[..., 2]
     value = levels.max(-1)
     spread = value - levels.min(-1)
@@ -262,18 +238,16 @@ def hue_turned(x: Array, turns: Array, low: ArrayLike = 0.0, high: ArrayLike = 1
         phase = jnp.mod(offset + sector, 6.0)
         channels.append(value - spread * jnp.clip(jnp.minimum(phase, 4.0 - phase), 0.0, 1.0))
     turned = jnp.stack(channels, -1)
-    return from_levels(jnp.round(turned) if x.dtype == jnp.uint8 else turned, x, low, high)
+    return from_levels(jnp.round(turned) if x.dtype == jnp.uint8 else turned, x)
 
 
-def blended(x: Array, degenerate: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
+def blended(x: Array, degenerate: Array, factors: Array) -> Array:
     """Interpolates or extrapolates from a degenerate image: `y = clip(d + f (x - d))`, as `PIL.Image.blend`.
 
     Args:
       x: images `[B, H, W, C]`, uint8 (then truncated) or floating point.
       degenerate: levels that broadcast against `x`.
       factors: `float32[B]`: 0 is `degenerate`, 1 the image, above 1 an exaggeration.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -283,7 +257,7 @@ def blended(x: Array, degenerate: Array, factors: Array, low: ArrayLike = 0.0, h
       Array([75], dtype=uint8)
     """
     factors = over(jnp.asarray(factors, jnp.float32), x)
-    return from_levels(degenerate + factors * (to_levels(x, low, high) - degenerate), x, low, high)
+    return from_levels(degenerate + factors * (to_levels(x) - degenerate), x)
 
 
 def factors_around_one(key: PRNGKey, x: Array, change: Array) -> Array:

@@ -93,17 +93,18 @@ def check_numbers(name: str, argument: str, magnitude: ArrayLike, probability: A
             raise ValueError(f"{name}: {label} must be one number for the batch, got shape {np.shape(value)}")
 
 
-def check_channels(name: str, argument: str, value: ArrayLike, x: Array) -> None:
-    """Refuse anything but a single number, or one for each channel of `x`.
+def check_fill(name: str, fill: ArrayLike, x: Array) -> None:
+    """Refuse anything but a single number, or one for each channel of `x`, that a pixel of `x` can hold.
 
     Raises:
-      ValueError: names the argument, what it got and what it accepts.
+      ValueError: names the function, what it got and what it accepts.
     """
-    if np.shape(value) not in ((), (1,), (x.shape[-1],)):
+    if np.shape(fill) not in ((), (1,), (x.shape[-1],)):
         raise ValueError(
-            f"{name}: {argument} must be one number or one for each of {x.shape[-1]} channels, "
-            f"got shape {np.shape(value)}"
+            f"{name}: fill must be one number or one for each of {x.shape[-1]} channels, got shape {np.shape(fill)}"
         )
+    if x.dtype == jnp.uint8:
+        check_range(f"{name}: fill", fill, 0.0, 255.0)
 
 
 def applied(

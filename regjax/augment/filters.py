@@ -20,8 +20,6 @@ def sharpness(
     x: Array,
     max_change: ArrayLike,
     probability: ArrayLike = 1.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
 ) -> Array:
     """Softens or sharpens each image: `sharpened` by a factor uniform in [1 - max_change, 1 + max_change].
 
@@ -30,8 +28,6 @@ def sharpness(
       x: images `[B, H, W, C]`, uint8 or floating point.
       max_change: scalar >= 0; may be traced. 0 is the identity.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -44,16 +40,16 @@ def sharpness(
       >>> int(sharpness(jax.random.key(0), jnp.full((1, 4, 4, 1), 90, jnp.uint8), 0.9).max())
       90
     """
-    x = check_colors("sharpness", x, low, high)
+    x = check_colors("sharpness", x)
     check_numbers("sharpness", "max_change", max_change, probability)
-    return applied(_sharpness, key, x, max_change, probability, low, high)
+    return applied(_sharpness, key, x, max_change, probability)
 
 
-def _sharpness(key: PRNGKey, x: Array, change: Array, low: ArrayLike, high: ArrayLike) -> Array:
-    return sharpened(x, factors_around_one(key, x, change), low, high)
+def _sharpness(key: PRNGKey, x: Array, change: Array) -> Array:
+    return sharpened(x, factors_around_one(key, x, change))
 
 
-def sharpened(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
+def sharpened(x: Array, factors: Array) -> Array:
     """Distance from a smoothed image times a factor, `PIL.ImageEnhance.Sharpness`: `y = clip(s + f (x - s))`.
 
     s is the mean over 3 by 3 pixels, with weight 5 for the middle one; pixels at the border do not change.
@@ -61,8 +57,6 @@ def sharpened(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 
     Args:
       x: images `[B, H, W, C]`, uint8 or floating point.
       factors: `float32[B]`: 0 is smoothed, 1 the image itself, 2 sharp.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -74,7 +68,7 @@ def sharpened(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 
              [50],
              [ 0]], dtype=uint8)
     """
-    levels = to_levels(x, low, high)
+    levels = to_levels(x)
     if min(x.shape[1:3]) < 3:
         return x
     columns = levels[:, :-2] + levels[:, 1:-1] + levels[:, 2:]
@@ -82,7 +76,7 @@ def sharpened(x: Array, factors: Array, low: ArrayLike = 0.0, high: ArrayLike = 
     smooth = (around + 4.0 * levels[:, 1:-1, 1:-1]) / 13.0
     if x.dtype == jnp.uint8:
         smooth = jnp.floor(smooth + 0.5)
-    return blended(x, levels.at[:, 1:-1, 1:-1].set(smooth), factors, low, high)
+    return blended(x, levels.at[:, 1:-1, 1:-1].set(smooth), factors)
 
 
 @takes_batches

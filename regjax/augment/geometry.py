@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from regjax.augment.entry import (
     applied,
-    check_channels,
+    check_fill,
     check_images,
     check_numbers,
     draws,
@@ -262,6 +262,6 @@ def check_moved(name: str, x: Array, fill: ArrayLike, interpolation: str = "bili
       ValueError: names the function, the argument, what it got and what it accepts.
     """
     x = check_images(name, x)
-    check_channels(name, "fill", fill, x)
+    check_fill(name, fill, x)
     check_choice(f"{name}: interpolation", interpolation, INTERPOLATIONS)
     return x

@@ -50,29 +50,29 @@ MOVES = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
 """Operations that move pixels; all are compiled as one affine map with nearest-neighbour sampling."""
 
 
-def _autocontrast(x: Array, s: Array, space: Space, low: Array, high: Array) -> Array:
+def _autocontrast(x: Array, s: Array, space: Space) -> Array:
     del s, space
-    return autocontrasted(x, 1.0, low, high)
+    return autocontrasted(x, 1.0)
 
 
-def _equalize(x: Array, s: Array, space: Space, low: Array, high: Array) -> Array:
+def _equalize(x: Array, s: Array, space: Space) -> Array:
     del s, space
-    return equalized(x, 1.0, low, high)
+    return equalized(x, 1.0)
 
 
-def _posterize(x: Array, s: Array, space: Space, low: Array, high: Array) -> Array:
-    return posterized(x, 8.0 - jnp.round(space.bits * jnp.abs(s)), low, high)
+def _posterize(x: Array, s: Array, space: Space) -> Array:
+    return posterized(x, 8.0 - jnp.round(space.bits * jnp.abs(s)))
 
 
-def _solarize(x: Array, s: Array, space: Space, low: Array, high: Array) -> Array:
-    return solarized(x, jnp.floor(256.0 * (1.0 - space.inverted * jnp.abs(s))), low, high)
+def _solarize(x: Array, s: Array, space: Space) -> Array:
+    return solarized(x, jnp.floor(256.0 * (1.0 - space.inverted * jnp.abs(s))))
 
 
-def _enhanced(x: Array, s: Array, space: Space, low: Array, high: Array, *, kernel: Operation) -> Array:
-    return kernel(x, 1.0 + space.change * s, low, high)
+def _enhanced(x: Array, s: Array, space: Space, *, kernel: Operation) -> Array:
+    return kernel(x, 1.0 + space.change * s)
 
 
-# Each is `(x, s, space, low, high) -> x` with signed strengths s `[B]` in [-1, 1]; some ignore the sign.
+# Each is `(x, s, space) -> x` with signed strengths s `[B]` in [-1, 1]; some ignore the sign.
 COLORS: dict[str, Operation] = {
     "autocontrast": _autocontrast,
     "equalize": _equalize,
@@ -93,8 +93,6 @@ def operated(
     strengths: Array,
     names: tuple[str, ...],
     fill: ArrayLike = 0.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
     *,
     space: Space = STANDARD,
 ) -> Array:
@@ -110,8 +108,6 @@ def operated(
         bit, also those without a strength.
       names: names in `OPERATIONS`.
       fill: value outside the image, one number or `[C]`.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
       space: the effects at full strength.
 
     Returns:
@@ -126,10 +122,10 @@ def operated(
     table = [2 + colors.index(name) if name in COLORS else int(name in MOVES) for name in names]
     branch = jnp.where(strengths == 0.0, 0, jnp.asarray(table)[choices])
     matrices = _matrices(x, choices, strengths, names, space)
-    fill, low, high = jnp.asarray(fill), jnp.asarray(low), jnp.asarray(high)
+    fill = jnp.asarray(fill)
 
     def colored(operation: Operation) -> Operation:
-        return lambda image, strength, _: operation(image, strength, space, low, high)
+        return lambda image, strength, _: operation(image, strength, space)
 
     branches = [
         lambda image, *_: image,

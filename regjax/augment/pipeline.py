@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import math
 from collections.abc import Callable, Iterator
@@ -51,23 +52,16 @@ class Augmentation:
     The magnitudes are constants of the compiled program; `strength` multiplies all of them and may be traced. Each
     step draws from a stream named after it, so removing one does not change the draws of the others.
 
-    Runs standardize images before they augment them: one order serves bytes, floats and rows of tables, and noise is in
-    standard deviations. Augmenting the bytes and standardizing afterwards would take a quarter of the memory and no
-    more time (`experiments/records/augmentation_order.json`: updates in 0.97 to 0.99 of the time on a CPU, within the
-    noise of the measurement; on the digits 0.9 points more accuracy, with a standard error of 0.5).
+    A run augments pixels as they were read, standardizes the batch, and then applies the steps whose `Kind` is
+    `standardized` (noise, cutout and what is for tables): noise is in standard deviations, and what is covered becomes
+    the mean. That order keeps images in a quarter of the memory and costs no time
+    (`experiments/records/augmentation_order.json`).
 
     Attributes:
       steps: `AugmentationStep`s or tuples `(name, magnitude)`, in order of application.
-      fill: value outside the image, one number or one for each channel. For standardized images on a black background
-        it is `Preprocessor.background`, the standardized value of a black pixel; 0 is the mean.
-      low: value of black in floating-point images, in the same form; `Preprocessor.background` if standardized.
-      high: value of white, in the same form; `Preprocessor.white` if standardized.
     """
 
     steps: tuple[AugmentationStep, ...] = ()
-    fill: tuple[float, ...] = (0.0,)
-    low: tuple[float, ...] = (0.0,)
-    high: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(AugmentationStep(*step) for step in self.steps))
@@ -85,20 +79,14 @@ class Augmentation:
                 check_choice(f"augmentation {name}: option", option, kind.options)
                 _check_option(name, option, value, kind.options[option])
 
-    def between(self, black: tuple[float, ...], white: tuple[float, ...]) -> Augmentation:
-        """The same steps for images with these values of black and white, one number or one for each channel.
-
-        The outside of images is black. `Preprocessor.background` and `Preprocessor.white` have the values of a dataset.
-        """
-        return dataclasses.replace(self, fill=black, low=black, high=white)
-
-    def check_fits(self, kind: str, dataset: str, shape: tuple[int, ...]) -> None:
+    def check_fits(self, kind: str, dataset: str, shape: tuple[int, ...], dtype: Any = jnp.float32) -> None:
         """Refuse steps that do not accept the examples of a dataset, or whose magnitude or options do not fit them.
 
         Args:
           kind: `"image"` or `"table"`.
           dataset: its name, for the message.
           shape: of one example, `(H, W, C)` or `(F,)`.
+          dtype: of the examples as they were read.
 
         Raises:
           InputError: names the step, what is wrong and what is accepted.
@@ -110,15 +98,22 @@ class Augmentation:
             fit = "images" if kind == "image" else "rows"
             accepted = ", ".join(name for name, entry in AUGMENTATIONS.items() if entry.takes in (fit, "any"))
             raise InputError(f"augmentation {names} is for {needed}; {dataset} is {other} (accepted: {accepted})")
-        key, example = jax.eval_shape(jax.random.key, 0), jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+        key = jax.eval_shape(jax.random.key, 0)
         for step in self.steps:
+            example = jax.ShapeDtypeStruct((1, *shape), jnp.float32 if AUGMENTATIONS[step.name].standardized else dtype)
             # Nothing is computed; the function itself refuses concrete numbers and options that do not fit.
             try:
-                jax.eval_shape(lambda key, x, step=step: self._applied(step, key, x, step.magnitude), key, example)
+                jax.eval_shape(functools.partial(_applied, step, magnitude=step.magnitude), key, x=example)
             except ValueError as error:
                 raise InputError(f"augmentation {error}") from None
 
-    def apply(self, key: PRNGKey, x: Examples, strength: ArrayLike = 1.0) -> Examples:
+    def apply(
+        self,
+        key: PRNGKey,
+        x: Examples,
+        strength: ArrayLike = 1.0,
+        standardize: Callable[[Array], Array] | None = None,
+    ) -> Examples:
         """Augment a batch.
 
         Args:
@@ -126,30 +121,27 @@ class Augmentation:
           x: examples `[B, ...]`, or a `Batch` of them; images `[B, H, W, C]` if `images_only` names any step.
           strength: scalar >= 0 that multiplies all magnitudes, but no options; the results are clipped to the largest
             accepted magnitude, as a probability to 1. May be traced. 0 is the identity, bit for bit.
+          standardize: from pixels to what the model takes. All steps on pixels come before it, and those on
+            standardized inputs after it, both in their order. None applies all steps to `x` in their order.
 
         Returns:
-          Examples like `x`.
+          Examples like `x`, or like `standardize(x)`.
 
         Raises:
           ValueError: a concrete `strength` is negative or NaN, or `x` or an option does not fit a step.
         """
         check_range("augmentation: strength", strength, 0.0, high_open=True)
         if isinstance(x, Batch):
-            return x._replace(x=self.apply(key, x.x, strength))
+            return x._replace(x=self.apply(key, x.x, strength, standardize))
+        if standardize is not None:
+            later = tuple(step for step in self.steps if AUGMENTATIONS[step.name].standardized)
+            sooner = tuple(step for step in self.steps if step not in later)
+            x = standardize(Augmentation(sooner).apply(key, x, strength))
+            return Augmentation(later).apply(key, x, strength)
         for step in self.steps:
             scaled = jnp.asarray(strength, jnp.float32) * step.magnitude
-            x = self._applied(
-                step, stream(key, step.name), x, jnp.minimum(scaled, catalog.AUGMENTATIONS[step.name].high)
-            )
+            x = _applied(step, stream(key, step.name), x, jnp.minimum(scaled, catalog.AUGMENTATIONS[step.name].high))
         return x
-
-    def _applied(self, step: AugmentationStep, key: PRNGKey, x: Array, magnitude: ArrayLike) -> Array:
-        kind, options = AUGMENTATIONS[step.name], dict(step.options)
-        if kind.outside:
-            options["fill"] = jnp.asarray(self.fill)
-        if kind.colors:
-            options |= {"low": jnp.asarray(self.low), "high": jnp.asarray(self.high)}
-        return kind.apply(key, x, magnitude, **options)
 
     @property
     def images_only(self) -> tuple[str, ...]:
@@ -164,6 +156,10 @@ class Augmentation:
     def __str__(self) -> str:
         """The description that `make` reads."""
         return ",".join(map(str, self.steps))
+
+
+def _applied(step: AugmentationStep, key: PRNGKey, x: Array, magnitude: ArrayLike) -> Array:
+    return AUGMENTATIONS[step.name].apply(key, x, magnitude, **dict(step.options))
 
 
 def make(description: str) -> Augmentation:

@@ -8,8 +8,8 @@ import numpy as np
 from regjax import noise
 from regjax.augment.entry import (
     applied,
-    check_channels,
     check_examples,
+    check_fill,
     check_images,
     check_numbers,
     draws,
@@ -89,7 +89,7 @@ def cutout(key: PRNGKey, x: Array, size: ArrayLike, fill: ArrayLike = 0.0, proba
     Reference: Improved Regularization of Convolutional Neural Networks with Cutout (DeVries & Taylor, 2017).
     """
     x = check_images("cutout", x)
-    check_channels("cutout", "fill", fill, x)
+    check_fill("cutout", fill, x)
     check_numbers("cutout", "size", size, probability, float(max(x.shape[1:3])))
     return applied(_cutout, key, x, size, probability, fill)
 
@@ -138,7 +138,7 @@ def random_erasing(
     Reference: Random Erasing Data Augmentation (Zhong et al., 2020).
     """
     x = check_images("random_erasing", x)
-    check_channels("random_erasing", "fill", fill, x)
+    check_fill("random_erasing", fill, x)
     check_numbers("random_erasing", "max_share", max_share, probability, 1.0)
     check_range("random_erasing: max_aspect", max_aspect, 1.0, high_open=True)
     return applied(_random_erasing, key, x, max_share, probability, fill, max_aspect, high=1.0)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from regjax.augment.entry import applied, check_channels, check_numbers, draws, over, takes_batches, variant
+from regjax.augment.entry import applied, check_fill, check_numbers, draws, over, takes_batches, variant
 from regjax.augment.operations import OPERATIONS, STANDARD, WIDE, operated
 from regjax.augment.values import check_colors
 from regjax.core.rng import stream
@@ -30,8 +30,6 @@ def rand_augment(
     magnitude: ArrayLike,
     fill: ArrayLike = 0.0,
     probability: ArrayLike = 1.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
     layers: int = 2,
 ) -> Array:
     """RandAugment: operations drawn from 14 for each image and applied in turn, all with one magnitude.
@@ -48,8 +46,6 @@ def rand_augment(
       magnitude: scalar in [0, 10]; may be traced. 0 is the identity. torchvision counts to 30 instead.
       fill: value outside the image, one number or `[C]`.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
       layers: number of operations, >= 1.
 
     Returns:
@@ -64,17 +60,17 @@ def rand_augment(
 
     Reference: RandAugment: Practical Automated Data Augmentation with a Reduced Search Space (Cubuk et al., 2020).
     """
-    x = _check("rand_augment", x, magnitude, fill, probability, low, high)
+    x = _check("rand_augment", x, magnitude, fill, probability)
     _check_count("rand_augment", "layers", layers)
     transform = variant(_rand_augment, layers=layers)
-    return applied(transform, key, x, magnitude, probability, fill, low, high, high=FULL)
+    return applied(transform, key, x, magnitude, probability, fill, high=FULL)
 
 
-def _rand_augment(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, layers: int) -> Array:
+def _rand_augment(key: PRNGKey, x: Array, magnitude: Array, fill: Array, *, layers: int) -> Array:
     shape = (layers, x.shape[0])
     choices = _choices(stream(key, "operation"), shape, len(OPERATIONS))
     strengths = _with_sign(key, jnp.full(shape, magnitude / FULL))
-    return _in_turn(x, choices, strengths, OPERATIONS, colors)
+    return _in_turn(x, choices, strengths, OPERATIONS, fill)
 
 
 @takes_batches
@@ -84,8 +80,6 @@ def trivial_augment(
     magnitude: ArrayLike,
     fill: ArrayLike = 0.0,
     probability: ArrayLike = 1.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
     wide: bool = True,
 ) -> Array:
     """TrivialAugment: one operation for each image, with a magnitude uniform in [0, magnitude].
@@ -99,8 +93,6 @@ def trivial_augment(
       magnitude: scalar in [0, 10], the largest that is drawn; may be traced. 0 is the identity, 10 the paper.
       fill: value outside the image, one number or `[C]`.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
       wide: whether to use the wide space of the paper, or that of `rand_augment`.
 
     Returns:
@@ -115,15 +107,15 @@ def trivial_augment(
 
     Reference: TrivialAugment: Tuning-free Yet State-of-the-Art Data Augmentation (Müller & Hutter, 2021).
     """
-    x = _check("trivial_augment", x, magnitude, fill, probability, low, high)
+    x = _check("trivial_augment", x, magnitude, fill, probability)
     transform = variant(_trivial_augment, wide=bool(wide))
-    return applied(transform, key, x, magnitude, probability, fill, low, high, high=FULL)
+    return applied(transform, key, x, magnitude, probability, fill, high=FULL)
 
 
-def _trivial_augment(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, wide: bool) -> Array:
+def _trivial_augment(key: PRNGKey, x: Array, magnitude: Array, fill: Array, *, wide: bool) -> Array:
     choices = _choices(stream(key, "operation"), x.shape[:1], len(OPERATIONS))
     strengths = _with_sign(key, magnitude / FULL * draws(stream(key, "strength"), x.shape[:1]))
-    return operated(x, choices, strengths, OPERATIONS, *colors, space=WIDE if wide else STANDARD)
+    return operated(x, choices, strengths, OPERATIONS, fill, space=WIDE if wide else STANDARD)
 
 
 @takes_batches
@@ -133,8 +125,6 @@ def aug_mix(
     magnitude: ArrayLike,
     fill: ArrayLike = 0.0,
     probability: ArrayLike = 1.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
     width: int = 3,
     depth: int = 3,
 ) -> Array:
@@ -152,8 +142,6 @@ def aug_mix(
       magnitude: scalar in [0, 10]; may be traced. 0 is the identity; the paper uses 3, 1 on CIFAR in its code.
       fill: value outside the image, one number or `[C]`.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
       width: number of chains, >= 1.
       depth: largest length of a chain, >= 1.
 
@@ -170,14 +158,14 @@ def aug_mix(
     Reference: AugMix: A Simple Data Processing Method to Improve Robustness and Uncertainty
     (Hendrycks et al., 2020).
     """
-    x = _check("aug_mix", x, magnitude, fill, probability, low, high)
+    x = _check("aug_mix", x, magnitude, fill, probability)
     _check_count("aug_mix", "width", width)
     _check_count("aug_mix", "depth", depth)
     transform = variant(_aug_mix, width=width, depth=depth)
-    return applied(transform, key, x, magnitude, probability, fill, low, high, high=FULL)
+    return applied(transform, key, x, magnitude, probability, fill, high=FULL)
 
 
-def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, width: int, depth: int) -> Array:
+def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, fill: Array, *, width: int, depth: int) -> Array:
     batch = x.shape[0]
     shape = (depth, width * batch)
     choices = _choices(stream(key, "operation"), shape, len(AUGMIX))
@@ -186,7 +174,7 @@ def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, width: in
     # An operation beyond the length of its chain has strength 0, which is the identity.
     lengths = 1 + _choices(stream(key, "length"), shape[1:], depth)
     strengths = jnp.where(jnp.arange(depth)[:, None] < lengths, _with_sign(key, drawn / FULL), 0.0)
-    chains = _in_turn(jnp.concatenate([x] * width), choices, strengths, AUGMIX, colors)
+    chains = _in_turn(jnp.concatenate([x] * width), choices, strengths, AUGMIX, fill)
     # Exponential numbers divided by their sum are Dirichlet(1, ..., 1); the sum is never 0.
     weights = -jnp.log1p(-draws(stream(key, "weights"), (width, batch))) + 1e-6
     weights = weights / weights.sum(0)
@@ -198,11 +186,11 @@ def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, *colors: Array, width: in
     return (jnp.round(mixed) if x.dtype == jnp.uint8 else mixed).astype(x.dtype)
 
 
-def _in_turn(x: Array, choices: Array, strengths: Array, names: tuple[str, ...], colors: tuple[Array, ...]) -> Array:
+def _in_turn(x: Array, choices: Array, strengths: Array, names: tuple[str, ...], fill: Array) -> Array:
     """Apply layers of operations, with `choices` and `strengths` `[layers, B]`, in a loop that is compiled once."""
 
     def layer(x: Array, drawn: tuple[Array, Array]) -> tuple[Array, None]:
-        return operated(x, *drawn, names, *colors), None
+        return operated(x, *drawn, names, fill), None
 
     return lax.scan(layer, x, (choices, strengths))[0]
 
@@ -217,11 +205,9 @@ def _with_sign(key: PRNGKey, strengths: Array) -> Array:
     return jnp.where(draws(stream(key, "sign"), strengths.shape) < 0.5, -strengths, strengths)
 
 
-def _check(
-    name: str, x: Array, magnitude: ArrayLike, fill: ArrayLike, probability: ArrayLike, low: ArrayLike, high: ArrayLike
-) -> Array:
-    x = check_colors(name, x, low, high, gray_or_rgb=True)
-    check_channels(name, "fill", fill, x)
+def _check(name: str, x: Array, magnitude: ArrayLike, fill: ArrayLike, probability: ArrayLike) -> Array:
+    x = check_colors(name, x, gray_or_rgb=True)
+    check_fill(name, fill, x)
     check_numbers(name, "magnitude", magnitude, probability, FULL)
     return x
 

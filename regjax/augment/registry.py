@@ -17,9 +17,6 @@ from regjax.augment.tone import autocontrast, equalize, posterize, solarize
 from regjax.augment.warps import affine, elastic
 from regjax.core.typing import Array
 
-# Arguments that an `Augmentation` sets from its fields, so that descriptions do not contain them.
-ABOUT_PIXELS = ("fill", "low", "high")
-
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
@@ -27,16 +24,16 @@ class Kind:
 
     Attributes:
       apply: `(key, x, magnitude, ...) -> x`, the identity at magnitude 0.
-      typical: a strong magnitude that is still in use, for standardized images.
+      typical: a strong magnitude that is still in use.
       takes: `"images"`, `"rows"` of a table, or `"any"` examples.
-      outside: whether it shows the outside of an image, so that it takes the `fill` of the `Augmentation`.
+      standardized: whether runs apply it to standardized inputs, where 0 is the mean, and not to pixels.
       per_side: whether the magnitude is in pixels and `typical` is a fraction of the side of the image.
     """
 
     apply: Callable[..., Array]
     typical: float
     takes: str = "images"
-    outside: bool = False
+    standardized: bool = False
     per_side: bool = False
 
     @property
@@ -45,26 +42,20 @@ class Kind:
         return self.takes == "images"
 
     @property
-    def colors(self) -> bool:
-        """Whether it depends on the values of black and white, so that it takes `low` and `high`."""
-        return "low" in inspect.signature(self.apply).parameters
-
-    @property
     def options(self) -> dict[str, Any]:
         """Further arguments that a description may contain, as `probability`, with their defaults."""
-        parameters = list(inspect.signature(self.apply).parameters.values())[3:]
-        return {p.name: p.default for p in parameters if p.name not in ABOUT_PIXELS}
+        return {p.name: p.default for p in list(inspect.signature(self.apply).parameters.values())[3:]}
 
 
 AUGMENTATIONS: dict[str, Kind] = {
-    "shift": Kind(shift, 0.25, outside=True, per_side=True),
-    "pad_crop": Kind(pad_crop, 0.125, outside=True, per_side=True),
+    "shift": Kind(shift, 0.25, per_side=True),
+    "pad_crop": Kind(pad_crop, 0.125, per_side=True),
     "flip": Kind(flip, 0.5),
-    "rotate": Kind(rotate, 45.0, outside=True),
-    "shear": Kind(shear, 0.5, outside=True),
-    "scale": Kind(scale, 0.5, outside=True),
-    "affine": Kind(affine, 1.0, outside=True),
-    "elastic": Kind(elastic, 0.03, outside=True, per_side=True),
+    "rotate": Kind(rotate, 45.0),
+    "shear": Kind(shear, 0.5),
+    "scale": Kind(scale, 0.5),
+    "affine": Kind(affine, 1.0),
+    "elastic": Kind(elastic, 0.03, per_side=True),
     "brightness": Kind(brightness, 0.6),
     "contrast": Kind(contrast, 0.8),
     "saturation": Kind(saturation, 0.9),
@@ -75,12 +66,12 @@ AUGMENTATIONS: dict[str, Kind] = {
     "autocontrast": Kind(autocontrast, 1.0),
     "sharpness": Kind(sharpness, 0.9),
     "blur": Kind(blur, 1.5),
-    "noise": Kind(gaussian_noise, 0.6, takes="any"),
-    "cutout": Kind(cutout, 0.5, per_side=True),
-    "random_erasing": Kind(random_erasing, 0.4),
-    "rand_augment": Kind(rand_augment, 9.0, outside=True),
-    "trivial_augment": Kind(trivial_augment, 10.0, outside=True),
-    "aug_mix": Kind(aug_mix, 6.0, outside=True),
-    "row_cutout": Kind(row_cutout, 0.3, takes="rows"),
-    "feature_dropout": Kind(feature_dropout, 0.3, takes="rows"),
+    "noise": Kind(gaussian_noise, 0.6, takes="any", standardized=True),
+    "cutout": Kind(cutout, 0.5, standardized=True, per_side=True),
+    "random_erasing": Kind(random_erasing, 0.4, standardized=True),
+    "rand_augment": Kind(rand_augment, 9.0),
+    "trivial_augment": Kind(trivial_augment, 10.0),
+    "aug_mix": Kind(aug_mix, 6.0),
+    "row_cutout": Kind(row_cutout, 0.3, takes="rows", standardized=True),
+    "feature_dropout": Kind(feature_dropout, 0.3, takes="rows", standardized=True),
 }

@@ -20,8 +20,6 @@ def posterize(
     x: Array,
     max_bits: ArrayLike,
     probability: ArrayLike = 1.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
 ) -> Array:
     """Removes the lowest bits of each level: `posterized` to 8 - r bits.
 
@@ -35,8 +33,6 @@ def posterize(
       x: images `[B, H, W, C]`, uint8 or floating point.
       max_bits: scalar in [0, 8], bits that are taken away; may be traced. 0 is the identity.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -50,24 +46,22 @@ def posterize(
       >>> int(posterize(jax.random.key(0), x, 4).min())
       240
     """
-    x = check_colors("posterize", x, low, high)
+    x = check_colors("posterize", x)
     check_numbers("posterize", "max_bits", max_bits, probability, 8.0)
-    return applied(_posterize, key, x, max_bits, probability, low, high, high=8.0)
+    return applied(_posterize, key, x, max_bits, probability, high=8.0)
 
 
-def _posterize(key: PRNGKey, x: Array, bits: Array, low: ArrayLike, high: ArrayLike) -> Array:
+def _posterize(key: PRNGKey, x: Array, bits: Array) -> Array:
     removed = jnp.minimum(jnp.floor(draws(key, x.shape[:1]) * (bits + 1.0)), jnp.ceil(bits))
-    return posterized(x, 8.0 - removed, low, high)
+    return posterized(x, 8.0 - removed)
 
 
-def posterized(x: Array, bits: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
+def posterized(x: Array, bits: Array) -> Array:
     """The highest bits of each level, `PIL.ImageOps.posterize`: `y = s floor(x / s)`, `s = 2^(8 - bits)`.
 
     Args:
       x: images `[B, H, W, C]`, uint8 or floating point.
       bits: `[B]`, whole numbers in [0, 8] that are kept: 8 keeps all, 0 leaves black.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -77,7 +71,7 @@ def posterized(x: Array, bits: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.
       Array([  0,  16, 240], dtype=uint8)
     """
     step = over(jnp.exp2(8.0 - jnp.asarray(bits, jnp.float32)), x)
-    return from_levels(jnp.floor((to_levels(x, low, high) + NEARLY) / step) * step, x, low, high)
+    return from_levels(jnp.floor((to_levels(x) + NEARLY) / step) * step, x)
 
 
 @takes_batches
@@ -86,8 +80,6 @@ def solarize(
     x: Array,
     max_share: ArrayLike,
     probability: ArrayLike = 1.0,
-    low: ArrayLike = 0.0,
-    high: ArrayLike = 1.0,
 ) -> Array:
     """Inverts the brightest levels of each image: `solarized` from a threshold on.
 
@@ -98,8 +90,6 @@ def solarize(
       x: images `[B, H, W, C]`, uint8 or floating point.
       max_share: scalar in [0, 1], the largest share of the range that is inverted; may be traced. 0 is the identity.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -112,23 +102,21 @@ def solarize(
       >>> int(solarize(jax.random.key(0), jnp.zeros((1, 2, 2, 1), jnp.uint8), 0.5).max())
       0
     """
-    x = check_colors("solarize", x, low, high)
+    x = check_colors("solarize", x)
     check_numbers("solarize", "max_share", max_share, probability, 1.0)
-    return applied(_solarize, key, x, max_share, probability, low, high, high=1.0)
+    return applied(_solarize, key, x, max_share, probability, high=1.0)
 
 
-def _solarize(key: PRNGKey, x: Array, share: Array, low: ArrayLike, high: ArrayLike) -> Array:
-    return solarized(x, 256.0 * (1.0 - share * draws(key, x.shape[:1])), low, high)
+def _solarize(key: PRNGKey, x: Array, share: Array) -> Array:
+    return solarized(x, 256.0 * (1.0 - share * draws(key, x.shape[:1])))
 
 
-def solarized(x: Array, thresholds: Array, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
+def solarized(x: Array, thresholds: Array) -> Array:
     """Levels from a threshold on inverted, `PIL.ImageOps.solarize`: `y = x if x < t else 255 - x`.
 
     Args:
       x: images `[B, H, W, C]`, uint8 or floating point.
       thresholds: `float32[B]` in levels, whatever the dtype of `x`: 0 inverts all, 256 nothing.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -137,14 +125,12 @@ def solarized(x: Array, thresholds: Array, low: ArrayLike = 0.0, high: ArrayLike
       >>> solarized(jnp.array([10, 128, 255], jnp.uint8).reshape(1, 1, 3, 1), jnp.array([128.0])).ravel()
       Array([ 10, 127,   0], dtype=uint8)
     """
-    levels, threshold = to_levels(x, low, high), over(jnp.asarray(thresholds, jnp.float32), x)
-    return from_levels(jnp.where(levels < threshold - NEARLY, levels, 255.0 - levels), x, low, high)
+    levels, threshold = to_levels(x), over(jnp.asarray(thresholds, jnp.float32), x)
+    return from_levels(jnp.where(levels < threshold - NEARLY, levels, 255.0 - levels), x)
 
 
 @takes_batches
-def equalize(
-    key: PRNGKey, x: Array, share: ArrayLike, probability: ArrayLike = 1.0, low: ArrayLike = 0.0, high: ArrayLike = 1.0
-) -> Array:
+def equalize(key: PRNGKey, x: Array, share: ArrayLike, probability: ArrayLike = 1.0) -> Array:
     """Makes all levels about equally frequent: `equalized`.
 
     Args:
@@ -152,8 +138,6 @@ def equalize(
       x: images `[B, H, W, C]`, uint8 or floating point.
       share: scalar in [0, 1], of the equalized image in the result; may be traced. 0 is the identity.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -166,17 +150,17 @@ def equalize(
       >>> int(equalize(jax.random.key(0), jnp.full((1, 2, 2, 1), 9, jnp.uint8), 1.0).max())
       9
     """
-    x = check_colors("equalize", x, low, high)
+    x = check_colors("equalize", x)
     check_numbers("equalize", "share", share, probability, 1.0)
-    return applied(_equalize, key, x, share, probability, low, high, high=1.0)
+    return applied(_equalize, key, x, share, probability, high=1.0)
 
 
-def _equalize(key: PRNGKey, x: Array, share: Array, low: ArrayLike, high: ArrayLike) -> Array:
+def _equalize(key: PRNGKey, x: Array, share: Array) -> Array:
     del key
-    return equalized(x, share, low, high)
+    return equalized(x, share)
 
 
-def equalized(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
+def equalized(x: Array, shares: ArrayLike = 1.0) -> Array:
     """Each level replaced by its place in the distribution of its channel, `PIL.ImageOps.equalize`.
 
       y = floor((s // 2 + #{pixels below x}) / s),   s = (#pixels - #{pixels of the largest level}) // 255
@@ -186,8 +170,6 @@ def equalized(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high: Arr
     Args:
       x: images `[B, H, W, C]`, uint8 or floating point.
       shares: scalar or `float32[B]`, of the equalized image in the result.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -198,7 +180,7 @@ def equalized(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high: Arr
       Array([  0, 255], dtype=uint8)
     """
     batch, channels = x.shape[0], x.shape[3]
-    levels = jnp.round(jnp.clip(to_levels(x, low, high), 0.0, 255.0))
+    levels = jnp.round(jnp.clip(to_levels(x), 0.0, 255.0))
     # NaN has no level; it counts as black, so that it stays in the histogram of its own channel.
     index = jnp.where(levels >= 0.0, levels, 0.0).astype(jnp.int32)
     table = jnp.arange(batch * channels, dtype=jnp.int32).reshape(batch, 1, 1, channels) * 256
@@ -213,13 +195,11 @@ def equalized(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high: Arr
     new = jnp.minimum(jnp.floor((jnp.floor(step / 2.0) + below) / jnp.maximum(step, 1.0)), 255.0)
     new = jnp.where(step > 0.0, new, jnp.arange(256, dtype=jnp.float32))
     equal = new.reshape(-1).at[bins].get(mode="promise_in_bounds").reshape(x.shape)
-    return blended(x, equal, _kept(shares, x), low, high)
+    return blended(x, equal, _kept(shares, x))
 
 
 @takes_batches
-def autocontrast(
-    key: PRNGKey, x: Array, share: ArrayLike, probability: ArrayLike = 1.0, low: ArrayLike = 0.0, high: ArrayLike = 1.0
-) -> Array:
+def autocontrast(key: PRNGKey, x: Array, share: ArrayLike, probability: ArrayLike = 1.0) -> Array:
     """Stretches the levels of each channel over the whole range: `autocontrasted`.
 
     Args:
@@ -227,8 +207,6 @@ def autocontrast(
       x: images `[B, H, W, C]`, uint8 or floating point.
       share: scalar in [0, 1], of the stretched image in the result; may be traced. 0 is the identity.
       probability: scalar in [0, 1], that an image is changed; may be traced.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -241,17 +219,17 @@ def autocontrast(
       >>> autocontrast(jax.random.key(0), jnp.array([9, 19], jnp.uint8).reshape(1, 1, 2, 1), 1.0).ravel()
       Array([  0, 255], dtype=uint8)
     """
-    x = check_colors("autocontrast", x, low, high)
+    x = check_colors("autocontrast", x)
     check_numbers("autocontrast", "share", share, probability, 1.0)
-    return applied(_autocontrast, key, x, share, probability, low, high, high=1.0)
+    return applied(_autocontrast, key, x, share, probability, high=1.0)
 
 
-def _autocontrast(key: PRNGKey, x: Array, share: Array, low: ArrayLike, high: ArrayLike) -> Array:
+def _autocontrast(key: PRNGKey, x: Array, share: Array) -> Array:
     del key
-    return autocontrasted(x, share, low, high)
+    return autocontrasted(x, share)
 
 
-def autocontrasted(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Array:
+def autocontrasted(x: Array, shares: ArrayLike = 1.0) -> Array:
     """Each channel stretched to the whole range, `PIL.ImageOps.autocontrast`: `y = floor(255 (x - a) / (b - a))`.
 
     with a and b the smallest and largest level of the channel; a channel of one level stays. PIL computes the
@@ -260,8 +238,6 @@ def autocontrasted(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high
     Args:
       x: images `[B, H, W, C]`, uint8 or floating point (then without the floor).
       shares: scalar or `float32[B]`, of the stretched image in the result.
-      low: value of black in floating-point images, one number or `[C]`.
-      high: value of white, alike.
 
     Returns:
       Images like `x`.
@@ -270,14 +246,14 @@ def autocontrasted(x: Array, shares: ArrayLike = 1.0, low: ArrayLike = 0.0, high
       >>> autocontrasted(jnp.array([0, 5, 10], jnp.uint8).reshape(1, 1, 3, 1)).ravel()
       Array([  0, 127, 255], dtype=uint8)
     """
-    levels = jnp.clip(to_levels(x, low, high), 0.0, 255.0)
+    levels = jnp.clip(to_levels(x), 0.0, 255.0)
     darkest, brightest = levels.min((1, 2), keepdims=True), levels.max((1, 2), keepdims=True)
     spread = brightest - darkest
     raised = 255.0 * (levels - darkest)
     safe = jnp.where(spread > 0.0, spread, 1.0)
     # The quotient of such small whole numbers is exact enough in float32 for its floor.
     stretched = jnp.floor(raised / safe) if x.dtype == jnp.uint8 else raised / safe
-    return blended(x, jnp.where(spread > 0.0, stretched, levels), _kept(shares, x), low, high)
+    return blended(x, jnp.where(spread > 0.0, stretched, levels), _kept(shares, x))
 
 
 def _kept(shares: ArrayLike, x: Array) -> Array:

@@ -3,13 +3,14 @@
   python -m experiments.gallery --dataset=digits --workdir=runs/gallery
 
 Writes report.html and one PNG for each augmentation into --workdir; about 20 seconds, a few when it runs again. The
-images come from the training part, as many classes as possible, and are standardized as in training. --dataset takes
+images come from the training part, as many classes as possible, and are augmented as in training. --dataset takes
 any set of images: the embedded digits, a prepared TFDS set, a .npz, a folder of class folders.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ def main(config: Config) -> int:
 
 
 def _choose(loaded: Loaded, count: int, seed: int) -> np.ndarray:
-    """Standardized training images, of different classes first: `float32[count, H, W, C]`, or as many as there are."""
+    """Training images as they were read, of different classes first: `[count, H, W, C]`, or as many as there are."""
     import numpy as np
 
     y = loaded.splits.y_train
@@ -93,22 +94,24 @@ def _choose(loaded: Loaded, count: int, seed: int) -> np.ndarray:
     if len(firsts) > len(y) // 2:  # numbers rather than classes
         firsts = []
     index = [*firsts, *[i for i in order if i not in set(firsts)]][:count]
-    return loaded.preprocessor.transform(loaded.splits.x_train[index])
+    return np.asarray(loaded.splits.x_train[np.asarray(index)])
 
 
 def _card(name: str, loaded: Loaded, x: np.ndarray, seed: int) -> Card:
     import jax
     import jax.numpy as jnp
 
-    from regjax.augment import AUGMENTATIONS, Augmentation
+    from regjax.augment import AUGMENTATIONS, Augmentation, AugmentationStep
     from regjax.report.gallery_page import Card, Column
 
-    kind, pre = AUGMENTATIONS[name], loaded.preprocessor
+    kind, standardized = AUGMENTATIONS[name], loaded.preprocessor.transform(x)
     typical = kind.typical * (min(x.shape[1:3]) if kind.per_side else 1.0)
-    augment = jax.jit(
-        Augmentation(((name, typical),), fill=pre.background, low=pre.background, high=pre.white).apply  # type: ignore[arg-type]
-    )
-    columns = [Column("original", _pixels(loaded, x))]
+    standardization = loaded.preprocessor.standardization
+    standardize = None if standardization is None else standardization.apply
+    augmentation = Augmentation((AugmentationStep(name, typical),))
+    augment = jax.jit(functools.partial(augmentation.apply, standardize=standardize))
+
+    columns = [Column("original", _pixels(loaded, standardized))]
     for share in SHARES:
         y = augment(jax.random.key(seed), jnp.asarray(x), jnp.float32(share))
         columns.append(Column(f"{share * typical:.2g}", _pixels(loaded, y)))
@@ -123,6 +126,7 @@ def _mix_card(name: str, loaded: Loaded, x: np.ndarray, count: int, seed: int) -
     from regjax.core.typing import Batch
     from regjax.report.gallery_page import Card, Column
 
+    x = loaded.preprocessor.transform(x)
     columns = [Column("original", _pixels(loaded, x[:count]))]
     batch = Batch(jnp.asarray(x), jnp.arange(len(x), dtype=jnp.float32))
     for alpha in ALPHAS:

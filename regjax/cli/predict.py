@@ -81,7 +81,9 @@ def main(config: Config) -> int:
         trained = TrainConfig.from_json(_up_to_date(saved["flags"]))
         facts = setup.Facts(**saved["facts"])
         spec = setup.make_spec(trained, facts, steps=trained.steps_per_epoch)
-        hparams = setup.hparams_of(trained, facts, restore_best=trained.restore_best, augment=trained.augment_strength)
+        hparams = setup.hparams_of(
+            trained, facts, restore_best=trained.restore_best, standardization=None, augment=trained.augment_strength
+        )
         example: Any = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
         return trained, spec, hparams, jax.eval_shape(make_program(spec).init, hparams, jax.random.key(0), example)
 

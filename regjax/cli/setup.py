@@ -29,7 +29,7 @@ from regjax.training.stream import StreamLoader, validation_limit
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A dataset, split and standardized."""
+    """A dataset, split, and how it is standardized."""
 
     splits: data.Splits
     preprocessor: data.Preprocessor
@@ -156,12 +156,19 @@ def augmentation(config: RunOptions, loaded: Loaded) -> Augmentation | None:
     else:
         parsed = flags.about("augment", lambda: make_augmentation(config.augment))
     splits = loaded.splits
-    flags.about("augment", lambda: parsed.check_fits(splits.kind, splits.name, splits.x_train.shape[1:]))
-    return parsed.between(loaded.preprocessor.background, loaded.preprocessor.white)
+    shape, dtype = splits.x_train.shape[1:], splits.x_train.dtype
+    flags.about("augment", lambda: parsed.check_fits(splits.kind, splits.name, shape, dtype))
+    return parsed
 
 
 def hparams_of(
-    config: RunOptions, facts: Facts, *, restore_best: bool, augment: float = 1.0, present: Collection[str] = ()
+    config: RunOptions,
+    facts: Facts,
+    *,
+    restore_best: bool,
+    standardization: data.Standardization | None,
+    augment: float = 1.0,
+    present: Collection[str] = (),
 ) -> Hparams:
     """The `Hparams` of the flags.
 
@@ -169,6 +176,7 @@ def hparams_of(
       config: the flags.
       facts: of the data.
       restore_best: whether the run ends with its best weights.
+      standardization: of the examples; None where they are standardized already.
       augment: strength of the augmentation, where there is one.
       present: regularizers that exist even at strength 0.
     """
@@ -183,12 +191,13 @@ def hparams_of(
         augment=augment if config.augment else None,
         stopping=stopping,
         restore_best=restore_best,
+        standardization=standardization,
         **regularizer_arguments(config, present),
     )
 
 
 def train_data(loaded: Loaded, config: RunOptions, seeds: Sequence[int], *, validation: str = "all") -> TrainData:
-    """Standardized arrays for training.
+    """Arrays for training, inputs as they were read.
 
     Args:
       loaded: the data.
@@ -203,10 +212,10 @@ def train_data(loaded: Loaded, config: RunOptions, seeds: Sequence[int], *, vali
         x_val, y_val = splits.x_stop[:MAX_STOP_EXAMPLES], splits.y_stop[:MAX_STOP_EXAMPLES]
     # Put, not jnp.asarray, which compiles a program for each shape.
     return TrainData(
-        x=jax.device_put(pre.transform(splits.x_train)),
+        x=jax.device_put(splits.x_train),
         y=jax.device_put(y),
         order=jax.device_put(order),
-        x_val=jax.device_put(pre.transform(x_val)),
+        x_val=jax.device_put(x_val),
         y_val=jax.device_put(pre.target_transform(y_val)),
     )
 
@@ -219,15 +228,15 @@ def stream_data(loaded: Loaded, config: RunOptions, spec: Spec, threads: int) ->
     """
     splits, pre = loaded.splits, loaded.preprocessor
     y, order = _targets_and_order(loaded, config, [config.seed])
-    loader = StreamLoader(splits.x_train, y[0], order[0], pre.transform, threads=threads)
+    loader = StreamLoader(splits.x_train, y[0], order[0], threads=threads)
     x_val, y_val = validation_part(splits)
-    limit = validation_limit(x_val.shape[1:])
+    limit = validation_limit(x_val.shape[1:], x_val.dtype)
     x_val, y_val = x_val[:limit], y_val[:limit]
     if isinstance(splits.x_test, data.Rows):
         # What is damaged there should be known before the training, not after it.
         flags.about("dataset", splits.x_test.check)
     y_val = pre.target_transform(y_val)
-    return flags.about("dataset", lambda: loader.evaluation_data(spec, pre.transform(x_val), y_val)), loader
+    return flags.about("dataset", lambda: loader.evaluation_data(spec, x_val, y_val)), loader
 
 
 def validation_part(splits: data.Splits) -> tuple[Any, Any]:

@@ -131,14 +131,20 @@ def main(config: Config) -> int:
     spec = setup.make_spec(config, facts, loaded)
     seeds = list(range(config.seed, config.seed + config.seeds))
     arrays = setup.train_data(loaded, config, seeds)
-    check_regularizers(config, spec, arrays.x, present=swept)
+    check_regularizers(config, spec, loaded.preprocessor.transform(loaded.splits.x_train[:1]), present=swept)
     run = make_run(spec)
     points = [dict(zip(swept, point, strict=True)) for point in itertools.product(*swept.values())]
     lanes: list[Lane] = []
     for point in points:
         at_point = dataclasses.replace(config, **_as_options(config, point))
-        strength = point.get("augment", 1.0)
-        hparams = setup.hparams_of(at_point, facts, restore_best=config.restore_best, augment=strength, present=swept)
+        hparams = setup.hparams_of(
+            at_point,
+            facts,
+            restore_best=config.restore_best,
+            standardization=loaded.preprocessor.standardization,
+            augment=point.get("augment", 1.0),
+            present=swept,
+        )
         lanes.extend(Lane(run, hparams, run_key(seed), i) for i, seed in enumerate(seeds))
     mesh = None
     if config.data_devices > 1:

@@ -103,14 +103,20 @@ def main(config: Config) -> int:
     setup.check_sizes(config, loaded.splits)
     facts = setup.Facts.of(loaded.splits)
     spec = setup.with_mesh(config, setup.make_spec(config, facts, loaded, config.steps_per_epoch))
-    hparams = setup.hparams_of(config, facts, restore_best=config.restore_best, augment=config.augment_strength)
+    hparams = setup.hparams_of(
+        config,
+        facts,
+        restore_best=config.restore_best,
+        standardization=loaded.preprocessor.standardization,
+        augment=config.augment_strength,
+    )
     loader = None
     if config.loader == "stream":
         arrays, loader = setup.stream_data(loaded, config, spec, config.read_threads)
         print(_held(arrays, loaded.splits))
     else:
         arrays = setup.train_data(loaded, config, [config.seed], validation=config.validation).for_seed(0)
-    shapes = check_regularizers(config, spec, arrays.x)
+    shapes = check_regularizers(config, spec, loaded.preprocessor.transform(loaded.splits.x_train[:1]))
     if config.penalty:
         for mode, penalty in hparams.penalties.items():
             print(f"--penalty_mode={mode}:\n{penalty.anchored(shapes).plan(shapes)}")

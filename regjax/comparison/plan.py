@@ -48,7 +48,7 @@ class Plan:
       params: shapes of the parameters.
       techniques: the rows, apart from baseline and combination.
       with_combination: whether the combination is one more row.
-      data: standardized arrays of all seeds.
+      data: arrays of all seeds, inputs as they were read.
     """
 
     options: CompareOptions
@@ -104,7 +104,7 @@ def make_plan(model: Any, data: Data, techniques: Wanted, options: CompareOption
     splits = as_splits(data, options.split_seed, options.task)
     module = make_model(model, num_outputs=splits.num_outputs, task=splits.task) if isinstance(model, str) else model
     preprocessor = Preprocessor.for_splits(splits, standardize=options.standardize)
-    augmentation = as_augmentation(options.augmentation, splits, preprocessor)
+    augmentation = as_augmentation(options.augmentation, splits)
     options, n_train, steps = filled_in(options, splits)
     context = technique_context(options, splits, module, has_augmentation=bool(augmentation.steps))
     chosen, with_combination = resolve(techniques, context)
@@ -173,7 +173,7 @@ def _check_technique(
 def _arrays(
     splits: Splits, preprocessor: Preprocessor, n_train: int, techniques: Sequence[Technique], options: CompareOptions
 ) -> TrainData:
-    """The standardized arrays that training uses: pool, orders and labels of all seeds, the stop part."""
+    """The arrays that training uses: pool, orders and labels of all seeds, the stop part."""
     sizes = [int(t.arguments(v).get("n_train", 0)) for t in techniques for v in t.values]
     seeds = options.all_seeds()
     order = nested_order(splits.y_train, seeds, splits.task, size=max([n_train, *sizes]))
@@ -184,10 +184,10 @@ def _arrays(
         labels = np.broadcast_to(y, (len(seeds), *y.shape))
     stop = slice(0, MAX_STOP_EXAMPLES)
     return TrainData(
-        x=jnp.asarray(preprocessor.transform(splits.x_train)),
+        x=jnp.asarray(splits.x_train),
         y=jnp.asarray(labels),
         order=jnp.asarray(order),
-        x_val=jnp.asarray(preprocessor.transform(splits.x_stop[stop])),
+        x_val=jnp.asarray(splits.x_stop[stop]),
         y_val=jnp.asarray(preprocessor.target_transform(splits.y_stop[stop])),
     )
 
@@ -285,14 +285,11 @@ def default_augmentation(splits: Splits) -> Augmentation:
     return make(f"shift={max(1, round(side / 12))},rotate=15,noise=0.5")
 
 
-def as_augmentation(
-    augmentation: Augmentation | str | None, splits: Splits, preprocessor: Preprocessor
-) -> Augmentation:
-    """The augmentation that was described, with the data's own black and white."""
+def as_augmentation(augmentation: Augmentation | str | None, splits: Splits) -> Augmentation:
+    """The augmentation that was described, once it is clear that it fits the data."""
     if not isinstance(augmentation, Augmentation):
-        parsed = default_augmentation(splits) if augmentation is None else make(augmentation)
-        augmentation = parsed.between(preprocessor.background, preprocessor.white)
+        augmentation = default_augmentation(splits) if augmentation is None else make(augmentation)
     if splits.kind == "array" and augmentation.steps:
         raise InputError(f"augmentation '{augmentation}' is for images and tables, {splits.name} has neither")
-    augmentation.check_fits(splits.kind, splits.name, splits.x_train.shape[1:])
+    augmentation.check_fits(splits.kind, splits.name, splits.x_train.shape[1:], splits.x_train.dtype)
     return augmentation

@@ -85,7 +85,11 @@ def make_runner(
     scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.preprocessor, "select")
     runner = Runner(
         run_fn=make_run(plan.spec),
-        defaults={"learning_rate": plan.options.learning_rate, "n_train": plan.options.train_examples},
+        defaults={
+            "learning_rate": plan.options.learning_rate,
+            "n_train": plan.options.train_examples,
+            "standardization": plan.preprocessor.standardization,
+        },
         always=plan.always,
         seeds=plan.options.all_seeds(),
         data=plan.data,

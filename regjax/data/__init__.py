@@ -19,7 +19,7 @@ from regjax.data.cache import CacheWarning, cache_root
 from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
 from regjax.data.loading import load, read_inputs
-from regjax.data.preprocess import Preprocessor
+from regjax.data.preprocess import Preprocessor, Standardization
 from regjax.data.readers.csv import load_csv
 from regjax.data.readers.embedded import load_embedded, prepare
 from regjax.data.readers.folder import load_folder
@@ -42,6 +42,7 @@ __all__ = [
     "Rows",
     "Source",
     "Splits",
+    "Standardization",
     "TfdsSource",
     "as_rows",
     "cache_root",

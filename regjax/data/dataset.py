@@ -10,7 +10,6 @@ import numpy as np
 from regjax.catalog import DATASETS, TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
-from regjax.data.source import full_pixel
 
 Task = Literal["classification", "regression"]
 EMBEDDED = DATASETS
@@ -31,7 +30,6 @@ class Dataset:
       class_names: one name per class, in the order of the indices.
       columns: one name per column of a table.
       test: `(x_test, y_test)`, an official test split, or None when there is none.
-      pixel_max: the value of a full pixel; None means 255 for uint8 images and 1 for float32 images.
       validation: `(x, y)`, an official validation split, or None when there is none.
       notes: lines on what was made of the source that its owner should know of.
       embedded: whether it is one of `regjax.data.EMBEDDED`, and not a set of the same name from elsewhere.
@@ -52,19 +50,12 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
     test: tuple[np.ndarray, np.ndarray] | None = None
-    pixel_max: float | None = None
     embedded: bool = False
     validation: tuple[np.ndarray, np.ndarray] | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_choice("dataset: task", self.task, TASKS)
-        if self.kind == "image" and self.pixel_max is None:
-            object.__setattr__(self, "pixel_max", full_pixel(self.x.shape, self.x.dtype))
-        if self.kind != "image" and self.pixel_max is not None:
-            raise InputError(f"{self.name}: pixel_max is for images, x is of shape {self.x.shape}")
-        if self.pixel_max is not None and not 0 < self.pixel_max < np.inf:
-            raise InputError(f"{self.name}: pixel_max must be > 0, got {self.pixel_max}")
         if self.kind == "image":
             _check_channels(self.name, self.x.shape)
         if len(self) == 0:
@@ -107,9 +98,8 @@ class Dataset:
         held = isinstance(x, np.ndarray)  # `Rows` are checked as they are read
         if held and x.dtype == np.float32:
             _check_finite(f"{self.name}:{part} x", x)
-        if held and self.kind == "image" and (x.max(initial=0) > (self.pixel_max or 1.0) or x.min(initial=0) < 0):
-            found = f"[{x.min():g}, {x.max():g}]"
-            raise InputError(f"{self.name}:{part} pixels must be in [0, {self.pixel_max:g}], found {found}")
+        if held and self.kind == "image" and x.dtype == np.float32 and (x.max(initial=0) > 1 or x.min(initial=0) < 0):
+            raise InputError(f"{self.name}:{part} pixels must be in [0, 1], found [{x.min():g}, {x.max():g}]")
         if (
             held
             and x.dtype.kind in "iu"

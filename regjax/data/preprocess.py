@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,31 @@ then stay what they are."""
 KINDS = ("image", "table", "array")
 
 FORMAT = 1
+
+
+class Standardization(NamedTuple):
+    """`x -> (x - mean) / scale` in float32, on the host or in a program.
+
+    Attributes:
+      mean: `float32`, in the units of the examples as they were read; broadcasts against one example.
+      scale: `float32`, alike, never 0.
+
+    Example:
+      >>> Standardization(np.float32(100.0), np.float32(50.0)).apply(np.array([[0, 200]], np.uint8))
+      array([[-2.,  2.]], dtype=float32)
+    """
+
+    mean: Any
+    scale: Any
+
+    def apply(self, x: Any) -> Any:
+        """Standardized examples; `x` is an array of NumPy or JAX, `[N, ...]`, and is not changed."""
+        if not isinstance(x, np.ndarray):
+            return (x.astype(np.float32) - self.mean) / self.scale
+        out = x.astype(np.float32)
+        out -= self.mean
+        out /= self.scale
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +98,6 @@ class Preprocessor:
         kind: str,
         *,
         standardize: str = "auto",
-        pixel_max: float | None = None,
         y_train: np.ndarray | None = None,
         task: str = "classification",
         name: str = "data",
@@ -85,7 +110,6 @@ class Preprocessor:
           x_train: `[N, H, W, C]`, `[N, F]`, or another array `[N, ...]`.
           kind: `"image"`, `"table"` or `"array"`.
           standardize: one of `STANDARDIZE`.
-          pixel_max: value of a full pixel; None means 255 for uint8 images and 1 for float32 images.
           y_train: targets to standardize, regression only; None leaves targets as they are.
           task: stored.
           name: stored.
@@ -102,8 +126,7 @@ class Preprocessor:
             raise InputError(f"preprocess: {kind} examples must have rank {rank} and N > 0, got {x_train.shape}")
         if kind == "table" and standardize == "channel":
             raise InputError("preprocess: standardize 'channel' is for images; tables accept feature, global, none")
-        if kind == "image" and pixel_max is None:
-            pixel_max = full_pixel(x_train.shape, x_train.dtype)
+        pixel_max = full_pixel(x_train.shape, x_train.dtype) if kind == "image" else None
         if standardize == "auto":
             standardize = "feature" if kind == "table" else "channel"
             if kind == "array" and x_train.dtype.kind in "iu":
@@ -142,7 +165,6 @@ class Preprocessor:
             splits.x_train,
             splits.kind,
             standardize=standardize,
-            pixel_max=splits.pixel_max,
             y_train=splits.y_train if splits.task == "regression" and standardize_target else None,
             task=splits.task,
             name=splits.name,
@@ -166,19 +188,16 @@ class Preprocessor:
             raise InputError(
                 f"preprocess: examples of shape {list(x.shape[1:])}, the model was trained on {list(self.shape)}"
             )
-        if self._keeps_integers:
-            return x
-        out = x.astype(np.float32)
-        if self.pixel_max is not None:
-            out /= np.float32(self.pixel_max)
-        out -= self.mean
-        out /= self.scale
-        return out
+        return x if self.standardization is None else self.standardization.apply(x)
 
-    @property
-    def _keeps_integers(self) -> bool:
+    @functools.cached_property
+    def standardization(self) -> Standardization | None:
+        """What `transform` computes, for programs; None for integers that stay what they are."""
         integers = self.kind == "array" and np.dtype(self.dtype).kind in "iu"
-        return integers and not self.mean.ndim and bool(self.mean == 0 and self.scale == 1)
+        if integers and not self.mean.ndim and self.mean == 0 and self.scale == 1:
+            return None
+        unit = np.float32(1.0 if self.pixel_max is None else self.pixel_max)
+        return Standardization(self.mean * unit, self.scale * unit)
 
     @property
     def spread(self) -> Spread:
@@ -186,23 +205,6 @@ class Preprocessor:
         if self.mean.ndim:
             return Spread(self.mean.astype(np.float64), self.scale.astype(np.float64))
         return Spread(np.zeros(self.shape), np.zeros(self.shape))
-
-    @property
-    def background(self) -> tuple[float, ...]:
-        """What a black pixel becomes, one number a channel; tables have none and give `(0.0,)`."""
-        return self._pixel(0.0)
-
-    @property
-    def white(self) -> tuple[float, ...]:
-        """What a full pixel becomes, one number a channel; tables have none and give `(1.0,)`."""
-        return self._pixel(1.0)
-
-    def _pixel(self, level: float) -> tuple[float, ...]:
-        """What the share `level` of a full pixel becomes; where each pixel is scaled apart, the mean of those."""
-        if self.kind != "image":
-            return (level,)
-        values = np.broadcast_to((np.float32(level) - self.mean) / self.scale, self.shape)
-        return tuple(float(value) for value in values.mean(axis=(0, 1)))
 
     def target_transform(self, y: np.ndarray) -> np.ndarray:
         """Targets as the model sees them: `(y - y_mean) / y_scale`, or `y` itself when not standardized."""

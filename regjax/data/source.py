@@ -86,7 +86,6 @@ class Rows:
       name: of the source, for messages.
       source: what is read.
       index: `int64[N]`, the positions of these examples in the source.
-      pixel_max: value of a full pixel; None for tables.
 
     Example:
       >>> rows = as_rows("toy", np.arange(12, dtype=np.float32).reshape(6, 2))
@@ -98,7 +97,6 @@ class Rows:
     name: str
     source: Source
     index: np.ndarray
-    pixel_max: float | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -140,16 +138,17 @@ class Rows:
         """
         positions = self.index[indices]
         values = self.source.take(positions)
-        if self.dtype != np.float32 and self.pixel_max in (None, 255.0):
-            return values  # every byte is a pixel
+        if self.dtype != np.float32:
+            return values  # every integer may be one
+        full = full_pixel(self.shape, self.dtype)
         flat = values.reshape(len(values), -1)
         with np.errstate(invalid="ignore"):
             wrong = ~np.isfinite(flat).all(axis=1)
-            if self.pixel_max is not None:
-                wrong |= ~((flat >= 0) & (flat <= self.pixel_max)).all(axis=1)
+            if full is not None:
+                wrong |= ~((flat >= 0) & (flat <= full)).all(axis=1)
         if wrong.any():
             first = int(np.argmax(wrong))
-            accepted = "finite" if self.pixel_max is None else f"in [0, {self.pixel_max:g}]"
+            accepted = "finite" if full is None else f"in [0, {full:g}]"
             found = f"[{flat[first].min():g}, {flat[first].max():g}]"
             raise InputError(f"{self.name}: values of record {positions[first]} must be {accepted}, found {found}")
         return values
@@ -164,24 +163,23 @@ class Rows:
             pass
 
 
-def as_rows(name: str, source: np.ndarray | Source, pixel_max: float | None = None) -> Rows:
+def as_rows(name: str, source: np.ndarray | Source) -> Rows:
     """All rows of an array, in memory or mapped from a file, or of another source.
 
     Args:
       name: for messages.
       source: `[N, ...]`.
-      pixel_max: value of a full pixel; None for tables.
 
     Example:
       >>> as_rows("toy", np.zeros((3, 2), np.float32)).shape
       (3, 2)
     """
     source = ArraySource(source) if isinstance(source, np.ndarray) else source
-    return Rows(name, source, np.arange(len(source)), pixel_max)
+    return Rows(name, source, np.arange(len(source)))
 
 
 def full_pixel(shape: tuple[int, ...], dtype: np.dtype) -> float | None:
-    """The value of a full pixel where nothing else is said: 255 in uint8 images, 1 in others, None in no images.
+    """The value of a full pixel: 255 in uint8 images, 1 in others; None where there are no images.
 
     Example:
       >>> full_pixel((9, 8, 8, 1), np.dtype(np.uint8))
@@ -223,7 +221,7 @@ def joined(parts: Sequence[Any]) -> Any:
     if len(parts) == 1:
         return first
     source = _Joined(tuple(parts))
-    return as_rows(first.name, source, first.pixel_max) if isinstance(first, Rows) else source
+    return as_rows(first.name, source) if isinstance(first, Rows) else source
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -36,7 +36,6 @@ class Splits:
       num_classes: 0 for regression.
       class_names: names of the classes, or None.
       columns: names of the columns, or None.
-      pixel_max: value of a full pixel, None for tables.
       embedded: whether the dataset is one of `regjax.data.EMBEDDED`.
       official_test: whether the test part is the dataset's own.
       indices: positions in `dataset.x` of the parts that were cut from it.
@@ -56,7 +55,6 @@ class Splits:
     num_classes: int
     class_names: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
-    pixel_max: float | None = None
     embedded: bool = False
     official_test: bool = False
     indices: dict[str, np.ndarray] = field(default_factory=dict)
@@ -158,7 +156,6 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
         num_classes=dataset.num_classes,
         class_names=dataset.class_names,
         columns=dataset.columns,
-        pixel_max=dataset.pixel_max,
         embedded=dataset.embedded,
         official_test=official,
         indices=indices,

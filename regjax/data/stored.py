@@ -9,7 +9,7 @@ from typing import Any
 
 from regjax.data.cache import Arrays, cached_arrays
 from regjax.data.dataset import Dataset
-from regjax.data.source import Source, as_rows, full_pixel, read_all
+from regjax.data.source import Source, as_rows, read_all
 
 PARTS = ("", "_val", "_test")
 """The parts of a set: examples, official validation and official test; `x_test` and `y_test` are arrays of the last."""
@@ -89,8 +89,7 @@ def load_stored(stored: Stored, *, lazy: bool = False, cache_dir: str | os.PathL
     def inputs(part: str) -> Any:
         if not lazy:
             return arrays["x" + part]
-        full = facts.get("pixel_max") or full_pixel(sources[part].shape, sources[part].dtype)
-        return as_rows(stored.name, sources[part], full)
+        return as_rows(stored.name, sources[part])
 
     pairs = {part: (inputs(part), arrays["y" + part]) for part in PARTS if "y" + part in arrays}
     return Dataset(
@@ -100,7 +99,6 @@ def load_stored(stored: Stored, *, lazy: bool = False, cache_dir: str | os.PathL
         class_names=tuple(facts["class_names"]) if facts["class_names"] else None,
         columns=tuple(facts["columns"]) if facts.get("columns") else None,
         test=pairs.get("_test"),
-        pixel_max=facts.get("pixel_max"),
         embedded=facts.get("embedded", False),
         validation=pairs.get("_val"),
         notes=(*stored.notes, *facts.get("notes", ())),

@@ -84,8 +84,8 @@ def write_gallery(dataset: str, groups: Mapping[str, Sequence[Card]], facts: Any
         "notes": [
             "Left, the pictures as they are. Then the same random numbers at growing strengths: what changes from "
             "column to column is the strength alone, and each picture draws numbers of its own.",
-            f"The pictures have {shape[1]} by {shape[2]} pixels. They are standardized as in training, augmented, "
-            "and shown in their own colours again; values beyond black and white are clipped for the eye.",
+            f"The pictures have {shape[1]} by {shape[2]} pixels. They are augmented as in training; values "
+            "beyond black and white, as noise makes them, are clipped for the eye.",
             "All are also in the folder figures, as PNG.",
         ],
         "reproduce": reproduce({"reproduce": facts} if facts else {}),

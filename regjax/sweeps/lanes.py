@@ -130,7 +130,9 @@ def run_lanes(
       2
     """
     for spec in dict.fromkeys(lane.run.spec for lane in lanes):
-        check_run(spec, data, np.max([lane.hparams.n_train for lane in lanes if lane.run.spec == spec]))
+        of_spec = [lane.hparams for lane in lanes if lane.run.spec == spec]
+        standardized = any(hparams.standardization is not None for hparams in of_spec)
+        check_run(spec, data, np.max([hparams.n_train for hparams in of_spec]), standardized=standardized)
     plan = plan_lanes(
         lanes,
         data,

@@ -124,7 +124,11 @@ def result_shape(lane: Lane, data: TrainData) -> RunResult:
 
     def result(key: Array) -> RunResult:
         typed_key = jax.random.wrap_key_data(key)
-        weights = init_weights(spec, typed_key, data.x[:1]) if lane.weights is None else lane.weights
+        weights = (
+            init_weights(spec, typed_key, lane.hparams.standardized(data.x[:1]))
+            if lane.weights is None
+            else lane.weights
+        )
         return lane.run.result(lane.hparams, typed_key, data, lane.seed, weights)
 
     return jax.eval_shape(result, key)
@@ -145,4 +149,4 @@ def _initial_weights(lane: Lane, key: PRNGKey, data: TrainData, device: DeviceOr
         return put(lane.weights, device)
     spec = lane.run.spec
     # The initial weights depend on model and task alone; other fields would only cause recompilations.
-    return _init_weights(Spec(spec.model, task=spec.task), key, data.x[:1])
+    return _init_weights(Spec(spec.model, task=spec.task), key, lane.hparams.standardized(data.x[:1]))

@@ -34,9 +34,11 @@ def loss_of(spec: Spec) -> LossFn:
 
 
 def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -> Batch:
-    """Augmentation, label smoothing, mixup and cutmix, as far as `hparams` has a place for them."""
+    """Augmentation, standardization, label smoothing, mixup and cutmix, as far as `hparams` has a place for them."""
     if spec.augmentation is not None and hparams.augment is not None:
-        batch = batch._replace(x=spec.augmentation.apply(stream(key, AUGMENT), batch.x, hparams.augment))
+        batch = spec.augmentation.apply(stream(key, AUGMENT), batch, hparams.augment, hparams.standardized)
+    else:
+        batch = batch._replace(x=hparams.standardized(batch.x))
     if hparams.label_smoothing is not None:
         batch = batch._replace(
             y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes, convention=spec.smoothing)

@@ -33,6 +33,7 @@ def evaluate(
     task: str = "classification",
     batch_size: int = 2048,
     ignore_index: int | None = None,
+    standardize: Callable[[Array], Array] | None = None,
 ) -> dict[str, Array]:
     """Loss and metrics over a whole set, in batches when it is large.
 
@@ -47,6 +48,7 @@ def evaluate(
       task: `"classification"` or `"regression"`.
       batch_size: examples at a time; bounds the memory, not the result.
       ignore_index: class indices equal to it count for nothing, as padding in sequences.
+      standardize: from `x` to inputs of the model, a batch at a time; None is the identity.
 
     Returns:
       float32 scalars (or `[G]`), means over all examples or tokens that count: `loss` and `accuracy`, or `loss`, `mse`
@@ -64,8 +66,9 @@ def evaluate(
       (0.0, 1.0)
     """
     check_choice("task", task, METRICS)
+    standardize = standardize or (lambda x: x)
     if task == "classification":
-        _check_labels(apply_fn, params, model_state, x, y, ignore_index)
+        _check_labels(apply_fn, params, model_state, x, y, ignore_index, standardize)
     elif ignore_index is not None:
         raise ValueError(f"evaluate: ignore_index={ignore_index} is for classes, got task {task!r}")
     y = y if hasattr(y, "dtype") else jnp.asarray(y)
@@ -78,7 +81,7 @@ def evaluate(
 
     def sums(batch: tuple[Array, ...]) -> dict[str, Array]:
         bx, by, bw, *counted = batch  # weights are [B] or [B, G]: examples lead, as everywhere
-        outputs = predict(apply_fn, params, model_state, bx, task=task)
+        outputs = predict(apply_fn, params, model_state, standardize(bx), task=task)
         values = {"loss": get_loss(TASK_LOSSES[task])(outputs, by)}
         if task == "classification":
             values["accuracy"] = correct(outputs, by)
@@ -209,12 +212,13 @@ def _check_labels(
     x: ArrayLike,
     y: ArrayLike,
     ignore_index: int | None,
+    standardize: Callable[[Array], Array] = lambda x: x,
 ) -> None:
     """Refuse labels that do not fit the outputs; traced ones are checked where they are used."""
     if is_traced(y):
         return
     example = jax.ShapeDtypeStruct((1, *np.shape(x)[1:]), jnp.result_type(x))
-    shape = jax.eval_shape(lambda x: predict(apply_fn, params, model_state, x), example).shape
+    shape = jax.eval_shape(lambda x: predict(apply_fn, params, model_state, standardize(x)), example).shape
     if len(shape) < 2 or shape[-1] < 2:
         raise ValueError(
             f"evaluate: outputs must be logits [..., K] of at least 2 classes, got {(np.shape(x)[0], *shape[1:])}"

@@ -95,7 +95,8 @@ def fit(
       'completed'
     """
     started = time.perf_counter()
-    check_run(spec, data, hparams.n_train, None if loader is None else loader.y)
+    pool, standardized = None if loader is None else loader.y, hparams.standardization is not None
+    check_run(spec, data, hparams.n_train, pool, standardized=standardized)
     if loader is not None:
         check_order(loader.order, len(loader.y), hparams.n_train)
     host_key, n_train = key, hparams.n_train

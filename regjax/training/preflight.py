@@ -126,7 +126,9 @@ def check_order(order: Any, examples: int, n_train: Any) -> None:
         check_range("order: positions of examples", order, 0, examples - 1)
 
 
-def check_run(spec: Spec, data: TrainData, n_train: Any, pool: np.ndarray | None = None) -> None:
+def check_run(
+    spec: Spec, data: TrainData, n_train: Any, pool: np.ndarray | None = None, *, standardized: bool = False
+) -> None:
     """Refuse arrays that a run cannot use; traced ones pass. Nothing that is missing is made up.
 
     Args:
@@ -134,6 +136,7 @@ def check_run(spec: Spec, data: TrainData, n_train: Any, pool: np.ndarray | None
       data: its arrays; `y` may have a leading axis of seeds.
       n_train: examples in use.
       pool: targets of a training pool that is read while it trains.
+      standardized: whether the run standardizes its inputs, so that the model gets float32.
 
     Raises:
       InputError: a model that cannot take the inputs, gives several outputs, or cannot be told that it trains; masked
@@ -157,7 +160,8 @@ def check_run(spec: Spec, data: TrainData, n_train: Any, pool: np.ndarray | None
         _check_integers(name, x)
     if pool is None:
         check_order(data.order, np.shape(data.x)[0], n_train)
-    outputs = output_shape(spec.model, data.x, train=True)[1:]
+    inputs = jax.ShapeDtypeStruct(np.shape(data.x), jnp.float32) if standardized else data.x
+    outputs = output_shape(spec.model, inputs, train=True)[1:]
     seeds = np.shape(data.y)[: np.ndim(data.order) - 1]
     parts: list[tuple[str, Any, tuple[int, ...]]] = [
         ("y", data.y, (*seeds, np.shape(data.x)[0])),

@@ -31,8 +31,8 @@ class Program(NamedTuple):
     """The functions of one `Spec`; pure, not yet jitted.
 
     Attributes:
-      init: `(hparams, key, example, weights=None) -> RunState`; the model is initialized on `example` `[1, ...]`;
-        `weights` replace the random initialization.
+      init: `(hparams, key, example, weights=None) -> RunState`; the model is initialized on `example` `[1, ...]`, as
+        it was read; `weights` replace the random initialization.
       updates: `(state, hparams, key, block, steps) -> RunState` after the first `steps` updates of a block. `steps` may
         be traced: one program for any number of them, and the same bits however a run is cut.
       end_epoch: `(state, hparams, data) -> RunState` after an evaluation and its bookkeeping.
@@ -84,7 +84,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
     names = history_names(spec.task)
 
     def init(hparams: Hparams, key: PRNGKey, example: Array, weights: Weights | None = None) -> RunState:
-        weights = init_weights(spec, key, example) if weights is None else weights
+        weights = init_weights(spec, key, hparams.standardized(example)) if weights is None else weights
         start = weights.params if any(p.needs_start for p in hparams.penalties.values()) else None
         hparams = _anchored(hparams, start)
         train = init_train_state(*weights, make_tx(hparams))
@@ -163,7 +163,7 @@ def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
     Args:
       spec: whose model is initialized.
       key: root key of the run.
-      x: an example batch, as `data.x[:1]`.
+      x: an example batch as the model takes it, as `hparams.standardized(data.x[:1])`.
 
     Returns:
       `Weights`.
@@ -197,5 +197,6 @@ def _measure(
     index = jnp.arange(x.shape[0])
     groups = jnp.stack([index < jnp.minimum(seen, hparams.n_train), index >= seen])
     options: Any = {"task": spec.task, "batch_size": spec.eval_batch_size, "ignore_index": spec.ignore_index}
+    options["standardize"] = hparams.standardized
     both = evaluate(apply_fn, *weights, x, y, groups, **options)
     return {name: value[0] for name, value in both.items()}, {name: value[1] for name, value in both.items()}

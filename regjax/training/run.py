@@ -44,7 +44,7 @@ class Run:
         weights: Weights | None = None,
     ) -> RunState:
         """Train until stopped or done."""
-        check_run(self.spec, data, hparams.n_train)
+        check_run(self.spec, data, hparams.n_train, standardized=hparams.standardization is not None)
         program = make_program(self.spec, self.make_tx)
         data = data.for_seed(seed)
 

@@ -25,7 +25,8 @@ from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import float_dtype
 from regjax.core.labels import check_ignore_index
 from regjax.core.mesh import data_size
-from regjax.core.typing import ArrayLike, PenaltyMode
+from regjax.core.typing import Array, ArrayLike, PenaltyMode
+from regjax.data.preprocess import Standardization
 from regjax.models.interface import hashable
 from regjax.noise import UNBOUNDED
 from regjax.optim.optimizers import OPTIMIZERS
@@ -169,6 +170,11 @@ class Hparams(NamedTuple):
     stopping: EarlyStopping  # its numbers are leaves, its criterion is static
     restore_best: ArrayLike  # bool: whether the run ends with the weights of its best evaluation
     n_train: ArrayLike  # int32: training examples used, a prefix of the seed's order
+    standardization: Standardization | None = None  # from examples as they were read to inputs of the model
+
+    def standardized(self, x: Array) -> Array:
+        """Examples as the model takes them."""
+        return x if self.standardization is None else self.standardization.apply(x)
 
 
 def make_hparams(
@@ -188,6 +194,7 @@ def make_hparams(
     gradient_noise: ArrayLike | None = None,
     stopping: EarlyStopping | None = None,
     restore_best: bool = False,
+    standardization: Standardization | None = None,
 ) -> Hparams:
     """Check the ranges of hyperparameters and bring each to one type.
 
@@ -208,6 +215,8 @@ def make_hparams(
       gradient_noise: variance >= 0 of the noise on the first gradient; see `rj.gradient_noise`.
       stopping: watches the validation loss; None never stops early (but still ends a diverged run).
       restore_best: whether to end with the weights of the best evaluation.
+      standardization: of examples as they were read, as `Preprocessor.standardization`; applied to each batch after the
+        augmentation of its pixels, and in evaluations. None gives the model what the data holds.
 
     Returns:
       `Hparams` of host arrays. A None is absent from the compiled program; a 0 is a number in it.
@@ -262,6 +271,7 @@ def make_hparams(
         stopping=stopping.canonical(),
         restore_best=np.asarray(restore_best, bool),
         n_train=np.asarray(n_train, np.int32),
+        standardization=standardization,
     )
 
 

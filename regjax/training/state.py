@@ -19,10 +19,10 @@ class TrainData(NamedTuple):
     """The arrays of one run, or of all runs of a sweep: they differ between seeds only in `y` and `order`.
 
     Attributes:
-      x: training pool `[N, ...]`.
+      x: training pool `[N, ...]`, as it was read if `Hparams.standardization` says what the model takes.
       y: labels `[N, ...]`, or `[S, N, ...]` when they differ between seeds (label noise).
       order: `int32[N]` or `int32[S, N]`: a run uses the examples `order[:n_train]`.
-      x_val: validation inputs; early stopping watches them.
+      x_val: validation inputs, alike; early stopping watches them.
       y_val: validation targets.
     """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import jax
@@ -32,17 +32,18 @@ MAX_VALIDATION, MAX_VALIDATION_BYTES = 10_000, 2**30
 Pair = tuple[np.ndarray, np.ndarray]  # inputs and targets on the host
 
 
-def validation_limit(example_shape: tuple[int, ...]) -> int:
+def validation_limit(example_shape: tuple[int, ...], dtype: np.dtype) -> int:
     """How many validation examples a streamed run holds in memory; smaller parts are used whole.
 
     Args:
-      example_shape: of one example; float32.
+      example_shape: of one example.
+      dtype: of the examples as they were read.
 
     Example:
-      >>> validation_limit((28, 28, 1)), validation_limit((224, 224, 3))
-      (10000, 1783)
+      >>> validation_limit((28, 28, 1), np.dtype("float32")), validation_limit((224, 224, 3), np.dtype("uint8"))
+      (10000, 7133)
     """
-    example = 4 * int(np.prod(example_shape, dtype=np.int64))
+    example = dtype.itemsize * int(np.prod(example_shape, dtype=np.int64))
     return max(min(MAX_VALIDATION, MAX_VALIDATION_BYTES // max(example, 1)), 1)
 
 
@@ -58,7 +59,6 @@ class StreamLoader:
       x: the pool, a `regjax.data.Source`, as `regjax.data.Rows`.
       y: `[N, ...]`, the targets as the model sees them, in memory.
       order: `int32[N]`; a run uses the examples `order[:n_train]`.
-      transform: from examples as stored to `float32[n, ...]`, as `Preprocessor.transform`; called in threads.
       threads: how many read at the same time, >= 1.
       block_bytes: of the inputs of a block.
 
@@ -69,7 +69,7 @@ class StreamLoader:
       >>> import flax.linen as nn
       >>> from regjax.data import as_rows
       >>> x = np.arange(8, dtype=np.float32)[:, None]
-      >>> loader = StreamLoader(as_rows("toy", x), np.zeros(8, np.int32), np.arange(8), lambda x: x)
+      >>> loader = StreamLoader(as_rows("toy", x), np.zeros(8, np.int32), np.arange(8))
       >>> spec = Spec(nn.Dense(2), batch_size=4, steps_per_epoch=2)
       >>> [block.x.shape for block in loader.blocks(spec, jax.random.key(0), 8)]
       [(2, 4, 1)]
@@ -78,7 +78,6 @@ class StreamLoader:
     x: Source
     y: np.ndarray
     order: np.ndarray
-    transform: Callable[[np.ndarray], np.ndarray]
     threads: int = 2
     block_bytes: int = 32 * 2**20
 
@@ -89,15 +88,15 @@ class StreamLoader:
             raise ValueError(f"StreamLoader: y has {len(self.y)} targets, x {self.x.shape[0]} examples")
 
     def example(self) -> Array:
-        """The first example of the pool, `[1, ...]` as the model sees it, for its initialization."""
-        return jnp.asarray(self.transform(self.x.take(np.arange(1))))
+        """The first example of the pool, `[1, ...]`, for the initialization of the model."""
+        return jnp.asarray(self.x.take(np.arange(1)))
 
     def evaluation_data(self, spec: Spec, x_val: np.ndarray, y_val: np.ndarray) -> TrainData:
         """What evaluations look at, which `fit` wants in memory.
 
         Args:
           spec: of the run; `eval_train_examples` says how many training examples are looked at.
-          x_val: validation inputs, standardized.
+          x_val: validation inputs, as they were read.
           y_val: validation targets.
 
         Returns:
@@ -105,7 +104,7 @@ class StreamLoader:
         """
         seen = self.order[: spec.eval_train_examples]
         return TrainData(
-            x=jnp.asarray(self.transform(self.x.take(seen))),
+            x=jnp.asarray(self.x.take(seen)),
             y=jnp.asarray(self.y[seen]),
             order=jnp.arange(len(seen), dtype=jnp.int32),
             x_val=jnp.asarray(x_val),
@@ -114,7 +113,7 @@ class StreamLoader:
 
     def block_steps(self, spec: Spec) -> int:
         """Updates in a full block: as many as fit in `block_bytes`, spread evenly over an epoch."""
-        example = int(np.prod(self.x.shape[1:], dtype=np.int64)) * 4  # float32, as the model sees it
+        example = int(np.prod(self.x.shape[1:], dtype=np.int64)) * self.x.dtype.itemsize
         fit = max(self.block_bytes // max(spec.batch_size * example, 1), 1)
         return -(-spec.steps_per_epoch // -(-spec.steps_per_epoch // fit))
 
@@ -174,7 +173,7 @@ class _Updates:
     def __getitem__(self, index: int) -> Pair:
         step = self.start + index
         rows = self.rows_from(step - step % self.size)[step % self.size][self.own]
-        return self.loader.transform(self.loader.x.take(rows)), self.loader.y[rows]
+        return self.loader.x.take(rows), self.loader.y[rows]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))

@@ -1,7 +1,5 @@
 """Sequences of augmentations: order, streams, descriptions and their errors."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +11,7 @@ from regjax.core.rng import stream
 from regjax.core.typing import Batch
 
 KEY = jax.random.key(0)
-X = jax.random.normal(jax.random.key(1), (4, 6, 6, 1))
+X = jax.random.uniform(jax.random.key(1), (4, 6, 6, 1))
 ALL = "shift=1,noise=0.2,rotate=15,flip=0.5,cutout=4"
 
 
@@ -43,11 +41,28 @@ def test_options():
         augment.Augmentation((("shift", 1.0, (("layers", 2),)),))
 
 
-def test_colors_of_the_augmentation_reach_the_steps():
-    x = jax.random.uniform(KEY, (4, 6, 6, 3))
-    made = dataclasses.replace(augment.make("brightness=0.5,shift=2"), fill=(-1.0,), low=(-1.0,), high=(3.0,) * 3)
-    first = augment.brightness(stream(KEY, "brightness"), x, 0.5, low=-1.0, high=3.0)
-    np.testing.assert_allclose(made.apply(KEY, x), augment.shift(stream(KEY, "shift"), first, 2.0, -1.0), atol=1e-6)
+def test_pixels_are_augmented_before_they_are_standardized_and_inputs_after():
+    """Whatever the order of the description: noise is in standard deviations, and what is covered is the mean."""
+    pixels = jax.random.randint(KEY, (4, 6, 6, 1), 0, 256).astype(jnp.uint8)
+
+    def standardize(x):
+        assert x.dtype == jnp.uint8
+        return (x.astype(jnp.float32) - 100.0) / 50.0
+
+    made = augment.make("cutout=3,shift=2,noise=0.5,brightness=0.5")
+    found = made.apply(KEY, Batch(pixels, None), 1.0, standardize)
+    y = augment.brightness(stream(KEY, "brightness"), augment.shift(stream(KEY, "shift"), pixels, 2.0), 0.5)
+    y = augment.cutout(stream(KEY, "cutout"), standardize(y), 3.0)
+    np.testing.assert_array_equal(found.x, augment.gaussian_noise(stream(KEY, "noise"), y, 0.5))
+    np.testing.assert_array_equal(augment.make("").apply(KEY, pixels, 1.0, standardize), standardize(pixels))
+
+
+def test_fill_is_an_option_of_each_step():
+    turned = augment.make("shift(2, fill=0.5)").apply(KEY, X)
+    np.testing.assert_array_equal(turned, augment.shift(stream(KEY, "shift"), X, 2.0, fill=0.5))
+    with pytest.raises(InputError, match=r"augmentation shift: fill must be in \[0, 255\], got 300"):
+        augment.make("shift(2, fill=300)").check_fits("image", "toy", (6, 6, 1), jnp.uint8)
+    augment.make("cutout(2, fill=-1)").check_fits("image", "toy", (6, 6, 1), jnp.uint8)  # of standardized inputs
     assert augment.make("row_cutout=0.1,noise=1").rows_only == ("row_cutout",)
 
 
@@ -107,7 +122,7 @@ def test_batches_pass_through():
         ("rand_augment(9, layers='two')", "rand_augment: layers must be like 2, got 'two'"),
         ("rotate('9')", "rotate: magnitude must be a number, got '9'"),
         ("rotate(9, probability=2)", r"rotate: probability must be in \[0, 1\], got 2"),
-        ("rotate(9, fill=1)", "rotate takes no argument 'fill'"),
+        ("rotate(9, fill='black')", "rotate: fill must be like 0.0, got 'black'"),
         ("rotate(9", "'rotate\\(9' cannot be read"),
         ("rotate(__import__('os'))", "is not accepted; values are numbers"),
     ],
@@ -138,12 +153,6 @@ def test_compose_mixes_after_moving():
     result = run(KEY, Batch(X, jnp.arange(4)))
     np.testing.assert_array_equal(result.x, augment.shift(jax.random.fold_in(KEY, 0), X, 1))
     assert result.y.shape == (4, 4)
-
-
-def test_black_and_white_of_a_dataset():
-    made = augment.make("shift=1").between((-1.0, -2.0, -3.0), (1.0, 2.0, 3.0))
-    assert (made.fill, made.low, made.high) == ((-1.0, -2.0, -3.0), (-1.0, -2.0, -3.0), (1.0, 2.0, 3.0))
-    assert made.steps == augment.make("shift=1").steps
 
 
 def test_steps_that_do_not_fit_the_data():

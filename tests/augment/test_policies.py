@@ -133,8 +133,8 @@ def test_layers_follow_each_other():
 
 def test_aug_mix_is_between_the_image_and_its_chains():
     # No operation of AugMix takes an image of two levels, with the darker one outside, beyond black and white.
-    x = jnp.asarray(np.random.default_rng(0).choice([60.0, 180.0], (2000, 16, 16, 1)), jnp.float32)
-    y = np.asarray(jax.jit(lambda key, x: aug_mix(key, x, 10.0, fill=60.0, low=0.0, high=255.0))(KEY, x))
+    x = jnp.asarray(np.random.default_rng(0).choice([60.0, 180.0], (2000, 16, 16, 1)), jnp.float32) / 255
+    y = 255 * np.asarray(jax.jit(lambda key, x: aug_mix(key, x, 10.0, fill=60 / 255))(KEY, x))
     assert y.min() >= -1e-3
     assert y.max() <= 255 + 1e-3
     assert len({image.tobytes() for image in y}) == 2000
@@ -144,12 +144,12 @@ def test_aug_mix_is_between_the_image_and_its_chains():
 
 def test_aug_mix_of_one_operation_mixes_uniformly():
     # One chain of one operation: translations of a picture of one bright column leave 1 - m of it where it was.
-    x = jnp.zeros((6000, 9, 9, 1)).at[:, 4, 4].set(255.0)
-    y = np.asarray(jax.jit(lambda key, x: aug_mix(key, x, 10.0, low=0.0, high=255.0, width=1, depth=1))(KEY, x))
-    kept = y[:, 4, 4, 0] / 255
+    x = jnp.zeros((6000, 9, 9, 1)).at[:, 4, 4].set(1.0)
+    y = np.asarray(jax.jit(lambda key, x: aug_mix(key, x, 10.0, width=1, depth=1))(KEY, x))
+    kept = y[:, 4, 4, 0]
     # Where the bright pixel moved, one other pixel has the rest.
-    elsewhere = np.where(np.arange(81) == 40, 0, y.reshape(-1, 81)).max(1) / 255
-    moved = np.isclose(kept + elsewhere, 1, atol=1e-4) & (elsewhere > 0) & ((y > 1e-2).sum((1, 2, 3)) <= 2)
+    elsewhere = np.where(np.arange(81) == 40, 0, y.reshape(-1, 81)).max(1)
+    moved = np.isclose(kept + elsewhere, 1, atol=1e-4) & (elsewhere > 0) & ((y > 1e-2 / 255).sum((1, 2, 3)) <= 2)
     assert moved.sum() > 500
     # Kolmogorov-Smirnov at level 1e-6.
     assert scipy.stats.kstest(kept[moved], "uniform").pvalue > 1e-6

@@ -1,7 +1,6 @@
 """What every augmentation of the registry promises."""
 
 import functools
-import inspect
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +14,6 @@ from regjax.core.typing import Batch
 KEY = jax.random.key(3)
 MAGNITUDES = {name: kind.typical * (10.0 if kind.per_side else 1.0) for name, kind in AUGMENTATIONS.items()}
 IMAGES = [name for name, kind in AUGMENTATIONS.items() if kind.takes != "rows"]
-MEAN, DEVIATION = np.array([0.4, 0.5, 0.6], np.float32), np.array([0.2, 0.3, 0.25], np.float32)
-COLORS = {"fill": -MEAN / DEVIATION, "low": -MEAN / DEVIATION, "high": (1 - MEAN) / DEVIATION}
 FAST = {
     "xla_backend_optimization_level": 0
 }  # these programs run a few times on small images: compiling is all the time
@@ -26,13 +23,10 @@ each = pytest.mark.parametrize("name", AUGMENTATIONS)
 each_kind = pytest.mark.parametrize("name", ONE_POLICY)
 
 
-def call(name, key, x, magnitude, probability=1.0, colors=COLORS):
-    """The augmentation of standardized examples, with a probability if it has one of its own."""
+def call(name, key, x, magnitude, probability=1.0):
+    """The augmentation, with a probability if it has one of its own."""
     kind = AUGMENTATIONS[name]
-    taken = inspect.signature(kind.apply).parameters
-    standardized = kind.takes == "images" and getattr(x, "dtype", None) != jnp.uint8
-    options = {"probability": probability, **(colors if standardized else {})}
-    return kind.apply(key, x, magnitude, **{o: v for o, v in options.items() if o in list(taken)[3:]})
+    return kind.apply(key, x, magnitude, **({"probability": probability} if "probability" in kind.options else {}))
 
 
 @functools.cache
@@ -46,12 +40,12 @@ def run(name, key, x, magnitude, probability=1.0):
 
 
 def examples(name, dtype=jnp.float32, count=24):
-    """Standardized images or rows, or bytes; few values, and so many pixels that equalizing them does something."""
+    """Images or standardized rows; few values, and so many pixels that equalizing them does something."""
     shape = (count, 7) if AUGMENTATIONS[name].takes == "rows" else (count, 18, 16, 3)
     levels = np.random.default_rng(0).integers(40, 200, shape, np.uint8)
     if dtype == jnp.uint8:
         return jnp.asarray(levels)
-    return jnp.asarray(levels / 51 - 2 if len(shape) == 2 else (levels / 255 - MEAN) / DEVIATION, dtype)
+    return jnp.asarray(levels / 51 - 2 if len(shape) == 2 else levels / 255, dtype)
 
 
 @each_kind
@@ -131,12 +125,10 @@ def test_gradients_are_finite(name):
 
 
 @pytest.mark.parametrize("name", [name for name in IMAGES if name != "noise"])
-def test_standardized_images_are_augmented_as_their_bytes_are(name):
-    """The same draws on bytes and on standardized numbers give the same picture, up to the rounding of bytes."""
+def test_floating_point_images_are_augmented_as_their_bytes_are(name):
+    """The same draws on bytes and on numbers from 0 to 1 give the same picture, up to the rounding of bytes."""
     levels, magnitude = examples(name, jnp.uint8), MAGNITUDES[name]
-    ours = (np.asarray(run(name, KEY, examples(name), magnitude)) * DEVIATION + MEAN) * 255
-    if name in ("cutout", "random_erasing"):
-        ours = np.where(np.isclose(ours, MEAN * 255), 0, ours)  # covered by the mean, by default
+    ours = np.asarray(run(name, KEY, examples(name), magnitude)) * 255
     away = np.abs(ours - np.asarray(run(name, KEY, levels, magnitude), np.float32))
     # Each of at most two layers truncates bytes, and what is truncated may cross a threshold of the next.
     assert np.quantile(away, 0.98) < 2.1
@@ -168,19 +160,28 @@ def test_bad_input_is_named(name):
         assert apply(KEY, jnp.zeros((4, 3)), 0.1).shape == (4, 3)
 
 
-@pytest.mark.parametrize("name", [name for name in IMAGES if AUGMENTATIONS[name].colors])
-def test_bad_colors_are_named(name):
-    apply, x = AUGMENTATIONS[name].apply, examples(name)
-    with pytest.raises(ValueError, match=rf"{name}: low must be one number or one for each of 3 channels, got"):
-        apply(KEY, x, 0.1, low=jnp.zeros(2))
-    with pytest.raises(ValueError, match=rf"{name}: high - low must be > 0, got"):
-        apply(KEY, x, 0.1, low=2.0)
-    if name in ("contrast", "saturation", "hue", "rand_augment", "trivial_augment", "aug_mix"):
-        with pytest.raises(ValueError, match=rf"{name}: x must have 1 \(gray\) or 3 .* channels, got 2"):
-            apply(KEY, x[..., :2], 0.1)
+@pytest.mark.parametrize("name", [name for name in IMAGES if not AUGMENTATIONS[name].standardized])
+def test_values_beyond_black_and_white_are_refused_or_do_not_matter(name):
+    """Standardized images have no black and no white: what needs them refuses, everything else is linear."""
+    x, magnitude = examples(name, count=4), MAGNITUDES[name]
+    if np.allclose(run(name, KEY, 3.0 * x, magnitude), 3.0 * run(name, KEY, x, magnitude), rtol=1e-4, atol=1e-4):
+        call(name, KEY, 3.0 * x, magnitude)
+    else:
+        message = rf"{name}: floating-point images must be in \[0, 1\], .* got \[0.470588, 2.34118\]"
+        with pytest.raises(ValueError, match=message):
+            call(name, KEY, 3.0 * x, magnitude)
 
 
-@pytest.mark.parametrize("name", [name for name in IMAGES if AUGMENTATIONS[name].outside])
+@pytest.mark.parametrize("name", ["contrast", "saturation", "hue", "rand_augment", "trivial_augment", "aug_mix"])
+def test_two_channels_have_no_gray(name):
+    with pytest.raises(ValueError, match=rf"{name}: x must have 1 \(gray\) or 3 .* channels, got 2"):
+        call(name, KEY, examples(name)[..., :2], 0.1)
+
+
+@pytest.mark.parametrize("name", [name for name in IMAGES if "fill" in AUGMENTATIONS[name].options])
 def test_bad_fill_is_named(name):
+    apply = AUGMENTATIONS[name].apply
     with pytest.raises(ValueError, match=rf"{name}: fill must be one number or one for each of 3 channels, got shape"):
-        AUGMENTATIONS[name].apply(KEY, examples(name), 0.1, fill=jnp.zeros(2))
+        apply(KEY, examples(name), 0.1, fill=jnp.zeros(2))
+    with pytest.raises(ValueError, match=rf"{name}: fill must be in \[0, 255\], got 256"):
+        apply(KEY, examples(name, jnp.uint8), 0.1, fill=256)

@@ -47,8 +47,8 @@ def mixed(name, y):
 def streamed(y):
     from regjax.data import as_rows
 
-    loader = rj.StreamLoader(as_rows("toy", X), y, np.arange(N), lambda x: x)
-    sound = rj.StreamLoader(as_rows("toy", X), GOOD.astype(np.int32), np.arange(N), lambda x: x)
+    loader = rj.StreamLoader(as_rows("toy", X), y, np.arange(N))
+    sound = rj.StreamLoader(as_rows("toy", X), GOOD.astype(np.int32), np.arange(N))
     return rj.fit(SPEC, HPARAMS, KEY, sound.evaluation_data(SPEC, X, GOOD.astype(np.int32)), loader=loader)
 
 

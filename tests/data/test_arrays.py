@@ -112,10 +112,10 @@ def test_token_ids_and_sequences_are_compared(model, x):
 def test_defaults_leave_out_what_arrays_cannot_have():
     from regjax.comparison.plan import as_augmentation
 
-    splits, made, _ = prepared(TOKENS)
-    assert not as_augmentation(None, splits, made).steps
+    splits, _, _ = prepared(TOKENS)
+    assert not as_augmentation(None, splits).steps
     with pytest.raises(InputError, match="noise"):
-        as_augmentation("noise=0.1", splits, made)
+        as_augmentation("noise=0.1", splits)
 
 
 @pytest.mark.parametrize("technique", ["mixup", "cutmix", "jacobian", "fgsm", "activity_l1"])

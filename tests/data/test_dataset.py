@@ -11,13 +11,10 @@ IMAGES = np.zeros((4, 2, 2, 1), np.uint8)
 
 def test_facts_of_a_table():
     data = Dataset("t", "classification", X, Y, class_names=("a", "b", "c"), columns=("p", "q", "r"))
-    assert (len(data), data.kind, data.num_classes, data.pixel_max) == (4, "table", 3, None)
+    assert (len(data), data.kind, data.num_classes) == (4, "table", 3)
 
 
 def test_facts_of_images():
-    assert Dataset("t", "classification", IMAGES, Y).pixel_max == 255.0
-    assert Dataset("t", "classification", IMAGES.astype(np.float32), Y).pixel_max == 1.0
-    assert Dataset("t", "classification", IMAGES, Y, pixel_max=16).pixel_max == 16
     assert Dataset("t", "classification", IMAGES, Y).kind == "image"
 
 
@@ -48,11 +45,10 @@ def changed(array, index, value):
         ({"class_names": ("only",)}, "label 1 is out of range, accepted: 0..0"),
         ({"class_names": ("a", "a")}, "not distinct"),
         ({"columns": ("p", "q")}, "2 column names"),
-        ({"pixel_max": 16.0}, "pixel_max is for images"),
         ({"task": "regression"}, "targets must be float32"),
         ({"task": "regression", "y": np.zeros(4, np.float32), "class_names": ("a",)}, "class_names belong"),
         ({"x": IMAGES.astype(np.int32)}, "images must be uint8 or float32, got int32"),
-        ({"x": changed(IMAGES, 0, 17), "pixel_max": 16.0}, r"pixels must be in \[0, 16\], found \[0, 17\]"),
+        ({"x": changed(IMAGES.astype(np.float32), 0, 2)}, r"pixels must be in \[0, 1\], found \[0, 2\]"),
         ({"test": (X[:, :2], Y)}, r"test examples are float32\[2\], training examples float32\[3\]"),
         ({"test": (X, changed(Y, 0, 2))}, "test label 2 is out of range"),
         ({"test": (X[:0], Y[:0])}, "the test split is empty"),

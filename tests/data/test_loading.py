@@ -44,7 +44,7 @@ def test_a_folder_that_holds_a_prepared_set_is_that_set(warm_cache, tmp_path, mo
         assert (loaded.name, len(loaded), loaded.columns) == ("spirals", 1000, ("x0", "x1"))
     # A TFDS name wins over a folder of that name in the working directory when data_dir says so.
     monkeypatch.chdir(prepared.parents[1])
-    assert data.find_prepared("spirals", ".").name == "1.0.0"
+    assert data.find_prepared("spirals", ".").name == "1.1.0"
 
 
 def test_two_pipelines_are_one(warm_cache):

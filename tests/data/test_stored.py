@@ -13,7 +13,7 @@ from tests.data.sets import make_set
 
 def assert_same(lazy, held):
     """The same facts, and in each part the same examples."""
-    for name in ("name", "task", "class_names", "columns", "pixel_max", "kind", "num_classes"):
+    for name in ("name", "task", "class_names", "columns", "kind", "num_classes"):
         assert getattr(lazy, name) == getattr(held, name), name
     assert isinstance(lazy.x, Rows)
     one, other = split(lazy, seed=3), split(held, seed=3)

@@ -30,8 +30,8 @@ def data(task="regression", **changes):
 def streamed(spec, made):
     """The pool read from disk, the rest as it is."""
     plain = Y if spec.task == "regression" else (Y > 0).astype(np.int32)
-    loader = rj.StreamLoader(as_rows("toy", X), made.y, np.arange(N), lambda x: x)
-    sound = rj.StreamLoader(as_rows("toy", X), plain, np.arange(N), lambda x: x)
+    loader = rj.StreamLoader(as_rows("toy", X), made.y, np.arange(N))
+    sound = rj.StreamLoader(as_rows("toy", X), plain, np.arange(N))
     return rj.fit(spec, HPARAMS, KEY, sound.evaluation_data(spec, made.x_val, made.y_val), loader=loader)
 
 

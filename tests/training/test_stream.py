@@ -28,7 +28,7 @@ def small(spec):
 
 
 def loader_of(rows, **options):
-    return rj.StreamLoader(rows, np.arange(60, dtype=np.int32), ORDER, lambda x: x, **options)
+    return rj.StreamLoader(rows, np.arange(60, dtype=np.int32), ORDER, **options)
 
 
 @pytest.mark.parametrize("start", [0, 5, 14, 20])
@@ -84,7 +84,7 @@ def test_memory_is_bounded_by_four_blocks(spec):
         return np.ones((len(index), 4096), np.float32)
 
     rows = as_rows("toy", Reading(read, (4096, 4096)))
-    loader = rj.StreamLoader(rows, np.zeros(4096, np.int32), np.arange(4096), lambda x: x, threads=1, block_bytes=2**20)
+    loader = rj.StreamLoader(rows, np.zeros(4096, np.int32), np.arange(4096), threads=1, block_bytes=2**20)
     assert loader.block_steps(wide) == 1
     sum(1 for _ in loader.blocks(wide, jax.random.key(0), 4096))  # compiles and imports
     tracemalloc.start()
@@ -128,7 +128,7 @@ order = np.random.default_rng(0).permutation(64).astype(np.int32)
 model = rj.models.make_model("mlp", num_outputs=2, widths=(4,))
 spec = rj.Spec(model, batch_size=8, steps_per_epoch=8, epochs=1, mesh=rj.make_mesh(lane=1, data=4))
 rows = as_rows("toy", Reading(read, (64, 1)))
-loader = rj.StreamLoader(rows, np.arange(64, dtype=np.int32), order, lambda x: x, block_bytes=3 * 8 * 4)
+loader = rj.StreamLoader(rows, np.arange(64, dtype=np.int32), order, block_bytes=3 * 8 * 4)
 key = jax.random.key(1)
 expected = np.asarray(batch_rows(spec, key, 0, 8, order, 64))
 step = 0

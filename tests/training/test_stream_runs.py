@@ -22,16 +22,16 @@ KEY = jax.random.key(2)
 class Case:
     """One run in both forms: arrays for `fit`, and a loader with what is evaluated."""
 
-    def __init__(self, spec, x, y, order, x_val, y_val, transform, **hparams):
+    def __init__(self, spec, x, y, order, x_val, y_val, **hparams):
         self.spec, self.hparams = spec, rj.make_hparams(learning_rate=0.02, **hparams)
-        self.data = rj.TrainData(*map(jnp.asarray, (transform(x), y, order, transform(x_val), y_val)))
-        self._parts = x, y, order, transform
-        self._validation = transform(x_val), y_val
+        self.data = rj.TrainData(*map(jnp.asarray, (x, y, order, x_val, y_val)))
+        self._parts = x, y, order
+        self._validation = x_val, y_val
 
     def loader(self, steps):
-        x, y, order, transform = self._parts
-        size = 4 * self.spec.batch_size * int(np.prod(x.shape[1:]))
-        return rj.StreamLoader(as_rows("toy", x), y, order, transform, block_bytes=steps * size)
+        x, y, order = self._parts
+        size = x.itemsize * self.spec.batch_size * int(np.prod(x.shape[1:]))
+        return rj.StreamLoader(as_rows("toy", x), y, order, block_bytes=steps * size)
 
     def streamed(self, steps, **options):
         loader = self.loader(steps)
@@ -46,7 +46,7 @@ def table(blobs, spec):
     x, y, order, x_val, y_val = (np.asarray(part) for part in data)
     seven = dataclasses.replace(spec, steps_per_epoch=7, epochs=3, eval_train_examples=40)
     return Case(
-        seven, x, y, order, x_val, y_val, lambda x: x, n_train=80, rates={"dropout": 0.3}, mixup=0.2,
+        seven, x, y, order, x_val, y_val, n_train=80, rates={"dropout": 0.3}, mixup=0.2,
         penalties={"loss": rj.l2(0.01)}, average=rj.ema(0.9), stopping=rj.EarlyStopping(patience=5), restore_best=True,
     )  # fmt: skip
 
@@ -58,13 +58,13 @@ def images():
     labels = rng.integers(0, 3, 90).astype(np.int32)
     y = noisy_labels(labels[:64], 0.2, 3, 1)[0]
     pre = Preprocessor.fit(pixels[:64], "image")
-    augmentation = rj.augment.make("shift=1,noise=0.2").between(pre.background, pre.white)
+    augmentation = rj.augment.make("shift=1,noise=0.2")
     model = rj.models.make_model("cnn", num_outputs=3, widths=(4,))
     spec = rj.Spec(model, num_classes=3, batch_size=8, steps_per_epoch=8, epochs=2, augmentation=augmentation)
     order = rng.permutation(64).astype(np.int32)
     return Case(
-        spec, pixels[:64], y, order, pixels[64:], labels[64:], pre.transform, n_train=60, rates={"dropout": 0.3},
-        augment=0.7,
+        spec, pixels[:64], y, order, pixels[64:], labels[64:], n_train=60, rates={"dropout": 0.3}, augment=0.7,
+        standardization=pre.standardization,
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def test_a_run_goes_on_in_memory_or_with_other_blocks(table, tmp_path):
 
 
 def test_a_loader_keeps_what_is_asked_for_and_no_more(table):
-    x, y, order, _ = table._parts
+    x, y, order = table._parts
     kept, loader = table.loader(7).evaluation_data(table.spec, *table._validation), table.loader(7)
     np.testing.assert_array_equal(kept.x, x[order[:40]])
     np.testing.assert_array_equal(kept.y, y[order[:40]])
@@ -129,10 +129,10 @@ def test_a_model_that_starts_from_an_example_starts_alike(table):
     def init(key, x):
         return {"w": jnp.stack([x[0], -x[0]], axis=1)}
 
-    x, y, order, transform = table._parts
+    x, y, order = table._parts
     spec = dataclasses.replace(table.spec, model=(init, lambda params, x: x @ params["w"]))
     hparams = rj.make_hparams(n_train=80)
-    loader = rj.StreamLoader(as_rows("toy", x), y, order, transform)
+    loader = rj.StreamLoader(as_rows("toy", x), y, order)
     streamed = rj.fit(spec, hparams, KEY, loader.evaluation_data(spec, *table._validation), loader=loader)
     assert_trees_equal(rj.fit(spec, hparams, KEY, table.data).state, streamed.state)
 
@@ -149,10 +149,10 @@ def test_two_programs_for_updates_however_many_blocks(table):
 
 
 def test_a_bad_record_ends_the_run(table):
-    x, y, order, transform = table._parts
+    x, y, order = table._parts
     broken = x.copy()
     broken[order[79]] = np.inf
-    loader = rj.StreamLoader(as_rows("toy", broken), y, order, transform)
+    loader = rj.StreamLoader(as_rows("toy", broken), y, order)
     seen = table.loader(7).evaluation_data(table.spec, *table._validation)
     with pytest.raises(rj.InputError, match=f"toy: values of record {order[79]} must be finite"):
         rj.fit(table.spec, table.hparams, KEY, seen, loader=loader)
@@ -176,7 +176,7 @@ hparams, key = rj.make_hparams(n_train=64, rates={"dropout": 0.2}), jax.random.k
 alone = rj.fit(one, hparams, key, rj.TrainData(*map(jnp.asarray, (x[:64], y[:64], order, x[64:], y[64:]))))
 for devices in (2, 4):
     spec = dataclasses.replace(one, mesh=rj.make_mesh(lane=1, data=devices))
-    loader = rj.StreamLoader(as_rows("toy", x[:64]), y[:64], order, lambda x: x, block_bytes=4 * 8 * 24)
+    loader = rj.StreamLoader(as_rows("toy", x[:64]), y[:64], order, block_bytes=4 * 8 * 24)
     block = next(loader.blocks(spec, key, 64))
     assert len(block.x.sharding.device_set) == devices and block.x.addressable_shards[0].data.shape[1] == 8 // devices
     streamed = rj.fit(spec, hparams, key, loader.evaluation_data(spec, x[64:], y[64:]), loader=loader)

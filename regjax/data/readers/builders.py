@@ -18,7 +18,7 @@ from regjax.data import generated
 class _ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg, misc]
     """A builder whose examples are arrays that are already at hand: one split `train`, order kept."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     DESCRIPTION: ClassVar[str]
     HOMEPAGE: ClassVar[str | None] = None
 
@@ -58,7 +58,7 @@ class _ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
 
 
 class Digits(_ArraysBuilder):
-    """1,797 handwritten digits, 8 x 8 pixels with values 0..16."""
+    """1,797 handwritten digits, 8 x 8 pixels; the 17 gray levels of the source are brought to 0..255."""
 
     DESCRIPTION = "Optical recognition of handwritten digits (UCI), the 8x8 test part shipped by scikit-learn."
     HOMEPAGE = "https://archive.ics.uci.edu/dataset/80"
@@ -71,7 +71,7 @@ class Digits(_ArraysBuilder):
         from sklearn.datasets import load_digits
 
         x, y = load_digits(return_X_y=True)
-        return x.reshape(-1, 8, 8).astype(np.uint8), y
+        return np.round(x.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8), y
 
     def _encode(self, x: np.ndarray) -> Any:
         from PIL import Image

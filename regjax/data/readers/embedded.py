@@ -18,11 +18,8 @@ from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.readers.tfds import StoredTfds
 from regjax.data.stored import load_stored
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """Version of the prepared sets; `regjax.data.readers.builders` writes the same, and a test compares them."""
-
-PIXEL_MAX = {"digits": 16.0}
-"""Values of a full pixel, where it is not 255."""
 
 
 def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None, lazy: bool = False) -> Dataset:
@@ -51,8 +48,8 @@ def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None,
 
 def _stored(name: str, prepared: Path) -> StoredTfds:
     fingerprint = {"name": name, "version": VERSION, "files": file_fingerprint(prepared)}
-    given = {"embedded": True, "pixel_max": PIXEL_MAX.get(name)}
-    return StoredTfds(name, name, fingerprint, prepared, given=given)
+    # An entry of another version is no entry of this one, and nothing to warn of.
+    return StoredTfds(name, f"{name}-{VERSION}", fingerprint, prepared, given={"embedded": True})
 
 
 def prepare(name: str, *, cache_dir: str | os.PathLike[str] | None = None, again: bool = False) -> Path:

@@ -131,7 +131,7 @@ def folder_inputs(
     x, names = read_images(path, preprocessor.shape, note)
     if preprocessor.pixel_max == 255.0:
         return x, names
-    # The model counts full pixels otherwise, digits as 16: bring the files' 0..255 to that.
+    # Files hold 0..255; floating-point images, on which the model was trained, end at 1.
     return x * np.float32((preprocessor.pixel_max or 1.0) / 255.0), names
 
 

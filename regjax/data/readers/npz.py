@@ -15,7 +15,7 @@ from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.narrow import check_float32, spread_of
 from regjax.data.preprocess import Preprocessor
-from regjax.data.source import ArraySource, Rows, as_rows, full_pixel
+from regjax.data.source import ArraySource, Rows, as_rows
 from regjax.data.targets import encode_targets
 
 MAX_NPZ_BYTES = 4 * 2**30
@@ -150,7 +150,7 @@ def as_lazy_inputs(name: str, stored: np.ndarray) -> Rows:
         with np.errstate(over="ignore"):
             return np.ascontiguousarray(picked.reshape(-1, *form.shape[1:]), form.dtype)
 
-    return as_rows(name, ArraySource(stored, convert), full_pixel(form.shape, form.dtype))
+    return as_rows(name, ArraySource(stored, convert))
 
 
 def _read_npz(

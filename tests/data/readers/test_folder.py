@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -129,7 +131,9 @@ def test_inputs_take_the_shape_and_unit_of_training(pets):
     assert names == ["cat/a.png", "cat/b.png", "dog/1.png"]
     assert x.shape == (3, 2, 3, 1)
     assert x[:, 0, 0, 0].tolist() == [20, 30, 10]
-    digits = Preprocessor.fit(np.zeros((1, 2, 3, 1), np.uint8), "image", pixel_max=16.0, standardize="none")
+    # Digits of 16 levels, as earlier versions stored them.
+    digits = Preprocessor.fit(np.zeros((1, 2, 3, 1), np.uint8), "image", standardize="none")
+    digits = dataclasses.replace(digits, pixel_max=16.0)
     np.testing.assert_allclose(
         digits.transform(read_inputs(pets, digits)[0])[:, 0, 0, 0], np.array([20, 30, 10]) / 255, rtol=1e-6
     )

@@ -43,15 +43,15 @@ def row_features(f):
 
 
 def test_prepared_set_by_name_and_place(wine_dir):
-    version = wine_dir / "wine" / "1.0.0"
+    version = wine_dir / "wine" / "1.1.0"
     for name, data_dir in (
         ("wine", wine_dir),
-        ("wine:1.0.0", wine_dir),
+        ("wine:1.1.0", wine_dir),
         ("wine", version.parent),
         ("wine", version),
     ):
         assert find_prepared(name, data_dir) == version
-    data = load("wine:1.0.0", data_dir=wine_dir)
+    data = load("wine:1.1.0", data_dir=wine_dir)
     assert data.class_names == ("class_0", "class_1", "class_2")
     assert data.columns[0] == "alcohol"
     assert "tensorflow" not in sys.modules
@@ -59,7 +59,7 @@ def test_prepared_set_by_name_and_place(wine_dir):
 
 def test_newest_version_and_environment(wine_dir, tmp_path, monkeypatch):
     for version in ("1.2.0", "1.10.0"):
-        shutil.copytree(wine_dir / "wine" / "1.0.0", tmp_path / "wine" / version)
+        shutil.copytree(wine_dir / "wine" / "1.1.0", tmp_path / "wine" / version)
     (tmp_path / "wine" / "2.0.0.incompleteX").mkdir()
     (tmp_path / "wine" / "3.0.0").mkdir()
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
@@ -70,8 +70,8 @@ def test_newest_version_and_environment(wine_dir, tmp_path, monkeypatch):
 
 def test_configurations(wine_dir, tmp_path):
     for config in ("red", "white"):
-        shutil.copytree(wine_dir / "wine" / "1.0.0", tmp_path / "wine" / config / "1.0.0")
-    assert find_prepared("wine/red", tmp_path) == tmp_path / "wine" / "red" / "1.0.0"
+        shutil.copytree(wine_dir / "wine" / "1.1.0", tmp_path / "wine" / config / "1.1.0")
+    assert find_prepared("wine/red", tmp_path) == tmp_path / "wine" / "red" / "1.1.0"
     with pytest.raises(InputError, match="choose one of wine/red, wine/white"):
         find_prepared("wine", tmp_path)
     shutil.rmtree(tmp_path / "wine" / "red")
@@ -106,7 +106,7 @@ def test_absent_data_dir(no_network, tmp_path):
 
 def test_other_formats_are_refused_with_the_remedy(wine_dir, tmp_path):
     shutil.copytree(wine_dir / "wine", tmp_path / "wine")
-    info = tmp_path / "wine" / "1.0.0" / "dataset_info.json"
+    info = tmp_path / "wine" / "1.1.0" / "dataset_info.json"
     info.write_text(info.read_text().replace("array_record", "tfrecord", 1))
     with pytest.raises(InputError, match="prepared as tfrecord, accepted: array_record; prepare it with"):
         load_tfds("wine", data_dir=tmp_path)
@@ -115,7 +115,7 @@ def test_other_formats_are_refused_with_the_remedy(wine_dir, tmp_path):
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove", "features"])
 def test_damaged_sets_are_refused(wine_dir, tmp_path, damage):
     shutil.copytree(wine_dir / "wine", tmp_path / "wine")
-    folder = tmp_path / "wine" / "1.0.0"
+    folder = tmp_path / "wine" / "1.1.0"
     (records,) = folder.glob("*.array_record-*")
     content = bytearray(records.read_bytes())
     if damage == "flip":
