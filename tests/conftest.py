@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +31,7 @@ SLOW = (
 # Compiled programs stay until they are dropped: two megabytes and several of the 65,530 memory maps of a process each,
 # and a worker that runs out of either dies.
 MOST_MEMORY = 1.5e9
+MOST_PROGRAMS = 1e9  # bytes on disk; those of one session take a tenth of it
 
 
 class DropPrograms:
@@ -82,33 +83,45 @@ def registries() -> list[Any]:
     return [*listed, *others, FORMATS, AUGMENTATIONS, MAKERS, MODELS, OPTIMIZERS, PENALTIES, OUTPUT_PENALTIES]
 
 
-class SharedPrograms:
-    """One folder of compiled programs for all workers and commands of a session, gone at its end.
+def share_programs(config: pytest.Config) -> None:
+    """Keep compiled programs in one folder for all workers and commands, and for the next session.
 
-    Two tests often compile the same program, and `DropPrograms` has a worker compile what it had.
+    Most of the time of the suite is compilation: two tests often compile the same program, and `DropPrograms` has a
+    worker compile what it had. JAX names a program by all that it is compiled from, so none can be outdated.
     """
+    variable = "JAX_COMPILATION_CACHE_DIR"
+    if variable in os.environ or not hasattr(config, "cache"):  # workers have it from the process that starts them
+        return
+    folder = config.cache.mkdir("programs")
+    drop_damaged(folder)
+    os.environ[variable] = str(folder)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
-    VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 
-    def __init__(self) -> None:
-        self.folder = None
-        if self.VARIABLE not in os.environ:  # workers have it from the process that starts them
-            self.folder = tempfile.mkdtemp(prefix="regjax-programs-")
-            os.environ[self.VARIABLE] = self.folder
-            os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
-            os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-            jax.config.update("jax_compilation_cache_dir", self.folder)
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
-            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+def drop_damaged(folder: Path) -> None:
+    """Remove programs that a killed process has written in part; and all of them where they take too much room.
 
-    def pytest_unconfigure(self) -> None:
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+    JAX warns of the first and never writes them again.
+    """
+    programs = list(folder.iterdir())
+    if sum(program.stat().st_size for program in programs) > MOST_PROGRAMS:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        return
+    for program in programs:
+        try:
+            zlib.decompress(program.read_bytes())
+        except zlib.error:
+            program.unlink()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """For doctests too, which lie beside the tests."""
-    config.pluginmanager.register(SharedPrograms())
+    share_programs(config)
     config.pluginmanager.register(DropPrograms())
     config.pluginmanager.register(RestoreRegistries())
 
