@@ -20,42 +20,6 @@ def test_prox_with_one_step_a_weight():
     assert out["bias"] is params["bias"]
 
 
-def test_prox_of_the_sum_on_disjoint_leaves_and_on_one_leaf():
-    params = {"a": {"kernel": jnp.full((1, 1), 2.0)}, "b": {"kernel": jnp.full((1, 1), 2.0)}}
-    out = (rj.l1(0.5, where="a/") + rj.l2(0.5, where="b/")).prox(params, 1.0)
-    assert (float(out["a"]["kernel"][0, 0]), float(out["b"]["kernel"][0, 0])) == (1.5, 1.0)
-    both = (rj.l1(0.5) + rj.l2(0.5)).prox(params, 1.0)
-    assert float(both["a"]["kernel"][0, 0]) == 0.75
-
-
-@pytest.mark.parametrize(
-    "penalty",
-    [
-        lambda: rj.l1(0.1) + rj.mcp(0.1),
-        lambda: rj.nuclear(0.1) + rj.l1(0.1),
-        lambda: rj.group_lasso(0.1) + rj.group_lasso(0.1, axis=0),
-        lambda: rj.l0(0.1) + rj.scad(0.1),
-    ],
-)
-def test_sums_without_a_closed_form_are_refused(penalty):
-    with pytest.raises(ValueError, match=r"the sum .* on kernel has no closed form"):
-        penalty().prox(kernel([1.0]), 1.0)
-
-
-def test_quadratic_terms_add_to_any_other():
-    """Argmin (z - w)^2 / 2t + (z - a)^2 + f(z) by brute force."""
-    w, t, anchor = 1.7, 0.5, {"kernel": jnp.full((1, 1), -1.0)}
-    grid = np.linspace(-3, 3, 60001)
-    for term, value in (
-        (rj.l0(0.4), 0.4 * (grid != 0)),
-        (rj.log_sum(0.3, 0.5), 0.3 * np.log1p(np.abs(grid) / 0.5)),
-        (rj.l1(0.3) + rj.l2(0.2), 0.3 * np.abs(grid) + 0.2 * grid**2),
-    ):
-        z = float((term + rj.l2_to(anchor, 0.8)).prox(kernel([w]), t)["kernel"][0, 0])
-        best = grid[np.argmin((grid - w) ** 2 / (2 * t) + 0.8 * (grid + 1) ** 2 + value)]
-        assert abs(z - best) < 2e-4
-
-
 def test_sum_and_plus_build_the_same_penalty():
     p, q = rj.l1(0.1), rj.l2(0.2)
     for built in (p + q, sum([p, q]), rj.combine([p, q])):
