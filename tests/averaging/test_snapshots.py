@@ -5,6 +5,7 @@ import optax
 import pytest
 
 import regjax as rj
+from regjax.averaging import parse_average
 
 VALUES = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
 X = jnp.ones((2, 3))
@@ -64,3 +65,17 @@ def test_the_schedule_starts_over():
     )
     for t in (0, 3, 19, 20, 33):
         np.testing.assert_allclose(rate(t), theirs(t), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rj.snapshots(0, 5), "snapshots: size must be >= 1, got 0"),
+        (lambda: rj.snapshots(2.0, 5), "snapshots: size must be a Python integer, got 2.0"),
+        (lambda: rj.snapshots(2, 0), "snapshots: period must be >= 1, got 0"),
+        (lambda: parse_average("snapshots(2, 1.5)"), "snapshots: period must be a whole number of updates, got 1.5"),
+    ],
+)
+def test_errors_name_argument_and_value(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -5,7 +5,7 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax.averaging import AVERAGES, averaged_params, parse_average
+from regjax.averaging import AVERAGES, averaged_params
 
 VALUES = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
 RULES = {"ema": lambda: rj.ema(0.9), "swa": lambda: rj.swa(3, 2), "lookahead": lambda: rj.lookahead(4, 0.5)}
@@ -131,12 +131,6 @@ def test_averaging_helps_where_gradients_are_noisy():
         (lambda: rj.lookahead(0), "lookahead: period must be >= 1, got 0"),
         (lambda: rj.lookahead(5, 1.5), r"lookahead: slow_step must be in \(0, 1\], got 1.5"),
         (lambda: rj.swa(2.5), "swa: start must be a whole number of updates, got 2.5"),
-        (lambda: rj.snapshots(0, 5), "snapshots: size must be >= 1, got 0"),
-        (lambda: rj.snapshots(2.0, 5), "snapshots: size must be a Python integer, got 2.0"),
-        (lambda: rj.snapshots(2, 0), "snapshots: period must be >= 1, got 0"),
-        (lambda: parse_average("snapshots(2, 1.5)"), "snapshots: period must be a whole number of updates, got 1.5"),
-        (lambda: parse_average("emma(0.9)"), "did you mean 'ema'"),
-        (lambda: parse_average("ema(0.9) + swa(3)"), "number of averages must be in"),
     ],
 )
 def test_errors_name_argument_and_value(call, message):
