@@ -7,7 +7,6 @@ from sklearn.datasets import make_regression
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 import regjax as rj
-from regjax.optim.applied import applied_penalties
 from regjax.optim.optimizers import OPTIMIZERS, with_penalties
 from tests.helpers import assert_trees_equal
 
@@ -187,12 +186,6 @@ def test_strengths_and_rates_are_data():
     for value in (0.1, 0.2, 0.3):
         one(jnp.float32(value), jnp.float32(value), start())
     assert len(traces) == 1
-
-
-def test_routes_ride_in_the_state():
-    tx = with_penalties("adam", 0.1, {"proximal": rj.l1(0.1), "coupled": rj.l2(0.1)})
-    found = {applied.mode: applied.terms for applied in applied_penalties(tx.init(start()))}
-    assert found == {"proximal": (("l1", None),), "coupled": (("l2", None),)}
 
 
 @pytest.mark.parametrize(
