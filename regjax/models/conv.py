@@ -155,7 +155,14 @@ def _conv2d(
     implementation: str,
 ) -> Array:
     def native(x: Array, kernel: Array) -> Array:
-        return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        # Zeros that the kernel does not reach over become negative padding in the gradient, for which XLA reads beyond
+        # the array on CPU. So these are put around `x`.
+        reach = [
+            (min(low, taps - 1), min(high, taps - 1)) for (low, high), taps in zip(pads, kernel.shape, strict=False)
+        ]
+        beyond = [(pad[0] - near[0], pad[1] - near[1]) for pad, near in zip(pads, reach, strict=True)]
+        x = jnp.pad(x, ((0, 0), *beyond, (0, 0)))
+        return lax.conv_general_dilated(x, kernel, strides, reach, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
     def patches(x: Array, kernel: Array) -> Array:
         columns = _patches(x, kernel.shape[:2], strides, pads)
