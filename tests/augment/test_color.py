@@ -10,7 +10,6 @@ import scipy.stats
 from PIL import ImageEnhance
 
 from regjax.augment import brightened, brightness, contrast, contrasted, hue, hue_turned, saturated, saturation
-from regjax.augment.values import from_levels, gray_levels, to_levels
 from tests.augment.pictures import assert_pixels_equal, pictures, with_pil
 
 KEY = jax.random.key(0)
@@ -29,14 +28,6 @@ def test_enhancements_equal_pil_pixel_by_pixel(name, channels):
     factors = np.linspace(0, 3, len(x)).astype(np.float32)
     expected = with_pil(lambda picture, f: enhance(picture).enhance(float(f)), x, factors)
     assert_pixels_equal(kernel, expected, jnp.asarray(x), factors)
-
-
-def test_gray_equals_pil():
-    x = pictures()
-    expected = with_pil(lambda picture: picture.convert("L").convert("RGB"), x)
-    np.testing.assert_array_equal(gray_levels(to_levels(x), whole=True)[..., 0], expected[..., 0])
-    loose = gray_levels(to_levels(x), whole=False)[..., 0]
-    np.testing.assert_allclose(loose, expected[..., 0], atol=0.501)
 
 
 def test_hue_equals_colorsys():
@@ -62,13 +53,6 @@ def test_by_hand_on_floating_point_images():
     red = jnp.array([1.0, 0.0, 0.0]).reshape(1, 1, 1, 3)
     np.testing.assert_allclose(saturated(red, jnp.array([0.0])).ravel(), [0.299, 0.299, 0.299], rtol=1e-6)
     np.testing.assert_allclose(hue_turned(red, jnp.array([1 / 3])).ravel(), [0, 1, 0], atol=1e-6)
-
-
-def test_levels_there_and_back():
-    x = jnp.asarray(pictures(4))
-    np.testing.assert_array_equal(from_levels(to_levels(x), x), x)
-    z = x.astype(jnp.float32) / 300
-    np.testing.assert_allclose(from_levels(to_levels(z), z), z, atol=1e-6)
 
 
 @pytest.mark.parametrize("augmentation", [brightness, contrast, saturation])
