@@ -45,7 +45,7 @@ def test_elastic_net_and_given_strengths():
 def test_many_features_go_without_the_whole_gram_matrix(monkeypatch):
     x, y = problem(50, 611)
     whole = rj.lasso_path(x, y, count=6, smallest=0.05, tol=1e-4)
-    monkeypatch.setattr(module, "GRAM_FEATURES", 100)
+    monkeypatch.setattr("regjax.solvers.columns.GRAM_FEATURES", 100)
     jax.clear_caches()
     parts = rj.lasso_path(x, y, count=6, smallest=0.05, tol=1e-4)
     np.testing.assert_allclose(parts.coefficients, whole.coefficients, atol=1e-4)
