@@ -5,9 +5,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from regjax.analysis import holm, mean_interval, minimum_detectable_effect, sign_flip_p
 from regjax.comparison.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult, spread
+from regjax.report.panels import dress
+from regjax.report.style import LIGHT, drawing
 
 EPOCHS = 200
 # name, title, parameter, grid, chosen, gain in accuracy, gain in loss, train accuracy, exact zeros
@@ -211,6 +214,20 @@ def diabetes():
 def make():
     """Makes a `CompareResult`: `make(seeds=10, task="classification", effects=None)`."""
     return make_result
+
+
+@pytest.fixture
+def drawn():
+    """Draws a panel in light colours and returns its axes."""
+
+    def draw(panel):
+        with drawing():
+            axes = Figure().add_axes((0, 0, 1, 1))
+            dress(axes, LIGHT)
+            panel.draw(axes, LIGHT)
+        return axes
+
+    return draw
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 import xml.etree.ElementTree as ET
 
 import matplotlib
-import pytest
 
 from regjax.report.panels import Panel, save
-from regjax.report.style import DARK, LIGHT, PLACEHOLDER, css_variables
+from regjax.report.style import PLACEHOLDER
 
 
 def draw(axes, palette):
@@ -43,23 +42,3 @@ def test_user_settings_neither_matter_nor_change(tmp_path):
         assert matplotlib.rcParams["font.size"] == 30
     save([PANEL], tmp_path / "only", "t", svg=False)
     assert [p.name for p in tmp_path.iterdir()] == ["only.png"]
-
-
-def luminance(colour):
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
-@pytest.mark.parametrize("role", ["ink", "muted", "train", "val", "good", "bad", "accent"])
-@pytest.mark.parametrize("ground", ["paper", "panel"])
-def test_contrast_is_enough_for_text(palette, role, ground):
-    light, dark = sorted((luminance(palette[role]), luminance(palette[ground])), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) >= 4.5
-
-
-def test_palettes_have_the_same_roles():
-    assert set(LIGHT) == set(DARK) == set(PLACEHOLDER)
-    assert len(set(PLACEHOLDER.values())) == len(PLACEHOLDER)
-    assert css_variables(LIGHT).count("--") == len(LIGHT)

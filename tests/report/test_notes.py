@@ -1,0 +1,87 @@
+"""What the notes mention, by the numbers and names in them."""
+
+import copy
+
+import pytest
+
+from regjax.report.notes import captions, notes
+from regjax.report.verdict import short
+from regjax.report.words import Measure
+
+
+@pytest.fixture
+def results(digits):
+    return copy.deepcopy(digits)
+
+
+def said(results):
+    return notes(results, Measure.of(results))
+
+
+def test_wrong_labels_are_told_if_there_are_any(results):
+    with_noise = said(results)
+    assert any("10% " in note for note in with_noise)
+    results["settings"]["label_noise"] = 0.0
+    assert len(said(results)) == len(with_noise) - 1
+
+
+def test_the_settings_are_listed(results):
+    setup = said(results)[0]
+    for fact in ("mlp", "128", "1,077", "800", "adam", "0.003", "180", "360", "shift=1,rotate=15,noise=0.2"):
+        assert fact in setup
+    results["settings"] = {}
+    assert "128" not in said(results)[0]
+
+
+def test_choices_at_the_end_of_a_grid_are_named(results):
+    before = said(results)
+    at_edge = [row for row in results["techniques"].values() if row["chosen"]["edge"]]
+    assert len(at_edge) > 1
+    for row in at_edge:
+        row["chosen"]["edge"] = None
+    (note,) = set(before) - set(said(results))
+    assert all(short(row["title"]) in note for row in at_edge)
+
+
+def test_runs_that_diverged_are_counted(results):
+    assert any("dropout (1)" in note for note in said(results))
+    before = len(said(results))
+    results["techniques"]["dropout"]["diverged"] = 0
+    assert len(said(results)) == before - 1
+
+
+def test_the_parts_of_the_combination_are_named(results):
+    before = said(results)
+    results["techniques"]["combination"]["chosen"]["parts"] = []
+    (note,) = set(before) - set(said(results))
+    assert "augmentation, L2 in the loss and dropout" in note
+
+
+def test_an_effect_that_may_be_of_this_test_set_is_doubted(results):
+    before = said(results)
+    wide = {"mean": 0.03, "ci95": [0.01, 0.05], "ci95_two_way": [-0.01, 0.07], "p_holm": 0.01}
+    results["techniques"]["l1"]["improvement"] = wide
+    new = set(said(results)) - set(before)
+    assert any(note.startswith("L1") for note in new)
+
+
+def test_captions_count_seeds_and_follow_the_techniques(results):
+    measure = Measure.of(results)
+    several = captions(results, measure)
+    assert "10 seeds" in several["curves_caption"]
+    assert "180 " in several["strength_text"]
+    one = captions({**results, "seeds": 1}, measure)
+    assert "one seed" in one["curves_caption"]
+    assert "interval" not in one["curves_caption"]
+    del results["techniques"]["more_data"]
+    assert len(captions(results, measure)["strength_caption"]) < len(several["strength_caption"])
+
+
+def test_the_onset_is_in_the_heading_only_of_a_baseline_that_overfits(results):
+    def heading(verdict):
+        results["diagnosis"] |= {"verdict": verdict, "median_onset": 12.0}
+        return captions(results, Measure.of(results))["picture"]["heading"]
+
+    headings = {verdict: heading(verdict) for verdict in ("overfit", "underfit", "correct_fit", None)}
+    assert len(set(headings.values())) == 4
+    assert [verdict for verdict, text in headings.items() if "12" in text] == ["overfit"]

@@ -1,0 +1,78 @@
+import pytest
+
+from regjax.report.table import table
+from regjax.report.words import MINUS, NONE, Measure
+
+ACCURACY = Measure.of({"metric": "accuracy", "task": "classification"})
+R2 = Measure.of({"metric": "r2", "task": "regression"})
+
+
+def spread(mean, half=0.01):
+    return {"mean": mean, "ci95": [mean - half, mean + half]}
+
+
+def row(name, gain=None, **fields):
+    return {
+        "name": name, "title": name.upper(), "train": spread(0.995), "test": spread(0.8), "test_loss": spread(0.5),
+        "generalization_gap": spread(0.195), "epochs": spread(20.0), "improvement": gain, **fields,
+    }  # fmt: skip
+
+
+GAIN = {"mean": 0.035, "ci95": [0.01, 0.06], "p": 0.0004, "p_holm": 0.0123, "minimum_detectable_effect": 0.02}
+
+
+def results(*techniques, **fields):
+    return {"baseline": row("baseline"), "techniques": {one["name"]: one for one in techniques}, **fields}
+
+
+def texts(row):
+    return [cell["text"] for cell in row["cells"]]
+
+
+def test_the_cells_of_a_technique():
+    chosen = {"parameter": "strength", "value": 0.01, "edge": None}
+    made = table(results(row("l2", GAIN, chosen=chosen, zero_fraction=0.25)), ACCURACY)
+    baseline, l2 = made["rows"]
+    assert texts(l2) == ["0.01", "99.5", "80.0", "0.500", "19.5", "+3.5", "<0.001", "0.012", "2.0", "25", "20"]
+    assert texts(baseline) == ["", "99.5", "80.0", "0.500", "19.5", "", "", "", "", NONE, "20"]
+    assert (l2["verdict"], baseline["verdict"]) == ("helped", "")
+    assert l2["cells"][5]["small"] == "+1.0 to +6.0"
+    assert l2["cells"][1]["small"] == "98.5 to 100.0"  # no accuracy is above 100%
+    assert {len(one["cells"]) + 1 for one in made["rows"]} == {len(made["columns"])}
+
+
+def test_a_loss_says_so():
+    gain = {**GAIN, "mean": -0.035, "ci95": [-0.06, -0.01]}
+    lost = table(results(row("l2", gain)), ACCURACY)["rows"][1]
+    assert lost["verdict"] == "hurt"
+    assert lost["cells"][5]["text"] == f"{MINUS}3.5"
+
+
+@pytest.mark.parametrize("edge", ["low", "high"])
+def test_a_choice_at_the_end_of_its_grid_is_flagged(edge):
+    inside = {"parameter": "strength", "value": 0.01, "edge": None}
+    made = table(results(row("l2", GAIN, chosen={**inside, "edge": edge}), row("l1", GAIN, chosen=inside)), ACCURACY)
+    assert [one["cells"][0]["flag"] for one in made["rows"]] == [False, True, False]
+    assert edge in made["rows"][1]["cells"][0]["small"]
+    plain = table(results(row("l1", GAIN, chosen=inside)), ACCURACY)
+    assert len(made["caption"]) > len(plain["caption"])
+
+
+def test_the_baseline_shows_its_examples():
+    made = table(results(settings={"train_examples": 1280}), ACCURACY)
+    assert made["rows"][0]["cells"][0]["text"] == "1,280"
+
+
+def test_only_a_penalty_in_words_repeats_its_name():
+    made = table(results(row("l1(0.1) + l2(0.2)", GAIN), row("l2", GAIN)), ACCURACY)
+    assert [one["text"] for one in made["rows"]] == ["", "l1(0.1) + l2(0.2)", ""]
+
+
+def test_a_regression_in_units_of_its_target_has_one_column_more():
+    made = results(row("l2", GAIN, test_mse=spread(2950.4)))
+    plain = table(made, R2)
+    made["baseline"]["test_mse"] = spread(99.5)
+    with_units = table(made, R2)
+    assert len(with_units["columns"]) == len(plain["columns"]) + 1
+    assert [one["cells"][4]["text"] for one in with_units["rows"]] == ["99.500", "2,950"]
+    assert with_units["rows"][1]["cells"][2]["text"] == "0.800"
