@@ -20,9 +20,9 @@ import regjax as rj
 HERE = Path(__file__).parent
 # Whole trainings, commands in processes of their own, pages: everything here counts as slow.
 SLOW = (
-    "augment/test_suite.py", "cli", "comparison", "data/test_arrays.py", "data/test_shuffle.py", "experiments",
-    "models/test_conv.py", "models/test_interface.py", "models/test_parameters.py", "models/test_suite.py",
-    "optim/test_pytrees.py", "report/test_compare_page.py", "solvers/test_accelerated.py",
+    "augment/test_suite.py", "cli", "comparison/test_procedure.py", "data/test_arrays.py", "data/test_shuffle.py",
+    "experiments", "models/test_conv.py", "models/test_interface.py", "models/test_parameters.py",
+    "models/test_suite.py", "optim/test_pytrees.py", "report/test_compare_page.py", "solvers/test_accelerated.py",
     "solvers/test_derivatives.py", "solvers/test_lasso.py", "solvers/test_lasso_data.py", "sweeps/test_lanes.py",
     "sweeps/test_plan.py", "sweeps/test_store.py", "system/devices", "system/faults", "system/precision",
     "system/scripts", "system/test_readme.py", "training/test_accumulate.py", "training/test_compose.py",

@@ -1,0 +1,48 @@
+import time
+
+import numpy as np
+import pytest
+
+from regjax.comparison.conclude import conclude
+
+
+@pytest.fixture(scope="module")
+def result(stages):
+    return conclude(stages.plan, stages.rows, stages.scorer, stages.tests, time.perf_counter())
+
+
+def test_rows_hold_what_was_trained_chosen_and_evaluated(result, stages):
+    assert list(result.techniques) == ["l2"]
+    for row in result.rows():
+        given, tests = stages.rows[row.name], stages.tests[row.name]
+        assert row.chosen == given.pick.entry()
+        assert row.test.values == tuple(evaluation.score for evaluation in tests)
+        assert row.test_loss.mean == pytest.approx(np.mean([evaluation.loss for evaluation in tests]))
+        assert [point.value for point in row.grid] == list(given.technique.values)
+        for point, outcome in zip(row.grid, given.outcomes, strict=True):
+            assert point.select_score.values == tuple(evaluation.score for evaluation in outcome.select)
+            assert point.select_loss == pytest.approx(np.mean([evaluation.loss for evaluation in outcome.select]))
+        assert row.lanes == 2 * len(given.outcomes)
+        assert row.epochs.mean == 3
+        assert row.seconds == pytest.approx(sum(outcome.seconds for outcome in given.outcomes))
+
+
+def test_only_techniques_are_compared_with_the_baseline(result):
+    assert result.baseline.improvement is None
+    for row in result.techniques.values():
+        differences = np.subtract(row.test.values, result.baseline.test.values)
+        assert row.improvement.mean == pytest.approx(differences.mean())
+
+
+def test_the_weights_are_those_of_the_chosen_setting(result, stages):
+    assert list(result.trained.weights) == ["baseline", "l2"]
+    for name, weights in result.trained.weights.items():
+        assert [id(w) for w in weights] == [id(run.weights) for run in stages.rows[name].chosen.results]
+
+
+def test_facts_of_the_comparison(result, stages):
+    assert (result.dataset, result.task, result.metric, result.seeds) == ("table", "classification", "accuracy", 2)
+    assert result.settings == stages.plan.settings()
+    assert result.chance == {"score": stages.scorer.chance.score, "loss": stages.scorer.chance.loss}
+    assert {"jax", "numpy"} <= result.versions.keys()
+    assert 0 <= result.seconds < 60

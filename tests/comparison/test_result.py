@@ -1,0 +1,131 @@
+import csv
+import dataclasses
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+
+from regjax.comparison.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult, demonstration
+
+NAN = math.nan
+
+
+def spread(mean, half=0.01):
+    return Spread(mean, (mean - half, mean + half), (mean - half, mean + half))
+
+
+GAIN = Improvement(0.05, (0.02, 0.08), (0.0, 0.1), 0.0004, 0.03, 0.02)
+
+
+def row(name, gain=None, **fields):
+    given = {
+        "name": name, "title": name, "chosen": {"parameter": "strength", "value": 0.1, "edge": None},
+        "grid": (GridPoint(0.1, spread(0.7), 0.5, 0),), "test": spread(0.8), "test_loss": spread(0.5), "test_mse": None,
+        "train": spread(0.9), "train_loss": spread(0.1), "generalization_gap": spread(0.1), "improvement": gain,
+        "loss_improvement": gain, "zero_fraction": 0.25, "epochs": spread(20.0), "diverged": 0, "lanes": 2,
+        "seconds": 1.0, "curves": {}, "weights": {},
+    }  # fmt: skip
+    return TechniqueResult(**{**given, **fields})
+
+
+def result(*rows, seeds=10, task="classification", **settings):
+    given = {"train_examples": 40, "pool": 240, "updates": 100, "select_examples": 30, "test_examples": 60}
+    return CompareResult(
+        "table", task, "accuracy", seeds, "best", {**given, **settings}, row("baseline", chosen={"value": 0.0}),
+        {one.name: one for one in rows}, {}, {}, 1.0, {},
+    )  # fmt: skip
+
+
+def test_json_has_plain_types_and_null_for_what_is_not_finite():
+    bare = Improvement(NAN, (NAN, math.inf), None, None, None, None)
+    made = result(row("l2", bare, curves={"epoch": np.int64(3), "mean": (np.float32(0.5), NAN)}))
+    content = json.loads(made.dumps())["techniques"]["l2"]
+    assert content["improvement"]["ci95"] == [None, None]
+    assert content["curves"] == {"epoch": 3, "mean": [0.5, None]}
+    assert content["minimum_detectable_effect"] is None
+    assert content["test_accuracy"] == content["test"]
+    assert "trained" not in made.to_json()
+    assert "test_accuracy" not in result(row("l2", GAIN), task="regression").to_json()["techniques"]["l2"]
+
+
+def test_the_csv_has_a_line_for_each_row():
+    lines = list(csv.DictReader(io.StringIO(result(row("l2", GAIN), row("l1(0.1), x", GAIN)).csv())))
+    assert [line["technique"] for line in lines] == ["baseline", "l2", "l1(0.1), x"]
+    assert (lines[0]["improvement"], lines[0]["p"], lines[0]["loss_p_holm"]) == ("", "", "")
+    l2 = {key: float(value) for key, value in lines[1].items() if value and key != "technique"}
+    assert (l2["test"], l2["test_low"], l2["improvement"], l2["improvement_high"]) == (0.8, 0.79, 0.05, 0.08)
+    assert (l2["p"], l2["p_holm"], l2["minimum_detectable_effect"], l2["lanes"]) == (0.0004, 0.03, 0.02, 2)
+    assert None not in lines[1]
+
+
+def test_the_table_for_a_terminal():
+    at_edge = row("l1", GAIN, chosen={"parameter": "strength", "value": 1.0, "edge": "high"})
+    lines = str(result(row("l2", GAIN), at_edge)).splitlines()
+    cells = [line.split() for line in lines]
+    assert cells[2] == ["baseline", "90.0", "80.0", "±1.0", "0.500", "25", "20"]
+    assert cells[3] == [
+        "l2",
+        "0.1",
+        "90.0",
+        "80.0",
+        "±1.0",
+        "0.500",
+        "+5.0",
+        "±3.0",
+        "<.001",
+        "0.030",
+        "2.0",
+        "25",
+        "20",
+    ]
+    assert cells[4][1] == "1*"
+    assert len(set(map(len, lines[2:5]))) == 1  # numbers are aligned on the right
+    assert set(lines[1]) == {"-"}
+
+
+def test_a_regression_is_in_units_of_its_score():
+    lines = str(result(row("l2", GAIN), task="regression")).splitlines()
+    assert lines[3].split()[2:4] == ["0.900", "0.800"]
+
+
+def test_one_seed_has_no_intervals():
+    bare = Improvement(0.05, (NAN, NAN), None, None, None, None)
+    line = str(result(row("l2", bare, test=Spread(0.8, (NAN, NAN), (0.8,))), seeds=1)).splitlines()[3]
+    assert line.split() == ["l2", "0.1", "90.0", "80.0", "0.500", "+5.0", "-", "-", "25", "20"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "rows", "needed"),
+    [(4, 1, 6), (5, 1, 6), (6, 1, None), (6, 2, 7), (10, 8, None)],
+)
+def test_too_few_seeds_are_told_with_the_number_that_it_takes(seeds, rows, needed):
+    """The smallest two-sided p of n signs is 2 / 2^n; Holm's first step multiplies it by the number of rows."""
+    notes = result(*(row(f"t{i}", GAIN) for i in range(rows)), seeds=seeds).notes()
+    told = [note for note in notes if f"{2 / 2**seeds:g}" in note and f"{needed} seeds" in note]
+    assert len(told) == (needed is not None)
+    assert len(notes) == 2 + (needed is not None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "words"),
+    [
+        ([row("l2", GAIN)], {"label_noise": 0.125}, "12.5%"),
+        ([row("l2", GAIN)], {"train_examples": 240}, "--train_examples"),
+        ([row("l2", GAIN, diverged=3)], {}, "3 runs"),
+        ([row("l2", GAIN, chosen={"value": 1.0, "edge": "low"})], {}, "* "),
+    ],
+)
+def test_notes_appear_only_where_they_apply(rows, settings, words):
+    notes = result(*rows, **settings).notes()
+    assert len(notes) == 3
+    assert words in notes[2]
+
+
+def test_a_demonstration_is_told_first():
+    made = result(row("l2", GAIN), demonstration=True, label_noise=0.1)
+    assert str(made).splitlines()[0] == demonstration(made.settings)
+    own = dataclasses.replace(made, settings=made.settings | {"label_noise": 0.0})
+    assert "10%" in str(made).splitlines()[0]
+    assert "%" not in str(own).splitlines()[0]

@@ -1,0 +1,154 @@
+import dataclasses
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from regjax.analysis import holm, sign_flip_p
+from regjax.comparison import scoring
+from regjax.comparison.scoring import Evaluation, Scorer, chance_of, diagnose_all, paired_statistics
+from regjax.data import Preprocessor, Splits
+from regjax.training.state import History, Weights
+
+X = np.zeros((4, 2), np.float32)
+SPLITS = Splits(X, np.array([0, 0, 0, 1]), X, np.zeros(4, int), X, np.zeros(4, int), X, np.array([0, 1, 1, 1]),
+                "hand", "classification", "table", 2)  # fmt: skip
+PLAIN = Preprocessor.for_splits(SPLITS)
+WEIGHTS = Weights({"logits": np.array([0.0, math.log(3)], np.float32)}, {})
+
+
+def constant(variables, x):
+    """The same logits for each example."""
+    return np.ones((len(x), 1), np.float32) * variables["params"]["logits"]
+
+
+def test_a_classification_by_hand(monkeypatch):
+    """The probabilities are 1/4 and 3/4; three of the four test examples are of class 1."""
+    expected = -np.log([0.25, 0.75, 0.75, 0.75])
+    for batch in (4096, 3):
+        monkeypatch.setattr(scoring, "BATCH", batch)
+        found = Scorer(constant, SPLITS, PLAIN, "test")(WEIGHTS, diverged=False)
+        assert found.score == 0.75
+        assert found.loss == pytest.approx(expected.mean())
+        np.testing.assert_allclose(found.losses, expected, rtol=1e-6)
+        np.testing.assert_array_equal(found.hits, [0, 1, 1, 1])
+    assert Scorer(constant, SPLITS, PLAIN, "select")(WEIGHTS, diverged=False).score == 0.0
+
+
+def test_chance_is_the_guess_of_the_training_part():
+    chance = chance_of(SPLITS, PLAIN, SPLITS.y_test)
+    assert chance.score == 0.25  # always class 0
+    assert chance.loss == pytest.approx(-(0.25 * math.log(0.75) + 0.75 * math.log(0.25)))
+
+
+@pytest.mark.parametrize(("logits", "diverged"), [([0.0, 0.0], True), ([np.nan, 0.0], False)])
+def test_a_diverged_run_scores_as_the_constant_guess(logits, diverged):
+    scorer = Scorer(constant, SPLITS, PLAIN, "test")
+    found = scorer(Weights({"logits": np.array(logits, np.float32)}, {}), diverged)
+    assert (found.score, found.loss) == scorer.chance
+    np.testing.assert_array_equal(found.losses, [found.loss] * 4)
+    np.testing.assert_array_equal(found.hits, [found.score] * 4)
+
+
+def test_a_regression_by_hand():
+    y = np.array([0.0, 2.0, 4.0, 6.0], np.float32)
+    splits = dataclasses.replace(SPLITS, task="regression", num_classes=0, y_train=y, y_test=y + 1)
+    preprocessor = Preprocessor.for_splits(splits)
+    scorer = Scorer(lambda v, x: v["params"]["w"] * np.ones(len(x), np.float32), splits, preprocessor, "test")
+    targets = (splits.y_test - y.mean()) / y.std()
+    found = scorer(Weights({"w": np.float32(0.5)}, {}), diverged=False)
+    assert found.loss == pytest.approx(np.mean((targets - 0.5) ** 2), rel=1e-5)
+    assert found.score == pytest.approx(1 - found.loss / targets.var(), rel=1e-5)
+    assert found.hits.size == 0
+    assert scorer.chance.loss == pytest.approx(np.mean(targets**2), rel=1e-5)  # the mean of train is 0
+
+
+def test_a_scorer_knows_one_part(table):
+    """With the test part blanked out, everything about selection is the same, the constant guess included."""
+    blank = dataclasses.replace(table, x_test=table.x_test[:0], y_test=table.y_test[:0])
+    scorers = [Scorer(lambda v, x: x, part, Preprocessor.for_splits(part), "select") for part in (table, blank)]
+    assert scorers[0].chance == scorers[1].chance
+
+
+class Ended(NamedTuple):
+    """What scoring reads of the result of a run."""
+
+    history: History
+    weights: Weights = WEIGHTS
+    end_epoch: int = 0
+
+
+def run(values, epochs=None, **fields):
+    """A run with these columns, over the epochs that happened."""
+    table = np.stack([np.asarray(column, np.float32) for column in values.values()], axis=1)
+    valid = np.arange(len(table)) < (len(table) if epochs is None else epochs)
+    return Ended(History(table, valid, tuple(values)), **fields)
+
+
+def test_the_value_at_the_end_is_that_of_the_kept_weights():
+    ended = run({"a": [3.0, 2.0, np.nan]}, end_epoch=1)
+    assert scoring._at_end(ended, "a", 9.0) == 2.0
+    assert scoring._at_end(ended._replace(end_epoch=2), "a", 9.0) == 9.0  # it diverged
+    assert scoring._at_end(run({"a": [1.0]}, epochs=0), "a", 9.0) == 9.0
+
+
+def test_curves_are_over_the_seeds_that_still_run():
+    columns = ("train/data_loss", "val/loss", "train/accuracy", "val/accuracy")
+    long, short = (
+        run({name: np.array([1.0, 2.0, 3.0]) + shift for name in columns}, epochs)
+        for shift, epochs in ((0.0, 3), (1.0, 1))
+    )
+    curves = scoring._curves([long, short], "accuracy")
+    assert (curves["epoch"], curves["runs"]) == ([0, 1, 2], [2, 1, 1])
+    assert curves["val_loss"]["mean"] == [1.5, 2.0, 3.0]
+    assert curves["val_loss"]["low"][0] < 1.0
+    assert scoring._curves([run({name: [np.nan] for name in columns}, epochs=0)], "accuracy")["epoch"] == []
+    many = run({name: np.arange(1000.0) for name in columns})
+    thinned = scoring._curves([many], "accuracy", points=5)
+    assert thinned["epoch"] == thinned["val_score"]["mean"] == [0, 250, 500, 749, 999]
+
+
+def test_the_histogram_counts_zeros_apart():
+    kernel = np.array([[0.0, 0.0, 1e-4, -2.0], [2.0, 1.0, np.nan, 0.0]], np.float32)
+    ended = run({"a": [0.0]}, weights=Weights({"kernel": kernel, "bias": np.ones(4, np.float32)}, {}))
+    found = scoring._histogram([ended], bins=4)
+    assert found["zero_fraction"] == pytest.approx(3 / 7)
+    assert found["small_fraction"] == pytest.approx(1 / 7)
+    assert found["counts"] == [1, 0, 1, 2]
+    assert found["edges"] == pytest.approx([-2, -1, 0, 1, 2], abs=0.01)
+
+
+def evaluations(*hits):
+    return [Evaluation(np.mean(h), 1 - np.mean(h), 1 - np.array(h, float), np.array(h, float)) for h in hits]
+
+
+def test_improvements_are_paired_and_corrected_over_all_rows():
+    baseline = evaluations([1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0])
+    tests = {
+        "better": evaluations([1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]),
+        "other": evaluations([1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]),
+    }
+
+    @dataclasses.dataclass
+    class Row:
+        improvement: object = None
+        loss_improvement: object = None
+
+    found = paired_statistics({name: Row() for name in tests}, tests, baseline, "classification")
+    differences = {"better": [0.25, 0.5, 0.25], "other": [0.25, -0.25, 0.0]}
+    p = [sign_flip_p(d) for d in differences.values()]
+    for (name, d), raw, corrected in zip(differences.items(), p, holm(p), strict=True):
+        gain = found[name].improvement
+        assert gain.mean == pytest.approx(np.mean(d))
+        assert (gain.p, gain.p_holm) == (raw, corrected)
+        assert gain.ci95_two_way[0] <= gain.mean <= gain.ci95_two_way[1]
+        # A loss of 1 - score improves by as much.
+        assert found[name].loss_improvement.mean == pytest.approx(gain.mean)
+    regression = paired_statistics({name: Row() for name in tests}, tests, baseline, "regression")
+    assert regression["better"].improvement.ci95_two_way is None
+    assert regression["better"].loss_improvement.ci95_two_way is not None
+
+
+def test_runs_that_all_diverged_have_no_other_diagnosis():
+    assert diagnose_all([run({"val/loss": [np.nan, np.nan]})], 1.0, 100)["verdict"] == "diverged"
