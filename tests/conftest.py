@@ -18,16 +18,16 @@ import pytest
 import regjax as rj
 
 HERE = Path(__file__).parent
-# Whole trainings, commands in processes of their own, pages: everything here counts as slow.
+# Whole trainings, processes, pages: everything here counts as slow, and every test that runs a command by `run`.
 SLOW = (
-    "augment/test_suite.py", "cli", "comparison/test_procedure.py", "data/test_arrays.py", "data/test_shuffle.py",
-    "experiments", "models/test_conv.py", "models/test_interface.py", "models/test_parameters.py",
-    "models/test_suite.py", "optim/test_pytrees.py", "report/test_compare_page.py", "solvers/test_accelerated.py",
-    "solvers/test_derivatives.py", "solvers/test_lasso.py", "solvers/test_lasso_data.py", "sweeps/test_lanes.py",
-    "sweeps/test_plan.py", "sweeps/test_store.py", "system/devices", "system/faults", "system/precision",
-    "system/scripts", "system/test_readme.py", "training/test_accumulate.py", "training/test_compose.py",
-    "training/test_precision.py", "training/test_stream.py", "training/test_stream_runs.py",
-    "training/test_training.py",
+    "augment/test_suite.py", "cli/test___main__.py", "cli/test_gallery.py", "comparison/test_procedure.py",
+    "data/test_arrays.py", "data/test_shuffle.py", "experiments", "models/test_conv.py", "models/test_interface.py",
+    "models/test_parameters.py", "models/test_suite.py", "optim/test_pytrees.py", "report/test_compare_page.py",
+    "solvers/test_accelerated.py", "solvers/test_derivatives.py", "solvers/test_lasso.py",
+    "solvers/test_lasso_data.py", "sweeps/test_lanes.py", "sweeps/test_plan.py", "sweeps/test_store.py",
+    "system/devices", "system/faults", "system/precision", "system/scripts", "system/test_readme.py",
+    "training/test_accumulate.py", "training/test_compose.py", "training/test_precision.py",
+    "training/test_stream.py", "training/test_stream_runs.py", "training/test_training.py",
 )  # fmt: skip
 
 
@@ -130,9 +130,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of `SLOW` as slow, so that `-m "not slow"` leaves them out."""
+    """Mark the tests of `SLOW` and those that run commands as slow, so that `-m "not slow"` leaves them out."""
     for item in items:
-        if any(item.path.is_relative_to(HERE / name) for name in SLOW):
+        runs_commands = "run" in getattr(item, "fixturenames", ())
+        if runs_commands or any(item.path.is_relative_to(HERE / name) for name in SLOW):
             item.add_marker(pytest.mark.slow)
 
 

@@ -126,12 +126,6 @@ def test_refused_in_one_line(fails, arguments, message):
     assert re.search(message, fails(*arguments))
 
 
-@pytest.mark.parametrize("place", ["file/w", "file/w/x", "a" * 300], ids=["below a file", "far below", "too long"])
-def test_a_workdir_that_cannot_be_made_names_the_flag(fails, tmp_path, place):
-    (tmp_path / "file").write_text("")
-    assert re.search("--workdir=.*cannot be made", fails("train", f"--workdir={place}"))
-
-
 CSV = [
     ("", "empty"),
     ("a,target\n", "no (rows|examples)|empty"),
@@ -154,14 +148,23 @@ def test_npz_without_targets(fails, tmp_path):
     assert re.search("--dataset=d.npz: .*y", fails("train", "--dataset=d.npz"))
 
 
-def test_workdir_that_holds_something_else(fails, tmp_path):
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full/thesis.txt").write_text("mine")
-    (tmp_path / "full/config.json").write_text('{"my": "app"}')
-    for flag in ("--overwrite", "--resume"):
-        assert "is not empty and holds no run" in fails("train", "--workdir=full", flag)
-    (tmp_path / "full/config.json").write_text('{"experiment": "train", "flags": {}}')
-    assert "is not empty and holds no run" in fails("train", "--workdir=full", "--overwrite")
-    assert (tmp_path / "full/thesis.txt").read_text() == "mine"
-    (tmp_path / "file").write_text("")
-    assert "--workdir=file: is a file" in fails("train", "--workdir=file")
+@pytest.mark.parametrize("module", ["train", "compare", "sweep", "predict", "gallery"])
+def test_what_print_config_prints_is_a_flagfile_that_changes_nothing(run, tmp_path, module):
+    given = {
+        "train": ("--l2=0.1", "--widths=8,4", "--norestore_best", "--penalty=l1(1, where='a b')", "--patience=3"),
+        "compare": ("--grid=l2=0.1,1", "--grid=l1=0.1", "--techniques=l1,l2", "--epochs=3"),
+        "sweep": ("--sweep=l2=0.1,1", "--nocompact"),
+        "predict": ("--input=test", "--output=w.csv"),
+        "gallery": ("--images=2",),
+    }[module]
+    printed = run(module, *given, "--print_config").stdout
+    assert not list(tmp_path.iterdir())
+    assert set(given) <= set(printed.splitlines())
+    (tmp_path / "flags.txt").write_text(printed)
+    assert run(module, "--flagfile=flags.txt", "--print_config").stdout == printed
+
+
+def test_flagfile(run, tmp_path):
+    (tmp_path / "flags.txt").write_text("--epochs=2\n--train_examples=64\n# a comment\n--widths=8\n")
+    run("train", "--flagfile=flags.txt", "--workdir=w")
+    assert len((tmp_path / "w/metrics.jsonl").read_text().splitlines()) == 2

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,14 @@ def test_flags_of_a_command_are_checked_as_from_the_checkout(tmp_path):
     refused = called("train", "--epochs=0", code=2, cwd=tmp_path)
     assert "--epochs" in refused.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("module", ["train", "predict", "compare", "sweep"])
+def test_help_is_fast_and_complete(module):
+    started = time.monotonic()
+    command = [sys.executable, "-X", "importtime", "-m", f"experiments.{module}", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert time.monotonic() - started < 3  # about 0.2 s on an idle machine
+    assert "| jax\n" not in done.stderr
+    assert f"python -m experiments.{module}" in done.stdout
+    assert "--workdir" in done.stdout

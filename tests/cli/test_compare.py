@@ -1,0 +1,86 @@
+"""The command compare: what it asks the comparison for, and what it writes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from regjax.catalog import DEFAULT_TECHNIQUES
+from regjax.cli import compare
+from regjax.cli.compare import Config
+from regjax.cli.flags import FlagError
+from tests.cli.shared import SMALL
+
+
+def test_compare_writes_table_report_and_results(run, tmp_path):
+    out = run(
+        "compare", "--workdir=w", "--seeds=2", *SMALL, "--techniques=early_stopping,l2,l1,combination",
+        "--grid=l2=0.01,0.1", "--grid=l1=0.01",
+    )  # fmt: skip
+    assert "technique" in out.stdout
+    results = json.loads((tmp_path / "w/results.json").read_text())
+    assert len(results["techniques"]["l2"]["grid"]) == 2
+    assert results["reproduce"]["command"].startswith("python -m experiments.compare --workdir=w --seeds=2")
+    page = (tmp_path / "w/report.html").read_text()
+    assert "early stopping" in page
+    assert (tmp_path / "w/figures").is_dir()
+    # A second run there is refused, and replaces the first with --overwrite.
+    assert "--workdir=w: holds another run" in run("compare", "--workdir=w", code=2).stderr
+    run("compare", "--workdir=w", "--overwrite", "--seeds=2", *SMALL, "--techniques=l2", "--grid=l2=0.01")
+    assert list(json.loads((tmp_path / "w/results.json").read_text())["techniques"]) == ["l2"]
+    assert [p.name for p in tmp_path.iterdir()] == ["w"]
+
+
+def test_compare_has_the_defaults_of_the_library(run, tmp_path):
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    np.savez(tmp_path / "digits.npz", x=x, y=(x[:, 0] > 0).astype(int))
+    flags = ["--techniques=l2", "--grid=l2=0.01", "--seeds=1", "--epochs=1", "--model=linear"]
+    for name, dataset, expected in (("own", "digits.npz", (36, 36, 0.0)), ("demo", "digits", (128, 1077, 0.1))):
+        out = run("compare", f"--dataset={dataset}", f"--workdir={name}", *flags)
+        settings = json.loads((tmp_path / name / "results.json").read_text())["settings"]
+        assert (settings["train_examples"], settings["pool"], settings["label_noise"]) == expected
+        assert ("128 of 1,077" in out.stdout.splitlines()[0]) == (name == "demo")
+
+
+def test_the_default_techniques_keep_their_grids():
+    assert compare._techniques(Config()) == dict.fromkeys(DEFAULT_TECHNIQUES, ())
+
+
+def test_grids_are_those_of_the_techniques_named():
+    config = Config(techniques="l2, dropout", grid=("l2=0.1,1", "dropout=0.5"))
+    assert compare._techniques(config) == {"l2": (0.1, 1.0), "dropout": (0.5,)}
+
+
+def test_an_empty_list_leaves_the_penalties_that_are_tried():
+    assert compare._techniques(Config(techniques="", try_penalty=("l1(1)",))) == {}
+    with pytest.raises(FlagError, match=r"techniques.*'' is not known"):
+        compare._techniques(Config(techniques=""))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"techniques": "l2,lasso"}, "techniques.*'lasso' is not known; accepted: .*l2"),
+        ({"techniques": "l2", "grid": ("l1=0.1",)}, "grid.*'l1' is not among --techniques: l2"),
+        ({"grid": ("l2=a",)}, "grid.*write NAME=NUMBER"),
+        ({"grid": ("l2",)}, "grid.*write NAME=NUMBER"),
+        ({"grid": ("l2=0",)}, "grid.*must be finite and > 0"),
+        ({"grid": ("l2=inf",)}, "grid.*must be finite and > 0"),
+    ],
+)
+def test_techniques_and_grids_that_are_refused(options, message):
+    with pytest.raises(FlagError, match=message):
+        compare._techniques(Config(**options))
+
+
+def test_every_row_gets_the_commands_that_repeat_it():
+    rows = {name: {"flags": flags} for name, flags in (("l2", {"l2": 0.1}), ("own", None))}
+    content = {
+        "baseline": {"flags": {}},
+        "techniques": rows,
+        "settings": {"train_examples": 64, "steps_per_epoch": 2, "epochs": 4, "label_noise": 0.1, "augmentation": ""},
+    }
+    made = compare._with_commands(content, Config(seeds=2, seed=7))
+    assert [f"--seed={seed}" in made["techniques"]["l2"]["commands"][i] for i, seed in enumerate((7, 8))] == [True] * 2
+    assert "commands" in made["baseline"]
+    assert not made["techniques"]["own"].get("commands")

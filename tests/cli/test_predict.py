@@ -1,0 +1,84 @@
+"""The command predict: what it refuses, and the lines that it writes."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from regjax.cli import predict
+from regjax.cli.flags import FlagError
+from regjax.cli.predict import Config
+from tests.cli.shared import read_csv
+
+
+def test_regression_and_csv(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    rows = np.column_stack([x, 5 * x[:, 0] + 100 + 0.1 * rng.normal(size=200)])
+    np.savetxt(tmp_path / "d.csv", rows, delimiter=",", header="a,b,c,price", comments="")
+    flags = ["--dataset=d.csv", "--target=price", "--model=linear", "--epochs=60", "--learning_rate=0.05"]
+    run("train", *flags, "--workdir=w")
+    summary = json.loads((tmp_path / "w/summary.json").read_text())
+    assert summary["test/r2"] > 0.98
+    assert summary["test/mse"] < 1.0
+    run("predict", "--workdir=w", "--input=d.csv", "--output=p.csv")
+    predicted = [float(row["prediction"]) for row in read_csv(tmp_path / "p.csv")]
+    assert np.corrcoef(predicted, rows[:, 3])[0, 1] > 0.99
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """What looks like a trained run from outside."""
+    (tmp_path / "w" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "w" / "preprocess.json").write_text("{}")
+    (tmp_path / "w" / "config.json").write_text(json.dumps({"experiment": "train", "flags": {}}))
+    return tmp_path / "w"
+
+
+@pytest.mark.parametrize(
+    ("missing", "options", "message"),
+    [
+        ("preprocess.json", {"input": "test", "output": "p.csv"}, "workdir.*preprocess.json is missing"),
+        ("config.json", {"input": "test", "output": "p.csv"}, "workdir.*config.json is missing"),
+        (None, {"output": "p.csv"}, "input.*is needed: .*train, validation, test"),
+        (None, {"input": "test"}, "output.*is needed"),
+        (None, {"input": "test", "output": "w"}, "output.*is a directory"),
+        (None, {"input": "test", "output": "w/config.json"}, "output.*exists; use --overwrite"),
+        (None, {"input": "test", "output": "no/p.csv"}, "output.*its directory does not exist"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused_at_once(trained, monkeypatch, missing, options, message):
+    monkeypatch.chdir(trained.parent)
+    if missing:
+        (trained / missing).unlink()
+    with pytest.raises(FlagError, match=message):
+        predict.main(Config(workdir="w", **options))
+
+
+def test_lines_of_a_classification():
+    outputs = np.log([[0.25, 0.75], [0.9, 0.1]])
+    pre = SimpleNamespace(task="classification", class_names=("cat", "dog"))
+    header, rows = predict._rows(outputs, ["a", "b"], None, pre)
+    assert header == ["id", "prediction", "probability"]
+    assert rows == [["a", "dog", 0.75], ["b", "cat", 0.9]]
+    header, rows = predict._rows(1000 + outputs, ["a", "b"], np.array([0, 0]), pre)
+    assert header[-1] == "target"
+    assert rows == [["a", "dog", 0.75, "cat"], ["b", "cat", 0.9, "cat"]]
+    unnamed = SimpleNamespace(task="classification", class_names=None)
+    assert [row[1] for row in predict._rows(outputs, ["a", "b"], None, unnamed)[1]] == ["1", "0"]
+
+
+def test_lines_of_a_regression_are_in_the_units_of_the_target():
+    pre = SimpleNamespace(task="regression", target_inverse=lambda y: 10 * y + 100)
+    header, rows = predict._rows(np.array([0.5, -1.0]), ["a", "b"], np.array([104.0, 91.0]), pre)
+    assert header == ["id", "prediction", "target"]
+    assert rows == [["a", 105.0, 104.0], ["b", 90.0, 91.0]]
+    header, rows = predict._rows(np.array([[0.5, 1.0]]), ["a"], None, pre)
+    assert header == ["id", "prediction_0", "prediction_1"]
+    assert rows == [["a", 105.0, 110.0]]
+
+
+def test_runs_of_an_earlier_version_cut_the_data_by_their_seed():
+    assert predict._up_to_date({"seed": 7})["split_seed"] == 7
+    assert predict._up_to_date({"seed": 7, "split_seed": 0})["split_seed"] == 0

@@ -1,0 +1,35 @@
+"""Progress where there is no terminal, as in a test."""
+
+from regjax.cli.progress import Bar, epoch_status
+from regjax.stopping import NEVER
+
+
+def shown(capsys):
+    captured = capsys.readouterr()
+    assert captured.out == ""  # all of it goes to stderr
+    return captured.err.splitlines()
+
+
+def test_plain_lines_are_few_and_the_last_one_is_there(capsys):
+    with Bar("epochs", 3, every=1000.0) as bar:
+        for done in (1, 2, 3):
+            bar.update(done, f"status {done}")
+    (line,) = shown(capsys)
+    assert line.startswith("epochs 3/3  status 3")
+
+
+def test_every_line_is_shown_if_there_is_time(capsys):
+    with Bar("runs", 5, every=0.0) as bar:
+        bar.start_at(2)
+        bar.update(3, "one")
+        bar.update(4, "two", total=4)  # there are fewer than was thought
+    assert [line.split("  ")[0] for line in shown(capsys)] == ["runs 3/5", "runs 4/4"]
+
+
+def test_the_status_has_the_metric_and_the_countdown():
+    row = {"train/loss": 0.5, "val/loss": 0.25, "val/accuracy": 0.875}
+    assert epoch_status(row, wait=2, patience=NEVER).split() == ["loss", "0.5000", "val", "0.2500", "accuracy", "0.875"]
+    assert epoch_status(row, wait=2, patience=5).endswith("stops in 3")
+    assert epoch_status(row, wait=9, patience=5).endswith("stops in 0")
+    regression = {"train/loss": 0.5, "val/loss": 0.25, "val/r2": -1.0}
+    assert epoch_status(regression, wait=0, patience=NEVER).endswith("r2 -1.000")
