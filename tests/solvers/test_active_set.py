@@ -51,6 +51,21 @@ def test_the_path_satisfies_the_optimality_conditions(ratio):
     assert 0 < (np.asarray(found[0]) != 0).sum() < 12
 
 
+def test_a_feature_that_the_strong_rule_leaves_out_joins_after_all():
+    """The slope of the third feature rises by more than the strength falls, as it opposes the two that are active."""
+    units = np.eye(200)
+    units[2, :3] = [-0.95 / np.sqrt(2), -0.95 / np.sqrt(2), np.sqrt(1 - 0.95**2)]
+    b = 2 * units @ np.append([1.0, 1.0, 1.0], np.zeros(197))
+    problem = Problem(None, *(jnp.asarray(a, jnp.float32) for a in (2 * units @ units.T, b, np.ones(200))))
+    found, _, converged = solve_path(problem, jnp.array([0.3, 0.262]), 1.0, 1e-4, 10_000)
+    assert converged.all()
+    assert found[0, 2] == 0
+    slope = np.abs(b - np.asarray(problem.gram, np.float64) @ np.asarray(found[0], np.float64))
+    assert slope[2] < 2 * 0.262 - 0.3, "the rule lets it through"
+    assert found[1, 2] > 0.01
+    assert_optimal(problem, 0.262, 1.0, found[1])
+
+
 def test_newton_steps_finish_what_fista_has_no_iterations_for():
     problem = made()
     _, iterations, converged = solve_path(problem._replace(gram=None), jnp.array([0.05]), 1.0, 1e-3, 2)

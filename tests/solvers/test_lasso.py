@@ -51,19 +51,6 @@ def test_many_features_go_without_the_whole_gram_matrix(monkeypatch):
     np.testing.assert_allclose(parts.coefficients, whole.coefficients, atol=1e-4)
 
 
-def test_the_strong_rule_is_checked():
-    """Few strengths far apart: the rule lets features through too late, and the check brings them in."""
-    x, y = problem(80, 300, seed=3)
-    sparse = rj.lasso_path(x, y, [1.0, 0.02], tol=1e-4)
-    alone = rj.proximal_gradient(
-        lambda w: jnp.mean((jnp.asarray(y, jnp.float32) - jnp.asarray(x, jnp.float32) @ w) ** 2),
-        rj.l1(0.02, where=".*"),
-        jnp.zeros(300),
-        tol=2e-6,
-    )
-    np.testing.assert_allclose(sparse.coefficients[1], alone.params, atol=2e-4)
-
-
 def test_support_recovery():
     """With little noise the path passes through the true support before it takes in anything else."""
     x, y, coef = sparse_regression_problem(0, n=200, p=500, k=8, noise=0.3)
