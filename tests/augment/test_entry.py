@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from regjax.augment.entry import (
+    _gated,
     applied,
     check_examples,
     check_fill,
@@ -64,6 +65,12 @@ def test_examples_change_as_a_whole_and_as_often_as_asked():
 def test_traced_numbers_out_of_range(magnitude, probability, high, expected):
     y = jax.jit(lambda m, p: applied(raised, KEY, X[:3], m, p, high=high))(magnitude, probability)
     np.testing.assert_array_equal(y, np.full((3, 2), expected))
+
+
+def test_magnitude_zero_is_the_identity_where_the_step_is_not_skipped_too():
+    gated = _gated(raised, 9.0)  # as accelerators run it
+    np.testing.assert_array_equal(gated(KEY, X[:3], jnp.float32(0.0), jnp.float32(1.0)), X[:3])
+    np.testing.assert_array_equal(gated(KEY, X[:3], jnp.float32(1.0), jnp.float32(1.0)), X[:3] + 2)
 
 
 def test_a_variant_is_one_object_for_each_set_of_options():
