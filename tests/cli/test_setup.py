@@ -82,26 +82,26 @@ def test_an_epoch_is_one_pass_unless_it_is_told(images):
     assert setup.make_spec(config, Facts.of(images.splits), images, steps=9).steps_per_epoch == 9
 
 
-def test_augmentation_knows_black_and_white_of_the_data(images):
+def test_augmentation_is_what_the_flag_says(images):
     assert setup.augmentation(Config(), images) is None
-    pre = images.preprocessor
-    made = setup.augmentation(Config(augment="shift=2"), images)
-    assert made == make("shift=2").between(pre.background, pre.white)
+    assert setup.augmentation(Config(augment="shift=2"), images) == make("shift=2")
     default = setup.augmentation(Config(augment="default"), images)
     assert [step.name for step in default.steps] == ["shift", "rotate", "noise"]
 
 
 def test_hyperparameters_follow_the_flags(images):
     facts = Facts.of(images.splits)
-    plain = setup.hparams_of(Config(l2=0.5), facts, restore_best=False)
+    plain = setup.hparams_of(Config(l2=0.5), facts, restore_best=False, standardization=None)
     assert (int(plain.n_train), int(plain.stopping.patience)) == (facts.pool, NEVER)
     assert plain.augment is None
     assert not bool(plain.restore_best)
     given = Config(train_examples=20, patience=3, min_delta=0.5, augment="shift=1", learning_rate=0.25)
-    made = setup.hparams_of(given, facts, restore_best=True, augment=2.0)
+    scaling = images.preprocessor.standardization
+    made = setup.hparams_of(given, facts, restore_best=True, standardization=scaling, augment=2.0)
+    assert made.standardization is scaling
     assert (int(made.n_train), int(made.stopping.patience), float(made.stopping.min_delta)) == (20, 3, 0.5)
     assert (float(made.augment), float(made.learning_rate), bool(made.restore_best)) == (2.0, 0.25, True)
-    present = setup.hparams_of(Config(), facts, restore_best=True, present=("mixup",))
+    present = setup.hparams_of(Config(), facts, restore_best=True, standardization=None, present=("mixup",))
     assert float(present.mixup) == 0.0
 
 

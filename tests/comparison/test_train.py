@@ -30,7 +30,12 @@ def test_a_trial_has_one_run_and_one_evaluation_for_each_seed(stages):
 
 def test_a_run_is_that_of_its_seed_alone(stages):
     plan = stages.plan
-    hparams = rj.make_hparams(learning_rate=plan.options.learning_rate, n_train=40, penalties={"loss": rj.l2(0.1)})
+    hparams = rj.make_hparams(
+        learning_rate=plan.options.learning_rate,
+        n_train=40,
+        penalties={"loss": rj.l2(0.1)},
+        standardization=plan.preprocessor.standardization,
+    )
     (alone,) = rj.run_lanes([rj.Lane(stages.runner.run_fn, hparams, run_key(6), 1)], plan.data)
     assert_trees_equal(stages.trained["l2"][1][1].results[1], alone)
 
