@@ -1,5 +1,8 @@
 """Small sets that tests prepare."""
 
+import numpy as np
+from PIL import Image
+
 
 def make_set(folder, features, examples, supervised_keys=None, splits=("train",)):
     """Prepare a small TFDS set named `made`."""
@@ -23,3 +26,9 @@ def make_set(folder, features, examples, supervised_keys=None, splits=("train",)
 
     Made(data_dir=folder, file_format="array_record").download_and_prepare()
     return folder
+
+
+def save_image(path, pixels):
+    """Write an image of these bytes, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)

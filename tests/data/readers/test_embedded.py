@@ -9,7 +9,7 @@ import pytest
 import sklearn.datasets
 
 from regjax.core.errors import InputError
-from regjax.data import EMBEDDED, SPARSE_REGRESSION, SPIRALS, CacheWarning, generated, load_embedded
+from regjax.data import SPARSE_REGRESSION, SPIRALS, CacheWarning, generated, load_embedded
 from regjax.data.readers.embedded import VERSION, prepare
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,28 +51,6 @@ def test_generated_sets_are_their_problems(warm_cache):
     x, y, _ = generated.sparse_regression_problem(**SPARSE_REGRESSION)
     np.testing.assert_array_equal(sparse.x, x)
     np.testing.assert_array_equal(sparse.y, y)
-
-
-def test_builders_match_the_names_and_the_version():
-    from regjax.data.readers.builders import BUILDERS
-
-    assert tuple(BUILDERS) == EMBEDDED
-    for name, builder in BUILDERS.items():
-        assert builder.name == name
-        assert str(builder.VERSION) == VERSION
-
-
-def test_builders_are_real_tfds_builders(tmp_path):
-    import tensorflow_datasets as tfds
-
-    from regjax.data.readers.builders import Wine
-
-    builder = Wine(data_dir=tmp_path, file_format="array_record")
-    builder.download_and_prepare()
-    source = tfds.builder_from_directory(tmp_path / "wine" / VERSION).as_data_source(split="train")
-    assert len(source) == 178
-    assert source[177]["label"] == 2
-    assert "tensorflow" not in sys.modules
 
 
 def test_unknown_name_suggests(cache):

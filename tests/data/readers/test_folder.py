@@ -7,31 +7,7 @@ from PIL import Image
 from regjax.core.errors import InputError
 from regjax.data import Preprocessor, ResizeWarning, load, load_folder, read_inputs
 from regjax.data.readers import folder, images
-
-
-def save(path, pixels):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
-
-
-@pytest.fixture
-def pets(tmp_path):
-    root = tmp_path / "pets"
-    save(root / "dog" / "1.png", np.full((4, 6), 10))
-    save(root / "cat" / "b.png", np.full((4, 6), 30))
-    save(root / "cat" / "a.png", np.full((4, 6), 20))
-    (root / "cat" / "notes.txt").write_text("ignored")
-    (root / "cat" / ".hidden.png").write_text("ignored")
-    return root
-
-
-def test_sorted_classes_and_files(pets):
-    data = load(pets)
-    assert (data.name, data.class_names) == ("pets", ("cat", "dog"))
-    assert data.x.shape == (3, 4, 6, 1)
-    assert data.x.dtype == np.uint8
-    assert data.x[:, 0, 0, 0].tolist() == [20, 30, 10]
-    assert data.y.tolist() == [0, 0, 1]
+from tests.data.sets import save_image
 
 
 def test_second_load_reads_the_cache(pets, monkeypatch):
@@ -41,47 +17,17 @@ def test_second_load_reads_the_cache(pets, monkeypatch):
 
 
 def test_colour_anywhere_means_three_channels(pets):
-    save(pets / "dog" / "2.png", np.full((4, 6, 3), 5))
+    save_image(pets / "dog" / "2.png", np.full((4, 6, 3), 5))
     assert load(pets).x.shape == (4, 4, 6, 3)
 
 
 def test_sizes(pets):
     assert load(pets, image_size=(8, 8)).x.shape == (3, 8, 8, 1)
-    save(pets / "dog" / "2.png", np.full((9, 9), 5))
+    save_image(pets / "dog" / "2.png", np.full((9, 9), 5))
     with pytest.warns(ResizeWarning, match=r"2\.png is \(9, 9\), the first image \(4, 6\)"):
         data = load(pets)
     assert data.x.shape == (4, 4, 6, 1)
     assert data.x[-1].tolist() == np.full((4, 6, 1), 5).tolist()
-
-
-def test_train_and_test_folders(tmp_path):
-    tmp_path = tmp_path / "pets"
-    for part, value in (("train", 1), ("test", 2)):
-        for name in ("cat", "dog"):
-            save(tmp_path / part / name / "1.png", np.full((2, 2), value))
-    data = load(tmp_path)
-    assert data.class_names == ("cat", "dog")
-    assert data.x.max() == 1
-    assert data.test[0].min() == 2
-    assert data.test[1].tolist() == [0, 1]
-    save(tmp_path / "test" / "cow" / "1.png", np.ones((2, 2)))
-    with pytest.raises(InputError, match="class 'cow' of the test part is not in train"):
-        load(tmp_path)
-
-
-def test_links_that_leave_are_refused(pets, tmp_path):
-    save(tmp_path / "secret" / "1.png", np.ones((4, 6)))
-    link = pets / "dog" / "2.png"
-    link.symlink_to(tmp_path / "secret" / "1.png")
-    with pytest.raises(InputError, match=r"dog/2\.png is a link that leaves the folder"):
-        load(pets)
-    link.unlink()
-    (pets / "fish").symlink_to(tmp_path / "secret")
-    with pytest.raises(InputError, match="fish is a link that leaves the folder"):
-        load(pets)
-    (pets / "fish").unlink()
-    link.symlink_to(pets / "dog" / "1.png")
-    assert len(load(pets)) == 4
 
 
 def test_unreadable_images_are_named(pets):
@@ -115,15 +61,6 @@ def test_deep_pixels_are_refused(pets):
 def test_refusals(pets, kwargs, message):
     with pytest.raises(InputError, match=message):
         load(pets, **kwargs)
-
-
-def test_folders_without_classes_or_images(tmp_path):
-    (tmp_path / "flat").mkdir()
-    with pytest.raises(InputError, match="no class folders"):
-        load(tmp_path / "flat")
-    (tmp_path / "flat" / "cat").mkdir()
-    with pytest.raises(InputError, match="class folder 'cat' has no images"):
-        load(tmp_path / "flat")
 
 
 def test_inputs_take_the_shape_and_unit_of_training(pets):
