@@ -194,7 +194,7 @@ class CompareResult:
                     number(row.train.mean),
                     spread(row.test),
                     f"{row.test_loss.mean:.3f}",
-                    f"{gain.mean * scale:+.{digits}f}" + (f" ±{number(half)}" if math.isfinite(half) else "")
+                    f"{gain.mean * scale:+z.{digits}f}" + (f" ±{number(half)}" if math.isfinite(half) else "")
                     if gain
                     else "",
                     _p(gain.p) if gain else "",

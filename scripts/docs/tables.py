@@ -62,7 +62,7 @@ def digits(records: Path, link: str) -> list[str]:
         change = ["", ""]
         if gain:
             half = 100 * (gain["ci95"][1] - gain["ci95"][0]) / 2
-            change = [f"{100 * gain['mean']:+.1f} ± {half:.1f}".replace("-", "−"), _p(gain["p_holm"])]
+            change = [f"{100 * gain['mean']:+z.1f} ± {half:.1f}".replace("-", "−"), _p(gain["p_holm"])]
         rows.append(
             [
                 row["title"],
@@ -108,7 +108,7 @@ def _reading(record: Mapping[str, Any]) -> str:
     sparse = max(rows, key=lambda row: row["zero_fraction"])
     if sparse["zero_fraction"] > 0.5:
         gain = sparse["improvement"]
-        change = f"{100 * gain['mean']:+.1f} points, Holm p {_p(gain['p_holm'])}".replace("-", "−")
+        change = f"{100 * gain['mean']:+z.1f} points, Holm p {_p(gain['p_holm'])}".replace("-", "−")
         sentences.append(
             f"{sparse['title']} sets {100 * sparse['zero_fraction']:.0f}% of the weights to exactly zero ({change})."
         )
