@@ -140,7 +140,7 @@ AUGMENTATIONS = _by_name(
     Method("autocontrast", "autocontrast", "share of the stretched image", high=1.0),
     Method("sharpness", "sharpness", "largest change of the factor"),
     Method("blur", "blur", "largest standard deviation in pixels"),
-    Method("noise", "noise", "standard deviation of added noise"),
+    Method("noise", "noise", "standard deviation of added noise", source="Bishop 1995"),
     Method("cutout", "cutout", "side of the covered square in pixels", source="DeVries & Taylor 2017"),
     Method("random_erasing", "random erasing", "largest share of the image covered", high=1.0,
            source="Zhong et al. 2020"),

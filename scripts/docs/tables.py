@@ -1,4 +1,4 @@
-"""Tables of figures for README and pages, each made from its record. The standard library alone."""
+"""Tables for README and pages: of figures from their records, of methods from the catalogue. Standard library alone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import catalogue
+
 END = "<!-- end -->"
-_BEGIN = re.compile(r"<!-- record: (\w*) -->")
+_BEGIN = re.compile(r"<!-- (record|catalogue): (\w*) -->")
 
 
 class RecordError(Exception):
@@ -22,10 +24,10 @@ class RecordError(Exception):
 
 
 def render(text: str, name: str, root: Path) -> str:
-    """The text of a page with each table between its marks as its record has it now.
+    """The text of a page with each table between its marks as its record, or the catalogue, has it now.
 
     Args:
-      text: with lines `<!-- record: NAME -->` and `<!-- end -->` around each table.
+      text: with lines `<!-- record: NAME -->`, or `<!-- catalogue: NAME -->`, and `<!-- end -->` around each table.
       name: of the file, relative to `root`.
       root: of the checkout.
 
@@ -38,11 +40,17 @@ def render(text: str, name: str, root: Path) -> str:
         if found and begun:
             raise RecordError(f"{name}:{begun}: no {END} before line {number}")
         if found:
-            if found[1] not in RECORDS:
-                raise RecordError(f"{name}:{number}: {found[1]!r} is no record; accepted: {', '.join(RECORDS)}")
+            kind, what = found.groups()
+            accepted = RECORDS if kind == "record" else catalogue.TABLES
+            if what not in accepted:
+                raise RecordError(f"{name}:{number}: {what!r} is no {kind}; accepted: {', '.join(accepted)}")
             begun = number
-            to_records = os.path.relpath(root / "experiments/records", (root / name).parent)
-            out += [line, *RECORDS[found[1]](root / "experiments/records", Path(to_records).as_posix())]
+            out.append(line)
+            if kind == "record":
+                to_records = os.path.relpath(root / "experiments/records", (root / name).parent)
+                out += RECORDS[what](root / "experiments/records", Path(to_records).as_posix())
+            else:
+                out += ["", *catalogue.methods(root, what), ""]
         if line == END:
             begun = 0
         if not begun:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from regjax import catalog
+
 ROOT = Path(__file__).resolve().parents[3]
 BENCHMARKS = "scripts/docs/pages/benchmarks.md"
 DIGITS = json.loads((ROOT / "experiments/records/digits/results.json").read_text())
@@ -58,6 +60,9 @@ def test_every_record_stands_somewhere(copy):
     text = "".join(content.decode() for content in files(copy).values())
     for name in ("digits", "bench", "unreached_entries"):
         assert f"<!-- record: {name} -->" in text
+    for listed in (catalog.AUGMENTATIONS, catalog.NOISES, catalog.OUTPUT_PENALTIES, catalog.PENALTIES):
+        for name in listed:
+            assert f"\n| `{name}` |" in text
 
 
 @pytest.mark.parametrize(
@@ -68,6 +73,7 @@ def test_every_record_stands_somewhere(copy):
         ("README.md", "| dropout |", "| drop out |"),
         (BENCHMARKS, "| 9.1 ms |", "| 8.1 ms |"),
         ("scripts/docs/pages/penalties.md", "| 76% |", "| 6% |"),
+        ("scripts/docs/pages/noise.md", "| `dropout` |", "| `drop` |"),
     ],
 )
 def test_a_table_edited_by_hand_is_named_with_its_line_and_mended(copy, file, old, new):
@@ -131,7 +137,8 @@ def test_files_of_one_record_that_disagree_are_refused(copy):
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("<!-- record: bench -->", "<!-- record: bnch -->", "'bnch'"),
+        ("<!-- record: bench -->", "<!-- record: bnch -->", "'bnch' is no record"),
+        ("<!-- record: bench -->", "<!-- catalogue: bench -->", "'bench' is no catalogue; accepted: augmentations"),
         ("<!-- end -->", "", "<!-- end -->"),
     ],
 )
