@@ -1,6 +1,7 @@
 """Analysis of results: diagnosis of a run, selection on validation data, statistics over seeds."""
 
 from regjax.analysis.diagnosis import Diagnosis, diagnose
+from regjax.analysis.flips import FlipTest, detectable_effect, joint_flips
 from regjax.analysis.selection import Choice, choose
 from regjax.analysis.statistics import (
     Interval,
@@ -14,10 +15,13 @@ from regjax.analysis.statistics import (
 __all__ = [
     "Choice",
     "Diagnosis",
+    "FlipTest",
     "Interval",
     "choose",
+    "detectable_effect",
     "diagnose",
     "holm",
+    "joint_flips",
     "mean_interval",
     "minimum_detectable_effect",
     "sign_flip_p",

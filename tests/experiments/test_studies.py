@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from experiments.studies import unreached_entries
+from experiments.studies import step_down, unreached_entries
 
 RECORDS = Path(__file__).resolve().parents[2] / "experiments/records"
 
@@ -22,3 +23,18 @@ def test_entries_without_a_gradient():
     assert found["zero_rows_after_1"] == pytest.approx(record["formula"]["tokens"]["zero_rows_after_1"], abs=0.03)
     found = unreached_entries.tokens(unreached_entries.ANSWERS["leaf"], 0)
     assert found["zero_rows_after_1"] == record["leaf"]["tokens"]["zero_rows_after_1"] == 0
+
+
+def test_step_down_finds_what_the_record_says():
+    """300 of the 3,000 comparisons: 4.9 standard errors of each share."""
+    record = json.loads((RECORDS / "step_down.json").read_text())
+    found, known = step_down.rates(7, comparisons=300), record["runs"]["7"]
+    assert found["effect"] == known["effect"]
+    for case in ("family_wise_error", "family_wise_error_beside_true_effects", "power"):
+        for name, share in known[case].items():
+            margin = 4.9 * np.sqrt(max(share * (1 - share), 1 / 300) / 300)
+            assert abs(found[case][name] - share) < margin
+    for runs in record["runs"].values():
+        for case in ("family_wise_error", "family_wise_error_beside_true_effects"):
+            assert runs[case]["step_down"] <= record["level"]
+        assert runs["power"]["step_down"] >= runs["power"]["holm"]
