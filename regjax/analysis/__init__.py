@@ -1,7 +1,7 @@
 """Analysis of results: diagnosis of a run, selection on validation data, statistics over seeds."""
 
 from regjax.analysis.diagnosis import Diagnosis, diagnose
-from regjax.analysis.flips import FlipTest, detectable_effect, joint_flips
+from regjax.analysis.flips import FEWEST_RUNS, FlipTest, detectable_effect, joint_flips
 from regjax.analysis.selection import Choice, choose
 from regjax.analysis.statistics import (
     Interval,
@@ -13,6 +13,7 @@ from regjax.analysis.statistics import (
 )
 
 __all__ = [
+    "FEWEST_RUNS",
     "Choice",
     "Diagnosis",
     "FlipTest",

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from regjax.analysis import Interval
+from regjax.analysis import FEWEST_RUNS, Interval
 from regjax.data import Preprocessor
 from regjax.training.state import Weights
 
@@ -32,9 +32,12 @@ class Improvement:
       mean: over seeds.
       ci95: of the mean; training randomness, fixed split.
       ci95_two_way: over seeds and test examples together; None where a metric is not a mean of examples.
-      p: two-sided sign-flip test; None without variance.
-      p_holm: corrected over all rows of the table.
-      minimum_detectable_effect: with 80% power at the 5% level, uncorrected.
+      p: two-sided sign-flip test of this row alone; None with a single seed.
+      p_holm: by Holm's correction over all rows of the table, for comparison.
+      p_adjusted: by step-down maxT over jointly flipped seeds (`regjax.analysis.joint_flips`), which decides.
+      p_monte_carlo_error: standard error of `p_adjusted`; 0 where all flips are enumerated, up to 20 seeds.
+      minimum_detectable_effect: the true effect that this rule finds with 80% power at the 5% level, with these seeds
+        and rows; None where no effect can be found, as with fewer than 6 seeds.
     """
 
     mean: float
@@ -42,6 +45,8 @@ class Improvement:
     ci95_two_way: tuple[float, float] | None
     p: float | None
     p_holm: float | None
+    p_adjusted: float | None
+    p_monte_carlo_error: float | None
     minimum_detectable_effect: float | None
 
 
@@ -153,11 +158,11 @@ class CompareResult:
                     *_three(row.test_loss),
                     row.generalization_gap.mean,
                     *(
-                        [gain.mean, *gain.ci95, gain.p, gain.p_holm, gain.minimum_detectable_effect]
+                        [gain.mean, *gain.ci95, gain.p, gain.p_holm, gain.p_adjusted, gain.minimum_detectable_effect]
                         if gain
-                        else [""] * 6
+                        else [""] * 7
                     ),
-                    *([loss.mean, *loss.ci95, loss.p_holm] if loss else [""] * 4),
+                    *([loss.mean, *loss.ci95, loss.p_holm, loss.p_adjusted] if loss else [""] * 5),
                     row.zero_fraction,
                     row.epochs.mean,
                     row.lanes,
@@ -180,7 +185,7 @@ class CompareResult:
 
         head = [
             "technique", "chosen", f"train {self.metric}{unit}", f"test {self.metric}{unit}", "test loss",
-            "change", "p", "p Holm", "detectable", "zeros %", "epochs",
+            "change", "p", "adjusted p", "detectable", "zeros %", "epochs",
         ]  # fmt: skip
         body = []
         for row in self.rows():
@@ -198,7 +203,7 @@ class CompareResult:
                     if gain
                     else "",
                     _p(gain.p) if gain else "",
-                    _p(gain.p_holm) if gain else "",
+                    _p(gain.p_adjusted) if gain else "",
                     number(gain.minimum_detectable_effect)
                     if gain and gain.minimum_detectable_effect is not None
                     else "",
@@ -227,14 +232,13 @@ class CompareResult:
             f"{seeds}; strengths chosen on {setting['select_examples']} validation examples "
             f"({self.select}), test ({setting['test_examples']} examples) evaluated once.",
             "± and change: 95% interval over seeds, paired with the baseline (training randomness, fixed split). "
-            "p: sign-flip test, Holm over all rows. detectable: effect found with 80% power.",
+            "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true effect that this test "
+            "finds with 80% power.",
         ]
-        smallest, tests = 2.0 / 2**self.seeds, max(len(self.techniques), 1)
-        if smallest * tests > 0.05:
-            needed = next(n for n in range(1, 64) if 2.0 / 2**n * tests <= 0.05)
+        if self.seeds < FEWEST_RUNS:
             notes.append(
-                f"With {seeds} no p can be below {smallest:g}, so nothing can be significant after the "
-                f"correction over {tests} rows; that takes {needed} seeds."
+                f"With {seeds} no p can be below {2.0 / 2**self.seeds:g}, so nothing can be significant; that takes "
+                f"{FEWEST_RUNS} seeds."
             )
         if setting.get("label_noise"):
             notes.append(
@@ -266,8 +270,9 @@ def demonstration(settings: Mapping[str, Any]) -> str:
 _CSV_COLUMNS = [
     "technique", "chosen", "edge", "train", "train_low", "train_high", "test", "test_low", "test_high",
     "test_loss", "test_loss_low", "test_loss_high", "generalization_gap", "improvement", "improvement_low",
-    "improvement_high", "p", "p_holm", "minimum_detectable_effect", "loss_improvement", "loss_improvement_low",
-    "loss_improvement_high", "loss_p_holm", "zero_fraction", "epochs", "lanes",
+    "improvement_high", "p", "p_holm", "p_adjusted", "minimum_detectable_effect", "loss_improvement",
+    "loss_improvement_low", "loss_improvement_high", "loss_p_holm", "loss_p_adjusted", "zero_fraction", "epochs",
+    "lanes",
 ]  # fmt: skip
 
 

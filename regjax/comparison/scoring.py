@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.analysis import (
+    detectable_effect,
     diagnose,
     holm,
+    joint_flips,
     mean_interval,
-    minimum_detectable_effect,
-    sign_flip_p,
     two_way_interval,
 )
 from regjax.analysis.weights import params_sha256, zero_fraction
@@ -81,7 +81,7 @@ class Scorer:
                 loss = float(losses.mean())
                 if self.task == "regression":
                     return Evaluation(1.0 - loss / _variance(np.asarray(self._y)), loss, losses, np.zeros(0))
-                hits = np.concatenate([piece[1] for piece in pieces])
+                hits = np.concatenate([piece[1] for piece in pieces]).astype(np.float64)
                 return Evaluation(float(hits.mean()), loss, losses, hits)
         hits = np.full(size if self.task == "classification" else 0, self.chance.score)
         return Evaluation(self.chance.score, self.chance.loss, np.full(size, self.chance.loss), hits)
@@ -181,36 +181,45 @@ def paired_statistics(
     baseline: Sequence[Evaluation],
     task: str,
 ) -> dict[str, TechniqueResult]:
-    """The rows with their paired improvements over the baseline, corrected over all rows."""
-    scores = {n: [a.score - b.score for a, b in zip(tests[n], baseline, strict=True)] for n in rows}
-    losses = {n: [b.loss - a.loss for a, b in zip(tests[n], baseline, strict=True)] for n in rows}
-    hits = {}
+    """The rows with their paired improvements over the baseline, corrected over all rows; score and loss separately."""
+    pairs = {n: list(zip(tests[n], baseline, strict=True)) for n in rows}
+    losses = {n: [b.loss - a.loss for a, b in pairs[n]] for n in rows}
+    gaps = {n: np.stack([b.losses - a.losses for a, b in pairs[n]]) for n in rows}
     if task == "classification":
-        hits = {n: np.stack([a.hits - b.hits for a, b in zip(tests[n], baseline, strict=True)]) for n in rows}
-    gaps = {n: np.stack([b.losses - a.losses for a, b in zip(tests[n], baseline, strict=True)]) for n in rows}
-    by_score = _improvements(scores, hits)
-    by_loss = _improvements(losses, gaps)
+        hits = {n: np.stack([a.hits - b.hits for a, b in pairs[n]]) for n in rows}
+        # Counts, whose sums and ties are exact.
+        by_score = improvements({n: hits[n].sum(axis=1) for n in rows}, hits, unit=1.0 / len(baseline[0].hits))
+    else:
+        by_score = improvements({n: [a.score - b.score for a, b in pairs[n]] for n in rows}, {})
+    by_loss = improvements(losses, gaps)
     return {
         n: dataclasses.replace(row, improvement=by_score[n], loss_improvement=by_loss[n]) for n, row in rows.items()
     }
 
 
-def _improvements(
-    differences: Mapping[str, Sequence[float]], by_example: Mapping[str, np.ndarray]
+def improvements(
+    differences: Mapping[str, Sequence[float] | np.ndarray], by_example: Mapping[str, np.ndarray], unit: float = 1.0
 ) -> dict[str, Improvement]:
-    p_values = {name: sign_flip_p(d) for name, d in differences.items()}
-    corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    """The improvement of each row from one difference per run, which `unit` brings to that of the metric."""
+    if not differences:
+        return {}
+    table = np.stack([np.asarray(d, np.float64) for d in differences.values()], axis=1)
+    tests = joint_flips(table) if len(table) > 1 else None
+    corrected = holm([test.p for test in tests]) if tests else None
     out = {}
-    for name, d in differences.items():
-        interval = mean_interval(d)
+    for i, name in enumerate(differences):
+        interval = mean_interval((unit * table[:, i]).tolist())
         wide = two_way_interval(by_example[name]) if name in by_example else None
+        effect = detectable_effect(table, i) if tests else None
         out[name] = Improvement(
             mean=interval.mean,
             ci95=(interval.low, interval.high),
             ci95_two_way=None if wide is None else (wide.low, wide.high),
-            p=p_values[name],
-            p_holm=corrected[name],
-            minimum_detectable_effect=minimum_detectable_effect(d),
+            p=tests[i].p if tests else None,
+            p_holm=corrected[i] if corrected else None,
+            p_adjusted=tests[i].p_adjusted if tests else None,
+            p_monte_carlo_error=tests[i].monte_carlo_error if tests else None,
+            minimum_detectable_effect=None if effect is None else unit * effect,
         )
     return out
 

@@ -12,7 +12,7 @@ from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.panels import Panel, save
 from regjax.report.table import table
 from regjax.report.verdict import LABELS, groups, headline, judge, loss_sentence, too_few_seeds
-from regjax.report.words import Measure, count
+from regjax.report.words import Measure
 
 
 def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
@@ -77,10 +77,10 @@ def _caution(results: Mapping[str, Any], rows: int) -> str:
     seeds = int(results["seeds"])
     if seeds < 2:
         return "One seed: every number is a single run, and no interval or test is possible."
-    if rows and too_few_seeds(seeds, rows):
-        smallest = 2.0 ** (1 - seeds)
+    if rows and too_few_seeds(seeds):
+        smallest, needed = 2.0 ** (1 - seeds), next(n for n in range(seeds, 99) if not too_few_seeds(n))
         return (
-            f"Too few seeds: with {seeds} the smallest possible p is {smallest:.3g}, so after correction "
-            f"for {count(rows, 'technique')} nothing can pass, however large the effect."
+            f"Too few seeds: with {seeds} the smallest possible p is {smallest:.3g}, so nothing can pass, however "
+            f"large the effect. It takes --seeds={needed}."
         )
     return ""

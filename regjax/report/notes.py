@@ -122,7 +122,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
     )
     out.append(
         f"{count(len(rows), 'technique')} tested at once: “helped” and “hurt” need a 95% interval without "
-        "0 and a Holm-corrected p of at most 0.05. “No difference shown” is not “no effect”: see the "
+        "0 and an adjusted p of at most 0.05. “No difference shown” is not “no effect”: see the "
         "detectable column."
     )
     doubtful = [short(row["title"]) for row in rows if split_dependent(row.get("improvement"))]

@@ -31,7 +31,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         ("gap", step),
         (f"change of {measure.name}", step),
         ("p", ""),
-        ("p Holm", ""),
+        ("adjusted p", ""),
         ("detect\N{SOFT HYPHEN}able", step),
         ("exact zeros", "%"),
         ("epochs", ""),
@@ -114,7 +114,7 @@ def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:
     return [
         {"text": measure.change(gain.get("mean")), "small": measure.range(gain.get("ci95"), signed=True)},
         {"text": p_value(gain.get("p"))},
-        {"text": p_value(gain.get("p_holm"))},
+        {"text": p_value(gain.get("p_adjusted"))},
         {"text": measure.value(gain.get("minimum_detectable_effect"))},
     ]
 
@@ -122,8 +122,8 @@ def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:
 def _caption(results: Mapping[str, Any], measure: Measure) -> str:
     text = (
         "Small numbers are 95% intervals over seeds. Gap: training minus test. Change: paired with the "
-        "baseline seed by seed. p: two-sided sign-flip test; p Holm: corrected over all techniques. "
-        "Detectable: the smallest effect that this many seeds find with 80% power, uncorrected."
+        "baseline seed by seed. p: two-sided sign-flip test; adjusted p: over all techniques, by step-down maxT of "
+        "jointly flipped seeds. Detectable: the smallest true effect that this test finds with 80% power."
     )
     if any((row.get("chosen") or {}).get("edge") for row in results["techniques"].values()):
         text += (

@@ -20,30 +20,28 @@ LABELS = {
 def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     """The verdict on a paired improvement; positive is better.
 
-    - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the Holm-corrected p is at most `level`.
+    - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the adjusted p is at most `level`.
     - `"none"`: tested, and neither of these: no difference that this number of seeds can show, which does not mean that
       there is none. Also if every seed gave exactly the result of the baseline.
-    - `"untested"`: there is no interval (a single seed) or no test (the same change in every seed).
+    - `"untested"`: there is no interval and no test, because there is a single seed.
 
     Args:
-      improvement: `{"mean", "ci95", "p_holm"}` as in `results.json`, or None.
+      improvement: `{"mean", "ci95", "p_adjusted"}` as in `results.json`, or None.
       level: significance level of the corrected test.
 
     Example:
-      >>> judge({"mean": 0.03, "ci95": [0.01, 0.05], "p_holm": 0.02})
+      >>> judge({"mean": 0.03, "ci95": [0.01, 0.05], "p_adjusted": 0.02})
       'helped'
-      >>> judge({"mean": 0.03, "ci95": [0.01, 0.05], "p_holm": 0.08})
+      >>> judge({"mean": 0.03, "ci95": [0.01, 0.05], "p_adjusted": 0.08})
       'none'
-      >>> judge({"mean": 0.03, "ci95": [None, None], "p_holm": None})
+      >>> judge({"mean": 0.03, "ci95": [None, None], "p_adjusted": None})
       'untested'
     """
     if improvement is None or not finite(improvement.get("mean")):
         return "untested"
-    pair, p = ends(improvement.get("ci95")), improvement.get("p_holm")
-    if pair is None:
+    pair, p = ends(improvement.get("ci95")), improvement.get("p_adjusted")
+    if pair is None or not finite(p):
         return "untested"
-    if not finite(p):
-        return "none" if improvement["mean"] == 0 and pair == (0.0, 0.0) else "untested"
     if p <= level and pair[0] > 0:
         return "helped"
     if p <= level and pair[1] < 0:
@@ -59,14 +57,14 @@ def split_dependent(improvement: Mapping[str, Any] | None) -> bool:
     return wide is not None and wide[0] <= 0 <= wide[1]
 
 
-def too_few_seeds(seeds: int, rows: int, level: float = LEVEL) -> bool:
-    """Whether no result can be significant: the smallest sign-flip p, `2 / 2^n`, times the rows exceeds `level`.
+def too_few_seeds(seeds: int, level: float = LEVEL) -> bool:
+    """Whether no result can be significant: the smallest sign-flip p, `2 / 2^n`, exceeds `level`.
 
     Example:
-      >>> too_few_seeds(5, 7), too_few_seeds(10, 7)
+      >>> too_few_seeds(5), too_few_seeds(6)
       (True, False)
     """
-    return 2.0 ** (1 - seeds) * rows > level
+    return 2.0 ** (1 - seeds) > level
 
 
 def short(title: str) -> str:

@@ -70,7 +70,7 @@ def digits(records: Path, link: str) -> list[str]:
         change = ["", ""]
         if gain:
             half = 100 * (gain["ci95"][1] - gain["ci95"][0]) / 2
-            change = [f"{100 * gain['mean']:+z.1f} ± {half:.1f}".replace("-", "−"), _p(gain["p_holm"])]
+            change = [f"{100 * gain['mean']:+z.1f} ± {half:.1f}".replace("-", "−"), _p(gain["p_adjusted"])]
         rows.append(
             [
                 row["title"],
@@ -83,7 +83,7 @@ def digits(records: Path, link: str) -> list[str]:
             ]
         )
     head = (
-        "technique", "chosen", "train accuracy %", "test accuracy %", "change, 95% interval", "Holm p", "test loss",
+        "technique", "chosen", "train accuracy %", "test accuracy %", "change, 95% interval", "adjusted p", "test loss",
         "exact zeros",
     )  # fmt: skip
     made = record["reproduce"]
@@ -109,14 +109,14 @@ def _reading(record: Mapping[str, Any]) -> str:
     sentences = [
         "The intervals are over seeds on one fixed split, paired with the baseline; the "
         f"{size} test examples alone carry a standard error of {errors[0]:.1f} to {errors[-1]:.1f} points.",
-        f"After Holm's correction {len(better)} of {len(rows)} rows have a higher accuracy at the 5% level.",
+        f"After the correction over all rows {len(better)} of {len(rows)} have a higher accuracy at the 5% level.",
     ]
     if loss_alone:
         sentences.append(f"{' and '.join(loss_alone)} changed the loss alone.")
     sparse = max(rows, key=lambda row: row["zero_fraction"])
     if sparse["zero_fraction"] > 0.5:
         gain = sparse["improvement"]
-        change = f"{100 * gain['mean']:+z.1f} points, Holm p {_p(gain['p_holm'])}".replace("-", "−")
+        change = f"{100 * gain['mean']:+z.1f} points, adjusted p {_p(gain['p_adjusted'])}".replace("-", "−")
         sentences.append(
             f"{sparse['title']} sets {100 * sparse['zero_fraction']:.0f}% of the weights to exactly zero ({change})."
         )
@@ -124,7 +124,7 @@ def _reading(record: Mapping[str, Any]) -> str:
 
 
 def _holds(gain: Mapping[str, Any]) -> bool:
-    return gain["p_holm"] is not None and gain["p_holm"] <= 0.05
+    return gain["p_adjusted"] is not None and gain["p_adjusted"] <= 0.05
 
 
 def _chosen(row: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
@@ -149,11 +149,11 @@ def _check_csv(record: Mapping[str, Any], path: Path) -> None:
     if set(table) != set(rows):
         raise RecordError(f"{path}: has the rows {', '.join(table)}, results.json has {', '.join(rows)}")
     for name, row in rows.items():
-        gain = row["improvement"] or {"mean": None, "p_holm": None}
+        gain = row["improvement"] or {"mean": None, "p_adjusted": None}
         known = {key: row[key]["mean"] for key in ("train", "test", "test_loss")} | {
             "zero_fraction": row["zero_fraction"]
         }
-        known |= {"improvement": gain["mean"], "p_holm": gain["p_holm"]}
+        known |= {"improvement": gain["mean"], "p_adjusted": gain["p_adjusted"]}
         for column, value in known.items():
             cell = table[name][column]
             if (float(cell) if cell else None) != value:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from regjax.analysis import holm, sign_flip_p
+from regjax.analysis import holm, joint_flips, sign_flip_p
 from regjax.comparison import scoring
 from regjax.comparison.scoring import Evaluation, Scorer, chance_of, diagnose_all, paired_statistics
 from regjax.data import Preprocessor, Splits
@@ -138,10 +138,12 @@ def test_improvements_are_paired_and_corrected_over_all_rows():
     found = paired_statistics({name: Row() for name in tests}, tests, baseline, "classification")
     differences = {"better": [0.25, 0.5, 0.25], "other": [0.25, -0.25, 0.0]}
     p = [sign_flip_p(d) for d in differences.values()]
-    for (name, d), raw, corrected in zip(differences.items(), p, holm(p), strict=True):
+    jointly = joint_flips(np.stack(list(differences.values()), axis=1))
+    for (name, d), raw, corrected, test in zip(differences.items(), p, holm(p), jointly, strict=True):
         gain = found[name].improvement
         assert gain.mean == pytest.approx(np.mean(d))
-        assert (gain.p, gain.p_holm) == (raw, corrected)
+        assert (gain.p, gain.p_holm, gain.p_adjusted) == (raw, corrected, test.p_adjusted)
+        assert (gain.p_monte_carlo_error, gain.minimum_detectable_effect) == (0.0, None)  # of three runs
         assert gain.ci95_two_way[0] <= gain.mean <= gain.ci95_two_way[1]
         # A loss of 1 - score improves by as much.
         assert found[name].loss_improvement.mean == pytest.approx(gain.mean)

@@ -1,5 +1,6 @@
 """A comparison as `results.json` has it, made up, with the effects that one expects on digits."""
 
+import dataclasses
 import math
 from html.parser import HTMLParser
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from regjax.analysis import holm, mean_interval, minimum_detectable_effect, sign_flip_p
+from regjax.analysis import mean_interval
+from regjax.comparison import scoring
 from regjax.comparison.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult, spread
 from regjax.report.panels import dress
 from regjax.report.style import LIGHT, drawing
@@ -49,17 +51,17 @@ def spread_of(values) -> Spread:
     return spread(values, mean_interval(values))
 
 
-def improvement(differences, holm_p) -> Improvement:
-    interval = mean_interval(differences)
-    wide = 1.4 * (interval.high - interval.low) / 2
-    return Improvement(
-        interval.mean,
-        (interval.low, interval.high),
-        (interval.mean - wide, interval.mean + wide) if math.isfinite(wide) else None,
-        sign_flip_p(differences),
-        holm_p,
-        minimum_detectable_effect(differences),
-    )
+def improvements(differences) -> dict[str, Improvement]:
+    """One for each technique, from its differences by seed."""
+    found = scoring.improvements(differences, {})
+    wide = {name: 1.4 * (gain.ci95[1] - gain.ci95[0]) / 2 for name, gain in found.items()}
+    return {
+        name: dataclasses.replace(
+            gain,
+            ci95_two_way=(gain.mean - wide[name], gain.mean + wide[name]) if math.isfinite(wide[name]) else None,
+        )
+        for name, gain in found.items()
+    }
 
 
 def curve(values, seeds, stop=None):
@@ -109,8 +111,7 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
     for name, *_, gain, loss_gain, _, _ in TECHNIQUES:
         gains[name] = effects.get(name, gain) + rng.normal(0, 0.018, seeds)
         losses[name] = loss_gain + rng.normal(0, 0.04, seeds)
-    p_score = dict(zip(gains, holm([sign_flip_p(v) for v in gains.values()]), strict=True))
-    p_loss = dict(zip(losses, holm([sign_flip_p(v) for v in losses.values()]), strict=True))
+    by_score, by_loss = improvements(gains), improvements(losses)
 
     def row(name, title, parameter, grid, chosen, train, zeros, gain=None, loss=None):
         test = base if gain is None else base + gain
@@ -141,8 +142,8 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
             train=spread_of(np.full(seeds, train) + rng.normal(0, 0.003, seeds)),
             train_loss=spread_of(np.full(seeds, 0.01) + rng.normal(0, 0.001, seeds)),
             generalization_gap=spread_of(train - test),
-            improvement=None if gain is None else improvement(gain, p_score[name]),
-            loss_improvement=None if loss is None else improvement(loss, p_loss[name]),
+            improvement=None if gain is None else by_score[name],
+            loss_improvement=None if loss is None else by_loss[name],
             zero_fraction=zeros,
             epochs=spread_of(np.full(seeds, float(stop or EPOCHS))),
             diverged=1 if name == "dropout" else 0,

@@ -49,14 +49,14 @@ def test_the_narrow_figure_has_a_name_of_its_own():
 
 
 def gain(mean, low, high, p=0.01):
-    return {"mean": mean, "ci95": [low, high], "ci95_two_way": [low - 0.01, high + 0.01], "p_holm": p}
+    return {"mean": mean, "ci95": [low, high], "ci95_two_way": [low - 0.01, high + 0.01], "p_adjusted": p}
 
 
 def test_the_forest_has_a_mark_and_two_intervals_for_each_technique(drawn):
     rows = {
         "l2": {"improvement": gain(0.03, 0.01, 0.05)},
         "l1": {"improvement": gain(-0.03, -0.05, -0.01)},
-        "one seed": {"improvement": {"mean": 0.02, "ci95": [None, None], "p_holm": None}},
+        "one seed": {"improvement": {"mean": 0.02, "ci95": [None, None], "p_adjusted": None}},
         "none": {"improvement": {"mean": None}},
         "absent": {},
     }

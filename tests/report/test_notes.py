@@ -59,7 +59,7 @@ def test_the_parts_of_the_combination_are_named(results):
 
 def test_an_effect_that_may_be_of_this_test_set_is_doubted(results):
     before = said(results)
-    wide = {"mean": 0.03, "ci95": [0.01, 0.05], "ci95_two_way": [-0.01, 0.07], "p_holm": 0.01}
+    wide = {"mean": 0.03, "ci95": [0.01, 0.05], "ci95_two_way": [-0.01, 0.07], "p_adjusted": 0.01}
     results["techniques"]["l1"]["improvement"] = wide
     new = set(said(results)) - set(before)
     assert any(note.startswith("L1") for note in new)

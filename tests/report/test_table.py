@@ -18,7 +18,7 @@ def row(name, gain=None, **fields):
     }  # fmt: skip
 
 
-GAIN = {"mean": 0.035, "ci95": [0.01, 0.06], "p": 0.0004, "p_holm": 0.0123, "minimum_detectable_effect": 0.02}
+GAIN = {"mean": 0.035, "ci95": [0.01, 0.06], "p": 0.0004, "p_adjusted": 0.0123, "minimum_detectable_effect": 0.02}
 
 
 def results(*techniques, **fields):

@@ -180,8 +180,8 @@ def test_table_is_that_of_the_record():
         if row["improvement"]:
             gain = row["improvement"]
             half = (gain["ci95"][1] - gain["ci95"][0]) / 2
-            assert cells[4] == f"{100 * gain['mean']:+.1f} ± {100 * half:.1f}".replace("-", "−")
-            assert cells[5] == f"{gain['p_holm']:.3f}"
+            assert cells[4] == f"{100 * gain['mean']:+z.1f} ± {100 * half:.1f}".replace("-", "−")
+            assert cells[5] == f"{gain['p_adjusted']:.3f}"
 
 
 def test_sentences_about_the_record_have_its_numbers():
@@ -196,11 +196,11 @@ def test_sentences_about_the_record_have_its_numbers():
     assert f"the {settings['test_examples']} test examples alone carry" in text
     assert f"a standard error of {errors[0]:.1f} to {errors[-1]:.1f} points" in text
     rows = list(record["techniques"].values())
-    higher = sum(row["improvement"]["ci95"][0] > 0 and row["improvement"]["p_holm"] <= 0.05 for row in rows)
-    assert f"{higher} of {len(rows)} rows have a higher accuracy at the 5% level" in text
+    higher = sum(row["improvement"]["ci95"][0] > 0 and row["improvement"]["p_adjusted"] <= 0.05 for row in rows)
+    assert f"{higher} of {len(rows)} have a higher accuracy at the 5% level" in text
     l1 = record["techniques"]["l1"]
     assert f"{l1['title']} sets {100 * l1['zero_fraction']:.0f}% of the weights to exactly zero" in text
-    assert f"Holm p {l1['improvement']['p_holm']:.3f}" in text
+    assert f"adjusted p {l1['improvement']['p_adjusted']:.3f}" in text
     onset = int(record["diagnosis"]["median_onset"])
     assert f"overfits from epoch {onset} on" in text
     assert f"turns up at epoch {onset}]" in text
