@@ -85,3 +85,87 @@ def test_two_way_interval_covers_both_sources():
 
     hits = [low <= 0 <= high for _, low, high in (two_way_interval(table()) for _ in range(1000))]
     assert np.mean(hits) > 0.93
+
+
+def exact_p(d):
+    """Of whole numbers, from the distribution of their sum under random signs, one number after another."""
+    counts = {0: 1}
+    for value in d:
+        after = {}
+        for total, count in counts.items():
+            for moved in (total + value, total - value):
+                after[moved] = after.get(moved, 0) + count
+        counts = after
+    return sum(count for total, count in counts.items() if abs(total) >= abs(sum(d))) / 2 ** len(d)
+
+
+@pytest.mark.parametrize("d", [[3, 4, -1] * 6, [1, 2] + [0] * 18, [7, 5, 5, 3, -2, 1] * 5, [9, -9, 1] * 7])
+def test_random_flips_of_many_pairs_estimate_the_exact_p(d):
+    """100,000 flips: five standard errors are 0.008 at most, which a right estimate exceeds less than once in 10^6."""
+    p = exact_p(d)
+    assert abs(sign_flip_p(d) - p) < 5 * math.sqrt(p * (1 - p) / 100_000) + 1e-5
+    # Sums of tenths are rounded in another order than the flipped ones; what ties must still tie.
+    assert sign_flip_p(np.array(d) / 10) == sign_flip_p(d)
+
+
+def test_16_pairs_are_enumerated_and_more_are_flipped_at_random():
+    assert sign_flip_p(np.arange(1, 17)) == 2 / 2**16
+    assert sign_flip_p(np.arange(1, 18)) * 100_001 == pytest.approx(round(sign_flip_p(np.arange(1, 18)) * 100_001))
+    assert sign_flip_p(np.arange(1, 18)) != 2 / 2**17
+    # No random flip of 40 numbers of one sign is as far from 0; the observed one counts.
+    assert sign_flip_p(np.arange(1, 41)) == 1 / 100_001
+
+
+def test_two_differences_can_be_tested():
+    assert sign_flip_p([1.0, 2.0]) == 0.5
+    assert sign_flip_p([0.1, 0.2, 0.3]) == 0.25  # 0.1 + 0.2 + 0.3 is rounded
+    assert sign_flip_p([-1.0, 1.0]) == 1.0
+    effect = (stats.t.ppf(0.975, 1) + stats.t.ppf(0.8, 1)) * np.std([1, 2], ddof=1) / math.sqrt(2)
+    assert minimum_detectable_effect([1.0, 2.0]) == pytest.approx(effect)
+
+
+def test_minimum_detectable_effect_at_other_levels():
+    d = [1.0, 2.0, 4.0, 4.5, 7.0]
+    expected = (stats.t.ppf(0.995, 4) + stats.t.ppf(0.9, 4)) * np.std(d, ddof=1) / math.sqrt(5)
+    assert minimum_detectable_effect(d, level=0.01, power=0.9) == pytest.approx(expected)
+    for untestable in ([1.0], [], [1.0, math.nan], [1.0, math.inf], [2.0, 2.0, 2.0]):
+        assert minimum_detectable_effect(untestable) is None
+
+
+def test_intervals_at_other_levels_and_sizes():
+    values = [1.0, 2.0, 4.0]
+    expected = stats.t.interval(0.8, 2, loc=np.mean(values), scale=stats.sem(values))
+    np.testing.assert_allclose(mean_interval(values, level=0.8)[1:], expected)
+    np.testing.assert_allclose(mean_interval([1.0, 3.0])[1:], stats.t.interval(0.95, 1, loc=2, scale=1))
+    assert mean_interval([4.0])[:1] == (4.0,)
+    assert np.isnan(mean_interval([4.0])[1:]).all()
+    for level in (0.0, 1.0, -0.5, 1.5):
+        with pytest.raises(ValueError, match=r"level must be in \(0, 1\)"):
+            mean_interval(values, level)
+        with pytest.raises(ValueError, match=r"level must be in \(0, 1\)"):
+            two_way_interval(np.ones((2, 2)), level)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_two_way_interval_by_hand(level):
+    """Row means 2, 5 and 8 with variance 9; column means 2, 4, 6 and 8 with variance 20 / 3."""
+    table = np.array([2.0, 5.0, 8.0])[:, None] + np.array([-3.0, -1.0, 1.0, 3.0])
+    half = stats.t.ppf((1 + level) / 2, 2) * math.sqrt(9 / 3 + 20 / 3 / 4)
+    np.testing.assert_allclose(two_way_interval(table, level), (5.0, 5.0 - half, 5.0 + half))
+    if level == 0.95:
+        assert two_way_interval(table) == two_way_interval(table, level)
+
+
+def test_two_way_interval_wants_two_seeds_and_two_examples():
+    half = stats.t.ppf(0.975, 1) * math.sqrt(2 / 2 + 0 / 2)
+    np.testing.assert_allclose(two_way_interval(np.array([[0.0, 0.0], [2.0, 2.0]])), (1, 1 - half, 1 + half))
+    for table in (np.array([[1.0, 2.0, 3.0]]), np.array([[1.0], [2.0], [3.0]])):
+        assert two_way_interval(table).mean == 2.0
+        assert np.isnan(two_way_interval(table)[1:]).all()
+
+
+def test_holm_counts_each_test_and_never_falls():
+    # Times 3, 2 and 1: 0.03, 0.05 and 0.04, which may not be below the one before.
+    assert holm([0.01, 0.025, 0.04]) == pytest.approx([0.03, 0.05, 0.05])
+    assert holm([]) == []
+    assert holm([None]) == [None]
