@@ -1,5 +1,6 @@
 """The closed forms of proximal maps against minimization by brute force."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -87,3 +88,147 @@ def test_singular_values_are_shrunk_and_capped_as_by_numpy():
     cap = scipy.optimize.brentq(lambda c: np.maximum(values - c, 0).sum() - 2 * 0.4 * c, 0, values[0])
     capped = left * np.minimum(values, cap) @ right
     np.testing.assert_allclose(prox.cap_singular_values(jnp.asarray(w, jnp.float32), 0.4), capped, atol=1e-5)
+
+
+def stationary(name, w, t, s):
+    """Every point that may be the minimum for a weight `w >= 0`: where a piece is flat, clipped to it, and its ends."""
+    if name == "soft":
+        return [0.0, max(w - t * s, 0)]
+    if name == "hard":
+        return [0.0, w]
+    if name == "firm":
+        flat = (w - t * s) / (1 - t / SHAPE) if t != SHAPE else 0.0
+        return [0.0, np.clip(flat, 0, SHAPE * s), SHAPE * s, max(w, SHAPE * s)]
+    if name == "scad":
+        room = SHAPE - 1 - t
+        flat = ((SHAPE - 1) * w - t * SHAPE * s) / room if room else s
+        return [0.0, np.clip(w - t * s, 0, s), s, np.clip(flat, s, SHAPE * s), max(w, SHAPE * s)]
+    roots = np.roots([1.0, SHAPE - w, t * s - w * SHAPE])  # of (z - w)(epsilon + z) + t s
+    return [0.0, *(root.real for root in roots if abs(root.imag) < 1e-9 and root.real > 0)]
+
+
+@pytest.mark.parametrize("name", SCALAR)
+def test_maps_find_the_best_stationary_point(name):
+    """On a lattice that has the ends of all pieces on it, and steps for which the objective is not convex."""
+    mapped, penalty = SCALAR[name]
+    lattice = np.meshgrid(np.arange(-48, 49) / 8, [0.5, 1, 2.5, 3.5, 7], [0, 0.25, 1, 1.5], indexing="ij")
+    weights, steps, strengths = (axis.reshape(-1).astype(np.float32) for axis in lattice)
+    found = np.asarray(mapped(jnp.asarray(weights), jnp.asarray(steps), jnp.asarray(strengths)))
+    assert found.dtype == np.float32
+    compared = 0
+    for w, t, s, z in zip(weights.astype(float), steps.astype(float), strengths.astype(float), found, strict=True):
+        points = np.array(stationary(name, abs(w), t, s))
+        objective = (points - abs(w)) ** 2 / 2 + t * penalty(points, s)
+        best = points[np.argmin(objective)]
+        rivals = objective[np.abs(points - best) > 1e-6]
+        if rivals.size == 0 or rivals.min() > objective.min() + 1e-5:
+            np.testing.assert_allclose(z, np.sign(w) * best, rtol=1e-5, atol=2e-6, err_msg=f"w={w}, t={t}, s={s}")
+            compared += 1
+    assert compared > 0.9 * len(weights)
+
+
+def test_of_two_minima_the_one_closer_to_zero_is_taken():
+    assert float(prox.hard_threshold(jnp.float32(2.0), 1.0, 2.0)) == 0.0  # 2^2 = 2 t s
+    assert float(prox.hard_threshold(jnp.float32(-2.125), 1.0, 2.0)) == -2.125
+    # At t >= gamma the map of MCP is the hard threshold at s sqrt(gamma t).
+    assert float(prox.firm_threshold(jnp.float32(4.0), 4.0, 1.0, 4.0)) == 0.0
+    assert float(prox.firm_threshold(jnp.float32(-4.125), 4.0, 1.0, 4.0)) == -4.125
+    assert float(prox.firm_threshold(jnp.float32(6.0), 9.0, 1.0, 4.0)) == 0.0
+
+
+def test_maps_by_hand_where_two_pieces_meet():
+    # Log sum with t s = 1 and epsilon = 1: the discriminant is 0 at w = 1, where the root 0 is the minimum.
+    found = prox.log_sum_threshold(jnp.array([0.5, 1.0, 1.25, 3.0]), 1.0, 1.0, 1.0)
+    np.testing.assert_allclose(found, [0, 0, (0.25 + (2.25**2 - 4) ** 0.5) / 2, 1 + 3**0.5], rtol=1e-5)
+    # With t s = 1 and epsilon = 0.25 the map jumps: at w = 1.8 zero is better than the root 1, at 2.75 it is worse.
+    jump = prox.log_sum_threshold(jnp.array([1.8, 2.75]), 1.0, 1.0, 0.25)
+    np.testing.assert_allclose(jump, [0, (2.5 + 5**0.5) / 2], rtol=1e-5)
+    # Strength 0 is the identity, bit for bit.
+    w = jnp.asarray(np.random.default_rng(0).normal(size=99), jnp.float32)
+    np.testing.assert_array_equal(prox.log_sum_threshold(w, 1.0, 0.0, 0.3), w)
+
+
+def test_soft_thresholds_by_entry_and_of_complex_numbers():
+    w = jnp.array([[3.0, -3.0], [0.5, -0.5]])
+    np.testing.assert_array_equal(prox.soft_threshold(w, jnp.array([1.0, 0.25])), [[2, -2.75], [0, -0.25]])
+    found = prox.soft_threshold(jnp.array([3 + 4j, 0.3 + 0.4j]), 1.0)
+    np.testing.assert_allclose(found, [0.8 * (3 + 4j), 0], rtol=1e-6)
+    assert found.dtype == jnp.complex64
+    assert prox.soft_threshold(w.astype(jnp.bfloat16), jnp.float32(1.0)).dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("name", SCALAR)
+def test_maps_keep_16_bits_and_infinite_weights(name):
+    mapped = SCALAR[name][0]
+    found = mapped(jnp.array([4.0, -np.inf, np.inf], jnp.bfloat16), jnp.float32(0.5), jnp.float32(0.5))
+    assert found.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(found[1:].astype(jnp.float32), [-np.inf, np.inf])
+    assert np.isnan(mapped(jnp.float32(np.nan), 0.5, 0.5))
+
+
+def test_groups_lie_along_their_axes():
+    w = jnp.array([[3.0, 0.6, 0.0], [4.0, 0.8, 0.0]])
+    shrunk = np.array([[2.4, 0.0, 0.0], [3.2, 0.0, 0.0]])
+    np.testing.assert_allclose(prox.group_soft_threshold(w, 1.0, (0,)), shrunk, rtol=1e-6)
+    np.testing.assert_allclose(prox.group_soft_threshold(w, jnp.ones((1, 1)), (0,)), shrunk, rtol=1e-6)
+    np.testing.assert_allclose(prox.group_soft_threshold(w, jnp.ones((2, 3)), (0,)), shrunk, rtol=1e-5)
+    # One threshold a group; where it equals the norm, the group is zero.
+    by_group = prox.group_soft_threshold(w, jnp.array([[2.5, 0.5, 1.0]]), (0,))
+    np.testing.assert_allclose(by_group, [[1.5, 0.3, 0], [2.0, 0.4, 0]], rtol=1e-6)
+    np.testing.assert_array_equal(prox.group_soft_threshold(w[:, :1], 5.0, (0,)), 0)
+    np.testing.assert_allclose(
+        prox.group_soft_threshold(w, 2.6, (0, 1)), np.asarray(w) * (1 - 2.6 / 26**0.5), rtol=1e-6
+    )
+    # Without axes every entry is a group: the soft threshold.
+    np.testing.assert_allclose(
+        prox.group_soft_threshold(w, jnp.full((2, 3), 0.5), ()), prox.soft_threshold(w, 0.5), rtol=1e-6
+    )
+
+
+def test_groups_with_a_step_an_entry_by_hand():
+    """For w = (3, 4) and thresholds (1, 6), n = 2 has (3 / 3)^2 + (4 / 8)^2 > 1; brentq finds the root."""
+    w, tau = np.array([3.0, 4.0]), np.array([1.0, 6.0])
+    n = scipy.optimize.brentq(lambda n: np.sum((w / (n + tau)) ** 2) - 1, 1e-9, 9)
+    found = prox.group_soft_threshold(jnp.asarray(w, jnp.float32), jnp.asarray(tau, jnp.float32), (0,))
+    np.testing.assert_allclose(found, w * n / (n + tau), rtol=1e-6)
+    # (3 / 5)^2 + (4 / 5)^2 = 1 is the border: the group is zero there, not before.
+    assert not np.any(prox.group_soft_threshold(jnp.array([3.0, 4.0]), jnp.array([5.0, 5.0]), (0,)))
+    assert np.all(prox.group_soft_threshold(jnp.array([3.0, 4.0]), jnp.array([5.0, 4.99]), (0,)))
+    # An entry whose step is 0 stays as it is.
+    kept = prox.group_soft_threshold(jnp.array([3.0, 4.0]), jnp.array([0.0, 6.0]), (0,))
+    assert float(kept[0]) == pytest.approx(3.0, rel=1e-6)
+    bits = prox.group_soft_threshold(jnp.array([3.0, 4.0], jnp.bfloat16), jnp.array([1.0, 6.0]), (0,))
+    assert bits.dtype == jnp.bfloat16
+    np.testing.assert_allclose(bits.astype(jnp.float32), w * n / (n + tau), rtol=2**-8)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (6, 2), (2, 6)])
+@pytest.mark.parametrize("threshold", [0.0, 0.05, 0.4, 3.0])
+def test_maps_of_singular_values_in_every_shape(shape, threshold):
+    w = np.random.default_rng(1).normal(size=shape)
+    left, values, right = np.linalg.svd(w, full_matrices=False)
+    shrunk = prox.shrink_singular_values(jnp.asarray(w, jnp.float32), threshold)
+    np.testing.assert_allclose(shrunk, left * np.maximum(values - threshold, 0) @ right, atol=1e-5)
+    excess = lambda c: np.maximum(values - c, 0).sum() - 2 * threshold * c  # noqa: E731
+    cap = scipy.optimize.brentq(excess, 0, values[0]) if threshold else values[0]
+    capped = prox.cap_singular_values(jnp.asarray(w, jnp.float32), threshold)
+    np.testing.assert_allclose(capped, left * np.minimum(values, cap) @ right, atol=1e-5)
+    half = jnp.asarray(w, jnp.bfloat16)
+    assert prox.shrink_singular_values(half, threshold).dtype == jnp.bfloat16
+    assert prox.cap_singular_values(half, threshold).dtype == jnp.bfloat16
+    if threshold == 0:
+        np.testing.assert_array_equal(capped, np.asarray(w, np.float32))
+
+
+def test_the_root_has_slope_zero_at_zero():
+    assert float(prox.safe_sqrt(2.25)) == 1.5
+    assert float(prox.safe_sqrt(0.25)) == 0.5
+    assert float(prox.safe_sqrt(0.0)) == float(prox.safe_sqrt(-1.0)) == 0.0
+    assert np.isnan(prox.safe_sqrt(np.nan))
+    assert [float(jax.grad(prox.safe_sqrt)(x)) for x in (0.0, -1.0, 4.0)] == [0.0, 0.0, 0.25]
+
+
+def test_scad_by_hand_at_its_corners():
+    # s = 2, gamma = 3: 2 |w| to 2, then (12 |w| - w^2 - 4) / 4 to 6, then 8.
+    sizes = jnp.array([0.0, 1.0, 2.0, 4.0, 6.0, 7.0])
+    np.testing.assert_allclose(prox.scad_value(sizes, 2.0, 3.0), [0, 2, 4, 7, 8, 8], rtol=1e-6)
