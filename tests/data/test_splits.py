@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,11 +12,11 @@ from regjax.data.splits import _allot
 PARTS = ("train", "stop", "select", "test")
 
 
-def labelled(counts, test=None):
+def labelled(counts, **parts):
     y = np.repeat(np.arange(len(counts)), counts).astype(np.int32)
     names = tuple(f"c{i}" for i in range(len(counts)))
     x = np.arange(len(y), dtype=np.float32)[:, None]
-    return Dataset("toy", "classification", x, y, class_names=names, test=test)
+    return Dataset("toy", "classification", x, y, class_names=names, **parts)
 
 
 def test_allot_by_hand():
@@ -217,3 +219,153 @@ def test_noise_refusals(arguments, message):
     y, *rest = arguments
     with pytest.raises(InputError, match=message):
         noisy_labels(np.array(y), *rest)
+
+
+def test_a_split_is_the_same_in_every_version():
+    """What these seeds gave when they were first published: numbers of old reports refer to such splits."""
+    cut = split(labelled([6, 10, 4]), seed=3).indices
+    assert cut["train"].tolist() == [0, 1, 6, 3, 9, 2, 13, 12, 19, 10, 18, 15]
+    assert cut["test"].tolist() == [16, 11, 7, 5]
+    assert (cut["stop"].tolist(), cut["select"].tolist()) == ([8, 4], [14, 17])
+    order = nested_order(np.array([0, 1, 1, 2, 2, 2, 0, 2]), [0, 5], "classification")
+    assert order.tolist() == [[7, 2, 4, 6, 3, 1, 5, 0], [7, 2, 5, 6, 3, 1, 4, 0]]
+    assert nested_order(np.arange(5.0), [0, 5], "regression").tolist() == [[2, 0, 4, 1, 3], [2, 1, 3, 4, 0]]
+    noisy = noisy_labels(np.arange(12) % 4, 0.6, 4, [0, 1])
+    assert noisy.tolist() == [[0, 1, 2, 0, 1, 2, 1, 2, 0, 1, 2, 2], [1, 2, 0, 1, 2, 1, 3, 2, 0, 2, 3, 3]]
+
+
+def best_allotments(counts, size, share, keep):
+    """By brute force: those within the wishes, if they can be met, that are closest to proportion."""
+    low = [min(share if n > keep else 0, max(n - keep, 0)) for n in counts]
+    high = [max(n - keep, 0) for n in counts]
+    if sum(low) > size or sum(high) < size:
+        low, high = [0] * len(counts), counts
+    ranges = [range(least, most + 1) for least, most in zip(low, high, strict=True)]
+    feasible = [taken for taken in itertools.product(*ranges) if sum(taken) == size]
+    # Times the total, so that the squares are whole numbers.
+    far = [sum((t * sum(counts) - n * size) ** 2 for t, n in zip(taken, counts, strict=True)) for taken in feasible]
+    return [taken for taken, distance in zip(feasible, far, strict=True) if distance == min(far)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    counts=st.lists(st.integers(0, 9), min_size=1, max_size=4).filter(any),
+    portion=st.floats(0, 1),
+    share=st.integers(0, 3),
+    keep=st.integers(0, 3),
+)
+def test_allotments_are_the_closest_to_proportion_that_the_wishes_allow(counts, portion, share, keep):
+    size = round(portion * sum(counts))
+    taken = tuple(_allot(np.array(counts), size, share=share, keep=keep).tolist())
+    assert taken in (best_allotments(counts, size, share, keep) if size else [(0,) * len(counts)])
+
+
+def test_ties_of_remainders_go_to_the_lower_class():
+    assert _allot(np.array([5, 5, 5]), 4, share=0, keep=0).tolist() == [2, 1, 1]
+    assert _allot(np.array([3, 3, 3]), 8, share=0, keep=0).tolist() == [3, 3, 2]
+    assert _allot(np.array([2, 2, 20]), 4, share=2, keep=0).tolist() == [1, 0, 3]  # shares of 6 do not fit into 4
+    assert _allot(np.array([1, 1, 8]), 8, share=0, keep=1).tolist() == [1, 1, 6]  # nor 9 - 3 kept into 8
+    assert _allot(np.array([4, 4, 4]), 6, share=2, keep=2).tolist() == [2, 2, 2]
+
+
+def test_the_number_of_outputs():
+    x, y = np.zeros((20, 1), np.float32), np.arange(20, dtype=np.float32)
+    assert split(labelled([10, 10, 10])).num_outputs == 3
+    assert split(Dataset("toy", "regression", x, y)).num_outputs == 1
+    assert split(Dataset("toy", "regression", x, np.stack([y, y, y], 1))).num_outputs == 3
+
+
+def test_a_classification_has_two_classes():
+    split(labelled([10, 10])).check_classes()
+    split(Dataset("toy", "regression", np.zeros((20, 1), np.float32), np.ones(20, np.float32))).check_classes()
+    with pytest.raises(InputError, match="toy: all labels are the same"):
+        split(labelled([20])).check_classes()
+
+
+def validation(count):
+    return np.full((count, 1), -1, np.float32), (np.arange(count) % 2).astype(np.int32)
+
+
+def test_an_official_validation_split_is_halved():
+    splits = split(labelled([20, 20], validation=validation(5)), test_fraction=0.25)
+    assert splits.sizes == {"train": 30, "stop": 3, "select": 2, "test": 10}
+    assert set(splits.indices) == {"train", "test"}
+    assert (splits.x_stop == -1).all()
+    assert (splits.x_select == -1).all()
+    assert (splits.x_train >= 0).all()
+    assert sorted([*splits.y_stop.tolist(), *splits.y_select.tolist()]) == [0, 0, 0, 1, 1]
+    assert not splits.official_test
+    # Both: nothing is cut from the examples, and one example is enough for training.
+    one = np.zeros((1, 1), np.float32), np.zeros(1, np.float32)
+    both = split(Dataset("toy", "regression", *one, test=one, validation=[np.repeat(part, 2, 0) for part in one]))
+    assert both.sizes == {"train": 1, "stop": 1, "select": 1, "test": 1}
+    with pytest.raises(InputError, match="the validation split has 1 example, at least 2 are needed"):
+        split(labelled([20, 20], validation=validation(1)))
+    with pytest.raises(InputError, match="cannot be cut into 4 for test, 0 for validation"):
+        split(labelled([2, 2], validation=validation(4)), test_fraction=0.9)
+
+
+def test_an_official_validation_split_of_a_regression():
+    x, y = np.zeros((20, 1), np.float32), np.linspace(-5, 5, 20).astype(np.float32)
+    splits = split(Dataset("toy", "regression", x, y, validation=(x[:7], y[:7])))
+    assert splits.sizes == {"train": 16, "stop": 4, "select": 3, "test": 4}
+    assert sorted([*splits.y_stop.tolist(), *splits.y_select.tolist()]) == y[:7].tolist()
+
+
+def test_the_facts_of_the_dataset_are_kept():
+    x = np.zeros((40, 2, 2, 1), np.uint8)
+    y = (np.arange(40) % 2).astype(np.int32)
+    splits = split(Dataset("toy", "classification", x, y, class_names=("a", "b"), pixel_max=15, embedded=True))
+    assert (splits.name, splits.task, splits.kind, splits.num_classes) == ("toy", "classification", "image", 2)
+    assert (splits.class_names, splits.pixel_max, splits.embedded) == (("a", "b"), 15, True)
+    table = split(Dataset("toy", "classification", np.zeros((40, 1), np.float32), y, columns=("size",)))
+    assert (table.columns, table.embedded, table.official_test) == (("size",), False, False)
+    with pytest.raises(AttributeError):
+        splits.name = "other"
+
+
+def test_smallest_cuts():
+    """Two for validation and one for training are enough, one for validation is not."""
+    sizes = split(labelled([5]), test_fraction=0.4, validation_fraction=0.4).sizes
+    assert sizes == {"train": 1, "stop": 1, "select": 1, "test": 2}
+    with pytest.raises(InputError, match="cannot be cut into 1 for test, 1 for validation"):
+        split(labelled([5]))
+    with pytest.raises(InputError, match="cannot be cut into 3 for test, 2 for validation"):
+        split(labelled([5]), test_fraction=0.6, validation_fraction=0.4)
+    # 0.2 * 1795 is 359.00000000000006, which is no 360th example; 0.2 * 1796 is 359.2.
+    assert split(labelled([1795])).sizes["test"] == 359
+    assert split(labelled([1796])).sizes["test"] == 360
+
+
+@pytest.mark.parametrize(("missing", "text"), [(8, "'c9'; each"), (9, r"'c9', \.\.\.; each")])
+def test_of_missing_classes_eight_are_named(missing, text):
+    with pytest.raises(InputError, match=f"labels missing from train: 'c2', .*{text}"):
+        split(labelled([30, 30] + [0] * missing))
+
+
+def test_orders_of_any_size():
+    y = np.arange(6) % 2
+    for task in ("classification", "regression"):
+        assert nested_order(y, 2, task, size=0).shape == (2, 0)
+        assert nested_order(y, 2, task, size=6).shape == (2, 6)
+        assert nested_order(y[:0], 2, task).shape == (2, 0)
+        assert nested_order(y, 2, task).dtype == np.int32
+        for size in (-1, 7):
+            with pytest.raises(InputError, match=rf"size must be in \[0, 6\], got {size}"):
+                nested_order(y, 2, task, size=size)
+
+
+def test_noise_stays_within_the_classes():
+    for classes in (2, 3, 4, 6, 7):
+        noisy = noisy_labels(np.arange(600) % classes, 1.0, classes, 2)
+        assert set(noisy.ravel().tolist()) == set(range(classes))
+        assert (noisy != np.arange(600) % classes).all()
+
+
+def test_labels_of_one_class_can_have_no_noise_but_no_labels_can():
+    assert noisy_labels(np.zeros(3, np.int32), 0.0, 1, 1).tolist() == [[0, 0, 0]]
+    assert noisy_labels(np.zeros(0, np.int32), 0.5, 2, 3).shape == (3, 0)
+    with pytest.raises(InputError, match=r"labels must be class indices int\[N\], got float32\[2, 2\]"):
+        noisy_labels(np.eye(2, dtype=np.float32), 0.1, 2, 1)
+    with pytest.raises(InputError, match="noisy_labels: at least one seed"):
+        noisy_labels(np.zeros(3, np.int32), 0.1, 2, [])
