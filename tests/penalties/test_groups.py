@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -89,3 +91,81 @@ def test_proximal_group_lasso_reaches_the_multitask_lasso_of_sklearn(name):
 def test_an_axis_is_named_once():
     with pytest.raises(ValueError, match=r"group_lasso: axis names one twice, got \(0, 0\)"):
         rj.group_lasso(1.0, axis=(0, 0))
+
+
+def test_sparse_groups_by_hand():
+    """Columns (3, 4) and (0, 1): L1 norm 8, norms 5 and 1, and the root of the group size is the root of 2."""
+    params = {"kernel": jnp.array([[3.0, 0.0], [-4.0, 1.0]])}
+    assert float(rj.sparse_group_lasso(2.0, 0.25).value(params)) == pytest.approx(2 * (0.25 * 8 + 0.75 * 6))
+    assert float(rj.sparse_group_lasso(2.0).value(params)) == pytest.approx(8 + 6)  # in equal parts
+    weighted = rj.sparse_group_lasso(2.0, 0.25, weighting="sqrt_size")
+    assert float(weighted.value(params)) == pytest.approx(2 * (0.25 * 8 + 0.75 * 6 * 2**0.5))
+    assert float(rj.sparse_group_lasso(1.0, 0.25, axis="in").value(params)) == pytest.approx(2 + 0.75 * (3 + 17**0.5))
+    # Step 0.5: soft-thresholding by 0.25 leaves (2.75, -3.75) and (0, 0.75), then 0.75 is taken from each norm.
+    shrunk = rj.sparse_group_lasso(2.0, 0.25).prox(params, 0.5)["kernel"]
+    factor = 1 - 0.75 / np.hypot(2.75, 3.75)
+    np.testing.assert_allclose(shrunk, [[2.75 * factor, 0], [-3.75 * factor, 0]], rtol=1e-6)
+    factor = 1 - 0.75 * 2**0.5 / np.hypot(2.75, 3.75)
+    np.testing.assert_allclose(weighted.prox(params, 0.5)["kernel"][0, 0], 2.75 * factor, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weighting", ["none", "sqrt_size"])
+def test_strength_max_of_groups_is_their_largest_norm_over_the_weight(weighting):
+    grads = {"kernel": jnp.array([[3.0, 1.0], [4.0, 1.0], [0.0, 1.0]])}
+    c = 1.0 if weighting == "none" else 3**0.5
+    found = rj.group_lasso(1.0, weighting=weighting).strength_max(grads)
+    assert float(found) == pytest.approx(5 / c, rel=1e-6)
+
+
+@pytest.mark.parametrize("weighting", ["none", "sqrt_size"])
+@pytest.mark.parametrize("ratio", [0.0, 0.2, 0.9, 1.0])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_strength_max_of_sparse_groups_is_the_root_that_scipy_finds(weighting, ratio, scale):
+    """Of `||soft(g, s r)|| = s (1 - r) c`, the largest over the groups."""
+    grads = scale * np.random.default_rng(2).normal(size=(4, 3))
+    c = 1.0 if weighting == "none" else 2.0
+
+    def root(g):
+        excess = lambda s: np.linalg.norm(np.maximum(np.abs(g) - s * ratio, 0)) - s * (1 - ratio) * c  # noqa: E731
+        return brentq(excess, 0, 2 * scale * 10, xtol=1e-12 * scale) if ratio < 1 else np.abs(g).max()
+
+    penalty = rj.sparse_group_lasso(1.0, ratio, weighting=weighting)
+    found = penalty.strength_max({"kernel": jnp.asarray(grads, jnp.float32)})
+    assert float(found) == pytest.approx(max(root(g) for g in grads.T), rel=2e-6)
+
+
+def test_no_gradient_needs_no_strength():
+    zeros = {"kernel": jnp.zeros((3, 2))}
+    assert float(rj.group_lasso(1.0).strength_max(zeros)) == 0.0
+    assert float(rj.sparse_group_lasso(1.0).strength_max(zeros)) == 0.0
+
+
+@pytest.mark.parametrize("make", [rj.group_lasso, rj.sparse_group_lasso])
+def test_options_of_groups(make):
+    with pytest.raises(ValueError, match="weighting"):
+        make(1.0, weighting="size")
+    one = {"kernel": jnp.ones((2, 2))}
+    with pytest.raises(ValueError, match="needs one strength for the whole of kernel"):
+        make({"kernel": jnp.ones((2, 2))}).value(one)
+    with pytest.raises(ValueError, match="needs one strength for the whole of kernel"):
+        make({"kernel": jnp.ones((2, 2))}).prox(one, 0.5)
+    penalty = make(1.0)
+    assert not penalty.smooth
+    assert float(jax.tree.map(lambda leaf: 2 * leaf, penalty).strength) == 2.0
+    for name in ("strength", "axis", "layout", "weighting"):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(penalty, name, 2.0)
+    # What shapes a program is in the structure, not in the leaves.
+    structure = jax.tree.structure(penalty)
+    for other in ({"axis": "in"}, {"weighting": "sqrt_size"}, {"layout": "oi..."}):
+        assert jax.tree.structure(make(1.0, **other)) != structure
+
+
+def test_a_ratio_of_sparse_groups_is_in_the_unit_interval():
+    for bad in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match=r"sparse_group_lasso: l1_ratio must be in \[0, 1\]"):
+            rj.sparse_group_lasso(1.0, bad)
+    params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 1.0]])}
+    assert float(rj.sparse_group_lasso(1.0, 0.0).value(params)) == pytest.approx(6.0)
+    assert float(rj.sparse_group_lasso(1.0, 1.0).value(params)) == pytest.approx(8.0)
+    assert "sparse_group_lasso(1, 0.25, 2 units" in str(rj.sparse_group_lasso(1.0, 0.25).plan(params))
