@@ -254,7 +254,8 @@ class EarlyStopping:
             stop = _loss_of_generalization(xp, v, best) > self.alpha
         if self.criterion == "pq":
             window = xp.append(window[1:], xp.asarray(train_value, wide))
-            progress = 1000.0 * (xp.sum(window) / (self.k * xp.maximum(xp.min(window), _TINY)) - 1.0)
+            quotient = xp.sum(window) / (self.k * xp.maximum(xp.min(window), _TINY))
+            progress = 1000.0 * xp.maximum(quotient - 1.0, 0.0)  # rounding could make it negative
             # GL / P > alpha, without dividing by P, which may be 0.
             exceeded = _loss_of_generalization(xp, v, best) > self.alpha * progress
             stop = xp.all(xp.isfinite(window)) & exceeded
