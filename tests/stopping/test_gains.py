@@ -109,3 +109,10 @@ def test_a_limit_has_the_type_of_the_value_if_that_is_a_float():
     assert rounded_like(number, jnp.bfloat16(0)) == float(jnp.bfloat16(0.9))
     for value in (0.0, 1, np.int32(1), np.float64(0)):
         assert rounded_like(number, value) == 0.9
+
+
+def test_what_is_not_finite_has_no_remainder():
+    with np.errstate(invalid="ignore"):
+        number, remainder = split_float32(np, np.asarray([np.inf, -np.inf, np.nan]))
+    np.testing.assert_array_equal(number, [np.inf, -np.inf, np.nan])
+    np.testing.assert_array_equal(remainder, np.zeros((3, 2)))
