@@ -197,9 +197,25 @@ def test_groups_with_a_step_an_entry_by_hand():
     # An entry whose step is 0 stays as it is.
     kept = prox.group_soft_threshold(jnp.array([3.0, 4.0]), jnp.array([0.0, 6.0]), (0,))
     assert float(kept[0]) == pytest.approx(3.0, rel=1e-6)
+    # An entry of 0 whose step is 0 does not count: 1 / 5 alone is within the border.
+    assert not np.any(prox.group_soft_threshold(jnp.array([0.0, 1.0]), jnp.array([0.0, 5.0]), (0,)))
     bits = prox.group_soft_threshold(jnp.array([3.0, 4.0], jnp.bfloat16), jnp.array([1.0, 6.0]), (0,))
     assert bits.dtype == jnp.bfloat16
     np.testing.assert_allclose(bits.astype(jnp.float32), w * n / (n + tau), rtol=2**-8)
+
+
+def test_groups_with_a_step_an_entry_may_lie_along_any_axes():
+    rng = np.random.default_rng(3)
+    w, tau = rng.normal(size=(4, 5, 3)), rng.uniform(0.1, 1.5, (4, 5, 3))
+
+    def shrunk(order, axes):
+        turned = [jnp.asarray(a.transpose(order), jnp.float32) for a in (w, tau)]
+        return np.asarray(prox.group_soft_threshold(*turned, axes)).transpose(np.argsort(order))
+
+    expected = shrunk((0, 1, 2), (0, 1))
+    assert (expected != 0).any()
+    for order, axes in (((2, 0, 1), (1, 2)), ((0, 2, 1), (0, 2)), ((1, 0, 2), (1, 0))):
+        np.testing.assert_allclose(shrunk(order, axes), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (6, 2), (2, 6)])
