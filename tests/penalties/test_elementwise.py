@@ -55,7 +55,7 @@ def test_one_strength_an_entry_weighs_the_entries():
 def test_strength_max_is_the_largest_gradient_over_the_share_of_l1():
     grads = {"kernel": jnp.array([[0.5, -2.0]])}
     assert float(rj.l1(1.0).strength_max(grads)) == 2.0
-    assert float(rj.elastic_net(1.0, l1_ratio=0.25).strength_max(grads)) == 8.0
+    assert float(rj.elastic_net(1.0, l1_ratio=0.8).strength_max(grads)) == 2.5
     assert float(rj.elastic_net(1.0, l1_ratio=1.0).strength_max(grads)) == 2.0
     traced = jax.jit(lambda ratio: rj.elastic_net(1.0, ratio).strength_max(grads))
     assert float(traced(0.5)) == 4.0
@@ -83,8 +83,7 @@ def test_the_plan_names_strength_and_ratio():
 
 def test_numbers_are_data_and_cannot_be_assigned():
     for penalty in (rj.l1(1.0), rj.l2(1.0), rj.elastic_net(1.0), rj.l2_to(ANCHOR, 1.0)):
-        doubled = jax.tree.map(lambda leaf: 2 * leaf, penalty)
-        assert float(doubled.strength) == 2.0
+        assert float(jax.tree.map(lambda leaf: leaf + 1, penalty).strength) == 2.0
         with pytest.raises(dataclasses.FrozenInstanceError):
             penalty.strength = 2.0
     assert float(jax.tree.map(lambda leaf: leaf / 2, rj.elastic_net(1.0)).l1_ratio) == 0.25
@@ -123,6 +122,7 @@ def test_modulus_and_square_with_their_gradients():
     np.testing.assert_array_equal(absolute(real), [2, 0, 3])
     np.testing.assert_array_equal(jax.grad(lambda w: jnp.sum(absolute(w)))(real), [-1, 0, 1])
     np.testing.assert_allclose(absolute(complex_), [5, 0], rtol=1e-6)
+    np.testing.assert_array_equal(absolute(jnp.array([1 + 0j, -1 + 0j])), [1, 1])
     gradient = jax.grad(lambda w: jnp.sum(absolute(w)))(complex_)
     np.testing.assert_allclose(gradient, [0.6 - 0.8j, 0], rtol=1e-6)
     np.testing.assert_array_equal(squares(real), [4, 0, 9])

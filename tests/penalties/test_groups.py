@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 from sklearn.linear_model import MultiTaskLasso
 
 import regjax as rj
+from regjax.penalties.constraints import check_projected
 from regjax.penalties.prox import group_soft_threshold
 
 
@@ -151,7 +152,9 @@ def test_options_of_groups(make):
         make({"kernel": jnp.ones((2, 2))}).prox(one, 0.5)
     penalty = make(1.0)
     assert not penalty.smooth
-    assert float(jax.tree.map(lambda leaf: 2 * leaf, penalty).strength) == 2.0
+    assert float(jax.tree.map(lambda leaf: leaf + 1, penalty).strength) == 2.0
+    with pytest.raises(ValueError, match=r"does not rest at the solution"):
+        check_projected(penalty, rj.non_negative())  # clipping moves a group off its minimum
     for name in ("strength", "axis", "layout", "weighting"):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(penalty, name, 2.0)

@@ -215,3 +215,10 @@ def test_rmsprop_with_momentum_is_refused():
     state, params = after(optax.rmsprop(0.1, momentum=0.5), GRADIENTS)
     with pytest.raises(ValueError, match="RMSProp with momentum is not known"):
         stepsizes.rmsprop(0.1).compute(state, jnp.int32(1), params)
+
+
+def test_a_gradient_smaller_than_eps_is_one_for_adamax():
+    """Its norm is |g| + eps: 1.5 eps here, and eps for the entry without a gradient."""
+    tx, step = optax.adamax(0.1, eps=0.25), stepsizes.adamax(0.1, eps=0.25)
+    state, params = after(tx, [np.array([0.125, 0.0, 0.0], np.float32)])
+    np.testing.assert_allclose(step.compute(state, jnp.int32(0), params)["w"], 0.1 / 0.375, rtol=1e-5)
