@@ -95,8 +95,9 @@ def test_anchors_are_those_of_the_selected_leaves():
     assert float(rj.l2_to(anchor, 1.0).value(params)) == 4.0  # the bias is not selected and needs none
     with pytest.raises(ValueError, match=r"l2_to: bias of shape \(2,\) needs an anchor .* got none"):
         rj.l2_to(anchor, 1.0, where="").value(params)
-    with pytest.raises(ValueError, match=r"kernel of shape \(2, 2\) needs an anchor .* got shape \(1, 2\)"):
-        rj.l2_to({"kernel": jnp.zeros((1, 2))}, 1.0).value(params)
+    for rows in (1, 3):
+        with pytest.raises(ValueError, match=rf"kernel of shape \(2, 2\) needs an anchor .* got shape \({rows}, 2\)"):
+            rj.l2_to({"kernel": jnp.zeros((rows, 2))}, 1.0).value(params)
 
 
 @pytest.mark.parametrize("anchor", [{}, "begin", None])
