@@ -18,7 +18,8 @@ def test_mcp_on_its_two_pieces():
     # s = 2, gamma = 1.5: the parabola ends at 3, where it is 1.5 * 4 / 2.
     penalty = rj.mcp(2.0, gamma=1.5)
     assert float(penalty.value(kernel(-1.5))) == pytest.approx(2 * 1.5 - 2.25 / 3)
-    assert float(penalty.value(kernel(3.0))) == pytest.approx(3.0)
+    assert float(penalty.value(kernel(2.75))) == pytest.approx(5.5 - 2.75**2 / 3)
+    assert float(penalty.value(kernel(3.25))) == pytest.approx(3.0)
     assert float(penalty.value(kernel(-40.0))) == pytest.approx(3.0)
     assert float(penalty.value(kernel(-1.5, 40.0))) == pytest.approx(5.25)
     assert float(rj.mcp(1.0).value(kernel(1.0))) == pytest.approx(1 - 1 / 6)  # gamma is 3
