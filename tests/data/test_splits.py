@@ -83,6 +83,12 @@ def test_every_class_is_in_every_part(rare, common, seed):
         assert set(getattr(splits, f"y_{part}").tolist()) == {0, 1}
 
 
+def test_a_rare_class_is_in_small_parts_too():
+    """Of 21 examples, 0.2 would be of the class by proportion."""
+    splits = split(labelled([4, 400]), test_fraction=0.05, validation_fraction=0.05)
+    assert [(getattr(splits, f"y_{part}") == 0).sum() for part in PARTS] == [1, 1, 1, 1]
+
+
 def test_a_single_example_goes_to_train():
     for seed in range(5):
         splits = split(labelled([1, 40]), seed=seed)
