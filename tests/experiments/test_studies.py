@@ -1,12 +1,15 @@
 """Studies are what their records say: each is run again, in part."""
 
+import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments.studies import step_down, unreached_entries
+from experiments.studies import mutation, step_down, unreached_entries
 
 RECORDS = Path(__file__).resolve().parents[2] / "experiments/records"
 
@@ -38,3 +41,61 @@ def test_step_down_finds_what_the_record_says():
         for case in ("family_wise_error", "family_wise_error_beside_true_effects"):
             assert runs[case]["step_down"] <= record["level"]
         assert runs["power"]["step_down"] >= runs["power"]["holm"]
+
+
+SOURCE = """
+def clamp(x: int | None, low: int = 0) -> int | None:
+    limit: float | None = low + 1
+    if x < limit:
+        raise ValueError(f"got {x + 1}")
+    return x * 2
+"""
+
+
+def test_annotations_and_texts_of_errors_are_not_mutated():
+    lines = SOURCE.split("\n")
+    ranges = [lines[first[0] - 1][first[1] : last[1]] for first, last in mutation.left_out(SOURCE)]
+    assert sorted(ranges) == ["float | None", "int", "int | None", "int | None", 'raise ValueError(f"got {x + 1}")']
+
+
+def test_operators_are_replaced_by_those_of_their_kind():
+    assert mutation.is_kept("ReplaceBinaryOperator_Add_Sub")
+    assert not mutation.is_kept("ReplaceBinaryOperator_Add_BitOr")
+    assert mutation.is_kept("ReplaceComparisonOperator_Lt_LtE")
+    assert not mutation.is_kept("ReplaceComparisonOperator_Eq_Is")
+    assert mutation.is_kept("NumberReplacer")
+    assert mutation.is_kept("ReplaceUnaryOperator_Delete_Not")
+
+
+def test_the_mutants_of_a_text():
+    pytest.importorskip("cosmic_ray")
+    found = list(mutation.mutants(SOURCE))
+    assert {mutant.line for mutant in found} == {2, 3, 4, 6}  # not the text of the error
+    texts = [mutation.mutate(SOURCE, mutant) for mutant in found]
+    assert len(set(texts)) == len(found)
+    assert SOURCE.replace("x * 2", "x ** 2") in texts
+    assert SOURCE.replace("x <", "x <=") in texts
+
+
+def test_a_module_is_loaded_from_another_text():
+    substitute = mutation.Substitute("regjax/analysis/selection.py", "answer = 3")
+    assert substitute.find_spec("regjax.analysis.weights", None) is None
+    spec = substitute.find_spec("regjax.analysis.selection", None)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.answer == 3
+
+
+def test_a_mutant_is_killed_and_the_text_itself_survives():
+    """In a process of its own, which may fork because it has started no backend."""
+    script = """
+from absl import flags
+from experiments.studies.mutation import ROOT, judge
+flags.FLAGS(["mutation", "--own"])
+path = "regjax/analysis/selection.py"
+source = (ROOT / path).read_text()
+texts = [source, source.replace("ddof=1", "ddof=0"), source.replace("import math", "import mathematics")]
+print([judge(path, text, 120.0)[0] for text in texts], judge(path, source, 0.01)[0])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=mutation.ROOT, check=True)
+    assert done.stdout.strip() == "['survived', 'killed', 'killed'] timed out"
