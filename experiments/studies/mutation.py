@@ -5,9 +5,9 @@ which no extra of this package installs. It prints one JSON object; `experiments
 with a judgement of each mutant that survived: `equivalent` where no test could tell it from the text, or `accepted`.
 
 The operators of cosmic-ray change one thing in a module: an operator, a number, a condition, a decorator, a loop. Each
-mutant is tested by the doctest and the test file of its module, and without `--own` by further tests that concern it,
-in a fork of a process that has imported JAX and everything else but this package. It is killed if a test fails or if
-it cannot be imported; running out of time is counted apart, and is noticed as well.
+mutant is tested by the tests of the module itself, and without `--own` by others that concern it, in a fork of a
+process that has imported JAX and everything else but this package. It is killed if a test fails or if it cannot be
+imported; running out of time is counted apart, and is noticed as well.
 
 Left out by rule, because no value of the program depends on them or because nearly any test kills them:
 
@@ -44,7 +44,7 @@ STOPPING = [f"tests/stopping/test_{name}.py" for name in ("early_stopping", "gai
 STEPS = ["tests/optim/stepsizes", "tests/optim/verify/test_step.py", "tests/optim/test_penalized.py"]
 PENALTIES = [f"tests/penalties/test_{name}.py" for name in ("prox", "base", "suite")]
 
-# By module, the arguments of pytest for mutants that its doctest and the test file of its own do not kill.
+# By module, the arguments of pytest for mutants that the tests of the module itself do not kill.
 TESTS = {
     "regjax/stopping/criteria.py": STOPPING,
     "regjax/stopping/early_stopping.py": STOPPING,
@@ -60,7 +60,10 @@ TESTS = {
     "regjax/penalties/prox.py": PENALTIES,
     "regjax/data/splits.py": [],
 }
-QUICK = {"regjax/stopping/early_stopping.py": ["tests/stopping/test_definition.py"]}  # before the others
+# The tests of a module itself are its doctest, the test file of its name, and these.
+FURTHER = {
+    "regjax/stopping/early_stopping.py": [f"tests/stopping/test_{name}.py" for name in ("definition", "criteria")]
+}
 FAMILIES = (
     {"Add", "Sub", "Mul", "Div", "FloorDiv", "Mod", "Pow"}, {"BitAnd", "BitOr", "BitXor"}, {"LShift", "RShift"},
     {"Eq", "NotEq", "Lt", "LtE", "Gt", "GtE"}, {"Is", "IsNot"},
@@ -70,7 +73,7 @@ MODULES = flags.DEFINE_list("modules", list(TESTS), "Modules to mutate.")
 MOST = flags.DEFINE_integer("most", 60, "Mutants of each module at most, drawn at random.")
 SEED = flags.DEFINE_integer("seed", 0, "Of the draw.")
 SURVIVORS = flags.DEFINE_string("survivors", None, "Test only the mutants that survived in this earlier output.")
-OWN = flags.DEFINE_bool("own", False, "Only the doctest and the test file of the module itself, which is quick.")
+OWN = flags.DEFINE_bool("own", False, "Only the tests of the module itself, which are quick.")
 
 
 class Mutant(NamedTuple):
@@ -158,7 +161,7 @@ class Substitute(importlib.abc.MetaPathFinder):
 def stages(path: str) -> list[list[str]]:
     """The arguments of pytest: the tests of the module itself, then, if those pass, the others."""
     own = "tests" + path.removeprefix("regjax").replace(Path(path).name, f"test_{Path(path).name}")
-    groups = [[*QUICK.get(path, []), path, own], [] if OWN.value else TESTS[path]]
+    groups = [[*FURTHER.get(path, []), path, own], [] if OWN.value else TESTS[path]]
     options = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "--hypothesis-profile=ci"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins were imported before
     return [[*options, *group] for group in groups if group]

@@ -213,3 +213,31 @@ def test_a_relative_delta_of_an_unset_reference_is_zero():
         for v in (-4.0, value):
             state = stopper.update(state, v)
         assert int(state.wait) == wait
+
+
+def waits(stopper, values):
+    """The number of evaluations since the last gain, after each."""
+    state, found = stopper.init(), []
+    for value in values:
+        state = stopper.update(state, value)
+        found.append(int(state.wait))
+    return found
+
+
+def test_a_worse_value_does_not_move_the_reference_of_sklearn():
+    stopper = EarlyStopping.sklearn(10, tol=0.25)
+    assert waits(stopper, [1.0, 2.0, 1.5, 0.875, 0.75]) == [0, 1, 2, 3, 4]  # a small gain moves it, without a restart
+    late = EarlyStopping.sklearn(10, tol=0.25, start_from_epoch=2)
+    assert waits(late, [0.5, 0.5, 2.0, 1.5]) == [0, 0, 0, 0]  # what came before the first watched value does not count
+
+
+@pytest.mark.parametrize(("rule", "restarts"), [("sklearn", True), ("lightning", False), ("keras", False)])
+def test_nan_restarts_the_count_of_sklearn_alone_and_where_it_is_ignored(rule, restarts):
+    stopper = EarlyStopping(rule=rule, nan="ignore")
+    assert waits(stopper, [1.0, 1.5, np.nan]) == [0, 1, 0 if restarts else 2]
+    assert stop_of(EarlyStopping(rule=rule, nan="stop"), [1.0, np.nan]) == 1
+
+
+def test_a_criterion_counts_at_least_one_strip():
+    with pytest.raises(ValueError, match=r"strips must be .*got 0"):
+        EarlyStopping(criterion="up", strips=0)
