@@ -107,16 +107,21 @@ def is_kept(operator: str) -> bool:
     return family is None or len(words) < 3 or words[2] in family
 
 
+def operators() -> dict[str, Any]:
+    """The operators of cosmic-ray that are used, by name."""
+    from cosmic_ray.operators.provider import OperatorProvider
+
+    provider = OperatorProvider()
+    return {name: provider[name] for name in sorted(provider) if is_kept(name) and not provider[name].arguments()}
+
+
 def mutants(source: str) -> Iterator[Mutant]:
     """All mutants of a module, but for those left out by rule."""
     from cosmic_ray.ast import ast_nodes, get_ast
-    from cosmic_ray.operators.provider import OperatorProvider
 
-    ranges, nodes, provider = left_out(source), list(ast_nodes(get_ast(source))), OperatorProvider()
-    for name in sorted(provider):
-        if provider[name].arguments() or not is_kept(name):
-            continue
-        operator = provider[name]()
+    ranges, nodes = left_out(source), list(ast_nodes(get_ast(source)))
+    for name, kind in operators().items():
+        operator = kind()
         places = (place for node in nodes for place in operator.mutation_positions(node))
         for occurrence, (start, _) in enumerate(places):
             if not any(first <= start < last for first, last in ranges):
@@ -126,9 +131,8 @@ def mutants(source: str) -> Iterator[Mutant]:
 def mutate(source: str, mutant: Mutant) -> str:
     """The text of a mutant."""
     from cosmic_ray.mutating import mutate_code
-    from cosmic_ray.operators.provider import OperatorProvider
 
-    return str(mutate_code(source, OperatorProvider()[mutant.operator](), mutant.occurrence))
+    return str(mutate_code(source, operators()[mutant.operator](), mutant.occurrence))
 
 
 class OtherText(importlib.machinery.SourceFileLoader):
@@ -272,7 +276,9 @@ def main(argv: list[str]) -> None:
 
     made = reproduce("studies.mutation", started)
     made["versions"]["cosmic-ray"] = importlib.metadata.version("cosmic-ray")
-    print(json.dumps({"seed": SEED.value, "most": MOST.value, "modules": found, "reproduce": made}, indent=2))
+    kinds = sorted({name.split("_")[0] for name in operators()})
+    record = {"seed": SEED.value, "most": MOST.value, "operators": kinds, "modules": found, "reproduce": made}
+    print(json.dumps(record, indent=2))
 
 
 if __name__ == "__main__":

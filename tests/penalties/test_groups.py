@@ -10,7 +10,6 @@ from sklearn.linear_model import MultiTaskLasso
 
 import regjax as rj
 from regjax.penalties.constraints import check_projected
-from regjax.penalties.prox import group_soft_threshold
 
 
 def test_axis_and_weighting_by_hand():
@@ -28,36 +27,6 @@ def test_axis_and_weighting_by_hand():
 def test_a_group_of_a_convolution_is_an_output_channel():
     kernel = jnp.ones((3, 3, 2, 4))
     assert float(rj.group_lasso(1.0).value({"kernel": kernel})) == pytest.approx(4 * 18**0.5)
-
-
-def by_bisection(w, t, s):
-    """`argmin sum (z - w)^2 / 2t + s ||z||` from its scalar equation, in float64."""
-    tau = t * s
-    if np.sum((w / tau) ** 2) <= 1:
-        return np.zeros_like(w)
-    n = brentq(lambda n: np.sum((w / (n + tau)) ** 2) - 1, 1e-300, np.linalg.norm(w) + 1, xtol=1e-14)
-    return w * n / (n + tau)
-
-
-@pytest.mark.parametrize("spread", [0.5, 2.0, 4.0])
-def test_groups_in_the_metric_of_an_adaptive_optimizer(spread):
-    rng = np.random.default_rng(0)
-    w = rng.normal(size=(7, 400))
-    t = 10 ** rng.uniform(-spread, 0, size=(7, 400))
-    s = rng.choice([0.1, 1.0, 3.0])
-    got = group_soft_threshold(jnp.asarray(w, jnp.float32), jnp.asarray(t * s, jnp.float32), (0,))
-    expected = np.stack([by_bisection(w[:, g], t[:, g], s) for g in range(400)], 1)
-    np.testing.assert_allclose(got, expected, atol=3e-6)
-    np.testing.assert_array_equal(np.all(got == 0, axis=0), np.all(expected == 0, axis=0))
-
-
-def test_equal_steps_give_the_closed_form_and_strength_zero_the_identity():
-    w = jnp.asarray(np.random.default_rng(1).normal(size=(5, 30)), jnp.float32)
-    one = group_soft_threshold(w, 0.8, (0,))
-    np.testing.assert_allclose(group_soft_threshold(w, jnp.full((5, 30), 0.8), (0,)), one, atol=1e-6)
-    np.testing.assert_array_equal(group_soft_threshold(w, jnp.zeros((5, 30)), (0,)), w)
-    zeros = jnp.zeros((5, 30))
-    np.testing.assert_array_equal(group_soft_threshold(zeros, jnp.full((5, 30), 0.8), (0,)), zeros)
 
 
 @pytest.mark.slow

@@ -80,6 +80,38 @@ def test_a_group_with_a_step_an_entry_is_the_minimum_that_scipy_finds(seed):
     assert (found == 0).all() == is_zero
 
 
+def by_bisection(w, t, s):
+    """`argmin sum (z - w)^2 / 2t + s ||z||` from its scalar equation, in float64."""
+    tau = t * s
+    if np.sum((w / tau) ** 2) <= 1:
+        return np.zeros_like(w)
+    n = scipy.optimize.brentq(lambda n: np.sum((w / (n + tau)) ** 2) - 1, 1e-300, np.linalg.norm(w) + 1, xtol=1e-14)
+    return w * n / (n + tau)
+
+
+@pytest.mark.parametrize(("spread", "scale"), [(0.5, 1.0), (2.0, 1.0), (4.0, 1.0), (2.0, 1e-4), (2.0, 1e4)])
+def test_groups_in_the_metric_of_an_adaptive_optimizer(spread, scale):
+    """Also for all weights and steps times a number, which multiplies the map."""
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(7, 400))
+    t = 10 ** rng.uniform(-spread, 0, size=(7, 400))
+    s = rng.choice([0.1, 1.0, 3.0])
+    scaled = (jnp.asarray(scale * part, jnp.float32) for part in (w, t * s))
+    got = prox.group_soft_threshold(*scaled, (0,))
+    expected = scale * np.stack([by_bisection(w[:, g], t[:, g], s) for g in range(400)], 1)
+    np.testing.assert_allclose(got, expected, atol=3e-6 * scale)
+    np.testing.assert_array_equal(np.all(got == 0, axis=0), np.all(expected == 0, axis=0))
+
+
+def test_equal_steps_give_the_closed_form_and_strength_zero_the_identity():
+    w = jnp.asarray(np.random.default_rng(1).normal(size=(5, 30)), jnp.float32)
+    one = prox.group_soft_threshold(w, 0.8, (0,))
+    np.testing.assert_allclose(prox.group_soft_threshold(w, jnp.full((5, 30), 0.8), (0,)), one, atol=1e-6)
+    np.testing.assert_array_equal(prox.group_soft_threshold(w, jnp.zeros((5, 30)), (0,)), w)
+    zeros = jnp.zeros((5, 30))
+    np.testing.assert_array_equal(prox.group_soft_threshold(zeros, jnp.full((5, 30), 0.8), (0,)), zeros)
+
+
 def test_singular_values_are_shrunk_and_capped_as_by_numpy():
     w = np.random.default_rng(0).normal(size=(5, 3))
     left, values, right = np.linalg.svd(w, full_matrices=False)
