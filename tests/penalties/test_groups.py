@@ -107,7 +107,8 @@ def test_strength_max_of_sparse_groups_is_the_root_that_scipy_finds(weighting, r
 def test_no_gradient_needs_no_strength():
     zeros = {"kernel": jnp.zeros((3, 2))}
     assert float(rj.group_lasso(1.0).strength_max(zeros)) == 0.0
-    assert float(rj.sparse_group_lasso(1.0).strength_max(zeros)) == 0.0
+    for ratio in (0.0, 0.5, 1.0):
+        assert float(rj.sparse_group_lasso(1.0, ratio).strength_max(zeros)) == 0.0
 
 
 @pytest.mark.parametrize("make", [rj.group_lasso, rj.sparse_group_lasso])
