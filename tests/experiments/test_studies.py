@@ -99,3 +99,16 @@ print([judge(path, text, 120.0)[0] for text in texts], judge(path, source, 0.01)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=mutation.ROOT, check=True)
     assert done.stdout.strip() == "['survived', 'killed', 'killed'] timed out"
+
+
+def test_the_record_of_the_mutation_run_adds_up():
+    modules = json.loads((RECORDS / "mutation.json").read_text())["modules"]
+    assert set(modules) == set(mutation.TESTS)
+    for path, counts in modules.items():
+        assert counts["killed"] + counts["timed out"] + counts["survived"] == counts["tested"], path
+        assert counts["survived"] == len(counts["survivors"]), path
+        assert counts["tested"] >= min(60, counts["possible"]), path
+        assert counts["killed"] + counts["timed out"] >= 0.85 * counts["tested"], path
+        assert all(
+            mutant["judgement"] in ("equivalent", "accepted") and mutant["reason"] for mutant in counts["survivors"]
+        )
