@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from regjax.analysis.flips import joint_flips
 from regjax.core.checks import check_range
-
-EXACT_FLIPS = 16  # up to this many pairs, all 2^n sign flips are enumerated
-RANDOM_FLIPS = 100_000
 
 
 class Interval(NamedTuple):
@@ -47,14 +45,14 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
 def sign_flip_p(differences: Sequence[float]) -> float | None:
     """Two-sided p-value of a sign-flip test: how often random signs give a mean at least as far from 0.
 
-    Exact for up to 16 pairs, where the smallest p of `n` pairs is `2 / 2^n` (0.0625 with 5); above that, 100,000 seeded
-    flips, counting the observed signs.
+    `regjax.analysis.joint_flips` of one technique: exact for up to 20 pairs, where the smallest p of `n` pairs is
+    `2 / 2^n` (0.0625 with 5); above that, 100,000 seeded flips, counting the observed signs.
 
     Args:
       differences: technique minus baseline, one for each seed.
 
     Returns:
-      p; None if all differences are equal or there are fewer than two, so that there is nothing to test.
+      p, which is 1 if all differences are 0; None if there are fewer than two, or one is not finite.
 
     Example:
       >>> sign_flip_p([1.0, 2.0, 3.0])
@@ -64,16 +62,9 @@ def sign_flip_p(differences: Sequence[float]) -> float | None:
       Fisher, The design of experiments, 1935.
     """
     d = np.asarray(differences, np.float64)
-    if d.size < 2 or not np.all(np.isfinite(d)) or np.ptp(d) == 0:
+    if d.size < 2 or not np.all(np.isfinite(d)):
         return None
-    observed = abs(d.sum())
-    if d.size <= EXACT_FLIPS:
-        codes = np.arange(2**d.size)[:, None] >> np.arange(d.size)
-        extreme = np.abs((1 - 2 * (codes & 1)) @ d) >= observed * (1 - 1e-12)
-        return float(np.mean(extreme))
-    signs = np.random.default_rng(0).integers(0, 2, (RANDOM_FLIPS, d.size), dtype=np.int8) * 2 - 1
-    extreme = np.abs(signs @ d) >= observed * (1 - 1e-12)
-    return float((np.sum(extreme) + 1) / (RANDOM_FLIPS + 1))
+    return joint_flips(d[:, None])[0].p
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -321,9 +321,9 @@ def test_an_official_validation_split_of_a_regression():
 def test_the_facts_of_the_dataset_are_kept():
     x = np.zeros((40, 2, 2, 1), np.uint8)
     y = (np.arange(40) % 2).astype(np.int32)
-    splits = split(Dataset("toy", "classification", x, y, class_names=("a", "b"), pixel_max=15, embedded=True))
+    splits = split(Dataset("toy", "classification", x, y, class_names=("a", "b"), embedded=True))
     assert (splits.name, splits.task, splits.kind, splits.num_classes) == ("toy", "classification", "image", 2)
-    assert (splits.class_names, splits.pixel_max, splits.embedded) == (("a", "b"), 15, True)
+    assert (splits.class_names, splits.embedded) == (("a", "b"), True)
     table = split(Dataset("toy", "classification", np.zeros((40, 1), np.float32), y, columns=("size",)))
     assert (table.columns, table.embedded, table.official_test) == (("size",), False, False)
     with pytest.raises(AttributeError):
