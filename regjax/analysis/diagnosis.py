@@ -1,4 +1,4 @@
-"""Diagnosis of a training history as underfit, correct fit or overfit, with the evidence."""
+"""Diagnosis of a training history: how well it fits, how well that carries over, and what its course was."""
 
 from __future__ import annotations
 
@@ -8,31 +8,49 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from regjax.analysis.curves import FEWEST_EPOCHS, Rise, level_at_end, relative_noise, rise_at_end, without_spikes
 from regjax.core.checks import check_range
 from regjax.core.errors import InputError
 
-VERDICTS = ("underfit", "correct_fit", "overfit")
+VERDICTS = ("underfit", "correct_fit", "overfit", "diverged", "undecided")
+NOISY = 0.05
+"""Relative noise of the validation loss from which a course is called noisy."""
+_STEP = 0.02  # a fall by less than this share over the last fifth is no longer called one
 
 
 class Diagnosis(NamedTuple):
-    """The verdict on a run, with the numbers behind it.
+    """The verdict on a run, on three axes, with the numbers behind it.
 
     Attributes:
-      verdict: `"underfit"`, `"correct_fit"` or `"overfit"`.
-      generalization_gap: validation loss minus training data loss at the last epoch.
-      metric_gap: training minus validation accuracy (or R2) at the last epoch; None without such a metric.
+      verdict: one of `VERDICTS`: `"diverged"` if the course is; else `"overfit"` if generalization is; else
+        `"underfit"` if the fit is; else `"undecided"` if generalization is; else `"correct_fit"`.
+      fit: `"underfit"` or `"adequate"`.
+      generalization: `"overfit"`, `"none_shown"` or `"undecided"`.
+      course: `"stable"`, `"noisy"`, `"too_short"` (few epochs, or losses still falling) or `"diverged"`.
+      generalization_gap: validation loss minus training data loss over the last tenth of the run.
+      metric_gap: training minus validation accuracy (or R2) there; None without such a metric.
       metric_gap_interval: 95% interval of `metric_gap`; None unless the size of the validation set is given.
-      onset_epoch: the epoch of lowest validation loss, at which overfitting begins; None if it does not.
-      generalization_loss: `GL = 100 (last / lowest validation loss - 1)`, in percent.
+      onset_epoch: the epoch of lowest validation loss, from which on it rose; None if no rise is shown.
+      onset_interval: the first and the last epoch that may be that one.
+      generalization_loss: how far validation ended above its lowest loss, in percent of that loss; None for fewer than
+        5 epochs. If that loss is near 0 or below, in percent of a quarter of what validation had gained.
+      rise_interval: 95% interval of `generalization_loss`.
+      noise: of the validation loss from epoch to epoch, as a share of its level; None for fewer than 5 epochs.
       evidence: the numbers, in sentences.
     """
 
     verdict: str
+    fit: str
+    generalization: str
+    course: str
     generalization_gap: float
     metric_gap: float | None
     metric_gap_interval: tuple[float, float] | None
     onset_epoch: int | None
-    generalization_loss: float
+    onset_interval: tuple[int, int] | None
+    generalization_loss: float | None
+    rise_interval: tuple[float, float] | None
+    noise: float | None
     evidence: tuple[str, ...]
 
 
@@ -45,38 +63,47 @@ def diagnose(
     max_rise: float = 10.0,
     underfit_share: float = 0.5,
 ) -> Diagnosis:
-    """Diagnose a run as underfit, correct fit or overfit.
+    """Diagnose a run by how well it fits, how well that carries over, and what its course was.
 
     `E_tr` is the training data loss and `E_va` the validation loss of each epoch (evaluation mode, clean data, no
-    penalties):
+    penalties). Levels at the end are medians of the last tenth; single spikes are cut.
 
-    - overfit: `E_va` rose by more than `max_rise` percent above its minimum while `E_tr` went on falling; or training
-      accuracy (R2) exceeds validation accuracy by more than `max_gap` while `E_va > E_tr`.
-    - underfit: otherwise, and the last `E_tr` is above `underfit_share` of what a constant guess achieves.
-    - correct fit: otherwise.
+    - diverged: losses that stop being finite, or a training loss that ends above 1.5 times both its start and what a
+      constant guess achieves.
+    - overfit, if any of these is shown and large enough to matter:
+      `E_va` rose above its lowest point (`regjax.analysis.curves.rise_at_end`: the 95% interval of the rise excludes 0,
+      and the rise is more than `max_rise` percent) while `E_tr` did not rise;
+      training accuracy (R2) exceeds validation accuracy by more than `max_gap` (and its interval, if `n_val` is given,
+      excludes 0) while `E_va > E_tr`;
+      less than half of what training gained over a constant guess carries over to validation.
+    - undecided: a rise or gap that would matter, of which the interval includes 0; or too little to go by: a single
+      epoch, or fewer than 5 and no accuracy.
+    - underfit: the training loss ends above `underfit_share` of what a constant guess achieves; where that is not
+      positive, not below it.
+    - correct fit: none of these.
 
     Args:
       history: columns by name, as in `metrics.jsonl`: `train/data_loss`, `val/loss` and, optionally, `train/accuracy`
-        with `val/accuracy` (or `r2`); or a `rj.History`.
+        with `val/accuracy` (or `r2`); or a `rj.History`. Means over seeds are fine, and losses may be negative.
       chance_loss: loss of a constant guess: `log K` for K balanced classes, the variance of y for mse. None uses
-        the training loss of the first epoch.
+        the training loss of the first epoch, and leaves out what needs a true one.
       n_val: number of validation examples; needed for the interval of the accuracy gap.
       max_gap: largest accuracy gap that is still a correct fit.
-      max_rise: how far above its minimum the validation loss may end, in percent.
+      max_rise: how far above its lowest point the validation loss may end, in percent.
       underfit_share: a training loss above this share of `chance_loss` counts as underfit.
 
     Returns:
-      A `Diagnosis`.
+      A `Diagnosis`. How often it is right is in `experiments/records/diagnosis.json`.
 
     Raises:
-      InputError: a column is missing, the lengths differ, or no epoch is finite.
+      InputError: a column is missing, or the lengths differ.
 
     Example:
-      >>> train = [2.0, 1.0, 0.5, 0.2, 0.1, 0.05]
-      >>> val = [2.1, 1.2, 0.9, 0.8, 0.95, 1.2]
+      >>> t = np.arange(40)
+      >>> train, val = np.exp(-t / 8), 0.6 + np.exp(-t / 4) + 0.02 * np.maximum(t - 15, 0)
       >>> result = diagnose({"train/data_loss": train, "val/loss": val})
-      >>> result.verdict, result.onset_epoch, round(result.generalization_loss)
-      ('overfit', 3, 50)
+      >>> result.verdict, result.generalization, result.onset_interval[0] <= 15 <= result.onset_interval[1]
+      ('overfit', 'overfit', True)
 
     Reference:
       Prechelt, Early stopping - but when?, 1998 (GL).
@@ -90,35 +117,148 @@ def diagnose(
     if len(train) != len(val):
         raise InputError(f"history: train/data_loss has {len(train)} epochs and val/loss {len(val)}")
     finite = np.isfinite(train) & np.isfinite(val)
-    if not finite.any():
-        raise InputError("history: no epoch has a finite training and validation loss")
     epochs = np.flatnonzero(finite)
-    train, val = train[finite], val[finite]
+    if not epochs.size or not finite[-1]:
+        return _not_finite(len(train), epochs)
+    train, val = without_spikes(train[finite]), without_spikes(val[finite])
 
-    lowest = int(np.argmin(val))
-    rise = 100.0 * (val[-1] / max(val[lowest], np.finfo(np.float64).tiny) - 1.0)
-    fell = train[-1] < train[lowest]
-    gap = float(val[-1] - train[-1])
-    metric_gap, interval, metric = _metric_gap(columns, int(epochs[-1]), n_val)
-    chance = float(train[0]) if chance_loss is None else chance_loss
-
-    evidence = [
-        f"training loss {train[-1]:.3f} and validation loss {val[-1]:.3f} at epoch {epochs[-1]}",
-        f"validation loss was lowest, {val[lowest]:.3f}, at epoch {epochs[lowest]} and ended {rise:.0f}% above that",
-    ]
-    if metric_gap is not None:
-        evidence.append(f"training {metric} exceeds validation {metric} by {metric_gap:.3f}")
-    rises = rise > max_rise and fell
-    gapes = metric_gap is not None and metric_gap > max_gap and gap > 0
-    if rises or gapes:
-        verdict = "overfit"
-    elif train[-1] > underfit_share * chance:
-        verdict = "underfit"
-        evidence.append(f"training loss is above {underfit_share:g} of a constant guess ({chance:.3f})")
+    rise, chance = rise_at_end(val), float(np.median(train[:3])) if chance_loss is None else chance_loss
+    end, val_end = level_at_end(train)[0], level_at_end(val)[0]
+    gap = _metric_gap(columns, epochs, n_val)
+    evidence = [f"training loss {end:.3g} and validation loss {val_end:.3g} at the end of {len(train)} epochs"]
+    unit = _unit(val, rise)
+    rising = _rise_sign(train, rise, unit, max_rise, epochs)
+    shared = None if chance_loss is None else _share_sign(train, val, chance_loss)
+    signs = [sign for sign in (rising, _gap_sign(gap, val_end - end, max_gap), shared) if sign is not None]
+    evidence += [sign.text for sign in signs if sign.text]
+    risen = rising is not None and rising.matters and rising.shown
+    if any(sign.matters and sign.shown for sign in signs):
+        generalization = "overfit"
+    elif any(sign.matters for sign in signs) or (rise is None and gap is None) or len(train) == 1:
+        generalization = "undecided"
     else:
-        verdict = "correct_fit"
-    onset = int(epochs[lowest]) if rises else None
-    return Diagnosis(verdict, gap, metric_gap, interval, onset, float(rise), tuple(evidence))
+        generalization = "none_shown"
+    underfit = end > (underfit_share * chance if chance > 0 else chance)
+    if underfit:
+        evidence.append(f"training loss is above {underfit_share:g} of a constant guess ({chance:.3g})")
+    noise = relative_noise(val)
+    course = _course(train, val, noise, chance)
+    if course == "diverged":
+        evidence.append(f"training loss rose from {train[0]:.3g} to {end:.3g}")
+    return Diagnosis(
+        verdict=_verdict(course, generalization, underfit),
+        fit="underfit" if underfit else "adequate",
+        generalization=generalization,
+        course=course,
+        generalization_gap=val_end - end,
+        metric_gap=None if gap is None else gap.size,
+        metric_gap_interval=None if gap is None else gap.interval,
+        onset_epoch=int(epochs[rise.onset]) if risen and rise else None,
+        onset_interval=(int(epochs[rise.onset_low]), int(epochs[rise.onset_high])) if risen and rise else None,
+        generalization_loss=None if rise is None else 100.0 * rise.size / unit,
+        rise_interval=None if rise is None else (100.0 * rise.low / unit, 100.0 * rise.high / unit),
+        noise=None if math.isnan(noise) else noise,
+        evidence=tuple(evidence),
+    )
+
+
+class _Sign(NamedTuple):
+    """A sign of overfitting: whether it is large enough to matter, and whether it is more than noise."""
+
+    matters: bool
+    shown: bool
+    text: str
+
+
+class _MetricGap(NamedTuple):
+    name: str
+    size: float
+    interval: tuple[float, float] | None
+
+
+def _rise_sign(train: np.ndarray, rise: Rise | None, unit: float, max_rise: float, epochs: np.ndarray) -> _Sign | None:
+    """Validation ended above its lowest loss, while training did not rise."""
+    if rise is None:
+        return None
+    percent, low, high = (100.0 * value / unit for value in (rise.size, rise.low, rise.high))
+    text = (
+        f"validation loss was lowest, {rise.lowest:.3g}, around epoch {epochs[rise.onset]} and ended {percent:.0f}% "
+        f"above that (95% interval {low:.0f} to {high:.0f}%)"
+    )
+    return _Sign(percent > max_rise and not _training_rose(train, rise), low > 0, text)
+
+
+def _gap_sign(gap: _MetricGap | None, loss_gap: float, max_gap: float) -> _Sign | None:
+    """Training does better than validation by the metric, and by the loss."""
+    if gap is None:
+        return None
+    within = "" if gap.interval is None else f" (95% interval {gap.interval[0]:.3f} to {gap.interval[1]:.3f})"
+    text = f"training {gap.name} exceeds validation {gap.name} by {gap.size:.3f}{within}"
+    return _Sign(gap.size > max_gap and loss_gap > 0, gap.interval is None or gap.interval[0] > 0, text)
+
+
+def _share_sign(train: np.ndarray, val: np.ndarray, chance: float) -> _Sign | None:
+    """Less than half of what training gained over a constant guess carries over to validation."""
+    end, (val_end, error) = level_at_end(train)[0], level_at_end(val)
+    gained = chance - end
+    if gained <= 0:
+        return None
+    share = (chance - val_end) / gained
+    matters = share < 0.5
+    text = f"of what training gained over a constant guess, {100 * share:.0f}% carries over" if matters else ""
+    return _Sign(matters, share + 1.96 * error / gained < 0.5, text)
+
+
+def _verdict(course: str, generalization: str, underfit: bool) -> str:
+    if course == "diverged":
+        return "diverged"
+    if generalization == "overfit":
+        return "overfit"
+    if underfit:
+        return "underfit"
+    return "undecided" if generalization == "undecided" else "correct_fit"
+
+
+def _not_finite(total: int, epochs: np.ndarray) -> Diagnosis:
+    """Of a run that ends in losses which are not finite."""
+    text = f"losses are finite up to epoch {epochs[-1]} of {total}" if epochs.size else "no epoch has a finite loss"
+    return Diagnosis(
+        "diverged", "underfit", "undecided", "diverged", math.nan, None, None, None, None, None, None, None, (text,)
+    )
+
+
+def _unit(val: np.ndarray, rise: Rise | None) -> float:
+    """What a rise is a share of: the lowest loss; where that is near 0 or below, a quarter of what was gained."""
+    if rise is None:
+        return 1.0
+    gained = max(float(np.median(val[:3])) - rise.lowest, 0.0)
+    return max(rise.lowest, 0.25 * gained, 1e-12)
+
+
+def _training_rose(train: np.ndarray, rise: Rise) -> bool:
+    """Whether the training loss, too, ended above where it was when validation was lowest."""
+    around = train[max(rise.onset - rise.window // 2, 0) : rise.onset + rise.window // 2 + 1]
+    then, end = float(np.median(around)), float(np.median(train[-rise.window :]))
+    error = 1.25 * relative_noise(train) * abs(end) * math.sqrt(2.0 / rise.window)
+    return end - then > max(3.0 * error, 0.05 * abs(then))
+
+
+def _course(train: np.ndarray, val: np.ndarray, noise: float, chance: float) -> str:
+    start, end = float(np.median(train[:3])), level_at_end(train)[0]
+    if end > 1.5 * max(chance, start, 0.0) and end > start:
+        return "diverged"
+    if len(val) < FEWEST_EPOCHS or (_still_falls(train) and _still_falls(val)):
+        return "too_short"
+    return "noisy" if noise > NOISY else "stable"
+
+
+def _still_falls(curve: np.ndarray) -> bool:
+    """Whether the last tenth lies below the tenth before it, by more than the noise and by more than 2%."""
+    window = max(len(curve) // 10, 2)
+    before, last = float(np.median(curve[-2 * window : -window])), float(np.median(curve[-window:]))
+    noise = relative_noise(curve)
+    error = 1.25 * noise * abs(last) * math.sqrt(2.0 / window)
+    return before - last > max(3.0 * error, _STEP * abs(before))
 
 
 def _columns(history: Any) -> Mapping[str, Any]:
@@ -134,15 +274,15 @@ def _column(columns: Mapping[str, Any], name: str) -> np.ndarray:
     return np.asarray(columns[name], np.float64)
 
 
-def _metric_gap(
-    columns: Mapping[str, Any], epoch: int, n_val: int | None
-) -> tuple[float | None, tuple[float, float] | None, str]:
+def _metric_gap(columns: Mapping[str, Any], epochs: np.ndarray, n_val: int | None) -> _MetricGap | None:
+    """The gap over the last tenth, with an interval from the number of validation examples."""
+    last = epochs[-max(1, len(epochs) // 10) :]
     for name in ("accuracy", "r2"):
         if f"train/{name}" in columns and f"val/{name}" in columns:
-            train, val = (float(columns[f"{part}/{name}"][epoch]) for part in ("train", "val"))
+            train, val = (float(np.median(np.asarray(columns[f"{part}/{name}"])[last])) for part in ("train", "val"))
             interval = None
             if n_val is not None and name == "accuracy":
                 half = 1.96 * math.sqrt(max(val * (1 - val), 0.0) / n_val)
                 interval = (train - val - half, train - val + half)
-            return train - val, interval, name
-    return None, None, ""
+            return _MetricGap(name, train - val, interval)
+    return None

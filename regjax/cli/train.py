@@ -247,17 +247,17 @@ def _summary(
         "processes": cluster.count(),
         "seconds": round(result.seconds, 3),
     }
-    try:
-        chance = float(np.log(spec.num_classes)) if spec.task == "classification" else float(np.var(y))
-        verdict = diagnose(jax.device_get(state.history), chance_loss=chance, n_val=n_val)
-        summary |= {
-            "diagnosis": verdict.verdict,
-            "generalization_gap": verdict.generalization_gap,
-            "onset_epoch": verdict.onset_epoch,
-            "evidence": list(verdict.evidence),
-        }
-    except ValueError:  # no epoch has a finite loss
-        summary |= {"diagnosis": None, "generalization_gap": None, "onset_epoch": None, "evidence": []}
+    chance = float(np.log(spec.num_classes)) if spec.task == "classification" else float(np.var(y))
+    found = diagnose(jax.device_get(state.history), chance_loss=chance, n_val=n_val)
+    summary |= {
+        "diagnosis": found.verdict,
+        "fit": found.fit,
+        "generalization": found.generalization,
+        "course": found.course,
+        "generalization_gap": found.generalization_gap,
+        "onset_epoch": found.onset_epoch,
+        "evidence": list(found.evidence),
+    }
     return app.without_nan(summary)
 
 
@@ -304,7 +304,7 @@ def _print(summary: dict[str, Any], workdir: Path, compilations: CompilationCoun
     shown = ["not finite" if value is None else f"{value:.4f}" for value in test]
     print(f"test loss {shown[0]}, test {metric} {shown[1]}")
     onset = "" if summary["onset_epoch"] is None else f" from epoch {summary['onset_epoch']} on"
-    print(f"diagnosis: {summary['diagnosis'] or 'none, no epoch has a finite loss'}{onset}")
+    print(f"diagnosis: {summary['diagnosis']}{onset}")
     for sentence in summary["evidence"]:
         print(f"  {sentence}")
     print(f"{compilations.describe()}; {summary['seconds']:.1f} s in all")

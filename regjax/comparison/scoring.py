@@ -107,13 +107,7 @@ def spread_of(values: Sequence[float]) -> Spread:
 
 def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -> dict[str, Any]:
     """The diagnosis that most baseline runs get, and what it is seed by seed."""
-    each = [
-        diagnose(result.history, chance_loss=chance_loss, n_val=n_val)
-        for result in results
-        if np.isfinite(result.history.values["val/loss"]).any()
-    ]
-    if not each:
-        return {"verdict": "diverged", "onset_epochs": [], "median_onset": None, "evidence": [], "verdicts": {}}
+    each = [diagnose(result.history, chance_loss=chance_loss, n_val=n_val) for result in results]
     names = [d.verdict for d in each]
     verdicts = {name: names.count(name) for name in sorted(set(names))}
     verdict = max(verdicts, key=lambda name: verdicts[name])
@@ -123,11 +117,17 @@ def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -
         "verdicts": verdicts,
         "onset_epochs": [d.onset_epoch for d in each],
         "median_onset": float(np.median(onsets)) if onsets else None,
-        "generalization_loss": float(np.mean([d.generalization_loss for d in each])),
-        "generalization_gap": float(np.mean([d.generalization_gap for d in each])),
-        "metric_gap": float(np.mean([d.metric_gap for d in each if d.metric_gap is not None] or [math.nan])),
+        "generalization_loss": _mean_of([d.generalization_loss for d in each]),
+        "generalization_gap": _mean_of([d.generalization_gap for d in each]),
+        "metric_gap": _mean_of([d.metric_gap for d in each]),
         "evidence": list(next(d for d in each if d.verdict == verdict).evidence),
     }
+
+
+def _mean_of(values: Sequence[float | None]) -> float:
+    """The mean of those that there are; NaN if there are none."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return float(np.mean(known)) if known else math.nan
 
 
 def summarize_row(

@@ -63,6 +63,8 @@ def _picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[s
         "overfit": "The baseline overfits",
         "underfit": "The baseline underfits",
         "correct_fit": "The baseline does not overfit",
+        "undecided": "Whether the baseline overfits cannot be told",
+        "diverged": "The training of the baseline diverged",
     }.get(str(verdict), "The baseline")
     if verdict == "overfit" and onset:
         heading += f" from {onset} on"

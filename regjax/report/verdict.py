@@ -153,6 +153,8 @@ def _baseline_clause(results: Mapping[str, Any]) -> str:
         return f"{subject} underfits, so there was nothing for a regularizer to mend"
     if verdict == "correct_fit":
         return f"{subject} does not overfit, so there was little for a regularizer to mend"
+    if verdict == "undecided":
+        return f"Whether the model overfits without regularization cannot be told from its validation {loss}"
     if verdict == "diverged":
         return "Without regularization the training diverged"
     return "The unregularized baseline was compared with each technique"

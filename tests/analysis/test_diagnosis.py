@@ -1,65 +1,163 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 import regjax as rj
+from experiments.studies.diagnosis import FAMILIES, history
+
+NAN = float("nan")
+T = np.linspace(0.0, 1.0, 60)
+FALLING = 0.02 + 2.2 * np.exp(-9 * T)
+PLATEAU = 0.6 + 1.7 * np.exp(-25 * T)
 
 
-def history(train, val, **metrics):
+def columns(train, val, **metrics):
     return {"train/data_loss": train, "val/loss": val, **metrics}
 
 
-def test_overfit_by_rising_validation_loss():
-    found = rj.diagnose(history([2, 1, 0.5, 0.1], [2, 1, 1.1, 1.3]), chance_loss=2.3)
-    assert (found.verdict, found.onset_epoch) == ("overfit", 1)
-    assert found.generalization_loss == pytest.approx(30)
-    assert found.generalization_gap == pytest.approx(1.2)
-    assert "30% above" in found.evidence[1]
+def accuracies(train, val, epochs=60):
+    return {"train/accuracy": np.full(epochs, train), "val/accuracy": np.full(epochs, val)}
 
 
-def test_overfit_by_the_gap_alone_has_no_onset():
-    found = rj.diagnose(
-        history([1, 0.1], [1, 0.9], **{"train/accuracy": [0.6, 1.0], "val/accuracy": [0.6, 0.7]}), n_val=100
+def test_a_rise_by_hand():
+    """Lowest 0.6 from epoch 10 to 29, then up by 0.01 an epoch to 0.9."""
+    val = np.concatenate([np.linspace(2.6, 0.7, 10), np.full(20, 0.6), 0.6 + 0.01 * np.arange(1, 31)])
+    found = rj.diagnose(columns(FALLING, val), chance_loss=2.3)
+    assert (found.verdict, found.fit, found.generalization) == ("overfit", "adequate", "overfit")
+    assert 10 <= found.onset_epoch <= 30
+    assert found.onset_interval[0] <= found.onset_epoch <= found.onset_interval[1] < 33
+    # The mean of the last six epochs is 0.875, 46% above 0.6.
+    assert found.generalization_loss == pytest.approx(100 * (0.875 / 0.6 - 1), rel=0.1)
+    low, high = found.rise_interval
+    assert low < found.generalization_loss < high
+    assert found.generalization_gap == pytest.approx(0.875 - 0.02, abs=0.03)
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.05, 0.1, 0.2])
+def test_a_correct_fit_is_seldom_called_overfit(noise):
+    """300 runs at a rate of at most 5%: more have a probability below 1e-4."""
+    rng = np.random.default_rng(0)
+    wrong = sum(
+        rj.diagnose(history("correct fit", 60, noise, rng), chance_loss=2.3).verdict == "overfit" for _ in range(300)
     )
+    assert wrong <= stats.binom.ppf(1 - 1e-4, 300, 0.05)
+
+
+@pytest.mark.parametrize(("noise", "power"), [(0.02, 0.95), (0.05, 0.95), (0.1, 0.8)])
+@pytest.mark.parametrize("family", ["overfit from 30%", "overfit from 60%"])
+def test_a_rise_of_30_percent_is_found(family, noise, power):
+    """300 runs at a rate of at least `power`: fewer have a probability below 1e-4."""
+    rng = np.random.default_rng(1)
+    right = sum(rj.diagnose(history(family, 60, noise, rng), chance_loss=2.3).verdict == "overfit" for _ in range(300))
+    assert right >= stats.binom.ppf(1e-4, 300, power)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("epochs", [50, 1000])
+def test_without_noise_every_family_is_what_it_is(family, epochs):
+    found = rj.diagnose(history(family, epochs, 0.0, np.random.default_rng(0)), chance_loss=2.3)
+    assert found.verdict == FAMILIES[family][0]
+
+
+def test_the_last_value_alone_decides_nothing():
+    """A spike of training at the end hides no overfitting, and one of validation makes none."""
+    risen = PLATEAU + np.clip(T - 0.3, 0, None) * 2
+    spiked = FALLING.copy()
+    spiked[-1] = 0.5
+    assert rj.diagnose(columns(spiked, risen), chance_loss=2.3).verdict == "overfit"
+    flat = PLATEAU.copy()
+    flat[-1] = 5.0
+    assert rj.diagnose(columns(0.4 + FALLING, flat), chance_loss=2.3).verdict == "correct_fit"
+
+
+def test_memorized_examples_are_overfitting_without_an_accuracy():
+    found = rj.diagnose(columns(1e-4 + FALLING, np.full(60, 2.25)), chance_loss=2.3)
     assert (found.verdict, found.onset_epoch) == ("overfit", None)
-    assert found.metric_gap == pytest.approx(0.3)
+    assert any("carries over" in line for line in found.evidence)
+
+
+def test_a_gap_of_accuracy_counts_if_its_interval_says_so():
+    curves = columns(FALLING, PLATEAU, **accuracies(0.96, 0.9))
+    assert rj.diagnose(curves, n_val=20).verdict == "undecided"
+    found = rj.diagnose(curves, n_val=2000)
+    assert (found.verdict, found.onset_epoch) == ("overfit", None)
+    assert found.metric_gap == pytest.approx(0.06)
     low, high = found.metric_gap_interval
-    assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(0.7 * 0.3 / 100))
+    assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(0.9 * 0.1 / 2000))
+    assert rj.diagnose(columns(FALLING, PLATEAU, **accuracies(0.94, 0.9)), n_val=2000).verdict == "correct_fit"
 
 
-def test_correct_fit_and_underfit():
-    good = history(
-        [2, 0.5, 0.3], [2, 0.6, 0.35], **{"train/accuracy": [0.3, 0.8, 0.9], "val/accuracy": [0.3, 0.8, 0.88]}
-    )
-    assert rj.diagnose(good, chance_loss=2.3).verdict == "correct_fit"
-    flat = history([2.3, 2.2, 2.1], [2.3, 2.2, 2.15])
-    found = rj.diagnose(flat, chance_loss=2.3)
-    assert (found.verdict, found.onset_epoch) == ("underfit", None)
-    assert "constant guess" in found.evidence[-1]
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [
+        (np.append(FALLING[:50], [NAN] * 10), np.append(PLATEAU[:50], [NAN] * 10)),
+        (np.linspace(0.5, 10, 60), np.linspace(0.5, 10, 60)),
+        ([NAN], [NAN]),
+        ([1.0, np.inf], [1.0, 1.0]),
+    ],
+)
+def test_divergence_has_a_verdict(train, val):
+    found = rj.diagnose(columns(train, val), chance_loss=2.3)
+    assert (found.verdict, found.course) == ("diverged", "diverged")
+    assert found.onset_epoch is None
 
 
-def test_validation_that_rises_with_training_is_not_overfitting():
-    assert rj.diagnose(history([0.1, 0.5], [0.2, 0.6]), chance_loss=2.3).verdict == "correct_fit"
+def test_an_epoch_that_is_not_finite_in_the_middle_is_left_out():
+    val = PLATEAU.copy()
+    val[20] = NAN
+    assert rj.diagnose(columns(0.4 + FALLING, val), chance_loss=2.3).verdict == "correct_fit"
 
 
-def test_epochs_that_are_not_finite_are_left_out():
-    nan = float("nan")
-    assert rj.diagnose(history([1, 0.5, nan], [1, 0.6, nan]), chance_loss=2.0).generalization_gap == pytest.approx(0.1)
-    with pytest.raises(rj.InputError, match="no epoch has a finite"):
-        rj.diagnose(history([nan], [nan]))
+def test_overfit_and_underfit_at_once_can_be_said():
+    """Half of the examples memorized is still far from fitted."""
+    found = rj.diagnose(columns(1.3 + FALLING / 2, PLATEAU + 1.2 + np.clip(T - 0.3, 0, None)), chance_loss=2.3)
+    assert (found.fit, found.generalization, found.verdict) == ("underfit", "overfit", "overfit")
+
+
+def test_few_epochs_decide_little():
+    one = rj.diagnose(columns([0.5], [0.6]), chance_loss=2.3)
+    assert (one.verdict, one.course, one.noise, one.rise_interval) == ("undecided", "too_short", None, None)
+    assert rj.diagnose(columns([2.3], [2.3]), chance_loss=2.3).verdict == "underfit"
+    three = columns([2, 0.5, 0.3], [2, 0.6, 0.35], **accuracies(0.9, 0.88, epochs=3))
+    assert rj.diagnose(three, chance_loss=2.3, n_val=200).verdict == "correct_fit"
+
+
+def test_courses():
+    noisy = PLATEAU * (1 + 0.1 * np.random.default_rng(0).normal(size=60))
+    assert rj.diagnose(columns(0.4 + FALLING, noisy)).course == "noisy"
+    assert rj.diagnose(columns(0.4 + FALLING, PLATEAU)).course == "stable"
+    falling = 2.3 - 1.5 * T
+    assert rj.diagnose(columns(falling, falling)).course == "too_short"
+
+
+def test_losses_at_and_below_zero():
+    """Negative log densities: the same curves, moved; and validation that reaches 0."""
+    risen = PLATEAU + np.clip(T - 0.3, 0, None) * 0.6
+    moved = rj.diagnose(columns(FALLING - 3, risen - 3), chance_loss=-0.5)
+    assert moved.verdict == "overfit"
+    assert abs(moved.generalization_loss) < 1000
+    assert rj.diagnose(columns(FALLING - 2.6, PLATEAU - 3), chance_loss=-0.5).verdict == "correct_fit"
+    to_zero = rj.diagnose(columns(FALLING, np.maximum(1 - 1.2 * T, 0.0)), chance_loss=1.0)
+    assert to_zero.verdict == "correct_fit"
+    assert abs(to_zero.generalization_loss) < 1
+
+
+def test_regression_is_judged_by_r2():
+    """No interval is known for R2, so its gap is taken as it is."""
+    metrics = {"train/r2": np.full(60, 0.9), "val/r2": np.full(60, 0.7)}
+    assert rj.diagnose(columns(FALLING, PLATEAU, **metrics)).verdict == "overfit"
 
 
 def test_reads_the_history_of_a_run(spec, blobs):
-    state = rj.fit(
-        spec,
-        rj.make_hparams(learning_rate=0.05, n_train=80),
-        __import__("jax").random.key(0),
-        blobs.for_seed(0),
-    ).state
-    assert rj.diagnose(state.history).verdict in ("underfit", "correct_fit", "overfit")
+    import jax
+
+    hparams = rj.make_hparams(learning_rate=0.05, n_train=80)
+    state = rj.fit(spec, hparams, jax.random.key(0), blobs.for_seed(0)).state
+    assert rj.diagnose(state.history).verdict in ("underfit", "correct_fit", "overfit", "undecided")
 
 
 def test_errors_name_the_column():
     with pytest.raises(rj.InputError, match="no column 'val/loss'; there are train/data_loss"):
         rj.diagnose({"train/data_loss": [1.0]})
     with pytest.raises(rj.InputError, match="has 1 epochs and val/loss 2"):
-        rj.diagnose(history([1.0], [1.0, 2.0]))
+        rj.diagnose(columns([1.0], [1.0, 2.0]))

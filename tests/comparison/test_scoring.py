@@ -153,4 +153,6 @@ def test_improvements_are_paired_and_corrected_over_all_rows():
 
 
 def test_runs_that_all_diverged_have_no_other_diagnosis():
-    assert diagnose_all([run({"val/loss": [np.nan, np.nan]})], 1.0, 100)["verdict"] == "diverged"
+    lost = run({"train/data_loss": [np.nan, np.nan], "val/loss": [np.nan, np.nan]})
+    found = diagnose_all([lost, lost], 1.0, 100)
+    assert (found["verdict"], found["verdicts"], found["median_onset"]) == ("diverged", {"diverged": 2}, None)

@@ -1,0 +1,167 @@
+"""What a noisy learning curve shows: its noise, its level at the end, and how far it rose above its lowest point.
+
+Estimates are for white noise whose size is proportional to the level, as that of a loss on a fixed validation set is
+nearly. Noise that is correlated between epochs looks like a trend.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+FEWEST_EPOCHS = 5
+"""A shorter curve has no noise that could be estimated."""
+SPIKE = 4.0  # deviations from the running median beyond which a value is cut
+
+
+class Rise(NamedTuple):
+    """How far the end of a curve lies above its lowest point.
+
+    Attributes:
+      size: the rise, in the units of the curve.
+      error: its standard error.
+      low: the lower end of its 95% interval, and `high` the upper one.
+      high: see `low`.
+      lowest: the level at the lowest point.
+      window: how many epochs count as the end.
+      onset: the epoch of the lowest point of the smoothed curve, counted from 0.
+      onset_low: the first epoch whose level cannot be told from the lowest, and `onset_high` the last one.
+      onset_high: see `onset_low`.
+    """
+
+    size: float
+    error: float
+    low: float
+    high: float
+    lowest: float
+    window: int
+    onset: int
+    onset_low: int
+    onset_high: int
+
+
+def relative_noise(curve: np.ndarray) -> float:
+    """Standard deviation of the noise, as a share of the level: from second differences, by a quantile of their size.
+
+      s = Q_68% |y_{t-1} - 2 y_t + y_{t+1}| / (sqrt(6) level_t)
+
+    68% of normal numbers are within one standard deviation. Neither a trend nor a few spikes change it. The first
+    quarter does not count, because curves bend there.
+
+    Example:
+      >>> y = 1 + 0.1 * np.random.default_rng(0).normal(size=1000)
+      >>> bool(0.09 < relative_noise(y) < 0.11)
+      True
+    """
+    if len(curve) < FEWEST_EPOCHS:
+        return math.nan
+    later = curve[min(len(curve) // 4, len(curve) - FEWEST_EPOCHS) :]
+    bends = np.abs(later[:-2] - 2 * later[1:-1] + later[2:]) / math.sqrt(6)
+    return float(np.quantile(bends / _levels(later)[1:-1], 0.6827))
+
+
+def without_spikes(curve: np.ndarray) -> np.ndarray:
+    """The curve, where single values far from their neighbours are brought to the edge of the noise."""
+    if len(curve) < FEWEST_EPOCHS:
+        return curve
+    middle = _running_median(curve)
+    reach = SPIKE * max(relative_noise(curve), 1e-6) * _levels(middle)
+    return np.clip(curve, middle - reach, middle + reach)
+
+
+def end_window(epochs: int) -> int:
+    """How many of the last epochs are the end of a curve: a tenth, at least 3."""
+    return min(max(3, epochs // 10), epochs)
+
+
+def level_at_end(curve: np.ndarray) -> tuple[float, float]:
+    """The median of the last tenth of a curve, and its standard error (0 if the curve is too short for one)."""
+    window = end_window(len(curve))
+    level = float(np.median(curve[-window:]))
+    noise = relative_noise(curve)
+    return level, 0.0 if math.isnan(noise) else 1.25 * noise * abs(level) / math.sqrt(window)
+
+
+def rise_at_end(curve: np.ndarray, noise: float | None = None) -> Rise | None:
+    """How far the end of a curve lies above its lowest point, with an interval.
+
+    The lowest point of a noisy curve is too low, because it is the one with the luckiest noise. Here every other epoch
+    says where the lowest point is, and the epochs between say how high the curve is there and at the end; then the
+    roles are changed. So the estimate has no such bias: on average it is 0 if the curve is flat, and less than 0 while
+    it falls. The end is the last tenth, or, if that shows no rise and the last fifth does, the last fifth; intervals
+    are those of two tries.
+
+    Args:
+      curve: finite values, one per epoch.
+      noise: `relative_noise`; None estimates it.
+
+    Returns:
+      A `Rise`; None for fewer than `FEWEST_EPOCHS` epochs.
+
+    Example:
+      >>> t = np.arange(60)
+      >>> y = np.where(t < 30, 1 + np.exp(-t / 4), 1 + (t - 30) / 60)
+      >>> rise = rise_at_end(y + 0.02 * np.random.default_rng(0).normal(size=60))
+      >>> rise.low > 0.2, 10 < rise.onset < 36
+      (True, True)
+    """
+    epochs = len(curve)
+    if epochs < FEWEST_EPOCHS:
+        return None
+    noise = relative_noise(curve) if noise is None else noise
+    curve = without_spikes(curve)
+    tenth, fifth = (_rise(curve, max(2, epochs // part), noise) for part in (10, 5))
+    return fifth if tenth.low <= 0 < fifth.low else tenth
+
+
+def _rise(curve: np.ndarray, window: int, noise: float) -> Rise:
+    epochs = len(curve)
+    index = np.arange(epochs)
+    at_end = index >= epochs - window
+    sizes, bottoms = [], []
+    for parity in (0, 1):
+        mine = index % 2 == parity
+        others = index[~mine]
+        place = others[int(np.argmin(_smoothed(curve[others], max(window // 2, 1))))]
+        near = mine & (np.abs(index - place) <= window // 2)
+        near = near if near.any() else np.abs(index - place) <= 1
+        end = mine & at_end if (mine & at_end).any() else at_end
+        bottoms.append(float(curve[near].mean()))
+        sizes.append(float(curve[end].mean()) - bottoms[-1])
+    size, lowest = float(np.mean(sizes)), float(np.mean(bottoms))
+    wide = max(3, window)
+    smoothed = _smoothed(curve, wide)
+    level = max(abs(float(_levels(curve)[-window:].mean())), 1e-12)
+    # Both means are of about `window` epochs; the deviation of a few second differences is itself uncertain.
+    error = max(noise, 1e-9) * level * math.sqrt(2.0 / window)
+    quantile = 2.24 + 8.0 / epochs  # normal, of two tries; wider for short curves, whose noise is estimated badly
+    onset = int(np.argmin(smoothed))
+    close = np.flatnonzero(smoothed <= smoothed[onset] + 2.0 * error)
+    first, last = int(close[0]), int(close[-1])
+    return Rise(size, error, size - quantile * error, size + quantile * error, lowest, window, onset, first, last)
+
+
+def _smoothed(curve: np.ndarray, window: int) -> np.ndarray:
+    """Means over `window` epochs around each, fewer at the ends."""
+    sums, index = np.concatenate([[0.0], np.cumsum(curve)]), np.arange(len(curve))
+    first = np.maximum(index - window // 2, 0)
+    last = np.minimum(index - window // 2 + window, len(curve))
+    means: np.ndarray = (sums[last] - sums[first]) / (last - first)
+    return means
+
+
+def _running_median(curve: np.ndarray, reach: int = 2) -> np.ndarray:
+    padded = np.pad(curve, reach, mode="edge")
+    medians: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)
+    return medians
+
+
+def _levels(curve: np.ndarray) -> np.ndarray:
+    """The size of the values around each epoch, above 0 also where a curve passes 0 or is negative."""
+    around = np.abs(_running_median(curve))
+    spread = float(np.quantile(curve, 0.9) - np.quantile(curve, 0.1))
+    floor = max(0.05 * spread, 1e-12)
+    levels: np.ndarray = np.maximum(around, floor)
+    return levels
