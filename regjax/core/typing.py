@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import jax
+import numpy as np
 
 Array = jax.Array
 ArrayLike = jax.typing.ArrayLike
 PRNGKey = jax.Array
-PyTree = Any
+# These say what is meant where no type can be checked. No other module of the lower rooms imports `Any`.
+PyTree = Any  # a tree of arrays, as parameters, a state or gradients, of any framework
+Numeric = Any  # a number or an array of NumPy or JAX, concrete or traced, for arithmetic that serves all of them
+Value = Any  # the value of an option or argument that is known by name alone
+Json = Any  # what `json.loads` returns
+ModelLike = (
+    Any  # a model of any framework, as `regjax.models.as_model` takes it: a Linen module, a pair (init, apply), ...
+)
+ApplyFn = Callable[..., Any]  # the apply function of a model of any framework
+DType = np.dtype[Any]
+DTypeLike = jax.typing.DTypeLike
 PenaltyMode = Literal["loss", "coupled", "decoupled", "independent", "proximal"]
 """How a penalty enters training; see `regjax.optim.transforms`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import optax
@@ -75,7 +75,7 @@ def acting_leaves(penalty: Penalty, params: PyTree, frozen: Sequence[str] = ()) 
     return [any(mask) and name not in frozen for *mask, name in zip(*masks, leaf_names(params), strict=True)]
 
 
-def is_penalty_state(node: Any) -> bool:
+def is_penalty_state(node: object) -> bool:
     """Whether a node of an optimizer state is the state of a penalty transform."""
     return isinstance(node, CountState | RegularizeState)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +10,7 @@ import optax
 from regjax import noise
 from regjax.core.checks import check_range
 from regjax.core.tree import is_weight_leaf
-from regjax.core.typing import ArrayLike, PyTree
+from regjax.core.typing import ArrayLike, PyTree, Value
 from regjax.optim.verify import PROBE
 
 
@@ -43,7 +41,9 @@ def gradient_noise(eta: ArrayLike, gamma: ArrayLike = 0.55) -> optax.GradientTra
     check_range("gradient_noise: eta", eta, 0.0, np.inf, high_open=True)
     check_range("gradient_noise: gamma", gamma, 0.0, np.inf, high_open=True)
 
-    def update(grads: PyTree, state: optax.ScaleByScheduleState, params: PyTree | None = None, **extra: Any) -> Any:
+    def update(
+        grads: PyTree, state: optax.ScaleByScheduleState, params: PyTree | None = None, **extra: Value
+    ) -> tuple[PyTree, optax.OptState]:
         del params
         if extra.get("key") is None:
             if PROBE in extra:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import optax
 import optax.contrib
@@ -11,7 +11,7 @@ import optax.contrib
 from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
-from regjax.core.typing import ArrayLike, PenaltyMode
+from regjax.core.typing import ArrayLike, PenaltyMode, Value
 from regjax.optim import stepsizes
 from regjax.optim.penalized import regularize
 from regjax.optim.stepsizes import LearningRate, StepSize
@@ -131,7 +131,7 @@ def make_optimizer(
 def with_penalties(
     name: str,
     learning_rate: LearningRate,
-    penalties: Mapping[Any, Penalty],
+    penalties: Mapping[PenaltyMode, Penalty] | Mapping[str, Penalty],
     **hyperparameters: ArrayLike | None,
 ) -> optax.GradientTransformation:
     """Like `make_optimizer`, with a penalty for each of several modes, as `{"coupled": l2(.1)}`.
@@ -162,14 +162,15 @@ def with_penalties(
 
     all_hyperparameters = {**entry.defaults, **changed}
     tx = entry.build(learning_rate, **all_hyperparameters)
-    for mode in sorted(penalties, key=PENALTY_MODES.index):  # proximal is the last of PENALTY_MODES
+    by_mode = cast("Mapping[PenaltyMode, Penalty]", penalties)
+    for mode in sorted(by_mode, key=PENALTY_MODES.index):  # proximal is the last of PENALTY_MODES
         # Step and optimizer match by construction, so there is nothing to verify.
-        options: dict[str, Any] = {"check_step": False}
+        options: dict[str, Value] = {"check_step": False}
         if mode == "proximal":
             if entry.stepsize is None:
                 raise ValueError(f"make_optimizer: {name!r} has no proximal step: {entry.reason}; use another mode")
             options["stepsize"] = entry.stepsize(learning_rate, **all_hyperparameters)
         elif mode in ("decoupled", "independent"):
             options["learning_rate"] = learning_rate
-        tx = regularize(tx, penalties[mode], mode=mode, **options)
+        tx = regularize(tx, by_mode[mode], mode=mode, **options)
     return tx

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from collections.abc import Hashable
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ import optax.contrib
 from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
-from regjax.core.typing import Array, ArrayLike, PenaltyMode, PyTree
+from regjax.core.typing import Array, ArrayLike, Numeric, PenaltyMode, PyTree, Value
 from regjax.optim.applied import RegularizeState, acting_leaves, applied_penalty, with_extra_arguments
 from regjax.optim.stepsizes import LearningRate, StepSize, current
 from regjax.optim.stepsizes.base import states
@@ -100,7 +100,7 @@ def regularize(
             )
     tx = with_extra_arguments(tx)
 
-    verdicts: dict[Any, tuple[str, ...]] = {}
+    verdicts: dict[Hashable, tuple[str, ...]] = {}
 
     def judge(params: PyTree) -> tuple[str, ...]:
         """The leaves that `tx` does not move; raises if the penalty does not fit `tx`."""
@@ -141,7 +141,7 @@ def regularize(
         return RegularizeState(jnp.zeros([], jnp.int32), applied_penalty(mode, penalty)._replace(frozen=frozen), inner)
 
     def update(
-        updates: PyTree, state: RegularizeState, params: PyTree | None = None, **extra: Any
+        updates: PyTree, state: RegularizeState, params: PyTree | None = None, **extra: Value
     ) -> tuple[PyTree, RegularizeState]:
         if PROBE in extra:
             answered = answer(extra[PROBE], mode, updates, acting_leaves(penalty, params, state.applied.frozen))
@@ -196,15 +196,15 @@ def _proximal(
     return jax.tree.map(lambda m, keep: m if keep else (m * scale).astype(m.dtype), moves, is_kept)
 
 
-def _square_norm(move: Array, step: Any) -> Array:
+def _square_norm(move: Array, step: Numeric) -> Array:
     """`sum (move / step)^2`; entries with step 0 do not move."""
     step = jnp.asarray(step)
     return jnp.sum(jnp.square(jnp.abs(jnp.where(step > 0, move / jnp.where(step > 0, step, 1.0), 0.0))))
 
 
 def _with_penalty(
-    grads: PyTree, extra: dict[str, Any], penalty: Penalty, params: PyTree, count: Array
-) -> tuple[PyTree, dict[str, Any]]:
+    grads: PyTree, extra: dict[str, Value], penalty: Penalty, params: PyTree, count: Array
+) -> tuple[PyTree, dict[str, Value]]:
     """The gradient and the extra arguments of `update`, as if the penalty were part of the loss."""
 
     def penalized(grads: PyTree, params: PyTree) -> PyTree:
@@ -224,11 +224,11 @@ def _with_penalty(
     return penalized(grads, params), extra
 
 
-def _named(params: PyTree) -> list[tuple[str, Any]]:
+def _named(params: PyTree) -> list[tuple[str, PyTree]]:
     return list(zip(leaf_names(params), jax.tree.leaves(params), strict=True))
 
 
-def _tree_like(params: PyTree, values: list[Any]) -> PyTree:
+def _tree_like(params: PyTree, values: list[PyTree]) -> PyTree:
     return jax.tree.unflatten(jax.tree.structure(params), values)
 
 
@@ -241,7 +241,7 @@ _LINE_SEARCHES = (optax.ScaleByBacktrackingLinesearchState, optax.ScaleByZoomLin
 def _check_wrapped(state: optax.OptState, mode: str) -> None:
     """Refuse optimizers whose state shows that the penalty would not act as it should."""
 
-    def first(kinds: Any) -> Any:
+    def first(kinds: PyTree) -> PyTree:
         return next((type(node).__name__ for node in states(kinds, state)), None)
 
     if mode == "coupled":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import optax
 import optax.contrib
 
 from regjax.core.checks import check_range
-from regjax.core.typing import ArrayLike, PyTree
+from regjax.core.typing import Array, ArrayLike, PyTree, Value
 from regjax.optim.verify import PROBE
 
 
@@ -44,7 +44,7 @@ def sam(tx: optax.GradientTransformation, rho: ArrayLike = 0.05) -> optax.Gradie
     """
     check_range("sam: rho", rho, 0.0, np.inf, high_open=True)
 
-    def ascend(grads: PyTree, state: optax.EmptyState, params: PyTree | None = None) -> tuple[PyTree, Any]:
+    def ascend(grads: PyTree, state: optax.EmptyState, params: PyTree | None = None) -> tuple[PyTree, optax.OptState]:
         del params
         norm = optax.tree.norm(grads)
         # optax.contrib.normalize divides by zero at a stationary point.
@@ -54,7 +54,14 @@ def sam(tx: optax.GradientTransformation, rho: ArrayLike = 0.05) -> optax.Gradie
     adversary = optax.GradientTransformation(lambda params: optax.EmptyState(), ascend)
     inner = optax.contrib.sam(tx, adversary, sync_period=2, opaque_mode=True)
 
-    def update(grads: PyTree, state: Any, params: PyTree | None = None, *, grad_fn: Any = None, **extra: Any) -> Any:
+    def update(
+        grads: PyTree,
+        state: optax.OptState,
+        params: PyTree | None = None,
+        *,
+        grad_fn: Callable[[PyTree, Array], PyTree] | None = None,
+        **extra: Value,
+    ) -> tuple[PyTree, optax.OptState]:
         if PROBE in extra:
             updates, opt_state = optax.with_extra_args_support(tx).update(grads, state.opt_state, params, **extra)
             return updates, state._replace(opt_state=opt_state)

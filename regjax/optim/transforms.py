@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names, uphill
-from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.core.typing import Array, ArrayLike, Numeric, PyTree, Value
 from regjax.optim.applied import CountState, ProjectState, acting_leaves, applied_penalty
 from regjax.optim.stepsizes import LearningRate, at_step
 from regjax.optim.verify import PROBE, answer
@@ -43,13 +42,13 @@ class BaseAndShape:
     """
 
     base: ArrayLike
-    shape: Callable[[Any], Any] | None = None
+    shape: Callable[[Numeric], Numeric] | None = None
 
-    def __call__(self, count: ArrayLike) -> Any:
+    def __call__(self, count: ArrayLike) -> Numeric:
         """The learning rate at update `count`."""
         return self.base * self.shape_at(count)
 
-    def shape_at(self, count: ArrayLike) -> Any:
+    def shape_at(self, count: ArrayLike) -> Numeric:
         """The shape at update `count`, without the base."""
         return 1.0 if self.shape is None else self.shape(count)
 
@@ -124,7 +123,9 @@ def project(constraint: Constraint) -> optax.GradientTransformation:
       Array([[0.5, 0. ]], dtype=float32)
     """
 
-    def update(updates: PyTree, state: Any, params: PyTree | None = None, **extra: Any) -> tuple[PyTree, Any]:
+    def update(
+        updates: PyTree, state: optax.OptState, params: PyTree | None = None, **extra: Value
+    ) -> tuple[PyTree, optax.OptState]:
         if PROBE in extra:
             return jax.tree.map(lambda u: scaled(extra[PROBE].scale, u), updates), state
         if params is None:
@@ -132,13 +133,13 @@ def project(constraint: Constraint) -> optax.GradientTransformation:
         target = constraint.project(optax.apply_updates(params, updates))
         return jax.tree.map(lambda z, w, u: z - w if is_weight_leaf(w) else u, target, params, updates), state
 
-    def scaled(factor: float, update: Any) -> Any:
+    def scaled(factor: float, update: Array) -> Array:
         return (factor * update).astype(update.dtype) if is_weight_leaf(update) else update
 
     return optax.GradientTransformationExtraArgs(lambda params: ProjectState(), update)
 
 
-def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], Any]) -> optax.GradientTransformation:
+def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], Numeric]) -> optax.GradientTransformation:
     """`updates + scale(count) * grad P(params)`."""
     check_penalty_mode(penalty, mode)
     applied = applied_penalty(mode, penalty)
@@ -148,7 +149,7 @@ def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], An
         return CountState(jnp.zeros([], jnp.int32), applied)
 
     def update(
-        updates: PyTree, state: CountState, params: PyTree | None = None, **extra: Any
+        updates: PyTree, state: CountState, params: PyTree | None = None, **extra: Value
     ) -> tuple[PyTree, CountState]:
         if PROBE in extra:
             return answer(extra[PROBE], mode, updates, acting_leaves(penalty, params)), state
@@ -162,7 +163,7 @@ def _gradient_transform(penalty: Penalty, mode: str, scale: Callable[[Array], An
 
 
 def add_gradient(
-    updates: PyTree, penalty: Penalty, factor: Any, params: PyTree, step: Array, frozen: tuple[str, ...] = ()
+    updates: PyTree, penalty: Penalty, factor: Numeric, params: PyTree, step: Array, frozen: tuple[str, ...] = ()
 ) -> PyTree:
     """`updates + factor * grad P(params)`; frozen leaves, counters and keys are returned unchanged."""
     leaves, treedef = jax.tree.flatten(params)
@@ -180,7 +181,7 @@ def add_gradient(
     return jax.tree.unflatten(structure, out)
 
 
-def shape_at(learning_rate: LearningRate | None, count: Array) -> Any:
+def shape_at(learning_rate: LearningRate | None, count: Array) -> Numeric:
     """The shape of a learning rate, without its base, at update `count`."""
     return learning_rate.shape_at(count) if isinstance(learning_rate, BaseAndShape) else 1.0
 

@@ -21,11 +21,11 @@ pass, because their numbers are unknown: check them before, on the host.
 
 import inspect
 from collections.abc import Callable
-from typing import Any
 
 from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_choice
 from regjax.core.parse import parse_sum
+from regjax.core.typing import Value
 from regjax.penalties.base import Penalty, Term, check_penalty_mode, combine
 from regjax.penalties.elementwise import elastic_net, l1, l2, l2_to, l2_to_start
 from regjax.penalties.groups import group_lasso, sparse_group_lasso
@@ -96,7 +96,7 @@ def parse_penalty_modes(text: str, mode: str) -> dict[str, Penalty]:
 def _with_mode(make: Callable[..., Penalty], default: str) -> Callable[..., tuple[str, Penalty]]:
     """A function that takes `mode` beside the arguments of `make`, and returns the mode and the penalty."""
 
-    def make_with_mode(*arguments: Any, mode: str = default, **options: Any) -> tuple[str, Penalty]:
+    def make_with_mode(*arguments: Value, mode: str = default, **options: Value) -> tuple[str, Penalty]:
         check_choice("mode", mode, PENALTY_MODES)
         return mode, make(*arguments, **options)
 

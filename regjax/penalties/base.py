@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +14,14 @@ from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_range
 from regjax.core.dtypes import canonical, wide_dtype, widened
 from regjax.core.tree import Where, check_same_leaves, freeze_where, leaf_mask, leaf_names, map_selected
-from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.core.typing import Array, ArrayLike, Numeric, PyTree, Value
 from regjax.penalties.numbers import as_text
 from regjax.penalties.plan import Plan, PlanRow, doubts
 from regjax.penalties.prox_parts import ProxParts, prox_of_sum
 
-Strength = ArrayLike | PyTree | Callable[[Any], Any]
+Schedule = Callable[[Numeric], Numeric]  # of the number of updates so far
+Strength = ArrayLike | PyTree | Schedule
+TermT = TypeVar("TermT", bound="Term")
 
 
 class Penalty:
@@ -172,7 +174,7 @@ class Penalty:
         """The sum of two penalties; same as `combine(self, other)`."""
         return combine(self, other) if isinstance(other, Penalty) else NotImplemented
 
-    def __radd__(self, other: Any) -> Penalty:
+    def __radd__(self, other: object) -> Penalty:
         # sum([p, q]) starts from the integer 0.
         return self if isinstance(other, int) and other == 0 else NotImplemented
 
@@ -187,9 +189,11 @@ class Penalty:
 class Term(Penalty):
     """One kind of penalty with a strength, which acts on the leaves that `where` selects."""
 
-    strength: Any
+    strength: PyTree
     where: Where = dataclasses.field(default=None, metadata={"static": True}, kw_only=True)
-    schedule: Callable[[Any], Any] | None = dataclasses.field(default=None, metadata={"static": True}, kw_only=True)
+    schedule: Callable[[Numeric], Numeric] | None = dataclasses.field(
+        default=None, metadata={"static": True}, kw_only=True
+    )
 
     kind: ClassVar[str]
     is_smooth: ClassVar[bool]
@@ -232,7 +236,7 @@ class Term(Penalty):
         """Whether the strength is a tree, with one strength for each leaf."""
         return not jax.tree_util.treedef_is_leaf(jax.tree.structure(self.strength))
 
-    def strength_at(self, step: ArrayLike, name: str) -> Any:
+    def strength_at(self, step: ArrayLike, name: str) -> Numeric:
         """The strength on the leaf `name` at update `step`: `strength * schedule(step)`."""
         strength = self.strength
         if self.has_tree:
@@ -253,11 +257,11 @@ class Term(Penalty):
         ]
         return sum(values, start=jnp.float32(0.0))
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         """The value for one array in float32 or float64; terms that hold a tree look up `name` in it."""
         raise NotImplementedError
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         """The parts of the proximal map of the term on one array.
 
         Raises:
@@ -288,7 +292,7 @@ class Term(Penalty):
             arguments.append(units)
         return f"{self.kind}({', '.join(arguments)}{scheduled})"
 
-    def details(self) -> tuple[Any, ...]:
+    def details(self) -> tuple[object, ...]:
         """Further numbers that a plan shows."""
         return ()
 
@@ -349,7 +353,7 @@ def _leaf_factor(term: Term, grads: Array, name: str) -> Array:
     return jnp.where(weight > 0, term.leaf_strength_max(grads, name) / safe, 0.0)
 
 
-def new_term(cls: type[Term], strength: Strength, where: Where | PyTree, *numbers: Any, **static: Any) -> Any:
+def new_term(cls: type[TermT], strength: Strength, where: Where | PyTree, *numbers: PyTree, **static: Value) -> TermT:
     """Make a term with a checked strength in one dtype; a schedule becomes a term of strength 1 with a schedule.
 
     Raises:

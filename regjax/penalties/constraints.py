@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from regjax.core.checks import check_range, is_traced
 from regjax.core.dtypes import canonical, widened
 from regjax.core.parse import parse_sum
 from regjax.core.tree import Where, check_real, freeze_where, leaf_mask, leaf_names, map_selected
-from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.core.typing import Array, ArrayLike, Numeric, PyTree
 from regjax.penalties.base import Penalty
 from regjax.penalties.elementwise import squares
 from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, Layout, check_axis, check_layout, doubt, units_text, within
@@ -134,7 +134,7 @@ class _Single(Constraint):
         names = leaf_names(params)
         index = jax.tree.unflatten(jax.tree.structure(params), range(len(names)))
 
-        def leaf(w: Any, i: int) -> Array:
+        def leaf(w: ArrayLike, i: int) -> Array:
             w = jnp.asarray(w)
             return self.project_leaf(w, names[i]).astype(w.dtype)
 
@@ -158,8 +158,8 @@ class _Single(Constraint):
 class _PerUnit(_Single):
     """A constraint on the norm of each unit."""
 
-    axis: Any
-    layout: Any
+    axis: Axis
+    layout: Layout
 
     def describe(self, shape: tuple[int, ...], name: str) -> str:
         limit = [as_text(self.limit)] if hasattr(self, "limit") else []
@@ -172,9 +172,9 @@ class _PerUnit(_Single):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _MaxNorm(_PerUnit):
-    limit: Any
-    axis: Any = dataclasses.field(default="out", metadata={"static": True})
-    layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
+    limit: Numeric
+    axis: Axis = dataclasses.field(default="out", metadata={"static": True})
+    layout: Layout = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
     kind = "max_norm"
 
     def project_leaf(self, w: Array, name: str) -> Array:
@@ -186,8 +186,8 @@ class _MaxNorm(_PerUnit):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _UnitNorm(_PerUnit):
-    axis: Any = dataclasses.field(default="out", metadata={"static": True})
-    layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
+    axis: Axis = dataclasses.field(default="out", metadata={"static": True})
+    layout: Layout = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
     kind = "unit_norm"
 
     def project_leaf(self, w: Array, name: str) -> Array:
@@ -200,8 +200,8 @@ class _UnitNorm(_PerUnit):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _Box(_Single):
-    low: Any
-    high: Any
+    low: Numeric
+    high: Numeric
     kind = "box"
 
     def project_leaf(self, w: Array, name: str) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 from regjax.core.checks import check_range, is_traced
 from regjax.core.dtypes import canonical
 from regjax.core.tree import Where, leaf_names
-from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.core.typing import Array, ArrayLike, Numeric, PyTree
 from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.numbers import weighted_sum
 from regjax.penalties.prox_parts import ProxParts
@@ -23,10 +22,10 @@ class _L1(Term):
     kind = "l1"
     is_smooth = False
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         return weighted_sum(strength, absolute(w))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         return ProxParts(l1=strength)
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
@@ -39,26 +38,26 @@ class _L2(Term):
     kind = "l2"
     is_smooth = True
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         return weighted_sum(strength, squares(w))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         return ProxParts(l2=strength)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _ElasticNet(Term):
-    l1_ratio: Any = 0.5
+    l1_ratio: Numeric = 0.5
     kind = "elastic_net"
     components = ("l1", "l2")
     is_smooth = False
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         l1_norm, squared_norm = weighted_sum(strength, absolute(w)), weighted_sum(strength, squares(w))
         return self.l1_ratio * l1_norm + (1 - self.l1_ratio) * squared_norm
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         return ProxParts(l1=strength * self.l1_ratio, l2=strength * (1 - self.l1_ratio))
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
@@ -66,14 +65,14 @@ class _ElasticNet(Term):
             raise ValueError("strength_max: no strength of elastic_net with l1_ratio 0 makes all weights zero")
         return jnp.max(jnp.abs(grads)) / self.l1_ratio
 
-    def details(self) -> tuple[Any, ...]:
+    def details(self) -> tuple[object, ...]:
         return (self.l1_ratio,)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _L2To(Term):
-    anchor: Any = None
+    anchor: PyTree = None
     kind = "l2_to"
     is_smooth = True
 
@@ -89,10 +88,10 @@ class _L2To(Term):
                 )
         return mask
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         return weighted_sum(strength, squares(w - self._anchors()[name]))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         return ProxParts(l2=strength, center=self._anchors()[name])
 
     @property
@@ -102,7 +101,7 @@ class _L2To(Term):
     def with_start(self, start: PyTree) -> Term:
         return dataclasses.replace(self, anchor=start) if self.refers_to_start else self
 
-    def _anchors(self) -> dict[str, Any]:
+    def _anchors(self) -> dict[str, PyTree]:
         if self.refers_to_start:
             raise ValueError("l2_to: 'start' is known in a training run only; give the arrays, or use penalty.anchored")
         return dict(zip(leaf_names(self.anchor), jax.tree.leaves(self.anchor), strict=True))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,11 +12,11 @@ import jax.numpy as jnp
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import canonical
 from regjax.core.tree import Where
-from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.core.typing import Array, ArrayLike, Numeric, PyTree
 from regjax.penalties import prox as _prox
 from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.elementwise import absolute, squares
-from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, check_axis, check_layout, doubt, units_text, within
+from regjax.penalties.layout import DEFAULT_LAYOUT, Axis, Layout, check_axis, check_layout, doubt, units_text, within
 from regjax.penalties.numbers import scalar_strength, weighted_sum
 from regjax.penalties.prox_parts import ProxParts
 
@@ -29,8 +28,8 @@ class _Grouped(Term):
 
     is_smooth = False
     is_separable = False
-    axis: Any
-    layout: Any
+    axis: Axis
+    layout: Layout
     weighting: str
 
     def within(self, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
@@ -54,7 +53,7 @@ class _Grouped(Term):
         total = jnp.sum(squares(w), self.within(w.shape, name))
         return self.weight(w.shape, name) * _prox.safe_sqrt(total)
 
-    def shrink(self, w: Array, t: Any, strength: Any, name: str) -> Array:
+    def shrink(self, w: Array, t: Numeric, strength: Numeric, name: str) -> Array:
         """The proximal map of `strength * sum of norms`."""
         return _prox.group_soft_threshold(w, t * (strength * self.weight(w.shape, name)), self.within(w.shape, name))
 
@@ -62,15 +61,15 @@ class _Grouped(Term):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _GroupLasso(_Grouped):
-    axis: Any = dataclasses.field(default="out", metadata={"static": True})
-    layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
+    axis: Axis = dataclasses.field(default="out", metadata={"static": True})
+    layout: Layout = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
     weighting: str = dataclasses.field(default="none", metadata={"static": True})
     kind = "group_lasso"
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         return scalar_strength(self.kind, strength, name) * jnp.sum(self.norms(w, name))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         scalar_strength(self.kind, strength, name)
         return ProxParts(remainder=lambda w, t: self.shrink(w, t, strength, name), adds_to_l1=True)
 
@@ -81,19 +80,19 @@ class _GroupLasso(_Grouped):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _SparseGroupLasso(_Grouped):
-    l1_ratio: Any = 0.5
-    axis: Any = dataclasses.field(default="out", metadata={"static": True})
-    layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
+    l1_ratio: Numeric = 0.5
+    axis: Axis = dataclasses.field(default="out", metadata={"static": True})
+    layout: Layout = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True})
     weighting: str = dataclasses.field(default="none", metadata={"static": True})
     kind = "sparse_group_lasso"
     components = ("l1", "group_lasso")
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         scalar_strength(self.kind, strength, name)
         l1_norm = weighted_sum(strength, absolute(w))
         return self.l1_ratio * l1_norm + (1 - self.l1_ratio) * strength * jnp.sum(self.norms(w, name))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         scalar_strength(self.kind, strength, name)
         group = strength * (1 - self.l1_ratio)
         return ProxParts(
@@ -123,7 +122,7 @@ class _SparseGroupLasso(_Grouped):
         (_, high), _ = jax.lax.scan(halve, start, None, length=jnp.finfo(size.dtype).bits + 8)
         return jnp.max(high)
 
-    def details(self) -> tuple[Any, ...]:
+    def details(self) -> tuple[object, ...]:
         return (self.l1_ratio,)
 
 

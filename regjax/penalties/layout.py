@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Axes(NamedTuple):
     outputs: tuple[int, ...]
 
 
-def check_layout(caller: str, layout: Any) -> Layout:
+def check_layout(caller: str, layout: Layout | Mapping[str, str]) -> Layout:
     """Check a layout and make it hashable.
 
     Args:
@@ -65,7 +65,7 @@ def check_layout(caller: str, layout: Any) -> Layout:
     return layout
 
 
-def check_axis(caller: str, axis: Any, layout: Layout) -> Axis:
+def check_axis(caller: str, axis: Axis, layout: Layout) -> Axis:
     """Check an axis, which is an integer, a tuple of integers, or a side of the layout.
 
     Raises:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,7 @@ from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import wide_dtype, widened
 from regjax.core.tree import Where
-from regjax.core.typing import Array, PyTree
+from regjax.core.typing import Array, Numeric, PyTree
 from regjax.penalties import prox as _prox
 from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.elementwise import squares
@@ -34,11 +33,11 @@ METHODS = ("soft", "srip")
 class _Matrix(Term):
     """Base of these terms: one strength for a leaf, which is seen as one matrix or several."""
 
-    layout: Any = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True}, kw_only=True)
+    layout: Layout = dataclasses.field(default=DEFAULT_LAYOUT, metadata={"static": True}, kw_only=True)
     elementwise = False
     is_separable = False
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         values = jax.vmap(self.of_matrix)(as_matrices(self.kind, w, name, self.layout))
         return scalar_strength(self.kind, strength, name) * jnp.sum(values)
 
@@ -49,7 +48,7 @@ class _Matrix(Term):
     def doubt(self, shape: tuple[int, ...], name: str) -> str:
         return doubt("out", self.layout, shape, name)
 
-    def on_matrices(self, function: Any, w: Array, threshold: Any, name: str) -> Array:
+    def on_matrices(self, function: Callable[[Array, Array], Array], w: Array, threshold: Numeric, name: str) -> Array:
         """Apply a function of a matrix and a threshold to each matrix of a leaf."""
         axes = axes_of(self.kind, self.layout, w.shape, name)
         order = axes.batch + axes.inputs + axes.outputs
@@ -70,7 +69,7 @@ class _Nuclear(_Matrix):
     def of_matrix(self, m: Array) -> Array:
         return jnp.sum(jnp.linalg.svd(m, compute_uv=False))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         scalar_strength(self.kind, strength, name)
         return ProxParts(remainder=lambda w, t: self.on_matrices(_prox.shrink_singular_values, w, t * strength, name))
 
@@ -88,7 +87,7 @@ class _Spectral(_Matrix):
     def of_matrix(self, m: Array) -> Array:
         return jnp.square(largest_singular_value(m, self.iterations))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         scalar_strength(self.kind, strength, name)
         return ProxParts(remainder=lambda w, t: self.on_matrices(_prox.cap_singular_values, w, t * strength, name))
 
@@ -113,10 +112,10 @@ class _Orthogonal(_Matrix):
             return jnp.sum(squares(excess))
         return largest_singular_value(excess, self.iterations)
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         raise ValueError("prox: orthogonal has no proximal map in closed form (it is of fourth order in the weights)")
 
-    def details(self) -> tuple[Any, ...]:
+    def details(self) -> tuple[object, ...]:
         return (self.method,)
 
 

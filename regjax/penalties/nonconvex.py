@@ -7,7 +7,6 @@ convex: a gradient method finds a local minimum, while each proximal map here is
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +14,7 @@ import jax.numpy as jnp
 from regjax.core.checks import check_range
 from regjax.core.dtypes import canonical, wide_dtype
 from regjax.core.tree import Where
-from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.core.typing import Array, ArrayLike, Numeric, PyTree
 from regjax.penalties import prox as _prox
 from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.elementwise import absolute
@@ -35,53 +34,53 @@ class _Nonconvex(Term):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _MCP(_Nonconvex):
-    gamma: Any = 3.0
+    gamma: Numeric = 3.0
     kind = "mcp"
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         size = absolute(w)
         rising = strength * size - jnp.square(size) / (2 * self.gamma)
         return jnp.sum(jnp.where(size > self.gamma * strength, self.gamma * jnp.square(strength) / 2, rising))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         return ProxParts(remainder=lambda w, t: _prox.firm_threshold(w, t, strength, self.gamma))
 
-    def details(self) -> tuple[Any, ...]:
+    def details(self) -> tuple[object, ...]:
         return (self.gamma,)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _SCAD(_Nonconvex):
-    gamma: Any = 3.7
+    gamma: Numeric = 3.7
     kind = "scad"
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         return jnp.sum(_prox.scad_value(absolute(w), strength, self.gamma))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         return ProxParts(remainder=lambda w, t: _prox.scad_threshold(w, t, strength, self.gamma))
 
-    def details(self) -> tuple[Any, ...]:
+    def details(self) -> tuple[object, ...]:
         return (self.gamma,)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _LogSum(_Nonconvex):
-    epsilon: Any = 0.1
+    epsilon: Numeric = 0.1
     kind = "log_sum"
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         return weighted_sum(strength, jnp.log1p(absolute(w) / self.epsilon))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         return ProxParts(remainder=lambda w, t: _prox.log_sum_threshold(w, t, strength, self.epsilon))
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:
         return jnp.max(jnp.abs(grads)) * self.epsilon
 
-    def details(self) -> tuple[Any, ...]:
+    def details(self) -> tuple[object, ...]:
         return (self.epsilon,)
 
 
@@ -91,10 +90,10 @@ class _L0(_Nonconvex):
     kind = "l0"
     term_modes = ("proximal",)
 
-    def leaf_value(self, w: Array, strength: Any, name: str) -> Array:
+    def leaf_value(self, w: Array, strength: Numeric, name: str) -> Array:
         return weighted_sum(strength, jnp.where(jnp.isnan(w), jnp.nan, w != 0).astype(wide_dtype(w)))
 
-    def prox_parts(self, strength: Any, name: str) -> ProxParts:
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
         return ProxParts(remainder=lambda w, t: _prox.hard_threshold(w, t, strength))
 
     def leaf_strength_max(self, grads: Array, name: str) -> Array:

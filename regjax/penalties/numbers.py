@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.checks import is_traced
-from regjax.core.typing import Array
+from regjax.core.typing import Array, Numeric
 
 
-def weighted_sum(strength: Any, values: Array) -> Array:
+def weighted_sum(strength: Numeric, values: Array) -> Array:
     """`sum strength * values`; the strength is a number or has one number for each entry."""
     return jnp.asarray(strength * jnp.sum(values) if np.ndim(strength) == 0 else jnp.sum(strength * values))
 
 
-def scalar_strength(kind: str, strength: Any, name: str) -> Any:
+def scalar_strength(kind: str, strength: Numeric, name: str) -> Numeric:
     """The strength of a term that acts on the leaf as a whole, so that its entries cannot have different strengths.
 
     Raises:
@@ -27,7 +25,7 @@ def scalar_strength(kind: str, strength: Any, name: str) -> Any:
     return strength
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """A number as text, for plans."""
     if is_traced(value):
         return "traced"

@@ -11,7 +11,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from regjax.core.checks import check_range
 from regjax.core.dtypes import canonical, widened
 from regjax.core.parse import parse_sum
-from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
+from regjax.core.typing import Array, ArrayLike, Batch, Numeric, PRNGKey
 from regjax.losses import weighted_mean
 
 
@@ -66,7 +66,7 @@ class OutputPenalty:
     needs_activations: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False
 
-    strength: Any
+    strength: Numeric
 
     def value(self, forward: Forward) -> Array:
         """The term, `float32[]`."""
@@ -149,7 +149,7 @@ class _Jacobian(OutputPenalty):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _FGSM(OutputPenalty):
-    epsilon: Any
+    epsilon: Numeric
     kind = "fgsm"
 
     def value(self, forward: Forward) -> Array:
@@ -328,7 +328,7 @@ def _check_floating(name: str, x: Array) -> None:
         raise ValueError(f"{name}: a derivative by the inputs needs floating-point inputs, got {x.dtype}")
 
 
-def _strength(name: str, value: ArrayLike) -> Any:
+def _strength(name: str, value: ArrayLike) -> Numeric:
     check_range(f"{name}: strength", value, 0.0, high_open=True)
     return canonical(value)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
-from regjax.core.tree import unnamed_offsets
+from regjax.core.tree import Where, unnamed_offsets
 from regjax.core.typing import PyTree
 
 
@@ -46,7 +46,18 @@ class Plan(NamedTuple):
         return "\n".join(lines)
 
 
-def doubts(terms: Sequence[Any], params: PyTree, name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+class HasDoubt(Protocol):
+    """What `doubts` reads of a term."""
+
+    @property
+    def where(self) -> Where:
+        """Which leaves it acts on."""
+
+    def doubt(self, shape: tuple[int, ...], name: str) -> str:
+        """Why the units of an array may be wrong; empty if they are certain."""
+
+
+def doubts(terms: Sequence[HasDoubt], params: PyTree, name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     """What a reader should check about the terms that act on one leaf."""
     texts = [text for text in dict.fromkeys(term.doubt(shape, name) for term in terms) if text]
     if any(term.where is None for term in terms) and name in unnamed_offsets(params):

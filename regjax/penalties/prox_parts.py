@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.dtypes import widened
-from regjax.core.typing import Array, ArrayLike
+from regjax.core.typing import Array, ArrayLike, Numeric
 from regjax.penalties import prox as _prox
 
 
 class ProxParts(NamedTuple):
     """A term on one array as `l1 sum |w| + l2 sum (w - center)^2 + remainder`; parts that it lacks are None."""
 
-    l1: Any = None
-    l2: Any = None
-    center: Any = None  # None is 0
-    remainder: Callable[[Array, Any], Array] | None = None  # its proximal map, `(w, stepsize) -> array`
+    l1: Numeric = None
+    l2: Numeric = None
+    center: Numeric = None  # None is 0
+    remainder: Callable[[Array, Numeric], Array] | None = None  # its proximal map, `(w, stepsize) -> array`
     adds_to_l1: bool = False  # whether prox(l1 + remainder) is prox(remainder) after prox(l1), as for groups
 
 
-def prox_of_sum(terms: Sequence[Any], w: Any, stepsize: Any, step: ArrayLike, name: str) -> Array:
+class HasProx(Protocol):
+    """What `prox_of_sum` reads of a term."""
+
+    kind: ClassVar[str]
+    elementwise: ClassVar[bool]
+
+    def strength_at(self, step: ArrayLike, name: str) -> Numeric:
+        """The strength on the leaf `name` at update `step`."""
+
+    def prox_parts(self, strength: Numeric, name: str) -> ProxParts:
+        """The parts of the proximal map on one array."""
+
+
+def prox_of_sum(terms: Sequence[HasProx], w: ArrayLike, stepsize: Numeric, step: ArrayLike, name: str) -> Array:
     """The proximal map of a sum of terms on one array; quadratic parts are absorbed into the point and the step."""
     w = jnp.asarray(w)
     prox_parts = [term.prox_parts(term.strength_at(step, name), name) for term in terms]
@@ -48,6 +61,6 @@ def prox_of_sum(terms: Sequence[Any], w: Any, stepsize: Any, step: ArrayLike, na
         # soft-thresholding commutes with that division, so one is enough.
         shrink = 1 / (1 + 2 * t * sum((part.l2 for part in quadratics[1:]), start=quadratics[0].l2))
         z, t = z * shrink, t * shrink
-    for _, part in remainders:
-        z = part.remainder(z, t)
+    for part in prox_parts:
+        z = z if part.remainder is None else part.remainder(z, t)
     return jnp.where(jnp.asarray(stepsize) == 0, w, z.astype(w.dtype))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ import numpy as np
 from regjax.catalog import STOP_CRITERIA
 from regjax.core.checks import check_choice, check_range, in_short, is_traced
 from regjax.core.dtypes import float_dtype
-from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.core.typing import Array, ArrayLike, DTypeLike, Numeric, PyTree, Value
 from regjax.stopping.criteria import CRITERIA
 from regjax.stopping.gains import RULES, arithmetic, bounded, join_float32, rounded_like, split_float32
 
@@ -116,15 +116,15 @@ class EarlyStopping:
       Prechelt, Early stopping - but when?, 1998.
     """
 
-    patience: Any = 10
-    min_delta: Any = 0.0
-    alpha: Any = 5.0
-    strips: Any = 3
-    baseline: Any = np.inf
-    start_from_epoch: Any = 0
-    min_epochs: Any = 0
-    target: Any = -np.inf
-    divergence_threshold: Any = np.inf
+    patience: Numeric = 10
+    min_delta: Numeric = 0.0
+    alpha: Numeric = 5.0
+    strips: Numeric = 3
+    baseline: Numeric = np.inf
+    start_from_epoch: Numeric = 0
+    min_epochs: Numeric = 0
+    target: Numeric = -np.inf
+    divergence_threshold: Numeric = np.inf
     mode: str = dataclasses.field(default="min", metadata={"static": True})
     criterion: str = dataclasses.field(default="patience", metadata={"static": True})
     k: int = dataclasses.field(default=5, metadata={"static": True})
@@ -161,7 +161,7 @@ class EarlyStopping:
     def canonical(self) -> EarlyStopping:
         """The same rule with NumPy numbers of fixed dtypes, so that no number causes a recompilation."""
         numbers = {name: _check_number(name, getattr(self, name)) for name in _LOWEST}
-        typed: dict[str, Any] = {
+        typed: dict[str, Numeric] = {
             n: np.asarray(v, np.int32 if n in _WHOLE else float_dtype()) for n, v in numbers.items()
         }
         return dataclasses.replace(self, **typed)
@@ -225,7 +225,7 @@ class EarlyStopping:
         floats = join_float32(xp, wide, floats, old.remainder)
         reference, best, strip_value, window = floats[0], sign * floats[1], floats[2], floats[3:]
 
-        def bound(name: str) -> tuple[Any, Any]:
+        def bound(name: str) -> tuple[Numeric, Numeric]:
             """A limit with the sign and rounding of the values, and whether it is set."""
             limit_value = getattr(self, name)
             number = bounded(xp, rounded_like(xp.asarray(np.nan if limit_value is None else limit_value, wide), value))
@@ -276,7 +276,7 @@ class EarlyStopping:
         code = xp.where((code != 0) & ~xp.isfinite(best), REASONS.index("diverged"), code)
         target, has_target = bound("target")
 
-        def as_compared(number: Any) -> Any:
+        def as_compared(number: Numeric) -> Numeric:
             return number.astype(np.float32) if rule.passes_limits else number
 
         reached = as_compared(v) < as_compared(target) if rule.passes_limits else v <= target
@@ -308,27 +308,27 @@ class EarlyStopping:
         unchanged = old._replace(improved=xp.asarray(False))
         return jax.tree.map(lambda now, then: jnp.asarray(xp.where(had_stopped, then, now), then.dtype), new, unchanged)
 
-    def _delta(self, xp: ModuleType, wide: Any, reference: Any) -> Any:
+    def _delta(self, xp: ModuleType, wide: DTypeLike, reference: Numeric) -> Numeric:
         delta = xp.asarray(self.min_delta, wide)
         return delta * xp.where(xp.isfinite(reference), abs(reference), 0.0) if self.relative else delta
 
     @classmethod
-    def keras(cls, patience: int = 0, min_delta: float = 0.0, **options: Any) -> EarlyStopping:
+    def keras(cls, patience: int = 0, min_delta: float = 0.0, **options: Value) -> EarlyStopping:
         """Stops where `keras.callbacks.EarlyStopping` (Keras 3) stops; `keep="gain"` restores the same weights."""
         return cls(patience=patience, min_delta=min_delta, **{"rule": "keras", "nan": "ignore", **options})
 
     @classmethod
-    def lightning(cls, patience: int = 3, min_delta: float = 0.0, **options: Any) -> EarlyStopping:
+    def lightning(cls, patience: int = 3, min_delta: float = 0.0, **options: Value) -> EarlyStopping:
         """Stops where Lightning's `EarlyStopping` stops (also on values that are not finite)."""
         return cls(patience=patience, min_delta=min_delta, **{"rule": "lightning", "nan": "stop", **options})
 
     @classmethod
-    def flax(cls, patience: int = 0, min_delta: float = 0.0, **options: Any) -> EarlyStopping:
+    def flax(cls, patience: int = 0, min_delta: float = 0.0, **options: Value) -> EarlyStopping:
         """Stops where `flax.training.early_stopping.EarlyStopping` stops: one evaluation later than Keras."""
         return cls(patience=patience, min_delta=min_delta, **{"rule": "flax", "nan": "ignore", **options})
 
     @classmethod
-    def sklearn(cls, n_iter_no_change: int = 10, tol: float = 1e-4, **options: Any) -> EarlyStopping:
+    def sklearn(cls, n_iter_no_change: int = 10, tol: float = 1e-4, **options: Value) -> EarlyStopping:
         """Stops where scikit-learn's MLP estimators stop; every new best moves their reference."""
         return cls(patience=n_iter_no_change, min_delta=tol, **{"rule": "sklearn", "nan": "ignore", **options})
 
@@ -336,7 +336,7 @@ class EarlyStopping:
 jax.tree_util.register_dataclass(EarlyStopping)
 
 
-def _check_number(name: str, value: Any) -> Any:
+def _check_number(name: str, value: Numeric) -> Numeric:
     """`value`, if it is traced or within the range of the field `name`; None, for an unset limit, becomes infinity."""
     if is_traced(value) or (value is None and name in _LIMITS):
         return np.inf if value is None else value
@@ -353,7 +353,7 @@ def _check_number(name: str, value: Any) -> Any:
     return value
 
 
-def _check_scalar(name: str, value: Any) -> None:
+def _check_scalar(name: str, value: ArrayLike) -> None:
     """Refuse anything but a scalar; of a traced value only the shape is checked."""
     if is_traced(value) and np.shape(value) == ():
         return
@@ -362,7 +362,7 @@ def _check_scalar(name: str, value: Any) -> None:
         raise ValueError(f"EarlyStopping: {name} must be one number (use jax.vmap for several runs), got {description}")
 
 
-def _loss_of_generalization(xp: ModuleType, value: Any, best: Any) -> Any:
+def _loss_of_generalization(xp: ModuleType, value: Numeric, best: Numeric) -> Numeric:
     return 100.0 * (value / xp.where(best == 0, _TINY, best) - 1.0)
 
 

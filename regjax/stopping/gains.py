@@ -9,44 +9,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.checks import is_traced
+from regjax.core.typing import DTypeLike, Numeric, PyTree
 
 
 class Rule(NamedTuple):
     """How a library decides; `is_gain` takes `(value, reference, min_delta, whether this is the first value)`."""
 
-    is_gain: Callable[[Any, Any, Any, Any], Any]
-    moves: Callable[[Any, Any], Any] | None = None  # whether the value becomes the reference; None: at each gain
+    is_gain: Callable[[Numeric, Numeric, Numeric, Numeric], Numeric]
+    moves: Callable[[Numeric, Numeric], Numeric] | None = (
+        None  # whether the value becomes the reference; None: at each gain
+    )
     allows_one_more: bool = False  # stops at wait > patience instead of wait >= patience
     passes_limits: bool = False  # a target must be exceeded, not only reached; limits are compared in float32
 
 
-def _regjax(value: Any, reference: Any, delta: Any, first: Any) -> Any:
+def _regjax(value: Numeric, reference: Numeric, delta: Numeric, first: Numeric) -> Numeric:
     # The difference of two close floating-point numbers is exact; the sum of one of them and a small delta is not.
     return (abs(value) < np.inf) & (reference - value > delta)
 
 
-def _keras(value: Any, reference: Any, delta: Any, first: Any) -> Any:
+def _keras(value: Numeric, reference: Numeric, delta: Numeric, first: Numeric) -> Numeric:
     # `keras.ops.less` rounds both sides to float32. The first value always becomes the best, even if it is NaN.
     return first | ((value + delta).astype(np.float32) < reference.astype(np.float32))
 
 
-def _lightning(value: Any, reference: Any, delta: Any, first: Any) -> Any:
+def _lightning(value: Numeric, reference: Numeric, delta: Numeric, first: Numeric) -> Numeric:
     # Tensors of float32, which its loggers make of every number.
     return value.astype(np.float32) + delta.astype(np.float32) < reference.astype(np.float32)
 
 
-def _flax(value: Any, reference: Any, delta: Any, first: Any) -> Any:
+def _flax(value: Numeric, reference: Numeric, delta: Numeric, first: Numeric) -> Numeric:
     return (abs(reference) == np.inf) | (reference - value > delta)
 
 
-def _sklearn(value: Any, reference: Any, delta: Any, first: Any) -> Any:
+def _sklearn(value: Numeric, reference: Numeric, delta: Numeric, first: Numeric) -> Numeric:
     # Not `<=`: a NaN restarts the count of scikit-learn.
     if value.dtype == np.float64:
         return ~(value > reference - delta)
@@ -62,20 +65,20 @@ RULES = {
 }
 
 
-def arithmetic(*trees: Any) -> tuple[ModuleType, Any]:
+def arithmetic(*trees: PyTree) -> tuple[ModuleType, DTypeLike]:
     """The array module and float dtype to compute with: NumPy and float64 unless a leaf is traced."""
     if any(is_traced(leaf) for leaf in jax.tree.leaves(trees)):
         return jnp, jnp.result_type(float)
     return np, np.float64
 
 
-def join_float32(xp: ModuleType, wide: Any, nearest: Any, remainder: Any) -> Any:
+def join_float32(xp: ModuleType, wide: DTypeLike, nearest: Numeric, remainder: Numeric) -> Numeric:
     """The wide values `[n]` of their nearest float32 numbers `[n]` and the remainder `[n, 2]`."""
     remainder = xp.asarray(remainder, wide)
     return xp.asarray(nearest, wide) + remainder[:, 0] + remainder[:, 1]
 
 
-def split_float32(xp: ModuleType, values: Any) -> tuple[Any, Any]:
+def split_float32(xp: ModuleType, values: Numeric) -> tuple[Numeric, Numeric]:
     """The nearest float32 numbers `[n]` of wide values, and the remainder `float32[n, 2]`.
 
     Three float32 numbers hold all 53 bits of a float64.
@@ -91,14 +94,14 @@ def split_float32(xp: ModuleType, values: Any) -> tuple[Any, Any]:
     return nearest, xp.stack([first_part, (residual - first_part.astype(values.dtype)).astype(np.float32)], axis=-1)
 
 
-def bounded(xp: ModuleType, number: Any) -> Any:
+def bounded(xp: ModuleType, number: Numeric) -> Numeric:
     """The number; infinite where it overflows in float32."""
     with np.errstate(over="ignore"):
         narrow = number.astype(np.float32)
     return xp.where(abs(narrow) < np.inf, number, xp.sign(number) * np.inf)
 
 
-def rounded_like(number: Any, value: Any) -> Any:
+def rounded_like(number: Numeric, value: Numeric) -> Numeric:
     """The number rounded to the floating-point type of `value`: 0.9 is another number in float32.
 
     Example:

@@ -14,7 +14,6 @@ rate 1e-3: after the first update the formula has erased 76% of the rows of the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +21,7 @@ import optax
 
 from regjax.core.checks import check_range
 from regjax.core.dtypes import float_dtype
-from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.core.typing import Array, ArrayLike, Numeric, PyTree
 from regjax.optim.stepsizes.base import LearningRate, StepSize, check_rate, current, only, states
 
 
@@ -129,7 +128,7 @@ def adamax(learning_rate: LearningRate, eps: ArrayLike = 1e-8) -> StepSize:
       Kingma and Ba, Adam: a method for stochastic optimization, 2015, section 7.1.
     """
 
-    def squares(name: str, state: PyTree, e: Any) -> PyTree:
+    def squares(name: str, state: PyTree, e: Numeric) -> PyTree:
         norms = only(name, optax.ScaleByAdamState, state).nu
         # The norm of an entry without a gradient is eps.
         return jax.tree.map(lambda u: jnp.where(u <= 1.001 * e, 0.0, jnp.square(u)), norms)
@@ -159,7 +158,7 @@ def rmsprop(learning_rate: LearningRate, eps: ArrayLike = 1e-8, *, eps_in_sqrt: 
       True
     """
 
-    def moment(name: str, state: PyTree, e: Any) -> PyTree:
+    def moment(name: str, state: PyTree, e: Numeric) -> PyTree:
         del e
         if states(optax.TraceState, state):
             raise ValueError(f"{name}: the step of RMSProp with momentum is not known; use momentum=None")
@@ -195,17 +194,17 @@ def adagrad(learning_rate: LearningRate, eps: ArrayLike = 1e-7) -> StepSize:
     )
 
 
-def _adam(name: str, learning_rate: LearningRate, b1: Any, b2: ArrayLike, eps: ArrayLike) -> StepSize:
+def _adam(name: str, learning_rate: LearningRate, b1: Numeric, b2: ArrayLike, eps: ArrayLike) -> StepSize:
     """The step size of Adam or, with `b1`, of its Nesterov variant."""
     check_range(f"{name}: b2", b2, 0.0, 1.0, high_open=True)
 
-    def moment(name: str, state: PyTree, e: Any) -> PyTree:
+    def moment(name: str, state: PyTree, e: Numeric) -> PyTree:
         del e
         adam_state = only(name, optax.ScaleByAdamState, state)
         correction = 1 - _float(current("b2", b2, state, adam_state.count)) ** adam_state.count
         return jax.tree.map(lambda v: v / correction, adam_state.nu)
 
-    def gain(state: PyTree) -> Any:
+    def gain(state: PyTree) -> Numeric:
         if b1 is None:
             return 1.0
         t = only(name, optax.ScaleByAdamState, state).count
@@ -219,9 +218,9 @@ def _divided(
     name: str,
     learning_rate: LearningRate,
     eps: ArrayLike,
-    moment: Callable[[str, PyTree, Any], PyTree],
-    root: Callable[[Array, Any], Array],
-    gain: Callable[[PyTree], Any] = lambda state: 1.0,
+    moment: Callable[[str, PyTree, Numeric], PyTree],
+    root: Callable[[Array, Numeric], Array],
+    gain: Callable[[PyTree], Numeric] = lambda state: 1.0,
 ) -> StepSize:
     """`lr gain / root(v, eps)`, with the second moment `v` from the optimizer state."""
     check_rate(name, learning_rate)
@@ -237,11 +236,11 @@ def _divided(
     return StepSize(compute, elementwise=True)
 
 
-def _float(number: Any) -> Array:
+def _float(number: ArrayLike) -> Array:
     return jnp.asarray(number, float_dtype())
 
 
-def _over(rate: Any, v: Array, root: Any) -> Array:
+def _over(rate: Numeric, v: Array, root: Numeric) -> Array:
     """`rate / root(v)`, where a `v` of 0 is replaced by the mean of the others in the leaf; 0 if all are 0."""
     reached = v > 0
     count = jnp.sum(reached)

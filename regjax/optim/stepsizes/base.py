@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import optax
 
 from regjax.core.checks import check_range
-from regjax.core.typing import ArrayLike, PyTree
+from regjax.core.typing import ArrayLike, Numeric, PyTree
 
-LearningRate = ArrayLike | Callable[..., Any]
+LearningRate = ArrayLike | Callable[..., Numeric]
 INJECTED = (optax.InjectHyperparamsState, optax.InjectStatefulHyperparamsState)
 
 
@@ -27,17 +26,17 @@ class StepSize:
       is_exact: whether it claims to be the step of the optimizer (all but `plain` do), which is then verified.
     """
 
-    compute: Callable[[Any, Any, PyTree], Any]
+    compute: Callable[[PyTree, Numeric, PyTree], PyTree]
     elementwise: bool
     is_exact: bool = True
 
 
-def at_step(learning_rate: LearningRate, count: ArrayLike) -> Any:
+def at_step(learning_rate: LearningRate, count: ArrayLike) -> Numeric:
     """The learning rate at update `count`: a number is constant, a schedule is called."""
     return learning_rate(count) if callable(learning_rate) else learning_rate
 
 
-def current(name: str, default: LearningRate, state: PyTree, count: ArrayLike) -> Any:
+def current(name: str, default: LearningRate, state: PyTree, count: ArrayLike) -> Numeric:
     """The value of a hyperparameter in the update that led to `state`.
 
     Args:
@@ -64,16 +63,16 @@ def current(name: str, default: LearningRate, state: PyTree, count: ArrayLike) -
     return injected[0] if injected else at_step(default, count)
 
 
-def states(kind: Any, state: PyTree) -> list[Any]:
+def states(kind: type | tuple[type, ...], state: PyTree) -> list[PyTree]:
     """The outermost states of one kind within the state of an optimizer."""
 
-    def is_kind(node: Any) -> bool:
+    def is_kind(node: object) -> bool:
         return isinstance(node, kind)
 
     return [node for node in jax.tree.leaves(state, is_leaf=is_kind) if is_kind(node)]
 
 
-def only(name: str, kind: Any, state: PyTree) -> Any:
+def only(name: str, kind: type, state: PyTree) -> PyTree:
     """The only state of one kind.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,7 @@ import optax
 
 from regjax.core.checks import check_range
 from regjax.core.dtypes import float_dtype
-from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.core.typing import Array, ArrayLike, Numeric, PyTree
 from regjax.optim.stepsizes.base import LearningRate, StepSize, check_rate, current, only
 
 
@@ -117,7 +116,7 @@ def partition(steps: Mapping[str, StepSize], labels: PyTree | Callable[[PyTree],
         unknown = sorted({str(label) for label in leaf_labels} - set(steps))
         if unknown:
             raise ValueError(f"stepsizes.partition: no step for the labels {', '.join(unknown)}; given: {list(steps)}")
-        out: list[Any] = [None] * len(leaf_labels)
+        out: list[Numeric] = [None] * len(leaf_labels)
         for label in dict.fromkeys(leaf_labels):
             positions = [i for i, other in enumerate(leaf_labels) if other == label]
             step = steps[label].compute(inner[label].inner_state, count, params)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +20,7 @@ _TOLERANCE = 5e-3
 
 
 def check_injected(
-    tx: optax.GradientTransformation, measure: Callable[..., Any], plan: Plan, params: PyTree, *, is_step: bool
+    tx: optax.GradientTransformation, measure: Callable[..., PyTree], plan: Plan, params: PyTree, *, is_step: bool
 ) -> None:
     """Refuse an optimizer with an injected hyperparameter whose change affects the updates but not the penalty.
 
@@ -61,7 +60,7 @@ def check_injected(
 
 
 def _multiplied(state: PyTree, names: tuple[str, ...]) -> PyTree:
-    def change(node: Any) -> Any:
+    def change(node: PyTree) -> PyTree:
         if not isinstance(node, INJECTED):
             return node
         hyperparams = {

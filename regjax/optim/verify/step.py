@@ -8,12 +8,10 @@ gradient (a skipped update has no step), and a gradient that changes.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import optax
 
-from regjax.core.typing import PyTree
+from regjax.core.typing import Array, PyTree
 from regjax.optim.stepsizes import LearningRate, StepSize, current
 from regjax.optim.verify.injected import check_injected
 from regjax.optim.verify.trial import CannotJudge, Plan, Record, named_weights, run, small_like
@@ -110,7 +108,7 @@ def check_moves(
     small = small_like(params)
     plan = _plan(small)
 
-    def measure(state: PyTree, count: Any, params: PyTree) -> Any:
+    def measure(state: PyTree, count: Array, params: PyTree) -> PyTree:
         del params
         return current("learning_rate", learning_rate, state, count)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ import numpy as np
 import optax
 
 from regjax.core.tree import is_weight_leaf
-from regjax.core.typing import PyTree
+from regjax.core.typing import ArrayLike, PyTree, Value
 from regjax.optim.applied import CountState, ProjectState, RegularizeState, applied_penalties, with_extra_arguments
 from regjax.optim.stepsizes.base import states
 from regjax.optim.verify.step import WAY_OUT
@@ -90,7 +90,7 @@ def check_optimizer(tx: optax.GradientTransformation | optax.MultiSteps, params:
     plan = Plan(_WEIGHTS, _COUNTS, np.ones(gradients[0].shape[1], np.int32), gradients)
 
     def updates(shift: float, pull: float = 0.0, scale: float = 1.0) -> dict[str, np.ndarray]:
-        extra: dict[str, Any] = {PROBE: Probe(_GAIN, shift, pull, scale)}
+        extra: dict[str, Value] = {PROBE: Probe(_GAIN, shift, pull, scale)}
         return run(tx, small, plan, lambda *_: jnp.float32(0), **extra).updates
 
     if not modes:
@@ -160,7 +160,9 @@ def _check_projected(
             )
 
 
-def _check_downhill(without: dict[str, np.ndarray], pulled: dict[str, np.ndarray], ramps: dict[str, Any]) -> None:
+def _check_downhill(
+    without: dict[str, np.ndarray], pulled: dict[str, np.ndarray], ramps: dict[str, np.ndarray]
+) -> None:
     """Refuse an optimizer that adds the gradient of a penalty to the update with its own sign: weights would grow."""
     for name, ramp in ramps.items():
         moved = (pulled[name] - without[name])[0] * ramp
@@ -200,7 +202,7 @@ def answer(probe: Probe, mode: str, gradients: PyTree, acts: Sequence[bool]) -> 
     return jax.tree.unflatten(treedef, answered)
 
 
-def _ramp(leaf: Any) -> np.ndarray:
+def _ramp(leaf: ArrayLike) -> np.ndarray:
     """Positive numbers that differ between entries, so that subtracting their mean is detected."""
     return (1 + 0.5 * (np.arange(np.size(leaf)) % 3)).reshape(np.shape(leaf)).astype(np.float32)
 

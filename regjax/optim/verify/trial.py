@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +14,14 @@ from jax.interpreters.partial_eval import dce_jaxpr
 
 from regjax.core.checks import is_traced
 from regjax.core.tree import check_same_leaves, is_weight_leaf, leaf_names
-from regjax.core.typing import PyTree
+from regjax.core.typing import Array, PyTree, Value
 from regjax.optim.applied import with_extra_arguments
 
 # Parameters with more entries than this are replaced by smaller ones of the same rank.
 _ENTRIES = 4096
 _SIDE = 3
+
+Recorded = tuple[list[Array], list[Array]]  # updates and measured values, for each weight leaf
 
 
 class CannotJudge(ValueError):
@@ -61,7 +63,7 @@ def small_like(params: PyTree) -> PyTree:
     leaves, treedef = jax.tree.flatten(params)
     large = sum(int(np.size(leaf)) for leaf in leaves if is_weight_leaf(leaf)) > _ENTRIES
 
-    def small(leaf: Any) -> Any:
+    def small(leaf: PyTree) -> PyTree:
         if not is_weight_leaf(leaf):
             return leaf
         shape = tuple(min(side, _SIDE) for side in np.shape(leaf)) if large else np.shape(leaf)
@@ -70,7 +72,7 @@ def small_like(params: PyTree) -> PyTree:
     return jax.tree.unflatten(treedef, [small(leaf) for leaf in leaves])
 
 
-def named_weights(params: PyTree) -> dict[str, Any]:
+def named_weights(params: PyTree) -> dict[str, PyTree]:
     """The leaves that hold real or complex numbers, by name."""
     named = zip(leaf_names(params), jax.tree.leaves(params), strict=True)
     return {name: leaf for name, leaf in named if is_weight_leaf(leaf)}
@@ -86,7 +88,7 @@ def ignored(tx: optax.GradientTransformation, params: PyTree) -> list[str]:
     zeros = jax.tree.map(lambda w: jax.ShapeDtypeStruct(np.shape(w), jnp.result_type(w)), leaves)
     flat, treedef = jax.tree.flatten(params)
 
-    def update(grads: list[Any]) -> list[Any]:
+    def update(grads: list[Array]) -> list[Array]:
         weight_grads = iter(grads)
         filled = [next(weight_grads) if is_weight_leaf(leaf) else _no_gradient(leaf) for leaf in flat]
         updates = tx.update(jax.tree.unflatten(treedef, filled), tx.init(params), params)[0]
@@ -121,11 +123,11 @@ def run(
     tx: optax.GradientTransformation,
     params: PyTree,
     plan: Plan,
-    measure: Callable[[PyTree, Any, PyTree], Any],
+    measure: Callable[[PyTree, Array, PyTree], PyTree],
     *,
     begin: Callable[[PyTree], PyTree] = lambda state: state,
     replaced: bool = False,
-    **extra: Any,
+    **extra: Value,
 ) -> Record:
     """Run the trials of a plan.
 
@@ -149,7 +151,7 @@ def run(
     leaves, treedef = jax.tree.flatten(params)
     positions = [i for i, leaf in enumerate(leaves) if is_weight_leaf(leaf)]
 
-    def fill(values: list[Any], fill_other: Callable[[Any], Any]) -> PyTree:
+    def fill(values: list[Array], fill_other: Callable[[PyTree], PyTree]) -> PyTree:
         by_position = dict(zip(positions, values, strict=True))
         return jax.tree.unflatten(
             treedef, [by_position[i] if i in by_position else fill_other(leaf) for i, leaf in enumerate(leaves)]
@@ -157,7 +159,7 @@ def run(
 
     refused: list[ValueError] = []
 
-    def measured_at(state: PyTree, count: Any, trial_params: PyTree) -> Any:
+    def measured_at(state: PyTree, count: Array, trial_params: PyTree) -> PyTree:
         try:
             value = measure(state, count, trial_params)
             if jax.tree_util.treedef_is_leaf(jax.tree.structure(value)):
@@ -168,17 +170,19 @@ def run(
             refused.append(error)
             raise
 
-    def run_trial(weight: Any, start: Any, repeats: Any, gradients: list[Any]) -> tuple[list[Any], list[Any]]:
+    def run_trial(weight: Array, start: Array, repeats: Array, gradients: list[Array]) -> Recorded:
         trial_params = fill([jnp.full(leaves[i].shape, weight, leaves[i].dtype) for i in positions], lambda leaf: leaf)
         state = begin(_advanced(jax.tree.map(jnp.asarray, tx.init(trial_params)), start))
 
-        def update(state: PyTree, grads: list[Any]) -> tuple[list[Any], PyTree]:
+        def update(state: PyTree, grads: list[Array]) -> tuple[list[Array], PyTree]:
             updates, after = tx.update(fill(grads, _no_gradient), state, trial_params, **extra)
             flat = jax.tree.leaves(updates)
             # Some transforms return other dtypes than they start with.
             return [flat[i] for i in positions], jax.tree.map(_of_type, after, state)
 
-        def record(carry: tuple[PyTree, Any], step: tuple[Any, list[Any]]) -> tuple[tuple[PyTree, Any], Any]:
+        def record(
+            carry: tuple[PyTree, Array], step: tuple[Array, list[Array]]
+        ) -> tuple[tuple[PyTree, Array], Recorded]:
             (state, count), (repeats, grads) = carry, step
             state = jax.lax.fori_loop(0, repeats - 1, lambda _, state: update(state, grads)[1], state)
             updates, state = update(state, grads)
@@ -188,7 +192,7 @@ def run(
 
         return jax.lax.scan(record, (state, start), (repeats, gradients))[1]
 
-    def program() -> Any:
+    def program() -> Recorded:
         return jax.vmap(run_trial, in_axes=(0, 0, None, 0))(*jax.tree.map(jnp.asarray, tuple(plan)))
 
     try:
@@ -208,7 +212,7 @@ def _cannot(error: Exception) -> CannotJudge:
     return CannotJudge(f"{type(error).__name__}: {first}")
 
 
-def _evaluate(program: Callable[[], Any], first: int) -> tuple[Any, bool]:
+def _evaluate(program: Callable[[], Recorded], first: int) -> tuple[Recorded, bool]:
     """The results of a program without arguments, also inside a transformation, and whether it has traced numbers."""
     with jax.ensure_compile_time_eval(), _everyday_settings():
         closed, shapes = jax.make_jaxpr(program, return_shape=True)()
@@ -232,32 +236,32 @@ def _everyday_settings() -> Iterator[None]:
         yield
 
 
-def _stand_in(index: int, value: Any) -> Any:
+def _stand_in(index: int, value: Array) -> Array:
     """A stand-in for a traced number: in (0, 1), as rates, decays and probabilities are, and different for each."""
     number = (0.11 + 0.618034 * index) % 0.7 + 0.05 if jnp.issubdtype(value.dtype, jnp.inexact) else 3 + index
     return jnp.full(value.shape, number, value.dtype)
 
 
-def _advanced(state: PyTree, count: Any) -> PyTree:
+def _advanced(state: PyTree, count: Array) -> PyTree:
     """A state whose update counters are advanced by `count`; the counter of micro-steps stays."""
 
-    def advance(node: Any) -> Any:
+    def advance(node: PyTree) -> PyTree:
         moved = jax.tree.map(lambda leaf: leaf + count if _is_counter(leaf) else leaf, node)
         return moved._replace(mini_step=node.mini_step) if isinstance(node, optax.MultiStepsState) else moved
 
     return jax.tree.map(advance, state, is_leaf=lambda node: isinstance(node, optax.MultiStepsState))
 
 
-def _is_counter(leaf: Any) -> bool:
+def _is_counter(leaf: PyTree) -> bool:
     dtype = getattr(leaf, "dtype", None)
     return dtype is not None and np.ndim(leaf) == 0 and bool(jnp.issubdtype(dtype, jnp.integer))
 
 
-def _of_type(new: Any, old: Any) -> Any:
+def _of_type(new: Array, old: Array) -> Array:
     return new if jnp.issubdtype(old.dtype, jax.dtypes.extended) else jnp.asarray(new, old.dtype)
 
 
-def _no_gradient(leaf: Any) -> Any:
+def _no_gradient(leaf: PyTree) -> PyTree:
     """A placeholder for the gradient of a leaf that has none."""
     dtype = getattr(leaf, "dtype", None)
     return leaf if dtype is None or jnp.issubdtype(dtype, jax.dtypes.prng_key) else np.zeros(np.shape(leaf), dtype)
