@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from regjax.analysis.curves import FEWEST_EPOCHS, Rise, level_at_end, relative_noise, rise_at_end, without_spikes
 from regjax.core.checks import check_range
 from regjax.core.errors import InputError
+from regjax.core.typing import ArrayLike
+
+Columns = Mapping[str, Sequence[float]] | Mapping[str, np.ndarray]
 
 VERDICTS = ("underfit", "correct_fit", "overfit", "diverged", "undecided")
 NOISY = 0.05
@@ -54,8 +57,20 @@ class Diagnosis(NamedTuple):
     evidence: tuple[str, ...]
 
 
+class HasHistory(Protocol):
+    """What `diagnose` reads of a `rj.History`."""
+
+    @property
+    def values(self) -> Mapping[str, ArrayLike]:
+        """Each column by its name, `[epochs]`."""
+
+    @property
+    def valid(self) -> ArrayLike:
+        """Which epochs took place, `bool[epochs]`."""
+
+
 def diagnose(
-    history: Mapping[str, Sequence[float]] | Any,
+    history: Columns | HasHistory,
     *,
     chance_loss: float | None = None,
     n_val: int | None = None,
@@ -261,20 +276,22 @@ def _still_falls(curve: np.ndarray) -> bool:
     return before - last > max(3.0 * error, _STEP * abs(before))
 
 
-def _columns(history: Any) -> Mapping[str, Any]:
+def _columns(
+    history: Columns | HasHistory,
+) -> Mapping[str, np.ndarray] | Mapping[str, Sequence[float]]:
     if isinstance(history, Mapping):
         return history
     valid = np.asarray(history.valid)
     return {name: np.asarray(column)[valid] for name, column in history.values.items()}
 
 
-def _column(columns: Mapping[str, Any], name: str) -> np.ndarray:
+def _column(columns: Columns, name: str) -> np.ndarray:
     if name not in columns:
         raise InputError(f"history: no column {name!r}; there are {', '.join(sorted(columns)) or 'none'}")
     return np.asarray(columns[name], np.float64)
 
 
-def _metric_gap(columns: Mapping[str, Any], epochs: np.ndarray, n_val: int | None) -> _MetricGap | None:
+def _metric_gap(columns: Columns, epochs: np.ndarray, n_val: int | None) -> _MetricGap | None:
     """The gap over the last tenth, with an interval from the number of validation examples."""
     last = epochs[-max(1, len(epochs) // 10) :]
     for name in ("accuracy", "r2"):

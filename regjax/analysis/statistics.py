@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from regjax.analysis.flips import joint_flips
 from regjax.core.checks import check_range
+from regjax.core.typing import Numeric
 
 
 class Interval(NamedTuple):
@@ -137,7 +138,7 @@ def two_way_interval(differences: np.ndarray, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def _t_quantile(degrees: int, p: Any) -> Any:
+def _t_quantile(degrees: int, p: Numeric) -> Numeric:
     """The quantile of Student's t distribution."""
     # Imported here, because training needs no quantile and importing SciPy takes a tenth of a second.
     from scipy.special import stdtrit  # importing scipy.stats would take seconds

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from regjax.analysis import choose
 from regjax.comparison.techniques import Technique
 from regjax.comparison.train import Outcome
+from regjax.core.typing import Json
 
 
 class Pick(NamedTuple):
@@ -23,7 +24,7 @@ class Pick(NamedTuple):
     select_score: float
     parts: list[str] | None = None
 
-    def entry(self) -> dict[str, Any]:
+    def entry(self) -> dict[str, Json]:
         """As in the results."""
         entry = self._asdict()
         del entry["position"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from regjax.catalog import SELECTIONS
 from regjax.core.options import choice, whole
@@ -13,6 +13,7 @@ from regjax.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     from regjax.augment import Augmentation
+    from regjax.core.typing import Value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class CompareOptions(TrainingOptions):
         "choice on validation: the best mean, or the most regularized setting within one standard error of it",
     )
     augmentation: Augmentation | str | None = None
-    always: Mapping[str, Any] | None = None
+    always: Mapping[str, Value] | None = None
     task: str | None = None
     standardize: str = "auto"
 
@@ -51,7 +52,7 @@ class CompareOptions(TrainingOptions):
         return range(self.seed, self.seed + self.seeds)
 
 
-def with_changes(options: CompareOptions | None, changes: Mapping[str, Any]) -> CompareOptions:
+def with_changes(options: CompareOptions | None, changes: Mapping[str, Value]) -> CompareOptions:
     """The options, some of them changed by keyword arguments.
 
     Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -17,7 +16,7 @@ from regjax.comparison.registry import TechniqueContext, resolve
 from regjax.comparison.techniques import Technique, check_together, merge
 from regjax.core.checks import in_short
 from regjax.core.errors import InputError
-from regjax.core.typing import PyTree
+from regjax.core.typing import Json, ModelLike, PyTree, Value
 from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
 from regjax.data.targets import task_reason
 from regjax.models import make_model
@@ -62,11 +61,11 @@ class Plan:
     data: TrainData
 
     @property
-    def always(self) -> Mapping[str, Any]:
+    def always(self) -> Mapping[str, Value]:
         """Arguments of `make_hparams` that act in every run."""
         return self.options.always or {}
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Json]:
         """What results and report state."""
         options, splits, spec = self.options, self.splits, self.spec
         return {
@@ -95,7 +94,7 @@ class Plan:
         }
 
 
-def make_plan(model: Any, data: Data, techniques: Wanted, options: CompareOptions) -> Plan:
+def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: CompareOptions) -> Plan:
     """Settle everything that can be settled, and refuse what no run could use.
 
     Raises:
@@ -142,7 +141,7 @@ def filled_in(options: CompareOptions, splits: Splits) -> tuple[CompareOptions, 
 
 
 def technique_context(
-    options: CompareOptions, splits: Splits, model: Any, *, has_augmentation: bool
+    options: CompareOptions, splits: Splits, model: ModelLike, *, has_augmentation: bool
 ) -> TechniqueContext:
     """What the techniques depend on."""
     return TechniqueContext(
@@ -192,7 +191,7 @@ def _arrays(
     )
 
 
-def _described(model: Any) -> str:
+def _described(model: ModelLike) -> str:
     """A model in one line, as `MLP(num_outputs=10, widths=(256,))`."""
     if not dataclasses.is_dataclass(model):
         return "(init, apply)"
@@ -200,7 +199,7 @@ def _described(model: Any) -> str:
     return f"{type(model).__name__}({', '.join(f'{name}={_value(getattr(model, name))}' for name in names)})"
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, nn.Module):
         return _described(value)
     if isinstance(value, list | tuple):
@@ -222,20 +221,20 @@ def as_splits(data: Data, split_seed: int, task: str | None = None) -> Splits:
     return dataset if isinstance(dataset, Splits) else split(dataset, seed=split_seed)
 
 
-def described_task(data: Any, splits: Splits, task: str | None) -> str:
+def described_task(data: Data, splits: Splits, task: str | None) -> str:
     """The task, and of arrays why it is that."""
     if isinstance(data, Splits | Dataset):
         return splits.task
     return f"{splits.task} ({'as asked for' if task else task_reason(np.asarray(data[1]))})"
 
 
-def noises_of(model: Any) -> tuple[str, ...]:
+def noises_of(model: ModelLike) -> tuple[str, ...]:
     """The names of the noises that a model has; one that takes `rates` and does not tell has dropout."""
     accepted = getattr(model, "accepted_rates", None)
     return accepted if accepted is not None else ("dropout",) if takes_rates(as_model(model).apply) else ()
 
 
-def check_outputs(model: Any, x: np.ndarray, splits: Splits) -> None:
+def check_outputs(model: ModelLike, x: np.ndarray, splits: Splits) -> None:
     """Refuse a model that cannot take the inputs, be told that it trains, or give the outputs that the targets need.
 
     Raises:

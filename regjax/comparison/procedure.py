@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from regjax.catalog import COMBINATION, TECHNIQUES
 from regjax.comparison.choose import Row, pick
@@ -16,12 +15,13 @@ from regjax.comparison.result import CompareResult
 from regjax.comparison.scoring import Evaluation, Scorer
 from regjax.comparison.techniques import BASELINE, Technique, baseline, combination
 from regjax.comparison.train import Outcome, Progress, Runner, Trial, diverged
+from regjax.core.typing import ModelLike, Value
 from regjax.models.interface import as_model
 from regjax.training.run import make_run
 
 
 def compare(
-    model: Any,
+    model: ModelLike,
     data: Data,
     techniques: Wanted = None,
     config: CompareOptions | None = None,
@@ -29,7 +29,7 @@ def compare(
     workers: int | None = None,
     directory: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Value,
 ) -> CompareResult:
     """Compare regularizers on a model and a dataset.
 

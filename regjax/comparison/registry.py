@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from regjax import catalog
 from regjax.catalog import COMBINATION, DEFAULT_TECHNIQUES, TECHNIQUES, Method
 from regjax.comparison.techniques import Arguments, Flags, Technique
 from regjax.core.checks import check_choice, in_short
 from regjax.core.errors import InputError
+from regjax.core.typing import Value
 from regjax.noise import WEIGHT_NOISES
 from regjax.penalties import PENALTIES
 from regjax.penalties.outputs import OUTPUT_PENALTIES
@@ -48,7 +48,7 @@ Maker = Callable[[Method, TechniqueContext], Technique | None]
 
 
 def _technique(
-    method: Method, arguments: Callable[[float], Arguments], flags: Callable[[float], Flags], **more: Any
+    method: Method, arguments: Callable[[float], Arguments], flags: Callable[[float], Flags], **more: Value
 ) -> Technique:
     return Technique(method.name, method.title, method.unit, method.grid, arguments, flags=flags, **more)
 

@@ -7,10 +7,11 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from regjax.analysis import FEWEST_RUNS, Interval
+from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.training.state import Weights
 
@@ -66,7 +67,7 @@ class TechniqueResult:
 
     name: str
     title: str
-    chosen: dict[str, Any]  # parameter, value, edge ("low", "high" or None), selected_by, ...
+    chosen: dict[str, Json]  # parameter, value, edge ("low", "high" or None), selected_by, ...
     grid: tuple[GridPoint, ...]
     test: Spread  # of the headline metric: accuracy or R2
     test_loss: Spread
@@ -81,10 +82,10 @@ class TechniqueResult:
     diverged: int  # seeds of the chosen setting that diverged; they score at chance
     lanes: int  # runs that this row cost: its tuning budget
     seconds: float  # of compute in those runs, summed over workers
-    curves: dict[str, Any]  # epoch-wise means and intervals over seeds
-    weights: dict[str, Any]  # histogram of the weights
+    curves: dict[str, Json]  # epoch-wise means and intervals over seeds
+    weights: dict[str, Json]  # histogram of the weights
     params_sha256: tuple[str, ...] = ()  # of the parameters that each seed ended with
-    flags: dict[str, Any] | None = None  # of the command train that do what the chosen setting does
+    flags: dict[str, Value] | None = None  # of the command train that do what the chosen setting does
 
 
 class Trained(NamedTuple):
@@ -99,7 +100,7 @@ class Trained(NamedTuple):
       weights: for each row, those of each seed that the test part was evaluated with.
     """
 
-    apply: Callable[..., Any]
+    apply: ApplyFn
     preprocessor: Preprocessor
     weights: dict[str, tuple[Weights, ...]]
 
@@ -113,10 +114,10 @@ class CompareResult:
     metric: str
     seeds: int
     select: str
-    settings: dict[str, Any]
+    settings: dict[str, Json]
     baseline: TechniqueResult
     techniques: dict[str, TechniqueResult]
-    diagnosis: dict[str, Any]
+    diagnosis: dict[str, Json]
     chance: dict[str, float]
     seconds: float
     versions: dict[str, str]
@@ -126,7 +127,7 @@ class CompareResult:
         """The baseline and the techniques, in order."""
         return [self.baseline, *self.techniques.values()]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """Everything as JSON types, NaN as null; the layout of `results.json`."""
         content = _plain(dataclasses.asdict(dataclasses.replace(self, trained=None)))
         del content["trained"]
@@ -255,7 +256,7 @@ class CompareResult:
         return notes
 
 
-def demonstration(settings: Mapping[str, Any]) -> str:
+def demonstration(settings: Mapping[str, Json]) -> str:
     """What a comparison on the embedded digits says first.
 
     Example:
@@ -276,7 +277,7 @@ _CSV_COLUMNS = [
 ]  # fmt: skip
 
 
-def spread(values: Any, interval: Interval) -> Spread:
+def spread(values: Iterable[float], interval: Interval) -> Spread:
     """A `Spread` from values and their interval."""
     return Spread(interval.mean, (interval.low, interval.high), tuple(float(v) for v in values))
 
@@ -291,7 +292,7 @@ def _p(value: float | None) -> str:
     return f"{value:.3f}" if value >= 0.001 else "<.001"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Value) -> Json:
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

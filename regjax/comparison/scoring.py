@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from regjax.analysis.weights import params_sha256, zero_fraction
 from regjax.comparison.result import GridPoint, Improvement, Spread, TechniqueResult, spread
 from regjax.comparison.techniques import Technique
 from regjax.core.tree import weight_leaves
+from regjax.core.typing import ApplyFn, Array, Json, PyTree
 from regjax.data import Preprocessor, Splits
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.training.evaluate import SCORE, predict
@@ -60,7 +61,7 @@ class Scorer:
       part: `"select"` or `"test"`.
     """
 
-    def __init__(self, apply_fn: Callable[..., Any], splits: Splits, preprocessor: Preprocessor, part: str):
+    def __init__(self, apply_fn: ApplyFn, splits: Splits, preprocessor: Preprocessor, part: str):
         self.task = splits.task
         self._apply = apply_fn
         self._x = jnp.asarray(preprocessor.transform(getattr(splits, f"x_{part}")))
@@ -105,7 +106,7 @@ def spread_of(values: Sequence[float]) -> Spread:
     return spread(values, mean_interval(values))
 
 
-def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -> dict[str, Any]:
+def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -> dict[str, Json]:
     """The diagnosis that most baseline runs get, and what it is seed by seed."""
     each = [diagnose(result.history, chance_loss=chance_loss, n_val=n_val) for result in results]
     names = [d.verdict for d in each]
@@ -132,7 +133,7 @@ def _mean_of(values: Sequence[float | None]) -> float:
 
 def summarize_row(
     technique: Technique,
-    chosen: dict[str, Any],
+    chosen: dict[str, Json],
     grid: tuple[GridPoint, ...],
     results: Sequence[RunResult],
     tests: Sequence[Evaluation],
@@ -225,7 +226,7 @@ def improvements(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _per_example(apply_fn: Callable[..., Any], task: str, weights: Weights, x: Any, y: Any) -> tuple[Any, Any]:
+def _per_example(apply_fn: ApplyFn, task: str, weights: Weights, x: Array, y: Array) -> tuple[Array, Array]:
     outputs = predict(apply_fn, *weights, x, task=task)
     losses = get_loss(TASK_LOSSES[task])(outputs, y)
     return losses, correct(outputs, y) if task == "classification" else jnp.zeros(())
@@ -244,11 +245,11 @@ def _at_end(result: RunResult, column: str, otherwise: float) -> float:
     return value if math.isfinite(value) else otherwise
 
 
-def _weight_values(params: Any) -> np.ndarray:
+def _weight_values(params: PyTree) -> np.ndarray:
     return np.concatenate([np.ravel(leaf) for leaf in weight_leaves(params)])
 
 
-def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Any]:
+def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Json]:
     """Histogram of the penalizable weights of all seeds; exact zeros are counted apart."""
     values = np.concatenate([_weight_values(result.weights.params) for result in results])
     values = values[np.isfinite(values)]
@@ -264,7 +265,7 @@ def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Any]:
     }
 
 
-def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dict[str, Any]:
+def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dict[str, Json]:
     """Means and 95% intervals over the seeds that are still running, at most 200 epochs of them."""
     columns = {
         "train_loss": "train/data_loss",
@@ -275,7 +276,7 @@ def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dic
     valid = np.stack([result.history.valid for result in results])
     last = int(valid.any(axis=0).sum())
     epochs = np.unique(np.linspace(0, last - 1, min(points, last)).round().astype(int)) if last else np.array([], int)
-    out: dict[str, Any] = {"epoch": epochs.tolist(), "runs": valid[:, epochs].sum(axis=0).tolist()}
+    out: dict[str, Json] = {"epoch": epochs.tolist(), "runs": valid[:, epochs].sum(axis=0).tolist()}
     for name, column in columns.items():
         table = np.stack([result.history.values[column] for result in results])
         running = [table[valid[:, e] & np.isfinite(table[:, e]), e] for e in epochs]

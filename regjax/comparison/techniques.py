@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from regjax.catalog import COMBINATION, PENALTY_MODES, TECHNIQUES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
-from regjax.core.typing import PenaltyMode
+from regjax.core.typing import PenaltyMode, PyTree, Value
 from regjax.optim.applied import applied_penalty
 from regjax.penalties import Penalty, check_penalty_mode
 from regjax.training.step import check_disjoint
@@ -20,8 +19,8 @@ from regjax.training.step import check_disjoint
 BASELINE = "baseline"
 _SUMS = ("penalty", "output_penalty")
 
-Arguments = dict[str, Any]  # keyword arguments of make_hparams
-Flags = dict[str, Any]  # of the command train, by name
+Arguments = dict[str, Value]  # keyword arguments of make_hparams
+Flags = dict[str, Value]  # of the command train, by name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +104,7 @@ def penalty_technique(
     )
 
 
-def check_together(arguments: Arguments, params: Any) -> None:
+def check_together(arguments: Arguments, params: PyTree) -> None:
     """Refuse arguments that no run could use together.
 
     Args:
@@ -155,7 +154,7 @@ def merge_flags(flags: Sequence[Flags]) -> Flags:
 
 
 def combination(
-    gained: Sequence[tuple[Technique, float, float]], always: Arguments, params: Any
+    gained: Sequence[tuple[Technique, float, float]], always: Arguments, params: PyTree
 ) -> tuple[Technique | None, list[str]]:
     """The techniques that gained, together, and their names; None when fewer than two can act together.
 

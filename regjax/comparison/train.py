@@ -6,11 +6,11 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from regjax.comparison import techniques as tech
 from regjax.comparison.scoring import Evaluation, Scorer
 from regjax.core.rng import run_key
+from regjax.core.typing import Value
 from regjax.stopping import REASONS
 from regjax.sweeps import Lane, LaneStore, run_lanes
 from regjax.training.run import Run, RunResult
@@ -49,8 +49,8 @@ class Runner:
     """Trains the lanes of trials and scores them on the selection split; the test split is not within its reach."""
 
     run_fn: Run
-    defaults: Mapping[str, Any]
-    always: Mapping[str, Any]
+    defaults: Mapping[str, Value]
+    always: Mapping[str, Value]
     seeds: Sequence[int]
     data: TrainData
     scorer: Scorer

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
 
 import jax
 import numpy as np
 
 from regjax.core.errors import InputError
+from regjax.core.typing import Numeric
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def is_traced(value: Any) -> bool:
+def is_traced(value: object) -> bool:
     """Whether `value` is abstract, inside a JAX transformation, so that its number is unknown."""
     return isinstance(value, jax.core.Tracer)
 
 
-def in_short(value: Any, limit: int = 80) -> str:
+def in_short(value: object, limit: int = 80) -> str:
     """A value in one short line, for messages, which must not print a whole model.
 
     Example:
@@ -37,7 +37,7 @@ def in_short(value: Any, limit: int = 80) -> str:
     return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
 
 
-def check_array(name: str, value: Any) -> None:
+def check_array(name: str, value: object) -> None:
     """Refuse anything but a single array, as the tuple of a model with several outputs.
 
     Raises:
@@ -56,7 +56,7 @@ def check_array(name: str, value: Any) -> None:
 
 def check_range(
     name: str,
-    value: Any,
+    value: Numeric,
     low: float = -np.inf,
     high: float = np.inf,
     *,

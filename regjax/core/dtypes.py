@@ -6,16 +6,14 @@ numbers given by the user have `float_dtype`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.core.typing import Array, ArrayLike
+from regjax.core.typing import Array, ArrayLike, DType, Numeric
 
 
-def float_dtype() -> Any:
+def float_dtype() -> DType:
     """The dtype of hyperparameters: float64 under `jax_enable_x64`, else float32.
 
     Example:
@@ -25,7 +23,7 @@ def float_dtype() -> Any:
     return jnp.result_type(float)
 
 
-def canonical(value: ArrayLike) -> Any:
+def canonical(value: ArrayLike) -> Numeric:
     """A number in one type, because a Python float, a NumPy scalar and a JAX scalar are three jit-cache entries.
 
     Args:
@@ -38,7 +36,7 @@ def canonical(value: ArrayLike) -> Any:
     return value if isinstance(value, jax.Array) else np.asarray(value, float_dtype())
 
 
-def wide_dtype(*arrays: ArrayLike) -> Any:
+def wide_dtype(*arrays: ArrayLike | DType) -> DType:
     """The real dtype to compute in: the common one of the arrays, float32 at least.
 
     Example:

@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from regjax.core.typing import Json, Numeric
 
 PIECE_BYTES = 2**20
 """Files are hashed in pieces of this many bytes."""
@@ -32,7 +35,7 @@ class LockedError(Exception):
     """Another process holds a lock."""
 
 
-def digest(data: Any) -> str:
+def digest(data: bytes | Numeric) -> str:
     """SHA-256 of bytes or of the bytes of a contiguous array.
 
     Example:
@@ -58,13 +61,13 @@ def file_digests(path: Path) -> list[str]:
     return digests + [future.result() for future in pending]
 
 
-def seal(manifest: dict[str, Any]) -> str:
+def seal(manifest: dict[str, Json]) -> str:
     """SHA-256 of a manifest without its own seal."""
     body = {name: value for name, value in manifest.items() if name != "seal"}
     return digest(json.dumps(body, sort_keys=True).encode())
 
 
-def write_manifest(directory: Path, facts: dict[str, Any]) -> None:
+def write_manifest(directory: Path, facts: dict[str, Json]) -> None:
     """Write `manifest.json`: size and SHA-256 (of each piece) of all files, some facts, and a seal over both.
 
     Args:
@@ -76,7 +79,7 @@ def write_manifest(directory: Path, facts: dict[str, Any]) -> None:
     (directory / "manifest.json").write_text(json.dumps(manifest | {"seal": seal(manifest)}, indent=1))
 
 
-def verify_manifest(directory: Path) -> dict[str, Any]:
+def verify_manifest(directory: Path) -> dict[str, Json]:
     """The facts of a directory, after checking all of its files against the manifest.
 
     Raises:
@@ -176,7 +179,7 @@ class Lock:
 
     def __init__(self, path: Path):
         self.path = path
-        self._file: Any = None
+        self._file: IO[str] | None = None
 
     def acquire(self) -> None:
         """Acquire the lock.

@@ -10,15 +10,13 @@ loss is 0, and it never counts as correct. `ignore_index` is a value that is tre
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.checks import in_short, is_traced
 from regjax.core.dtypes import widened
-from regjax.core.typing import Array, ArrayLike
+from regjax.core.typing import Array, ArrayLike, Numeric
 
 _SUM_TOLERANCE = 0.02  # of a row of probabilities; in half precision they sum to 1 only approximately
 
@@ -102,7 +100,7 @@ def check_labels(
         )
 
 
-def check_ignore_index(name: str, ignore_index: Any) -> None:
+def check_ignore_index(name: str, ignore_index: Numeric) -> None:
     """Refuse an `ignore_index` that no label can equal, as NaN; None and traced values pass.
 
     Raises:

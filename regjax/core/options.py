@@ -10,9 +10,12 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from regjax.core.errors import InputError
+
+if TYPE_CHECKING:
+    from regjax.core.typing import Json, Value
 
 UNBOUNDED = 2**31 - 2  # the largest whole number that an option takes: JAX counts in int32
 _LARGEST = 3.4e38  # beyond it float32 is infinite
@@ -32,22 +35,22 @@ class Kind:
 
     noun: str
     accepted: str
-    parse: Callable[[Any], Any]
+    parse: Callable[[Value], Value]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a text")
     return value
 
 
-def _switch(value: Any) -> bool:
+def _switch(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
     return value
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise ValueError("must be a list of texts")
     return tuple(value)
@@ -63,7 +66,7 @@ def _numbers(kind: type, low: float, high: float = math.inf, low_open: bool = Fa
     if high < UNBOUNDED:
         accepted = f"{noun} in {'(' if low_open else '['}{low:g}, {high:g}{')' if high_open else ']'}"
 
-    def parse(value: Any) -> Any:
+    def parse(value: Value) -> Value:
         try:
             number = kind(value)
         except (ValueError, TypeError, OverflowError):
@@ -81,7 +84,7 @@ def _numbers(kind: type, low: float, high: float = math.inf, low_open: bool = Fa
 def _choices(names: Sequence[str]) -> Kind:
     """One of several names; an error suggests the closest."""
 
-    def parse(value: Any) -> Any:
+    def parse(value: Value) -> Value:
         if value not in names:
             near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.4)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -91,7 +94,7 @@ def _choices(names: Sequence[str]) -> Kind:
     return Kind("name", "|".join(names), parse)
 
 
-def _widths(value: Any) -> tuple[int, ...]:
+def _widths(value: Value) -> tuple[int, ...]:
     try:
         widths = tuple(int(text) for text in (value.split(",") if isinstance(value, str) else value))
     except (ValueError, TypeError):
@@ -139,15 +142,15 @@ class Options:
     @classmethod
     def options(cls) -> dict[str, Option]:
         """The options by name, in order."""
-        fields: Sequence[dataclasses.Field[Any]] = dataclasses.fields(cls)  # type: ignore[arg-type]
+        fields: Sequence[dataclasses.Field[Value]] = dataclasses.fields(cls)  # type: ignore[arg-type]
         return {field.name: field.metadata["option"] for field in fields if "option" in field.metadata}
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """The options by name, as in `config.json`."""
         return {name: _plain(getattr(self, name)) for name in self.options()}
 
     @classmethod
-    def from_json(cls: type[Config], values: Mapping[str, Any]) -> Config:
+    def from_json(cls: type[Config], values: Mapping[str, Json]) -> Config:
         """Options from the content of a `config.json`; missing ones have their defaults.
 
         Raises:
@@ -159,11 +162,11 @@ class Options:
         return cls(**values)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Value) -> Json:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _field(default: Any, option: Option) -> Any:
+def _field(default: Value, option: Option) -> Value:
     return dataclasses.field(default=default, metadata={"option": option})
 
 
@@ -177,36 +180,36 @@ def number(
     low_open: bool = False,
     high_open: bool = False,
     fixed: bool = True,
-) -> Any:
+) -> Value:
     """A field for a finite number in an interval."""
     return _field(default, Option(group, help_text, _numbers(float, low, high, low_open, high_open), fixed))
 
 
-def whole(group: str, default: int | None, help_text: str, *, low: int = 1, fixed: bool = True) -> Any:
+def whole(group: str, default: int | None, help_text: str, *, low: int = 1, fixed: bool = True) -> Value:
     """A field for a whole number >= low."""
     return _field(default, Option(group, help_text, _numbers(int, low, UNBOUNDED), fixed))
 
 
-def choice(group: str, default: str, choices: Sequence[str], help_text: str, *, fixed: bool = True) -> Any:
+def choice(group: str, default: str, choices: Sequence[str], help_text: str, *, fixed: bool = True) -> Value:
     """A field for one of several names."""
     return _field(default, Option(group, help_text, _choices(choices), fixed))
 
 
-def text(group: str, default: str | None, help_text: str, *, fixed: bool = True) -> Any:
+def text(group: str, default: str | None, help_text: str, *, fixed: bool = True) -> Value:
     """A field for any text."""
     return _field(default, Option(group, help_text, TEXT, fixed))
 
 
-def switch(group: str, default: bool, help_text: str, *, fixed: bool = True) -> Any:
+def switch(group: str, default: bool, help_text: str, *, fixed: bool = True) -> Value:
     """A field for True or False."""
     return _field(default, Option(group, help_text, SWITCH, fixed))
 
 
-def texts(group: str, help_text: str) -> Any:
+def texts(group: str, help_text: str) -> Value:
     """A field for a list of texts."""
     return _field((), Option(group, help_text, TEXTS))
 
 
-def widths(group: str, help_text: str) -> Any:
+def widths(group: str, help_text: str) -> Value:
     """A field for positive whole numbers separated by commas."""
     return _field(None, Option(group, help_text, WIDTHS))

@@ -15,21 +15,24 @@ import ast
 import difflib
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
+from regjax.core.typing import Value
 
 MAX_LENGTH = 2000
+
+Result = TypeVar("Result")
 
 
 def parse_sum(
     text: str,
-    functions: Mapping[str, Callable[..., Any]],
+    functions: Mapping[str, Callable[..., Result]],
     what: str,
-    scale: Callable[[float, Any], Any] | None = None,
-) -> list[Any]:
+    scale: Callable[[float, Result], Result] | None = None,
+) -> list[Result]:
     """Parse a sum of calls, and return the results of the calls.
 
     Args:
@@ -63,7 +66,7 @@ def parse_sum(
     return results
 
 
-def parse_call(text: str, fields: Mapping[str, Sequence[str]], what: str) -> tuple[str, dict[str, Any]]:
+def parse_call(text: str, fields: Mapping[str, Sequence[str]], what: str) -> tuple[str, dict[str, Value]]:
     """Parse a call with named arguments, and return its name and arguments; values may also be True and False.
 
     Args:
@@ -83,7 +86,7 @@ def parse_call(text: str, fields: Mapping[str, Sequence[str]], what: str) -> tup
         raise InputError(f"{what} {text!r}: write NAME(FIELD=VALUE, ...); names: {', '.join(sorted(fields))}")
     name = node.func.id
     check_choice(what, name, fields)
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Value] = {}
     for keyword in node.keywords:
         _check_argument(what, name, keyword.arg, fields[name])
         if keyword.arg in arguments:
@@ -93,7 +96,7 @@ def parse_call(text: str, fields: Mapping[str, Sequence[str]], what: str) -> tup
     return name, arguments
 
 
-def _expression(text: str, functions: Mapping[str, Any], what: str) -> ast.expr:
+def _expression(text: str, functions: Iterable[str], what: str) -> ast.expr:
     if len(text) > MAX_LENGTH:
         raise InputError(f"{what}: at most {MAX_LENGTH} characters, got {len(text)}")
     if not text.strip():
@@ -117,13 +120,13 @@ def _check_argument(what: str, name: str, argument: str | None, accepted: Sequen
         raise InputError(f"{what}: {name} takes no argument {argument!r}{hint}; accepted: {listed}")
 
 
-def _call(node: ast.expr, functions: Mapping[str, Callable[..., Any]], what: str) -> Any:
+def _call(node: ast.expr, functions: Mapping[str, Callable[..., Result]], what: str) -> Result:
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         raise InputError(f"{what}: {_shown(node)} is not a call; write {_example(functions)}")
     name = node.func.id
     check_choice(what, name, functions)
     arguments = [_value(argument, what) for argument in node.args]
-    options: dict[str, Any] = {}
+    options: dict[str, Value] = {}
     accepted = list(inspect.signature(functions[name]).parameters)
     for keyword in node.keywords:
         _check_argument(what, name, keyword.arg, accepted)
@@ -147,7 +150,7 @@ def _factor(node: ast.expr, what: str) -> float:
     return factor
 
 
-def _value(node: ast.expr, what: str) -> Any:
+def _value(node: ast.expr, what: str) -> Value:
     if isinstance(node, ast.Constant) and not isinstance(node.value, bool | bytes | complex | type(...)):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
@@ -170,5 +173,5 @@ def _shown(node: ast.expr) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def _example(functions: Mapping[str, Any]) -> str:
+def _example(functions: Iterable[str]) -> str:
     return f"a sum of calls of {', '.join(sorted(functions))}"

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.core.typing import PyTree
+from regjax.core.typing import Array, PyTree
 
 # Leaves with these last names are offsets and scales, not weights: shrinking them only biases the fit.
 UNPENALIZED = frozenset({"bias", "b", "scale", "offset"})
 
-Where = str | Callable[[str, Any], bool] | frozenset[str] | None
+Where = str | Callable[[str, PyTree], bool] | frozenset[str] | None
 
 
 def leaf_names(tree: PyTree) -> list[str]:
@@ -30,7 +29,7 @@ def leaf_names(tree: PyTree) -> list[str]:
     return [_name(path) for path, _ in jax.tree_util.tree_flatten_with_path(tree)[0]]
 
 
-def is_weight_leaf(leaf: Any) -> bool:
+def is_weight_leaf(leaf: object) -> bool:
     """Whether a leaf holds real or complex numbers, on which a penalty can act; keys and counters do not."""
     dtype = getattr(leaf, "dtype", None)
     if dtype is None:
@@ -81,7 +80,7 @@ def check_arrays(caller: str, params: PyTree) -> None:
             )
 
 
-def check_real(caller: str, name: str, array: Any) -> None:
+def check_real(caller: str, name: str, array: Array) -> None:
     """Refuse complex numbers where values are ordered or a real gradient is needed.
 
     Raises:
@@ -155,7 +154,7 @@ def uphill(grads: PyTree) -> PyTree:
     return jax.tree.map(jnp.conj, grads)
 
 
-def weight_leaves(params: PyTree) -> list[Any]:
+def weight_leaves(params: PyTree) -> list[PyTree]:
     """The leaves that count as weights in reports: those that `leaf_mask` selects, or else all numeric ones.
 
     Example:
@@ -198,7 +197,7 @@ def freeze_where(where: Where | PyTree) -> Where:
     return frozenset(name for name, leaf in zip(leaf_names(where), leaves, strict=True) if leaf)
 
 
-def map_selected(function: Callable[..., Any], mask: Sequence[bool], tree: PyTree, *others: PyTree) -> PyTree:
+def map_selected(function: Callable[..., PyTree], mask: Sequence[bool], tree: PyTree, *others: PyTree) -> PyTree:
     """Apply `function` to the leaves in the mask (and the matching leaves of other trees); keep all others."""
     leaves, treedef = jax.tree.flatten(tree)
     matching = [jax.tree.leaves(jax.tree.map(lambda _, part: part, tree, other)) for other in others]
@@ -206,7 +205,7 @@ def map_selected(function: Callable[..., Any], mask: Sequence[bool], tree: PyTre
     return jax.tree.unflatten(treedef, out)
 
 
-def _name(path: tuple[Any, ...]) -> str:
+def _name(path: tuple[object, ...]) -> str:
     keys = [jax.tree_util.keystr((key,), simple=True).lstrip(".") for key in path]
     if len(keys) > 1 and keys[-1] == "value":
         keys = keys[:-1]
@@ -222,7 +221,7 @@ def _mask(params: PyTree, where: Where) -> list[bool]:
     return mask
 
 
-def _matches(name: str, leaf: Any, where: Where) -> bool:
+def _matches(name: str, leaf: PyTree, where: Where) -> bool:
     if where is None:
         return np.ndim(leaf) >= 2 and name.rsplit("/", 1)[-1] not in UNPENALIZED
     if isinstance(where, str):
@@ -236,18 +235,18 @@ def _in_norms(params: PyTree) -> list[bool]:
     """For each leaf, whether it is a field of an object whose type, or a base of it, is called ...Norm."""
     in_norms = []
     for path, _ in jax.tree_util.tree_flatten_with_path(params)[0]:
-        owner: Any = params
+        owner: PyTree = params
         for key in path[:-1]:
             owner = _child(owner, key)
         in_norms.append(isinstance(path[-1] if path else None, jax.tree_util.GetAttrKey) and _is_norm(owner))
     return in_norms
 
 
-def _is_norm(owner: Any) -> bool:
+def _is_norm(owner: object) -> bool:
     return any(base.__name__.endswith("Norm") for base in type(owner).__mro__)
 
 
-def _child(node: Any, key: Any) -> Any:
+def _child(node: PyTree, key: object) -> PyTree:
     """The child of a node at a key of a path; None if the node has no such access."""
     if isinstance(key, jax.tree_util.GetAttrKey):
         return getattr(node, key.name, None)

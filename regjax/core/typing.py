@@ -11,14 +11,13 @@ import numpy as np
 Array = jax.Array
 ArrayLike = jax.typing.ArrayLike
 PRNGKey = jax.Array
-# These say what is meant where no type can be checked. No other module of the lower rooms imports `Any`.
+
+# Names for what no type describes; a test keeps `Any` itself to this module. Use the most precise type there is.
 PyTree = Any  # a tree of arrays, as parameters, a state or gradients, of any framework
 Numeric = Any  # a number or an array of NumPy or JAX, concrete or traced, for arithmetic that serves all of them
 Value = Any  # the value of an option or argument that is known by name alone
 Json = Any  # what `json.loads` returns
-ModelLike = (
-    Any  # a model of any framework, as `regjax.models.as_model` takes it: a Linen module, a pair (init, apply), ...
-)
+ModelLike = Any  # a model of any framework, for `as_model`: a Linen module, a pair (init, apply), ...
 ApplyFn = Callable[..., Any]  # the apply function of a model of any framework
 DType = np.dtype[Any]
 DTypeLike = jax.typing.DTypeLike

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from regjax.catalog import TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.core.random_bits import fast_key
-from regjax.core.typing import Array, ArrayLike
+from regjax.core.typing import Array, ArrayLike, Value
 from regjax.noise import depth_rates
 from regjax.noise.linen import (
     AlphaDropout,
@@ -88,7 +88,7 @@ class NoisyModel(nn.Module):
                 raise ValueError(f"{type(self).__name__}: rates has no {name!r}; accepted: {accepted or 'none'}")
         return {name: rate for name, rate in (rates or {}).items() if rate is not None}
 
-    def noisy(self, x: Array, active: Rates, names: tuple[str, ...], place: str, **fields: Any) -> Array:
+    def noisy(self, x: Array, active: Rates, names: tuple[str, ...], place: str, **fields: Value) -> Array:
         """Apply those of the noises `names` that are active; `place` makes the names of their layers unique."""
         for name in names:
             if name in active:

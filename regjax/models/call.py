@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from regjax.core.dtypes import wide_dtype
 from regjax.core.errors import InputError
 from regjax.core.rng import stream
 from regjax.core.tree import is_weight_leaf, leaf_names
-from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
+from regjax.core.typing import ApplyFn, Array, ArrayLike, DTypeLike, PRNGKey, PyTree, Value
 from regjax.models.interface import (
     accepted_arguments,
     check_no_statistics,
@@ -38,14 +38,14 @@ class ModelOutput(NamedTuple):
       activations: recorded activations, by path.
     """
 
-    outputs: Any
+    outputs: PyTree
     model_state: PyTree
     penalties: dict[str, Array]
     activations: dict[str, Array]
 
 
 def call_model(
-    apply_fn: Callable[..., Any],
+    apply_fn: ApplyFn,
     params: PyTree,
     model_state: PyTree | None,
     x: Array,
@@ -78,7 +78,7 @@ def call_model(
     model_state = model_state or {}
     accepted, linen = accepted_arguments(apply_fn), linen_module(apply_fn) is not None
     call, flags, has_flag = training_call(apply_fn, train)
-    options: dict[str, Any] = dict(flags)
+    options: dict[str, Value] = dict(flags)
     if rates:
         if not takes(accepted, "rates"):
             raise ValueError(f"the model takes no argument 'rates', but rates for {sorted(rates)} were given")
@@ -107,13 +107,13 @@ def call_model(
     return ModelOutput(outputs, changed, penalties, dict(zip(names, jax.tree.leaves(activations), strict=True)))
 
 
-def takes_rates(apply_fn: Callable[..., Any]) -> bool:
+def takes_rates(apply_fn: ApplyFn) -> bool:
     """Whether a model accepts noise rates, so that callers can switch on dropout."""
     return takes(accepted_arguments(apply_fn), "rates")
 
 
 def call_with_noise(
-    apply_fn: Callable[..., Any],
+    apply_fn: ApplyFn,
     params: PyTree,
     model_state: PyTree | None,
     x: Array,
@@ -132,7 +132,7 @@ def call_with_noise(
 
 
 def call_in_dtype(
-    dtype: Any, apply_fn: Callable[..., Any], params: PyTree, model_state: PyTree | None, x: Array, **options: Any
+    dtype: DTypeLike | None, apply_fn: ApplyFn, params: PyTree, model_state: PyTree | None, x: Array, **options: Value
 ) -> ModelOutput:
     """As `call_with_noise`, with parameters and inputs cast to `dtype` and the results cast back.
 
@@ -147,7 +147,7 @@ def call_in_dtype(
     return _cast_floats(output, wide_dtype(np.float32(0), *weights))._replace(model_state=model_state_in_dtype)
 
 
-def _cast_floats(tree: PyTree, dtype: Any) -> PyTree:
+def _cast_floats(tree: PyTree, dtype: DTypeLike) -> PyTree:
     return jax.tree.map(lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a, tree)
 
 

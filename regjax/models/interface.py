@@ -11,14 +11,14 @@ import inspect
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
 
 from regjax.core.checks import in_short
 from regjax.core.errors import InputError
-from regjax.core.typing import Array, PRNGKey, PyTree
+from regjax.core.typing import ApplyFn, Array, ModelLike, PRNGKey, PyTree, Value
 from regjax.noise.linen import ACTIVATIONS, PENALTIES, ConcreteDense, Noise
 
 FLAGS = {"train": True, "training": True, "is_training": True, "deterministic": False, "inference": False}
@@ -40,10 +40,10 @@ class Model(NamedTuple):
     """
 
     init: Callable[[PRNGKey, Array], tuple[PyTree, PyTree]]
-    apply: Callable[..., Any]
+    apply: ApplyFn
 
 
-def as_model(model: Any) -> Model:
+def as_model(model: ModelLike) -> Model:
     """The two functions of a Flax Linen module or of a pair `(init, apply)`.
 
     Args:
@@ -108,7 +108,7 @@ def check_no_statistics(params: PyTree) -> None:
       >>> check_no_statistics({"w": 1.0})
     """
 
-    def is_statistic(node: Any) -> bool:
+    def is_statistic(node: object) -> bool:
         return type(node).__name__ == "BatchStat"  # of nnx; by name, so that nnx is not imported
 
     for path, leaf in jax.tree_util.tree_leaves_with_path(params, is_leaf=is_statistic):
@@ -120,7 +120,7 @@ def check_no_statistics(params: PyTree) -> None:
             )
 
 
-def hashable(model: Any) -> Any:
+def hashable(model: ModelLike) -> ModelLike:
     """Make a model hashable by turning fields that are lists into tuples; compiled programs are cached by it.
 
     Args:
@@ -138,14 +138,14 @@ def hashable(model: Any) -> Any:
     if not isinstance(model, nn.Module):
         raise InputError(f"the model must be hashable, got {in_short(model)}")
     values = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.init and f.name != "parent"}
-    fields: dict[str, Any] = {name: _frozen(value) for name, value in values.items() if not _has_hash(value)}
+    fields: dict[str, Value] = {name: _frozen(value) for name, value in values.items() if not _has_hash(value)}
     for name, value in fields.items():
         if not _has_hash(value):
             raise InputError(f"{type(model).__name__}: field {name!r} must be hashable, got {in_short(values[name])}")
     return model.clone(**fields)
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: Value) -> Value:
     if isinstance(value, list | tuple):
         return tuple(_frozen(part) for part in value)
     if isinstance(value, dict):
@@ -153,7 +153,7 @@ def _frozen(value: Any) -> Any:
     return hashable(value) if isinstance(value, nn.Module) else value
 
 
-def _has_hash(value: Any) -> bool:
+def _has_hash(value: object) -> bool:
     try:
         hash(value)
     except TypeError:
@@ -161,7 +161,7 @@ def _has_hash(value: Any) -> bool:
     return True
 
 
-def accepted_arguments(apply_fn: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+def accepted_arguments(apply_fn: ApplyFn) -> Mapping[str, inspect.Parameter]:
     """The parameters that a model accepts, by name; for a Linen module, those of its `__call__`."""
     module = linen_module(apply_fn)
     if isinstance(module, nn.Sequential):
@@ -169,7 +169,7 @@ def accepted_arguments(apply_fn: Callable[..., Any]) -> Mapping[str, inspect.Par
     return inspect.signature(apply_fn if module is None else type(module).__call__).parameters
 
 
-def linen_module(apply_fn: Callable[..., Any]) -> nn.Module | None:
+def linen_module(apply_fn: ApplyFn) -> nn.Module | None:
     """The module whose `apply` this is, or None."""
     module = getattr(apply_fn, "__self__", None)
     return module if isinstance(module, nn.Module) else None
@@ -185,7 +185,7 @@ def takes(accepted: Mapping[str, inspect.Parameter], name: str) -> bool:
     return name in accepted or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
 
 
-def key_options(accepted: Mapping[str, inspect.Parameter], linen: bool, key: PRNGKey | None) -> dict[str, Any]:
+def key_options(accepted: Mapping[str, inspect.Parameter], linen: bool, key: PRNGKey | None) -> dict[str, Value]:
     """The argument that passes the key to a model: `rngs` or, for functions, `rng` or `key`.
 
     Args:
@@ -218,12 +218,12 @@ class TrainingCall(NamedTuple):
       has_flag: whether the model has a training flag by name.
     """
 
-    apply: Callable[..., Any]
+    apply: ApplyFn
     options: dict[str, bool]
     has_flag: bool
 
 
-def training_call(apply_fn: Callable[..., Any], train: bool) -> TrainingCall:
+def training_call(apply_fn: ApplyFn, train: bool) -> TrainingCall:
     """Set every one of `FLAGS` that a model has, for training or evaluation.
 
     An argument takes precedence over a field of the same name, unless the field is set and the argument defaults to
@@ -240,7 +240,7 @@ def training_call(apply_fn: Callable[..., Any], train: bool) -> TrainingCall:
     accepted, module = accepted_arguments(apply_fn), linen_module(apply_fn)
     values = {name: training if train else not training for name, training in FLAGS.items()}
     options = {name: value for name, value in values.items() if name in accepted}
-    fields: dict[str, Any] = {}
+    fields: dict[str, Value] = {}
     if module is not None:
         module_fields = {field.name for field in dataclasses.fields(module)}
         for name in [
@@ -273,7 +273,12 @@ def watch_layers(train: bool, has_flag: bool, has_key: bool) -> Iterator[None]:
     inactive: list[str] = []
     active: list[str] = []
 
-    def check(call: Callable[..., Any], args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+    def check(
+        call: Callable[..., PyTree],
+        args: tuple[Value, ...],
+        kwargs: dict[str, Value],
+        context: nn.module.InterceptorContext,
+    ) -> PyTree:
         if context.method_name != "__call__":
             return call(*args, **kwargs)
         layer = "/".join(context.module.path) or type(context.module).__name__
@@ -304,7 +309,7 @@ def watch_layers(train: bool, has_flag: bool, has_key: bool) -> Iterator[None]:
         )
 
 
-def _acts(layer: nn.Module, args: Any, kwargs: Any) -> bool | None:
+def _acts(layer: nn.Module, args: tuple[Value, ...], kwargs: dict[str, Value]) -> bool | None:
     """Whether a layer with noise or batch statistics is called as in training; None for other layers, or if unknown."""
     flag, value_in_training, strengths = "deterministic", False, []
     if isinstance(layer, nn.Dropout):
@@ -335,7 +340,7 @@ def _acts(layer: nn.Module, args: Any, kwargs: Any) -> bool | None:
     return flag_value == value_in_training
 
 
-def _parameter(function: Callable[..., Any], index: int) -> str | None:
+def _parameter(function: Callable[..., object], index: int) -> str | None:
     names = list(inspect.signature(function).parameters)
     return names[index] if len(names) > index else None
 
@@ -346,7 +351,7 @@ class _LinenInit:
 
     def __call__(self, key: PRNGKey, x: Array) -> tuple[PyTree, PyTree]:
         apply, flags, _ = training_call(self.module.apply, False)
-        options: dict[str, Any] = dict(flags)
+        options: dict[str, Value] = dict(flags)
         variables = dict((linen_module(apply) or self.module).init(key, x, **options))
         params = variables.pop("params", {})
         # What layers sow belongs to a forward pass, not to the model.
@@ -364,7 +369,7 @@ class _PairInit:
 
 @dataclasses.dataclass(frozen=True)
 class _PairApply:
-    apply: Callable[..., Any]
+    apply: ApplyFn
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -379,7 +384,7 @@ class _PairApply:
     def _takes_rng(self) -> bool:
         return _parameter(self.apply, 1) == "rng"
 
-    def __call__(self, variables: PyTree, x: Array, **options: Any) -> Any:
+    def __call__(self, variables: PyTree, x: Array, **options: Value) -> PyTree:
         if self._takes_rng:  # as in Haiku
             return self.apply(variables["params"], options.pop("rngs", {}).get("dropout"), x, **options)
         return self.apply(variables["params"], x, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import flax.linen as nn
 
@@ -87,7 +87,9 @@ class MLP(NoisyModel):
             return self.head(x)
         return self.squeezed(self._dense(self.num_outputs, active, output_init, "output", learned=True)(x))
 
-    def _dense(self, features: int, active: Rates, init: Any, name: str, learned: bool) -> Callable[[Array], Array]:
+    def _dense(
+        self, features: int, active: Rates, init: nn.initializers.Initializer, name: str, learned: bool
+    ) -> Callable[[Array], Array]:
         if not (self.concrete and learned):
             return nn.Dense(features, kernel_init=init, name=name)
         layer, strength = ConcreteDense(features, kernel_init=init, name=name), active.get("concrete_dropout")

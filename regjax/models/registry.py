@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.core.parse import parse_call
+from regjax.core.typing import Value
 from regjax.models.base import NoisyModel
 from regjax.models.cnn import CNN
 from regjax.models.linear import Linear
@@ -24,7 +24,7 @@ def make_model(
     num_outputs: int,
     widths: tuple[int, ...] | None = None,
     task: str = "classification",
-    **fields: Any,
+    **fields: Value,
 ) -> NoisyModel:
     """Make a model by name; it is hashable, so it can be a static part of a `Spec`.
 

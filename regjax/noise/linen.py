@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from regjax import noise
 from regjax.core.checks import check_choice, check_range
 from regjax.core.rng import stream
-from regjax.core.typing import Array, ArrayLike, PRNGKey
+from regjax.core.typing import Array, ArrayLike, PRNGKey, Value
 
 PENALTIES = "penalties"  # collection into which a layer sows a term of the loss; `rj.build_loss` adds it
 ACTIVATIONS = "activations"  # collection into which a layer sows what an activity penalty acts on
@@ -49,7 +49,7 @@ class Noise(nn.Module):
         key = None if deterministic else layer_key(self, self.rng_collection)
         return noise.NOISES[self.function](key, x, strength, deterministic=deterministic, **self._options())
 
-    def _options(self) -> Mapping[str, Any]:
+    def _options(self) -> Mapping[str, Value]:
         """Static arguments of the function."""
         return {}
 
@@ -76,7 +76,7 @@ class Dropout(Noise):
     scaling: str = "inverted"
     broadcast_dims: tuple[int, ...] = ()
 
-    def _options(self) -> Mapping[str, Any]:
+    def _options(self) -> Mapping[str, Value]:
         return {"scaling": self.scaling, "broadcast_dims": self.broadcast_dims}
 
 
@@ -140,7 +140,7 @@ class DropBlock(Noise):
     block_size: int = 7
     per_channel: bool = True
 
-    def _options(self) -> Mapping[str, Any]:
+    def _options(self) -> Mapping[str, Value]:
         return {"block_size": self.block_size, "per_channel": self.per_channel}
 
 

@@ -24,13 +24,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.core.tree import Where
+from regjax.core.typing import Numeric
 from regjax.penalties import Penalty, combine, group_lasso, l1, l2
 
 SKLEARN = ("ridge", "lasso", "elastic_net", "multitask_lasso", "logistic", "mlp_classifier", "mlp_regressor")
@@ -281,7 +281,7 @@ def _constants(penalty: Penalty, target: str, accepted: tuple[str, ...]) -> dict
             f"{target} has one strength for all weights, but the terms act where {listed}; convert each alone"
         )
     for term in penalty.flat():
-        strengths: Mapping[str, Any] = {}
+        strengths: Mapping[str, Numeric] = {}
         if term.schedule is None and not term.has_tree and np.ndim(term.strength) == 0:
             s = float(term.strength)
             if term.kind == "elastic_net":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.extend.core import Jaxpr
 from jax.flatten_util import ravel_pytree
 
 from regjax.core.checks import check_range
@@ -103,12 +104,18 @@ def proximal_gradient(
     return solution._replace(value=value, converged=solution.converged & jnp.isfinite(value))
 
 
-def _evaluated(program: Any, consts: Any, params: PyTree) -> Array:
+def _evaluated(program: Jaxpr, consts: Sequence[Array], params: PyTree) -> Array:
     return jax.core.eval_jaxpr(program, consts, *jax.tree.leaves(params))[0]
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _minimized(program: Any, consts: Any, penalty: Penalty, params: PyTree, limits: Any) -> tuple[Solution, Array]:
+def _minimized(
+    program: Jaxpr,
+    consts: Sequence[Array],
+    penalty: Penalty,
+    params: PyTree,
+    limits: tuple[ArrayLike | None, ArrayLike, ArrayLike],
+) -> tuple[Solution, Array]:
     """The solution (without its value) and the last step; `program` is the loss, `consts` its data."""
     stepsize, tol, max_iterations = limits
     dtype = wide_dtype(*jax.tree.leaves(params))
@@ -168,7 +175,7 @@ def _minimized(program: Any, consts: Any, penalty: Penalty, params: PyTree, limi
 
 
 @_minimized.defjvp
-def _derivative(program: Any, primals: Any, tangents: Any) -> Any:
+def _derivative(program: Jaxpr, primals: PyTree, tangents: PyTree) -> tuple[PyTree, PyTree]:
     """The solution is a fixed point of a proximal step; differentiating this gives a linear system."""
     consts, penalty = primals[:2]
     solution, step = _minimized(program, *primals)
@@ -180,7 +187,7 @@ def _derivative(program: Any, primals: Any, tangents: Any) -> Any:
         )
     fixed_step = jax.lax.stop_gradient(step)
 
-    def stepped(flat: Array, consts: Any, penalty: Penalty) -> Array:
+    def stepped(flat: Array, consts: Sequence[Array], penalty: Penalty) -> Array:
         w = tree(flat)
         grads = jax.grad(lambda w: _evaluated(program, consts, w))(w)
         new = penalty.prox(jax.tree.map(lambda w, g: (w - fixed_step * g).astype(w.dtype), w, grads), fixed_step)
@@ -197,7 +204,7 @@ def _derivative(program: Any, primals: Any, tangents: Any) -> Any:
     return (solution, step), (zero_tangents[0]._replace(params=tree(tangent.astype(flat.dtype))), zero_tangents[1])
 
 
-def _no_tangent(array: Array) -> Any:
+def _no_tangent(array: Array) -> Array | np.ndarray:
     inexact = jnp.issubdtype(array.dtype, jnp.inexact)
     return jnp.zeros_like(array) if inexact else np.zeros(array.shape, jax.dtypes.float0)
 

@@ -7,12 +7,13 @@ Then the optimality conditions of all features are checked, and those that viola
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from regjax.core.typing import Array
+from regjax.core.typing import Array, PyTree
 from regjax.penalties.prox import soft_threshold
 
 _SMALLEST = 128  # size of the smallest working set; each further size is twice the previous one
@@ -44,6 +45,9 @@ class Problem(NamedTuple):
         return 2 / self.xt.shape[1] * (rows @ rows.T)
 
 
+LinearMap = Callable[[Array], Array]
+
+
 class _Weights(NamedTuple):
     """Penalty strengths of each feature, `first |v| + second v^2`, for standardized columns."""
 
@@ -64,7 +68,7 @@ def solve_path(
         del mask
         return _solve(problem.times, problem.gram, problem.b, w, weights, steepest, tol, max_iterations)
 
-    def solve_on_subset(size: int) -> Any:
+    def solve_on_subset(size: int) -> Callable[[Array, Array, _Weights], tuple[Array, Array, Array]]:
         def solve(w: Array, mask: Array, weights: _Weights) -> tuple[Array, Array, Array]:
             index = jnp.nonzero(mask, size=size, fill_value=features)[0]
             gram = problem.subgram(index)
@@ -86,12 +90,12 @@ def solve_path(
 
     solvers = [*(solve_on_subset(size) for size in sizes), solve_on_all]
 
-    def at_strength(carry: tuple[Array, Array, Array], strength: Array) -> tuple[Any, Any]:
+    def at_strength(carry: tuple[Array, Array, Array], strength: Array) -> tuple[PyTree, PyTree]:
         w, slope, previous = carry
         first = strength * ratio
         weights = _Weights(first / problem.scale, strength * (1 - ratio) / jnp.square(problem.scale))
 
-        def refine(state: tuple[Any, ...]) -> tuple[Any, ...]:
+        def refine(state: PyTree) -> PyTree:
             w, _, mask, _, iterations, _ = state
             solver_index = jnp.searchsorted(jnp.asarray(sizes), jnp.sum(mask))
             w, more_iterations, residual = jax.lax.switch(solver_index, solvers, w, mask, weights)
@@ -110,7 +114,7 @@ def solve_path(
 
 
 def _solve(
-    times: Any,
+    times: LinearMap,
     gram: Array | None,
     b: Array,
     w: Array,
@@ -121,11 +125,11 @@ def _solve(
 ) -> tuple[Array, Array, Array]:
     """The minimum, by FISTA; if that runs out of iterations, alternating with Newton steps."""
 
-    def not_done(state: Any) -> Array:
+    def not_done(state: PyTree) -> Array:
         _, _, residual, rounds = state
         return (rounds == 0) | ((residual > tol) & (rounds <= (0 if gram is None else _ROUNDS)))
 
-    def body(state: Any) -> Any:
+    def body(state: PyTree) -> PyTree:
         w, iterations, _, rounds = state
         if gram is not None:
             w = jax.lax.cond(rounds > 0, lambda w: _newton(gram, b, w, weights), lambda w: w, w)
@@ -150,7 +154,13 @@ def _newton(gram: Array, b: Array, w: Array, weights: _Weights) -> Array:
 
 
 def _fista(
-    times: Any, b: Array, w: Array, weights: _Weights, steepest: Array, tol: Array, max_iterations: Array
+    times: LinearMap,
+    b: Array,
+    w: Array,
+    weights: _Weights,
+    steepest: Array,
+    tol: Array,
+    max_iterations: Array,
 ) -> tuple[Array, Array, Array]:
     """FISTA with adaptive restart on `w' G w / 2 - b' w + first |w| + second w^2`: `(w, iterations, residual)`.
 
@@ -160,10 +170,10 @@ def _fista(
     inverse = steepest / weights.first
     threshold, shrink = step * weights.first, 1 / (1 + 2 * step * weights.second)
 
-    def not_done(state: Any) -> Array:
+    def not_done(state: PyTree) -> Array:
         return (state[4] > tol) & (state[3] < max_iterations)
 
-    def body(state: Any) -> Any:
+    def body(state: PyTree) -> PyTree:
         w, point, momentum, iterations, _ = state
         new = soft_threshold(point - step * (times(point) - b), threshold) * shrink
         change = new - w
@@ -178,7 +188,7 @@ def _fista(
     return w, iterations, residual
 
 
-def _largest_eigenvalue(times: Any, start: Array, iterations: int) -> Array:
+def _largest_eigenvalue(times: LinearMap, start: Array, iterations: int) -> Array:
     """An upper estimate from the power method, which converges from below, with a margin of a tenth."""
 
     def unit(v: Array) -> Array:

@@ -7,19 +7,22 @@ minus the square of the mean loses the digits of a column far from zero.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from regjax.core.typing import Array
+from regjax.core.typing import Array, ArrayLike, Numeric
 from regjax.solvers.active_set import Problem
 
 GRAM_FEATURES = 4096  # up to this number, the Gram matrix of all features is formed: at most 64 MiB
 BLOCK = 2**22  # entries in a block of rows, unless a square block of all columns has more
 
+Matrix = Numeric  # a dense array, or a sparse matrix of JAX or SciPy
+Total = TypeVar("Total")
 
-def as_bcoo(x: Any) -> Any:
+
+def as_bcoo(x: Matrix) -> Matrix:
     """A sparse matrix of any format as a `BCOO` without batch or dense axes; anything else as a dense array."""
     if hasattr(x, "tocoo"):  # of scipy.sparse
         from jax.experimental.sparse import BCOO  # imports SciPy
@@ -32,12 +35,12 @@ def as_bcoo(x: Any) -> Any:
     return jnp.asarray(x)
 
 
-def is_sparse(x: Any) -> bool:
+def is_sparse(x: object) -> bool:
     """Whether `x` is a `BCOO`; by name, because its module imports SciPy."""
     return type(x).__name__ == "BCOO"
 
 
-def with_data(x: Any, data: Array) -> Any:
+def with_data(x: Matrix, data: Array) -> Matrix:
     """The sparse matrix with other values at the same positions."""
     return type(x)((data, x.indices), shape=x.shape)
 
@@ -53,7 +56,7 @@ def centred(x: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
     return x - mean(x, weight), y - mean(y, weight)
 
 
-def slopes(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
+def slopes(x: Matrix, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
     """`x' y / n` for centred columns, `[P]` or `[P, T]`."""
     if is_sparse(x):
         start = jnp.zeros(x.shape[1:] + y.shape[1:], y.dtype)
@@ -64,7 +67,7 @@ def slopes(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array
     return total / x.shape[0]
 
 
-def standardized(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Problem:
+def standardized(x: Matrix, y: Array, weight: Array | None, fit_intercept: bool) -> Problem:
     """The problem for standardized columns."""
     examples, features = x.shape
     if is_sparse(x):
@@ -83,7 +86,7 @@ def standardized(x: Any, y: Array, weight: Array | None, fit_intercept: bool) ->
     return Problem(x.T, gram, 2 / examples * (x.T @ y), scale)
 
 
-def least_squares(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
+def least_squares(x: Matrix, y: Array, weight: Array | None, fit_intercept: bool) -> Array:
     """The least-squares solution; of several, the one of smallest norm in standardized columns."""
     if is_sparse(x):
         # The triangle of a QR factorization has the same solution, without the squaring of the Gram matrix.
@@ -99,7 +102,7 @@ def least_squares(x: Any, y: Array, weight: Array | None, fit_intercept: bool) -
     return jnp.linalg.lstsq(x / scale, y)[0] / scale
 
 
-def _counting(weight: Array | None) -> Any:
+def _counting(weight: Array | None) -> ArrayLike:
     """The index of an example with positive weight."""
     return 0 if weight is None else jnp.argmax(weight)
 
@@ -120,19 +123,19 @@ def _scale(squares: Array) -> Array:
 
 
 def _over_blocks(
-    add: Callable[[Any, Array, Array], Any],
-    start: Any,
-    x: Any,
+    add: Callable[[Total, Array, Array], Total],
+    start: Total,
+    x: Matrix,
     y: Array,
     weight: Array | None,
     fit_intercept: bool,
-) -> Any:
+) -> Total:
     """Fold `add(total, rows, targets)` over blocks of rows of `_dense`, for sparse `x`; padding rows are 0."""
     examples, features = x.shape
     size = min(examples, max(features, BLOCK // features))
     count = -(-examples // size)
 
-    def rows(first: Any, size: int) -> Array:
+    def rows(first: ArrayLike, size: int) -> Array:
         place = x.indices[:, 0] - first
         place = jnp.where((place >= 0) & (place < size), place, size)  # others are dropped
         return jnp.zeros((size, features), y.dtype).at[place, x.indices[:, 1]].add(x.data, mode="drop")
@@ -152,7 +155,7 @@ def _over_blocks(
         )[0]
         y = y - mean(y, weight)
 
-    def body(total: Any, block: tuple[Array, Array, Array]) -> tuple[Any, None]:
+    def body(total: Total, block: tuple[Array, Array, Array]) -> tuple[Total, None]:
         first, weight, y = block
         x, root = rows(first, size), jnp.sqrt(weight)
         if fit_intercept:

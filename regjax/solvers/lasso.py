@@ -7,7 +7,7 @@ weights of examples into them, and derives the derivatives of the solution from 
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +16,11 @@ import numpy as np
 from regjax.core.checks import check_range, is_traced
 from regjax.core.dtypes import float_dtype, wide_dtype
 from regjax.core.tree import check_real
-from regjax.core.typing import Array, ArrayLike
+from regjax.core.typing import Array, ArrayLike, PyTree
 from regjax.solvers.active_set import solve_path
 from regjax.solvers.columns import (
     GRAM_FEATURES,
+    Matrix,
     as_bcoo,
     centred,
     is_sparse,
@@ -52,7 +53,7 @@ class LassoPath(NamedTuple):
 
 
 def lasso_path(
-    x: Any,
+    x: Matrix,
     y: Array,
     strengths: ArrayLike | None = None,
     *,
@@ -144,7 +145,7 @@ def lasso_path(
     return LassoPath(strengths, w, objective, iterations, converged, intercept)
 
 
-def _checked_data(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None]:
+def _checked_data(x: Matrix, y: ArrayLike, weight: ArrayLike | None) -> tuple[Matrix, Array, Array | None]:
     """`x`, `y` and the weights (scaled to mean 1) in one floating-point dtype, float32 at least."""
     x, y = as_bcoo(x), jnp.asarray(y)
     sparse = is_sparse(x)
@@ -176,7 +177,7 @@ def _path(
     max_iterations: int,
     fit_intercept: bool,
     zeros: int | None,
-    x: Any,
+    x: Matrix,
     y: Array,
     weight: Array | None,
     strengths: Array,
@@ -212,7 +213,9 @@ _solved = jax.custom_jvp(_path, nondiff_argnums=(0, 1, 2))
 
 
 @_solved.defjvp
-def _derivative(max_iterations: int, fit_intercept: bool, zeros: int | None, primals: Any, tangents: Any) -> Any:
+def _derivative(
+    max_iterations: int, fit_intercept: bool, zeros: int | None, primals: PyTree, tangents: PyTree
+) -> tuple[PyTree, PyTree]:
     """The gradient for non-zero coefficients stays `-s r sign(w)`; differentiating this gives a linear system."""
     if is_sparse(primals[0]):
         raise ValueError("lasso_path: no derivatives for sparse x; give a dense array")
@@ -224,7 +227,7 @@ def _derivative(max_iterations: int, fit_intercept: bool, zeros: int | None, pri
             x, y = centred(x, y, weight)
         return x, y, x if weight is None else weight[:, None] * x
 
-    def conditions(*arguments: Any) -> Array:
+    def conditions(*arguments: PyTree) -> Array:
         x, y, weight, strengths, ratio, _ = arguments
         x, y, weighted = columns(x, y, weight)
         smooth = 2 / x.shape[0] * ((w @ x.T - y) @ weighted) + 2 * (strengths * (1 - ratio))[:, None] * w
@@ -252,7 +255,7 @@ def _derivative(max_iterations: int, fit_intercept: bool, zeros: int | None, pri
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _measured(fit_intercept: bool, data: Any, w: Array) -> tuple[Array, Array]:
+def _measured(fit_intercept: bool, data: PyTree, w: Array) -> tuple[Array, Array]:
     """Objectives and intercepts `[K]`, or `[K, T]`."""
     x, y, weight, strengths, ratio = data
     columns = w.reshape(len(w), x.shape[1], -1)  # [K, P, T]
@@ -267,12 +270,12 @@ def _measured(fit_intercept: bool, data: Any, w: Array) -> tuple[Array, Array]:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _objective(fit_intercept: bool, data: Any, w: Array) -> Array:
+def _objective(fit_intercept: bool, data: PyTree, w: Array) -> Array:
     return _measured(fit_intercept, data, w)[0]
 
 
 @_objective.defjvp
-def _objective_derivative(fit_intercept: bool, primals: Any, tangents: Any) -> Any:
+def _objective_derivative(fit_intercept: bool, primals: PyTree, tangents: PyTree) -> tuple[PyTree, PyTree]:
     """At a minimum the objective is stationary in the coefficients, so it has a derivative where they have none."""
     data, w = primals
     change = jax.jvp(lambda data: _measured(fit_intercept, data, w)[0], (data,), tangents[:1])[1]

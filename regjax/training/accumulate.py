@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +19,7 @@ def loss_and_grads(
     key: PRNGKey | None,
     *,
     model_state: PyTree | None = None,
-    hparams: Any = None,
+    hparams: PyTree = None,
     step: ArrayLike = 0,
     micro_batch: int | None = None,
 ) -> tuple[tuple[Array, Aux], PyTree]:

@@ -8,7 +8,7 @@ import shutil
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import jax
 import numpy as np
@@ -24,8 +24,11 @@ from regjax.core.files import (
     write_manifest,
 )
 from regjax.core.tree import leaf_names
-from regjax.core.typing import PyTree
+from regjax.core.typing import Json, PyTree
 from regjax.training.state import RunState, Weights
+
+if TYPE_CHECKING:
+    import orbax.checkpoint as ocp
 
 Tree = TypeVar("Tree")
 FORMAT = 3
@@ -55,7 +58,7 @@ class Checkpoints:
       []
     """
 
-    def __init__(self, directory: str | os.PathLike[str], keep: int = 2, config: dict[str, Any] | None = None):
+    def __init__(self, directory: str | os.PathLike[str], keep: int = 2, config: dict[str, Json] | None = None):
         self.directory = Path(directory).absolute()
         self.keep, self.config = keep, config
         self.writes = jax.process_index() == 0
@@ -174,7 +177,7 @@ class Checkpoints:
         for old in set(steps) - set(kept):
             shutil.rmtree(self.directory / kind / str(old), ignore_errors=True)
 
-    def _put(self, kind: str, step: int, tree: PyTree, facts: dict[str, Any]) -> None:
+    def _put(self, kind: str, step: int, tree: PyTree, facts: dict[str, Json]) -> None:
         target = self.directory / kind / str(step)
         scratch = temporary_sibling(target)
         try:
@@ -191,7 +194,7 @@ class Checkpoints:
             shutil.rmtree(scratch, ignore_errors=True)
 
     @functools.cached_property
-    def _orbax(self) -> Any:
+    def _orbax(self) -> ocp.Checkpointer:
         """One checkpointer for all saves; to make one takes as long as a save."""
         import orbax.checkpoint as ocp
 
@@ -205,7 +208,7 @@ class Checkpoints:
         return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
-def _apart_from_length(described: list[list[Any]]) -> list[list[Any]]:
+def _apart_from_length(described: list[list[Json]]) -> list[list[Json]]:
     """Descriptions without the number of epochs that the history has room for; a run may get more of them."""
     return [[name, dtype, shape[1:] if name.startswith("history/") else shape] for name, dtype, shape in described]
 
@@ -220,7 +223,7 @@ def _of_length(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return empty
 
 
-def _described(tree: PyTree) -> list[list[Any]]:
+def _described(tree: PyTree) -> list[list[Json]]:
     """Name, dtype and shape of each leaf."""
     leaves = zip(leaf_names(tree), jax.tree.leaves(tree), strict=True)
     return [[name, str(leaf.dtype), list(leaf.shape)] for name, leaf in leaves]
@@ -231,7 +234,7 @@ def _packed(tree: PyTree) -> np.ndarray:
     return np.concatenate([np.ascontiguousarray(leaf).reshape(-1).view(np.uint8) for leaf in jax.tree.leaves(tree)])
 
 
-def _unpacked(content: np.ndarray, described: list[list[Any]]) -> list[np.ndarray]:
+def _unpacked(content: np.ndarray, described: list[list[Json]]) -> list[np.ndarray]:
     """The leaves again."""
     found, start = [], 0
     for _, dtype, shape in described:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ from regjax.averaging import Ensemble, ensemble_outputs
 from regjax.core.checks import check_array, check_choice, check_range, is_traced
 from regjax.core.dtypes import widened
 from regjax.core.labels import check_labels, is_indices, without_ignored
-from regjax.core.typing import Array, ArrayLike, PyTree
+from regjax.core.typing import ApplyFn, Array, ArrayLike, PyTree
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.models.call import call_model
 
@@ -23,7 +22,7 @@ SCORE = {"classification": "accuracy", "regression": "r2"}  # the headline metri
 
 
 def evaluate(
-    apply_fn: Callable[..., Any],
+    apply_fn: ApplyFn,
     params: PyTree,
     model_state: PyTree | None,
     x: Array,
@@ -104,7 +103,7 @@ def evaluate(
 
 
 def evaluate_parts(
-    apply_fn: Callable[..., Any],
+    apply_fn: ApplyFn,
     params: PyTree,
     model_state: PyTree | None,
     parts: Iterable[tuple[ArrayLike, ArrayLike]],
@@ -133,7 +132,7 @@ def evaluate_parts(
       0.25
     """
     sizes, metrics, targets = [], [], []
-    measure: Any = functools.partial(evaluate, apply_fn, task=task, batch_size=2**31)
+    measure: Callable[..., dict[str, Array]] = functools.partial(evaluate, apply_fn, task=task, batch_size=2**31)
     if task == "classification":  # one program instead of forty; it would round r2 in another way
         measure = jax.jit(measure)
     for x, y in parts:
@@ -152,7 +151,7 @@ def evaluate_parts(
 
 
 def predict(
-    apply_fn: Callable[..., Any], params: PyTree, model_state: PyTree | None, x: Array, *, task: str = "classification"
+    apply_fn: ApplyFn, params: PyTree, model_state: PyTree | None, x: Array, *, task: str = "classification"
 ) -> Array:
     """The outputs of a model in evaluation mode; of an ensemble, its mean prediction.
 
@@ -206,7 +205,7 @@ def _weights(weight: ArrayLike | None, examples: int, counts: Array | None, toke
 
 
 def _check_labels(
-    apply_fn: Callable[..., Any],
+    apply_fn: ApplyFn,
     params: PyTree,
     model_state: PyTree | None,
     x: ArrayLike,

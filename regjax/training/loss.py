@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +16,7 @@ import optax
 from regjax.core.dtypes import wide_dtype
 from regjax.core.labels import without_ignored
 from regjax.core.rng import BATCH, stream
-from regjax.core.typing import Array, ArrayLike, Aux, Batch, PRNGKey, PyTree
+from regjax.core.typing import ApplyFn, Array, ArrayLike, Aux, Batch, DTypeLike, PRNGKey, PyTree, Value
 from regjax.losses import Loss, get_loss, weighted_mean
 from regjax.models.call import ModelOutput, call_in_dtype
 from regjax.penalties import Penalty, check_penalty_mode
@@ -30,13 +29,13 @@ Rates = Mapping[str, ArrayLike | optax.Schedule]
 class LossFn:
     """`loss_fn(params, batch, key, *, model_state, hparams, step, train) -> (loss, Aux)`; see `build_loss`."""
 
-    apply_fn: Callable[..., Any]
+    apply_fn: ApplyFn
     data_loss: Loss
-    penalty: Penalty | Callable[[Any], Penalty | None] | None
-    output_penalties: Sequence[OutputPenalty] | Callable[[Any], Sequence[OutputPenalty]]
-    rates: Rates | Callable[[Any], Rates] | None
-    transform_batch: Callable[[PRNGKey, Batch, Any], Batch] | None
-    compute_dtype: Any = None
+    penalty: Penalty | Callable[[PyTree], Penalty | None] | None
+    output_penalties: Sequence[OutputPenalty] | Callable[[PyTree], Sequence[OutputPenalty]]
+    rates: Rates | Callable[[PyTree], Rates] | None
+    transform_batch: Callable[[PRNGKey, Batch, PyTree], Batch] | None
+    compute_dtype: DTypeLike | None = None
     ignore_index: int | None = None
 
     def __call__(
@@ -46,7 +45,7 @@ class LossFn:
         key: PRNGKey | None = None,
         *,
         model_state: PyTree | None = None,
-        hparams: Any = None,
+        hparams: PyTree = None,
         step: ArrayLike = 0,
         train: bool = True,
     ) -> tuple[Array, Aux]:
@@ -102,7 +101,7 @@ class LossFn:
             parts |= penalty.terms(params, step)
         return sum(parts.values(), start=jnp.float32(0.0)), Aux(parts, first.model_state)
 
-    def prepared(self, batch: Batch, key: PRNGKey | None, hparams: Any) -> Batch:
+    def prepared(self, batch: Batch, key: PRNGKey | None, hparams: PyTree) -> Batch:
         """The batch as training sees it: augmented, mixed, smoothed."""
         batch = self.counted(batch)
         if self.transform_batch is None:
@@ -119,20 +118,20 @@ class LossFn:
             weight *= batch.weight.reshape(*batch.weight.shape, *[1] * (weight.ndim - batch.weight.ndim))
         return batch._replace(y=y, weight=weight)
 
-    def penalty_for(self, hparams: Any) -> Penalty | None:
+    def penalty_for(self, hparams: PyTree) -> Penalty | None:
         """The penalty inside the loss under these hyperparameters."""
         return resolve(self.penalty, hparams)
 
 
 def build_loss(
-    apply_fn: Callable[..., Any],
+    apply_fn: ApplyFn,
     data_loss: str | Loss,
-    penalty: Penalty | Callable[[Any], Penalty | None] | None = None,
+    penalty: Penalty | Callable[[PyTree], Penalty | None] | None = None,
     *,
-    output_penalties: Sequence[OutputPenalty] | Callable[[Any], Sequence[OutputPenalty]] = (),
-    rates: Rates | Callable[[Any], Rates] | None = None,
-    transform_batch: Callable[[PRNGKey, Batch, Any], Batch] | None = None,
-    compute_dtype: Any = None,
+    output_penalties: Sequence[OutputPenalty] | Callable[[PyTree], Sequence[OutputPenalty]] = (),
+    rates: Rates | Callable[[PyTree], Rates] | None = None,
+    transform_batch: Callable[[PRNGKey, Batch, PyTree], Batch] | None = None,
+    compute_dtype: DTypeLike | None = None,
     ignore_index: int | None = None,
 ) -> LossFn:
     """Build `loss_fn(params, batch, key, ...) -> (loss, aux)` with `loss = mean data loss + penalty`.
@@ -195,7 +194,7 @@ def _target_shapes(batch: Batch) -> list[tuple[int, ...]]:
     return [shape for shape in found if shape] or [np.shape(leaf)[:1] for leaf in jax.tree.leaves(batch.x)[:1]]
 
 
-def resolve(value: Any, hparams: Any) -> Any:
+def resolve(value: Value, hparams: PyTree) -> Value:
     """What is a function of `hparams`, for these; anything else as it is."""
     return value(hparams) if callable(value) and not isinstance(value, Penalty) else value
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +12,7 @@ from regjax.core.dtypes import float_dtype
 from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, is_indices
 from regjax.core.tree import is_weight_leaf, leaf_names
-from regjax.core.typing import Batch
+from regjax.core.typing import Array, ArrayLike, Batch, ModelLike
 from regjax.data.targets import check_unmasked
 from regjax.models.call import call_model
 from regjax.models.interface import as_model
@@ -22,8 +20,10 @@ from regjax.training.assemble import loss_of
 from regjax.training.spec import Hparams, Spec
 from regjax.training.state import TrainData
 
+Examples = np.ndarray | Array | jax.ShapeDtypeStruct
 
-def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
+
+def output_shape(model: ModelLike, x: Examples, *, train: bool = False) -> tuple[int, ...]:
     """The shape of the outputs for one example; nothing is computed.
 
     Args:
@@ -42,7 +42,7 @@ def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
     """
     init, apply = as_model(model)
 
-    def forward(x: Any) -> Any:
+    def forward(x: Array) -> Array:
         key = jax.random.key(0)
         params, model_state = init(key, x)
         for name, leaf in zip(leaf_names(params), jax.tree.leaves(params), strict=True):
@@ -70,7 +70,7 @@ def output_shape(model: Any, x: Any, *, train: bool = False) -> tuple[int, ...]:
         raise InputError(f"the model cannot take inputs {x.dtype}{[1, *x.shape[1:]]}: {first}") from None
 
 
-def check_loss(spec: Spec, hparams: Hparams, x: Any, num_outputs: int) -> None:
+def check_loss(spec: Spec, hparams: Hparams, x: Examples, num_outputs: int) -> None:
     """Refuse numbers of a run whose loss cannot be computed, as mixtures of token ids. Nothing is computed.
 
     Args:
@@ -95,7 +95,7 @@ def check_loss(spec: Spec, hparams: Hparams, x: Any, num_outputs: int) -> None:
     targets = () if spec.task == "classification" or num_outputs == 1 else (num_outputs,)
     dtype = np.int32 if spec.task == "classification" else np.float32
 
-    def loss(x: Any, y: Any) -> Any:
+    def loss(x: Array, y: Array) -> Array:
         params, model_state = as_model(spec.model).init(key, x[:1])
         return loss_of(spec)(params, Batch(x, y), key, model_state=model_state, hparams=hparams)[0]
 
@@ -106,7 +106,7 @@ def check_loss(spec: Spec, hparams: Hparams, x: Any, num_outputs: int) -> None:
         raise ValueError(str(error).splitlines()[0]) from None
 
 
-def check_order(order: Any, examples: int, n_train: Any) -> None:
+def check_order(order: ArrayLike, examples: int, n_train: ArrayLike) -> None:
     """Refuse an order of examples that are not there, of which an array would give its last instead.
 
     Args:
@@ -127,7 +127,7 @@ def check_order(order: Any, examples: int, n_train: Any) -> None:
 
 
 def check_run(
-    spec: Spec, data: TrainData, n_train: Any, pool: np.ndarray | None = None, *, standardized: bool = False
+    spec: Spec, data: TrainData, n_train: ArrayLike, pool: np.ndarray | None = None, *, standardized: bool = False
 ) -> None:
     """Refuse arrays that a run cannot use; traced ones pass. Nothing that is missing is made up.
 
@@ -163,7 +163,7 @@ def check_run(
     inputs = jax.ShapeDtypeStruct(np.shape(data.x), jnp.float32) if standardized else data.x
     outputs = output_shape(spec.model, inputs, train=True)[1:]
     seeds = np.shape(data.y)[: np.ndim(data.order) - 1]
-    parts: list[tuple[str, Any, tuple[int, ...]]] = [
+    parts: list[tuple[str, ArrayLike, tuple[int, ...]]] = [
         ("y", data.y, (*seeds, np.shape(data.x)[0])),
         ("y_val", data.y_val, np.shape(data.x_val)[:1]),
         *([] if pool is None else [("y", pool, (len(pool),))]),
@@ -185,7 +185,7 @@ def check_run(
         raise ValueError(f"y and y_val must be labels of one kind, got class {kinds[0]} and class {kinds[1]}")
 
 
-def _check_numbers(name: str, y: Any, shape: tuple[int, ...]) -> None:
+def _check_numbers(name: str, y: ArrayLike, shape: tuple[int, ...]) -> None:
     """Refuse what is not one finite real number for each example and output.
 
     Raises:
@@ -208,7 +208,7 @@ def _check_numbers(name: str, y: Any, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{name}: numbers to predict must be finite {float_dtype()}, got {values[place]} at {where}")
 
 
-def _check_integers(name: str, x: Any) -> None:
+def _check_integers(name: str, x: object) -> None:
     """Refuse integers of 64 bits that JAX would wrap into others, as token ids.
 
     Raises:
@@ -222,6 +222,6 @@ def _check_integers(name: str, x: Any) -> None:
             raise ValueError(f"{name}: integers must fit {held.dtype}, got {number}")
 
 
-def _concrete(values: Any) -> bool:
+def _concrete(values: object) -> bool:
     """Whether all numbers are known, and here."""
     return not is_traced(values) and getattr(values, "is_fully_addressable", True)

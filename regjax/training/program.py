@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from regjax.averaging import Ensemble
 from regjax.core.dtypes import float_dtype
 from regjax.core.mesh import replicated, split_examples
 from regjax.core.rng import INIT, STEP, stream
-from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
+from regjax.core.typing import ApplyFn, Array, ArrayLike, PRNGKey, PyTree, Value
 from regjax.models.interface import as_model
 from regjax.stopping import keep_best
 from regjax.training.assemble import learning_rate_of, loss_of, optimizer_of, penalty_value
@@ -104,7 +104,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
     def updates(state: RunState, hparams: Hparams, key: PRNGKey, block: Block, steps: ArrayLike) -> RunState:
         hparams = _anchored(hparams, state.start)
 
-        def body(i: Array, carry: tuple[TrainState, Any, Array]) -> tuple[TrainState, Any, Array]:
+        def body(i: Array, carry: tuple[TrainState, PyTree, Array]) -> tuple[TrainState, PyTree, Array]:
             train, averages, loss_sum = carry
             batch = split_examples(block.batch(i), spec.mesh)
             train, metrics = step(hparams, train, batch, stream(key, STEP, train.step))
@@ -187,7 +187,7 @@ def _anchored(hparams: Hparams, start: PyTree) -> Hparams:
 
 
 def _measure(
-    spec: Spec, apply_fn: Callable[..., Any], weights: Weights, hparams: Hparams, data: TrainData
+    spec: Spec, apply_fn: ApplyFn, weights: Weights, hparams: Hparams, data: TrainData
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Metrics on the training examples in use and on validation, from one pass over both."""
     seen = min(spec.eval_train_examples, data.order.shape[0])
@@ -196,7 +196,11 @@ def _measure(
     y = jnp.concatenate([data.y[subset], data.y_val])
     index = jnp.arange(x.shape[0])
     groups = jnp.stack([index < jnp.minimum(seen, hparams.n_train), index >= seen])
-    options: Any = {"task": spec.task, "batch_size": spec.eval_batch_size, "ignore_index": spec.ignore_index}
+    options: dict[str, Value] = {
+        "task": spec.task,
+        "batch_size": spec.eval_batch_size,
+        "ignore_index": spec.ignore_index,
+    }
     options["standardize"] = hparams.standardized
     both = evaluate(apply_fn, *weights, x, y, groups, **options)
     return {name: value[0] for name, value in both.items()}, {name: value[1] for name, value in both.items()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import float_dtype
 from regjax.core.labels import check_ignore_index
 from regjax.core.mesh import data_size
-from regjax.core.typing import Array, ArrayLike, PenaltyMode
+from regjax.core.typing import Array, ArrayLike, DType, ModelLike, PenaltyMode, Value
 from regjax.data.preprocess import Standardization
 from regjax.models.interface import hashable
 from regjax.noise import UNBOUNDED
@@ -68,7 +68,7 @@ class Spec:
       ValueError: a size below 1, an unknown name, or an `ignore_index` of a regression.
     """
 
-    model: Any
+    model: ModelLike
     task: str = "classification"
     num_classes: int = 0
     batch_size: int = 32
@@ -110,7 +110,7 @@ class Spec:
             )
 
     @classmethod
-    def of(cls, options: TrainingOptions, **more: Any) -> Spec:
+    def of(cls, options: TrainingOptions, **more: Value) -> Spec:
         """The `Spec` whose fields are those of the options with the same names; the other fields are `more`."""
         names = {field.name for field in dataclasses.fields(cls)} & set(options.options())
         return cls(**{name: getattr(options, name) for name in names} | more)
@@ -126,7 +126,7 @@ class Spec:
         return wanted if self.batch_size % wanted == 0 and wanted % data_size(self.mesh) == 0 else None
 
     @property
-    def compute_dtype(self) -> Any:
+    def compute_dtype(self) -> DType | None:
         """The dtype of `precision` for `rj.build_loss`."""
         return None if self.precision == "float32" else jnp.dtype(self.precision)
 
@@ -299,9 +299,9 @@ def _scheduled(rate: ArrayLike, shape: optax.Schedule, step: ArrayLike) -> Array
     return rate * shape(step)
 
 
-def _float(value: Any) -> Any:
+def _float(value: ArrayLike) -> np.ndarray:
     return np.asarray(value, float_dtype())
 
 
-def _optional(value: Any) -> Any:
+def _optional(value: ArrayLike | None) -> np.ndarray | None:
     return None if value is None else _float(value)

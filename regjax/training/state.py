@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -76,7 +76,7 @@ class RunState(NamedTuple):
     train: TrainState
     stop: StopState
     best: Weights  # of the evaluation stop.best_step
-    averages: Any  # the state of hparams.average, None without one
+    averages: PyTree  # the state of hparams.average, None without one
     loss_sum: Array  # float32[]: training-mode losses of the updates since the last evaluation
     history: History
     epoch: Array  # int32[]: epochs done
@@ -88,7 +88,7 @@ class RunState(NamedTuple):
         return keep_best(last, self.best, jnp.logical_and(hparams.restore_best, self.stop.best_step >= 0))
 
 
-def evaluated_weights(train: TrainState, averages: Any, hparams: Hparams) -> Weights:
+def evaluated_weights(train: TrainState, averages: PyTree, hparams: Hparams) -> Weights:
     """The weights that are evaluated and kept: the averaged ones, or an ensemble, if there is an average."""
     weights = Weights(train.params, train.model_state)
     if averages is None:

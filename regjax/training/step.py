@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax.numpy as jnp
 import optax
 
 from regjax.core.rng import GRADIENT, stream
 from regjax.core.tree import leaf_mask, leaf_names
-from regjax.core.typing import Array, Batch, PRNGKey, PyTree
+from regjax.core.typing import Array, Aux, Batch, PRNGKey, PyTree
 from regjax.optim.applied import AppliedPenalty, applied_penalties, applied_penalty, with_extra_arguments
 from regjax.optim.verify import check_optimizer
 from regjax.penalties import Penalty, check_penalty_mode
@@ -19,8 +18,8 @@ from regjax.training.accumulate import loss_and_grads
 from regjax.training.loss import LossFn, resolve
 from regjax.training.state import TrainState
 
-MakeTx = Callable[[Any], optax.GradientTransformation]
-TrainStep = Callable[[Any, TrainState, Batch, PRNGKey], tuple[TrainState, dict[str, Array]]]
+MakeTx = Callable[[PyTree], optax.GradientTransformation]
+TrainStep = Callable[[PyTree, TrainState, Batch, PRNGKey], tuple[TrainState, dict[str, Array]]]
 
 
 def init_train_state(params: PyTree, model_state: PyTree, tx: optax.GradientTransformation) -> TrainState:
@@ -43,7 +42,7 @@ def make_step(
     loss_fn: LossFn,
     tx: optax.GradientTransformation | optax.MultiSteps | MakeTx,
     *,
-    constraint: Constraint | Callable[[Any], Constraint | None] | None = None,
+    constraint: Constraint | Callable[[PyTree], Constraint | None] | None = None,
     micro_batch: int | None = None,
     check_step: bool = True,
 ) -> TrainStep:
@@ -79,14 +78,14 @@ def make_step(
       (1.0, Array([1.], dtype=float32))
     """
 
-    def step(hparams: Any, state: TrainState, batch: Batch, key: PRNGKey) -> tuple[TrainState, dict[str, Array]]:
+    def step(hparams: PyTree, state: TrainState, batch: Batch, key: PRNGKey) -> tuple[TrainState, dict[str, Array]]:
         is_transform = isinstance(tx, optax.GradientTransformation | optax.MultiSteps)
         transform = with_extra_arguments(tx if is_transform else tx(hparams))
         check_disjoint(_all_applied(loss_fn.penalty_for(hparams), state.opt_state), state.params)
         if check_step:
             check_optimizer(transform, state.params)
 
-        def gradient_at(params: PyTree) -> Any:
+        def gradient_at(params: PyTree) -> tuple[tuple[Array, Aux], PyTree]:
             return loss_and_grads(
                 loss_fn,
                 params,

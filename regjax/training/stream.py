@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Generator, Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -177,7 +176,9 @@ class _Updates:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _rows(spec: Spec, impl: str, steps: int, key_data: Any, step: Any, order: Any, n_train: Any) -> Any:
+def _rows(
+    spec: Spec, impl: str, steps: int, key_data: Array, step: ArrayLike, order: Array, n_train: ArrayLike
+) -> Array:
     return batch_rows(spec, jax.random.wrap_key_data(key_data, impl=impl), step, steps, order, n_train)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from regjax.averaging import Ensemble
 from regjax.core.checks import check_array, check_choice, check_range
 from regjax.core.dtypes import widened
-from regjax.core.typing import Array, ArrayLike, PRNGKey, PyTree
+from regjax.core.typing import ApplyFn, Array, ArrayLike, PRNGKey, PyTree
 from regjax.models.call import call_with_noise, takes_rates
 from regjax.training.evaluate import METRICS
 
@@ -34,7 +34,7 @@ class McPrediction(NamedTuple):
 
 
 def mc_predict(
-    apply_fn: Callable[..., Any],
+    apply_fn: ApplyFn,
     params: PyTree,
     x: Array,
     key: PRNGKey,

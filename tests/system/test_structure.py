@@ -132,6 +132,24 @@ def test_every_module_has_its_test_file():
     assert missing <= STILL_WITHOUT_A_TEST_FILE
 
 
+# Rooms in which `Any` has a name that says what is meant: `core/typing.py` defines the names.
+ROOMS_WITHOUT_ANY = {
+    "core", "stopping", "noise", "analysis", "penalties", "models", "optim", "solvers", "training", "comparison",
+}  # fmt: skip
+
+
+def test_any_is_imported_where_its_names_are_defined_alone():
+    importing = {
+        path.relative_to(ROOT / "regjax").as_posix()
+        for room in ROOMS_WITHOUT_ANY
+        for path in (ROOT / "regjax" / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.ImportFrom) and node.module == "typing" and "Any" in [a.name for a in node.names])
+        or (isinstance(node, ast.Import) and "typing" in [a.name for a in node.names])
+    }
+    assert importing == {"core/typing.py"}
+
+
 def test_files_can_be_read_in_one_sitting():
     long = {str(p): n for p in SOURCES if (n := p.read_text().count("\n")) > 400}
     assert not long
