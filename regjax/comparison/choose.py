@@ -1,4 +1,4 @@
-"""Choosing a setting of each technique by its scores on the selection split."""
+"""Chooses a setting of each technique by its scores on the selection split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from regjax.core.typing import Json
 
 
 class Pick(NamedTuple):
-    """The chosen setting of a technique: which it is, and what the entry `chosen` of the results says."""
+    """The chosen setting of a technique, with its position in the grid."""
 
     position: int
     parameter: str
@@ -25,7 +25,7 @@ class Pick(NamedTuple):
     parts: list[str] | None = None
 
     def entry(self) -> dict[str, Json]:
-        """As in the results."""
+        """Return the entry `chosen` of the results."""
         entry = self._asdict()
         del entry["position"]
         if self.parts is None:
@@ -34,7 +34,7 @@ class Pick(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the table: a technique, what came out of each of its settings, and the chosen one."""
+    """A row of the table: a technique, the outcome of each of its settings, and the chosen setting."""
 
     technique: Technique
     outcomes: Sequence[Outcome]
@@ -42,12 +42,12 @@ class Row(NamedTuple):
 
     @property
     def chosen(self) -> Outcome:
-        """What came out of the chosen setting."""
+        """The outcome of the chosen setting."""
         return self.outcomes[self.pick.position]
 
 
 def pick(technique: Technique, outcomes: Sequence[Outcome], rule: str) -> Pick:
-    """Choose a setting by the rule."""
+    """Choose the setting of a technique by the rule `"best"` or `"1se"`."""
     scores = np.array([[e.score for e in outcome.select] for outcome in outcomes])
     losses = np.array([[e.loss for e in outcome.select] for outcome in outcomes])
     choice = choose(scores, losses, technique.values, rule)

@@ -1,4 +1,4 @@
-"""From trained and evaluated rows to the result: spreads, paired statistics, diagnosis."""
+"""Computes the result of a comparison: spreads over seeds, paired statistics and the diagnosis."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from regjax.training.evaluate import SCORE
 def conclude(
     plan: Plan, rows: Mapping[str, Row], scorer: Scorer, tests: Mapping[str, Sequence[Evaluation]], started: float
 ) -> CompareResult:
-    """Put everything together.
+    """Build the result of a comparison from its trained and evaluated rows.
 
     Args:
-      plan: of the comparison.
-      rows: by name, baseline included.
-      scorer: of the test part.
-      tests: of each row, an evaluation a seed.
-      started: when the comparison did, by `time.perf_counter`.
+      plan: the plan of the comparison.
+      rows: the rows by name, including the baseline.
+      scorer: the scorer of the test set.
+      tests: the evaluations of each row on the test set, one per seed.
+      started: the value of `time.perf_counter` when the comparison started.
     """
     on_train = chance_of(plan.splits, plan.preprocessor, plan.splits.y_train)
     results = {name: _row_of_table(plan, row, tests[name], on_train) for name, row in rows.items()}
@@ -61,7 +61,7 @@ def conclude(
 
 
 def _row_of_table(plan: Plan, row: Row, tests: Sequence[Evaluation], chance: Chance) -> TechniqueResult:
-    """One row, still without its statistics against the baseline."""
+    """Summarize one row, without its paired statistics."""
     grid = tuple(
         GridPoint(
             outcome.trial.value,

@@ -1,4 +1,4 @@
-"""The options of a comparison; no JAX."""
+"""The options of a comparison. JAX is not imported here."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class CompareOptions(TrainingOptions):
-    """How to compare: everything of `TrainingOptions`, and what follows.
+    """Options of a comparison: those of `TrainingOptions` and the ones below.
 
-    Some mean more here than in one run: `epochs=None` makes at least 800 updates and 50 epochs; the learning rate is
-    the same for every setting; `patience` is that of the row "early stopping", fixed and not tuned, None being 10.
+    Some options of `TrainingOptions` have a special meaning here. `epochs=None` trains for at least 800 updates and 50
+    epochs. The learning rate is the same for every setting. `patience` is used by the technique "early stopping" only;
+    it is fixed, not tuned, and None means 10.
 
     Attributes:
-      seeds: how many; each varies initialization, order, noise and which examples form the training part. The
-        validation and test parts are the same for all. With 5 seeds no p can be below 0.0625.
+      seeds: number of seeds. A seed determines the initialization, the order of the examples, the noise and which
+        examples form the training set; all seeds share the validation and test sets. With 5 seeds, no p-value can
+        be below 0.0625.
       select: `"best"`, or `"1se"`: the most regularized setting within one standard error of the best.
-      augmentation: what strength 1 does, as `"shift=1,rotate=15,noise=0.2"`; None depends on the data.
-      always: keyword arguments of `make_hparams` that act in every run, the baseline included, as
-        `{"rates": {"dropout": 0.5}}`: then the question is what helps on top of that.
-      task: `"classification"` or `"regression"`, where arrays are to be read otherwise.
-      standardize: of the inputs, one of `regjax.data.preprocess.STANDARDIZE`: by default images by channel, tables by
-        column, sequences by feature, and integers not at all.
+      augmentation: the augmentation at strength 1, such as `"shift=1,rotate=15,noise=0.2"`; None chooses one for
+        the kind of data.
+      always: keyword arguments of `make_hparams` for every run, including the baseline, such as
+        `{"rates": {"dropout": 0.5}}`. The comparison then shows what helps in addition to them.
+      task: `"classification"` or `"regression"`; None infers it from the targets.
+      standardize: how to standardize the inputs, one of `regjax.data.preprocess.STANDARDIZE`. By default, images are
+        standardized per channel, tables per column and sequences per feature; integers are not standardized.
     """
 
     seeds: int = whole("compare", 10, "how many seeds, from --seed on; with 5 no p can be below 0.0625")
@@ -48,16 +51,16 @@ class CompareOptions(TrainingOptions):
     standardize: str = "auto"
 
     def all_seeds(self) -> range:
-        """The seeds, one a run of each setting."""
+        """Return the seeds; each setting has one run per seed."""
         return range(self.seed, self.seed + self.seeds)
 
 
 def with_changes(options: CompareOptions | None, changes: Mapping[str, Value]) -> CompareOptions:
-    """The options, some of them changed by keyword arguments.
+    """Return the options with some of them replaced by keyword arguments.
 
     Raises:
-      TypeError: a keyword that is no option.
-      InputError: a value that is not accepted.
+      TypeError: a keyword is not an option.
+      InputError: a value is not accepted.
 
     Example:
       >>> with_changes(None, {"seeds": 3}).seeds

@@ -1,4 +1,4 @@
-"""What a comparison does, settled before any run: data, defaults that depend on them, program, techniques."""
+"""The plan of a comparison, made before the first run: data, options, program and techniques."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from regjax.training.program import weight_shapes
 from regjax.training.spec import Spec, make_hparams
 from regjax.training.state import TrainData
 
-MAX_STOP_EXAMPLES = 2000  # validation examples that are looked at in every epoch; selection uses all of its own
-PATIENCE = 10  # epochs, of the row "early stopping"
+MAX_STOP_EXAMPLES = 2000  # validation examples that are evaluated after every epoch; selection uses all of its own
+PATIENCE = 10  # epochs; for the technique "early stopping"
 
 Data = Splits | Dataset | tuple[np.ndarray, np.ndarray]
 Wanted = Sequence[str | Technique] | Mapping[str, Sequence[float]] | None
@@ -36,18 +36,18 @@ Wanted = Sequence[str | Technique] | Mapping[str, Sequence[float]] | None
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A comparison that can start.
+    """Everything that is needed to start a comparison.
 
     Attributes:
-      options: as given, where they were None filled in.
-      splits: the parts of the data.
-      preprocessor: fitted to the training pool.
-      task: the task, and of arrays why it is that.
+      options: the options, with defaults in place of None.
+      splits: the training, validation and test sets.
+      preprocessor: the preprocessor, fitted on the training pool.
+      task: the task; for arrays, with the reason why it was chosen.
       spec: the program of every run.
-      params: shapes of the parameters.
-      techniques: the rows, apart from baseline and combination.
-      with_combination: whether the combination is one more row.
-      data: arrays of all seeds, inputs as they were read.
+      params: the shapes of the parameters.
+      techniques: the techniques, without the baseline and the combination.
+      with_combination: whether to try the combination too.
+      data: the arrays for all seeds; the inputs are not preprocessed.
     """
 
     options: CompareOptions
@@ -62,11 +62,11 @@ class Plan:
 
     @property
     def always(self) -> Mapping[str, Value]:
-        """Arguments of `make_hparams` that act in every run."""
+        """The arguments of `make_hparams` that every run gets."""
         return self.options.always or {}
 
     def settings(self) -> dict[str, Json]:
-        """What results and report state."""
+        """Return the settings that the results and the report list."""
         options, splits, spec = self.options, self.splits, self.spec
         return {
             "model": _described(spec.model),
@@ -95,10 +95,10 @@ class Plan:
 
 
 def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: CompareOptions) -> Plan:
-    """Settle everything that can be settled, and refuse what no run could use.
+    """Make the plan of a comparison, and check that every technique can run.
 
     Raises:
-      InputError: data, model, technique or option that cannot be used.
+      InputError: the data, the model, a technique or an option cannot be used.
     """
     splits = as_splits(data, options.split_seed, options.task)
     module = make_model(model, num_outputs=splits.num_outputs, task=splits.task) if isinstance(model, str) else model
@@ -127,7 +127,7 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
 
 
 def filled_in(options: CompareOptions, splits: Splits) -> tuple[CompareOptions, int, int]:
-    """The options with their defaults, the size of the training part, and the updates in an epoch."""
+    """Return the options with their defaults, the size of the training set and the number of updates per epoch."""
     n_train = train_examples_of(options.train_examples, splits)
     steps = math.ceil(n_train / options.batch_size)
     filled = dataclasses.replace(
@@ -143,7 +143,7 @@ def filled_in(options: CompareOptions, splits: Splits) -> tuple[CompareOptions, 
 def technique_context(
     options: CompareOptions, splits: Splits, model: ModelLike, *, has_augmentation: bool
 ) -> TechniqueContext:
-    """What the techniques depend on."""
+    """Return the facts on which the techniques depend."""
     return TechniqueContext(
         train_examples=train_examples_of(options.train_examples, splits),
         pool=len(splits.y_train),
@@ -159,7 +159,7 @@ def technique_context(
 def _check_technique(
     technique: Technique, spec: Spec, params: PyTree, options: CompareOptions, example: np.ndarray, splits: Splits
 ) -> None:
-    """Refuse a technique that the program cannot run."""
+    """Raise an `InputError` if the program cannot run a technique."""
     arguments = merge([dict(options.always or {}), technique.arguments(technique.values[0])])
     try:
         check_together(arguments, params)
@@ -172,7 +172,7 @@ def _check_technique(
 def _arrays(
     splits: Splits, preprocessor: Preprocessor, n_train: int, techniques: Sequence[Technique], options: CompareOptions
 ) -> TrainData:
-    """The arrays that training uses: pool, orders and labels of all seeds, the stop part."""
+    """Return the training arrays: the pool, orders and labels of all seeds, and the examples for early stopping."""
     sizes = [int(t.arguments(v).get("n_train", 0)) for t in techniques for v in t.values]
     seeds = options.all_seeds()
     order = nested_order(splits.y_train, seeds, splits.task, size=max([n_train, *sizes]))
@@ -192,7 +192,7 @@ def _arrays(
 
 
 def _described(model: ModelLike) -> str:
-    """A model in one line, as `MLP(num_outputs=10, widths=(256,))`."""
+    """Describe a model in one line, such as `MLP(num_outputs=10, widths=(256,))`."""
     if not dataclasses.is_dataclass(model):
         return "(init, apply)"
     names = [field.name for field in dataclasses.fields(model) if field.name not in ("parent", "name")]
@@ -208,10 +208,10 @@ def _value(value: object) -> str:
 
 
 def as_splits(data: Data, split_seed: int, task: str | None = None) -> Splits:
-    """Splits of whatever was given; arrays are read as `regjax.data.from_arrays` reads them.
+    """Split the data, unless they are split already; arrays go through `regjax.data.from_arrays`.
 
     Raises:
-      InputError: arrays that cannot be used, or a task that is not that of the dataset.
+      InputError: the arrays cannot be used, or the dataset has another task.
     """
     if not isinstance(data, Splits | Dataset) and not (isinstance(data, tuple | list) and len(data) == 2):
         raise InputError(f"data must be arrays (x, y), a Dataset or Splits, got {in_short(data)}")
@@ -222,26 +222,26 @@ def as_splits(data: Data, split_seed: int, task: str | None = None) -> Splits:
 
 
 def described_task(data: Data, splits: Splits, task: str | None) -> str:
-    """The task, and of arrays why it is that."""
+    """Describe the task; for arrays, with the reason why it was chosen."""
     if isinstance(data, Splits | Dataset):
         return splits.task
     return f"{splits.task} ({'as asked for' if task else task_reason(np.asarray(data[1]))})"
 
 
 def noises_of(model: ModelLike) -> tuple[str, ...]:
-    """The names of the noises that a model has; one that takes `rates` and does not tell has dropout."""
+    """Return the names of the noises of a model; a model that takes `rates` without naming them has dropout."""
     accepted = getattr(model, "accepted_rates", None)
     return accepted if accepted is not None else ("dropout",) if takes_rates(as_model(model).apply) else ()
 
 
 def check_outputs(model: ModelLike, x: np.ndarray, splits: Splits) -> None:
-    """Refuse a model that cannot take the inputs, be told that it trains, or give the outputs that the targets need.
+    """Check that a model accepts the inputs and a training flag, and that its outputs fit the targets.
 
     Raises:
-      InputError: the shapes that do not belong together.
+      InputError: names the shapes that do not match.
     """
     splits.check_classes()
-    output_shape(model, x, train=True)  # can it be told that it trains?
+    output_shape(model, x, train=True)  # raises an error if the model accepts no training flag
     shape = output_shape(model, x)
     wanted: tuple[int, ...] = (1, splits.num_outputs)
     if splits.task == "regression":
@@ -251,12 +251,12 @@ def check_outputs(model: ModelLike, x: np.ndarray, splits: Splits) -> None:
 
 
 def is_demonstration(splits: Splits) -> bool:
-    """Whether the data are the embedded digits, on which the defaults make something to overfit."""
+    """Whether the data are the embedded digits, for which the defaults provoke overfitting."""
     return splits.embedded and splits.name == "digits"
 
 
 def label_noise_of(wanted: float | None, splits: Splits) -> float:
-    """The fraction of wrong training labels: as wanted, or 0; 10% in the demonstration."""
+    """Return the fraction of training labels to corrupt: `wanted`, or by default 0, and 10% in the demonstration."""
     if wanted is None:
         return 0.1 if is_demonstration(splits) else 0.0
     if wanted and splits.task != "classification":
@@ -265,7 +265,7 @@ def label_noise_of(wanted: float | None, splits: Splits) -> float:
 
 
 def train_examples_of(wanted: int | None, splits: Splits) -> int:
-    """The size of the training part: as wanted, or all of the pool; 128 in the demonstration."""
+    """Return the size of the training set: `wanted`, or by default the whole pool, and 128 in the demonstration."""
     pool = len(splits.y_train)
     if wanted is None:
         return 128 if is_demonstration(splits) else pool
@@ -275,7 +275,7 @@ def train_examples_of(wanted: int | None, splits: Splits) -> int:
 
 
 def default_augmentation(splits: Splits) -> Augmentation:
-    """What augmentation is by default: of images shift, rotation and noise, of tables noise, else none."""
+    """Return the default augmentation: shift, rotation and noise for images, noise for tables, none for other data."""
     if splits.kind == "array":
         return Augmentation()
     if splits.kind == "table":
@@ -285,7 +285,7 @@ def default_augmentation(splits: Splits) -> Augmentation:
 
 
 def as_augmentation(augmentation: Augmentation | str | None, splits: Splits) -> Augmentation:
-    """The augmentation that was described, once it is clear that it fits the data."""
+    """Make the augmentation from its description, and check that it fits the data."""
     if not isinstance(augmentation, Augmentation):
         augmentation = default_augmentation(splits) if augmentation is None else make(augmentation)
     if splits.kind == "array" and augmentation.steps:

@@ -1,4 +1,4 @@
-"""The comparison itself: strengths swept, chosen on validation, evaluated once on test, paired over seeds."""
+"""Runs a comparison: tunes each technique on the validation set and evaluates it once on the test set."""
 
 from __future__ import annotations
 
@@ -33,33 +33,34 @@ def compare(
 ) -> CompareResult:
     """Compare regularizers on a model and a dataset.
 
-    Every setting of every technique trains with the same seeds, number of updates and learning rate. Runs stop early
-    (where that is the technique) on one part of validation; settings are chosen on the other; the test part is
-    evaluated once, for the chosen setting. The last weights count, except for early stopping and the combination with
-    it, which restore their best: restoring everywhere would give every technique early stopping for free. The
-    combination takes the techniques that gained on the selection part, their strengths scaled by 1/4, 1/2 or 1.
+    Every setting of every technique trains with the same seeds, number of updates and learning rate. The validation
+    set has two parts: one decides when early stopping stops, the other chooses the setting of each technique. The
+    chosen setting is evaluated once on the test set. The weights after the last epoch are evaluated, except for early
+    stopping and combinations that include it, which restore the best weights: to restore them everywhere would give
+    every technique early stopping for free. The combination consists of the techniques that improved on the baseline
+    on the selection part, with their strengths scaled by 1/4, 1/2 or 1.
 
     Args:
-      model: a name of `regjax.models`, a Flax Linen module, or a pair `(init, apply)`. Dropout is compared if
-        it takes `rates` (see `regjax.models`).
-      data: a dataset, its splits, or arrays `(x, y)`, whose y means what it means in files; see
-        `regjax.data.targets.infer_task`. Integers of which nothing tells need `task`.
+      model: a name from `regjax.models`, a Flax Linen module, or a pair `(init, apply)`. Dropout is compared if
+        the model takes `rates` (see `regjax.models`).
+      data: a dataset, its splits, or arrays `(x, y)`. The task is inferred from `y` in the same way as for files; see
+        `regjax.data.targets.infer_task`. Integer targets that could be either need `task`.
       techniques: names, `Technique`s or `{name: grid}`; None compares more data, augmentation, early stopping,
         L2, L1, dropout and the combination.
       config: the options.
-      workers: host threads; None is one per core.
-      directory: where each run is kept when it is done, weights included; what it holds already is not trained again.
-      progress: called as `(runs done, runs in all, what is running)`.
-      **options: options by name, in place of `config` or of some of it: `seeds=10`, `select="1se"`, `epochs=50`,
+      workers: number of host threads; None is one per core.
+      directory: where to save each finished run, including its weights; runs that are saved there are not repeated.
+      progress: a callback `(finished runs, total runs, name of the technique)`.
+      **options: options by name, which replace those of `config`: `seeds=10`, `select="1se"`, `epochs=50`,
         `learning_rate=1e-3`, ...; `rj.CompareOptions` lists and explains them.
 
     Returns:
       A `CompareResult`; `print` shows its table, `dumps()` is its JSON, `trained` holds the weights.
 
     Raises:
-      InputError: data or an option that cannot be used, or a directory that holds other runs.
-      TypeError: a keyword that is no option.
-      OSError: the directory cannot be written to, or is full; what was kept stays.
+      InputError: the data or an option cannot be used, or the directory contains runs of another comparison.
+      TypeError: a keyword is not an option.
+      OSError: the directory cannot be written to, or the disk is full; finished runs stay saved.
 
     Example:
       >>> import numpy as np
@@ -81,7 +82,7 @@ def compare(
 def make_runner(
     plan: Plan, workers: int | None, directory: str | os.PathLike[str] | None, progress: Progress | None
 ) -> Runner:
-    """What trains, and scores on the selection part; the test part is not within its reach."""
+    """Make the runner that trains and scores on the selection part. It has no access to the test set."""
     scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.preprocessor, "select")
     runner = Runner(
         run_fn=make_run(plan.spec),
@@ -104,7 +105,7 @@ def make_runner(
 
 
 def train(plan: Plan, runner: Runner) -> dict[str, tuple[Technique, list[Outcome]]]:
-    """Every setting of every technique over all seeds, by the name of the row; the baseline comes first."""
+    """Train every setting of every technique with all seeds; return the outcomes by row, the baseline first."""
     techniques = [baseline(), *plan.techniques]
     trials = [Trial(t.name, value, t.arguments(value)) for t in techniques for value in t.values]
     outcomes = runner.run(trials, "settings")
@@ -112,13 +113,13 @@ def train(plan: Plan, runner: Runner) -> dict[str, tuple[Technique, list[Outcome
 
 
 def choose(plan: Plan, trained: Mapping[str, tuple[Technique, list[Outcome]]]) -> dict[str, Row]:
-    """The rows of the table, each with the setting that does best on the selection part."""
+    """Choose the setting of each row by its scores on the selection part."""
     rule = plan.options.select
     return {name: Row(technique, found, pick(technique, found, rule)) for name, (technique, found) in trained.items()}
 
 
 def combine(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> dict[str, Row]:
-    """One more row, where at least two techniques gained on the selection part and can act together."""
+    """Train the combination if at least two techniques beat the baseline on the selection part and fit together."""
     if not plan.with_combination:
         return {}
     to_beat = rows[BASELINE].pick.select_score
@@ -137,8 +138,8 @@ def combine(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> dict[str, Ro
 
 
 def evaluate_on_test(plan: Plan, rows: Mapping[str, Row]) -> tuple[Scorer, dict[str, list[Evaluation]]]:
-    """The chosen setting of each row on the test part, once: an evaluation a seed."""
-    # Made only now: nothing before could have used it.
+    """Evaluate the chosen setting of each row once on the test set, for each seed."""
+    # The scorer of the test set is made only here, so that no earlier step can use it.
     scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.preprocessor, "test")
     tests = {
         name: [scorer(result.weights, diverged(result)) for result in row.chosen.results] for name, row in rows.items()

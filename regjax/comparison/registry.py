@@ -1,4 +1,4 @@
-"""What the techniques of the catalogue mean for a run, and which of them a comparison tries."""
+"""Makes the techniques of the catalogue, and resolves which of them a comparison tries."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ class TechniqueContext:
     """Facts about the model, the data and the options on which the default techniques depend.
 
     Attributes:
-      train_examples: of the baseline.
-      pool: training examples there are.
-      patience: of early stopping, in epochs; fixed, because with restored weights the largest would always win.
-      min_delta: of early stopping.
-      criterion: of early stopping.
-      noises: names of the noises that the model has.
-      classes: whether the task is a classification, which labels and some penalties on outputs need.
-      has_augmentation: whether there is an augmentation to apply.
+      train_examples: number of training examples of the baseline.
+      pool: number of available training examples.
+      patience: patience of early stopping, in epochs. It is not tuned: since the best weights are restored, the
+        largest patience would always win.
+      min_delta: minimum improvement for early stopping.
+      criterion: criterion of early stopping.
+      noises: names of the noises of the model.
+      classes: whether the task is classification; label smoothing and some penalties on outputs need it.
+      has_augmentation: whether the data have an augmentation.
     """
 
     train_examples: int
@@ -83,7 +84,7 @@ def _early_stopping(method: Method, context: TechniqueContext) -> Technique | No
 
 
 def penalty_maker(name: str, mode: str, method: Method, context: TechniqueContext) -> Technique | None:
-    """The penalty `name`, entering the training by `mode`."""
+    """Make the technique for the penalty `name` in the mode `mode`."""
     return _technique(
         method,
         lambda s: {"penalties": {mode: PENALTIES[name](s)}},
@@ -92,21 +93,21 @@ def penalty_maker(name: str, mode: str, method: Method, context: TechniqueContex
 
 
 def noise_maker(method: Method, context: TechniqueContext) -> Technique | None:
-    """A noise, where the model has it."""
+    """Make the technique for a noise; None if the model does not have it."""
     if method.name not in context.noises and method.name not in WEIGHT_NOISES:
         return None
     return _technique(method, lambda value: {"rates": {method.name: value}}, lambda value: {method.name: float(value)})
 
 
 def _number(method: Method, context: TechniqueContext) -> Technique | None:
-    """A technique that is one argument of `make_hparams`."""
+    """Make a technique that sets one argument of `make_hparams`."""
     if method.name == "label_smoothing" and not context.classes:
         return None
     return _technique(method, lambda value: {method.name: value}, lambda value: {method.name: float(value)})
 
 
 def output_maker(method: Method, context: TechniqueContext) -> Technique | None:
-    """A penalty on outputs, where the task has what it needs."""
+    """Make the technique for a penalty on outputs; None if it needs classes and the task has none."""
     make = OUTPUT_PENALTIES[method.name]
     if make(method.grid[0]).needs_classes and not context.classes:
         return None
@@ -133,24 +134,25 @@ MAKERS: dict[str, Maker] = {
 def resolve(
     techniques: Sequence[str | Technique] | Mapping[str, Sequence[float]] | None, context: TechniqueContext
 ) -> tuple[list[Technique], bool]:
-    """The techniques to compare, and whether their combination is wanted.
+    """Return the techniques to compare, and whether to try their combination.
 
     Args:
-      techniques: None for the default ones; names or `Technique`s; or a mapping `name -> grid` that replaces grids
-        (an empty grid keeps the default one).
-      context: the facts that they depend on.
+      techniques: None for the default techniques; names or `Technique`s; or a mapping `name -> grid` that replaces
+        default grids (an empty grid keeps the default).
+      context: the facts on which the techniques depend.
 
     Returns:
-      Techniques in order, those that do not apply here left out, and whether to add the combination.
+      The techniques in order, and whether to try the combination. Default techniques that do not apply to the model or
+      the data are left out.
 
     Raises:
-      InputError: an unknown name, a name twice, one that does not apply here (those of the default list are left out),
-        a grid for a technique without parameter, or nothing to compare.
+      InputError: a name is unknown or repeated, a technique does not apply (unless it is a default one), a grid is
+        given for a technique without a parameter, or there is nothing to compare.
     """
     if isinstance(techniques, str):
         raise InputError(f"techniques must be a list of names, as [{techniques!r}]")
     if techniques is not None and not isinstance(techniques, Sequence | Mapping):
-        techniques = [techniques]  # refused below unless it is one
+        techniques = [techniques]  # anything but a Technique is refused below
     wanted = DEFAULT_TECHNIQUES if techniques is None else techniques
     grids = {name: tuple(grid) for name, grid in wanted.items()} if isinstance(wanted, Mapping) else {}
     chosen: list[Technique] = []
@@ -188,7 +190,7 @@ def resolve(
 
 
 def _check_values(technique: Technique, context: TechniqueContext) -> None:
-    """Refuse a value that no run could use.
+    """Check that a run accepts every value of a technique.
 
     Raises:
       InputError: names the technique and the value.

@@ -1,4 +1,4 @@
-"""What a comparison found: types, the JSON form, and the table."""
+"""The result of a comparison: its types, its JSON form and its table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from regjax.training.state import Weights
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """A number over seeds: mean, 95% interval of the mean (training randomness, fixed split), and the values."""
+    """A number over seeds: mean, 95% confidence interval of the mean (for a fixed split), and the values."""
 
     mean: float
     ci95: tuple[float, float]
@@ -27,13 +27,14 @@ class Spread:
 
 @dataclasses.dataclass(frozen=True)
 class Improvement:
-    """Technique minus baseline, paired over seeds; positive is better, for losses too.
+    """The improvement of a technique over the baseline, paired over seeds; positive is better, also for losses.
 
     Attributes:
-      mean: over seeds.
-      ci95: of the mean; training randomness, fixed split.
-      ci95_two_way: over seeds and test examples together; None where a metric is not a mean of examples.
-      p: two-sided sign-flip test of this row alone; None with a single seed.
+      mean: mean over seeds.
+      ci95: 95% confidence interval of the mean, for a fixed split.
+      ci95_two_way: 95% confidence interval over seeds and test examples; None if the metric is not a mean over
+        examples.
+      p: p-value of the two-sided sign-flip test of this row alone; None with a single seed.
       p_holm: by Holm's correction over all rows of the table, for comparison.
       p_adjusted: by step-down maxT over jointly flipped seeds (`regjax.analysis.joint_flips`), which decides.
       p_monte_carlo_error: standard error of `p_adjusted`; 0 where all flips are enumerated, up to 20 seeds.
@@ -53,7 +54,7 @@ class Improvement:
 
 @dataclasses.dataclass(frozen=True)
 class GridPoint:
-    """One setting that was tried, on the selection split."""
+    """The result of one setting on the selection split."""
 
     value: float
     select_score: Spread
@@ -63,41 +64,41 @@ class GridPoint:
 
 @dataclasses.dataclass(frozen=True)
 class TechniqueResult:
-    """One row of the comparison; everything on test is of the chosen setting."""
+    """One row of the comparison; the test results are those of the chosen setting."""
 
     name: str
     title: str
     chosen: dict[str, Json]  # parameter, value, edge ("low", "high" or None), selected_by, ...
     grid: tuple[GridPoint, ...]
-    test: Spread  # of the headline metric: accuracy or R2
+    test: Spread  # the main metric: accuracy or R2
     test_loss: Spread
     test_mse: Spread | None  # regression, in the units of the target
-    train: Spread  # headline metric on the training examples
+    train: Spread  # the main metric on the training examples
     train_loss: Spread
-    generalization_gap: Spread  # training minus test, headline metric
+    generalization_gap: Spread  # main metric on the training set minus that on the test set
     improvement: Improvement | None  # None for the baseline
     loss_improvement: Improvement | None
-    zero_fraction: float  # of the penalizable weights, exactly zero, mean over seeds
+    zero_fraction: float  # fraction of the penalizable weights that are exactly zero, mean over seeds
     epochs: Spread
     diverged: int  # seeds of the chosen setting that diverged; they score at chance
-    lanes: int  # runs that this row cost: its tuning budget
-    seconds: float  # of compute in those runs, summed over workers
-    curves: dict[str, Json]  # epoch-wise means and intervals over seeds
+    lanes: int  # number of runs of this row, its tuning budget
+    seconds: float  # compute time of those runs, summed over workers
+    curves: dict[str, Json]  # means and confidence intervals over seeds, by epoch
     weights: dict[str, Json]  # histogram of the weights
-    params_sha256: tuple[str, ...] = ()  # of the parameters that each seed ended with
-    flags: dict[str, Value] | None = None  # of the command train that do what the chosen setting does
+    params_sha256: tuple[str, ...] = ()  # of the final parameters of each seed
+    flags: dict[str, Value] | None = None  # flags of the command `train` for the chosen setting
 
 
 class Trained(NamedTuple):
-    """The runs of the chosen settings, to predict with.
+    """The trained models of the chosen settings, for predictions.
 
     `rj.predict(trained.apply, *trained.weights["l2"][0], trained.preprocessor.transform(x))` predicts with the first
-    seed of a technique.
+    seed of L2.
 
     Attributes:
-      apply: of the model.
-      preprocessor: standardizes inputs, and brings predictions of a regression back.
-      weights: for each row, those of each seed that the test part was evaluated with.
+      apply: the apply function of the model.
+      preprocessor: standardizes inputs, and converts predictions of a regression back to the units of the target.
+      weights: the weights of each seed that were evaluated on the test set, by row.
     """
 
     apply: ApplyFn
@@ -107,7 +108,7 @@ class Trained(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class CompareResult:
-    """The outcome of `rj.compare`; `trained` holds the weights, which its JSON leaves out."""
+    """The result of `rj.compare`; `trained` contains the weights, which are not part of the JSON."""
 
     dataset: str
     task: str
@@ -124,11 +125,11 @@ class CompareResult:
     trained: Trained | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def rows(self) -> list[TechniqueResult]:
-        """The baseline and the techniques, in order."""
+        """Return the baseline and the techniques, in order."""
         return [self.baseline, *self.techniques.values()]
 
     def to_json(self) -> dict[str, Json]:
-        """Everything as JSON types, NaN as null; the layout of `results.json`."""
+        """Return the content of `results.json`, as JSON types; NaN becomes null."""
         content = _plain(dataclasses.asdict(dataclasses.replace(self, trained=None)))
         del content["trained"]
         for row in [content["baseline"], *content["techniques"].values()]:
@@ -139,11 +140,11 @@ class CompareResult:
         return content
 
     def dumps(self) -> str:
-        """The text of `results.json`."""
+        """Return the text of `results.json`."""
         return json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n"
 
     def csv(self) -> str:
-        """The text of `table.csv`: one line a row, plain numbers."""
+        """Return the text of `table.csv`: one line per row, with unformatted numbers."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(_CSV_COLUMNS)
@@ -172,7 +173,7 @@ class CompareResult:
         return out.getvalue()
 
     def __str__(self) -> str:
-        """The table for a terminal."""
+        """Format the table for a terminal."""
         scale = 100.0 if self.task == "classification" else 1.0
         digits = 1 if self.task == "classification" else 3
         unit = " %" if self.task == "classification" else ""
@@ -224,7 +225,7 @@ class CompareResult:
         return "\n".join(lines)
 
     def notes(self) -> list[str]:
-        """What has to be known to read the table."""
+        """Return the notes below the table, which explain how to read it."""
         setting = self.settings
         seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
         notes = [
@@ -257,7 +258,7 @@ class CompareResult:
 
 
 def demonstration(settings: Mapping[str, Json]) -> str:
-    """What a comparison on the embedded digits says first.
+    """Return the first line of a comparison on the embedded digits.
 
     Example:
       >>> demonstration({"train_examples": 128, "pool": 1077, "label_noise": 0.1})
@@ -278,7 +279,7 @@ _CSV_COLUMNS = [
 
 
 def spread(values: Iterable[float], interval: Interval) -> Spread:
-    """A `Spread` from values and their interval."""
+    """Make a `Spread` from values and their confidence interval."""
     return Spread(interval.mean, (interval.low, interval.high), tuple(float(v) for v in values))
 
 

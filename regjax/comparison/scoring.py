@@ -1,4 +1,4 @@
-"""Scores of trained weights, and what they say over seeds."""
+"""Scores trained weights, and summarizes the scores over seeds."""
 
 from __future__ import annotations
 
@@ -31,33 +31,33 @@ from regjax.training.evaluate import SCORE, predict
 from regjax.training.run import RunResult
 from regjax.training.state import Weights
 
-BATCH = 4096  # examples at a time
+BATCH = 4096  # number of examples that are evaluated at once
 SMALL = 1e-3  # a weight below this is "small" in the histogram
 
 
 class Evaluation(NamedTuple):
-    """How one run does on one part of the data."""
+    """The scores of one run on one part of the data."""
 
     score: float  # accuracy or R2
     loss: float
-    losses: np.ndarray  # [N] of each example
-    hits: np.ndarray  # [N] 1 where right; empty for regression
+    losses: np.ndarray  # [N], the loss of each example
+    hits: np.ndarray  # [N], 1 for a correct prediction; empty for regression
 
 
 class Chance(NamedTuple):
-    """What the guess that needs no input achieves: the classes' shares in train, or the mean of train."""
+    """The scores of a constant guess: the class frequencies or the mean target of the training set."""
 
     score: float
     loss: float
 
 
 class Scorer:
-    """Evaluates weights on one part of the data, and knows no other part.
+    """Evaluates weights on one part of the data; it does not keep the other parts.
 
     Args:
-      apply_fn: of the model.
-      splits: facts and the training targets, which the constant guess comes from.
-      preprocessor: standardizes examples and targets.
+      apply_fn: the apply function of the model.
+      splits: the splits; the training targets determine the constant guess.
+      preprocessor: standardizes inputs and targets.
       part: `"select"` or `"test"`.
     """
 
@@ -69,7 +69,7 @@ class Scorer:
         self.chance = chance_of(splits, preprocessor, getattr(splits, f"y_{part}"))
 
     def __call__(self, weights: Weights, diverged: bool) -> Evaluation:
-        """How the weights do; a diverged run has the score and loss of a constant guess."""
+        """Evaluate the weights; a diverged run gets the score and loss of a constant guess."""
         size = len(self._y)
         if not diverged:
             cuts = [slice(i, i + BATCH) for i in range(0, size, BATCH)]
@@ -89,7 +89,7 @@ class Scorer:
 
 
 def chance_of(splits: Splits, preprocessor: Preprocessor, y: np.ndarray) -> Chance:
-    """What the constant guess of the training part achieves on targets `y`."""
+    """Score the constant guess from the training set on the targets `y`."""
     if splits.task == "regression":
         guess = preprocessor.target_transform(splits.y_train).mean(axis=0)
         targets = preprocessor.target_transform(y)
@@ -102,12 +102,12 @@ def chance_of(splits: Splits, preprocessor: Preprocessor, y: np.ndarray) -> Chan
 
 
 def spread_of(values: Sequence[float]) -> Spread:
-    """Mean, interval and values over seeds."""
+    """Make a `Spread` with the mean and confidence interval of values over seeds."""
     return spread(values, mean_interval(values))
 
 
 def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -> dict[str, Json]:
-    """The diagnosis that most baseline runs get, and what it is seed by seed."""
+    """Return the most frequent diagnosis of the baseline runs, and the diagnosis of each seed."""
     each = [diagnose(result.history, chance_loss=chance_loss, n_val=n_val) for result in results]
     names = [d.verdict for d in each]
     verdicts = {name: names.count(name) for name in sorted(set(names))}
@@ -145,7 +145,7 @@ def summarize_row(
     lanes: int,
     seconds: float,
 ) -> TechniqueResult:
-    """One row of the comparison, still without its statistics against the baseline."""
+    """Summarize one row of the comparison, without its paired statistics."""
     metric = SCORE[task]
     train = [_at_end(result, f"train/{metric}", chance.score) for result in results]
     test = [evaluation.score for evaluation in tests]
@@ -182,7 +182,7 @@ def paired_statistics(
     baseline: Sequence[Evaluation],
     task: str,
 ) -> dict[str, TechniqueResult]:
-    """The rows with their paired improvements over the baseline, corrected over all rows; score and loss separately."""
+    """Add the paired improvements over the baseline to the rows; score and loss are corrected separately."""
     pairs = {n: list(zip(tests[n], baseline, strict=True)) for n in rows}
     losses = {n: [b.loss - a.loss for a, b in pairs[n]] for n in rows}
     gaps = {n: np.stack([b.losses - a.losses for a, b in pairs[n]]) for n in rows}
@@ -238,7 +238,7 @@ def _variance(y: np.ndarray) -> float:
 
 
 def _at_end(result: RunResult, column: str, otherwise: float) -> float:
-    """A column of the history at the epoch whose weights the run ended with."""
+    """Return a column of the history at the epoch of the final weights; `otherwise` if it is not finite."""
     values = result.history.values[column]
     rows = np.flatnonzero(result.history.valid)
     value = float(values[int(result.end_epoch)]) if rows.size else math.nan
@@ -250,7 +250,7 @@ def _weight_values(params: PyTree) -> np.ndarray:
 
 
 def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Json]:
-    """Histogram of the penalizable weights of all seeds; exact zeros are counted apart."""
+    """Return a histogram of the penalizable weights of all seeds; exact zeros are counted separately."""
     values = np.concatenate([_weight_values(result.weights.params) for result in results])
     values = values[np.isfinite(values)]
     nonzero = values[values != 0]
@@ -266,7 +266,7 @@ def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Json]:
 
 
 def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dict[str, Json]:
-    """Means and 95% intervals over the seeds that are still running, at most 200 epochs of them."""
+    """Return means and 95% intervals over the seeds that are still running, for at most `points` epochs."""
     columns = {
         "train_loss": "train/data_loss",
         "val_loss": "val/loss",

@@ -1,4 +1,4 @@
-"""What a technique is: a row of the comparison with a grid of values; and how several act together."""
+"""Techniques, which are the rows of a comparison with their grids, and combinations of several techniques."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BASELINE = "baseline"
 _SUMS = ("penalty", "output_penalty")
 
 Arguments = dict[str, Value]  # keyword arguments of make_hparams
-Flags = dict[str, Value]  # of the command train, by name
+Flags = dict[str, Value]  # flags of the command `train`, by name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Technique:
     """One row of the comparison.
 
     Attributes:
-      name: key in the results, as `"l2"`.
-      title: what people read, as `"L2 (in the loss)"`.
-      parameter: what the values are, as `"strength"`; empty when there is nothing to choose.
+      name: key in the results, such as `"l2"`.
+      title: name for readers, such as `"L2 (in the loss)"`.
+      parameter: name of the tuned parameter, such as `"strength"`; empty if nothing is tuned.
       values: the grid, ascending; a larger value regularizes more.
-      arguments: `value -> keyword arguments of make_hparams`.
-      combines: whether the combination may use it: it changes the training, not the data at hand.
-      has_edges: whether a choice at an end of the grid asks for a wider grid; the amount of data does not.
-      flags: `value -> flags of the command train` that do the same; None where no flags do.
+      arguments: a function `value -> keyword arguments of make_hparams`.
+      combines: whether it may be part of the combination; a technique that changes the amount of data may not.
+      has_edges: whether a chosen value at an end of the grid calls for a wider grid.
+      flags: a function `value -> flags of the command train` with the same effect; None if there are no such flags.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Technique:
     flags: Callable[[float], Flags] | None = None
 
     def weakened(self, value: float, scale: float) -> float:
-        """A chosen value for use together with others; a switch stays on."""
+        """Scale a chosen value for use in a combination; a technique without a parameter is not changed."""
         return value * scale if self.parameter else value
 
 
 def baseline() -> Technique:
-    """The run without any regularizer."""
+    """Return the technique without any regularizer."""
     return Technique(BASELINE, BASELINE, "", (0.0,), lambda _: {}, combines=False, flags=lambda _: {})
 
 
@@ -64,20 +64,21 @@ def penalty_technique(
     factors: Sequence[float] = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0),
     taken: Sequence[str] = (),
 ) -> Technique:
-    """A technique that tries any penalty, its strengths multiplied by each of some factors.
+    """Make a technique from any penalty; its grid consists of factors that multiply the strengths.
 
-    It takes no part in the combination, because not every sum of penalties has a proximal map.
+    The technique is not part of the combination, because not every sum of penalties has a proximal map.
 
     Args:
-      name: key in the results; the title in the report are the kinds of its terms, as "group_lasso + mcp".
-      penalty: what to try.
-      mode: how it enters the training; see `regjax.optim.transforms`.
+      name: key in the results. The title in the report lists the kinds of its terms, as in "group_lasso + mcp".
+      penalty: the penalty.
+      mode: how the penalty enters training; see `regjax.optim.transforms`.
       factors: the grid, ascending.
-      taken: titles of other rows; a number is added to one that is there.
+      taken: titles of other rows; if the title is among them, a number is appended to it.
 
     Raises:
-      InputError: an unknown mode.
-      ValueError: a penalty that does not support the mode, of strength 0 throughout, or too strong for a factor.
+      InputError: the mode is unknown.
+      ValueError: the penalty does not support the mode, all its strengths are 0, or a strength overflows at the
+        largest factor.
 
     Example:
       >>> from regjax.penalties import group_lasso
@@ -105,20 +106,20 @@ def penalty_technique(
 
 
 def check_together(arguments: Arguments, params: PyTree) -> None:
-    """Refuse arguments that no run could use together.
+    """Check that a run can use all arguments together.
 
     Args:
-      arguments: of `make_hparams`, as from `merge`.
+      arguments: arguments of `make_hparams`, such as those from `merge`.
       params: parameters of the model, or their shapes.
 
     Raises:
-      ValueError: one kind of penalty acts on one leaf in two modes.
+      ValueError: penalties of one kind act on the same leaf in two modes.
     """
     check_disjoint([applied_penalty(mode, penalty) for mode, penalty in arguments.get("penalties", {}).items()], params)
 
 
 def merge(arguments: Sequence[Arguments]) -> Arguments:
-    """The arguments of several techniques at once; penalties and rates are united by mode and name.
+    """Merge the arguments of several techniques; penalties of the same mode are added, rates are merged by name.
 
     Raises:
       InputError: two techniques set the same thing.
@@ -140,7 +141,7 @@ def merge(arguments: Sequence[Arguments]) -> Arguments:
 
 
 def merge_flags(flags: Sequence[Flags]) -> Flags:
-    """The flags of several techniques at once: texts of penalties are sums, the rest is united by name.
+    """Merge the flags of several techniques; descriptions of penalties are joined with `+`.
 
     Example:
       >>> merge_flags([{"penalty": "l2(0.1)", "dropout": 0.5}, {"penalty": "l1(0.2)"}, {"penalty": ""}])
@@ -156,13 +157,14 @@ def merge_flags(flags: Sequence[Flags]) -> Flags:
 def combination(
     gained: Sequence[tuple[Technique, float, float]], always: Arguments, params: PyTree
 ) -> tuple[Technique | None, list[str]]:
-    """The techniques that gained, together, and their names; None when fewer than two can act together.
+    """Combine the techniques that beat the baseline; return the combination and the names of its parts.
 
-    Of two that exclude each other, as L2 in the loss and L2 in the optimizer, the better one takes part.
+    If two techniques exclude each other, such as L2 in the loss and L2 in the optimizer, the better one is used. The
+    combination is None if fewer than two techniques can be combined.
 
     Args:
       gained: `(technique, chosen value, selection score)`, in the order of the table.
-      always: arguments that act in every run.
+      always: arguments that every run gets.
       params: parameters of the model, or their shapes.
     """
     parts: list[tuple[Technique, float]] = []

@@ -1,4 +1,4 @@
-"""Training the settings of a comparison, over seeds, and scoring them on the selection split."""
+"""Trains the settings of a comparison with all seeds, and scores them on the selection split."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One setting of one technique: its arguments and the lanes of all seeds."""
+    """One setting of one technique, which is trained with every seed."""
 
     technique: str
     value: float
@@ -31,7 +31,7 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came out of a trial: one entry a seed, and how it does on the selection split."""
+    """The outcome of a trial: results and scores on the selection split, one entry per seed."""
 
     trial: Trial
     results: list[RunResult]
@@ -40,13 +40,13 @@ class Outcome:
 
     @property
     def diverged(self) -> int:
-        """How many of the runs ended because their loss was not finite."""
+        """The number of runs that ended because their loss was not finite."""
         return sum(diverged(result) for result in self.results)
 
 
 @dataclasses.dataclass
 class Runner:
-    """Trains the lanes of trials and scores them on the selection split; the test split is not within its reach."""
+    """Trains the runs of trials and scores them on the selection split. It has no access to the test split."""
 
     run_fn: Run
     defaults: Mapping[str, Value]
@@ -61,11 +61,11 @@ class Runner:
     total: int = 0
 
     def expect(self, trials: int) -> None:
-        """How many trials there will be; 0 says that all are done."""
+        """Announce the number of trials, for the progress; 0 if all trials are done."""
         self.total = trials * len(self.seeds) or self.done
 
     def run(self, trials: Sequence[Trial], part: str) -> list[Outcome]:
-        """All trials, over all seeds; `part` names the directory of their results."""
+        """Run all trials with all seeds; `part` names the directory for their results."""
         lanes: list[Lane] = []
         count = len(self.seeds)
         for trial in trials:
