@@ -1,4 +1,4 @@
-"""Data: load by name or path, split with a seed, standardize. Runs on the host; makes no JAX arrays.
+"""Loads datasets by name or path, splits them with a seed and standardizes them, on the host and without JAX arrays.
 
 Example:
   >>> import tempfile

@@ -1,4 +1,4 @@
-"""Datasets from arrays in Python; labels mean what they mean in files."""
+"""Makes datasets from arrays in memory; targets are interpreted as in files."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from regjax.data.targets import as_vector, check_unmasked, encode_targets, infer
 
 
 def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: str = "data") -> Dataset:
-    """A dataset of arrays.
+    """Make a dataset from arrays.
 
     Args:
       x: rows of a table `float[N, F]`; images `[N, H, W, C]`, uint8 or floats in [0, 1]; sequences `float[N, T, F]`; or
-        integers of another rank than images, as token ids `[N, T]`, which the model gets as they are.
+        integers that are not images, such as token ids `[N, T]`, which are passed to the model unchanged.
       y: labels `[N]` of any kind, one-hot rows `[N, K]`, or numbers `[N]` / `[N, D]`.
-      task: `"classification"` or `"regression"` in place of what `regjax.data.targets.infer_task` says.
-      name: what reports call it.
+      task: `"classification"` or `"regression"`; None uses `regjax.data.targets.infer_task`.
+      name: name of the dataset in reports.
 
     Raises:
-      InputError: arrays that cannot be used, as masked ones and numbers too far from 0 for float32; labels of mixed
-        kinds; integers of which nothing tells whether they are classes or numbers, or uint8 `[N, H, W]` whether images.
+      InputError: an array is masked or its numbers are too large for float32; the labels are of mixed types; it is
+        unclear whether integers are classes or numbers, or whether a uint8 array `[N, H, W]` contains images.
 
     Example:
       >>> from_arrays(np.eye(4), np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])).y
@@ -53,7 +53,7 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
 
 
 def _targets(name: str, y: Any) -> np.ndarray:
-    """Targets as an array, of which NumPy has made no text that was none."""
+    """Convert targets to an array; refuse mixed types, which NumPy would convert to text."""
     made = np.asarray(y)
     if made.dtype.kind in "US" and not isinstance(y, np.ndarray):
         kinds = {str if isinstance(label, str) else type(label) for label in np.asarray(y, object).flat}

@@ -1,8 +1,8 @@
-"""Decoded arrays on disk: written once, verified by SHA-256 whenever they are read.
+"""A cache of decoded arrays on disk, which are verified by SHA-256 whenever they are read.
 
-An entry is a directory with one `.npy` file per array and a `manifest.json` that holds the shape, dtype, size
-and SHA-256 of each array, facts such as class names, and a fingerprint of the source they were decoded from.
-What does not verify is decoded again, with a `CacheWarning`; it is never returned.
+An entry is a directory with one `.npy` file per array and a `manifest.json` with the shape, dtype, size and SHA-256
+of each array, metadata such as class names, and a fingerprint of the source. An entry that fails verification is
+never returned: the source is decoded again, with a `CacheWarning`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ Arrays = dict[str, np.ndarray]
 
 
 class CacheWarning(UserWarning):
-    """A cache entry could not be used, and its data were decoded or prepared again."""
+    """A cache entry could not be used, so its data were decoded or prepared again."""
 
 
 class _Unusable(Exception):
-    """Why an entry cannot be used."""
+    """An entry cannot be used; the message says why."""
 
 
 def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Directory of all caches: `cache_dir`, `$REGJAX_CACHE`, `$XDG_CACHE_HOME/regjax` or `~/.cache/regjax`.
+    """Return the directory of all caches: `cache_dir`, `$REGJAX_CACHE`, `$XDG_CACHE_HOME/regjax` or `~/.cache/regjax`.
 
     Example:
       >>> cache_root("/tmp/somewhere").name
@@ -48,11 +48,11 @@ def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def file_fingerprint(root: Path, files: Iterable[Path] | None = None) -> dict[str, Any]:
-    """Sizes and modification times of files, which change when a source is replaced or edited.
+    """Return the sizes and modification times of files, which change when a source is replaced or edited.
 
     Args:
       root: directory of the source.
-      files: its files; None takes every regular file below `root`.
+      files: the files of the source; None means every regular file below `root`.
 
     Returns:
       `{"relative/path": [size in bytes, mtime in ns], ...}`, sorted.
@@ -69,16 +69,16 @@ def cached_arrays(
     *,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[Arrays, dict[str, Any]]:
-    """The arrays of `decode()`, read from the cache when a verified entry with this fingerprint exists.
+    """Return the arrays of `decode()`, from the cache if it has a valid entry with this fingerprint.
 
     Args:
-      key: names the entry; used as a directory name.
-      fingerprint: JSON facts about the source; another fingerprint means another source.
-      decode: returns named arrays and JSON facts; called when the cache cannot answer.
+      key: name of the entry and of its directory.
+      fingerprint: JSON that identifies the source; an entry with another fingerprint is not used.
+      decode: a function that returns named arrays and JSON metadata; called if there is no valid entry.
       cache_dir: see `cache_root`.
 
     Returns:
-      `(arrays, facts)`, the same whether decoded or read.
+      `(arrays, facts)`, whether decoded or read from the cache.
 
     Example:
       >>> import tempfile
@@ -89,7 +89,7 @@ def cached_arrays(
       array([0, 1, 2])
     """
     entry = cache_root(cache_dir) / "arrays" / key
-    fingerprint = json.loads(json.dumps(fingerprint))  # tuples become lists, as they will be when read back
+    fingerprint = json.loads(json.dumps(fingerprint))  # tuples become lists, as in the manifest
     if entry.is_dir():
         try:
             return _read_twice(entry, fingerprint)
@@ -100,13 +100,13 @@ def cached_arrays(
     try:
         _write(entry, fingerprint, arrays, facts)
     except OSError as error:
-        # A full or read-only disk costs the next start some time; it does not make these arrays wrong.
+        # If the disk is full or read-only, the next start has to decode again, but these arrays are correct.
         warnings.warn(f"cache entry {entry} could not be written: {error}", CacheWarning, stacklevel=2)
     return arrays, facts
 
 
 def _read_twice(entry: Path, fingerprint: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    # Another process may swap the entry between two of our reads; a second look tells that from corruption.
+    # Another process may replace the entry while it is read, so it counts as damaged only if it fails twice.
     try:
         return _read(entry, fingerprint)
     except _Unusable:
@@ -135,7 +135,7 @@ def _read(entry: Path, fingerprint: dict[str, Any]) -> tuple[Arrays, dict[str, A
             raise _Unusable(f"{name}.npy has {raw.size} bytes, {facts['file_bytes']} were written")
         if digest(raw) != facts["sha256"]:
             raise _Unusable(f"{name}.npy does not match its SHA-256")
-        # Hashed first and viewed afterwards: no copy, and nothing unverified is ever parsed.
+        # The bytes are hashed before they are interpreted, so unverified data are never parsed; a view needs no copy.
         data = raw[raw.size - facts["bytes"] :]
         arrays[name] = data.view(np.dtype(facts["dtype"])).reshape(facts["shape"])
     return arrays, manifest["facts"]
@@ -172,7 +172,7 @@ def _write(entry: Path, fingerprint: dict[str, Any], arrays: Arrays, facts: dict
         manifest = {"format": FORMAT, "fingerprint": fingerprint, "facts": facts, "arrays": described}
         manifest["seal"] = seal(json.loads(json.dumps(manifest)))
         (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1))
-        if not _is_sound(entry, fingerprint):  # another process may have written the same meanwhile
+        if not _is_sound(entry, fingerprint):  # another process may have written the same entry in the meantime
             replace_directory(scratch, entry)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""One dataset: examples, targets and the facts that training and inference need about them."""
+"""A dataset: examples, targets, and the metadata that training and inference need."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _INT32 = np.iinfo(np.int32)
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Examples `x` with targets `y`, checked when it is made.
+    """Examples `x` with targets `y`, which are checked on construction.
 
     Args:
-      name: what reports call it.
+      name: name of the dataset in reports.
       task: `"classification"` or `"regression"`.
-      x: images `[N, H, W, C]`, uint8 or float32, or rows of a table `float32[N, F]`; other arrays are sequences
-        `float32[N, T, F]`, or integers `[N, ...]` as token ids, which stay what they are. Or `regjax.data.Rows`, which
-        stand for such an array and are read when they are asked for.
+      x: images `[N, H, W, C]`, uint8 or float32; rows of a table `float32[N, F]`; sequences `float32[N, T, F]`; or
+        integers `[N, ...]` such as token ids, which are not converted. `regjax.data.Rows` represent such an array and
+        are read on demand.
       y: class indices `int32[N]`, or numbers `float32[N]` or `float32[N, D]`.
       class_names: one name per class, in the order of the indices.
       columns: one name per column of a table.
-      test: `(x_test, y_test)`, an official test split, or None when there is none.
-      validation: `(x, y)`, an official validation split, or None when there is none.
-      notes: lines on what was made of the source that its owner should know of.
-      embedded: whether it is one of `regjax.data.EMBEDDED`, and not a set of the same name from elsewhere.
+      test: `(x_test, y_test)`, an official test split, or None.
+      validation: `(x, y)`, an official validation split, or None.
+      notes: messages for the user about how the source was read.
+      embedded: whether it is one of `regjax.data.EMBEDDED`, rather than another dataset with the same name.
 
     Raises:
-      InputError: shapes disagree, a number is not finite, or a label is out of range.
+      InputError: the shapes do not match, a number is not finite, or a label is out of range.
 
     Example:
       >>> data = Dataset("tiny", "classification", np.eye(3, dtype=np.float32), np.array([0, 1, 1], np.int32))
@@ -95,7 +95,7 @@ class Dataset:
             raise InputError(f"{self.name}:{part} x of shape {x.shape} has no features")
         if len(x) != len(y):
             raise InputError(f"{self.name}: {len(x)}{part} examples but {len(y)} targets")
-        held = isinstance(x, np.ndarray)  # `Rows` are checked as they are read
+        held = isinstance(x, np.ndarray)  # `Rows` are checked when they are read
         if held and x.dtype == np.float32:
             _check_finite(f"{self.name}:{part} x", x)
         if held and self.kind == "image" and x.dtype == np.float32 and (x.max(initial=0) > 1 or x.min(initial=0) < 0):
@@ -120,7 +120,7 @@ class Dataset:
 
     @property
     def kind(self) -> str:
-        """`"image"` or `"table"`, from the rank of `x`; `"array"` for integers of another rank, and other arrays."""
+        """`"image"` or `"table"`, according to the rank of `x`; `"array"` for everything else."""
         if self.x.ndim < 2:
             raise InputError(f"{self.name}: x must be [N, F] or [N, H, W, C], got shape {self.x.shape}")
         if self.x.ndim == 4:
@@ -135,12 +135,12 @@ class Dataset:
         return len(self.class_names) if self.class_names is not None else max(int(self.y.max()) + 1, 0)
 
     def __len__(self) -> int:
-        """Number of examples, the official test split not counted."""
+        """Return the number of examples, without the official test split."""
         return len(self.x)
 
 
 def _check_channels(name: str, shape: tuple[int, ...]) -> None:
-    """Refuse images that can hardly be meant as [N, H, W, C]: flat, with many channels."""
+    """Raise an `InputError` for images whose shape suggests another layout than [N, H, W, C]."""
     if shape[1] <= 4 < min(shape[2:]):
         raise InputError(
             f"{name}: images of shape {list(shape)} look like [N, C, H, W], accepted: [N, H, W, C], as by "

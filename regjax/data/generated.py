@@ -17,12 +17,12 @@ SPARSE_REGRESSION: dict[str, Any] = {"seed": 0, "n": 500, "p": 200, "k": 10, "no
 
 
 def spirals_problem(seed: int, n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Two interleaved spirals in the plane, one class each.
+    """Generate two interleaved spirals in the plane, one for each class.
 
     With t in [0, 1], class c lies at radius t and angle 3*pi*t + pi*c, plus Gaussian noise.
 
     Args:
-      seed: of the generator.
+      seed: seed of the generator.
       n: number of points; the two classes differ by at most one.
       noise: standard deviation of the noise, in units of the outer radius; the arms are 1/3 apart.
 
@@ -54,19 +54,19 @@ def sparse_regression_problem(
     outliers: float = 0.0,
     feature_scales: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Linear regression of which `k` of `p` coefficients are not zero: y = x @ coef + noise.
+    """Generate a linear regression problem with `k` nonzero coefficients out of `p`: y = x @ coef + noise.
 
     Columns are independent standard normal; the nonzero coefficients are +-uniform(1, 3).
 
     Args:
-      seed: of the generator. The same seed gives the same x, coef and base noise at every `outliers`.
+      seed: seed of the generator. x, coef and the base noise do not depend on `outliers`.
       n: number of rows.
       p: number of columns.
       k: number of nonzero coefficients.
       noise: standard deviation of the noise.
-      outliers: fraction of rows whose noise has 20 times the spread (at least that of the signal).
-      feature_scales: multiply each column by 10**uniform(-2, 2) and divide its coefficient by the same, so
-        that the signal is unchanged and a penalty without standardization is unfair.
+      outliers: fraction of rows whose noise has 20 times the standard deviation (at least that of the signal).
+      feature_scales: whether to multiply each column by 10**uniform(-2, 2) and divide its coefficient by the same
+        factor. The signal is unchanged, but a penalty without standardization treats the columns unequally.
 
     Returns:
       `(x, y, coef)`: `float32[n, p]`, `float32[n]`, `float32[p]`; coef is in the units of the returned x.
@@ -82,7 +82,7 @@ def sparse_regression_problem(
     check_range("sparse_regression: outliers", outliers, 0.0, 1.0)
     if not 0 <= k <= p:
         raise InputError(f"sparse_regression: k must be in [0, p] = [0, {p}], got {k}")
-    # Separate generators: one part of the problem can change while the others stay.
+    # Each part of the problem has its own generator, so that it can change without changing the others.
     rows, truth, error, wild, units = (np.random.default_rng([seed, 2, part]) for part in range(5))
     x = rows.standard_normal((n, p))
     coef = np.zeros(p)

@@ -1,7 +1,7 @@
-"""Random bits on the host as a pure function of their key: the same on every machine and NumPy version.
+"""Random bits on the host, as a pure function of a key: the same on every machine and with every version of NumPy.
 
-NumPy promises the stream of a bit generator, but not of `permutation` or `choice`. Splits decide what the
-reported numbers mean, so they are drawn from hashed integers instead.
+NumPy guarantees the stream of a bit generator, but not the results of `permutation` or `choice`. Reported results
+depend on the splits, so splits are drawn from hashed integers instead.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _STEP = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, the increment of SplitMix64
 
 
 def bits(n: int, *key: int | str) -> np.ndarray:
-    """`n` random 64-bit words of the stream `key`: SplitMix64 started at a hash of the key.
+    """Return `n` random 64-bit words from the stream `key`: SplitMix64, started at a hash of the key.
 
-    Word `i` depends on the key and on `i` alone, so a longer draw begins with the shorter one.
+    Word `i` depends only on the key and on `i`, so a shorter draw is a prefix of a longer one.
 
     Args:
       n: number of words.
@@ -35,7 +35,7 @@ def bits(n: int, *key: int | str) -> np.ndarray:
     """
     text = "\x1f".join(f"str:{part}" if isinstance(part, str) else f"int:{index(part)}" for part in key)
     start = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
-    # Array arithmetic on uint64 wraps silently, which is what the generator wants.
+    # Array arithmetic on uint64 wraps around silently, as the generator requires.
     z = np.arange(1, n + 1, dtype=np.uint64) * np.uint64(_STEP) + np.full(n, start, np.uint64)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -43,7 +43,7 @@ def bits(n: int, *key: int | str) -> np.ndarray:
 
 
 def uniform(n: int, *key: int | str) -> np.ndarray:
-    """`n` numbers in [0, 1), multiples of 2**-53, of the stream `key`.
+    """Return `n` numbers in [0, 1), multiples of 2**-53, from the stream `key`.
 
     Example:
       >>> u = uniform(1000, "example")
@@ -54,7 +54,7 @@ def uniform(n: int, *key: int | str) -> np.ndarray:
 
 
 def order(n: int, *key: int | str) -> np.ndarray:
-    """A random permutation `int64[n]` of `0..n-1`, of the stream `key`.
+    """Return a random permutation `int64[n]` of `0..n-1` from the stream `key`.
 
     Example:
       >>> sorted(order(4, "example").tolist())

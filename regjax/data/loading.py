@@ -1,7 +1,7 @@
-"""One way to a dataset: by embedded name, by path, or by TFDS name; and one to examples to predict.
+"""Loads datasets by embedded name, by path or by TFDS name, and reads examples for prediction.
 
-Nothing that is doubtful is guessed: every refusal is one line that names the file, the place and what is accepted.
-Pickles are never read.
+Ambiguous input is never guessed: an error of one line names the file, the position and what is accepted. Pickles are
+never read.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ def load(
 ) -> Dataset:
     """Load a dataset by embedded name, by path, or by TFDS name; nothing is downloaded.
 
-    An embedded name comes first, then a file or folder that exists, then TFDS; with `data_dir`, TFDS comes
-    before files. A folder that holds a prepared TFDS set is read as that.
+    `name` is looked up among the embedded datasets first, then among files and folders, then in TFDS; with `data_dir`,
+    TFDS comes before files. A folder with a prepared TFDS dataset is read as such.
 
     Args:
-      name: one of `EMBEDDED`; a `.npz`, a `.csv` or a folder; or a TFDS name, as `mnist` or `mnist:3.0.1`.
-      data_dir: where TFDS sets are prepared; None looks in `$TFDS_DATA_DIR` and `~/tensorflow_datasets`.
+      name: one of `EMBEDDED`; a `.npz`, a `.csv` or a folder; or a TFDS name, such as `mnist` or `mnist:3.0.1`.
+      data_dir: directory of prepared TFDS datasets; None looks in `$TFDS_DATA_DIR` and `~/tensorflow_datasets`.
       target: target column of a `.csv` (default `target`).
-      task: `"classification"` or `"regression"` in place of what the targets suggest.
+      task: `"classification"` or `"regression"`; None infers it from the targets.
       image_size: `(height, width)` for a folder of images.
       cache_dir: see `cache_root`.
-      lazy: leave the inputs where they are, as `Rows` that are read when asked for; for sets that do not fit in
-        memory. Targets are in memory. A `.csv` is read as a whole; a `.npz` must not be compressed.
+      lazy: keep the inputs on disk, as `Rows` that are read on demand, for datasets that do not fit in memory. The
+        targets are read into memory. A `.csv` is read as a whole; a `.npz` must not be compressed.
 
     Returns:
       The dataset, in memory unless `lazy`.
 
     Raises:
-      InputError: one line that says what is wrong and what is accepted.
+      InputError: the dataset cannot be read; the message says why and what is accepted.
     """
     text = os.fspath(name)
     if not text:
@@ -88,35 +88,35 @@ def load(
 def read_inputs(
     path: str | os.PathLike[str], preprocessor: Preprocessor, note: Callable[[str], None] | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """Examples to predict, without targets, in the form that a trained model wants before `transform`.
+    """Read examples for prediction, without targets, in the form that `Preprocessor.transform` takes.
 
     Args:
-      path: `.npz` with `x`; `.csv` with the columns of the training table (others, a target included, are
-        ignored); a folder of images, flat or nested, resized to the size of training.
-      preprocessor: of the trained model.
-      note: called with each line on what was done to the images, or skipped.
+      path: a `.npz` with `x`; a `.csv` with the columns of the training table (other columns, including the target,
+        are ignored); or a folder of images, flat or nested, which are resized to the size used in training.
+      preprocessor: the preprocessor of the trained model.
+      note: a function that is called with messages about images that were converted or skipped.
 
     Returns:
-      `(x, ids)`: `[N, *shape]`, and for each example its index, its row in the file or its relative path.
+      `(x, ids)`: the examples `[N, *shape]`, and the index, row number or relative path of each.
 
     Raises:
-      InputError: a file that does not fit the model.
+      InputError: the file does not fit the model.
     """
     path = Path(os.path.expanduser(path))
     return _format_of(path, "input", "images").inputs(path, preprocessor, note)
 
 
 def _format_of(path: Path, what: str, folders: str, given: Mapping[str, object] | None = None) -> Format:
-    """The format of what is there.
+    """Return the format of a file or folder.
 
     Args:
       path: a file or folder.
-      what: the path is, for messages.
-      folders: what is in folders that are accepted.
-      given: options, of which those that the format does not take have to be None.
+      what: what the path is for, in messages.
+      folders: the accepted content of folders, in messages.
+      given: options; those that the format does not take must be None.
 
     Raises:
-      InputError: nothing there, a kind that is not known, or an option that is for another kind.
+      InputError: the path does not exist, its format is unknown, or an option is for another format.
     """
     if not path.exists():
         raise InputError(f"{what} {str(path)!r}: {_absent(path)}")
@@ -133,7 +133,7 @@ def _format_of(path: Path, what: str, folders: str, given: Mapping[str, object] 
 
 
 def _absent(path: Path) -> str:
-    """What is wrong with a path to nothing, with a hint at a file of nearly this name."""
+    """Describe why a path does not exist, with the closest existing name."""
     if path.is_symlink():
         return f"a link to nothing ({os.readlink(path)}); put the file there, or name another"
     try:

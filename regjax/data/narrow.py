@@ -1,4 +1,4 @@
-"""What is lost when numbers become float32: refused where it would be silently something else."""
+"""Checks that conversion to float32 does not change data in ways that matter."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from regjax.core.errors import InputError
 from regjax.data.source import slices
 
 WHOLE = 2.0**53
-"""Float64 does not hold each whole number from here on."""
+"""Above this, float64 cannot represent every whole number."""
 
-_TOO_COARSE = 1e-3  # of a standard deviation
-_NEAR = 1e3  # standard deviations; what lies farther away is an outlier, whatever its last digits are
+_TOO_COARSE = 1e-3  # largest rounding error, in standard deviations
+_NEAR = 1e3  # standard deviations; numbers farther away are outliers, and their rounding errors do not matter
 
 
 class Spread(NamedTuple):
-    """Of numbers by column, `float64[F]`."""
+    """Mean and standard deviation of each column, `float64[F]`."""
 
     mean: np.ndarray
     deviation: np.ndarray
 
 
 def check_float32(name: str, values: Any, columns: Sequence[str] | None = None, spread: Spread | None = None) -> None:
-    """Refuse numbers of which float32 cannot hold the differences, as seconds since 1970, and those beyond it.
+    """Check that float32 can represent numbers and their differences; seconds since 1970, for example, are refused.
 
     Args:
-      name: of the source and what the numbers are, for the message.
-      values: as they were given: `[N]`, `[N, F]`, or `[N, ..., F]` with the features last; an array, or one that is
-        mapped from a file. Of images, `[N, H, W, C]`, only numbers beyond float32 are refused. Those that are not
-        finite are for others to refuse.
+      name: name of the source and of the numbers, for the message.
+      values: the original numbers: `[N]`, `[N, F]`, or `[N, ..., F]` with the features last; an array in memory or
+        mapped from a file. For images `[N, H, W, C]`, only overflow is checked. Numbers that are not finite are not
+        checked here.
       columns: names of the columns, for the message.
-      spread: of the training part, if `values` are another one.
+      spread: mean and standard deviation of the training set, if `values` are those of another set.
 
     Raises:
-      InputError: a number beyond float32, or one that rounding moves by more than a thousandth of the standard
+      InputError: a number overflows in float32, or rounding changes it by more than a thousandth of the standard
         deviation.
 
     Example:
@@ -60,7 +60,7 @@ def check_float32(name: str, values: Any, columns: Sequence[str] | None = None, 
                 continue
             moved = np.abs(wide - narrow)
             if values.dtype.kind != "f":
-                moved += np.where(np.abs(wide) >= WHOLE, np.spacing(wide) / 2, 0)  # on the way to float64
+                moved += np.where(np.abs(wide) >= WHOLE, np.spacing(wide) / 2, 0)  # error of the conversion to float64
             near = np.abs(wide - spread.mean) <= _NEAR * spread.deviation
             coarse = (spread.deviation > 0) & near & (moved > _TOO_COARSE * spread.deviation)
             if coarse.any():
@@ -73,7 +73,7 @@ def check_float32(name: str, values: Any, columns: Sequence[str] | None = None, 
 
 
 def loses(dtype: np.dtype) -> bool:
-    """Whether float32 may lose anything of such numbers.
+    """Whether conversion to float32 may round numbers of this dtype.
 
     Example:
       >>> loses(np.dtype(np.int32)), loses(np.dtype(np.uint16)), loses(np.dtype(np.float32))
@@ -83,10 +83,10 @@ def loses(dtype: np.dtype) -> bool:
 
 
 def spread_of(values: Any) -> Spread:
-    """Mean and standard deviation of the columns, in float64; those of whole numbers by their exact differences.
+    """Compute mean and standard deviation of the columns in float64, for integers from exact differences.
 
     Args:
-      values: as `check_float32`.
+      values: as for `check_float32`.
 
     Example:
       >>> spread_of(np.array([2**53, 2**53 + 1])).deviation
@@ -99,13 +99,13 @@ def spread_of(values: Any) -> Spread:
             flat = part.reshape(-1, _width(values))
             if values.dtype.kind == "f":
                 return flat.astype(np.float64) - low
-            return (flat.astype(np.uint64) - low.astype(np.uint64)).astype(np.float64)  # wraps to the difference
+            return (flat.astype(np.uint64) - low.astype(np.uint64)).astype(np.float64)  # wraps around to the difference
 
         count = np.prod(values.shape) / _width(values)
         mean = sum(above(part).sum(axis=0) for part in slices(values)) / count
         square = sum(np.square(above(part) - mean).sum(axis=0) for part in slices(values)) / count
         lowest = low.astype(np.float64)
-        # Rounding errors are no spread of a constant column.
+        # A constant column has deviation 0, whatever the rounding errors.
         return Spread(lowest + mean, np.where(mean > 0, np.sqrt(square), 0.0))
 
 

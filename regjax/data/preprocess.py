@@ -1,6 +1,6 @@
-"""Standardization, fitted on training examples alone and stored beside the weights.
+"""Standardization, which is fitted on the training examples only and stored with the weights.
 
-`preprocess.json` is `Preprocessor.to_json()`: all that inference needs to treat a new file as training did.
+`preprocess.json` is the text of `Preprocessor.to_json()`: everything that inference needs to preprocess a new file.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from regjax.data.source import full_pixel, slices
 from regjax.data.splits import Splits
 
 STANDARDIZE = ("auto", "feature", "channel", "global", "none")
-"""`feature`: each column or pixel; `channel`: each channel of images or feature of sequences; `global`: one number for
-all. `auto` is `channel` for images and sequences, `feature` for tables, and `none` for integers, as token ids, which
-then stay what they are."""
+"""`feature`: per column or pixel; `channel`: per channel of images or feature of sequences; `global`: one number for
+all. `auto` is `channel` for images and sequences, `feature` for tables, and `none` for integers such as token ids,
+which are then not changed."""
 
 KINDS = ("image", "table", "array")
 
@@ -29,11 +29,11 @@ FORMAT = 1
 
 
 class Standardization(NamedTuple):
-    """`x -> (x - mean) / scale` in float32, on the host or in a program.
+    """`x -> (x - mean) / scale` in float32, on the host or in a compiled program.
 
     Attributes:
-      mean: `float32`, in the units of the examples as they were read; broadcasts against one example.
-      scale: `float32`, alike, never 0.
+      mean: `float32`, in the units of the original examples; broadcasts against one example.
+      scale: `float32`, like `mean`, never 0.
 
     Example:
       >>> Standardization(np.float32(100.0), np.float32(50.0)).apply(np.array([[0, 200]], np.uint8))
@@ -44,7 +44,7 @@ class Standardization(NamedTuple):
     scale: Any
 
     def apply(self, x: Any) -> Any:
-        """Standardized examples; `x` is an array of NumPy or JAX, `[N, ...]`, and is not changed."""
+        """Return standardized examples; `x` is a NumPy or JAX array `[N, ...]` and is not changed."""
         if not isinstance(x, np.ndarray):
             return (x.astype(np.float32) - self.mean) / self.scale
         out = x.astype(np.float32)
@@ -59,17 +59,17 @@ class Preprocessor:
 
     Attributes:
       kind: `"image"`, `"table"` or `"array"`.
-      shape: of one example, `(H, W, C)` or `(F,)`, or any other of an array.
-      dtype: of the examples that were seen, `"uint8"` or `"float32"`; of an array, any integers too.
+      shape: shape of one example: `(H, W, C)`, `(F,)`, or any other shape for arrays.
+      dtype: dtype of the training examples: `"uint8"` or `"float32"`, or any integers for arrays.
       task: `"classification"` or `"regression"`.
-      name: of the dataset.
+      name: name of the dataset.
       mean: `float32`, broadcasts against one example.
-      scale: `float32`, alike, never 0.
-      pixel_max: value of a full pixel; None for tables.
+      scale: `float32`, like `mean`, never 0.
+      pixel_max: largest value of a pixel; None for tables.
       class_names: names of the classes, or None.
       columns: names of the columns, or None.
-      y_mean: `float32[]` or `float32[D]`, None when targets stay as they are.
-      y_scale: alike, never 0.
+      y_mean: `float32[]` or `float32[D]`; None if the targets are not standardized.
+      y_scale: like `y_mean`, never 0.
 
     Example:
       >>> rows = np.array([[1.0, 5.0], [3.0, 5.0]], np.float32)
@@ -110,14 +110,14 @@ class Preprocessor:
           x_train: `[N, H, W, C]`, `[N, F]`, or another array `[N, ...]`.
           kind: `"image"`, `"table"` or `"array"`.
           standardize: one of `STANDARDIZE`.
-          y_train: targets to standardize, regression only; None leaves targets as they are.
-          task: stored.
-          name: stored.
-          class_names: stored.
-          columns: stored.
+          y_train: targets to standardize, for regression; None does not standardize the targets.
+          task: stored in the preprocessor.
+          name: stored in the preprocessor.
+          class_names: stored in the preprocessor.
+          columns: stored in the preprocessor.
 
         Raises:
-          InputError: no examples, a wrong rank, or a choice that the kind has not.
+          InputError: there are no examples, the rank is wrong, or `standardize` does not apply to the kind.
         """
         check_choice("preprocess: kind", kind, KINDS)
         check_choice("preprocess: standardize", standardize, STANDARDIZE)
@@ -154,12 +154,12 @@ class Preprocessor:
 
     @classmethod
     def for_splits(cls, splits: Splits, *, standardize: str = "auto", standardize_target: bool = True) -> Preprocessor:
-        """Fit on the training pool of `splits`, with its facts.
+        """Fit on the training set of `splits`, and store its metadata.
 
         Args:
           splits: from `regjax.data.split`.
           standardize: one of `STANDARDIZE`.
-          standardize_target: regression targets are standardized too.
+          standardize_target: whether to standardize the targets of a regression too.
         """
         return cls.fit(
             splits.x_train,
@@ -173,16 +173,16 @@ class Preprocessor:
         )
 
     def transform(self, x: np.ndarray) -> np.ndarray:
-        """Standardized examples.
+        """Return standardized examples.
 
         Args:
           x: `[N, *shape]`.
 
         Returns:
-          `float32[N, *shape]`, or integers as they are unless they are to be standardized; `x` is not changed.
+          `float32[N, *shape]`, or the integers themselves if they are not standardized; `x` is not changed.
 
         Raises:
-          InputError: examples of another shape.
+          InputError: the examples have another shape.
         """
         if x.shape[1:] != self.shape:
             raise InputError(
@@ -192,7 +192,7 @@ class Preprocessor:
 
     @functools.cached_property
     def standardization(self) -> Standardization | None:
-        """What `transform` computes, for programs; None for integers that stay what they are."""
+        """The standardization of `transform`, for compiled programs; None for integers that are not changed."""
         integers = self.kind == "array" and np.dtype(self.dtype).kind in "iu"
         if integers and not self.mean.ndim and self.mean == 0 and self.scale == 1:
             return None
@@ -201,25 +201,25 @@ class Preprocessor:
 
     @property
     def spread(self) -> Spread:
-        """Of each column in training; where columns were not standardized apart, of no width."""
+        """Mean and deviation of each training column; zeros if the columns were not standardized separately."""
         if self.mean.ndim:
             return Spread(self.mean.astype(np.float64), self.scale.astype(np.float64))
         return Spread(np.zeros(self.shape), np.zeros(self.shape))
 
     def target_transform(self, y: np.ndarray) -> np.ndarray:
-        """Targets as the model sees them: `(y - y_mean) / y_scale`, or `y` itself when not standardized."""
+        """Return standardized targets `(y - y_mean) / y_scale`, or `y` itself if targets are not standardized."""
         if self.y_mean is None or self.y_scale is None:
             return y
         return ((y - self.y_mean) / self.y_scale).astype(np.float32)
 
     def target_inverse(self, y: np.ndarray) -> np.ndarray:
-        """Predictions in original units: `y * y_scale + y_mean`, the inverse of `target_transform`."""
+        """Convert predictions to the original units: `y * y_scale + y_mean`, the inverse of `target_transform`."""
         if self.y_mean is None or self.y_scale is None:
             return y
         return (y * self.y_scale + self.y_mean).astype(np.float32)
 
     def to_json(self) -> str:
-        """Text of `preprocess.json`; float32 numbers come back exactly."""
+        """Return the text of `preprocess.json`; float32 numbers are restored exactly by `from_json`."""
         schema = {
             "kind": self.kind,
             "shape": list(self.shape),
@@ -242,10 +242,10 @@ class Preprocessor:
 
     @classmethod
     def from_json(cls, text: str) -> Preprocessor:
-        """The preprocessor that `to_json` wrote.
+        """Restore the preprocessor from the text of `to_json`.
 
         Raises:
-          InputError: not such a text.
+          InputError: the text is not the output of `to_json`.
 
         Example:
           >>> made = Preprocessor.fit(np.ones((2, 3), np.float32), "table", name="toy")
@@ -280,9 +280,9 @@ class Preprocessor:
 
 
 def _moments(values: np.ndarray, axes: tuple[int, ...], unit: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of `values / unit` over `axes`, in float64; constants get scale 1."""
+    """Compute mean and standard deviation of `values / unit` over `axes` in float64; constants get scale 1."""
     count = int(np.prod([values.shape[axis] for axis in axes]))
-    # One slice at a time: a float64 copy of all images would take eight times their memory.
+    # Done slice by slice, because a float64 copy of all images would take eight times their memory.
     total: Any = 0.0
     for part in slices(values):
         total = total + part.sum(axis=axes, dtype=np.float64)
@@ -292,12 +292,12 @@ def _moments(values: np.ndarray, axes: tuple[int, ...], unit: float) -> tuple[np
         away = part - _expand(mean, values.ndim, axes)
         square = square + np.square(away, out=away).sum(axis=axes)
     variance = square / count
-    # The variance of a constant column is rounding errors, not 0; this is the bound of scikit-learn's scaler.
+    # Rounding errors make the variance of a constant column nonzero; this is the bound of scikit-learn's scaler.
     eps = np.finfo(np.float64).eps
     constant = variance <= count * eps * variance + (count * mean * eps) ** 2
     deviation = np.where(constant, 1.0, np.sqrt(variance) / unit)
     scale = deviation.astype(np.float32)
-    # A deviation below the smallest float32 must not become a division by zero.
+    # A deviation that underflows in float32 must not cause a division by zero.
     return np.asarray(mean / unit, np.float32), np.where(scale > 0, scale, np.float32(1.0))
 
 

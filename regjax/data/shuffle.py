@@ -1,8 +1,8 @@
-"""The order of examples as a function: position in the endless stream of passes -> example.
+"""Shuffles examples with a function from a position in an endless stream of passes to an example.
 
-A sort-based permutation needs a static number of examples and the whole pass at once. Here the number of
-examples is data (so one program serves every training-set size), any position can be asked for on its own (so a
-resumed run needs no iterator state), and a batch may span two passes.
+A permutation by sorting needs a static number of examples and computes a whole pass at once. Here the number of
+examples may be traced, so one program serves every size of the training set. Any position can be computed on its own,
+so a resumed run needs no iterator state, and a batch may span two passes.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from regjax.core.checks import check_range
 from regjax.core.random_bits import fast_key
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
-ROUNDS = 24  # a position has never moved with probability 2^-24
+ROUNDS = 24  # an element stays in place in all rounds with probability 2^-24
 
 
 def shuffled_indices(key: PRNGKey, start: ArrayLike, count: int, n: ArrayLike) -> Array:
-    """Examples at positions `start, ..., start + count - 1` of an endless stream of shuffled passes.
+    """Return the examples at positions `start, ..., start + count - 1` of an endless stream of shuffled passes.
 
-    Pass `p` covers positions `p n` to `(p + 1) n - 1` and visits each of `0, ..., n - 1` once, in an order of its own.
-    Each pass is a swap-or-not shuffle: 24 rounds, in each of which the pair `{x, K - x mod n}` trades places
-    on a coin flip that both partners compute alike.
+    Pass `p` covers positions `p n` to `(p + 1) n - 1` and visits each of `0, ..., n - 1` once, in a new order. Each
+    pass is a swap-or-not shuffle with 24 rounds. In each round, a coin flip that depends on the pair `{x, K - x mod n}`
+    decides whether the two change places.
 
     Args:
       key: key of the stream.
-      start: first position, int >= 0, may be traced. Positions are uint32: 4e9 examples in all.
-      count: how many, static.
+      start: first position, int >= 0, may be traced. Positions are uint32, so there are at most 4e9.
+      count: number of positions, static.
       n: number of examples >= 1, may be traced.
 
     Returns:

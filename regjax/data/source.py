@@ -1,4 +1,4 @@
-"""Where examples come from: arrays in memory, mapped files, images on disk, records. Read when they are asked for."""
+"""Sources of examples that are read on demand: arrays in memory, mapped files, images on disk, records."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from regjax.core.errors import InputError
 
 SLICE_ROWS = 4096
 SLICE_BYTES = 128 * 2**20
-"""What a pass over a set holds at a time: so many examples, or fewer if they take more than this in float64."""
+"""Limits of a slice in a pass over a dataset: the number of examples, and their size in float64."""
 
 
 class Source(Protocol):
-    """Examples by their number. `take` may be called from several threads at once."""
+    """Random access to examples. `take` may be called from several threads at once."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(N, ...)`."""
+        """The shape `(N, ...)`."""
 
     @property
     def dtype(self) -> np.dtype:
-        """Of what `take` gives."""
+        """The dtype of the examples that `take` returns."""
 
     def __len__(self) -> int:
-        """Number of examples."""
+        """Return the number of examples."""
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """Read the examples `int64[n]`, in that order: `[n, ...]`."""
+        """Read the examples at `indices`, `int64[n]`, in that order; returns `[n, ...]`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,8 +39,8 @@ class ArraySource:
     """The examples of an array, in memory or mapped from a file.
 
     Attributes:
-      array: `[N, ...]`, as it is stored.
-      convert: from `[n, ...]` as stored to what `take` gives; None gives the examples as they are stored.
+      array: the stored array, `[N, ...]`.
+      convert: a function that `take` applies to stored examples `[n, ...]`; None returns them unchanged.
 
     Example:
       >>> ArraySource(np.arange(3), lambda x: x[:, None] / 2).take(np.array([2, 0])).tolist()
@@ -52,39 +52,40 @@ class ArraySource:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(N, ...)`."""
+        """The shape `(N, ...)`."""
         return (len(self), *self._none.shape[1:])
 
     @property
     def dtype(self) -> np.dtype:
-        """Of what `take` gives."""
+        """The dtype of the examples that `take` returns."""
         return self._none.dtype
 
     def __len__(self) -> int:
-        """Number of examples."""
+        """Return the number of examples."""
         return len(self.array)
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """The examples `indices`."""
+        """Read the examples at `indices`."""
         picked = self.array[indices]
         return picked if self.convert is None else self.convert(picked)
 
     @functools.cached_property
     def _none(self) -> np.ndarray:
-        """No example, which has the shape and dtype of all."""
+        """An empty batch, with the shape and dtype of all examples."""
         return self.take(np.arange(0))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Rows:
-    """Some examples of a source, to those who index, slice and measure them an array; it holds positions alone.
+    """A view of some examples of a source, which can be indexed and sliced like an array and stores only positions.
 
-    `rows[a:b]` and `rows.take(indices)` read; `rows[indices]` is another view and reads nothing. What is read is
-    checked as `Dataset` checks an array: finite, and pixels in their range. Rows are a `Source` themselves.
+    `rows[a:b]` and `rows.take(indices)` read examples; `rows[indices]` is another view and reads nothing. Examples are
+    checked when they are read, as `Dataset` checks an array: numbers must be finite and pixels within their range.
+    `Rows` are also a `Source`.
 
     Attributes:
-      name: of the source, for messages.
-      source: what is read.
+      name: name of the source, for messages.
+      source: the source of the examples.
       index: `int64[N]`, the positions of these examples in the source.
 
     Example:
@@ -100,29 +101,29 @@ class Rows:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(N, ...)`."""
+        """The shape `(N, ...)`."""
         return (len(self.index), *self.source.shape[1:])
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the examples."""
+        """The dtype of the examples."""
         return self.source.dtype
 
     @property
     def ndim(self) -> int:
-        """The rank of the array that these rows stand for."""
+        """The rank of the array that these rows represent."""
         return len(self.shape)
 
     def __len__(self) -> int:
-        """Number of examples."""
+        """Return the number of examples."""
         return len(self.index)
 
     def __getitem__(self, key: slice | np.ndarray) -> Any:
-        """A slice is read and gives an array; an array of indices gives a view.
+        """Read a slice, or return a view for an array of indices.
 
         Raises:
-          TypeError: anything else, as a single number.
-          InputError: a record that cannot be read or used.
+          TypeError: the key is something else, such as a single number.
+          InputError: a record cannot be read or used.
         """
         if isinstance(key, slice):
             return self.take(np.arange(*key.indices(len(self))))
@@ -134,12 +135,12 @@ class Rows:
         """Read the examples at `indices`, in that order.
 
         Raises:
-          InputError: a record that cannot be read or used; the message names it.
+          InputError: a record cannot be read or used; the message names it.
         """
         positions = self.index[indices]
         values = self.source.take(positions)
         if self.dtype != np.float32:
-            return values  # every integer may be one
+            return values  # every integer is accepted
         full = full_pixel(self.shape, self.dtype)
         flat = values.reshape(len(values), -1)
         with np.errstate(invalid="ignore"):
@@ -154,20 +155,20 @@ class Rows:
         return values
 
     def check(self) -> None:
-        """Read everything once.
+        """Read and check all examples once.
 
         Raises:
-          InputError: the first record that cannot be read or used.
+          InputError: names the first record that cannot be read or used.
         """
         for _ in slices(self):
             pass
 
 
 def as_rows(name: str, source: np.ndarray | Source) -> Rows:
-    """All rows of an array, in memory or mapped from a file, or of another source.
+    """Return all rows of an array (in memory or mapped from a file) or of another source.
 
     Args:
-      name: for messages.
+      name: name of the source, for messages.
       source: `[N, ...]`.
 
     Example:
@@ -179,7 +180,7 @@ def as_rows(name: str, source: np.ndarray | Source) -> Rows:
 
 
 def full_pixel(shape: tuple[int, ...], dtype: np.dtype) -> float | None:
-    """The value of a full pixel: 255 in uint8 images, 1 in others; None where there are no images.
+    """Return the largest value of a pixel: 255 for uint8 images, 1 for others; None if these are not images.
 
     Example:
       >>> full_pixel((9, 8, 8, 1), np.dtype(np.uint8))
@@ -191,7 +192,7 @@ def full_pixel(shape: tuple[int, ...], dtype: np.dtype) -> float | None:
 
 
 def read_all(source: Source) -> np.ndarray:
-    """All examples of a source in one array, read a slice at a time.
+    """Read all examples of a source into one array, slice by slice.
 
     Example:
       >>> read_all(ArraySource(np.arange(3), np.sqrt)).shape
@@ -205,10 +206,10 @@ def read_all(source: Source) -> np.ndarray:
 
 
 def joined(parts: Sequence[Any]) -> Any:
-    """Arrays, rows or other sources, one after the other.
+    """Concatenate arrays, rows or other sources.
 
     Args:
-      parts: of one shape and dtype but for their length; arrays, rows and other sources are not mixed.
+      parts: either arrays, or rows, or other sources, of the same dtype and the same shape apart from their length.
 
     Example:
       >>> both = joined([as_rows("a", np.zeros((2, 1))), as_rows("b", np.ones((2, 1)))])
@@ -251,7 +252,7 @@ class _Joined:
 
 
 def slices(values: Any) -> Iterator[np.ndarray]:
-    """Consecutive parts of an array or of rows that together are all of it, each small enough to hold.
+    """Yield consecutive slices of an array or of rows, each small enough for memory.
 
     Args:
       values: `[N, ...]`.

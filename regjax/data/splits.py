@@ -1,6 +1,6 @@
-"""Fixed, seeded, stratified splits, nested training subsets and label noise.
+"""Seeded, stratified splits, nested training subsets and label noise.
 
-Everything is a pure function of its seeds (see `regjax.data.keyed`), the same on every machine.
+All results are pure functions of their seeds (see `regjax.data.keyed`) and the same on every machine.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from regjax.data.dataset import Dataset
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """A dataset cut into four disjoint parts, with the facts of the dataset.
+    """A dataset that is split into four disjoint parts, with its metadata.
 
-    `stop` is used inside runs (early stopping), `select` for every choice between settings, `test` once.
+    `stop` is used for early stopping inside runs, `select` to choose between settings, and `test` only once.
 
     Attributes:
-      x_train: the training pool, `[N, H, W, C]` or `[N, F]`, as in the dataset: not standardized; `Rows` if
-        that was loaded with `lazy=True`.
+      x_train: the training set, `[N, H, W, C]` or `[N, F]`, not standardized; `Rows` if the dataset was loaded with
+        `lazy=True`.
       y_train: `int32[N]`, or `float32[N]` / `float32[N, D]`.
-      x_stop: and so on, the other parts alike.
-      name: of the dataset.
+      x_stop: like `x_train`, as are the other parts.
+      name: name of the dataset.
       task: `"classification"` or `"regression"`.
       kind: `"image"`, `"table"` or `"array"`; see `Dataset.kind`.
-      num_classes: 0 for regression.
+      num_classes: number of classes; 0 for regression.
       class_names: names of the classes, or None.
       columns: names of the columns, or None.
       embedded: whether the dataset is one of `regjax.data.EMBEDDED`.
-      official_test: whether the test part is the dataset's own.
-      indices: positions in `dataset.x` of the parts that were cut from it.
+      official_test: whether the test set is the official one of the dataset.
+      indices: positions in `dataset.x` of the examples of each part that was split from it.
     """
 
     x_train: np.ndarray
@@ -61,13 +61,13 @@ class Splits:
 
     @property
     def num_outputs(self) -> int:
-        """How many outputs a model of this data needs."""
+        """The number of outputs that a model for these data needs."""
         if self.task == "classification":
             return self.num_classes
         return 1 if self.y_train.ndim == 1 else self.y_train.shape[1]
 
     def check_classes(self) -> None:
-        """Refuse a classification without two classes.
+        """Check that a classification has at least two classes.
 
         Raises:
           InputError: names the dataset.
@@ -82,24 +82,24 @@ class Splits:
 
 
 def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, validation_fraction: float = 0.2) -> Splits:
-    """Cut a dataset into train, stop, select and test.
+    """Split a dataset into the parts train, stop, select and test.
 
-    Test and validation hold `ceil(fraction * N)` examples each; validation is halved into `stop` (the larger
-    half) and `select`. Classes are cut in proportion by largest remainders, each cut in the proportions of
-    what it divides; every class with at least 4 examples is in every part, and every class is in train.
+    The test and validation sets have `ceil(fraction * N)` examples each. The validation set is divided into two halves,
+    `stop` (the larger one if they differ) and `select`. Splits are stratified: classes are divided proportionally, with
+    the largest-remainder method. Every class with at least 4 examples is in every part, and every class is in train.
 
     Args:
-      dataset: its official test and validation splits, where it has them, are used as they are.
-      seed: another seed, another split.
-      test_fraction: of the examples; ignored when there is an official test split.
-      validation_fraction: of the examples (without an official test split); ignored when there is an official
+      dataset: the dataset. Its official test and validation splits are used unchanged, if it has them.
+      seed: determines the split.
+      test_fraction: fraction of the examples; ignored if there is an official test split.
+      validation_fraction: fraction of the examples (without an official test split); ignored if there is an official
         validation split.
 
     Returns:
-      The parts, examples in random order.
+      The parts, each in random order.
 
     Raises:
-      InputError: fractions that leave no training examples, or a class without an example for training.
+      InputError: the fractions leave no training examples, or a class has no training example.
 
     Example:
       >>> y = np.arange(20, dtype=np.int32) % 2
@@ -167,7 +167,7 @@ def _ceil(value: float) -> int:
 
 
 def _cut(order: np.ndarray, labels: np.ndarray, size: int, *, share: int, keep: int) -> tuple[np.ndarray, np.ndarray]:
-    """Take `size` of the examples `order`, the first of each class, in the proportions of the classes."""
+    """Take `size` of the examples in `order`, in proportion to the classes and from the start for each class."""
     own = labels[order]
     counts = np.bincount(own)
     taken = _allot(counts, size, share=share, keep=keep)
@@ -176,7 +176,7 @@ def _cut(order: np.ndarray, labels: np.ndarray, size: int, *, share: int, keep: 
 
 
 def _rank_in_class(labels: np.ndarray) -> np.ndarray:
-    """How many earlier examples have the same label, `int64[N]`."""
+    """Count, for each example, the earlier examples with the same label, `int64[N]`."""
     by_class = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
     starts = np.cumsum(counts) - counts
@@ -186,23 +186,23 @@ def _rank_in_class(labels: np.ndarray) -> np.ndarray:
 
 
 def _allot(counts: np.ndarray, size: int, *, share: int, keep: int) -> np.ndarray:
-    """Divide `size` among classes in proportion to `counts`, by largest remainders.
+    """Divide `size` among classes in proportion to `counts`, with the largest-remainder method.
 
-    A class that can afford it gets at least `share`, and keeps at least `keep`, even where proportion would
-    give less; ties go to the lower class.
+    A class with enough examples gets at least `share` and keeps at least `keep`, even if its proportional share is
+    smaller. Ties go to the lower class.
     """
     total = int(counts.sum())
     if size == 0:
         return np.zeros_like(counts)
-    # Integers throughout: quota = counts * size / total, its floor and its remainder are exact.
+    # In integers, the floor and the remainder of the quota counts * size / total are exact.
     product = counts.astype(np.int64) * size
     low = np.minimum(np.where(counts > keep, share, 0), np.maximum(counts - keep, 0))
     high = np.maximum(counts - keep, 0)
-    if low.sum() > size or high.sum() < size:  # too small for these wishes: plain proportion
+    if low.sum() > size or high.sum() < size:  # too few examples for these minimums: only proportional
         low, high = np.zeros_like(counts), counts
     taken = np.clip(product // total, low, high)
     while (lack := size - int(taken.sum())) != 0:
-        gap = product - taken * total  # what each class is short of its quota, in units of 1 / total
+        gap = product - taken * total  # how much each class is below its quota, in units of 1 / total
         can = taken < high if lack > 0 else taken > low
         candidates = np.flatnonzero(can)
         best = candidates[np.argsort(-gap[candidates] if lack > 0 else gap[candidates], kind="stable")]
@@ -211,19 +211,19 @@ def _allot(counts: np.ndarray, size: int, *, share: int, keep: int) -> np.ndarra
 
 
 def nested_order(y: np.ndarray, seeds: Sequence[int] | int, task: str, *, size: int | None = None) -> np.ndarray:
-    """For each seed an order of the training pool of which every prefix is a stratified subset.
+    """Return, for each seed, an order of the training pool in which every prefix is a stratified subset.
 
-    In every prefix of length m, each class k has more than m * p_k - 1 and fewer than m * p_k + 1 examples,
-    p_k its share of the pool. `order[s, :128]` is inside `order[s, :256]`.
+    In every prefix of length m, class k has more than m * p_k - 1 and fewer than m * p_k + 1 examples, where p_k is its
+    fraction of the pool. Subsets are nested: `order[s, :128]` is part of `order[s, :256]`.
 
     Args:
       y: targets of the pool, `int32[N]` labels or numbers.
       seeds: seeds of the S lanes; an integer S means `range(S)`.
       task: `"classification"`, or `"regression"` for plain random orders.
-      size: only the first `size` of each order, which takes less time; None means all.
+      size: length of the prefix to compute, which saves time; None means the whole order.
 
     Returns:
-      `int32[S, N]`, each row a permutation of `0..N-1` (or its beginning, `int32[S, size]`).
+      `int32[S, N]`, where each row is a permutation of `0..N-1`, or `int32[S, size]`, its prefix.
 
     Example:
       >>> order = nested_order(np.array([0, 0, 0, 0, 1, 1]), 2, "classification")
@@ -248,17 +248,17 @@ def nested_order(y: np.ndarray, seeds: Sequence[int] | int, task: str, *, size: 
     starts = np.cumsum(counts) - counts
     rows = []
     for members, classes in zip(shuffled, _class_sequence(counts, ties, size), strict=True):
-        # The j-th slot of class k takes the j-th shuffled member of class k.
+        # The j-th occurrence of class k is filled with the j-th shuffled example of class k.
         by_class = members[np.argsort(y[members], kind="stable")]
         rows.append(by_class[starts[classes] + _rank_in_class(classes)])
     return np.asarray(rows, np.int32)
 
 
 def _class_sequence(counts: np.ndarray, ties: np.ndarray, size: int) -> np.ndarray:
-    """Classes in an order of which every prefix is within one of proportional, `[S, size]`.
+    """Order classes such that the class counts of every prefix differ by less than one from proportional, `[S, size]`.
 
-    The j-th member (from 0) of class k may be placed once `n * p_k > j` and must be by `n * p_k >= j + 1`;
-    the earliest deadline first meets all of them. `ties[S, K]` are ranks that settle equal deadlines.
+    The j-th example (from 0) of class k may be placed once `n * p_k > j` and must be placed by `n * p_k >= j + 1`.
+    Placing the earliest deadline first meets all deadlines. `ties[S, K]` are ranks that break ties.
     """
     total, lanes = int(counts.sum()), np.arange(len(ties))
     out = np.empty((len(ties), size), np.int64)
@@ -276,11 +276,11 @@ def _class_sequence(counts: np.ndarray, ties: np.ndarray, size: int) -> np.ndarr
 
 
 def noisy_labels(y: np.ndarray, rate: float, num_classes: int, seeds: Sequence[int] | int) -> np.ndarray:
-    """Labels of which each is replaced, with probability `rate`, by one of the other classes.
+    """Replace each label, with probability `rate`, by one of the other classes.
 
-    The new class is uniform over the `num_classes - 1` others, so `rate` is the expected fraction of wrong
-    labels. The draw of an example depends on the seeds and its position alone: nested subsets share their
-    noise, and what is wrong at a lower rate is wrong, alike, at a higher one.
+    The new class is uniform over the `num_classes - 1` others, so `rate` is the expected fraction of wrong labels. The
+    noise of an example depends only on the seed and its position: nested subsets share their noise, and a label that is
+    wrong at some rate has the same wrong value at every higher rate.
 
     Args:
       y: labels of the training pool, `int32[N]`.
@@ -292,7 +292,7 @@ def noisy_labels(y: np.ndarray, rate: float, num_classes: int, seeds: Sequence[i
       `int32[S, N]`.
 
     Raises:
-      InputError: a rate outside [0, 1], or a label out of range.
+      InputError: the rate is outside [0, 1], or a label is out of range.
 
     Example:
       >>> noisy_labels(np.array([0, 1, 2]), 0.0, 3, 2).tolist()

@@ -1,4 +1,4 @@
-"""From a set on disk to a `Dataset`: inputs that stay there, or arrays that are decoded once and kept in the cache."""
+"""Loads a dataset from disk, either lazily or into arrays that are decoded once and cached."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from regjax.data.dataset import Dataset
 from regjax.data.source import Source, as_rows, read_all
 
 PARTS = ("", "_val", "_test")
-"""The parts of a set: examples, official validation and official test; `x_test` and `y_test` are arrays of the last."""
+"""Suffixes of the parts of a dataset: examples, official validation set and official test set, as in `x_test`."""
 
-Facts = dict[str, Any]  # as JSON holds them: task, class_names, columns, notes
+Facts = dict[str, Any]  # JSON metadata: task, class_names, columns, notes
 
 
 @dataclass(frozen=True, eq=False)
 class Stored(abc.ABC):
-    """A set on disk, of which nothing is read until it is asked for; each format that is decoded has a class.
+    """A dataset on disk that is read on demand; each format that needs decoding has a subclass.
 
     Parts are named as in `PARTS`.
 
     Attributes:
-      name: of the dataset.
-      key: of its entry in the cache.
-      fingerprint: what its numbers depend on, as JSON.
-      given: arguments of `Dataset` that are known without reading.
-      notes: lines on the set that are known without reading.
+      name: name of the dataset.
+      key: key of its cache entry.
+      fingerprint: JSON that identifies the content of the dataset.
+      given: arguments of `Dataset` that are known before anything is read.
+      notes: messages about the dataset that are known before anything is read.
     """
 
     name: str
@@ -39,40 +39,40 @@ class Stored(abc.ABC):
 
     @abc.abstractmethod
     def layout(self, in_memory: bool) -> Facts:
-        """What has to be known before inputs can be read.
+        """Return the metadata that `inputs` needs, such as the shape of the examples.
 
         Raises:
-          InputError: inputs that cannot be used, or more than memory should hold if they are to be `in_memory`.
+          InputError: the inputs cannot be used, or are too large for memory and `in_memory` is true.
         """
 
     @abc.abstractmethod
     def inputs(self, layout: Facts) -> dict[str, Source]:
-        """The inputs of each part; nothing is read."""
+        """Return the inputs of each part as sources, without reading them."""
 
     @abc.abstractmethod
     def targets(self) -> tuple[Arrays, Facts]:
-        """The targets of each part, and what they tell of the set; a part without targets that can be used is left out.
+        """Read the targets of each part, and return them with metadata; parts without usable targets are left out.
 
         Raises:
-          InputError: a record that cannot be read.
+          InputError: a record cannot be read.
         """
 
     def read(self, layout: Facts) -> tuple[Arrays, Arrays, Facts]:
-        """The inputs of each part in memory, and `targets()`."""
+        """Read the inputs of each part into memory; return them and `targets()`."""
         inputs = {part: read_all(source) for part, source in self.inputs(layout).items()}
         return inputs, *self.targets()
 
 
 def load_stored(stored: Stored, *, lazy: bool = False, cache_dir: str | os.PathLike[str] | None = None) -> Dataset:
-    """The dataset, of which the cache keeps what was read: everything, or all but the inputs.
+    """Load a dataset from disk, and cache what was decoded: everything, or all but the inputs if `lazy`.
 
     Args:
-      stored: a set on disk.
-      lazy: leave the inputs where they are, as `Rows`.
+      stored: the dataset on disk.
+      lazy: keep the inputs on disk, as `Rows`.
       cache_dir: see `regjax.data.cache_root`.
 
     Raises:
-      InputError: what the set says of itself.
+      InputError: the dataset cannot be read or used.
     """
 
     def read() -> tuple[Arrays, Facts]:

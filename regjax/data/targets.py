@@ -1,4 +1,4 @@
-"""Targets as they come from files and arrays: which task they mean, and class indices for labels."""
+"""Infers the task from targets, and encodes labels as class indices."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from regjax.core.errors import InputError
 from regjax.data.narrow import check_float32, spread_of
 
 MAX_INFERRED_CLASSES = 20
-"""More distinct integers than this are read as numbers (regression) unless `task` says otherwise."""
+"""With more distinct integers than this, the task is regression unless `task` says otherwise."""
 
 MAX_CLASSES = 100_000
 """More distinct labels than this are refused."""
 
 
 def infer_task(values: np.ndarray) -> str:
-    """The task that targets suggest; the same for files and arrays, whatever the dtype.
+    """Infer the task from targets, in the same way for files and arrays of any dtype.
 
-    Text and booleans mean classification; so do one-hot rows, and whole numbers of at most `MAX_INFERRED_CLASSES`
-    distinct values that occur twice on average. Everything else is regression. A column `[N, 1]` is a vector.
+    Text, booleans and one-hot rows mean classification, and so do whole numbers with at most `MAX_INFERRED_CLASSES`
+    distinct values that occur at least twice on average. Everything else is regression. A column `[N, 1]` is treated
+    as a vector.
 
     Args:
       values: `[N]` or `[N, D]`, text or numbers.
@@ -39,10 +40,10 @@ def infer_task(values: np.ndarray) -> str:
 
 
 def task_reason(values: np.ndarray) -> str:
-    """What `infer_task` saw, as a note can say it.
+    """Return the reason for the result of `infer_task`, in words.
 
     Args:
-      values: as `infer_task`.
+      values: as for `infer_task`.
 
     Example:
       >>> task_reason(np.array([1.0, 2.0, 1.0, 2.0])), task_reason(np.eye(3))
@@ -69,7 +70,7 @@ def _read(values: np.ndarray) -> tuple[str, str]:
 
 
 def is_one_hot(values: np.ndarray) -> bool:
-    """Whether rows `[N, K]`, K >= 2, hold a single 1 each and zeros.
+    """Whether each row of `[N, K]`, K >= 2, contains a single 1 and zeros.
 
     Example:
       >>> is_one_hot(np.eye(3)), is_one_hot(np.ones((3, 2)))
@@ -85,7 +86,7 @@ def _zeros_and_ones(values: np.ndarray) -> bool:
 
 
 def as_vector(values: np.ndarray) -> np.ndarray:
-    """A column `[N, 1]` as `[N]`; Python objects of one kind, as a data frame holds text, as an array of that kind.
+    """Convert a column `[N, 1]` to `[N]`, and objects of one type, such as text from a data frame, to an array of it.
 
     Example:
       >>> as_vector(np.array([["a"], ["b"]], object)).tolist()
@@ -100,21 +101,21 @@ def as_vector(values: np.ndarray) -> np.ndarray:
 def encode_targets(
     name: str, parts: Sequence[np.ndarray], task: str | None = None
 ) -> tuple[str, list[np.ndarray], tuple[str, ...] | None]:
-    """Targets as regjax uses them: class indices with names, or float32 numbers.
+    """Encode targets as class indices with names, or as float32 numbers.
 
-    Labels are the sorted distinct values of the first part (the training part): 3, 5, 9 become 0, 1, 2. The class of a
-    one-hot row is its column. A column `[N, 1]` is a vector.
+    The classes are the sorted distinct labels of the first part, the training set: 3, 5, 9 become 0, 1, 2. The class of
+    a one-hot row is the column of its 1. A column `[N, 1]` is treated as a vector.
 
     Args:
-      name: of the source, for messages.
-      parts: targets of the training part and, possibly, of a test part.
+      name: name of the source, for messages.
+      parts: targets of the training set and, possibly, of a test set.
       task: overrides `infer_task`.
 
     Returns:
       `(task, parts, class_names)`: `int32[N]` and names, or `float32[N]` / `float32[N, D]` and None.
 
     Raises:
-      InputError: targets that the task cannot use, or a label of a later part that the first has not.
+      InputError: the targets do not fit the task, or a later part has a label that the first one does not have.
 
     Example:
       >>> encode_targets("toy", [np.array(["b", "a", "b"])])
@@ -160,7 +161,7 @@ def encode_targets(
 
 
 def check_unmasked(what: str, values: Any) -> None:
-    """Refuse a masked array of which something is masked: its numbers there mean nothing.
+    """Check that no entry of an array is masked, because masked entries have no meaningful value.
 
     Raises:
       InputError: names the first example.
@@ -174,7 +175,7 @@ def check_unmasked(what: str, values: Any) -> None:
 
 
 def _check_rows(name: str, values: np.ndarray) -> None:
-    """Refuse rows of numbers that look like labels of a kind that no loss here takes."""
+    """Raise an `InputError` for rows that look like class distributions or multi-label targets."""
     if values.shape[1] < 2 or not len(values):
         return
     numbers = values.astype(np.float64)
