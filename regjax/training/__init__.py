@@ -1,1 +1,1 @@
-"""From a batch to a finished run."""
+"""Training, from the loss of a batch to a finished run."""

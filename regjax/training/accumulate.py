@@ -1,4 +1,4 @@
-"""Gradients of a loss, of a whole batch at once or in micro-batches that fit a core's cache."""
+"""Gradients of a loss, for a whole batch at once or in micro-batches that fit into the cache of a core."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def loss_and_grads(
     step: ArrayLike = 0,
     micro_batch: int | None = None,
 ) -> tuple[tuple[Array, Aux], PyTree]:
-    """Loss, parts and gradient in training mode: `jax.value_and_grad(loss_fn, has_aux=True)`.
+    """Compute loss, parts and gradient in training mode: `jax.value_and_grad(loss_fn, has_aux=True)`.
 
-    Gradients of complex weights are conjugated, as optax wants them.
+    Gradients of complex weights are conjugated, as optax expects.
 
-    With `micro_batch` the batch is augmented as a whole, then cut into parts of that size, and the gradients of the
-    parts are added up, weighted by their share of the example weights. The result is the same to rounding, except that
-    noise in the model draws other (equally distributed) numbers. On CPU, where the activations of a few images fit
-    the cache and those of a batch do not, a convolutional net trains a quarter faster so.
+    With `micro_batch`, the batch is augmented as a whole and then divided into micro-batches, whose gradients are added
+    up, weighted by their share of the example weights. The result is the same up to rounding, except that noise in the
+    model draws different numbers from the same distribution. On CPU, where the activations of a few images fit into
+    the cache and those of a whole batch do not, this makes the training of a convolutional net a quarter faster.
 
     Args:
       loss_fn: from `build_loss`.
@@ -39,15 +39,15 @@ def loss_and_grads(
       key: as in `build_loss`.
       model_state: other collections of the model.
       hparams: passed to `loss_fn`.
-      step: updates so far.
-      micro_batch: examples at a time, a divisor of `B`; None, or `B`, is the whole batch.
+      step: number of updates so far.
+      micro_batch: size of a micro-batch, a divisor of `B`; None or `B` means the whole batch.
 
     Returns:
       `((loss, aux), grads)`.
 
     Raises:
-      ValueError: `micro_batch` does not divide the batch, or the model has collections that see the batch as a
-        whole (batch statistics).
+      ValueError: `micro_batch` does not divide the batch, or the model has collections that depend on the whole
+        batch (batch statistics).
 
     Example:
       >>> from regjax.training.loss import build_loss
@@ -69,7 +69,7 @@ def loss_and_grads(
 
     count = size // micro_batch
     batch = loss_fn.prepared(batch, key, hparams)
-    # Every count-th example goes to one part: a batch that is split over devices stays where it is.
+    # A micro-batch takes every count-th example, so that no data move if the batch is split over devices.
     parts = jax.tree.map(lambda a: a.reshape(micro_batch, count, *a.shape[1:]).swapaxes(0, 1), batch)
     weights = jnp.ones((count,)) if batch.weight is None else parts.weight.reshape(count, -1).sum(axis=1)
     shares = weights / jnp.maximum(jnp.sum(weights), 1e-30)

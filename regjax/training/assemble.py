@@ -1,4 +1,4 @@
-"""From `Spec` and `Hparams` to what an update consists of: the loss, the optimizer, the learning rate."""
+"""Builds the loss, the optimizer and the learning rate of a run from its `Spec` and `Hparams`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from regjax.training.spec import Hparams, Spec
 
 
 def loss_of(spec: Spec) -> LossFn:
-    """The loss of a run; its regularizers are functions of the hyperparameters."""
+    """Build the loss of a run; its regularizers are functions of the hyperparameters."""
     return build_loss(
         as_model(spec.model).apply,
         TASK_LOSSES[spec.task],
@@ -34,7 +34,7 @@ def loss_of(spec: Spec) -> LossFn:
 
 
 def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -> Batch:
-    """Augmentation, standardization, label smoothing, mixup and cutmix, as far as `hparams` has a place for them."""
+    """Apply augmentation, standardization, label smoothing, mixup and cutmix, as far as `hparams` contains them."""
     if spec.augmentation is not None and hparams.augment is not None:
         batch = spec.augmentation.apply(stream(key, AUGMENT), batch, hparams.augment, hparams.standardized)
     else:
@@ -53,10 +53,10 @@ def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -
 
 
 def learning_rate_of(spec: Spec, hparams: Hparams) -> BaseAndShape:
-    """The base learning rate and its shape over the run.
+    """Return the base learning rate and its schedule.
 
     Raises:
-      ValueError: a schedule beside an average that has cycles of its own.
+      ValueError: there is a schedule, but the average has its own cycles.
     """
     average, shape = hparams.average, spec.schedule_shape()
     cycles = None if average is None else average.schedule_shape()
@@ -66,17 +66,17 @@ def learning_rate_of(spec: Spec, hparams: Hparams) -> BaseAndShape:
 
 
 def optimizer_of(spec: Spec, hparams: Hparams) -> optax.GradientTransformation:
-    """The optimizer, with the penalties in their modes."""
+    """Build the optimizer, with the penalties in their modes."""
     by_mode = {mode: penalty for mode, penalty in hparams.penalties.items() if mode != "loss"}
     tx = with_penalties(spec.optimizer, learning_rate_of(spec, hparams), by_mode)
     if hparams.gradient_noise is not None:
-        # Before everything: the optimizer and its penalties see the noisy gradient.
+        # The noise comes first, so that the optimizer and its penalties see the noisy gradient.
         tx = optax.chain(gradient_noise(hparams.gradient_noise), tx)
     return tx if hparams.sam is None else sam(tx, hparams.sam)
 
 
 def _fitting(spec: Spec, penalties: tuple[OutputPenalty, ...]) -> tuple[OutputPenalty, ...]:
-    """The penalties, once it is clear that the task has what they need."""
+    """Return the penalties after checking that the task supports them."""
     for penalty in penalties:
         if penalty.needs_classes and spec.task != "classification":
             raise ValueError(f"{penalty.kind} needs a classification task, got {spec.task}")
@@ -84,5 +84,5 @@ def _fitting(spec: Spec, penalties: tuple[OutputPenalty, ...]) -> tuple[OutputPe
 
 
 def penalty_value(hparams: Hparams, params: PyTree, step: Array) -> Array:
-    """The value of all penalties, whatever their mode."""
+    """Return the value of all penalties, in all modes."""
     return sum((p.value(params, step) for p in hparams.penalties.values()), start=jnp.float32(0.0))

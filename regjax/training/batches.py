@@ -1,4 +1,4 @@
-"""What updates are made on: the examples that each takes, as a function of key and position."""
+"""Batches: the examples of each update, as a function of the root key and the position in the run."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from regjax.training.state import TrainData
 
 
 class Block(NamedTuple):
-    """The batches of the next updates; update `i` takes `pool[rows[i]]`.
+    """The batches of the next updates; update `i` uses `pool[rows[i]]`.
 
     Attributes:
-      pool: examples `[N, ...]` in memory, or batches `[M, B, ...]` that have been read ahead.
-      rows: `int32[M, B]`, the examples of each update, or `int32[M]`, its batch.
+      pool: examples `[N, ...]` in memory, or prefetched batches `[M, B, ...]`.
+      rows: `int32[M, B]`, the examples of each update; or `int32[M]`, the index of its batch.
     """
 
     pool: Batch
     rows: Array
 
     def batch(self, i: ArrayLike) -> Batch:
-        """The batch of update `i`, which may be traced."""
+        """Return the batch of update `i`, which may be traced."""
         return jax.tree.map(lambda leaf: leaf[self.rows[i]], self.pool)
 
 
 def batch_rows(spec: Spec, key: PRNGKey, step: ArrayLike, steps: int, order: Array, n_train: ArrayLike) -> Array:
-    """The rows of the training pool that the next updates take, `int32[steps, batch_size]`.
+    """Return the rows of the training pool for the next updates, `int32[steps, batch_size]`.
 
-    A function of the root key and the position alone: a run may be cut anywhere, and a loader that
-    reads examples from disk asks for the same ones.
+    They depend only on the root key and the position. So a run can be interrupted anywhere, and a loader that reads
+    examples from disk selects the same ones.
 
     Args:
-      spec: whose batch size counts.
+      spec: the specification, which has the batch size.
       key: root key of the run.
-      step: updates so far; may be traced.
-      steps: how many updates, static.
+      step: number of updates so far; may be traced.
+      steps: number of updates, static.
       order: `int32[N]`; the run uses the examples `order[:n_train]`.
-      n_train: how many, may be traced.
+      n_train: number of training examples; may be traced.
 
     Example:
       >>> import flax.linen as nn
@@ -59,15 +59,15 @@ def batch_rows(spec: Spec, key: PRNGKey, step: ArrayLike, steps: int, order: Arr
 def next_block(
     spec: Spec, key: PRNGKey, step: ArrayLike, source: TrainData | Batch, n_train: ArrayLike, most: int
 ) -> Block:
-    """The batches of the next `most` updates, from a pool in memory or from batches that were read ahead.
+    """Return the batches of the next `most` updates, from a pool in memory or from prefetched batches.
 
     Args:
-      spec: whose batch size counts.
+      spec: the specification, which has the batch size.
       key: root key of the run.
-      step: updates so far; may be traced.
-      source: the pool, or the batches `[most, B, ...]`, which a loader has taken from it by `batch_rows`.
-      n_train: examples of the pool in use; may be traced.
-      most: how many updates, static.
+      step: number of updates so far; may be traced.
+      source: the pool, or the batches `[most, B, ...]` that a loader selected from it with `batch_rows`.
+      n_train: number of training examples; may be traced.
+      most: number of updates, static.
     """
     if isinstance(source, Batch):
         return Block(source, jnp.arange(most))

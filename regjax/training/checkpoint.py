@@ -1,4 +1,4 @@
-"""Checkpoints of a `RunState` through orbax: written beside the training, verified when they are read."""
+"""Checkpoints of a `RunState` with orbax, which are written in the background and verified when they are read."""
 
 from __future__ import annotations
 
@@ -35,22 +35,23 @@ FORMAT = 3
 
 
 class CheckpointWarning(UserWarning):
-    """A checkpoint is damaged, and the one before it is used."""
+    """A checkpoint is damaged, so an earlier one is used."""
 
 
 class Checkpoints:
-    """The checkpoints of one run: `DIR/latest/STEP`, of which the newest `keep` stay, and `DIR/best/STEP`.
+    """The checkpoints of one run: the newest `keep` in `DIR/latest/STEP`, and the best one in `DIR/best/STEP`.
 
-    `latest` holds the whole state, `best` the weights of the best evaluation, apart, so that neither pushes the other
-    out. Each is an orbax directory beside a manifest with the SHA-256 of its files, which is checked before anything is
-    read. A checkpoint appears by a rename, so a killed process leaves the previous one whole. In a run of several
-    processes process 0 alone writes, since all hold the same state, and all read: the directory has to be one that
-    they share.
+    `latest` contains the whole state and `best` the weights of the best evaluation. They are separate, so that neither
+    replaces the other. Each checkpoint is an orbax directory with a manifest of the SHA-256 of its files, which is
+    verified before anything is read. A checkpoint is written to a temporary directory and renamed, so a killed process
+    leaves the previous one intact. In a run of several processes, only process 0 writes, because all have the same
+    state, and all processes read, so they must share the directory.
 
     Args:
-      directory: created when the first checkpoint is saved.
-      keep: how many stay, >= 1; at least 2, or there is nothing to fall back to.
-      config: JSON of what the run is; stored in each checkpoint. A checkpoint of another one is refused.
+      directory: where to write; created when the first checkpoint is saved.
+      keep: number of checkpoints to keep, >= 1. Use at least 2, so that a damaged checkpoint can be replaced by an
+        earlier one.
+      config: JSON that identifies the run and is stored in each checkpoint; checkpoints of other runs are refused.
 
     Example:
       >>> import tempfile
@@ -67,10 +68,10 @@ class Checkpoints:
         self._pending: Future[None] | None = None
         if self.writes:
             for kind in ("latest", "best"):
-                remove_stale(self.directory / kind, older_than=0.0)  # of a process that was killed
+                remove_stale(self.directory / kind, older_than=0.0)  # left behind by a killed process
 
     def steps(self, kind: str = "latest") -> list[int]:
-        """Updates that were done at each of the checkpoints there are, ascending.
+        """Return the number of updates of each existing checkpoint, ascending.
 
         Args:
           kind: `"latest"` or `"best"`.
@@ -82,15 +83,15 @@ class Checkpoints:
         """Save a state in the background.
 
         Args:
-          state: copied to the host before this returns, so its buffers may be donated.
-          wait: return only when the checkpoint is on disk.
+          state: the state, which is copied to the host before this returns, so its buffers may be donated.
+          wait: whether to wait until the checkpoint is on disk.
 
         Returns:
-          False if it was left out because the last save is still being written (never with `wait`), or because
-          another process writes.
+          False if nothing was saved, because the last save is still in progress (never with `wait`) or because another
+          process does the writing.
 
         Raises:
-          OSError: an earlier save or, with `wait`, this one failed; names the path. What was saved before stays.
+          OSError: an earlier save or, with `wait`, this one failed; names the path. Earlier checkpoints are kept.
         """
         if not self.writes:
             return False
@@ -104,13 +105,13 @@ class Checkpoints:
         return True
 
     def restore_latest(self, like: RunState) -> RunState:
-        """The newest checkpoint that is not damaged, or `like` when there is none at all.
+        """Restore the newest checkpoint that is not damaged; return `like` if there is no checkpoint.
 
         Args:
-          like: a state with the structure, shapes and dtypes that are expected; `jax.ShapeDtypeStruct`s will do.
+          like: a state with the expected structure, shapes and dtypes, which may consist of `jax.ShapeDtypeStruct`s.
 
         Raises:
-          InputError: the checkpoint is of another run, or every one is damaged.
+          InputError: the checkpoint belongs to another run, or all checkpoints are damaged.
 
         Warns:
           CheckpointWarning: names each damaged checkpoint and says what is wrong with it.
@@ -118,7 +119,7 @@ class Checkpoints:
         return self._restore("latest", like)
 
     def restore_best(self, like: Weights) -> Weights:
-        """The weights of the best evaluation; as `restore_latest`."""
+        """Restore the weights of the best evaluation, like `restore_latest`."""
         return self._restore("best", like)
 
     def _restore(self, kind: str, like: Tree) -> Tree:
@@ -168,9 +169,9 @@ class Checkpoints:
             self._best_saved = best
 
     def _prune(self, kind: str, step: int, keep: int) -> None:
-        """Remove all but the newest up to `step`, and those after it.
+        """Remove all checkpoints except the newest `keep` up to `step`.
 
-        The run went on from a checkpoint before these because they are damaged: none to fall back to.
+        Checkpoints after `step` are damaged, since the run was resumed from an earlier one.
         """
         steps = self.steps(kind)
         kept = [old for old in steps if old <= step][-keep:]
@@ -182,12 +183,13 @@ class Checkpoints:
         scratch = temporary_sibling(target)
         try:
             scratch.mkdir(parents=True)
-            # One array: forty small ones take orbax several times as long. The manifest says what is where.
+            # All leaves are saved as one array, because orbax takes several times as long for forty small ones.
+            # The manifest describes their positions.
             self._orbax.save(scratch / "state", {"bytes": _packed(tree)})
             described = {"format": FORMAT, "leaves": _described(tree), "config": self.config}
             write_manifest(scratch, facts | described)
             replace_directory(scratch, target)
-        except Exception as error:  # orbax reports a full disk as a ValueError of tensorstore
+        except Exception as error:  # orbax reports a full disk as a ValueError from tensorstore
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise OSError(f"checkpoint {target} cannot be written: {reason}") from error
         finally:
@@ -195,26 +197,26 @@ class Checkpoints:
 
     @functools.cached_property
     def _orbax(self) -> ocp.Checkpointer:
-        """One checkpointer for all saves; to make one takes as long as a save."""
+        """The checkpointer, which is reused because making one takes as long as a save."""
         import orbax.checkpoint as ocp
 
         process = jax.process_index()
-        # Alone: by default all processes would have to save and restore together.
+        # By default, all processes would have to save and restore together.
         alone = ocp.options.MultiprocessingOptions(
             primary_host=process, active_processes={process}, barrier_sync_key_prefix=f"process_{process}"
         )
-        # Weights hardly compress, and trying costs as much as writing them.
+        # Weights hardly compress, and compression takes as long as writing them.
         handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone, use_compression=False)
         return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 def _apart_from_length(described: list[list[Json]]) -> list[list[Json]]:
-    """Descriptions without the number of epochs that the history has room for; a run may get more of them."""
+    """Return the descriptions without the length of the history, because a resumed run may have more epochs."""
     return [[name, dtype, shape[1:] if name.startswith("history/") else shape] for name, dtype, shape in described]
 
 
 def _of_length(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """An array of the history with room for another number of epochs; any other array as it is."""
+    """Resize an array of the history to another number of epochs; return any other array unchanged."""
     if array.shape == shape:
         return array
     empty = np.full(shape, np.nan if array.dtype.kind == "f" else False, array.dtype)
@@ -224,18 +226,18 @@ def _of_length(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _described(tree: PyTree) -> list[list[Json]]:
-    """Name, dtype and shape of each leaf."""
+    """Return name, dtype and shape of each leaf."""
     leaves = zip(leaf_names(tree), jax.tree.leaves(tree), strict=True)
     return [[name, str(leaf.dtype), list(leaf.shape)] for name, leaf in leaves]
 
 
 def _packed(tree: PyTree) -> np.ndarray:
-    """The bytes of all leaves, one after the other."""
+    """Concatenate the bytes of all leaves."""
     return np.concatenate([np.ascontiguousarray(leaf).reshape(-1).view(np.uint8) for leaf in jax.tree.leaves(tree)])
 
 
 def _unpacked(content: np.ndarray, described: list[list[Json]]) -> list[np.ndarray]:
-    """The leaves again."""
+    """Restore the leaves from their bytes."""
     found, start = [], 0
     for _, dtype, shape in described:
         kind = jax.numpy.dtype(dtype)

@@ -1,4 +1,4 @@
-"""How many programs were compiled, and how long that took."""
+"""Counts compiled programs and the time that compilation takes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class CompilationCounter:
         jax.monitoring.unregister_event_duration_listener(self._on_event)
 
     def describe(self) -> str:
-        """The count and the time in words.
+        """Return the count and the time in words.
 
         Example:
           >>> CompilationCounter().describe()

@@ -1,4 +1,4 @@
-"""Loss and metrics of a model on a set, in evaluation mode: no noise, no augmentation, hard labels, data loss alone."""
+"""Loss and metrics in evaluation mode: no noise, no augmentation, hard labels, and the data loss without penalties."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.models.call import call_model
 
 METRICS = {"classification": ("loss", "accuracy"), "regression": ("loss", "mse", "r2")}
-SCORE = {"classification": "accuracy", "regression": "r2"}  # the headline metric; larger is better
+SCORE = {"classification": "accuracy", "regression": "r2"}  # the main metric; larger is better
 
 
 def evaluate(
@@ -34,29 +34,29 @@ def evaluate(
     ignore_index: int | None = None,
     standardize: Callable[[Array], Array] | None = None,
 ) -> dict[str, Array]:
-    """Loss and metrics over a whole set, in batches when it is large.
+    """Compute loss and metrics over a whole dataset, in batches if it is large.
 
     Args:
       apply_fn: as in `rj.build_loss`.
       params: parameters, or an `Ensemble` of them.
       model_state: other collections of the model, or None.
       x: inputs `[N, ...]`.
-      y: class indices `int[N]` or, of sequences, `int[N, T]`; class distributions `[N, K]`; numbers `[N]` / `[N, D]`.
-      weight: optional, >= 0: `[N]`, or `[N, T]` of tokens; 0 leaves out. With `[G, N]`, one row for each of `G` groups
-        of examples, the model runs once and each metric is `[G]`.
+      y: class indices `int[N]` or, for sequences, `int[N, T]`; class distributions `[N, K]`; numbers `[N]` / `[N, D]`.
+      weight: optional weights >= 0: `[N]`, or `[N, T]` for tokens; examples of weight 0 are ignored. With `[G, N]`, one
+        row for each of `G` groups of examples, the model runs once and each metric is `[G]`.
       task: `"classification"` or `"regression"`.
-      batch_size: examples at a time; bounds the memory, not the result.
-      ignore_index: class indices equal to it count for nothing, as padding in sequences.
-      standardize: from `x` to inputs of the model, a batch at a time; None is the identity.
+      batch_size: number of examples that are evaluated at once; limits the memory and does not affect the result.
+      ignore_index: class indices with this value are ignored, such as padding in sequences.
+      standardize: a function from a batch of `x` to inputs of the model; None is the identity.
 
     Returns:
-      float32 scalars (or `[G]`), means over all examples or tokens that count: `loss` and `accuracy`, or `loss`, `mse`
-      and `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`.
+      float32 scalars (or `[G]`), means over all examples or tokens that are not ignored: `loss` and `accuracy`, or
+      `loss`, `mse` and `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`.
 
     Raises:
-      InputError: an unknown task.
-      ValueError: a concrete label that is no class (a traced one has loss 0 and is never right); weights of another
-        shape, or negative; `[N, N]` weights of `[N, N]` tokens, which may be of groups.
+      InputError: the task is unknown.
+      ValueError: a concrete label is not a class (a traced one has loss 0 and is never correct); the weights have
+        another shape or are negative, or are `[N, N]` for `[N, N]` tokens, which could also mean groups.
 
     Example:
       >>> x = jnp.arange(3.0)
@@ -72,19 +72,19 @@ def evaluate(
         raise ValueError(f"evaluate: ignore_index={ignore_index} is for classes, got task {task!r}")
     y = y if hasattr(y, "dtype") else jnp.asarray(y)
     targets, counts = without_ignored(y, ignore_index)
-    tokens = task == "classification" and y.ndim > (1 if is_indices(y) else 2)  # labels of more than examples
+    tokens = task == "classification" and y.ndim > (1 if is_indices(y) else 2)  # several labels per example
     if counts is None:
         counts = jnp.ones(targets.shape if is_indices(y) else targets.shape[:-1], bool) if tokens else None
     weight, counts = _weights(weight, x.shape[0], counts, tokens)
     arrays = (x, targets, weight.T) if counts is None else (x, targets, weight.T, counts)
 
     def sums(batch: tuple[Array, ...]) -> dict[str, Array]:
-        bx, by, bw, *counted = batch  # weights are [B] or [B, G]: examples lead, as everywhere
+        bx, by, bw, *counted = batch  # weights are [B] or [B, G], with the examples first
         outputs = predict(apply_fn, params, model_state, standardize(bx), task=task)
         values = {"loss": get_loss(TASK_LOSSES[task])(outputs, by)}
         if task == "classification":
             values["accuracy"] = correct(outputs, by)
-        if counted:  # of the tokens of each example
+        if counted:  # weights of the tokens of each example
             values["count"] = jnp.ones(counted[0].shape, jnp.float32)
             values = {name: (v * counted[0]).reshape(v.shape[0], -1).sum(axis=1) for name, v in values.items()}
         return {name: value @ bw for name, value in values.items()}
@@ -110,7 +110,7 @@ def evaluate_parts(
     *,
     task: str = "classification",
 ) -> dict[str, float]:
-    """`evaluate` over a set that comes in parts, of which one is held at a time.
+    """Compute the metrics of `evaluate` over parts of a dataset, with one part in memory at a time.
 
     Args:
       apply_fn: as in `rj.build_loss`.
@@ -123,8 +123,8 @@ def evaluate_parts(
       The metrics of `evaluate` over all parts together.
 
     Raises:
-      InputError: an unknown task.
-      ValueError: as `evaluate`.
+      InputError: the task is unknown.
+      ValueError: as in `evaluate`.
 
     Example:
       >>> halves = [(np.arange(2.0), np.arange(2.0)), (np.arange(2.0), np.ones(2))]
@@ -133,13 +133,13 @@ def evaluate_parts(
     """
     sizes, metrics, targets = [], [], []
     measure: Callable[..., dict[str, Array]] = functools.partial(evaluate, apply_fn, task=task, batch_size=2**31)
-    if task == "classification":  # one program instead of forty; it would round r2 in another way
+    if task == "classification":  # one program instead of forty, but it would round r2 differently
         measure = jax.jit(measure)
     for x, y in parts:
         if task == "classification":
             _check_labels(apply_fn, params, model_state, x, y, None)
         x, y = jax.device_put((x, y))
-        # Weights that the program cannot see: it would divide by a count that it knows in another way, too.
+        # The weights are arguments, because dividing by a constant count would be rounded differently, too.
         metrics.append(jax.device_get(measure(params, model_state, x, y, np.ones(len(x), np.float32))))
         sizes.append(len(x))
         targets.append(y)
@@ -153,12 +153,12 @@ def evaluate_parts(
 def predict(
     apply_fn: ApplyFn, params: PyTree, model_state: PyTree | None, x: Array, *, task: str = "classification"
 ) -> Array:
-    """The outputs of a model in evaluation mode; of an ensemble, its mean prediction.
+    """Compute the outputs of a model in evaluation mode; for an ensemble, its mean prediction.
 
     Args:
       apply_fn: as in `rj.build_loss`.
       params: parameters, or an `Ensemble` of them.
-      model_state: other collections of the model, or None; of an ensemble, those of the members.
+      model_state: other collections of the model, or None; for an ensemble, those of its members.
       x: inputs `[B, ...]`.
       task: `"classification"` or `"regression"`; matters for an ensemble, see `regjax.averaging.ensemble_outputs`.
 
@@ -183,10 +183,10 @@ def predict(
 
 
 def _weights(weight: ArrayLike | None, examples: int, counts: Array | None, tokens: bool) -> tuple[Array, Array | None]:
-    """Weights of examples `[N]` or `[G, N]`, and how much each of their labels counts: None, or like the labels.
+    """Return the weights of examples, `[N]` or `[G, N]`, and those of labels: None, or the shape of the labels.
 
     Raises:
-      ValueError: weights that are none, or of which the shape does not say what they are for.
+      ValueError: the weights are negative or not finite, or their shape is wrong or ambiguous.
     """
     if weight is None:
         return jnp.ones(examples, jnp.float32), counts
@@ -213,7 +213,7 @@ def _check_labels(
     ignore_index: int | None,
     standardize: Callable[[Array], Array] = lambda x: x,
 ) -> None:
-    """Refuse labels that do not fit the outputs; traced ones are checked where they are used."""
+    """Check that labels fit the outputs; traced labels are checked where they are used."""
     if is_traced(y):
         return
     example = jax.ShapeDtypeStruct((1, *np.shape(x)[1:]), jnp.result_type(x))
@@ -244,6 +244,6 @@ def _variance(y: Array, weight: Array) -> Array:
     y = widened(y).reshape(y.shape[0], -1)
     total = jnp.sum(weight, axis=-1, keepdims=True)
     share = weight / jnp.where(total > 0, total, 1.0)
-    centred = y - jnp.mean(y, axis=0)  # any shift will do; this one keeps float32 accurate
+    centred = y - jnp.mean(y, axis=0)  # any shift gives the same variance; this one keeps float32 accurate
     spread = jnp.mean(share @ jnp.square(centred) - jnp.square(share @ centred), axis=-1)
     return jnp.where(spread > 0, spread, 1.0)

@@ -1,4 +1,4 @@
-"""Training as a host loop over blocks of updates: progress, checkpoints and signals act between blocks."""
+"""Training as a host loop over blocks of updates, with progress, checkpoints and signals between the blocks."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from regjax.training.stream import StreamLoader
 
 
 class FitResult(NamedTuple):
-    """How a fit ended.
+    """The result of `fit`.
 
     Attributes:
       state: the last `RunState`.
-      weights: of the best evaluation if `hparams.restore_best`, else the last ones.
+      weights: the weights of the best evaluation if `hparams.restore_best`, else the last ones.
       status: `"completed"`, `"stopped_early"`, `"diverged"` or `"interrupted"`.
-      seconds: of this call, compilation included.
+      seconds: duration of this call, including compilation.
     """
 
     state: RunState
@@ -56,9 +56,10 @@ def fit(
     interrupted: Callable[[], bool] = lambda: False,
     loader: StreamLoader | None = None,
 ) -> FitResult:
-    """Train one run block by block; the same numbers, bit for bit, as `make_run(spec)`.
+    """Train one run block by block. The results are equal to those of `make_run(spec)`, bit for bit.
 
-    A block is about a second of updates, or what a loader has read; none crosses the end of an epoch.
+    A block takes about a second, or consists of the batches that a loader has read. It ends at the end of an epoch at
+    the latest.
 
     Args:
       spec: what to compile.
@@ -66,23 +67,24 @@ def fit(
       key: root key of the run.
       data: arrays of one seed.
       make_tx: optional `hparams -> optax transform`.
-      checkpoints: where to save, and what to resume from when it holds a checkpoint.
-      checkpoint_every: epochs between saves. A save that is due while the last one is still being written waits
-        for the next moment; the end and an interruption always save.
-      checkpoint_steps: updates between saves instead of epochs. A loader saves when the block that it has read ends.
-      checkpoint_seconds: seconds between saves instead, at the end of a block.
-      on_start: called as `(epochs that were already done, state)`.
-      on_epoch: called as `(epoch, row, state)` after each epoch, `row` being its line of the history.
-      interrupted: asked between blocks and after each epoch; True saves and returns with status `"interrupted"`. A
-        resumed run goes on at the very update.
-      loader: reads the training pool from disk; then `data` is `loader.evaluation_data(...)`.
+      checkpoints: where to save checkpoints; if there is one already, the run resumes from it.
+      checkpoint_every: number of epochs between saves. A save is postponed while the last one is still in progress; a
+        run that ends or is interrupted is always saved.
+      checkpoint_steps: number of updates between saves, instead of epochs. With a loader, saves happen at the end of
+        the block that was read.
+      checkpoint_seconds: number of seconds between saves, instead of epochs; saves happen at the end of a block.
+      on_start: callback `(number of epochs that were already done, state)`.
+      on_epoch: callback `(epoch, row, state)` after each epoch, where `row` is its row of the history.
+      interrupted: called between blocks and after each epoch; if it returns True, the run is saved and returned with
+        status `"interrupted"`. A resumed run continues with the next update.
+      loader: reads the training pool from disk; `data` is then `loader.evaluation_data(...)`.
 
     Returns:
       A `FitResult`.
 
     Raises:
-      ValueError: an interval out of range, or steps and seconds together; labels that are no classes of the model.
-      InputError: no checkpoint that is there can be used, or they are of another run.
+      ValueError: an interval is out of range, both steps and seconds are given, or labels are not classes of the model.
+      InputError: all checkpoints are damaged, or they belong to another run.
       OSError: a checkpoint cannot be written.
 
     Example:
@@ -125,7 +127,7 @@ def fit(
             feed = _Memory(spec, make_tx, hparams, key, data, block_length)
         else:
             blocks = loader.blocks(spec, host_key, n_train, step)
-            ending.callback(blocks.close)  # or its threads would go on after an error
+            ending.callback(blocks.close)  # otherwise its threads would continue after an error
             feed = _Stream(spec, make_tx, hparams, key, blocks)
         while done < spec.epochs and not stop and not halted:
             # A run that was interrupted inside an epoch has done some of its updates.
@@ -148,16 +150,16 @@ def fit(
                 save(wait=final)
     weights = _final_weights(state, hparams)
     if spec.mesh is not None:
-        state, weights = jax.device_get((state, weights))  # of use without the devices of other processes
+        state, weights = jax.device_get((state, weights))  # usable without the devices of other processes
     return FitResult(state, weights, _status(state, spec, stop, halted), time.perf_counter() - started)
 
 
 def history_row(state: RunState, epoch: int) -> dict[str, float]:
-    """The measurements of one epoch as Python floats, by their names of `metrics.jsonl`."""
+    """Return the metrics of one epoch as Python floats, by their names in `metrics.jsonl`."""
     return dict(zip(state.history.names, np.asarray(state.history.table)[epoch].tolist(), strict=True))
 
 
-# What follows decides on the host: outside of jit, each operation on arrays is a program to compile, for each shape.
+# The functions below compute on the host: outside of jit, each array operation compiles a program for each shape.
 
 
 def _stopped(state: RunState) -> bool:
@@ -195,7 +197,7 @@ class _Memory(NamedTuple):
     block_length: BlockLength
 
     def advance(self, state: RunState, most: int) -> tuple[RunState, int]:
-        """The state after the next block, and the number of its updates."""
+        """Train the next block; return the state and the number of updates."""
         started, steps = time.perf_counter(), min(most, self.block_length.steps)
         state = _updates(
             self.spec,
@@ -207,13 +209,13 @@ class _Memory(NamedTuple):
             self.data,
             np.int32(steps),
         )
-        jax.block_until_ready(state.train.step)  # or all blocks of an epoch would wait in a queue
+        jax.block_until_ready(state.train.step)  # otherwise all blocks of an epoch would be queued
         self.block_length.record(steps, time.perf_counter() - started)
         return state, steps
 
 
 class _Stream(NamedTuple):
-    """Blocks of updates on batches that a loader reads ahead."""
+    """Blocks of updates on batches that a loader prefetches."""
 
     spec: Spec
     make_tx: MakeTx | None
@@ -222,10 +224,10 @@ class _Stream(NamedTuple):
     blocks: Iterator[Batch]
 
     def advance(self, state: RunState, most: int) -> tuple[RunState, int]:
-        """The state after the next block, and the number of its updates, which the loader decides."""
+        """Train the next block; return the state and the number of updates, which the loader determines."""
         del most
-        batches = next(self.blocks)  # are read and put on the device while the last ones train
-        jax.block_until_ready(state.train.step)  # so that no more than two blocks are there
+        batches = next(self.blocks)  # read and transferred while the previous block trains
+        jax.block_until_ready(state.train.step)  # so that there are at most two blocks
         steps = batches.x.shape[0]
         length = np.int32(steps)
         return _updates(self.spec, self.make_tx, steps, state, self.hparams, self.key, batches, length), steps

@@ -1,6 +1,6 @@
-"""The loss of a model: data loss plus penalties, with every regularizer on data, labels and activations applied.
+"""The loss of a model: data loss plus penalties, with all regularizers of data, labels and activations.
 
-Penalty, data loss and model do not know each other; they meet here.
+Penalties, data losses and models are independent of each other and are combined here.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class LossFn:
         step: ArrayLike = 0,
         train: bool = True,
     ) -> tuple[Array, Aux]:
-        """The loss of `params` on `batch`, and its parts."""
+        """Return the loss of `params` on `batch`, and its parts."""
         batch = self.prepared(batch, key, hparams) if train else self.counted(batch)
         rates = _at_step(resolve(self.rates, hparams), step) if train else {}
         terms = tuple(resolve(self.output_penalties, hparams) or ()) if train else ()
@@ -102,14 +102,14 @@ class LossFn:
         return sum(parts.values(), start=jnp.float32(0.0)), Aux(parts, first.model_state)
 
     def prepared(self, batch: Batch, key: PRNGKey | None, hparams: PyTree) -> Batch:
-        """The batch as training sees it: augmented, mixed, smoothed."""
+        """Apply the transforms of training to a batch: augmentation, mixup, label smoothing."""
         batch = self.counted(batch)
         if self.transform_batch is None:
             return batch
         return self.transform_batch(stream(_need(key), BATCH), batch, hparams)
 
     def counted(self, batch: Batch) -> Batch:
-        """The batch with weight 0, and class 0, where the label is the ignored one."""
+        """Set weight and class to 0 where the label is `ignore_index`."""
         y, counts = without_ignored(batch.y, self.ignore_index)
         if counts is None:
             return batch
@@ -119,7 +119,7 @@ class LossFn:
         return batch._replace(y=y, weight=weight)
 
     def penalty_for(self, hparams: PyTree) -> Penalty | None:
-        """The penalty inside the loss under these hyperparameters."""
+        """Return the penalty that these hyperparameters add to the loss."""
         return resolve(self.penalty, hparams)
 
 
@@ -138,32 +138,33 @@ def build_loss(
 
     Args:
       apply_fn: `model.apply` of a Flax Linen module, or any `(variables, x) -> outputs` where `variables["params"]`
-        are the parameters. If it takes them, `rates` and a key (`rngs`, `rng` or `key`) are passed, and whether it
-        trains, by any of `train`, `training`, `is_training`, `deterministic` and `inference` that its `__call__` (or a
-        field of the module) has.
-      data_loss: `"cross_entropy"`, `"mse"`, or a function `(outputs, y) -> [B]`, of sequences `[B, T]` (or one number);
-        such a function may take a y of any structure, or None.
-        Its mean over all examples or tokens of the batch is taken, by `batch.weight`: `[B]`, or `[B, T]` for tokens.
-      penalty: added to the loss, never divided by the batch size. May be a function of `hparams`.
-      output_penalties: terms on activations and outputs, as `rj.confidence(0.1)`, in training; may be a function of
-        `hparams`.
-      rates: noise strengths by name, given to the model in training; each may be an optax schedule of the step.
+        are the parameters. It is called with `rates` and a key (`rngs`, `rng` or `key`) if it accepts them, and with
+        the training flags that its `__call__` or the module has, of `train`, `training`, `is_training`,
+        `deterministic` and `inference`.
+      data_loss: `"cross_entropy"`, `"mse"`, or a function `(outputs, y) -> [B]`, `[B, T]` for sequences, or one
+        number. A function may take a `y` of any structure, or None. The loss is averaged over all examples or tokens of
+        the batch, weighted by `batch.weight`: `[B]`, or `[B, T]` for tokens.
+      penalty: a penalty that is added to the loss and never divided by the batch size; may be a function of `hparams`.
+      output_penalties: penalties on activations and outputs, such as `rj.confidence(0.1)`, used in training only;
+        may be a function of `hparams`.
+      rates: noise strengths by name, which are passed to the model in training; each may be an optax schedule.
         `"drop_connect"` and `"weight_noise"` act on the weights of any model. May be a function of `hparams`.
-      transform_batch: `(key, batch, hparams) -> batch`, applied in training: augmentation, mixup, smoothing.
-      ignore_index: class indices equal to it count for nothing, as padding in sequences: they weigh 0 and the loss
-        function gets a 0 in their place. -100 is that of torch.
-      compute_dtype: of the model's arithmetic in training, as `jnp.bfloat16`; None is that of the parameters.
-        Parameters, gradients, losses and the model's collections (batch statistics) stay what they are.
+      transform_batch: a function `(key, batch, hparams) -> batch` that is applied in training, for augmentation, mixup
+        or label smoothing.
+      ignore_index: class indices with this value are ignored, such as padding in sequences: they get weight 0, and the
+        loss function receives 0 in their place. PyTorch uses -100.
+      compute_dtype: dtype of the computations of the model in training, such as `jnp.bfloat16`; None is the dtype of
+        the parameters. Parameters, gradients, losses and batch statistics keep their dtype.
 
     Returns:
-      A callable. With `train=False` nothing is random and the key may be None. `aux.parts` names the data loss, each
-      penalty term and what the model's layers sowed into `"penalties"`; their sum is the loss. `aux.model_state` holds
-      updated collections.
+      A callable. With `train=False` nothing is random and the key may be None. `aux.parts` contains the data loss, each
+      penalty term and the values that layers of the model sowed into `"penalties"`; their sum is the loss.
+      `aux.model_state` contains the updated collections.
 
     Raises:
-      ValueError: a term without a gradient (`l0`); when called: rates for a model that takes none, training noise
-        without a key, a model with noise that cannot be told that it trains, losses or weights of a shape that fits no
-        targets, a concrete label that is no class.
+      ValueError: a penalty term has no gradient (`l0`). When called: there are rates but the model takes none, or noise
+        without a key; a model with noise takes no training flag; the shape of losses or weights does not fit the
+        targets; a concrete label is not a class.
 
     Example:
       >>> import flax.linen as nn, jax
@@ -183,19 +184,19 @@ def build_loss(
 
 
 def _at_step(rates: Rates | None, step: ArrayLike) -> dict[str, ArrayLike]:
-    """The rates at a step; a schedule is called."""
+    """Return the rates at a step; schedules are evaluated."""
     return {name: rate(step) if callable(rate) else rate for name, rate in (rates or {}).items()}
 
 
 def _target_shapes(batch: Batch) -> list[tuple[int, ...]]:
-    """The shapes of the arrays of targets; of the examples, if there are none."""
+    """Return the shapes of the target arrays, or those of the examples if there are no targets."""
     y = batch.y
     found = [np.shape(leaf) for leaf in ([y] if isinstance(y, list) else jax.tree.leaves(y))]
     return [shape for shape in found if shape] or [np.shape(leaf)[:1] for leaf in jax.tree.leaves(batch.x)[:1]]
 
 
 def resolve(value: Value, hparams: PyTree) -> Value:
-    """What is a function of `hparams`, for these; anything else as it is."""
+    """Call `value` with `hparams` if it is a function; otherwise return it unchanged."""
     return value(hparams) if callable(value) and not isinstance(value, Penalty) else value
 
 

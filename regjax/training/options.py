@@ -1,4 +1,4 @@
-"""The options of training that commands and `rj.compare` share; no JAX."""
+"""The training options that the commands and `rj.compare` share. JAX is not imported here."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from regjax.core.options import Options, choice, number, whole
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions(Options):
-    """How to train: the data in use, the optimizer, and when to stop.
+    """Options of training: the training data, the optimizer, and when to stop.
 
     Attributes:
-      train_examples: size of the training part; the rest of the pool is left alone, or is what "more data" adds. None
-        takes all of the pool (`rj.compare` of the embedded digits, a demonstration, takes 128).
-      label_noise: fraction of training labels (those alone) that are replaced by another class. None is 0
-        (`rj.compare` of the embedded digits 0.1, which its first line says).
-      split_seed: of the cut into training, validation and test; the same for every run that is to be compared.
-      seed: of the run: initialization, which examples form the training part and which of their labels are wrong,
-        order, noise. A run of several seeds takes `seed`, `seed + 1`, ...
-      epochs: passes over the training part at most.
-      batch_size: examples in an update.
+      train_examples: size of the training set. The rest of the pool is not used, except by the technique "more data".
+        None uses the whole pool (128 examples for `rj.compare` on the embedded digits, a demonstration).
+      label_noise: fraction of the training labels that are replaced by another class. None is 0 (0.1 for `rj.compare`
+        on the embedded digits, which its first line states).
+      split_seed: seed of the split into training, validation and test sets. Runs are comparable only if it is the same.
+      seed: seed of the run. It determines the initialization, the training set, the labels that are corrupted, the
+        order of the examples and the noise. A run with several seeds uses `seed`, `seed + 1`, ...
+      epochs: maximum number of passes over the training set.
+      batch_size: number of examples per update.
       optimizer: a name of `rj.make_optimizer`.
-      learning_rate: base of the schedule.
+      learning_rate: base learning rate, which the schedule multiplies.
       schedule: shape of the learning rate over all updates: `"constant"`, `"cosine"` or `"linear"`.
-      precision: of the model's arithmetic in updates, `"float32"` or `"bfloat16"`.
+      precision: dtype of the computations of the model in updates, `"float32"` or `"bfloat16"`.
       smoothing: convention of label smoothing, `"uniform"` or `"others"`; see `rj.smooth_labels`.
       rate_schedule: shape of noise rates over all updates: `"constant"`, `"up"` or `"down"`.
-      patience: of early stopping, in epochs.
-      min_delta: of early stopping: what a gain has to exceed.
-      stop_criterion: of early stopping: `"patience"`, `"gl"`, `"pq"` or `"up"`.
+      patience: patience of early stopping, in epochs.
+      min_delta: minimum improvement for early stopping.
+      stop_criterion: criterion of early stopping: `"patience"`, `"gl"`, `"pq"` or `"up"`.
 
     Raises:
       InputError: names the option, the value and what is accepted.

@@ -1,4 +1,4 @@
-"""When a host loop acts: how many updates pass between two moments at which it can, and at which of them it saves."""
+"""The pace of a host loop: how many updates a block has, and after which blocks a checkpoint is saved."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ MEASURED_BLOCKS = 8
 
 
 class BlockLength:
-    """Number of updates in a block that takes about a second, so that a signal or a save waits no longer.
+    """Chooses the number of updates of a block such that it takes about a second.
 
-    The first blocks have one update and measure its duration. The results of a run do not depend on its blocks.
+    This limits the delay of signals and saves. The first blocks have one update and measure its duration. The results
+    of a run do not depend on its blocks.
 
     Args:
-      max_steps: updates of the longest block, at least 1.
+      max_steps: maximum number of updates in a block, at least 1.
       seconds: intended duration of a block.
 
     Example:
@@ -39,7 +40,7 @@ class BlockLength:
         self._blocks, self._fastest = 0, np.inf
 
     def record(self, steps: int, seconds: float) -> None:
-        """Take the duration of a block into account."""
+        """Record the duration of a block."""
         self._blocks += 1
         if 1 < self._blocks <= MEASURED_BLOCKS:
             self._fastest = min(self._fastest, max(seconds, 1e-9) / steps)
@@ -47,17 +48,17 @@ class BlockLength:
 
 
 class SaveInterval:
-    """Which of the moments between blocks are for saving.
+    """Decides after which blocks a checkpoint is saved.
 
     Args:
-      epochs: between saves, >= 1; counts where neither of the others is given.
-      steps: updates between saves, >= 1.
-      seconds: between saves, > 0.
-      step: updates that are done.
-      clock: seconds from any start.
+      epochs: number of epochs between saves, >= 1; used if neither `steps` nor `seconds` is given.
+      steps: number of updates between saves, >= 1.
+      seconds: number of seconds between saves, > 0.
+      step: number of updates so far.
+      clock: a function that returns the time in seconds.
 
     Raises:
-      ValueError: both steps and seconds, or a value out of range.
+      ValueError: both steps and seconds are given, or a value is out of range.
 
     Example:
       >>> saves = SaveInterval(steps=10, step=4)
@@ -85,15 +86,15 @@ class SaveInterval:
         self.saved(step)
 
     def room(self, step: int) -> int | None:
-        """Updates until the next moment for saving, None where that is not a matter of updates."""
+        """Return the number of updates until the next save; None if saves do not depend on updates."""
         return None if self.steps is None else self.steps - step % self.steps
 
     def due(self, step: int, epoch: int | None = None) -> bool:
-        """Whether it is time.
+        """Whether a save is due.
 
         Args:
-          step: updates that are done.
-          epoch: epochs that are done, None inside one.
+          step: number of updates so far.
+          epoch: number of completed epochs; None within an epoch.
         """
         if self.steps is not None:
             return step // self.steps > self._step // self.steps
@@ -102,12 +103,12 @@ class SaveInterval:
         return epoch is not None and epoch % self.epochs == 0
 
     def saved(self, step: int) -> None:
-        """A save has begun."""
+        """Record that a save has begun."""
         self._step, self._time = step, self.clock()
 
 
 def _agreed(length: int) -> int:
-    """The length that process 0 measured: all have to take part in the same blocks."""
+    """Return the length that process 0 measured, because all processes must use the same blocks."""
     if jax.process_count() == 1:
         return length
     from jax.experimental import multihost_utils

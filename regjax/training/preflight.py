@@ -1,4 +1,4 @@
-"""Checks before training: whether model, arrays and labels belong together, so that nothing is trained in vain."""
+"""Checks before training that model, arrays and labels fit together."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Examples = np.ndarray | Array | jax.ShapeDtypeStruct
 
 
 def output_shape(model: ModelLike, x: Examples, *, train: bool = False) -> tuple[int, ...]:
-    """The shape of the outputs for one example; nothing is computed.
+    """Return the shape of the outputs for one example, without computing them.
 
     Args:
       model: a Linen module or a pair `(init, apply)`.
-      x: examples `[N, ...]`, of which shape and dtype count.
-      train: call the model as training does, to see whether it can be told that it trains.
+      x: examples `[N, ...]`; only their shape and dtype matter.
+      train: whether to call the model as in training, to check that it takes a training flag if it needs one.
 
     Raises:
-      InputError: a model that cannot take such inputs, gives several outputs, or cannot be told that it trains; a
-        parameter that has no derivative.
+      InputError: the model does not accept the inputs, has several outputs, or needs a training flag that it does not
+        take; or a parameter is not floating point.
 
     Example:
       >>> import flax.linen as nn
@@ -71,16 +71,16 @@ def output_shape(model: ModelLike, x: Examples, *, train: bool = False) -> tuple
 
 
 def check_loss(spec: Spec, hparams: Hparams, x: Examples, num_outputs: int) -> None:
-    """Refuse numbers of a run whose loss cannot be computed, as mixtures of token ids. Nothing is computed.
+    """Check, by tracing, that the loss of a run can be computed; mixup of token ids, for example, is refused.
 
     Args:
-      spec: of the run.
-      hparams: its numbers.
-      x: examples `[N, ...]`, of which shape and dtype count.
-      num_outputs: of the targets of a regression.
+      spec: the specification of the run.
+      hparams: the hyperparameters of the run.
+      x: examples `[N, ...]`; only their shape and dtype matter.
+      num_outputs: number of targets of a regression.
 
     Raises:
-      ValueError: what the loss refuses.
+      ValueError: the error of the loss.
 
     Example:
       >>> import flax.linen as nn
@@ -102,20 +102,20 @@ def check_loss(spec: Spec, hparams: Hparams, x: Examples, num_outputs: int) -> N
     shapes = jax.ShapeDtypeStruct((size, *x.shape[1:]), x.dtype), jax.ShapeDtypeStruct((size, *targets), dtype)
     try:
         jax.eval_shape(loss, *shapes)
-    except (ValueError, TypeError, FlaxError) as error:  # as a derivative by integers
+    except (ValueError, TypeError, FlaxError) as error:  # such as the derivative with respect to integers
         raise ValueError(str(error).splitlines()[0]) from None
 
 
 def check_order(order: ArrayLike, examples: int, n_train: ArrayLike) -> None:
-    """Refuse an order of examples that are not there, of which an array would give its last instead.
+    """Check that all positions in an order are valid, because JAX clips invalid indices silently.
 
     Args:
-      order: `int32[N]` or `int32[S, N]`; traced ones pass.
-      examples: how many there are.
-      n_train: how many of the order are used; traced ones pass.
+      order: `int32[N]` or `int32[S, N]`; not checked if traced.
+      examples: number of examples.
+      n_train: number of positions of the order that are used; not checked if traced.
 
     Raises:
-      ValueError: names the number.
+      ValueError: names the invalid number.
 
     Example:
       >>> check_order(np.arange(4), 4, 4)
@@ -129,21 +129,20 @@ def check_order(order: ArrayLike, examples: int, n_train: ArrayLike) -> None:
 def check_run(
     spec: Spec, data: TrainData, n_train: ArrayLike, pool: np.ndarray | None = None, *, standardized: bool = False
 ) -> None:
-    """Refuse arrays that a run cannot use; traced ones pass. Nothing that is missing is made up.
+    """Check that a run can use its arrays; traced arrays are not checked.
 
     Args:
-      spec: of the run.
-      data: its arrays; `y` may have a leading axis of seeds.
-      n_train: examples in use.
-      pool: targets of a training pool that is read while it trains.
-      standardized: whether the run standardizes its inputs, so that the model gets float32.
+      spec: the specification of the run.
+      data: the arrays of the run; `y` may have a leading axis of seeds.
+      n_train: number of training examples.
+      pool: targets of the training pool, if it is read from disk during training.
+      standardized: whether the run standardizes its inputs, so that the model receives float32.
 
     Raises:
-      InputError: a model that cannot take the inputs, gives several outputs, or cannot be told that it trains; masked
-        inputs.
-      ValueError: labels that are no classes of the model's outputs, or of which none counts; numbers to predict that
-        are not one for each example and output, or not finite; integers that JAX does not hold; an order of
-        examples that are not there.
+      InputError: the model does not accept the inputs, has several outputs, or needs a training flag that it does not
+        take; or inputs are masked.
+      ValueError: labels are not classes of the model or are all ignored; targets of a regression are not finite or do
+        not match the examples and outputs; integers overflow in JAX; or the order contains invalid positions.
 
     Example:
       >>> import flax.linen as nn
@@ -186,10 +185,10 @@ def check_run(
 
 
 def _check_numbers(name: str, y: ArrayLike, shape: tuple[int, ...]) -> None:
-    """Refuse what is not one finite real number for each example and output.
+    """Check that there is one finite real number for each example and output.
 
     Raises:
-      ValueError: says which value, and what is accepted.
+      ValueError: names the value and what is accepted.
     """
     dtype = y.dtype if isinstance(y, jax.Array) else np.asarray(y).dtype
     if not any(jnp.issubdtype(dtype, kind) for kind in (np.bool_, np.integer, np.floating)):
@@ -209,10 +208,10 @@ def _check_numbers(name: str, y: ArrayLike, shape: tuple[int, ...]) -> None:
 
 
 def _check_integers(name: str, x: object) -> None:
-    """Refuse integers of 64 bits that JAX would wrap into others, as token ids.
+    """Check that 64-bit integers, such as token ids, do not overflow in the integers of JAX.
 
     Raises:
-      ValueError: says which value.
+      ValueError: names the value.
     """
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "iu" or x.dtype.itemsize < 8 or not x.size:
         return
@@ -223,5 +222,5 @@ def _check_integers(name: str, x: object) -> None:
 
 
 def _concrete(values: object) -> bool:
-    """Whether all numbers are known, and here."""
+    """Whether all numbers are known, and on devices of this process."""
     return not is_traced(values) and getattr(values, "is_fully_addressable", True)

@@ -1,6 +1,6 @@
-"""The functions that train one `Spec`: start, updates, and the end of an epoch with the bookkeeping of early stopping.
+"""The functions that train one `Spec`: initialization, updates, and the end of an epoch with early stopping.
 
-`run` (everything compiled) and `fit` (a host loop) both call `epoch_block`, so they train alike.
+`run`, which is compiled as a whole, and `fit`, a host loop, use the same functions and give the same results.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from regjax.training.step import MakeTx, init_train_state, make_step
 
 
 class Program(NamedTuple):
-    """The functions of one `Spec`; pure, not yet jitted.
+    """The functions of one `Spec`, which are pure and not jitted.
 
     Attributes:
-      init: `(hparams, key, example, weights=None) -> RunState`; the model is initialized on `example` `[1, ...]`, as
-        it was read; `weights` replace the random initialization.
+      init: `(hparams, key, example, weights=None) -> RunState`; the model is initialized with `example` `[1, ...]`,
+        before standardization; `weights` replace the random initialization.
       updates: `(state, hparams, key, block, steps) -> RunState` after the first `steps` updates of a block. `steps` may
-        be traced: one program for any number of them, and the same bits however a run is cut.
-      end_epoch: `(state, hparams, data) -> RunState` after an evaluation and its bookkeeping.
-      epoch_block: `(state, hparams, key, data) -> RunState` after one more epoch: its updates and its end.
+        be traced, so one program serves any number of updates, and the division into blocks does not change the result.
+      end_epoch: `(state, hparams, data) -> RunState` after an evaluation and early stopping.
+      epoch_block: `(state, hparams, key, data) -> RunState` after one more epoch, with its updates and its end.
     """
 
     init: Callable[..., RunState]
@@ -46,7 +46,7 @@ class Program(NamedTuple):
 
 
 def history_names(task: str) -> tuple[str, ...]:
-    """The columns of a history, named as in `metrics.jsonl`."""
+    """Return the columns of a history, named as in `metrics.jsonl`."""
     metrics = [name for name in METRICS[task] if name != "loss"]
     train = [
         "train/loss",
@@ -63,14 +63,14 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
     Args:
       spec: what to compile.
-      make_tx: `hparams -> optax transform`; None builds `spec.optimizer` with the penalties of `hparams` on
-        their modes. A custom one has to apply the optimizer-side penalties itself.
+      make_tx: `hparams -> optax transform`; None builds `spec.optimizer` with the penalties of `hparams` in
+        their modes. A custom function must apply all penalties outside the loss itself.
 
     Returns:
       A `Program`.
     """
     model = as_model(spec.model)
-    # An optimizer from the specification fits its penalties by construction.
+    # An optimizer that is built from the specification fits its penalties by construction.
     check_step, make_tx = make_tx is not None, make_tx or (lambda hparams: optimizer_of(spec, hparams))
     loss_fn = loss_of(spec)
     step = make_step(
@@ -92,7 +92,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         return RunState(
             train=train,
             stop=hparams.stopping.init(),
-            # A copy, so that the buffers of the state can be donated.
+            # Copied, so that the buffers of the state can be donated.
             best=jax.tree.map(jnp.copy, evaluated_weights(train, averages, hparams)),
             averages=averages,
             loss_sum=jnp.asarray(0.0, float_dtype()),
@@ -123,7 +123,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         running_loss = state.loss_sum / spec.steps_per_epoch
         weights = evaluated_weights(train, averages, hparams)
         on_train, on_val = _measure(spec, model.apply, weights, hparams, data)
-        # A training loss that is not finite must stop the run even while validation still looks finite.
+        # A training loss that is not finite must stop the run, even if the validation loss is still finite.
         watched = jnp.where(jnp.isfinite(running_loss), on_val["loss"], jnp.nan)
         stop = hparams.stopping.update(state.stop, watched, on_train["loss"])
         single = train.params if isinstance(weights.params, Ensemble) else weights.params
@@ -158,12 +158,12 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
 
 def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
-    """The weights that a run with this key starts from.
+    """Return the initial weights of a run with this key.
 
     Args:
-      spec: whose model is initialized.
+      spec: the specification, which has the model.
       key: root key of the run.
-      x: an example batch as the model takes it, as `hparams.standardized(data.x[:1])`.
+      x: a batch of inputs of the model, such as `hparams.standardized(data.x[:1])`.
 
     Returns:
       `Weights`.
@@ -177,19 +177,19 @@ def init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
 
 
 def weight_shapes(spec: Spec, x: Array | np.ndarray) -> Weights:
-    """The shapes of the weights of a run; `x` holds examples, of which one is enough. Nothing is computed."""
+    """Return the shapes of the weights of a run without computing them; `x` contains at least one example."""
     return jax.eval_shape(lambda: init_weights(spec, jax.random.key(0), jnp.asarray(x[:1])))
 
 
 def _anchored(hparams: Hparams, start: PyTree) -> Hparams:
-    """The hyperparameters, where penalties that refer to the start of the run know it."""
+    """Return the hyperparameters with the initial parameters in those penalties that refer to them."""
     return hparams._replace(penalties={mode: p.anchored(start) for mode, p in hparams.penalties.items()})
 
 
 def _measure(
     spec: Spec, apply_fn: ApplyFn, weights: Weights, hparams: Hparams, data: TrainData
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Metrics on the training examples in use and on validation, from one pass over both."""
+    """Compute the metrics of the training and validation sets in one pass over both."""
     seen = min(spec.eval_train_examples, data.order.shape[0])
     subset = data.order[:seen]
     x = split_examples(jnp.concatenate([data.x[subset], data.x_val]), spec.mesh)

@@ -17,14 +17,14 @@ from regjax.training.step import MakeTx
 
 
 class RunResult(NamedTuple):
-    """What is kept of a run; with a leading axis of lanes, what is kept of a sweep."""
+    """The result of a run; with a leading axis of lanes, the result of a sweep."""
 
-    weights: Weights  # of the best evaluation if hparams.restore_best, else the last ones
+    weights: Weights  # those of the best evaluation if hparams.restore_best, else the last ones
     history: History
-    epochs: Array  # int32[]: epochs run
-    end_epoch: Array  # int32[]: the epoch whose weights these are
-    best_epoch: Array  # int32[]: of the lowest validation loss, -1 if there is none
-    best_value: Array  # float32[]: that loss
+    epochs: Array  # int32[]: number of epochs
+    end_epoch: Array  # int32[]: the epoch of the weights
+    best_epoch: Array  # int32[]: epoch of the lowest validation loss, -1 if no loss is finite
+    best_value: Array  # float32[]: the lowest validation loss
     reason: Array  # int32[]: index into regjax.stopping.REASONS
 
 
@@ -43,7 +43,7 @@ class Run:
         seed: Array | int = 0,
         weights: Weights | None = None,
     ) -> RunState:
-        """Train until stopped or done."""
+        """Train until early stopping or the last epoch."""
         check_run(self.spec, data, hparams.n_train, standardized=hparams.standardization is not None)
         program = make_program(self.spec, self.make_tx)
         data = data.for_seed(seed)
@@ -64,11 +64,11 @@ class Run:
         seed: Array | int = 0,
         weights: Weights | None = None,
     ) -> RunResult:
-        """Train, and keep what is of interest afterwards: neither optimizer state nor second-best weights."""
+        """Train, and return the result without the optimizer state and other weights."""
         return self.result_of(self(hparams, key, data, seed, weights), hparams)
 
     def result_of(self, state: RunState, hparams: Hparams) -> RunResult:
-        """What is kept of a run that has ended in this state."""
+        """Return the result of a run from its final state."""
         restored = jnp.logical_and(hparams.restore_best, state.stop.best_step >= 0)
         return RunResult(
             weights=state.weights(hparams),
@@ -82,17 +82,16 @@ class Run:
 
 
 def make_run(spec: Spec, make_tx: MakeTx | None = None) -> Run:
-    """Make `run(hparams, key, data, seed=0, weights=None) -> RunState`: training and evaluations in one function.
+    """Make `run(hparams, key, data, seed=0, weights=None) -> RunState`, a whole training run with evaluations.
 
     Args:
       spec: what to compile.
       make_tx: optional `hparams -> optax transform`; see `regjax.training.program.make_program`.
 
     Returns:
-      A pure function, not jitted: `jax.jit(run)` trains one run, `rj.sweep` many. `seed` picks the row of arrays in
-      `data` that differ between seeds; `weights` replace the random initialization (a warm start). A run that stops
-      early ends its loop, so it costs what it trained. `state.weights(hparams)` are the weights it
-      ends with.
+      A pure function, not jitted: `jax.jit(run)` trains one run, `rj.sweep` many. `seed` selects the row of arrays in
+      `data` that differ between seeds; `weights` replace the random initialization (a warm start). Early stopping ends
+      the loop, so a stopped run takes no further time. `state.weights(hparams)` are the final weights.
 
     Example:
       >>> import flax.linen as nn, jax.numpy as jnp

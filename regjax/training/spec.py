@@ -1,8 +1,7 @@
-"""What a run is: `Spec` holds what changes the compiled program, `Hparams` the numbers that do not.
+"""The definition of a run: `Spec` determines the compiled program, `Hparams` contains numbers that do not change it.
 
-A regularizer exists in the program if `Hparams` has a place for it: a penalty in a mode, a rate by name, a strength
-that is not None. The number in that place is data. So every strength shares one program, and a regularizer that
-is absent costs nothing.
+A regularizer is part of the program if `Hparams` contains it, as a penalty in a mode, a rate by name, or a strength
+that is not None. Its strength is data. So all strengths share one program, and an absent regularizer costs nothing.
 """
 
 from __future__ import annotations
@@ -40,32 +39,32 @@ from regjax.training.options import TrainingOptions
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """What changes the compiled program; frozen and hashable.
+    """The specification of a compiled program; frozen and hashable.
 
     Attributes:
       model: a Flax Linen module, or a pair `(init, apply)`; see `regjax.models.interface`.
       task: `"classification"` or `"regression"`.
-      num_classes: classes of a classification task; label smoothing and mixtures need it.
-      batch_size: examples in an update.
-      steps_per_epoch: updates between two evaluations.
-      epochs: evaluations at most.
+      num_classes: number of classes; label smoothing, mixup and CutMix need it.
+      batch_size: number of examples per update.
+      steps_per_epoch: number of updates between two evaluations.
+      epochs: maximum number of epochs, with one evaluation each.
       optimizer: a name of `rj.make_optimizer`.
       schedule: shape of the learning rate over all updates: `"constant"`, `"cosine"` or `"linear"` (to 0).
       augmentation: from `rj.augment.make`, or None. Its strength is `Hparams.augment`.
-      eval_batch_size: examples at a time in evaluations; bounds their memory.
-      eval_train_examples: `train/*` metrics use at most so many training examples.
+      eval_batch_size: number of examples that are evaluated at once; limits the memory of evaluations.
+      eval_train_examples: maximum number of training examples for the `train/*` metrics.
       rate_schedule: shape of all noise rates over all updates: `"constant"`, `"up"` (linearly from 0) or `"down"`
         (linearly to 0).
       smoothing: convention of label smoothing, `"uniform"` or `"others"`; see `rj.smooth_labels`.
-      micro_batch: examples at a time in the gradient of an update (`regjax.training.accumulate`). None is the whole
-        batch; `"auto"` takes, on CPU, what the model names as `cpu_micro_batch` where it divides the batch.
-      precision: of the model's arithmetic in updates: `"float32"` or `"bfloat16"`. Parameters, optimizer, statistics
-        and losses are float32 either way, and so are evaluations.
-      ignore_index: a class index that counts for nothing, in the loss and in the metrics, as padding in sequences.
-      mesh: devices over whose axis `"data"` each batch is split, from `rj.make_mesh`; None is one device.
+      micro_batch: size of the micro-batches of an update (`regjax.training.accumulate`). None is the whole batch;
+        `"auto"` uses, on CPU, the attribute `cpu_micro_batch` of the model if it divides the batch.
+      precision: dtype of the computations of the model in updates, `"float32"` or `"bfloat16"`. Parameters, optimizer,
+        statistics, losses and evaluations always use float32.
+      ignore_index: a class index that is ignored in the loss and in the metrics, such as padding in sequences.
+      mesh: devices from `rj.make_mesh`; each batch is split over the axis `"data"`. None is one device.
 
     Raises:
-      ValueError: a size below 1, an unknown name, or an `ignore_index` of a regression.
+      ValueError: a size is below 1, a name is unknown, or `ignore_index` is given for a regression.
     """
 
     model: ModelLike
@@ -111,18 +110,18 @@ class Spec:
 
     @classmethod
     def of(cls, options: TrainingOptions, **more: Value) -> Spec:
-        """The `Spec` whose fields are those of the options with the same names; the other fields are `more`."""
+        """Make a `Spec` from options with the same names as its fields, and the other fields from `more`."""
         names = {field.name for field in dataclasses.fields(cls)} & set(options.options())
         return cls(**{name: getattr(options, name) for name in names} | more)
 
     def micro_batch_size(self) -> int | None:
-        """Examples at a time in the gradient on this machine, over all devices; None for the whole batch."""
+        """Return the size of a micro-batch on this machine, over all devices; None for the whole batch."""
         if not isinstance(self.micro_batch, str):
             return self.micro_batch
         wanted = getattr(self.model, "cpu_micro_batch", None)
         if wanted is None or jax.default_backend() != "cpu":
             return None
-        # The same on any number of devices, so that noise, which is drawn by micro-batch, is the same too.
+        # It does not depend on the number of devices, so that neither does the noise, which is drawn per micro-batch.
         return wanted if self.batch_size % wanted == 0 and wanted % data_size(self.mesh) == 0 else None
 
     @property
@@ -132,11 +131,11 @@ class Spec:
 
     @property
     def total_steps(self) -> int:
-        """Updates of a run that is not stopped early."""
+        """The number of updates of a run that is not stopped early."""
         return self.steps_per_epoch * self.epochs
 
     def schedule_shape(self) -> optax.Schedule | None:
-        """The shape of the learning rate, 1 at the start; None when it is constant."""
+        """The learning rate schedule, relative to the base; None if it is constant."""
         if self.schedule == "cosine":
             return optax.cosine_decay_schedule(1.0, self.total_steps)
         if self.schedule == "linear":
@@ -144,7 +143,7 @@ class Spec:
         return None
 
     def rates_at(self, rates: Mapping[str, ArrayLike]) -> Mapping[str, ArrayLike | optax.Schedule]:
-        """The rates with their schedule."""
+        """Return the rates with their schedule."""
         if self.rate_schedule == "constant":
             return rates
         ends = (0.0, 1.0) if self.rate_schedule == "up" else (1.0, 0.0)
@@ -153,27 +152,27 @@ class Spec:
 
 
 class Hparams(NamedTuple):
-    """The numbers of a run: arrays only, always safe to trace. Make one with `make_hparams`."""
+    """The hyperparameters of a run, which are arrays and may always be traced. Made by `make_hparams`."""
 
     learning_rate: ArrayLike  # float32
     penalties: dict[str, Penalty]  # by mode: "loss", "coupled", "decoupled", "independent", "proximal"
     output_penalties: tuple[OutputPenalty, ...]  # terms on activations and outputs; their strengths are leaves
-    rates: dict[str, ArrayLike]  # float32 by noise name, as "dropout"
+    rates: dict[str, ArrayLike]  # float32 by name of the noise, such as "dropout"
     augment: ArrayLike | None  # float32: multiplies every magnitude of Spec.augmentation
     label_smoothing: ArrayLike | None  # float32
     mixup: ArrayLike | None  # float32: alpha of Beta(alpha, alpha)
     cutmix: ArrayLike | None  # float32: alpha of Beta(alpha, alpha)
-    constraint: Constraint | None  # holds exactly after every update; its limits are leaves
-    average: Average | None  # whose weights are evaluated and kept; its numbers are leaves
+    constraint: Constraint | None  # satisfied exactly after every update; its limits are leaves
+    average: Average | None  # its weights are evaluated and kept; its numbers are leaves
     sam: ArrayLike | None  # float32: radius of sharpness-aware minimization
     gradient_noise: ArrayLike | None  # float32: variance of the noise on the first gradient
     stopping: EarlyStopping  # its numbers are leaves, its criterion is static
     restore_best: ArrayLike  # bool: whether the run ends with the weights of its best evaluation
-    n_train: ArrayLike  # int32: training examples used, a prefix of the seed's order
-    standardization: Standardization | None = None  # from examples as they were read to inputs of the model
+    n_train: ArrayLike  # int32: number of training examples, a prefix of the order of the seed
+    standardization: Standardization | None = None  # from examples to inputs of the model
 
     def standardized(self, x: Array) -> Array:
-        """Examples as the model takes them."""
+        """Return standardized examples, the inputs of the model."""
         return x if self.standardization is None else self.standardization.apply(x)
 
 
@@ -196,33 +195,33 @@ def make_hparams(
     restore_best: bool = False,
     standardization: Standardization | None = None,
 ) -> Hparams:
-    """Check the ranges of hyperparameters and bring each to one type.
+    """Check the ranges of hyperparameters, and convert each to its dtype.
 
     Args:
       learning_rate: > 0; the base of the schedule.
-      n_train: training examples used, >= 1.
-      penalties: a penalty for each mode (`penalty_mode`) in use.
-      output_penalties: terms on activations and outputs, as `rj.confidence(0.1)`.
-      rates: strength by name of the noise: a fraction in [0, 1), or a standard deviation or strength >= 0.
+      n_train: number of training examples, >= 1.
+      penalties: penalties by mode (`penalty_mode`).
+      output_penalties: penalties on activations and outputs, such as `rj.confidence(0.1)`.
+      rates: strengths by name of the noise: a fraction in [0, 1), or a standard deviation or strength >= 0.
       augment: strength >= 0 that multiplies the magnitudes of `Spec.augmentation`.
       label_smoothing: in [0, 1).
-      mixup: alpha >= 0; 0 mixes nothing.
-      cutmix: alpha >= 0 of CutMix, of rows if the data is a table; 0 mixes nothing.
-      constraint: from `rj.max_norm`, ...; every update ends inside it.
-      average: from `rj.ema`, `rj.swa`, `rj.lookahead` or `rj.snapshots`. Then the averaged weights, or the ensemble,
-        are evaluated, watched by early stopping, and kept.
-      sam: radius >= 0 of sharpness-aware minimization; each update then takes two gradients.
+      mixup: alpha >= 0 of mixup; with 0, nothing is mixed.
+      cutmix: alpha >= 0 of CutMix, which mixes columns if the data are a table; with 0, nothing is mixed.
+      constraint: from `rj.max_norm`, ...; the parameters satisfy it after every update.
+      average: from `rj.ema`, `rj.swa`, `rj.lookahead` or `rj.snapshots`. Evaluations, early stopping and the result
+        then use the averaged weights or the ensemble.
+      sam: radius >= 0 of sharpness-aware minimization, which computes two gradients per update.
       gradient_noise: variance >= 0 of the noise on the first gradient; see `rj.gradient_noise`.
-      stopping: watches the validation loss; None never stops early (but still ends a diverged run).
-      restore_best: whether to end with the weights of the best evaluation.
-      standardization: of examples as they were read, as `Preprocessor.standardization`; applied to each batch after the
-        augmentation of its pixels, and in evaluations. None gives the model what the data holds.
+      stopping: early stopping on the validation loss; with None, a run only stops when it diverges.
+      restore_best: whether to restore the weights of the best evaluation at the end.
+      standardization: standardization of the examples, such as `Preprocessor.standardization`; applied to each batch
+        after augmentation, and in evaluations. With None, the model receives the examples unchanged.
 
     Returns:
-      `Hparams` of host arrays. A None is absent from the compiled program; a 0 is a number in it.
+      `Hparams` of host arrays. A regularizer that is None is not part of the compiled program; one of strength 0 is.
 
     Raises:
-      ValueError: a number out of its range or NaN; an unknown mode.
+      ValueError: a number is out of range or NaN, or a mode is unknown.
 
     Example:
       >>> from regjax.penalties import l2
@@ -276,13 +275,13 @@ def make_hparams(
 
 
 def stack_hparams(lanes: list[Hparams]) -> Hparams:
-    """One `Hparams` with a leading axis of lanes; all lanes must have the same regularizers.
+    """Stack the hyperparameters of several lanes along a new leading axis.
 
     Args:
-      lanes: from `make_hparams`.
+      lanes: from `make_hparams`, all with the same regularizers.
 
     Raises:
-      ValueError: the lanes differ in structure.
+      ValueError: the lanes have different regularizers.
 
     Example:
       >>> both = stack_hparams([make_hparams(learning_rate=r, n_train=8) for r in (0.1, 0.2)])

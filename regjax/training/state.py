@@ -1,4 +1,4 @@
-"""What a run is made of: its arrays, its weights, its history, and all that a resume needs."""
+"""The data and the state of a run: arrays, weights, history, and everything that is needed to resume."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from regjax.training.spec import Hparams
 
 
 class TrainData(NamedTuple):
-    """The arrays of one run, or of all runs of a sweep: they differ between seeds only in `y` and `order`.
+    """The arrays of one run, or of all runs of a sweep, where only `y` and `order` may differ between seeds.
 
     Attributes:
-      x: training pool `[N, ...]`, as it was read if `Hparams.standardization` says what the model takes.
-      y: labels `[N, ...]`, or `[S, N, ...]` when they differ between seeds (label noise).
+      x: training pool `[N, ...]`; not standardized if `Hparams.standardization` is used.
+      y: labels `[N, ...]`, or `[S, N, ...]` if they differ between seeds (label noise).
       order: `int32[N]` or `int32[S, N]`: a run uses the examples `order[:n_train]`.
-      x_val: validation inputs, alike; early stopping watches them.
+      x_val: validation inputs, like `x`; used for early stopping.
       y_val: validation targets.
     """
 
@@ -33,63 +33,63 @@ class TrainData(NamedTuple):
     y_val: Array
 
     def for_seed(self, seed: Array | int) -> TrainData:
-        """The arrays of one seed; arrays without an axis of seeds are shared."""
+        """Return the arrays of one seed; arrays without an axis of seeds are shared."""
         if self.order.ndim == 1:
             return self
         return self._replace(y=self.y[seed], order=self.order[seed])
 
 
 class Weights(NamedTuple):
-    """Parameters together with the other collections of the model."""
+    """Parameters and the other collections of the model."""
 
     params: PyTree
     model_state: PyTree
 
 
 class TrainState(NamedTuple):
-    """Everything that an update changes; arrays only."""
+    """Everything that an update changes, as arrays."""
 
-    step: Array  # int32[]: updates so far
+    step: Array  # int32[]: number of updates so far
     params: PyTree
-    model_state: PyTree  # other collections of the model, {} when none
+    model_state: PyTree  # other collections of the model, {} if it has none
     opt_state: PyTree
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class History:
-    """Measurements of each epoch; entries of epochs that did not happen are NaN and not valid."""
+    """The metrics of each epoch; entries of epochs that did not take place are NaN and not valid."""
 
-    table: Array  # float32[epochs, columns]; one array, so that an epoch is one write
+    table: Array  # float32[epochs, columns]; one array, so that each epoch needs a single write
     valid: Array  # bool[epochs]
     names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
 
     @property
     def values(self) -> dict[str, Array]:
-        """Each column by its name of `metrics.jsonl`, `[..., epochs]`."""
+        """The columns by their names in `metrics.jsonl`, each `[..., epochs]`."""
         return {name: self.table[..., i] for i, name in enumerate(self.names)}
 
 
 class RunState(NamedTuple):
-    """Everything that a resume needs."""
+    """Everything that is needed to resume a run."""
 
     train: TrainState
     stop: StopState
-    best: Weights  # of the evaluation stop.best_step
-    averages: PyTree  # the state of hparams.average, None without one
-    loss_sum: Array  # float32[]: training-mode losses of the updates since the last evaluation
+    best: Weights  # weights of the evaluation stop.best_step
+    averages: PyTree  # the state of hparams.average, or None
+    loss_sum: Array  # float32[]: sum of the training losses of the updates since the last evaluation
     history: History
-    epoch: Array  # int32[]: epochs done
+    epoch: Array  # int32[]: number of completed epochs
     start: PyTree  # the initial parameters, if a penalty refers to them, else None
 
     def weights(self, hparams: Hparams) -> Weights:
-        """The weights that the run ends with: of the best evaluation, or the last ones."""
+        """Return the final weights of the run: those of the best evaluation, or the last ones."""
         last = evaluated_weights(self.train, self.averages, hparams)
         return keep_best(last, self.best, jnp.logical_and(hparams.restore_best, self.stop.best_step >= 0))
 
 
 def evaluated_weights(train: TrainState, averages: PyTree, hparams: Hparams) -> Weights:
-    """The weights that are evaluated and kept: the averaged ones, or an ensemble, if there is an average."""
+    """Return the weights for evaluations: the averaged weights or the ensemble, if there is an average."""
     weights = Weights(train.params, train.model_state)
     if averages is None:
         return weights

@@ -1,4 +1,4 @@
-"""One update: `step(hparams, state, batch, key) -> (state, metrics)`."""
+"""The update function `step(hparams, state, batch, key) -> (state, metrics)`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ TrainStep = Callable[[PyTree, TrainState, Batch, PRNGKey], tuple[TrainState, dic
 
 
 def init_train_state(params: PyTree, model_state: PyTree, tx: optax.GradientTransformation) -> TrainState:
-    """The state before the first update.
+    """Return the state before the first update.
 
     Args:
       params: initial parameters.
-      model_state: other collections of the model, `{}` when there are none.
+      model_state: other collections of the model, `{}` if it has none.
       tx: the optimizer.
 
     Example:
@@ -46,26 +46,26 @@ def make_step(
     micro_batch: int | None = None,
     check_step: bool = True,
 ) -> TrainStep:
-    """Make the update function of a loss and an optimizer. It is pure; the caller jits, scans or vmaps it.
+    """Make the update function for a loss and an optimizer. It is pure, and the caller jits, scans or vmaps it.
 
     Args:
       loss_fn: from `build_loss`.
-      tx: an optax transform (one with extra arguments gets `grad_fn` and `key`, as `rj.sam` and `rj.gradient_noise`
-        need), or a function
-        `hparams -> transform`, called while tracing, so that learning rate and strengths are data.
-      constraint: holds exactly after every update (`rj.apply_constraints`); may be a function of `hparams`.
-      check_step: whether to try out, while tracing, that nothing beside a penalty in `tx` changes what the penalty does
-        (`rj.check_optimizer`); False promises nothing.
-      micro_batch: examples at a time in the gradient (`regjax.training.accumulate.loss_and_grads`). None is the batch.
+      tx: an optax transform, or a function `hparams -> transform` that is called while tracing, so that the learning
+        rate and strengths are data. A transform with extra arguments gets `grad_fn` and `key`, which `rj.sam` and
+        `rj.gradient_noise` need.
+      constraint: satisfied exactly after every update (`rj.apply_constraints`); may be a function of `hparams`.
+      check_step: whether to check while tracing that no other transform in `tx` changes the effect of a penalty
+        (`rj.check_optimizer`). With False, nothing is guaranteed.
+      micro_batch: size of a micro-batch (`regjax.training.accumulate.loss_and_grads`). None is the whole batch.
 
     Returns:
       `step(hparams, state, batch, key) -> (state, metrics)`; `metrics` has `"loss"` and the parts of the loss,
       measured in training mode before the update.
 
     Raises:
-      ValueError: when called, if one kind of term acts on one leaf in two modes, as `l2` in the
-        loss and `l2` in the optimizer, if a term in the loss has no gradient (`l0`), or as `rj.check_optimizer`. A
-        loop written without `make_step` is not checked.
+      ValueError: when called, if terms of one kind act on the same leaf in two modes, such as `l2` in the loss and `l2`
+        in the optimizer; if a term in the loss has no gradient (`l0`); or if `rj.check_optimizer` fails. A loop without
+        `make_step` is not checked.
 
     Example:
       >>> import jax
@@ -98,7 +98,7 @@ def make_step(
             )
 
         (loss, aux), grads = gradient_at(state.params)
-        # For optimizers that look at further points, as SAM does: on the same batch, with the same noise.
+        # grad_fn serves optimizers such as SAM, which compute gradients at other points on the same batch and noise.
         updates, opt_state = transform.update(
             grads,
             state.opt_state,
@@ -113,10 +113,10 @@ def make_step(
 
 
 def check_disjoint(penalties: Sequence[AppliedPenalty], params: PyTree) -> None:
-    """Refuse the same kind of term on the same leaf in two modes. Static, so it costs nothing when compiled.
+    """Check that no two terms of one kind act on the same leaf in different modes. The check runs only while tracing.
 
     Args:
-      penalties: all that are applied; one mode may occur several times.
+      penalties: all penalties that are applied; a mode may occur several times.
       params: parameters, or their shapes.
 
     Raises:

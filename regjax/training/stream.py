@@ -1,8 +1,8 @@
-"""Batches of a training pool that does not fit in memory, read ahead of the updates that take them.
+"""Prefetches batches of a training pool that does not fit in memory.
 
-Which examples an update takes is a function of the root key and its position (`regjax.training.batches.batch_rows`), so
-there is no iterator to save: a loader starts at any update and asks for the examples that the arrays in memory would
-give.
+The examples of an update are a function of the root key and its position (`regjax.training.batches.batch_rows`), so
+no iterator state has to be saved: a loader can start at any update, and selects the same examples as a run with all
+data in memory.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from regjax.training.spec import Spec
 from regjax.training.state import TrainData
 
 MAX_VALIDATION, MAX_VALIDATION_BYTES = 10_000, 2**30
-"""Of validation, a streamed run holds so many examples and looks at them in each epoch; or so many bytes of them."""
+"""Limits of the validation examples of a streamed run, which are kept in memory: their number and their bytes."""
 
 Pair = tuple[np.ndarray, np.ndarray]  # inputs and targets on the host
 
 
 def validation_limit(example_shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """How many validation examples a streamed run holds in memory; smaller parts are used whole.
+    """Return the maximum number of validation examples that a streamed run keeps in memory.
 
     Args:
-      example_shape: of one example.
-      dtype: of the examples as they were read.
+      example_shape: shape of one example.
+      dtype: dtype of the examples before standardization.
 
     Example:
       >>> validation_limit((28, 28, 1), np.dtype("float32")), validation_limit((224, 224, 3), np.dtype("uint8"))
@@ -50,19 +50,20 @@ def validation_limit(example_shape: tuple[int, ...], dtype: np.dtype) -> int:
 class StreamLoader:
     """The training pool of one run on disk; pass it to `rj.fit` as `loader`.
 
-    Memory: a block of batches holds at most `block_bytes` of inputs, or one batch. At most four are alive, however
-    large the set: one read ahead, one put together, one that waits and one that trains on the device. A reading
-    thread adds the records of a batch as they are stored. Over several processes each holds its share of that.
+    A block of batches has at most `block_bytes` of inputs, or is a single batch. There are at most four blocks in
+    memory, whatever the size of the dataset: one that is read, one that is assembled, one that waits and one that
+    trains on the device. Each reading thread also keeps the stored records of a batch. With several processes, each
+    keeps its share.
 
     Attributes:
-      x: the pool, a `regjax.data.Source`, as `regjax.data.Rows`.
-      y: `[N, ...]`, the targets as the model sees them, in memory.
+      x: inputs of the pool, a `regjax.data.Source` such as `regjax.data.Rows`.
+      y: `[N, ...]`, the preprocessed targets, in memory.
       order: `int32[N]`; a run uses the examples `order[:n_train]`.
-      threads: how many read at the same time, >= 1.
-      block_bytes: of the inputs of a block.
+      threads: number of reading threads, >= 1.
+      block_bytes: maximum size of the inputs of a block.
 
     Raises:
-      ValueError: a size below 1, or another number of targets than of examples.
+      ValueError: a size is below 1, or the numbers of targets and examples differ.
 
     Example:
       >>> import flax.linen as nn
@@ -87,19 +88,19 @@ class StreamLoader:
             raise ValueError(f"StreamLoader: y has {len(self.y)} targets, x {self.x.shape[0]} examples")
 
     def example(self) -> Array:
-        """The first example of the pool, `[1, ...]`, for the initialization of the model."""
+        """Return the first example of the pool, `[1, ...]`, to initialize the model."""
         return jnp.asarray(self.x.take(np.arange(1)))
 
     def evaluation_data(self, spec: Spec, x_val: np.ndarray, y_val: np.ndarray) -> TrainData:
-        """What evaluations look at, which `fit` wants in memory.
+        """Read the data of evaluations, which `fit` needs in memory.
 
         Args:
-          spec: of the run; `eval_train_examples` says how many training examples are looked at.
-          x_val: validation inputs, as they were read.
+          spec: the specification of the run; `eval_train_examples` limits the number of training examples.
+          x_val: validation inputs, before standardization.
           y_val: validation targets.
 
         Returns:
-          `TrainData` whose pool are the training examples that are evaluated.
+          `TrainData` whose pool consists of the training examples that are evaluated.
         """
         seen = self.order[: spec.eval_train_examples]
         return TrainData(
@@ -111,25 +112,25 @@ class StreamLoader:
         )
 
     def block_steps(self, spec: Spec) -> int:
-        """Updates in a full block: as many as fit in `block_bytes`, spread evenly over an epoch."""
+        """Return the number of updates of a full block; blocks fit in `block_bytes` and divide an epoch evenly."""
         example = int(np.prod(self.x.shape[1:], dtype=np.int64)) * self.x.dtype.itemsize
         fit = max(self.block_bytes // max(spec.batch_size * example, 1), 1)
         return -(-spec.steps_per_epoch // -(-spec.steps_per_epoch // fit))
 
     def blocks(self, spec: Spec, key: PRNGKey, n_train: ArrayLike, start: int = 0) -> Generator[Batch]:
-        """The batches of all updates from `start` to the end of the run, in blocks `[steps, batch_size, ...]`.
+        """Yield the batches of all updates from `start` to the end of the run, in blocks `[steps, batch_size, ...]`.
 
-        No block crosses the end of an epoch. Reading goes on while the caller works on a block. Where the devices of
-        `spec.mesh` belong to several processes, each reads the examples of its own devices alone.
+        A block ends at the end of an epoch at the latest. The next blocks are read while the caller uses one. If the
+        devices of `spec.mesh` belong to several processes, each process reads only the examples of its own devices.
 
         Args:
-          spec: of the run.
+          spec: the specification of the run.
           key: root key of the run.
-          n_train: examples in use.
-          start: updates that are done.
+          n_train: number of training examples.
+          start: number of updates that are already done.
 
         Raises:
-          InputError: a record that cannot be read.
+          InputError: a record cannot be read.
         """
         require("grain")
         import grain
@@ -150,7 +151,7 @@ class StreamLoader:
 
 
 class _Updates:
-    """Random access to the batches of a run, as grain wants it: `len` and `[i]`, called from its threads."""
+    """Random access to the batches of a run for grain: `len` and `[i]`, which are called from its threads."""
 
     def __init__(self, loader: StreamLoader, spec: Spec, key: PRNGKey, n_train: ArrayLike, start: int, size: int):
         self.loader, self.spec, self.start, self.size = loader, spec, start, size
@@ -158,7 +159,7 @@ class _Updates:
         key_data, impl = np.asarray(jax.random.key_data(key)), str(jax.random.key_impl(key))
         order, n_train = np.asarray(loader.order, np.int32), np.asarray(n_train, np.int32)
 
-        # The examples of several updates cost no more than those of one; neighbours share them.
+        # Computing the rows of several updates takes no longer than for one, so neighbours share them.
         @functools.lru_cache(maxsize=4)
         def rows_from(first: int) -> np.ndarray:
             with jax.default_device(_host()):
@@ -183,7 +184,7 @@ def _rows(
 
 
 def _host() -> jax.Device:
-    """A device of the host where there is one: the accelerator is busy with the block that trains."""
+    """Return a CPU device if there is one, because the accelerator is busy with training."""
     try:
         return jax.local_devices(backend="cpu")[0]
     except RuntimeError:  # JAX was told to start no CPU backend
@@ -191,7 +192,7 @@ def _host() -> jax.Device:
 
 
 def _own_rows(spec: Spec) -> np.ndarray:
-    """The positions in a batch whose examples go to devices of this process, ascending."""
+    """Return the positions in a batch whose examples belong to devices of this process, ascending."""
     if spec.mesh is None:
         return np.arange(spec.batch_size)
     parts = NamedSharding(spec.mesh, PartitionSpec(DATA)).addressable_devices_indices_map((spec.batch_size,))
@@ -200,7 +201,7 @@ def _own_rows(spec: Spec) -> np.ndarray:
 
 
 def _stacked(batches: Iterator[Pair], steps: int) -> Pair:
-    """The next batches in one array each; a batch is let go as soon as it is copied."""
+    """Stack the next batches; each batch is released as soon as it is copied."""
     block: Pair | None = None
     for step in range(steps):
         x, y = next(batches)
@@ -212,7 +213,7 @@ def _stacked(batches: Iterator[Pair], steps: int) -> Pair:
 
 
 def _placed(block: Pair, spec: Spec) -> Batch:
-    """A block on the device, or split over the devices of the mesh."""
+    """Transfer a block to the device, or split it over the devices of the mesh."""
     if spec.mesh is None:
         return Batch(*map(jnp.asarray, block))
     return Batch(*(_split(part, spec.mesh, spec.batch_size) for part in block))

@@ -1,4 +1,4 @@
-"""Monte Carlo dropout: predictions with the noise of training left on, and how much they disagree."""
+"""Monte Carlo dropout: predictions with the noise of training, and their uncertainty."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class McPrediction(NamedTuple):
 
     Attributes:
       mean: mean probabilities `[B, K]`, or mean outputs of a regression `[B, ...]`.
-      variance: of the probabilities or outputs over the passes, divided by S.
-      predictive_entropy: `float32[B]` in nats, of the mean probabilities: the whole uncertainty; None in regression.
-      mutual_information: `float32[B]` in nats, between prediction and noise: the part that the model is unsure of
-        itself, which more data would remove; None in regression.
+      variance: variance of the probabilities or outputs over the passes, with divisor S.
+      predictive_entropy: `float32[B]` in nats: the entropy of the mean probabilities, the total uncertainty; None for
+        regression.
+      mutual_information: `float32[B]` in nats, between prediction and noise: the uncertainty of the model, which more
+        data would reduce; None for regression.
     """
 
     mean: Array
@@ -44,7 +45,7 @@ def mc_predict(
     model_state: PyTree | None = None,
     task: str = "classification",
 ) -> McPrediction:
-    """Predict with S passes of a model whose noise is on.
+    """Predict with S passes of a model with active noise.
 
       mean = (1/S) sum_s p_s,   predictive entropy = H(mean),   mutual information = H(mean) - (1/S) sum_s H(p_s)
 
@@ -53,10 +54,10 @@ def mc_predict(
       params: parameters.
       x: inputs `[B, ...]`.
       key: one key; pass s draws from `fold_in(key, s)`.
-      samples: passes S >= 1; a Python integer. They run one after the other, so memory does not grow with S.
-      rates: noise rates by name, as in training, for a model that applies them whatever `train` says, as those of
-        `regjax.models`; batch statistics are then those of evaluation. None is for a model with noise of its own, which
-        is called with `train=True`, and has no batch statistics.
+      samples: number of passes S >= 1, a Python integer. Passes run one after the other, to save memory.
+      rates: noise rates by name, as in training, for models that apply them also with `train=False`, such as those of
+        `regjax.models`. None is for models with their own noise, which are called with `train=True` and must not have
+        batch statistics.
       model_state: other collections of the model, or None.
       task: `"classification"` (the outputs are logits) or `"regression"`.
 
@@ -64,8 +65,8 @@ def mc_predict(
       A `McPrediction`.
 
     Raises:
-      ValueError: a number of samples below 1, an unknown task, logits of fewer than 2 classes, rates that the model
-        does not take, an ensemble, or batch statistics without rates.
+      ValueError: `samples` is below 1, the task is unknown, there are logits of fewer than 2 classes, the model takes
+        no rates, the parameters are an ensemble, or there are batch statistics but no rates.
 
     Example:
       >>> from regjax.models import make_model
