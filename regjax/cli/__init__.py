@@ -1,1 +1,1 @@
-"""The commands: `regjax train`, `predict`, `compare`, `sweep`, `gallery`. Flags live here and nowhere below."""
+"""The commands `regjax train`, `predict`, `compare`, `sweep` and `gallery`. Only this room uses flags."""

@@ -1,4 +1,4 @@
-"""The command `regjax`: one of the commands below, with its flags."""
+"""The command `regjax`, which runs one of the commands below with its flags."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(name: str) -> None:
 
 
 def _load_plugins() -> None:
-    """Import what `REGJAX_PLUGINS` names; options are made from the catalogue, so it comes before them."""
+    """Import the plugins in `REGJAX_PLUGINS`. They come first, because options are made from the catalogue."""
     if not os.environ.get("REGJAX_PLUGINS"):
         return
     from regjax.plugins import load_plugins
@@ -49,7 +49,7 @@ def _refuse(message: str) -> NoReturn:
 
 
 def main() -> None:
-    """What `regjax` does: `regjax COMMAND --flag=value ...`."""
+    """Run `regjax COMMAND --flag=value ...`."""
     first = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if first in ("-h", "-help", "--help", "help"):
         print("Which regularizer helps on your data.\n\n  regjax COMMAND --flag=value ...\n")

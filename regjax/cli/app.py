@@ -1,4 +1,4 @@
-"""How every experiment starts and ends: flags, exit codes, signals, JAX settings."""
+"""Starts and ends every command: flags, exit codes, signals and JAX settings."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
 
 
 def run(name: str, main: Callable[[Config], int], options: type[Config], description: str) -> None:
-    """Parse flags, run `main` on them, and exit with its code; what the user got wrong is one line and code 2."""
-    gc.set_threshold(100_000)  # imports and traces make objects that stay; looking through them again takes a tenth
+    """Parse flags, run `main` with them, and exit with its code. Errors of the user print one line and exit with 2."""
+    gc.set_threshold(100_000)  # imports and traces create permanent objects; scanning them takes a tenth of the time
     warnings.showwarning = _show_warning
     resumable = issubclass(options, ResumableOptions)
     devices, workdir = DeviceOptions(), ""
@@ -52,10 +52,10 @@ def run(name: str, main: Callable[[Config], int], options: type[Config], descrip
         code = INTERRUPTED if resumable else FAILED
         if devices.distributed:
             _finish()
-            os._exit(code)  # in order, it would wait for the others, who may know nothing
+            os._exit(code)  # a normal exit would wait for the other processes, which may not know of the error
     except OSError as error:
-        # A full disk, a directory that cannot be written to, a file that went away: the first alone needs room.
-        # A write to a file that was open already knows no name: it is below --workdir.
+        # The disk is full, a directory cannot be written to, or a file is gone; only the first needs more space.
+        # An error of a write to an open file has no name, but the file is below --workdir.
         said = error.strerror or " ".join(str(error).split())
         place = error.filename or workdir
         print(f"error: {said}" if not place or str(place) in said else f"error: {place}: {said}", file=sys.stderr)
@@ -65,54 +65,54 @@ def run(name: str, main: Callable[[Config], int], options: type[Config], descrip
     except InputError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         code = BAD_INPUT
-    except Exception as error:  # a bug: it keeps its traceback
+    except Exception as error:  # a bug, which is shown with its traceback
         if devices.distributed and cluster.lost_another(error):
             cluster.end_after_loss(error)
         raise
     finally:
         _finish()
-    gc.freeze()  # nothing of it is garbage that has to go before the process does
+    gc.freeze()  # no garbage has to be collected before the process ends
     sys.exit(code)
 
 
 def at_end(function: Callable[[], None]) -> None:
-    """Have a function called when the command ends, however it does."""
+    """Register a function to be called when the command ends, even after an error."""
     _at_end.append(function)
 
 
 def _finish() -> None:
-    """What has to happen however a command ends."""
+    """Call the registered functions and flush stderr."""
     while _at_end:
         _at_end.pop()()
     sys.stderr.flush()
 
 
 def _show_warning(message: Warning | str, *rest: Any, **others: Any) -> None:
-    """A warning in one line, without the place in the code that gave it."""
+    """Print a warning in one line, without its position in the code."""
     print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came from, says that a disk is full or a quota used up."""
+    """Whether an error or one of its causes says that a disk is full or a quota is exceeded."""
     while error is not None:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             return True
         if any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
-            return True  # orbax reports it as a ValueError of tensorstore
+            return True  # orbax reports it as a ValueError from tensorstore
         error = error.__cause__
     return False
 
 
 def note(message: str) -> None:
-    """A line on what was made of the input, to stderr; of several processes the first says it."""
+    """Print a message about the input to stderr, on the first process only."""
     if cluster.leads():
         print(f"note: {message}", file=sys.stderr)
 
 
 def _setup() -> None:
-    """Settings that have to come before JAX starts."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA's notes about cached code are not for users
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what it raises, with the stack of its threads
+    """Apply the settings that JAX reads when it starts."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # users do not need the messages of XLA about cached code
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs its exceptions, with the stacks of its threads
     import jax
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "regjax" / "xla"
@@ -123,7 +123,7 @@ def _setup() -> None:
 
 
 def terminate_as_interrupt() -> None:
-    """Let the first SIGTERM do what SIGINT does, a KeyboardInterrupt in the main thread, and ignore others."""
+    """Make the first SIGTERM raise a KeyboardInterrupt in the main thread, like SIGINT, and ignore further ones."""
 
     def interrupt(number: int, frame: Any) -> None:
         del number, frame
@@ -134,20 +134,20 @@ def terminate_as_interrupt() -> None:
 
 
 def without_nan(content: dict[str, Any]) -> dict[str, Any]:
-    """Numbers that are not finite as None, because JSON has no word for them."""
+    """Replace numbers that are not finite by None, because JSON cannot represent them."""
     bad = {name for name, value in content.items() if isinstance(value, float) and not abs(value) < float("inf")}
     return {name: None if name in bad else value for name, value in content.items()}
 
 
 def reproduce(name: str, started: float) -> dict[str, Any]:
-    """What it takes to run the same again: the exact command, versions, machine."""
+    """Return the metadata that is needed to reproduce a run: the exact command, versions and machine."""
     import importlib.metadata
 
     import jax
 
     names = ("jax", "jaxlib", "flax", "optax", "numpy")
     return {
-        # Without --resume: where nothing was begun, it says nothing, and where it was, it says to do nothing.
+        # Without --resume, because it has no effect on a new run, and a finished run would not be repeated.
         "command": shlex.join([*program(name), *[a for a in sys.argv[1:] if a.lstrip("-") != "resume"]]),
         "versions": {"regjax": _version(), **{name: importlib.metadata.version(name) for name in names}},
         "python": platform.python_version(),
@@ -160,7 +160,7 @@ def reproduce(name: str, started: float) -> dict[str, Any]:
 
 
 def program(name: str) -> list[str]:
-    """How the command was started: as installed, or from the checkout."""
+    """Return the start of the command line: the installed command, or the module of the checkout."""
     return ["regjax", name] if Path(sys.argv[0]).stem == "regjax" else ["python", "-m", f"experiments.{name}"]
 
 
@@ -171,7 +171,7 @@ def _version() -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that runs, read from .git; None outside a checkout."""
+    """Read the commit of the checkout from .git; None outside a checkout."""
     git = Path(__file__).resolve().parents[2] / ".git"
     try:
         head = (git / "HEAD").read_text().strip()

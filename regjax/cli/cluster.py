@@ -1,7 +1,7 @@
-"""A run of several processes through `jax.distributed`, started by Slurm, Kubernetes, TPU slices, MPI or by hand.
+"""Runs of several processes with `jax.distributed`, started by Slurm, Kubernetes, TPU slices, MPI or by hand.
 
-With --distributed a command starts itself once more and watches: when another process of the run dies, JAX ends
-this one from within, without a chance to explain. The watcher explains, and says how to go on.
+With --distributed, a command starts itself again in a second process and watches it. When another process of the run
+dies, JAX aborts this one before it can print a message. The watcher then explains the error and how to resume.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from regjax.cli import flags
 from regjax.cli.options import DeviceOptions
 
 _MEMBER = "REGJAX_CLUSTER_MEMBER"
-_HEARTBEAT_SECONDS = 20  # a process that is silent for so long is dead
-_GONE = 76  # the code by which the process itself says that it lost another one
+_HEARTBEAT_SECONDS = 20  # a process without a heartbeat for this long is considered dead
+_GONE = 76  # exit code of a process that lost another one
 
 Result = TypeVar("Result")
 
 
 def check(config: DeviceOptions) -> None:
-    """Refuse flags that do not belong together.
+    """Check that the flags can be combined.
 
     Raises:
       FlagError: names the flag.
@@ -42,12 +42,12 @@ def check(config: DeviceOptions) -> None:
 
 
 def is_watcher(config: DeviceOptions) -> bool:
-    """Whether this process is the one that starts and watches the process that does the work."""
+    """Whether this process is the watcher, which starts the process that does the work."""
     return config.distributed and not os.environ.get(_MEMBER)
 
 
 def watch(name: str) -> int:
-    """Start this command again as a member of the run, pass signals on, and explain its end; returns the exit code."""
+    """Start this command again as a member of the run, forward signals, explain errors, and return the exit code."""
     spec = sys.modules["__main__"].__spec__
     program = [sys.argv[0]] if spec is None else ["-m", "regjax.cli"]
     member = subprocess.Popen(
@@ -74,10 +74,10 @@ def _explain(reason: str) -> int:
 
 
 def join(config: DeviceOptions) -> None:
-    """Become a member of the run, before JAX starts; only process 0 prints.
+    """Join the run before JAX starts, and silence stdout except on process 0.
 
     Raises:
-      FlagError: there is nothing that tells who the others are, or they cannot be reached.
+      FlagError: the other processes are not known, or cannot be reached.
     """
     import jax
 
@@ -103,7 +103,7 @@ def join(config: DeviceOptions) -> None:
 
 
 def lost_another(error: BaseException) -> bool:
-    """Whether an error is that of an exchange with a process that is gone."""
+    """Whether an error comes from communication with a process that has died."""
     import jax
 
     if not isinstance(error, jax.errors.JaxRuntimeError) or jax.process_count() == 1:
@@ -113,33 +113,33 @@ def lost_another(error: BaseException) -> bool:
 
 
 def end_after_loss(error: BaseException) -> None:
-    """End this process at once: shutting down in order would wait for the one that is gone."""
+    """End this process immediately, because a normal shutdown would wait for the process that has died."""
     print(f"lost another process: {str(error).splitlines()[0][:300]}", file=sys.stderr, flush=True)
     os._exit(_GONE)
 
 
 def leads() -> bool:
-    """Whether this process is the one that writes files and prints."""
+    """Whether this is process 0, which writes files and prints."""
     import jax
 
     return jax.process_index() == 0
 
 
 def count() -> int:
-    """Processes of the run."""
+    """Return the number of processes of the run."""
     import jax
 
     return jax.process_count()
 
 
 def first(function: Callable[[], Result]) -> Result | None:
-    """Call a function on process 0 alone; the others wait for it, and give up if it fails.
+    """Call a function on process 0 only; the other processes wait for it, and fail if it fails.
 
     Returns:
-      What the function returned, None on the other processes.
+      The result of the function; None on the other processes.
 
     Raises:
-      FlagError: process 0 refused, or whatever the function raised.
+      FlagError: process 0 failed; on process 0, the exception of the function is raised instead.
     """
     if count() == 1:
         return function()
@@ -155,7 +155,7 @@ def first(function: Callable[[], Result]) -> Result | None:
 
 
 def any_of(mine: bool) -> bool:
-    """Whether it is true in any process; all of them have to ask."""
+    """Whether `mine` is true in any process; all processes must call this."""
     if count() == 1:
         return mine
     import numpy as np
@@ -165,6 +165,6 @@ def any_of(mine: bool) -> bool:
 
 
 def _die_with_parent() -> None:
-    """A member without its watcher would be one that nobody knows of (Linux alone has a way to say so)."""
+    """Make this member end together with its watcher, so that it does not run on unnoticed (on Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)

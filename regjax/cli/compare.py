@@ -1,12 +1,12 @@
-"""Compare the techniques against overfitting: strengths chosen on validation, evaluated once on test, over seeds.
+"""Compare techniques against overfitting: tune each on the validation set and evaluate it once on the test set.
 
   python -m experiments.compare --workdir=runs/compare
 
 Writes results.json, table.csv, report.html and figures/ into --workdir; about a minute with the default flags on two
-cores. A comparison that was stopped (exit code 75) goes on with --resume. All training examples
-are used, with their own labels. Only the embedded digits, the default, are a demonstration: 128 examples with 10% wrong
-training labels, so that there is something to overfit, unless --train_examples and --label_noise say otherwise. A
-regularizer flag, as --l2, acts on every row, baseline included.
+cores. Use --resume to continue a comparison that was interrupted (exit code 75). All training examples are used, with
+their original labels. The embedded digits, which are the default, are a demonstration of overfitting: 128 training
+examples, of which 10% have wrong labels, unless --train_examples and --label_noise are given. A regularizer flag such
+as --l2 applies to every row, including the baseline.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from regjax.core.typing import PenaltyMode, PyTree
     from regjax.data import Splits
 
-Techniques = dict[Any, tuple[float, ...]]  # what to compare, each with its grid, () meaning the default one
+Techniques = dict[Any, tuple[float, ...]]  # the techniques with their grids, where () is the default grid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,7 @@ def main(config: Config) -> int:
 
 
 def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Splits, Techniques, CompareOptions]:
-    """Model, data, techniques and options, checked as far as no run is needed."""
+    """Prepare and check model, data, techniques and options before any run."""
     from regjax.cli import setup
     from regjax.cli.regularizers import check_regularizers, regularizer_arguments
     from regjax.cli.repeat import check_flags
@@ -120,10 +120,10 @@ def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Splits, Te
 
 
 def _penalty_techniques(config: Config, shapes: PyTree) -> list[Technique]:
-    """A row of the comparison for each --try_penalty.
+    """Make a technique for each --try_penalty.
 
     Raises:
-      FlagError: a text that is no penalty, or one that the model or the mode cannot take.
+      FlagError: the text is not a penalty, or the penalty does not fit the model or the mode.
     """
     from regjax.cli.regularizers import try_penalty
     from regjax.comparison.techniques import penalty_technique
@@ -146,7 +146,7 @@ def _penalty_techniques(config: Config, shapes: PyTree) -> list[Technique]:
 
 
 def _with_commands(content: dict[str, Any], config: Config) -> dict[str, Any]:
-    """The results, each row with the commands that repeat its chosen setting, one a seed."""
+    """Add to each row of the results the commands that repeat its chosen setting, one per seed."""
     from regjax.cli.repeat import comparison_commands
 
     rows = {"baseline": content["baseline"], **content["techniques"]}
@@ -157,10 +157,10 @@ def _with_commands(content: dict[str, Any], config: Config) -> dict[str, Any]:
 
 
 def _techniques(config: Config) -> Techniques:
-    """The techniques that were asked for, each with its grid, () meaning the default one."""
+    """Return the requested techniques with their grids, where () is the default grid."""
     names = list(DEFAULT_TECHNIQUES)
     if config.techniques is not None:
-        # An empty list leaves the penalties that are tried alone.
+        # With an empty list, only the penalties of --try_penalty are compared.
         names = [part.strip() for part in config.techniques.split(",") if part.strip() or not config.try_penalty]
     for name in names:
         flags.check(name in TECHNIQUES, "techniques", f"{name!r} is not known; accepted: {', '.join(TECHNIQUES)}")

@@ -1,4 +1,4 @@
-"""Flags from options: how the command line is read, checked and explained. Importing this imports no JAX."""
+"""Makes flags from options: parses and checks the command line, and prints `--help`. Does not import JAX."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regjax.training.options import TrainingOptions
 
 FLAGS = flags.FLAGS
 
-# Headings of `--help`, in order.
+# The headings of `--help`, in order.
 GROUPS = (
     "data", "model", "training", "regularizers", "noise in training", "stopping", "compare", "sweep", "predict",
     "gallery", "run", "devices",
@@ -23,11 +23,11 @@ Config = TypeVar("Config", bound=Options)
 
 
 class FlagError(Exception):
-    """A flag cannot be used; the text is one line for stderr."""
+    """A flag cannot be used; the message is one line for stderr."""
 
 
 class _Parser(flags.ArgumentParser[Any]):
-    """What absl needs to know of an option."""
+    """An absl parser for an option."""
 
     def __init__(self, option: Option):
         self.option = option
@@ -55,10 +55,10 @@ def define(config: type[Options]) -> None:
 
 
 def parse(argv: Sequence[str], config: type[Config], description: str) -> Config:
-    """The options of a command line; `--help` and `--print_config` print and exit.
+    """Parse a command line into options; `--help` and `--print_config` print and exit.
 
     Raises:
-      FlagError: one line that names the flag, the value and what is accepted.
+      FlagError: names the flag, the value and what is accepted, in one line.
     """
     if any(argument in ("--help", "-help", "-h", "--helpfull", "--helpshort") for argument in argv[1:]):
         print(usage(config, description))
@@ -77,7 +77,7 @@ def parse(argv: Sequence[str], config: type[Config], description: str) -> Config
 
 
 def arguments(config: Options) -> dict[str, list[str]]:
-    """The command line that gives these options, by name; of what is None it is empty."""
+    """Return the flags that give these options, by name; options that are None have no flags."""
     lines: dict[str, list[str]] = {}
     for name, value in config.to_json().items():
         if isinstance(value, bool):
@@ -91,7 +91,7 @@ def arguments(config: Options) -> dict[str, list[str]]:
 
 
 def usage(config: type[Options], description: str) -> str:
-    """What `--help` prints."""
+    """Return the text of `--help`."""
     lines = [description.strip(), "", "Flags (also from a file: --flagfile=FILE; --print_config prints such a file):"]
     options = config.options()
     for group in GROUPS:
@@ -108,7 +108,7 @@ def usage(config: type[Options], description: str) -> str:
 
 
 def check(condition: bool, name: str, message: str) -> None:
-    """Refuse the value of a flag.
+    """Raise an error about the value of a flag unless the condition holds.
 
     Raises:
       FlagError: `--name=value: message`.
@@ -118,7 +118,7 @@ def check(condition: bool, name: str, message: str) -> None:
 
 
 def check_stopping(config: TrainingOptions, swept: Collection[str] = (), patience: int | None = None) -> None:
-    """Refuse numbers of early stopping that nothing reads; `swept` are names, `patience` is the default."""
+    """Check that every number of early stopping is used; `swept` are names, `patience` is the default."""
     for name in ("patience", "min_delta"):
         value = getattr(config, name)
         if name in swept or (value is not None and (name == "patience" or value > 0)):
@@ -129,12 +129,12 @@ def check_stopping(config: TrainingOptions, swept: Collection[str] = (), patienc
 
 
 def about(name: str, function: Callable[[], Any], value: Any = None) -> Any:
-    """Call `function`; a ValueError becomes a `FlagError` that names the flag and its value.
+    """Call `function`, and convert a ValueError to a `FlagError` that names the flag and its value.
 
     Args:
-      name: of the flag.
-      function: what to call.
-      value: of the flag; None is the whole of it.
+      name: name of the flag.
+      function: the function to call.
+      value: the value to name; None is the value of the flag.
 
     Raises:
       FlagError: with the message of the ValueError.
@@ -146,7 +146,7 @@ def about(name: str, function: Callable[[], Any], value: Any = None) -> Any:
 
 
 def _given(name: str, value: Any = None) -> str:
-    """A flag with its value, as it was given; the name alone of one that comes from the files of a run."""
+    """Return a flag with its value as given, or only its name if the value comes from the files of a run."""
     if value is None and name in FLAGS:
         value = FLAGS[name].value
     if name not in FLAGS:

@@ -1,10 +1,10 @@
-"""Show every augmentation on real images, at three strengths.
+"""Show every augmentation on real images at three strengths.
 
   python -m experiments.gallery --dataset=digits --workdir=runs/gallery
 
-Writes report.html and one PNG for each augmentation into --workdir; about 20 seconds, a few when it runs again. The
-images come from the training part, as many classes as possible, and are augmented as in training. --dataset takes
-any set of images: the embedded digits, a prepared TFDS set, a .npz, a folder of class folders.
+Writes report.html and one PNG for each augmentation into --workdir; takes about 20 seconds, and a few seconds when it
+runs again. The images come from the training set, with as many classes as possible, and are augmented as in training.
+--dataset takes any dataset of images: the embedded digits, a prepared TFDS dataset, a .npz, a folder of class folders.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from regjax.cli.setup import Loaded
     from regjax.report.gallery_page import Card
 
-SHARES = (1 / 3, 2 / 3, 1.0)  # of the typical magnitude
-ALPHAS = (0.2, 1.0, 5.0)  # of mixes
+SHARES = (1 / 3, 2 / 3, 1.0)  # fractions of the typical magnitude
+ALPHAS = (0.2, 1.0, 5.0)  # parameters of mixup and CutMix
 GROUPS = {
     "geometry": "Moves",
     "warps": "Moves",
@@ -63,7 +63,7 @@ def main(config: Config) -> int:
     flags.check(channels in (1, 3), "dataset", f"has {channels} channels; the gallery shows gray and RGB images")
     count = config.images
     flags.check(count <= len(loaded.splits.y_train), "images", f"at most {len(loaded.splits.y_train)} are for training")
-    # Mixtures need partners: among few images many would be their own.
+    # Mixtures need enough images, because an image may be drawn as its own partner.
     pool = _choose(loaded, max(count, 16), config.seed)
     chosen = pool[:count]
     groups: dict[str, list[Card]] = {}
@@ -85,13 +85,13 @@ def main(config: Config) -> int:
 
 
 def _choose(loaded: Loaded, count: int, seed: int) -> np.ndarray:
-    """Training images as they were read, of different classes first: `[count, H, W, C]`, or as many as there are."""
+    """Return up to `count` original training images `[n, H, W, C]`, with images of different classes first."""
     import numpy as np
 
     y = loaded.splits.y_train
     order = np.random.default_rng(seed).permutation(len(y))
     firsts = [order[np.flatnonzero(y[order] == label)[0]] for label in np.unique(y)] if y.ndim == 1 else []
-    if len(firsts) > len(y) // 2:  # numbers rather than classes
+    if len(firsts) > len(y) // 2:  # targets are numbers rather than classes
         firsts = []
     index = [*firsts, *[i for i in order if i not in set(firsts)]][:count]
     return np.asarray(loaded.splits.x_train[np.asarray(index)])
@@ -136,7 +136,7 @@ def _mix_card(name: str, loaded: Loaded, x: np.ndarray, count: int, seed: int) -
 
 
 def _pixels(loaded: Loaded, x: Any) -> np.ndarray:
-    """Standardized images as bytes, the inverse of `Preprocessor.transform`."""
+    """Convert standardized images to bytes, the inverse of `Preprocessor.transform`."""
     import numpy as np
 
     levels = 255.0 * (np.asarray(x) * loaded.preprocessor.scale + loaded.preprocessor.mean)
@@ -144,6 +144,6 @@ def _pixels(loaded: Loaded, x: Any) -> np.ndarray:
 
 
 def _sentence(function: Any) -> str:
-    """The first line of a docstring, up to what only the documentation needs."""
+    """Return the first sentence of a docstring, without the parts that only the documentation needs."""
     line = (function.__doc__ or "").strip().splitlines()[0]
     return line.partition(": `")[0].replace("`", "").rstrip(".") + "."

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Metrics:
-    """The file metrics.jsonl: one line an epoch, without gap or duplicate after a resume."""
+    """The file metrics.jsonl, with one line per epoch and without gaps or duplicates after a resume."""
 
     def __init__(self, path: Path, steps_per_epoch: int):
         self.path, self.steps = path, steps_per_epoch
         self._last = time.perf_counter()
 
     def open(self, done: int, state: RunState) -> None:
-        """Drop lines of epochs that will be trained again; those that are not what was measured are written anew."""
+        """Drop the lines of epochs that will be trained again, and rewrite lines that differ from the history."""
         from regjax.training.fit import history_row
 
         written = self.path.read_bytes().splitlines() if self.path.exists() else []
@@ -48,7 +48,7 @@ class Metrics:
         return line | {name: value if abs(value) < float("inf") else None for name, value in row.items()}
 
     def write(self, epoch: int, row: dict[str, float]) -> None:
-        """Append the line of an epoch; what is not finite becomes null."""
+        """Append the line of an epoch; numbers that are not finite become null."""
         now = time.perf_counter()
         line = self._line(epoch, row) | {"seconds": round(now - self._last, 6)}
         self._last = now

@@ -13,7 +13,7 @@ from regjax.training.options import TrainingOptions
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions(Options):
-    """Which data."""
+    """Options of the data."""
 
     dataset: str = text(
         "data",
@@ -29,16 +29,16 @@ class DataOptions(Options):
 
 @dataclasses.dataclass(frozen=True)
 class WorkdirOptions(Options):
-    """Where the results go."""
+    """Options of the directory for the results."""
 
     workdir: str = text("data", "runs", "where the results go", fixed=False)
     overwrite: bool = switch("data", False, "replace a run that is in --workdir", fixed=False)
-    resume: bool = False  # of the commands that can
+    resume: bool = False  # only some commands have this option
 
 
 @dataclasses.dataclass(frozen=True)
 class ResumableOptions(WorkdirOptions):
-    """Where the results go, and whether to go on with what is there."""
+    """Options of the directory for the results, and whether to resume."""
 
     resume: bool = switch(
         "run", False, "go on with the run in --workdir; what is finished is not repeated", fixed=False
@@ -47,7 +47,7 @@ class ResumableOptions(WorkdirOptions):
 
 @dataclasses.dataclass(frozen=True)
 class DeviceOptions(Options):
-    """Devices and processes. Where a run takes place does not change what it is."""
+    """Options of devices and processes, which do not change the definition of a run."""
 
     cpu_devices: int | None = whole(
         "devices", None, "CPU devices of each process; default 1, which all cores share", fixed=False
@@ -68,7 +68,7 @@ class DeviceOptions(Options):
 
 @dataclasses.dataclass(frozen=True)
 class SharedBatchOptions(DeviceOptions):
-    """Devices, where each batch can be split over several."""
+    """Options of devices for commands that can split each batch over several devices."""
 
     data_devices: int = whole("devices", 1, "devices that share each batch", fixed=False)
 
@@ -80,7 +80,7 @@ def _method(method: catalog.Method, group: str = "regularizers") -> float:
 if TYPE_CHECKING:
 
     class NoiseOptions(Options):
-        """A strength for each noise of the catalogue."""
+        """The strength of each noise of the catalogue."""
 
 else:
     NoiseOptions = dataclasses.make_dataclass(
@@ -93,7 +93,7 @@ else:
 
 @dataclasses.dataclass(frozen=True)
 class RegularizerOptions(NoiseOptions):
-    """What fights overfitting, apart from early stopping."""
+    """Options of the regularizers, except early stopping."""
 
     l1: float = number(
         "regularizers", 0.0, "strength of L1: s * sum |w|; exact zeros only with --penalty_mode=proximal"
@@ -140,7 +140,7 @@ class RegularizerOptions(NoiseOptions):
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions(ResumableOptions, RegularizerOptions, TrainingOptions, DataOptions):
-    """What a command that trains reads."""
+    """Options of a command that trains."""
 
     model: str = text("model", "mlp", f'{", ".join(catalog.MODELS)}; with fields as "mlp(widths=(64, 64), skip=True)"')
     widths: tuple[int, ...] | None = widths(

@@ -1,12 +1,12 @@
-"""Predict with a trained run.
+"""Predict with the model of a trained run.
 
   python -m experiments.predict --workdir=runs/train --input=test --output=runs/predictions.csv
 
 --input is a .npz with x, a .csv with the training columns, a folder of images, or a split of the training dataset
-(train, validation, test). --output gets one line an example: its id, the predicted class and its probability, or the
-predicted number in the units of the target. Needs only the run's own files, unless --input is a split. With
---mc_samples the noise of training stays on, and predictive entropy and mutual information (in nats), or a standard
-deviation, are added.
+(train, validation, test). --output gets one line per example: its id, the predicted class and its probability, or the
+predicted number in the units of the target. Only the files of the run are needed, unless --input is a split. With
+--mc_samples, the noise of training is active, and the output also has the predictive entropy and the mutual information
+(in nats), or a standard deviation.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main(config: Config) -> int:
     flags.check(bool(target), "output", "is needed: the .csv to write")
     output = Path(target).expanduser()
     flags.check(not output.is_dir(), "output", "is a directory; name a file")
-    # A device or pipe would be replaced by a file of its name.
+    # A device or pipe would be replaced by a file of the same name.
     flags.check(output.is_file() or not output.exists(), "output", "is a device or a pipe, accepted: a file")
     flags.check(config.overwrite or not output.exists(), "output", "exists; use --overwrite to replace it")
     flags.check(output.absolute().parent.is_dir(), "output", "its directory does not exist")
@@ -77,7 +77,7 @@ def main(config: Config) -> int:
     pre = data.Preprocessor.from_json((workdir / "preprocess.json").read_text())
 
     def described() -> tuple[TrainConfig, Spec, Hparams, RunState]:
-        """What the configuration says; the shapes of the state come from it, the arrays from the checkpoint."""
+        """Restore the definition of the run and the shapes of its state; the arrays are in the checkpoint."""
         trained = TrainConfig.from_json(_up_to_date(saved["flags"]))
         facts = setup.Facts(**saved["facts"])
         spec = setup.make_spec(trained, facts, steps=trained.steps_per_epoch)
@@ -95,11 +95,11 @@ def main(config: Config) -> int:
 
     if where in SPLITS and not Path(where).exists():
         x, truth = _split(dataclasses.replace(trained, data_dir=config.data_dir or trained.data_dir), where)
-        ids = [str(i) for i in range(len(x))]  # of a streamed run they are read below, a batch at a time
+        ids = [str(i) for i in range(len(x))]  # inputs of a streamed run are read below, in batches
     else:
         x, ids = flags.about("input", lambda: data.read_inputs(where, pre, app.note))
         truth = None
-    flags.about("input", lambda: pre.transform(x[:1]))  # refuses another shape
+    flags.about("input", lambda: pre.transform(x[:1]))  # raises an error for another shape
 
     state = Checkpoints(workdir / "checkpoints").restore_latest(like)
     flags.check(state is not like, "workdir", "holds no checkpoint yet")
@@ -152,7 +152,7 @@ def main(config: Config) -> int:
 
 
 def _up_to_date(flags_of_run: dict[str, Any]) -> dict[str, Any]:
-    """The flags of a run of an earlier version, which cut the data by --seed."""
+    """Convert the flags of a run of an earlier version, which split the data with --seed."""
     return {"split_seed": flags_of_run["seed"], **flags_of_run}
 
 
@@ -166,7 +166,7 @@ def _split(trained: TrainConfig, name: str) -> tuple[Any, Any]:
 
 
 def _rows(outputs: Any, ids: list[str], truth: Any, pre: Any) -> tuple[list[str], list[list[Any]]]:
-    """The lines of the output file."""
+    """Return the header and the lines of the output file."""
     import numpy as np
 
     if pre.task == "regression":

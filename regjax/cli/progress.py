@@ -1,4 +1,4 @@
-"""Progress on stderr: a live bar in a terminal, plain lines elsewhere."""
+"""Progress on stderr: a progress bar in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Bar:
-    """A bar with a changing text; without a terminal a line at most every `every` seconds.
+    """A progress bar with a status text; without a terminal, at most one line every `every` seconds.
 
     Args:
-      what: what is counted, as `"epochs"`.
-      total: how many there are.
-      every: seconds between plain lines.
+      what: what is counted, such as `"epochs"`.
+      total: total count.
+      every: minimum number of seconds between plain lines.
     """
 
     def __init__(self, what: str, total: int, every: float = 5.0):
@@ -46,17 +46,17 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the display as it is."""
+        """Stop the display, and leave it on the screen."""
         if self._live:
             self._live.stop()
 
     def start_at(self, done: int) -> None:
-        """Say that so many were done before (a resumed run)."""
+        """Set the number that was already done when a run was resumed."""
         if self._live and self._task is not None:
             self._live.update(self._task, completed=done)
 
     def update(self, done: int, status: str, total: int | None = None) -> None:
-        """Show that `done` are finished, with a few words about the last one."""
+        """Show that `done` are finished, with a status text."""
         self.total = total or self.total
         if self._live and self._task is not None:
             self._live.update(self._task, completed=done, total=self.total, status=status)
@@ -72,7 +72,7 @@ class Bar:
 
 
 def epoch_status(row: dict[str, float], wait: int, patience: int) -> str:
-    """The words beside the bar of a training run: losses, metric, and the countdown of early stopping."""
+    """Return the status text of a training run: losses, metric, and the countdown of early stopping."""
     metric = "accuracy" if "val/accuracy" in row else "r2"
     words = f"loss {row['train/loss']:.4f}  val {row['val/loss']:.4f}  {metric} {row[f'val/{metric}']:.3f}"
     if patience < 2**31 - 1:

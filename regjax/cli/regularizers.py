@@ -1,4 +1,4 @@
-"""From flags to the regularizers of a run, and their checks before any work."""
+"""Makes the regularizers of a run from flags, and checks them before the run starts."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Arguments = dict[str, Any]  # keyword arguments of make_hparams
 
 
 def regularizer_arguments(config: RunOptions, present: Collection[str] = ()) -> Arguments:
-    """The regularizers of the flags as keyword arguments of `make_hparams`; what is off is absent.
+    """Return the regularizers of the flags as keyword arguments of `make_hparams`, without those that are off.
 
     Args:
       config: the flags.
-      present: names that are there even when they are 0, because they are swept.
+      present: names of regularizers to include even if they are 0, because they are swept.
 
     Raises:
-      FlagError: a text that cannot be read, or flags that exclude each other.
+      FlagError: a text cannot be parsed, or flags exclude each other.
     """
     arguments: Arguments = {}
     penalties = penalties_of(config, present)
@@ -63,10 +63,10 @@ def regularizer_arguments(config: RunOptions, present: Collection[str] = ()) -> 
 
 
 def penalties_of(config: RunOptions, present: Collection[str] = ()) -> dict[str, Penalty]:
-    """The sum of --l1, --l2 and --penalty by mode; empty if there is none.
+    """Return the sum of --l1, --l2 and --penalty for each mode; empty without penalties.
 
     Raises:
-      FlagError: a text that is no penalty.
+      FlagError: the text is not a penalty.
     """
     strengths = {"l1": (l1, config.l1), "l2": (l2, config.l2)}
     terms = [make(strength) for name, (make, strength) in strengths.items() if strength or name in present]
@@ -79,14 +79,14 @@ def penalties_of(config: RunOptions, present: Collection[str] = ()) -> dict[str,
 
 
 def check_regularizers(config: RunOptions, spec: Spec, x: Any, present: Collection[str] = ()) -> PyTree:
-    """Try penalties and constraint on the shapes of the model's parameters, before any work.
+    """Check penalties and constraint on the shapes of the parameters before the run starts.
 
     Returns:
       The shapes of the parameters.
 
     Raises:
-      FlagError: a mode that the penalty does not support with this optimizer, a pattern that matches nothing, an axis
-        that a leaf does not have, a sum without a proximal map.
+      FlagError: the penalty does not support the mode with this optimizer, a pattern matches nothing, a leaf does not
+        have an axis, or a sum has no proximal map.
     """
     shapes = weight_shapes(spec, x).params
     arguments = regularizer_arguments(config, present)
@@ -106,10 +106,10 @@ def check_regularizers(config: RunOptions, spec: Spec, x: Any, present: Collecti
 
 
 def try_penalty(penalty: Penalty, mode: str, optimizer: str, shapes: PyTree) -> None:
-    """Value and update of a penalty on shapes alone.
+    """Trace the value and the update of a penalty, with shapes only.
 
     Raises:
-      ValueError: what training would raise.
+      ValueError: the error that training would raise.
     """
     check_penalty_mode(penalty, mode)
     jax.eval_shape(lambda params: penalty.anchored(params).value(params), shapes)
@@ -123,7 +123,7 @@ def try_penalty(penalty: Penalty, mode: str, optimizer: str, shapes: PyTree) -> 
 
 
 def _try_outputs(penalties: list[OutputPenalty], spec: Spec, x: Any) -> None:
-    """The terms on shapes alone; raises the ValueError that training would."""
+    """Trace the penalties on outputs, with shapes only; raise the ValueError that training would raise."""
     for penalty in penalties:
         if penalty.needs_classes and spec.task != "classification":
             raise ValueError(f"{penalty.kind} needs a classification set")

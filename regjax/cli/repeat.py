@@ -1,4 +1,4 @@
-"""The command that repeats one run of a sweep or a comparison."""
+"""Makes the command that repeats one run of a sweep or a comparison."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from regjax.comparison.techniques import Technique, merge_flags
 
 
 def train_command(config: RunOptions, changes: Mapping[str, Any], seed: int, workdir: str) -> str:
-    """The command `train` for one run of a command that trains many.
+    """Return the command `train` that repeats one run of a sweep or a comparison.
 
     Args:
-      config: the options of that command.
-      changes: what is different in this run.
-      seed: of the run.
-      workdir: where its results are to go.
+      config: the options of the sweep or the comparison.
+      changes: the options that differ in this run.
+      seed: seed of the run.
+      workdir: directory for the results of the command.
 
     Example:
       >>> train_command(RunOptions(dataset="wine", l2=0.1), {"epochs": 3}, 7, "runs/one")
@@ -31,12 +31,12 @@ def train_command(config: RunOptions, changes: Mapping[str, Any], seed: int, wor
     run = TrainConfig(**same | dict(changes) | {"seed": seed, "workdir": workdir})
     differs = [name for name in run.options() if getattr(run, name) != getattr(default, name)]
     given = flags.arguments(run)
-    differs.sort(key=lambda name: name in ("seed", "workdir"))  # what tells the runs of a row apart comes last
+    differs.sort(key=lambda name: name in ("seed", "workdir"))  # options that distinguish runs come last
     return " ".join([*app.program("train"), *(_quoted(argument) for name in differs for argument in given[name])])
 
 
 def _quoted(argument: str) -> str:
-    """An argument for a shell; in double quotes where those need no escapes, because penalties hold single ones."""
+    """Quote an argument for a shell; double quotes are preferred, because penalties contain single quotes."""
     if "'" in argument and not set(argument) & set('"$`\\!'):
         name, equals, value = argument.partition("=")
         return f'{name}{equals}"{value}"'
@@ -44,7 +44,7 @@ def _quoted(argument: str) -> str:
 
 
 def check_flags(technique: Technique) -> None:
-    """Refuse a technique of somebody's own whose `flags` are none of `train`: found out at the end, it costs every run.
+    """Check that `flags` of a custom technique are flags of `train`; an error after all runs would lose them.
 
     Raises:
       ValueError: names the technique, and the flag or the value.
@@ -65,17 +65,17 @@ def check_flags(technique: Technique) -> None:
 def comparison_commands(
     config: RunOptions, settings: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any] | None], seeds: Sequence[int]
 ) -> dict[str, list[str]]:
-    """For each row of a comparison the commands that repeat its chosen setting, one a seed; without flags none.
+    """Return, for each row of a comparison, the commands that repeat its chosen setting, one per seed.
 
     Args:
       config: the options of the comparison.
-      settings: of its result: sizes and numbers that were left to it.
-      rows: by name the flags of the technique, None where no flags do what it does.
-      seeds: of the comparison.
+      settings: the settings of its result, which include the defaults that it chose.
+      rows: the flags of each technique by name; None, which gives no commands, if there are no such flags.
+      seeds: the seeds of the comparison.
     """
     base: dict[str, Any] = {name: settings[name] for name in ("train_examples", "epochs")}
     base |= {"label_noise": settings["label_noise"] or None, "validation": "stop", "restore_best": False}
-    # Early stopping and augmentation act in their own rows alone.
+    # Early stopping and augmentation are active only in their own rows.
     base |= {"patience": None, "min_delta": 0.0, "stop_criterion": "patience", "augment": ""}
     texts = {"penalty": config.penalty, "output_penalty": config.output_penalty}
     commands = {}

@@ -1,4 +1,4 @@
-"""From flags to data, `Spec` and `Hparams`."""
+"""Makes data, `Spec` and `Hparams` from flags."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from regjax.training.stream import StreamLoader, validation_limit
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A dataset, split, and how it is standardized."""
+    """A dataset that is split, with its preprocessor."""
 
     splits: data.Splits
     preprocessor: data.Preprocessor
 
 
 class Facts(NamedTuple):
-    """What of the data a model depends on; `config.json` of a run has it."""
+    """The properties of the data on which a model depends; they are stored in the `config.json` of a run."""
 
     task: str
     num_classes: int
@@ -45,23 +45,23 @@ class Facts(NamedTuple):
 
     @classmethod
     def of(cls, splits: data.Splits) -> Facts:
-        """The facts of a dataset."""
+        """Return the properties of a dataset."""
         return cls(splits.task, splits.num_classes, splits.num_outputs, len(splits.y_train))
 
 
 def load(
     options: DataOptions, split_seed: int, preprocessor: data.Preprocessor | None = None, *, lazy: bool = False
 ) -> Loaded:
-    """The dataset that the flags name.
+    """Load and split the dataset that the flags name.
 
     Args:
-      options: which data.
-      split_seed: of the cut into training, validation and test.
-      preprocessor: of a run that goes on; None fits one, which reads a streamed training pool twice.
-      lazy: leave the inputs on disk.
+      options: options of the data.
+      split_seed: seed of the split into training, validation and test sets.
+      preprocessor: preprocessor of a resumed run; None fits one, for which a streamed training pool is read twice.
+      lazy: whether to keep the inputs on disk.
 
     Raises:
-      FlagError: it cannot be read.
+      FlagError: the dataset cannot be read.
     """
     dataset = flags.about(
         "dataset",
@@ -75,7 +75,7 @@ def load(
 
 
 def check_sizes(options: TrainingOptions, splits: data.Splits) -> None:
-    """Refuse a training part and wrong labels that the data cannot have.
+    """Check that the data have enough examples for --train_examples, and classes for --label_noise.
 
     Raises:
       FlagError: names the flag.
@@ -88,10 +88,10 @@ def check_sizes(options: TrainingOptions, splits: data.Splits) -> None:
 
 
 def make_model(config: RunOptions, facts: Facts, loaded: Loaded | None = None) -> nn.Module:
-    """The model of --model and --widths.
+    """Make the model of --model and --widths.
 
     Raises:
-      FlagError: it cannot be read, or does not fit the data.
+      FlagError: the flag cannot be parsed, or the model does not fit the data.
     """
     if config.model == "linear" and config.widths:
         raise flags.FlagError(f"--widths={config.widths}: a linear model has no hidden layers")
@@ -106,16 +106,16 @@ def make_model(config: RunOptions, facts: Facts, loaded: Loaded | None = None) -
 
 
 def make_spec(config: RunOptions, facts: Facts, loaded: Loaded | None = None, steps: int | None = None) -> Spec:
-    """The `Spec` of the flags.
+    """Make the `Spec` of the flags.
 
     Args:
       config: the flags.
-      facts: of the data.
-      loaded: the data, where they are there: the model is tried on them.
-      steps: updates in an epoch; None is one pass over the training examples.
+      facts: properties of the data.
+      loaded: the data, if they are available, to check that the model fits them.
+      steps: number of updates per epoch; None is one pass over the training examples.
 
     Raises:
-      FlagError: a flag that does not fit the model or the data.
+      FlagError: a flag does not fit the model or the data.
     """
     classification = facts.task == "classification"
     n_train = config.train_examples or facts.pool
@@ -132,10 +132,10 @@ def make_spec(config: RunOptions, facts: Facts, loaded: Loaded | None = None, st
 
 
 def with_mesh(options: SharedBatchOptions, spec: Spec) -> Spec:
-    """The `Spec` with its batches split over --data_devices.
+    """Return the `Spec` with batches that are split over --data_devices.
 
     Raises:
-      FlagError: more devices than there are, or a batch that they cannot share.
+      FlagError: there are not enough devices, or the batch cannot be divided evenly.
     """
     if options.data_devices == 1:
         return spec
@@ -144,10 +144,10 @@ def with_mesh(options: SharedBatchOptions, spec: Spec) -> Spec:
 
 
 def augmentation(config: RunOptions, loaded: Loaded) -> Augmentation | None:
-    """The augmentation of --augment, or None.
+    """Make the augmentation of --augment, or None.
 
     Raises:
-      FlagError: it cannot be read, or does not fit the data.
+      FlagError: the flag cannot be parsed, or the augmentation does not fit the data.
     """
     if not config.augment:
         return None
@@ -170,15 +170,15 @@ def hparams_of(
     augment: float = 1.0,
     present: Collection[str] = (),
 ) -> Hparams:
-    """The `Hparams` of the flags.
+    """Make the `Hparams` of the flags.
 
     Args:
       config: the flags.
-      facts: of the data.
-      restore_best: whether the run ends with its best weights.
-      standardization: of the examples; None where they are standardized already.
-      augment: strength of the augmentation, where there is one.
-      present: regularizers that exist even at strength 0.
+      facts: properties of the data.
+      restore_best: whether to restore the best weights at the end.
+      standardization: standardization of the examples; None if they are already standardized.
+      augment: strength of the augmentation, if there is one.
+      present: names of regularizers to include even if they are 0.
     """
     stopping = EarlyStopping(
         patience=NEVER if config.patience is None else config.patience,
@@ -197,20 +197,20 @@ def hparams_of(
 
 
 def train_data(loaded: Loaded, config: RunOptions, seeds: Sequence[int], *, validation: str = "all") -> TrainData:
-    """Arrays for training, inputs as they were read.
+    """Return the arrays for training; the inputs are not standardized.
 
     Args:
       loaded: the data.
       config: the flags.
-      seeds: whose orders and labels there are.
-      validation: what early stopping watches: `"all"` of the validation part, or its half `"stop"`, as a comparison.
+      seeds: seeds of the orders and labels.
+      validation: data for early stopping: `"all"` of the validation set, or its half `"stop"`, as in a comparison.
     """
     splits, pre = loaded.splits, loaded.preprocessor
     y, order = _targets_and_order(loaded, config, seeds)
     x_val, y_val = validation_part(splits)
     if validation == "stop":
         x_val, y_val = splits.x_stop[:MAX_STOP_EXAMPLES], splits.y_stop[:MAX_STOP_EXAMPLES]
-    # Put, not jnp.asarray, which compiles a program for each shape.
+    # Not jnp.asarray, which compiles a program for each shape.
     return TrainData(
         x=jax.device_put(splits.x_train),
         y=jax.device_put(y),
@@ -221,10 +221,10 @@ def train_data(loaded: Loaded, config: RunOptions, seeds: Sequence[int], *, vali
 
 
 def stream_data(loaded: Loaded, config: RunOptions, spec: Spec, threads: int) -> tuple[TrainData, StreamLoader]:
-    """What evaluations look at, in memory, and the loader of the rest; as `train_data` of one seed.
+    """Return the data of evaluations in memory and a loader for training, like `train_data` for one seed.
 
     Raises:
-      FlagError: a record that cannot be read.
+      FlagError: a record cannot be read.
     """
     splits, pre = loaded.splits, loaded.preprocessor
     y, order = _targets_and_order(loaded, config, [config.seed])
@@ -233,19 +233,19 @@ def stream_data(loaded: Loaded, config: RunOptions, spec: Spec, threads: int) ->
     limit = validation_limit(x_val.shape[1:], x_val.dtype)
     x_val, y_val = x_val[:limit], y_val[:limit]
     if isinstance(splits.x_test, data.Rows):
-        # What is damaged there should be known before the training, not after it.
+        # Damaged records should be found before training, not after it.
         flags.about("dataset", splits.x_test.check)
     y_val = pre.target_transform(y_val)
     return flags.about("dataset", lambda: loader.evaluation_data(spec, x_val, y_val)), loader
 
 
 def validation_part(splits: data.Splits) -> tuple[Any, Any]:
-    """The whole validation part: inputs (`Rows` if they are not in memory) and targets."""
+    """Return the whole validation set: inputs (`Rows` if they are not in memory) and targets."""
     return data.joined([splits.x_stop, splits.x_select]), np.concatenate([splits.y_stop, splits.y_select])
 
 
 def _targets_and_order(loaded: Loaded, config: RunOptions, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Targets of the pool as the model sees them, `[S, N, ...]`, and the order in which examples are used."""
+    """Return the preprocessed targets of the pool, `[S, N, ...]`, and the orders of the examples."""
     splits = loaded.splits
     order = data.nested_order(splits.y_train, seeds, splits.task)
     y = np.stack([loaded.preprocessor.target_transform(splits.y_train)] * len(seeds))

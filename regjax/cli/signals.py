@@ -1,4 +1,4 @@
-"""Signals that end a run in order."""
+"""Signals that end a run cleanly."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 class Signals:
-    """Remembers SIGINT and SIGTERM, so that the run ends between two blocks; a later one ends at once.
+    """Records SIGINT and SIGTERM, so that the run ends between two blocks; a second signal ends it immediately.
 
-    One that follows within two seconds is the same one: Slurm signals a watcher and its member, and the watcher
-    passes it on.
+    A signal within two seconds counts as the same one, because Slurm signals both a watcher and its member, and the
+    watcher forwards the signal.
     """
 
     def __init__(self) -> None:

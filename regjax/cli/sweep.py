@@ -1,9 +1,10 @@
-"""Sweep hyperparameters over seeds: every combination of the given values, one compiled program.
+"""Sweep hyperparameters over seeds: train every combination of the given values with one compiled program.
 
   python -m experiments.sweep --sweep=l2='logspace(-5,-1,9)' --seeds=3 --workdir=runs/sweep
 
-Writes results.json, lanes.csv and report.html into --workdir; about 20 seconds with this command on two cores. A
-sweep that was stopped (exit code 75) goes on with --resume. Scores are on validation; the test part is not touched.
+Writes results.json, lanes.csv and report.html into --workdir; this command takes about 20 seconds on two cores. Use
+--resume to continue a sweep that was interrupted (exit code 75). Scores are on the validation set; the test set is not
+used.
 --sweep takes NAME=logspace(LOW,HIGH,COUNT) with exponents of ten, NAME=linspace(LOW,HIGH,COUNT) or NAME=VALUE,VALUE,...
 for l1, l2, penalty and output_penalty (factors on the strengths of the flag), sam, gradient_noise, dropout and the
 other noises, learning_rate, label_smoothing, mixup, cutmix, augment (strength), patience, min_delta or train_examples.
@@ -50,7 +51,7 @@ class Config(SharedBatchOptions, RunOptions):
         "sweep", "NAME=logspace(-6,-1,11), NAME=linspace(0,0.8,5) or NAME=0.1,0.2; may be repeated"
     )
     seeds: int = whole("sweep", 1, "seeds for each combination, from --seed on")
-    # The layout is fixed: side by side, sums have another order.
+    # The layout is fixed, because sums have another order if lanes run side by side.
     layout: str = choice("devices", "auto", LAYOUTS, "runs one by one on each core, or side by side; default by device")
     chunk: int | None = whole("devices", None, "runs side by side at most; default 64, fewer if memory is short")
     compact: bool = switch(
@@ -66,10 +67,10 @@ class Config(SharedBatchOptions, RunOptions):
 
 
 def parse_sweep(text: str) -> tuple[str, list[float]]:
-    """`"l2=logspace(-6,-1,11)"` as a name and its values; nothing is evaluated.
+    """Parse a text such as `"l2=logspace(-6,-1,11)"` into a name and its values, without evaluating code.
 
     Raises:
-      ValueError: what is wrong with it.
+      ValueError: says what is wrong with the text.
     """
     name, equals, body = (part.strip() for part in text.partition("="))
     if not equals or name not in NAMES:
@@ -161,7 +162,7 @@ def main(config: Config) -> int:
             results = run_lanes(
                 lanes,
                 arrays,
-                keep_weights=False,  # the table needs none, and memory must not grow with the lanes
+                keep_weights=False,  # the table does not need them, and memory must not grow with the number of lanes
                 store=LaneStore(directory / "lanes"),
                 on_done=lambda i, result, seconds: bar.update(next(done), ""),
                 **layout,
@@ -203,7 +204,7 @@ def main(config: Config) -> int:
 
 
 def _swept(config: Config) -> dict[str, list[float]]:
-    """The values of --sweep by name, checked."""
+    """Return the checked values of --sweep by name."""
     flags.check(bool(config.sweep), "sweep", "give at least one, as --sweep=l2='logspace(-6,-1,11)'")
     swept = dict(flags.about("sweep", lambda: [parse_sweep(one) for one in config.sweep]))
     flags.check(len(swept) == len(config.sweep), "sweep", "a name is given twice")
@@ -220,7 +221,7 @@ def _swept(config: Config) -> dict[str, list[float]]:
 def _table(
     results: Sequence[RunResult], points: list[dict[str, float]], seeds: list[int], task: str
 ) -> list[dict[str, Any]]:
-    """One row for each lane."""
+    """Return one row for each lane."""
     from regjax.stopping import REASONS
     from regjax.training.evaluate import SCORE
 
@@ -247,14 +248,14 @@ def _table(
 
 
 def _as_options(config: Config, point: dict[str, float]) -> dict[str, Any]:
-    """A point as options; a factor multiplies the text that it belongs to, and the strength of --augment is no text."""
+    """Convert a point to options; a factor multiplies the text of its flag, except the strength of --augment."""
     options: dict[str, Any] = {name: int(value) if name in WHOLE else value for name, value in point.items()}
     options.pop("augment", None)
     return options | {name: f"{point[name]!r} * ({getattr(config, name)})" for name in FACTORS if name in point}
 
 
 def _repeating(config: Config, point: dict[str, float], steps_per_epoch: int, seed: int, workdir: str) -> str:
-    """The command that repeats one run."""
+    """Return the command that repeats one run."""
     from regjax.cli.repeat import train_command
 
     changes = _as_options(config, point)

@@ -1,9 +1,10 @@
-"""Train one run: progress, checkpoints, early stopping, resume.
+"""Train one run, with checkpoints and early stopping.
 
   python -m experiments.train --dataset=digits --l2=0.001 --dropout=0.3 --patience=10 --workdir=runs/train
 
-Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json and checkpoints/ into --workdir; about
-5 seconds with the default flags. Exit code 0 done, 2 bad input, 3 diverged, 75 interrupted and resumable (--resume).
+Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json and checkpoints/ into --workdir; takes
+about 5 seconds with the default flags. Exit codes: 0 done, 2 bad input, 3 diverged, 75 interrupted (use --resume to
+continue).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
 
-DEVICES_AGREE = 5e-6  # tests/system/devices holds it: weights, of the order of 1, on other numbers of devices
+DEVICES_AGREE = 5e-6  # difference of weights of order 1 between numbers of devices; see tests/system/devices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +127,7 @@ def main(config: Config) -> int:
     cluster.first(lambda: _begin(workdir, config, facts, loaded, started, resuming, devices))
 
     with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
-        # Every process trains and holds the same numbers; one of them writes.
+        # Every process trains and has the same results; one of them writes.
         metrics = Metrics(workdir / "metrics.jsonl", spec.steps_per_epoch)
 
         def on_start(done: int, state: RunState) -> None:
@@ -150,7 +151,7 @@ def main(config: Config) -> int:
             checkpoint_seconds=config.checkpoint_seconds,
             on_start=on_start,
             on_epoch=on_epoch,
-            # All or none: a process that went on alone would wait for the others.
+            # All processes must agree, because a process that continues alone would wait for the others.
             interrupted=lambda: cluster.any_of(stopping.received),
             loader=loader,
         )
@@ -172,7 +173,7 @@ def _begin(
     resuming: bool,
     devices: int,
 ) -> None:
-    """Make the working directory that of this run, and keep others out."""
+    """Claim the working directory for this run, and write its configuration."""
     workdirs.claim(config, "train")
     before = []
     if resuming:
@@ -191,13 +192,13 @@ def _begin(
 
 
 def _devices_of(workdir: Path) -> list[int]:
-    """How many devices shared the batches, one entry for each time that this changed."""
+    """Return the numbers of devices that shared the batches, with one entry for each change."""
     counts = (workdirs.read_config(workdir) or {}).get("devices")
     return [int(n) for n in counts] if isinstance(counts, list) and all(isinstance(n, int) for n in counts) else []
 
 
 def _held(arrays: Any, splits: Any) -> str:
-    """What of a streamed set is in memory."""
+    """Describe which part of a streamed dataset is in memory."""
     sizes = splits.sizes
     return (
         f"streaming {sizes['train']} training examples; in memory, for evaluations: {len(arrays.order)} of them and "
@@ -227,7 +228,7 @@ def _summary(
     parts = ((pre.transform(x[i : i + size]), y[i : i + size]) for i in range(0, len(y), size))
     test = evaluate_parts(as_model(spec.model).apply, *weights, parts, task=spec.task)
     if pre.y_scale is not None:
-        test["mse"] *= float(np.mean(np.square(pre.y_scale)))  # in the units of the target
+        test["mse"] *= float(np.mean(np.square(pre.y_scale)))  # convert to the units of the target
     summary: dict[str, Any] = {
         "status": result.status,
         "stop_reason": None if result.status in ("completed", "interrupted") else state.stop.reason_name,
@@ -268,29 +269,29 @@ def _draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) 
 
     if int(result.state.epoch) == 0:
         return
-    on_host = jax.device_get(result.state.history)  # on the host a column is no program
+    on_host = jax.device_get(result.state.history)  # on the host, taking a column compiles no program
     history = {name: column[on_host.valid].tolist() for name, column in on_host.values.items()}
     write_curves(history, workdir / "curves.png", title=f"{workdir.name}: {task}", diagnosis=summary)
 
 
 def _free(config: Config) -> set[str]:
-    """The fixed options that may differ between a run and its resumption all the same."""
+    """Return the fixed options that may nevertheless change when a run is resumed."""
     shaped = config.schedule != "constant" or config.rate_schedule != "constant"
     return set() if shaped else {"epochs"}
 
 
 def _identity(config: Config) -> dict[str, Any]:
-    """The options that make a run the run that it is, as its checkpoints state them."""
+    """Return the options that identify a run; they are stored in its checkpoints."""
     fixed = {name for name, option in config.options().items() if option.fixed} - _free(config)
     return {name: value for name, value in config.to_json().items() if name in fixed}
 
 
 def _finished(workdir: Path, epochs: int) -> str | None:
-    """How the run ended, None if there is something left to do: it was interrupted, or has more epochs now."""
+    """Return the status of a finished run; None if it was interrupted, or has more epochs now."""
     try:
         summary = json.loads((workdir / "summary.json").read_text())
         status, done = str(summary["status"]), int(summary["epochs_run"])
-    except (OSError, ValueError, KeyError, TypeError):  # the checkpoints know
+    except (OSError, ValueError, KeyError, TypeError):  # the checkpoints decide
         return None
     return None if status == "interrupted" or (status == "completed" and done < epochs) else status
 

@@ -1,4 +1,4 @@
-"""Working directories: whose they are, how they are taken, and how files appear in them whole."""
+"""Working directories: checks and locks them, and writes their files atomically."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from typing import Any
 from regjax.cli import app, cluster, flags
 from regjax.cli.options import WorkdirOptions
 
-# What a run leaves in its directory; anything else there is somebody's own.
+# The files of a run; anything else in its directory belongs to the user.
 OUR_FILES = {
     "config.json", "metrics.jsonl", "summary.json", "curves.png", "preprocess.json", "checkpoints", "results.json",
     "table.csv", "report.html", "figures", "lanes.csv", "unfinished", "config.json.partial", "summary.json.partial",
     "results.json.partial",
 }  # fmt: skip
-UNFINISHED = "unfinished"  # inside a working directory, what a sweep or comparison has done so far
+UNFINISHED = "unfinished"  # the finished runs of a sweep or comparison, inside its working directory
 
 
 def check(config: WorkdirOptions, experiment: str) -> Path:
-    """The working directory, if it may be used; nothing is created.
+    """Check that the working directory may be used, without creating it, and return its path.
 
     Args:
       config: the options of the command.
-      experiment: its name in config.json; --resume goes on with a run of no other.
+      experiment: name of the command in config.json; --resume only continues runs of the same command.
 
     Raises:
-      FlagError: it is a file, or holds something that neither --overwrite nor --resume allows to touch.
+      FlagError: the path is a file, or has content that neither --overwrite nor --resume permits to change.
     """
     workdir, overwrite, resume = config.workdir, config.overwrite, config.resume
     flags.check(not (resume and overwrite), "resume", "and --overwrite exclude each other")
@@ -40,7 +40,7 @@ def check(config: WorkdirOptions, experiment: str) -> Path:
     path = Path(workdir).expanduser()
     try:
         parent = next(p for p in [path, *path.absolute().parents] if p.exists())
-    except OSError as error:  # a name that is too long, or a file among the directories above it
+    except OSError as error:  # the name is too long, or a parent is a file
         flags.check(False, "workdir", f"cannot be made ({error.strerror})")
     flags.check(path == parent or parent.is_dir(), "workdir", f"cannot be made: {parent} is a file")
     flags.check(path.resolve() not in [Path.cwd(), *Path.cwd().parents], "workdir", "holds the current directory")
@@ -58,12 +58,12 @@ def check(config: WorkdirOptions, experiment: str) -> Path:
 
 
 def claim(config: WorkdirOptions, experiment: str) -> Path:
-    """`check`, and nobody else may write there while this process lives.
+    """Check the working directory and lock it until this process ends.
 
-    Called when all flags and data are known to be good: it makes the directory above.
+    It creates the parent directories, so it is called after all flags and data have been checked.
 
     Raises:
-      FlagError: as `check`, or another process writes there.
+      FlagError: as in `check`, or another process uses the directory.
     """
     from regjax.core.files import Lock, LockedError
 
@@ -81,13 +81,13 @@ def claim(config: WorkdirOptions, experiment: str) -> Path:
     except LockedError:
         flags.check(False, "workdir", "another run is writing there; wait for it or name another directory")
     app.at_end(lambda: _release(lock, new_parents))
-    for stale in path.parent.glob(f"{glob.escape(_aside_prefix(path))}*"):  # of a process that was killed
+    for stale in path.parent.glob(f"{glob.escape(_aside_prefix(path))}*"):  # left behind by a killed process
         shutil.rmtree(stale, ignore_errors=True)
     return check(config, experiment)
 
 
 def _release(lock: Any, new_parents: list[Path]) -> None:
-    """Give a lock back, and remove the directories that were made for it, if nothing came into them."""
+    """Release a lock, and remove the directories that were created for it if they are empty."""
     lock.release()
     with contextlib.suppress(OSError):
         for parent in new_parents:
@@ -95,7 +95,7 @@ def _release(lock: Any, new_parents: list[Path]) -> None:
 
 
 def read_config(workdir: Path) -> dict[str, Any] | None:
-    """The config.json of a run of ours, None if there is none."""
+    """Read the config.json of a run; None if the directory has none."""
     try:
         config = json.loads((workdir / "config.json").read_text())
     except (OSError, ValueError, RecursionError):
@@ -106,7 +106,7 @@ def read_config(workdir: Path) -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def written_aside(workdir: Path) -> Iterator[Path]:
-    """A fresh directory beside `workdir` that replaces it at the end, or vanishes if the block fails."""
+    """Yield a new directory that replaces `workdir` at the end, or is removed if the block fails."""
     from regjax.core.files import replace_directory
 
     aside = _aside(workdir)
@@ -118,13 +118,13 @@ def written_aside(workdir: Path) -> Iterator[Path]:
 
 
 def check_same_flags(workdir: Path, experiment: str, config: WorkdirOptions, free: Iterable[str] = ()) -> None:
-    """Refuse to go on with a run whose flags differ.
+    """Check that a run is resumed with the same flags.
 
     Args:
-      workdir: of the run.
-      experiment: its name in config.json.
-      config: the options now.
-      free: those that may differ beside the options that are not fixed.
+      workdir: directory of the run.
+      experiment: name of the command in config.json.
+      config: the current options.
+      free: names of fixed options that may differ nevertheless.
 
     Raises:
       FlagError: names every flag that differs, with both values.
@@ -140,7 +140,7 @@ def check_same_flags(workdir: Path, experiment: str, config: WorkdirOptions, fre
 
 
 def emptied(path: Path) -> None:
-    """Make `path` an empty directory; what was there is renamed away first, then deleted."""
+    """Make `path` an empty directory; an existing one is renamed first and then deleted."""
     from regjax.core.files import replace_directory
 
     replace_directory(_aside(path), path)
@@ -148,14 +148,14 @@ def emptied(path: Path) -> None:
 
 @contextlib.contextmanager
 def unfinished(config: WorkdirOptions, experiment: str) -> Iterator[Path]:
-    """A directory inside --workdir for what is done so far, which --resume finds; others are kept out.
+    """Yield a directory inside --workdir for finished runs, which --resume reads, and lock --workdir.
 
-    Old results beside it stay until `written_aside` replaces everything. It is not left behind if the block finds
-    that its input is bad.
+    Old results stay next to it until `written_aside` replaces everything. The directory is removed if the block fails
+    because of bad input.
 
     Args:
       config: the options of the command.
-      experiment: its name in config.json.
+      experiment: name of the command in config.json.
     """
     from regjax.core.errors import InputError
     from regjax.core.files import replace_directory
@@ -179,20 +179,20 @@ def unfinished(config: WorkdirOptions, experiment: str) -> Iterator[Path]:
     except (flags.FlagError, InputError):
         if fresh:
             shutil.rmtree(place, ignore_errors=True)
-            with contextlib.suppress(OSError):  # old results are there
+            with contextlib.suppress(OSError):  # the directory has old results
                 workdir.rmdir()
         raise
 
 
 def is_finished(config: WorkdirOptions, experiment: str) -> bool:
-    """Whether --resume has nothing to do.
+    """Whether a resumed command is already finished.
 
     Args:
-      config: the options now.
-      experiment: its name in config.json.
+      config: the current options.
+      experiment: name of the command in config.json.
 
     Raises:
-      FlagError: what is there has other flags.
+      FlagError: the existing results have other flags.
     """
     workdir = Path(config.workdir).expanduser()
     begun = read_config(workdir / UNFINISHED) is not None
@@ -206,7 +206,7 @@ def _aside_prefix(path: Path) -> str:
 
 
 def _aside(path: Path) -> Path:
-    """A fresh directory beside `path`."""
+    """Create a new directory next to `path`."""
     path.absolute().parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=_aside_prefix(path), dir=path.absolute().parent))
     aside.chmod(0o755)
@@ -214,12 +214,12 @@ def _aside(path: Path) -> Path:
 
 
 def flags_of(workdir: Path) -> dict[str, Any]:
-    """The flags of the run in a directory, {} if there is none."""
+    """Return the flags of the run in a directory; {} without a run."""
     return (read_config(workdir) or {}).get("flags", {})
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON by a rename, so that a reader never sees half of it."""
+    """Write JSON atomically, so that a reader never sees an incomplete file."""
     partial = path.with_name(path.name + ".partial")
     partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     partial.rename(path)
