@@ -1,4 +1,4 @@
-"""The formats of files and folders, one module each; `FORMATS` lists them."""
+"""Readers of files and folders, with one module for each format; `FORMATS` lists them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from regjax.data.readers.npz import load_npz, npz_inputs
 
 
 class Format(NamedTuple):
-    """How files with one ending are read.
+    """The functions that read a format.
 
     Attributes:
       load: `(path, *, task, lazy, **options) -> Dataset`.
-      inputs: `(path, preprocessor, note) -> (x, ids)`: examples to predict in the form that a model was trained on, and
-        what names each; `note` is called with lines on what was done to them.
-      options: what else `load` takes by name.
+      inputs: `(path, preprocessor, note) -> (x, ids)`: reads examples for prediction, in the form used in training, and
+        their ids; `note` is called with messages about conversions.
+      options: names of further arguments of `load`.
     """
 
     load: Callable[..., Dataset]
@@ -33,4 +33,4 @@ FORMATS: dict[str, Format] = {
     ".csv": Format(load_csv, csv_inputs, ("target",)),
     "": Format(load_folder, folder_inputs, ("image_size", "cache_dir")),
 }
-"""By ending, in small letters; folders have none."""
+"""Formats by lower-case file extension; folders have the empty one."""

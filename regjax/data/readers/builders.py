@@ -1,7 +1,7 @@
-"""TFDS builders of the embedded datasets; no TensorFlow, no network.
+"""TFDS builders of the embedded datasets, which need neither TensorFlow nor the network.
 
-This module imports tensorflow_datasets, so it is itself imported only when a set has to be prepared.
-The builders are not registered by name: TFDS names stay what they are.
+This module imports tensorflow_datasets, so it is imported only when a dataset has to be prepared. The builders are not
+registered with TFDS, so its names keep their meaning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from regjax.data import generated
 
 
 class _ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg, misc]
-    """A builder whose examples are arrays that are already at hand: one split `train`, order kept."""
+    """A builder for arrays in memory, with a single split `train` in the original order."""
 
     VERSION = tfds.core.Version("1.1.0")
     DESCRIPTION: ClassVar[str]
@@ -29,7 +29,7 @@ class _ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
         raise NotImplementedError
 
     def _features(self) -> tuple[dict[str, Any], tuple[str, ...] | None]:
-        """Features of one example, input first and target second, and the names of the columns."""
+        """Return the features of an example, first the input and then the target, and the names of the columns."""
         raise NotImplementedError
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -58,7 +58,7 @@ class _ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
 
 
 class Digits(_ArraysBuilder):
-    """1,797 handwritten digits, 8 x 8 pixels; the 17 gray levels of the source are brought to 0..255."""
+    """1,797 handwritten digits of 8 x 8 pixels; the 17 gray levels of the source are scaled to 0..255."""
 
     DESCRIPTION = "Optical recognition of handwritten digits (UCI), the 8x8 test part shipped by scikit-learn."
     HOMEPAGE = "https://archive.ics.uci.edu/dataset/80"
@@ -76,11 +76,11 @@ class Digits(_ArraysBuilder):
     def _encode(self, x: np.ndarray) -> Any:
         from PIL import Image
 
-        return Image.fromarray(x)  # an array would send TFDS to TensorFlow for the PNG
+        return Image.fromarray(x)  # TFDS would need TensorFlow to encode an array as PNG
 
 
 class _SklearnTable(_ArraysBuilder):
-    """A table that scikit-learn ships."""
+    """A table from scikit-learn."""
 
     LOADER: ClassVar[str]
 
@@ -105,7 +105,7 @@ class _SklearnTable(_ArraysBuilder):
 
 
 class BreastCancer(_SklearnTable):
-    """569 tumours, 30 measurements, malignant or benign."""
+    """569 tumours with 30 measurements, malignant or benign."""
 
     name = "breast_cancer"
     LOADER = "load_breast_cancer"
@@ -114,7 +114,7 @@ class BreastCancer(_SklearnTable):
 
 
 class Wine(_SklearnTable):
-    """178 wines, 13 chemical measurements, three growers."""
+    """178 wines from three growers, with 13 chemical measurements."""
 
     LOADER = "load_wine"
     DESCRIPTION = "Wine recognition, UCI, as shipped by scikit-learn."
@@ -122,9 +122,9 @@ class Wine(_SklearnTable):
 
 
 class Diabetes(_SklearnTable):
-    """442 patients, 10 measurements, disease progression after a year.
+    """442 patients with 10 measurements, and the disease progression after a year.
 
-    The columns keep scikit-learn's default scaling (mean 0, sum of squares 1): published numbers hold.
+    The columns keep the default scaling of scikit-learn (mean 0, sum of squares 1), so published results apply.
     """
 
     LOADER = "load_diabetes"
@@ -149,7 +149,7 @@ class Spirals(_ArraysBuilder):
 
 
 class SparseRegression(_ArraysBuilder):
-    """500 rows, 200 columns, of which 10 matter."""
+    """500 rows with 200 columns, of which 10 have nonzero coefficients."""
 
     name = "sparse_regression"
     DESCRIPTION = f"Sparse linear regression, generated with {generated.SPARSE_REGRESSION}."
@@ -172,4 +172,4 @@ BUILDERS: dict[str, type[_ArraysBuilder]] = {
     "spirals": Spirals,
     "sparse_regression": SparseRegression,
 }
-"""Builder class of each embedded name."""
+"""The builder class of each embedded dataset."""

@@ -1,7 +1,7 @@
-"""Which images a folder holds, and of which class and part each is; nothing is decoded.
+"""Lists the images of a folder with their classes and parts, without decoding them.
 
-One rule for training and prediction: images at any depth count, hidden and system files do not, links are followed
-to files inside the folder alone, and other files are skipped and counted.
+The same rules apply to training and prediction: images are found at any depth, hidden and system files are ignored,
+links are followed only to files inside the folder, and other files are skipped and counted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PARTS = {
     "train": "", "training": "", "val": "_val", "valid": "_val", "validation": "_val", "dev": "_val", "test": "_test",
     "testing": "_test",
 }  # fmt: skip
-"""Names of the folders of parts, in small letters, and the suffix of what is read from them."""
+"""Lower-case names of the folders of parts, and the suffixes of their arrays."""
 
 _SYSTEM = (
     "__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "thumbs.db", "desktop.ini",
@@ -35,9 +35,9 @@ class ImageFolder:
     Attributes:
       root: the folder.
       class_names: sorted names of the class folders.
-      parts: by suffix, `""` and possibly `"_val"` and `"_test"`: each file with its label.
-      image_size: `(height, width)` that was asked for, or None.
-      skipped: files that are no images, or in no class folder.
+      parts: files with their labels, by suffix: `""` and possibly `"_val"` and `"_test"`.
+      image_size: the requested `(height, width)`, or None.
+      skipped: files that are not images or not in a class folder.
     """
 
     root: Path
@@ -48,29 +48,29 @@ class ImageFolder:
 
     @property
     def files(self) -> list[Path]:
-        """All images, in the order of the parts."""
+        """Return all images, in the order of the parts."""
         return [file for part in self.parts.values() for file, _ in part]
 
     @property
     def cache_key(self) -> str:
-        """Names what is kept of this folder; two places or sizes are two entries."""
+        """The key of the cache entry, which depends on the path and the image size."""
         return f"folder-{hashlib.sha256(f'{self.root}|{self.image_size}'.encode()).hexdigest()[:16]}"
 
 
 def list_folder(
     path: str | os.PathLike[str], *, task: str | None = None, image_size: tuple[int, int] | None = None
 ) -> ImageFolder:
-    """List the images of class folders, reading none.
+    """List the images of class folders without reading them.
 
     Args:
-      path: the folder; where it holds `train` with class folders inside, that and the folders `val` (or `valid`,
-        `validation`) and `test` beside it are the parts.
+      path: the folder. If it contains `train` with class folders inside, then `train`, `val` (or `valid`, `validation`)
+        and `test` are the parts.
       task: must be classification.
       image_size: `(height, width)`.
 
     Raises:
-      InputError: no class folders, a class of another part alone, folders that are neither parts nor classes, a link
-        that leaves the folder or leads to nothing.
+      InputError: there are no class folders, a class is missing in the training part, a folder is neither a part nor a
+        class, or a link is broken or leads outside the folder.
     """
     root = Path(path).resolve()
     if task not in (None, "classification"):
@@ -102,14 +102,14 @@ def list_folder(
 
 
 def list_images(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
-    """The images below a folder, at any depth, in the order of their paths, and the files that are none.
+    """List the images below a folder at any depth, in the order of their paths, and the files that are not images.
 
     Args:
-      root: of the dataset, resolved; links may not leave it.
-      folder: the folder, or one inside it.
+      root: the resolved root of the dataset; links must not lead outside it.
+      folder: the root or a folder inside it.
 
     Raises:
-      InputError: a link that is not followed, or a folder that cannot be read.
+      InputError: a link leads outside the root, or a folder cannot be read.
     """
     folders, files = _children(root, folder)
     found = [file for file in files if _is_image(file)]
@@ -122,7 +122,7 @@ def list_images(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def skipped_note(name: str, root: Path, skipped: tuple[Path, ...]) -> list[str]:
-    """A line on the files that are skipped, if there are any."""
+    """Return a message about the skipped files, if there are any."""
     if not skipped:
         return []
     shown = ", ".join(file.relative_to(root).as_posix() for file in skipped[:3])
@@ -135,7 +135,7 @@ def _is_image(file: Path) -> bool:
 
 
 def _children(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
-    """Sorted folders and files of a folder, without those that are hidden or of an operating system."""
+    """Return the sorted folders and files in a folder, without hidden ones and those of operating systems."""
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -168,7 +168,7 @@ def _inside(root: Path, path: Path) -> str:
 
 
 def _part_folders(root: Path) -> dict[str, Path]:
-    """The folders that hold class folders, by suffix: of the parts, or the folder itself."""
+    """Return the folders that contain class folders, by suffix: those of the parts, or the root itself."""
     folders, _ = _children(root, root)
     parts = [folder for folder in folders if folder.name.lower() in PARTS and _holds_folders_alone(root, folder)]
     if not parts:

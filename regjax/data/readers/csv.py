@@ -1,4 +1,4 @@
-"""Comma-separated tables, read cell by cell so that a refusal can name the row and the column."""
+"""Reads comma-separated tables cell by cell, so that errors can name the row and the column."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from regjax.data.source import as_rows
 from regjax.data.targets import encode_targets, infer_task
 
 MAX_CSV_BYTES = 512 * 2**20
-"""Larger CSV files are refused; `.npz` holds more and reads faster."""
+"""Larger CSV files are refused; `.npz` files may be larger and are read faster."""
 
 MAX_COLUMNS = 100_000
 """More columns than this are refused."""
 
 DEFAULT_TARGET = "target"
-"""Column of a CSV file that holds the target, unless another is named."""
+"""Default name of the target column."""
 
-_CODE = re.compile("[+-]?0[0-9]+")  # as a postal code
+_CODE = re.compile("[+-]?0[0-9]+")  # such as a postal code
 _DIGITS = re.compile("[+-]?[0-9]+")
 _NEWLINE = re.compile(b"\r\n|\r|\n")
 
@@ -43,8 +43,8 @@ class Table:
     Attributes:
       x: `float32[N, F]`.
       columns: names of the columns of x.
-      rows: the row of the file that each example stands in.
-      cells: target cells as text, empty when no target was asked for.
+      rows: the row number of each example in the file.
+      cells: target cells as text; empty without a target.
     """
 
     def __init__(self, path: Path, target: str | None, columns: tuple[str, ...] | None = None) -> None:
@@ -53,7 +53,7 @@ class Table:
         if size > MAX_CSV_BYTES:
             limit = f"{MAX_CSV_BYTES / 2**20:g} MiB"
             raise InputError(f"{self.name}: {size / 2**20:.0f} MiB, accepted: at most {limit}; use .npz")
-        self.rows = array("q")  # row number in the file of each example; the header is row 1
+        self.rows = array("q")  # row number of each example in the file; the header is row 1
         self.cells: list[str] = []
         numbers = array("d")
         try:
@@ -76,9 +76,9 @@ class Table:
                     except ValueError:
                         self._refuse(row_number, header, row, wanted)
                     text = ",".join(row)
-                    if "_" in text:  # Python reads 1_000 as a number; a table hardly means that
+                    if "_" in text:  # Python accepts 1_000 as a number, but a table hardly means that
                         self._refuse(row_number, header, row, wanted)
-                    if "\0" in text:  # which NumPy drops at the end of a label
+                    if "\0" in text:  # NumPy drops it at the end of a label
                         raise InputError(f"{self.name}: line {reader.line_num} has a NUL character, accepted: text")
                     self.rows.append(row_number)
                     if target_index is not None:
@@ -140,10 +140,10 @@ class Table:
         raise InputError(f"{self.name}: row {row_number}, column {header[bad]!r}: {what}")
 
     def targets(self, column: str, task: str | None) -> np.ndarray:
-        """The target column: numbers for regression, else labels, which are the text of their cells.
+        """Return the targets: numbers for regression, otherwise labels, which are the text of the cells.
 
-        Where all cells are numbers and no task is given, they are labels if one has leading zeros, or if
-        `regjax.data.targets.infer_task` takes them for labels.
+        If no task is given and all cells are numbers, they are labels if one has leading zeros or
+        `regjax.data.targets.infer_task` infers classification.
         """
         numeric = [_is_number(cell) for cell in self.cells]
         if "" in self.cells:
@@ -218,10 +218,10 @@ def load_csv(
 def csv_inputs(
     path: Path, preprocessor: Preprocessor, note: Callable[[str], None] | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """The columns of the training table, and the row of the file that each example stands in.
+    """Read the columns of the training table and the row number of each example.
 
     Raises:
-      InputError: a column is not there, or holds what is no number.
+      InputError: a column is missing, or a cell is not a number.
     """
     if preprocessor.columns is None:
         raise InputError(f"input {path.name}: the model was trained without column names; accepted: .npz, folders")
@@ -231,7 +231,7 @@ def csv_inputs(
 
 
 def _task_of(cells: list[str], values: np.ndarray) -> str:
-    """The task that targets suggest which are all numbers; they are counted as text, which float64 might merge."""
+    """Infer the task from numeric targets; distinct cells are counted as text, because float64 may merge them."""
     if any(_CODE.fullmatch(cell) for cell in cells):
         return "classification"
     whole = bool(np.all(values == np.floor(values)))
@@ -239,7 +239,7 @@ def _task_of(cells: list[str], values: np.ndarray) -> str:
 
 
 def _exact(cells: list[str]) -> np.ndarray:
-    """Numbers as integers where all of them are whole and 64 bits hold them, as float64 otherwise."""
+    """Convert numbers to 64-bit integers if all are whole and fit, otherwise to float64."""
     if all(_DIGITS.fullmatch(cell) for cell in cells):
         whole = np.array([int(cell) for cell in cells], object)
         for kind in (np.int64, np.uint64):
@@ -249,7 +249,7 @@ def _exact(cells: list[str]) -> np.ndarray:
 
 
 def _undecodable(path: Path) -> str:
-    """Where the first byte is that is no UTF-8, counted from 0, its line, and what to do."""
+    """Describe the position and line of the first byte that is not UTF-8, and how to fix it."""
     content = path.read_bytes()
     if found := _unicode_of(path):
         return found
@@ -263,7 +263,7 @@ def _undecodable(path: Path) -> str:
 
 
 def _unicode_of(path: Path) -> str | None:
-    """What to do with a file of another Unicode than UTF-8, as its first letters tell: with a mark, or with NULs."""
+    """Say how to convert a file in another Unicode encoding, recognized by a byte-order mark or NUL bytes."""
     with path.open("rb") as file:
         start = file.read(4)
     wide = start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE) or start.count(0) == 3

@@ -1,4 +1,4 @@
-"""The datasets that need no download: prepared once through their TFDS builders, then read from the cache."""
+"""Datasets that need no download: prepared once with their TFDS builders, and then read from the cache."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from regjax.data.readers.tfds import StoredTfds
 from regjax.data.stored import load_stored
 
 VERSION = "1.1.0"
-"""Version of the prepared sets; `regjax.data.readers.builders` writes the same, and a test compares them."""
+"""Version of the prepared datasets; equal to that in `regjax.data.readers.builders`, which a test checks."""
 
 
 def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None, lazy: bool = False) -> Dataset:
-    """Load an embedded dataset; the first call prepares it, later ones read verified arrays.
+    """Load an embedded dataset. The first call prepares it, and later calls read verified arrays.
 
     Args:
       name: one of `EMBEDDED`.
       cache_dir: see `regjax.data.cache_root`.
-      lazy: leave the inputs in the records, as `Rows` that are read when asked for.
+      lazy: keep the inputs in the records, as `Rows` that are read on demand.
 
     Returns:
-      The dataset, examples in scikit-learn's order, no official test split.
+      The dataset, in the order of scikit-learn and without an official test split.
 
     Raises:
-      InputError: unknown name, or a cache directory that cannot be written.
+      InputError: the name is unknown, or the cache directory cannot be written.
     """
     check_choice("dataset", name, EMBEDDED)
     prepared = prepare(name, cache_dir=cache_dir)
     try:
         return load_stored(_stored(name, prepared), lazy=lazy, cache_dir=cache_dir)
-    except Exception as error:  # whatever a damaged record raises, the remedy is the same
+    except Exception as error:  # the remedy is the same for any error of a damaged record
         warnings.warn(f"{prepared} cannot be read ({error}); preparing it again", CacheWarning, stacklevel=2)
     prepare(name, cache_dir=cache_dir, again=True)
     return load_stored(_stored(name, prepared), lazy=lazy, cache_dir=cache_dir)
@@ -48,23 +48,23 @@ def load_embedded(name: str, *, cache_dir: str | os.PathLike[str] | None = None,
 
 def _stored(name: str, prepared: Path) -> StoredTfds:
     fingerprint = {"name": name, "version": VERSION, "files": file_fingerprint(prepared)}
-    # An entry of another version is no entry of this one, and nothing to warn of.
+    # The version is part of the key, so an entry of another version is ignored without a warning.
     return StoredTfds(name, f"{name}-{VERSION}", fingerprint, prepared, given={"embedded": True})
 
 
 def prepare(name: str, *, cache_dir: str | os.PathLike[str] | None = None, again: bool = False) -> Path:
-    """Write an embedded dataset as a TFDS set in array_record files, unless that is done already.
+    """Write an embedded dataset as a TFDS dataset in array_record files, unless it exists already.
 
-    The set is prepared in a temporary directory and renamed, so a killed process leaves nothing that a
-    later one would trust, and two processes may prepare at once.
+    The dataset is prepared in a temporary directory and renamed. So a killed process does not leave an incomplete
+    dataset, and two processes may prepare it at the same time.
 
     Args:
       name: one of `EMBEDDED`.
       cache_dir: see `regjax.data.cache.cache_root`.
-      again: replace a prepared set.
+      again: whether to replace an existing dataset.
 
     Returns:
-      Its directory, `<cache>/tensorflow_datasets/<name>/<version>`.
+      The directory of the dataset, `<cache>/tensorflow_datasets/<name>/<version>`.
 
     Raises:
       InputError: the cache directory cannot be written.
@@ -86,7 +86,7 @@ def prepare(name: str, *, cache_dir: str | os.PathLike[str] | None = None, again
         require("sklearn", "importlib_resources", "array_record")
         from regjax.data.readers.builders import BUILDERS
 
-        # TFDS prints progress of what takes a tenth of a second here.
+        # Hides the progress of TFDS, because preparation takes a tenth of a second.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             builder = BUILDERS[name](data_dir=scratch, file_format="array_record")
             builder.download_and_prepare()

@@ -1,4 +1,4 @@
-"""Images in a folder of class folders: `root/cat/1.png`, or `root/train/cat/1.png` with `root/test/...`."""
+"""Reads images from class folders: `root/cat/1.png`, or `root/train/cat/1.png` with `root/test/...`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from regjax.data.source import Source
 from regjax.data.stored import Facts, Stored, load_stored
 
 MAX_FOLDER_BYTES = 4 * 2**30
-"""Larger folders, counted after decoding and resizing, are refused."""
+"""Folders that are larger after decoding and resizing are refused."""
 
 
 def load_folder(
@@ -32,21 +32,22 @@ def load_folder(
 ) -> Dataset:
     """Load images from class folders; the sorted names of the folders are the classes.
 
-    Where `path` holds the folders `train`, `val` (or `valid`, `validation`) and `test` with class folders inside, these
-    are the parts. Images are uint8, with one channel if all of them are gray and three otherwise, turned as their
-    EXIF orientation says, and transparent ones lie over white. Without `image_size`, images of different sizes are
-    resized to the size of the first, with a `ResizeWarning`. What else was done or skipped is in `notes`.
+    If `path` contains the folders `train`, `val` (or `valid`, `validation`) and `test` with class folders inside, these
+    are the parts. Images are uint8, with one channel if all of them are gray and three otherwise. They are rotated
+    according to their EXIF orientation, and transparent images are drawn on white. Without `image_size`, images of
+    different sizes are resized to the size of the first one, with a `ResizeWarning`. Other conversions and skipped
+    files are listed in `notes`.
 
     Args:
       path: the folder.
       task: must be classification.
       image_size: `(height, width)`.
-      cache_dir: where the decoded images, or their size and labels, are kept; see `regjax.data.cache_root`.
-      lazy: leave the images in their files; those that cannot be decoded are named when they are read.
+      cache_dir: directory of the cache of decoded images, or of their size and labels; see `regjax.data.cache_root`.
+      lazy: keep the images in their files; an image that cannot be decoded raises an error when it is read.
 
     Raises:
-      InputError: no class folders, an unreadable image or one of more than 8 bits a channel, a link that leaves the
-        folder, too many pixels.
+      InputError: there are no class folders, an image cannot be read or has more than 8 bits per channel, a link leads
+        outside the folder, or there are too many pixels.
     """
     found = list_folder(path, task=task, image_size=image_size)
     stored = StoredFolder(
@@ -62,18 +63,18 @@ def load_folder(
 
 @dataclass(frozen=True, eq=False)
 class StoredFolder(Stored):
-    """A folder of class folders; all but the pixels is known from paths and headers."""
+    """A folder of class folders; everything except the pixels is known from paths and headers."""
 
     found: ImageFolder
 
     def layout(self, in_memory: bool) -> Facts:
-        """The common shape of the images, and notes on them."""
+        """Return the common shape of the images, and messages about them."""
         limit = MAX_FOLDER_BYTES if in_memory else float("inf")
         shape, lines = common_shape(self.found, limit)
         return {"shape": shape, "notes": lines}
 
     def inputs(self, layout: Facts) -> dict[str, Source]:
-        """The files of each part."""
+        """Return the files of each part."""
         shape = tuple(layout["shape"])
         return {
             part: ImageFiles(self.found.root, tuple(file for file, _ in files), shape)
@@ -81,18 +82,18 @@ class StoredFolder(Stored):
         }
 
     def targets(self) -> tuple[Arrays, Facts]:
-        """The number of the class folder of each file."""
+        """Return the class index of each file."""
         return {part: np.array([label for _, label in files], np.int32) for part, files in self.found.parts.items()}, {}
 
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
-    """A `Source`: images in files, decoded when they are asked for.
+    """A `Source` of images in files, which are decoded on demand.
 
     Attributes:
-      root: the folder that messages name them in.
-      files: one for each example.
-      example_shape: `(height, width, channels)` that they are brought to.
+      root: the folder to which paths in messages are relative.
+      files: one file for each example.
+      example_shape: `(height, width, channels)` of the decoded images.
     """
 
     root: Path
@@ -101,55 +102,55 @@ class ImageFiles:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(N, height, width, channels)`."""
+        """The shape `(N, height, width, channels)`."""
         return (len(self), *self.example_shape)
 
     @property
     def dtype(self) -> np.dtype:
-        """uint8."""
+        """The dtype, uint8."""
         return np.dtype(np.uint8)
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
         return len(self.files)
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """Decode the images `indices`; an image that cannot be read raises an InputError that names it."""
+        """Decode the images at `indices`; an image that cannot be read raises an InputError that names it."""
         return decode_files(self.root, [self.files[i] for i in indices.tolist()], self.example_shape)
 
 
 def folder_inputs(
     path: Path, preprocessor: Preprocessor, note: Callable[[str], None] | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """All images below a folder in the shape and unit of training, and their relative paths.
+    """Read all images below a folder in the shape and range used in training; return them and their relative paths.
 
     Raises:
-      InputError: a model of tables, or what `read_images` refuses.
+      InputError: the model is for tables, or `read_images` fails.
     """
     if preprocessor.kind != "image":
         raise InputError(f"input {str(path)!r}: a folder of images, the model was trained on a table")
     x, names = read_images(path, preprocessor.shape, note)
     if preprocessor.pixel_max == 255.0:
         return x, names
-    # Files hold 0..255; floating-point images, on which the model was trained, end at 1.
+    # Files contain values in 0..255; floating-point images in training are in [0, 1].
     return x * np.float32((preprocessor.pixel_max or 1.0) / 255.0), names
 
 
 def read_images(
     path: str | os.PathLike[str], shape: tuple[int, ...], note: Callable[[str], None] | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """All images below a folder, resized to `shape`, in the order of their relative paths; decoded as for training.
+    """Read all images below a folder in the order of their relative paths, decoded as in training and resized.
 
     Args:
       path: the folder, flat or nested.
       shape: `(H, W, C)`, C in (1, 3).
-      note: called with each line on what was done or skipped.
+      note: a function that is called with messages about conversions and skipped files.
 
     Returns:
       `(x, names)`: `uint8[N, H, W, C]` and relative paths.
 
     Raises:
-      InputError: no image, an unreadable image, or a link that leaves the folder.
+      InputError: there is no image, an image cannot be read, or a link leads outside the folder.
     """
     root = Path(path).resolve()
     if len(shape) != 3 or shape[-1] not in (1, 3):

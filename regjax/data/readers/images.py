@@ -1,7 +1,7 @@
-"""Images in files: what their headers say, and their pixels as they are shown.
+"""Reads headers and pixels of image files.
 
-Training, streamed training and prediction decode by one rule: turned as the EXIF orientation says, what is
-transparent over white, 8 bits a channel.
+Training, streamed training and prediction decode images in the same way: rotated according to the EXIF orientation,
+transparent parts on white, and 8 bits per channel.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_PIXELS = 50_000_000
 """An image with more pixels is refused before it is decoded."""
 
 RULE = 3
-"""Number of the rule by which images are decoded; what another one decoded is not taken from the cache."""
+"""Version of the decoding; images that another version decoded are not read from the cache."""
 
 _GRAY = ("1", "L", "LA")
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
@@ -31,27 +31,27 @@ class ResizeWarning(UserWarning):
 
 
 class Header(NamedTuple):
-    """What an image says of itself before it is decoded."""
+    """The properties of an image that are known before it is decoded."""
 
-    size: tuple[int, int]  # height and width as shown
+    size: tuple[int, int]  # height and width after rotation
     gray: bool
     turned: bool
     transparent: bool
-    frames: bool  # more than one
+    frames: bool  # whether there is more than one frame
 
 
 def common_shape(found: ImageFolder, most: float = float("inf")) -> tuple[tuple[int, int, int], list[str]]:
-    """Height, width and channels for all images, and what is to be said of them, from their headers alone.
+    """Determine height, width and channels for all images, and messages about them, from their headers.
 
     Args:
       found: from `list_folder`.
-      most: bytes that all of them may take.
+      most: maximum total size in bytes.
 
     Returns:
-      `(height, width, channels)`, and lines on images that are turned or have transparency.
+      `(height, width, channels)`, and messages about images that are rotated or have transparency.
 
     Raises:
-      InputError: an unreadable header, or more bytes.
+      InputError: a header cannot be read, or the images are too large.
     """
     root, files = found.root, found.files
     headers = [header(root, file) for file in files]
@@ -75,7 +75,7 @@ def common_shape(found: ImageFolder, most: float = float("inf")) -> tuple[tuple[
 
 
 def notes(name: str, headers: list[Header]) -> list[str]:
-    """A line on each thing that is done to some of the images."""
+    """Return a message for each conversion that applies to some of the images."""
     said = {
         "are turned as their EXIF orientation says": [header.turned for header in headers],
         "have transparency, shown over white": [header.transparent for header in headers],
@@ -85,26 +85,26 @@ def notes(name: str, headers: list[Header]) -> list[str]:
 
 
 def header(root: Path, file: Path) -> Header:
-    """The header of one image.
+    """Read the header of one image.
 
     Raises:
-      InputError: no image that can be read; the message names it.
+      InputError: the image cannot be read; the message names it.
     """
     with _open(root, file) as image:
-        # Pillow decodes a PNG to look for the orientation behind its pixels.
+        # Pillow decodes a whole PNG to find an orientation that is stored after the pixels.
         orientation = _orientation(image) if image.format != "PNG" or _tells_orientation(file) else 1
-        lies = orientation >= 5 and image.format != "TIFF"  # whose size is that of the turned image
+        lies = orientation >= 5 and image.format != "TIFF"  # the size in a TIFF is that of the rotated image
         size = image.size if lies else image.size[::-1]
         frames = getattr(image, "is_animated", False)
         return Header(size, image.mode in _GRAY, orientation > 1, image.has_transparency_data, frames)
 
 
 def _tells_orientation(file: Path) -> bool:
-    """Whether a PNG has EXIF data or XMP, before its pixels or behind."""
+    """Whether a PNG has EXIF or XMP metadata, before or after its pixels."""
     with file.open("rb") as stream:
         stream.seek(8)
         while len(head := stream.read(8)) == 8:
-            kind, rest = head[4:], int.from_bytes(head[:4], "big") + 4  # and a checksum
+            kind, rest = head[4:], int.from_bytes(head[:4], "big") + 4  # length with the checksum
             words = stream.read(min(rest, 17)) if kind in (b"tEXt", b"zTXt", b"iTXt") else b""
             if kind == b"eXIf" or words in (b"XML:com.adobe.xmp", b"Raw profile type "):
                 return True
@@ -113,10 +113,10 @@ def _tells_orientation(file: Path) -> bool:
 
 
 def _orientation(image: Any) -> int:
-    """The EXIF orientation, 1 to 8."""
+    """Return the EXIF orientation, 1 to 8."""
     try:
         found = image.getexif().get(274, 1)
-    except Exception:  # of damaged metadata, whatever their parser raises; viewers show such images as stored
+    except Exception:  # damaged metadata may raise any error; viewers show such images without rotation
         return 1
     return found if found in range(1, 9) else 1
 
@@ -146,24 +146,24 @@ def _open(root: Path, file: Path) -> Any:
 
 
 def _is_deep(image: Any) -> bool:
-    """Whether there are more than 8 bits a channel, of which Pillow drops the low ones of colours."""
+    """Whether an image has more than 8 bits per channel, of which Pillow drops the low bits for color images."""
     if image.mode in _DEEP:
         return True
     for tile in image.tile:
         arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
         if tile[0] == "ppm" and arguments[1] > 255:  # the largest value
             return True
-        # As "RGB;16B"; the "BGR;16" of a .bmp is 16 bits a pixel.
+        # Such as "RGB;16B"; "BGR;16" in a .bmp means 16 bits per pixel.
         if any(isinstance(a, str) and a.endswith((";16B", ";16L", ";16N")) for a in arguments):
             return True
     return False
 
 
 def decode_files(root: Path, files: list[Path], shape: tuple[int, ...]) -> np.ndarray:
-    """Images as `uint8[N, *shape]`, resized where they have another size.
+    """Decode images to `uint8[N, *shape]`, and resize those of another size.
 
     Raises:
-      InputError: an unreadable or damaged image; the message names it.
+      InputError: an image cannot be read or is damaged; the message names it.
     """
     require("PIL")
     from PIL import Image
@@ -183,7 +183,7 @@ def decode_files(root: Path, files: list[Path], shape: tuple[int, ...]) -> np.nd
 
 
 def _as_shown(image: Any) -> Any:
-    """The image over white, turned as its EXIF orientation says."""
+    """Draw an image on white, and rotate it according to its EXIF orientation."""
     require("PIL")
     from PIL import Image
 

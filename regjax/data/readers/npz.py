@@ -1,4 +1,4 @@
-"""Arrays in a `.npz` file: read whole, or mapped from where they lie in it."""
+"""Reads arrays of a `.npz` file into memory, or maps them from the file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from regjax.data.source import ArraySource, Rows, as_rows
 from regjax.data.targets import encode_targets
 
 MAX_NPZ_BYTES = 4 * 2**30
-"""Larger arrays (uncompressed, all of a file together) are refused."""
+"""Files whose arrays are larger in total, without compression, are refused."""
 
 _AS_ROWS = "for rows of a table give x.reshape(len(x), -1)"
-_LOCAL_HEADER = struct.Struct("<26x2H")  # of a member: 26 bytes, then the lengths of its name and its extra field
+_LOCAL_HEADER = struct.Struct("<26x2H")  # of a member: 26 bytes, then the lengths of its name and of its extra field
 _CHUNK = 2**22
 
 
@@ -36,7 +36,7 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
       lazy: map `x` and `x_test` from the file, as `Rows`, instead of reading them.
 
     Raises:
-      InputError: not such a file, or a compressed one that cannot be mapped.
+      InputError: the file is not valid, or it is compressed and cannot be mapped.
 
     Example:
       >>> import tempfile
@@ -75,10 +75,10 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
 def npz_inputs(
     path: Path, preprocessor: Preprocessor, note: Callable[[str], None] | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """The array `x` of a `.npz` file in the form of training, and the index of each example.
+    """Read the array `x` of a `.npz` file in the form used in training, and the index of each example.
 
     Raises:
-      InputError: an array that does not fit the model.
+      InputError: the array does not fit the model.
     """
     given = _read_npz(path, required=("x",))["x"]
     x = as_inputs(path.name, given)
@@ -96,7 +96,7 @@ def npz_inputs(
 
 
 def _check_inputs(name: str, arrays: dict[str, np.ndarray]) -> None:
-    """Refuse rows of a table whose numbers float32 does not tell apart; `as_inputs` refuses the rest."""
+    """Check that float32 can represent the rows of a table; `as_inputs` checks everything else."""
     x, x_test = arrays["x"], arrays.get("x_test")
     if x.ndim in (1, 2) and x.dtype.kind in "iuf":
         check_float32(f"{name}: x", x)
@@ -105,10 +105,10 @@ def _check_inputs(name: str, arrays: dict[str, np.ndarray]) -> None:
 
 
 def as_inputs(name: str, x: np.ndarray) -> np.ndarray:
-    """Inputs in the form of a `Dataset`: uint8 or float32 images `[N, H, W, C]`, or `float32[N, F]`.
+    """Convert inputs to the form of a `Dataset`: uint8 or float32 images `[N, H, W, C]`, or `float32[N, F]`.
 
     Raises:
-      InputError: not numbers, another rank, numbers beyond float32, or `[N, H, W]` that are no pixels.
+      InputError: the inputs are not numbers, have another rank, overflow in float32, or are `[N, H, W]` but not pixels.
 
     Example:
       >>> as_inputs("toy", np.zeros((5, 8, 8), np.uint8)).shape
@@ -139,10 +139,10 @@ def _as_gray(shape: tuple[int, ...]) -> str:
 
 
 def as_lazy_inputs(name: str, stored: np.ndarray) -> Rows:
-    """Inputs as `as_inputs` makes them, read and converted when they are asked for.
+    """Convert inputs like `as_inputs`, but read and convert them on demand.
 
     Raises:
-      InputError: as `as_inputs`, as far as the first example tells.
+      InputError: as in `as_inputs`, for the first example.
     """
     form = as_inputs(name, stored[:1])
 
@@ -156,7 +156,7 @@ def as_lazy_inputs(name: str, stored: np.ndarray) -> Rows:
 def _read_npz(
     path: Path, required: tuple[str, ...], optional: tuple[str, ...] = (), mapped: tuple[str, ...] = ()
 ) -> dict[str, np.ndarray]:
-    """The arrays of a file by name; those in `mapped` are views of it."""
+    """Return the arrays of a file by name; those in `mapped` are views of the file."""
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
@@ -177,7 +177,7 @@ def _read_npz(
             found = [key for key in required + optional if key in stored.files]
             arrays = {key: map_member(path, key) if key in mapped else stored[key] for key in found}
             for key, array in arrays.items():
-                if not isinstance(array, np.ndarray):  # NumPy gives the bytes of a member that is no array
+                if not isinstance(array, np.ndarray):  # NumPy returns bytes for a member that is not an array
                     raise InputError(f"{path.name}: {key!r} is no array; accepted: arrays of numbers or text")
             return arrays
     except InputError:
@@ -187,19 +187,19 @@ def _read_npz(
         raise InputError(f"{path.name}: {hint}; accepted: arrays of numbers or text") from None
     except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, MemoryError) as error:
         raise InputError(f"{path.name}: not a readable .npz file ({error})") from None
-    except Exception as error:  # zlib.error has no public base class; a damaged member raises it
+    except Exception as error:  # a damaged member raises zlib.error, which has no public base class
         raise InputError(f"{path.name}: damaged .npz file ({error})") from None
 
 
 def map_member(path: Path, key: str) -> np.ndarray:
-    """An array of a `.npz` file as a view of the file; its checksum is compared first, in one pass.
+    """Map an array of a `.npz` file as a view of the file, after verifying its checksum in one pass.
 
     Args:
       path: the file, written by `np.savez`.
       key: name of the array.
 
     Raises:
-      InputError: no such array, a compressed or damaged one, or one of Python objects.
+      InputError: the array does not exist, is compressed or damaged, or consists of Python objects.
 
     Example:
       >>> import tempfile
@@ -218,7 +218,7 @@ def map_member(path: Path, key: str) -> np.ndarray:
                     "or load it with --loader=memory"
                 )
             with archive.open(member) as stream:
-                while stream.read(_CHUNK):  # compares the checksum at the end
+                while stream.read(_CHUNK):  # verifies the checksum at the end
                     pass
         with path.open("rb") as file:
             file.seek(member.header_offset)
@@ -231,7 +231,7 @@ def map_member(path: Path, key: str) -> np.ndarray:
         if dtype.hasobject:
             raise InputError(f"{path.name}: {key!r} holds Python objects; accepted: arrays of numbers")
         if 0 in shape:
-            return np.empty(shape, dtype)  # nothing can be mapped
+            return np.empty(shape, dtype)  # an empty array cannot be mapped
         return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
     except KeyError:
         raise InputError(f"{path.name}: no array {key!r} that can be mapped") from None

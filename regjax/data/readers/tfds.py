@@ -1,4 +1,4 @@
-"""Any prepared TFDS set as a `Dataset`."""
+"""Loads any prepared TFDS dataset."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from regjax.data.stored import Facts, Stored, load_stored
 from regjax.data.targets import encode_targets
 
 MAX_DECODED_BYTES = 4 * 2**30
-"""Splits that are larger once decoded have to be streamed."""
+"""Splits that are larger after decoding have to be streamed."""
 
 CHUNK = 4096
-"""Records that are read at a time."""
+"""Number of records that are read at once."""
 
 
 def load_tfds(
@@ -40,26 +40,26 @@ def load_tfds(
     cache_dir: str | os.PathLike[str] | None = None,
     lazy: bool = False,
 ) -> Dataset:
-    """Load a prepared TFDS dataset, through the array cache.
+    """Load a prepared TFDS dataset with the array cache.
 
-    The splits `train` and `validation` together are the examples (`split` cuts its own validation part);
+    The examples are those of the splits `train` and `validation` (`regjax.data.split` makes its own validation set);
     `test` is the official test split, unless its labels are withheld (-1).
 
     Args:
       name: TFDS name, with optional `/config` and `:version`.
-      data_dir: where it is prepared; see `find_prepared`.
-      task: overrides what the target feature implies.
+      data_dir: directory of prepared datasets; see `find_prepared`.
+      task: overrides the task that the target feature implies.
       cache_dir: see `regjax.data.cache_root`.
-      lazy: leave the inputs in the records, as `Rows` that are read when asked for.
+      lazy: keep the inputs in the records, as `Rows` that are read on demand.
 
     Returns:
       The dataset.
 
     Raises:
-      InputError: not prepared, or features that regjax cannot use.
+      InputError: the dataset is not prepared, or has features that regjax cannot use.
     """
     path = find_prepared(name, data_dir)
-    # The location counts, so that two copies do not take each other's place in the cache.
+    # The key depends on the location, so that two copies do not replace each other in the cache.
     place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     key = f"tfds-{re.sub(r'[^a-z0-9_.]', '-', name)}-{task or 'auto'}-{place}"
     fingerprint = {"files": file_fingerprint(path), "task": task}
@@ -68,19 +68,19 @@ def load_tfds(
 
 @dataclass(frozen=True, eq=False)
 class StoredTfds(Stored):
-    """A prepared set. TFDS is imported when something is read, not when the cache holds everything."""
+    """A prepared dataset. TFDS is imported only when something is read that is not in the cache."""
 
     path: Path
     task: str | None = None
 
     @cached_property
     def source(self) -> TfdsSource:
-        """The set, open for reading."""
+        """The dataset, open for reading."""
         return open_prepared(self.path)
 
     @cached_property
     def parts(self) -> dict[str, list[Examples]]:
-        """The splits that each part consists of."""
+        """The splits of which each part consists."""
         splits = self.source.splits
         names = [name for name in ("train", "validation") if name in splits]
         if not names:
@@ -89,7 +89,7 @@ class StoredTfds(Stored):
         return {part: [self.source.examples(name) for name in names] for part, names in parts.items()}
 
     def layout(self, in_memory: bool) -> Facts:
-        """Nothing; refuses what is too large for memory, and rows whose numbers float32 does not tell apart."""
+        """Check that the dataset fits in memory and that float32 can represent its numbers; return no metadata."""
         for examples in itertools.chain(*self.parts.values()):
             total = int(np.prod(examples.shape)) * examples.dtype.itemsize
             if in_memory and total > MAX_DECODED_BYTES:
@@ -101,20 +101,20 @@ class StoredTfds(Stored):
         return {}
 
     def inputs(self, layout: Facts) -> dict[str, Source]:
-        """The records of each part."""
+        """Return the records of each part."""
         return {part: joined(splits) for part, splits in self.parts.items()}
 
     def targets(self) -> tuple[Arrays, Facts]:
-        """The targets of all records, whose inputs are not decoded."""
+        """Read the targets of all records without decoding their inputs."""
         return self._encoded({part: self._read(part, None) for part in self.parts})
 
     def read(self, layout: Facts) -> tuple[Arrays, Arrays, Facts]:
-        """Inputs and targets in one pass over the records, which hold both."""
+        """Read inputs and targets in one pass over the records."""
         inputs = {part: np.empty(source.shape, source.dtype) for part, source in self.inputs(layout).items()}
         return inputs, *self._encoded({part: self._read(part, values) for part, values in inputs.items()})
 
     def _read(self, part: str, inputs: np.ndarray | None) -> np.ndarray:
-        """The targets of a part as they are stored; `inputs` gets the inputs."""
+        """Return the stored targets of a part, and write the inputs to `inputs`."""
         targets: list[Any] = []
         for examples in self.parts[part]:
             for start in range(0, len(examples), CHUNK):
@@ -123,7 +123,7 @@ class StoredTfds(Stored):
         return np.asarray(targets)
 
     def _encoded(self, stored: Arrays) -> tuple[Arrays, Facts]:
-        """Targets in the form of a `Dataset`, without those of a test split that are withheld."""
+        """Convert targets to the form of a `Dataset`, without the withheld targets of a test split."""
         source, targets = self.source, dict(stored)
         if source.class_names and "_test" in targets and (targets["_test"] < 0).any():
             warnings.warn(f"{source.name}: the labels of its test split are withheld; not used", stacklevel=2)
@@ -142,7 +142,7 @@ class StoredTfds(Stored):
         return self.source.metadata.get("columns") or self.source.columns
 
     def _check_numbers(self) -> None:
-        """Refuse rows whose numbers float32 does not tell apart; they are read for that where they are wider."""
+        """Check that float32 can represent the inputs; wider inputs are read for this check."""
         if not self.parts[""][0].wide:
             return
         name = self.source.name

@@ -1,6 +1,6 @@
-"""Where a prepared TFDS dataset lies on disk, or how to prepare it.
+"""Finds a prepared TFDS dataset on disk, or says how to prepare it.
 
-Presence is checked here first: TFDS itself retries a missing dataset over the network for minutes.
+The existence is checked here first, because TFDS itself tries to load a missing dataset from the network for minutes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/(?P<config>[\w.+-]+))?(:(?P<version>\
 
 
 def search_path(data_dir: str | os.PathLike[str] | None = None) -> list[Path]:
-    """Where prepared sets are looked for.
+    """Return the directories in which prepared datasets are searched.
 
     Args:
-      data_dir: looked in alone; None means `$TFDS_DATA_DIR` and `~/tensorflow_datasets`.
+      data_dir: the only directory to search; None means `$TFDS_DATA_DIR` and `~/tensorflow_datasets`.
 
     Example:
       >>> search_path("/data")
@@ -36,17 +36,17 @@ def search_path(data_dir: str | os.PathLike[str] | None = None) -> list[Path]:
 
 
 def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Directory of a prepared set, the newest version there is; nothing is imported and nothing downloaded.
+    """Find the directory of the newest version of a prepared dataset, without importing TFDS or downloading anything.
 
     Args:
       name: `name`, `name/config`, each with an optional `:1.2.3`.
-      data_dir: TFDS data directory, or the directory of the set or of its version.
+      data_dir: TFDS data directory, or the directory of the dataset or of its version.
 
     Returns:
-      The directory that holds `dataset_info.json`.
+      The directory with `dataset_info.json`.
 
     Raises:
-      InputError: not a TFDS name, or not prepared; the message says how to prepare it.
+      InputError: the name is not a TFDS name, or the dataset is not prepared; the message says how to prepare it.
     """
     match = _NAME.fullmatch(name)
     if match is None:
@@ -76,7 +76,7 @@ def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> 
 
 
 def prepared_name(folder: Path) -> str | None:
-    """Name of the TFDS set that `folder` (a set, or one version of it) holds, None when it holds none."""
+    """Return the name of the TFDS dataset in `folder`, which may be that of a version; None if there is none."""
     for path in (folder, *sorted(folder.glob("*.*.*"))):
         try:
             return json.loads((path / "dataset_info.json").read_text())["name"]
@@ -86,7 +86,7 @@ def prepared_name(folder: Path) -> str | None:
 
 
 def _versions(folder: Path, base: str) -> dict[tuple[int, ...], Path]:
-    """Prepared versions below `folder`, or `folder` itself when it is one."""
+    """Return the prepared versions below `folder`, or `folder` itself if it is one."""
     candidates = [folder]
     if folder.is_dir():
         candidates += folder.iterdir()
@@ -105,7 +105,7 @@ def _is_version_of(path: Path, base: str) -> bool:
 
 
 def _absent(name: str, base: str, roots: list[Path]) -> str:
-    """Why a name cannot be loaded and what to do, in one line."""
+    """Say in one line why a name cannot be loaded and what to do."""
     require("importlib_resources")
     import tensorflow_datasets as tfds
 

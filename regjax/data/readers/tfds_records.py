@@ -1,4 +1,4 @@
-"""Single examples of a prepared TFDS split: where they lie, how they are decoded, which one is damaged."""
+"""Reads and decodes single examples of a prepared TFDS split, and finds damaged ones."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from regjax.data.narrow import loses
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """The decoded examples of one split, whose inputs are a `Source`.
+    """The decoded examples of one split; a `Source` of its inputs.
 
     Attributes:
-      where: the split and its place, for messages.
+      where: the split and its path, for messages.
       split: name of the split.
-      records: random access to what is stored.
-      example_shape: of one decoded input.
-      dtype: of the inputs.
+      records: random access to the stored records.
+      example_shape: shape of one decoded input.
+      dtype: dtype of the inputs.
       x_key: name of the input feature.
       y_key: name of the target feature.
       own_png: whether the inputs are stored images that are decoded here.
-      columns: names of the columns of an input that is a dictionary of numbers, or None.
-      wide: whether the inputs are rows of which float32 may lose something.
+      columns: names of the columns if an input is a dictionary of numbers, or None.
+      wide: whether the inputs are rows of numbers that float32 may round.
     """
 
     where: str
@@ -44,15 +44,15 @@ class Examples:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(N, ...)`."""
+        """The shape `(N, ...)`."""
         return (len(self), *self.example_shape)
 
     def __len__(self) -> int:
-        """Number of examples."""
+        """Return the number of examples."""
         return len(self.records)
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """Read the inputs of the examples `indices`; a damaged record raises an InputError that names it."""
+        """Read the inputs of the examples at `indices`; a damaged record raises an InputError that names it."""
         inputs = np.empty((len(indices), *self.example_shape), self.dtype)
         self.read(indices.tolist(), inputs)
         return inputs
@@ -61,18 +61,18 @@ class Examples:
         """Read examples.
 
         Args:
-          indices: which.
-          out: `[len(indices), *example_shape]`, gets the inputs; None decodes none.
+          indices: positions of the examples.
+          out: an array `[len(indices), *example_shape]` for the inputs; with None, inputs are not decoded.
 
         Returns:
-          Their targets as stored.
+          The stored targets.
 
         Raises:
-          InputError: a damaged record; the message names it.
+          InputError: a record is damaged; the message names it.
         """
         try:
             return self._read(indices, out)
-        except Exception as error:  # damaged records raise what array_record, protobuf and PIL raise
+        except Exception as error:  # damaged records raise errors of array_record, protobuf and PIL
             number, cause = self._first_damaged(indices) or ("unknown", error)
             raise InputError(
                 f"{self.where} is damaged at record {number} ({type(cause).__name__}: {cause}); prepare it again"
@@ -104,7 +104,7 @@ class Examples:
 
 
 def layout(name: str, key: str, feature: Any) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and dtype of one decoded input."""
+    """Return shape and dtype of one decoded input."""
     if hasattr(feature, "keys"):
         for column, part in feature.items():
             if part.shape != () or not _numeric(part):
@@ -123,7 +123,7 @@ def layout(name: str, key: str, feature: Any) -> tuple[tuple[int, ...], np.dtype
 
 
 def is_wide(feature: Any, shape: tuple[int, ...]) -> bool:
-    """Whether an input is a row of whole numbers that float32 may merge; TFDS stores a float64 as float32."""
+    """Whether an input is a row of integers that float32 may round; TFDS already stores float64 as float32."""
     parts = feature.values() if hasattr(feature, "keys") else [feature]
     return len(shape) == 1 and any(
         np.dtype(part.np_dtype).kind in "iu" and loses(np.dtype(part.np_dtype)) for part in parts
@@ -131,13 +131,13 @@ def is_wide(feature: Any, shape: tuple[int, ...]) -> bool:
 
 
 def decodes_here(feature: Any, shape: tuple[int, ...]) -> bool:
-    """Whether an input is a stored image that PIL can decode from its bytes."""
-    # PIL on the stored bytes takes 2/3 of the time of the general decoder, and needs no OpenCV to be silent.
+    """Whether an input is an image that PIL can decode from its stored bytes."""
+    # PIL takes 2/3 of the time of the general decoder, which also prints messages without OpenCV.
     return type(feature).__name__ == "Image" and feature.np_dtype == np.uint8 and shape[-1] in (1, 3, 4)
 
 
 def skip(key: str) -> dict[str, Any]:
-    """The decoders that leave a feature as stored bytes."""
+    """Return the decoders that keep a feature as stored bytes."""
     import tensorflow_datasets as tfds
 
     return {key: tfds.decode.SkipDecoding()}

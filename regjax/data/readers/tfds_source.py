@@ -1,4 +1,4 @@
-"""A TFDS set that is prepared on disk, opened without TensorFlow and without the network."""
+"""Opens a prepared TFDS dataset without TensorFlow and without the network."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Y_NAMES = ("label", "target", "y", "labels", "output")
 
 @dataclass(frozen=True, eq=False)
 class TfdsSource:
-    """A prepared set that is open for reading.
+    """A prepared dataset that is open for reading.
 
     Attributes:
-      path: its directory.
+      path: directory of the dataset.
       name: `mnist`, or `name/config`.
       builder: the TFDS builder.
       x_key: name of the input feature.
       y_key: name of the target feature.
-      task: the task that the target feature implies, or None when its values have to tell.
+      task: the task that the target feature implies, or None if it depends on the values.
       class_names: names of the classes, or None.
-      metadata: what the builder stored beside the data.
+      metadata: metadata that the builder stored with the data.
     """
 
     path: Path
@@ -43,27 +43,27 @@ class TfdsSource:
 
     @property
     def splits(self) -> dict[str, int]:
-        """Number of examples of each split."""
+        """The number of examples of each split."""
         return {name: int(split.num_examples) for name, split in self.builder.info.splits.items()}
 
     @property
     def columns(self) -> list[str] | None:
-        """Names of the columns, sorted, when the input is a dictionary of numbers."""
+        """The sorted names of the columns, if the input is a dictionary of numbers."""
         feature = self.builder.info.features[self.x_key]
-        # Sorted, because TFDS keeps them in a protobuf map, which has no order.
+        # Sorted, because TFDS stores them in a protobuf map, which has no order.
         return sorted(feature) if hasattr(feature, "keys") else None
 
     def records(self, split: str, **kwargs: Any) -> Any:
-        """Random access to one split, as grain and PyTorch loaders want it: `len`, `[i]`, `__getitems__`.
+        """Return random access to one split for grain and PyTorch loaders, with `len`, `[i]` and `__getitems__`.
 
         Raises:
-          InputError: no such split, or records are missing from its files.
+          InputError: the split does not exist, or records are missing from its files.
         """
         if split not in self.splits:
             raise InputError(f"{self.name}: no split {split!r}, there are: {', '.join(self.splits)}")
         try:
             source = self.builder.as_data_source(split=split, **kwargs)
-        except Exception as error:  # a missing shard, a damaged index
+        except Exception as error:  # such as a missing shard or a damaged index
             raise InputError(
                 f"{self.name}: split {split!r} in {self.path} cannot be opened ({error}); prepare it again"
             ) from None
@@ -75,10 +75,10 @@ class TfdsSource:
         return source
 
     def examples(self, split: str) -> Examples:
-        """The decoded examples of one split, whose inputs are a `Source`.
+        """Return the decoded examples of one split, a `Source` of its inputs.
 
         Raises:
-          InputError: features that are no fixed-size image and no row of numbers, or no such split.
+          InputError: the input is neither an image of fixed size nor a row of numbers, or the split does not exist.
         """
         feature = self.builder.info.features[self.x_key]
         shape, dtype = layout(self.name, self.x_key, feature)
@@ -90,10 +90,10 @@ class TfdsSource:
 
 
 def open_prepared(path: Path) -> TfdsSource:
-    """Open the prepared set in `path`.
+    """Open the prepared dataset in `path`.
 
     Raises:
-      InputError: files in a format that cannot be read here, or no supervised features.
+      InputError: the files have an unsupported format, or there are no supervised features.
     """
     try:
         info = json.loads((path / "dataset_info.json").read_text())
@@ -111,7 +111,7 @@ def open_prepared(path: Path) -> TfdsSource:
 
     try:
         builder = tfds.builder_from_directory(path)
-    except Exception as error:  # TFDS raises what its parsers raise; for the caller it is one thing
+    except Exception as error:  # TFDS passes on the errors of its parsers, which mean the same to the caller
         raise InputError(f"{path}: not a readable TFDS set ({type(error).__name__}: {error})") from None
     features = builder.info.features
     keys = builder.info.supervised_keys
@@ -130,7 +130,7 @@ def open_prepared(path: Path) -> TfdsSource:
         task = "classification"
         try:
             class_names = list(features[y_key].names)
-        except ValueError:  # only their number is known
+        except ValueError:  # only the number of classes is known
             class_names = [str(i) for i in range(features[y_key].num_classes)]
     elif np.issubdtype(features[y_key].np_dtype, np.floating):
         task = "regression"
