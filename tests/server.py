@@ -1,11 +1,13 @@
 """Runs experiments in forked children: imports are paid once, each command still gets a process of its own.
 
 Reads one JSON line a command, `{"argv": [...], "cwd": ..., "env": {...}, "kill_after": seconds or None}`; answers
-`{"code", "stdout", "stderr"}`.
+`{"code", "stdout", "stderr"}`. The seconds count from the start, or from the next change of the file `"once_written"`.
 """
 
+import importlib
 import json
 import os
+import pkgutil
 import runpy
 import signal
 import sys
@@ -16,8 +18,19 @@ import warnings
 
 import regjax
 
-for name in regjax.__all__:  # no backend is started before the fork
-    getattr(regjax, name)
+# What most commands import, also late: half of the time of a small one. No backend is started before the fork.
+LIBRARIES = ("jinja2", "matplotlib.backends.backend_agg", "matplotlib.figure", "orbax.checkpoint", "scipy.linalg")
+
+
+def preload():
+    """Import all of the library and what its commands need."""
+    for name in regjax.__all__:
+        getattr(regjax, name)
+    for module in pkgutil.walk_packages(regjax.__path__, "regjax."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for name in LIBRARIES:
+        importlib.import_module(name)
 
 
 def child(request, stdout, stderr):
@@ -43,23 +56,44 @@ def child(request, stdout, stderr):
     os._exit(code)
 
 
+def version(path):
+    """What differs once a file has been written to."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def kill(pid, ended, seconds, path, before):
+    """Kill a process after so many seconds, counted from when a file changes if one is given, unless it has ended."""
+    while path is not None and version(path) == before:
+        if ended.wait(0.002):
+            return
+    if not ended.wait(seconds):
+        # It is not waited for yet, so its number cannot be another process's.
+        os.kill(pid, signal.SIGKILL)
+
+
 def main():
     """Serve until stdin ends."""
+    preload()
     for line in sys.stdin:
+        request = json.loads(line)
+        path = request.get("once_written") and os.path.join(request["cwd"], request["once_written"])
+        before = path and version(path)
         with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
             pid = os.fork()
             if pid == 0:
-                child(json.loads(line), stdout, stderr)
-            request = json.loads(line)
-            timer = None
+                child(request, stdout, stderr)
+            killer, ended = None, threading.Event()
             if request.get("kill_after") is not None:
-                # The child is not waited for yet, so its number cannot be another process's.
-                timer = threading.Timer(request["kill_after"], os.kill, (pid, signal.SIGKILL))
-                timer.start()
+                killer = threading.Thread(target=kill, args=(pid, ended, request["kill_after"], path, before))
+                killer.start()
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-            if timer is not None:
-                timer.cancel()
-                timer.join()
+            ended.set()
+            if killer is not None:
+                killer.join()
             _, status = os.waitpid(pid, 0)
             stdout.seek(0)
             stderr.seek(0)

@@ -37,9 +37,14 @@ def test_a_killed_run_resumes_to_the_same_bits(run, tmp_path, name):
     run("train", "--workdir=whole", *flags)
     kills = finished = 0
     while not finished:
-        # Early ones hit the start, later ones training and saving; after so many, the run may end.
-        after = moments.uniform(0.05, 1.2) if kills < KILLS else None
-        done = run("train", "--workdir=part", "--resume", *flags, code=None, kill_after=after)
+        # In turn the start is hit, and training and saving; after so many, the run may end.
+        if kills >= KILLS:
+            when = {}
+        elif kills % 2:
+            when = {"kill_after": moments.uniform(0.0, 0.06), "once_written": "part/metrics.jsonl"}
+        else:
+            when = {"kill_after": moments.uniform(0.05, 0.45)}
+        done = run("train", "--workdir=part", "--resume", *flags, code=None, **when)
         assert done.code in (0, -9), f"exit {done.code}\n{done.stderr}"
         kills, finished = kills + (done.code == -9), done.code == 0
     assert kills >= KILLS - 2  # a fast machine may finish the run before the last of them
@@ -63,7 +68,7 @@ def kill_and_resume(run, workdir, moments, module, *flags):
     kept, kills, outlived = {}, 0, 0
     while True:
         # Later and later, until a busy machine too has finished something before a kill.
-        after = moments.uniform(0.3, 1.5) * (1 + kills / 4) if kills < 6 or not outlived else None
+        after = moments.uniform(0.2, 0.7) * (1 + kills / 4) if kills < 6 or not outlived else None
         done = run(module, f"--workdir={workdir.name}", "--resume", *flags, code=None, kill_after=after)
         assert done.code in (0, -9), done.stderr
         if done.code == 0:
@@ -115,7 +120,7 @@ def test_old_results_stay_until_there_are_new_ones(run, tmp_path, module):
 
     run(module, *flags)
     before = state()
-    for after in (0.2, 0.6, 0.9, 1.2, 1.5, 1.8):
+    for after in (0.1, 0.3, 0.5, 0.7, 0.9, 1.1):
         run(module, *flags, "--overwrite", code=None, kill_after=after)
         assert state() == before  # the old ones, or the same again
     run(module, *flags, "--resume")

@@ -28,7 +28,7 @@ def trained(tmp_path, name):
     return json.loads((tmp_path / name / "summary.json").read_text())["params_sha256"]
 
 
-@pytest.mark.parametrize(("dataset", "moments"), [("wine", (0.1, 3.0)), ("pets", (0.1, 0.8))])
+@pytest.mark.parametrize(("dataset", "moments"), [("wine", (0.1, 1.5)), ("pets", (0.1, 0.6))])
 def test_a_killed_preparation_is_not_trained_on(run, tmp_path, pets, dataset, moments):
     flags, cache = (f"--dataset={dataset}", *SMALL), tmp_path / "cache"
     at, kills = random.Random(dataset), 0
