@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from regjax.optim.applied import with_extra_arguments
 # Parameters with more entries than this are replaced by smaller ones of the same rank.
 _ENTRIES = 4096
 _SIDE = 3
+# A trial runs once and for a short time: on the CPU nearly all of it would be the optimization of its machine code.
+_COMPILER_OPTIONS = {"cpu": {"xla_backend_optimization_level": 0}}
 
 Recorded = tuple[list[Array], list[Array]]  # updates and measured values, for each weight leaf
 
@@ -192,11 +195,9 @@ def run(
 
         return jax.lax.scan(record, (state, start), (repeats, gradients))[1]
 
-    def program() -> Recorded:
-        return jax.vmap(run_trial, in_axes=(0, 0, None, 0))(*jax.tree.map(jnp.asarray, tuple(plan)))
-
+    program = jax.vmap(run_trial, in_axes=(0, 0, None, 0))
     try:
-        (updates, measured), traced = _evaluate(program, 100 * replaced)
+        (updates, measured), traced = _evaluate(program, tuple(plan), 100 * replaced)
     except Exception as error:  # an optimizer may need anything that is not available here
         if refused:
             raise refused[0] from None
@@ -212,14 +213,17 @@ def _cannot(error: Exception) -> CannotJudge:
     return CannotJudge(f"{type(error).__name__}: {first}")
 
 
-def _evaluate(program: Callable[[], Recorded], first: int) -> tuple[Recorded, bool]:
-    """The results of a program without arguments, also inside a transformation, and whether it has traced numbers."""
+def _evaluate(program: Callable[..., Recorded], arguments: PyTree, first: int) -> tuple[Recorded, bool]:
+    """The results of a program for NumPy arrays, also inside a transformation, and whether it has traced numbers."""
     with jax.ensure_compile_time_eval(), _everyday_settings():
-        closed, shapes = jax.make_jaxpr(program, return_shape=True)()
+        arguments = jax.tree.map(jnp.asarray, arguments)
+        # Operations on arguments are traced, those on constants would be compiled and run one by one.
+        closed, shapes = jax.make_jaxpr(program, return_shape=True)(*arguments)
         traced = any(is_traced(c) for c in closed.consts)
         consts = [_stand_in(first + i, c) if is_traced(c) else c for i, c in enumerate(closed.consts)]
-        # One compilation is cheaper than one for each operation.
-        flat = jax.jit(lambda consts: jax.core.eval_jaxpr(closed.jaxpr, consts))(consts)
+        options = _COMPILER_OPTIONS.get(jax.default_backend())
+        evaluate = jax.jit(functools.partial(jax.core.eval_jaxpr, closed.jaxpr), compiler_options=options)
+        flat = evaluate(consts, *jax.tree.leaves(arguments))
     return jax.tree.unflatten(jax.tree.structure(shapes), flat), traced
 
 
