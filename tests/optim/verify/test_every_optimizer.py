@@ -39,11 +39,28 @@ def problem():
     return {"x": jnp.asarray(x, jnp.float32), "y": jnp.asarray(y, jnp.float32), "l1": lasso, "l2": ridge}
 
 
+DECAY = rj.l2(0.1, where=WHERE)
 PARAMS = {"kernel": jnp.ones((4, 2)), "other": jnp.ones((2,))}
 
 
 def mse(problem):
     return lambda params: jnp.mean(jnp.square(problem["y"] - problem["x"] @ params["kernel"].reshape(8)))
+
+
+@pytest.fixture(scope="module")
+def objectives(problem):
+    """The loss, and the loss with `DECAY`: functions that all tests share, and with them the compiled gradients."""
+    loss = mse(problem)
+    return [Objective(loss), Objective(lambda params: loss(params) + DECAY.value(params))]
+
+
+class Objective:
+    """A function of the parameters, with its gradient compiled once for all tests."""
+
+    def __init__(self, function):
+        self.value_and_grad = jax.jit(jax.value_and_grad(function))
+        self.value = jax.jit(function)
+        self.grad = jax.jit(jax.grad(function))
 
 
 def solve(tx, loss):
@@ -227,12 +244,12 @@ def test_injected_rates_are_followed_when_they_change(name, mode, placement, col
 
 
 def _extras(objective, params, names):
-    value, gradient = jax.value_and_grad(objective)(params)
+    value, gradient = objective.value_and_grad(params)
     every_extra = {
         "value": value,
         "grad": gradient,
-        "value_fn": objective,
-        "grad_fn": lambda p, _=0: jax.grad(objective)(p),
+        "value_fn": objective.value,
+        "grad_fn": lambda p, _=0: objective.grad(p),
     }
     return gradient, {name: every_extra[name] for name in names}
 
@@ -244,17 +261,13 @@ def _needs(name):
 
 
 @pytest.mark.parametrize("name", [*OPTIMIZERS, *every.WRAPPERS])
-def test_coupled_is_the_penalty_in_the_loss_step_by_step(name, problem):
+def test_coupled_is_the_penalty_in_the_loss_step_by_step(name, objectives):
     """By its definition, whatever the optimizer; with the values and gradients that some ask for besides."""
-    base, penalty = mse(problem), rj.l2(0.1, where=WHERE)
-
-    def loss(params):
-        return base(params) + penalty.value(params)
-
+    base, penalized = objectives
     tx = OPTIMIZERS[name](RATE) if name in OPTIMIZERS else every.WRAPPERS[name](optax.sgd(RATE))
     plain = optax.with_extra_args_support(tx)
     try:
-        coupled = rj.regularize(tx, penalty, mode="coupled")
+        coupled = rj.regularize(tx, DECAY, mode="coupled")
         states = [plain.init(PARAMS), coupled.init(PARAMS)]
     except ValueError:
         judged(name, "coupled", "refused")
@@ -267,7 +280,7 @@ def test_coupled_is_the_penalty_in_the_loss_step_by_step(name, problem):
         return
     params = [PARAMS, PARAMS]
     for _ in range(4):
-        for i, (transform, objective) in enumerate(((plain, loss), (coupled, base))):
+        for i, (transform, objective) in enumerate(((plain, penalized), (coupled, base))):
             grads, extra = _extras(objective, params[i], _needs(name))
             updates, states[i] = transform.update(grads, states[i], params[i], **extra)
             params[i] = optax.apply_updates(params[i], updates)
@@ -276,22 +289,21 @@ def test_coupled_is_the_penalty_in_the_loss_step_by_step(name, problem):
 
 
 @pytest.mark.parametrize("name", [*OPTIMIZERS, *every.WRAPPERS])
-def test_decay_is_beside_the_update_of_the_optimizer(name, problem):
-    judged(name, "decoupled", verdict_on_decay(name, "decoupled", problem))
+def test_decay_is_beside_the_update_of_the_optimizer(name, objectives):
+    judged(name, "decoupled", verdict_on_decay(name, "decoupled", objectives[0]))
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd", "contrib.muon", "multi_transform"])
-def test_independent_decay_leaves_the_rate_out(name, problem):
-    assert verdict_on_decay(name, "independent", problem) == "right"
+def test_independent_decay_leaves_the_rate_out(name, objectives):
+    assert verdict_on_decay(name, "independent", objectives[0]) == "right"
 
 
-def verdict_on_decay(name, mode, problem):
+def verdict_on_decay(name, mode, base):
     """By its definition: `w + u - lr grad P(w)`, or with the shape in place of the rate, whatever the optimizer."""
-    base, penalty = mse(problem), rj.l2(0.1, where=WHERE)
     tx = OPTIMIZERS[name](RATE) if name in OPTIMIZERS else every.WRAPPERS[name](optax.sgd(RATE))
     plain = optax.with_extra_args_support(tx)
     try:
-        ours = rj.regularize(tx, penalty, mode=mode, learning_rate=RATE)
+        ours = rj.regularize(tx, DECAY, mode=mode, learning_rate=RATE)
         state = ours.init(PARAMS)
     except ValueError:
         return "refused"
