@@ -27,7 +27,7 @@ SLOW = (
     "solvers/test_lasso_data.py", "sweeps/test_lanes.py", "sweeps/test_plan.py", "sweeps/test_store.py",
     "system/devices", "system/faults", "system/precision", "system/scripts", "system/test_readme.py",
     "training/test_accumulate.py", "training/test_compose.py", "training/test_precision.py",
-    "training/test_stream.py", "training/test_stream_runs.py", "training/test_training.py",
+    "training/test_stream.py", "training/test_stream_runs.py", "training/test_fit.py",
 )  # fmt: skip
 
 
