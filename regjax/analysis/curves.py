@@ -25,9 +25,11 @@ class Rise(NamedTuple):
       low: the lower end of its 95% interval, and `high` the upper one.
       high: see `low`.
       lowest: the level at the lowest point.
+      lowest_epoch: where the smoothed curve is lowest.
       window: how many epochs count as the end.
-      onset: the epoch of the lowest point of the smoothed curve, counted from 0.
-      onset_low: the first epoch whose level cannot be told from the lowest, and `onset_high` the last one.
+      onset: the epoch from which on it rose, counted from 0: the bend of a level line that goes over into a rising one,
+        fitted to the curve from its lowest level on.
+      onset_low: the first epoch that may be the onset, by a likelihood ratio at 95%, and `onset_high` the last one.
       onset_high: see `onset_low`.
     """
 
@@ -36,6 +38,7 @@ class Rise(NamedTuple):
     low: float
     high: float
     lowest: float
+    lowest_epoch: int
     window: int
     onset: int
     onset_low: int
@@ -131,16 +134,42 @@ def _rise(curve: np.ndarray, window: int, noise: float) -> Rise:
         bottoms.append(float(curve[near].mean()))
         sizes.append(float(curve[end].mean()) - bottoms[-1])
     size, lowest = float(np.mean(sizes)), float(np.mean(bottoms))
-    wide = max(3, window)
-    smoothed = _smoothed(curve, wide)
+    smoothed = _smoothed(curve, max(3, window))
     level = max(abs(float(_levels(curve)[-window:].mean())), 1e-12)
     # Both means are of about `window` epochs; the deviation of a few second differences is itself uncertain.
     error = max(noise, 1e-9) * level * math.sqrt(2.0 / window)
     quantile = 2.24 + 8.0 / epochs  # normal, of two tries; wider for short curves, whose noise is estimated badly
-    onset = int(np.argmin(smoothed))
-    close = np.flatnonzero(smoothed <= smoothed[onset] + 2.0 * error)
-    first, last = int(close[0]), int(close[-1])
-    return Rise(size, error, size - quantile * error, size + quantile * error, lowest, window, onset, first, last)
+    first = int(np.flatnonzero(smoothed <= smoothed.min() + 2.0 * error)[0])
+    onset, onset_low, onset_high = (first + place for place in _bend(curve[first:], max(noise, 1e-9) * level))
+    return Rise(
+        size,
+        error,
+        size - quantile * error,
+        size + quantile * error,
+        lowest,
+        int(np.argmin(smoothed)),
+        window,
+        onset,
+        onset_low,
+        onset_high,
+    )
+
+
+def _bend(curve: np.ndarray, deviation: float, most: int = 200) -> tuple[int, int, int]:
+    """The bend of `a + b max(t - bend, 0)`, fitted by least squares, and the ends of its interval."""
+    epochs = len(curve)
+    if epochs < 3:
+        return 0, 0, epochs - 1
+    bends = np.unique(np.linspace(0, epochs - 2, min(epochs - 1, most)).astype(int))
+    ramps = np.clip(np.arange(epochs)[None] - bends[:, None], 0, None).astype(np.float64)
+    ramps -= ramps.mean(axis=1, keepdims=True)
+    centred = curve - curve.mean()
+    # What is left of the squares; a bend into a falling line explains nothing.
+    explained = np.square(np.clip(ramps @ centred, 0, None)) / np.square(ramps).sum(axis=1)
+    left = np.square(centred).sum() - explained
+    best = int(np.argmin(left))
+    possible = bends[left <= left[best] + 3.84 * deviation**2]
+    return int(bends[best]), int(possible[0]), int(possible[-1])
 
 
 def _smoothed(curve: np.ndarray, window: int) -> np.ndarray:

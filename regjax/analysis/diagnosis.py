@@ -33,8 +33,8 @@ class Diagnosis(NamedTuple):
       generalization_gap: validation loss minus training data loss over the last tenth of the run.
       metric_gap: training minus validation accuracy (or R2) there; None without such a metric.
       metric_gap_interval: 95% interval of `metric_gap`; None unless the size of the validation set is given.
-      onset_epoch: the epoch of lowest validation loss, from which on it rose; None if no rise is shown.
-      onset_interval: the first and the last epoch that may be that one.
+      onset_epoch: the epoch from which on the validation loss rose; None if no rise is shown.
+      onset_interval: the first and the last epoch that may be that one, at 95%.
       generalization_loss: how far validation ended above its lowest loss, in percent of that loss; None for fewer than
         5 epochs. If that loss is near 0 or below, in percent of a quarter of what validation had gained.
       rise_interval: 95% interval of `generalization_loss`.
@@ -117,8 +117,8 @@ def diagnose(
       >>> t = np.arange(40)
       >>> train, val = np.exp(-t / 8), 0.6 + np.exp(-t / 4) + 0.02 * np.maximum(t - 15, 0)
       >>> result = diagnose({"train/data_loss": train, "val/loss": val})
-      >>> result.verdict, result.generalization, result.onset_interval[0] <= 15 <= result.onset_interval[1]
-      ('overfit', 'overfit', True)
+      >>> result.verdict, result.course, 10 < result.onset_epoch < 20
+      ('overfit', 'stable', True)
 
     Reference:
       Prechelt, Early stopping - but when?, 1998 (GL).
@@ -197,8 +197,8 @@ def _rise_sign(train: np.ndarray, rise: Rise | None, unit: float, max_rise: floa
         return None
     percent, low, high = (100.0 * value / unit for value in (rise.size, rise.low, rise.high))
     text = (
-        f"validation loss was lowest, {rise.lowest:.3g}, around epoch {epochs[rise.onset]} and ended {percent:.0f}% "
-        f"above that (95% interval {low:.0f} to {high:.0f}%)"
+        f"validation loss was lowest, {rise.lowest:.3g}, up to about epoch {epochs[rise.onset]} and ended "
+        f"{percent:.0f}% above that (95% interval {low:.0f} to {high:.0f}%)"
     )
     return _Sign(percent > max_rise and not _training_rose(train, rise), low > 0, text)
 
@@ -252,7 +252,7 @@ def _unit(val: np.ndarray, rise: Rise | None) -> float:
 
 def _training_rose(train: np.ndarray, rise: Rise) -> bool:
     """Whether the training loss, too, ended above where it was when validation was lowest."""
-    around = train[max(rise.onset - rise.window // 2, 0) : rise.onset + rise.window // 2 + 1]
+    around = train[max(rise.lowest_epoch - rise.window // 2, 0) : rise.lowest_epoch + rise.window // 2 + 1]
     then, end = float(np.median(around)), float(np.median(train[-rise.window :]))
     error = 1.25 * relative_noise(train) * abs(end) * math.sqrt(2.0 / rise.window)
     return end - then > max(3.0 * error, 0.05 * abs(then))

@@ -79,9 +79,8 @@ def _picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[s
             else ""
         )
         text += (
-            f" Training goes on fitting its examples while validation {measure.loss} turns around: the "
-            f"lowest point was at {onset}{' (median)' if len(finite_onsets) > 1 else ''}, found in "
-            f"{which_seeds}{between}."
+            f" Training goes on fitting its examples while validation {measure.loss} turns around: it rises from "
+            f"{onset} on{' (median)' if len(finite_onsets) > 1 else ''}, as is shown in {which_seeds}{between}."
         )
         if len(finite_onsets) > 1:
             text += " The ticks at the foot are the seeds."

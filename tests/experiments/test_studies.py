@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.studies import mutation, step_down, unreached_entries
+from experiments.studies import diagnosis, mutation, step_down, unreached_entries
 
 RECORDS = Path(__file__).resolve().parents[2] / "experiments/records"
 
@@ -112,3 +112,23 @@ def test_the_record_of_the_mutation_run_adds_up():
         assert all(
             mutant["judgement"] in ("equivalent", "accepted") and mutant["reason"] for mutant in counts["survivors"]
         )
+
+
+@pytest.mark.parametrize("family", diagnosis.FAMILIES)
+def test_diagnoses_are_right_as_often_as_the_record_says(family):
+    """100 of the 400 runs, within 4.9 standard errors; and the record has the rates that the rule promises."""
+    record = json.loads((RECORDS / "diagnosis.json").read_text())["families"][family]
+    known, truth = record["rates"]["50"]["0.1"], record["truth"]
+    assert truth == diagnosis.FAMILIES[family][0]
+    found = diagnosis.rates(family, 50, 0.1, runs=100)
+    for name in known | found:
+        share = known.get(name, 0.0)
+        assert abs(found.get(name, 0.0) - share) < 4.9 * np.sqrt(max(share * (1 - share), 0.01) / 100)
+    for epochs, by_noise in record["rates"].items():
+        for noise, shares in by_noise.items():
+            if truth == "correct_fit":
+                assert shares.get("overfit", 0.0) <= 0.05
+            elif int(epochs) >= 50 and float(noise) <= 0.05:
+                assert shares[truth] >= 0.95
+            if family == "overfit from 85%" and int(epochs) >= 50 and float(noise) <= 0.05:
+                assert shares["onset within a tenth"] >= 0.95

@@ -41,7 +41,7 @@ def test_page_says_what_was_found(written, check):
     assert "overfits from epoch 26 on" in text
     assert "6 of 7 techniques raised test accuracy (more data most" in text
     assert "L1 proximal made no difference that 10 seeds can show" in text
-    assert "found in 9 of 10 seeds, between 11 and 38" in text
+    assert "shown in 9 of 10 seeds, between 11 and 38" in text
     assert "10% of the training labels, and only those, are wrong on purpose" in text
     assert "81% exactly zero" in text
     assert "Chosen at the end of the grid: more data and dropout" in text
