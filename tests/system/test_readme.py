@@ -270,14 +270,3 @@ def test_each_fault_of_the_table_names_a_test_that_is_there():
     for row in rows:
         path, name = re.fullmatch(r"\|.+\|.+\| `([\w/]+\.py)::(\w+)` \|", row).groups()
         assert f"def {name}(" in (ROOT / "tests" / path).read_text(), row
-
-
-def test_the_tables_of_noises_outputs_and_augmentations_name_everything():
-    from regjax.augment import AUGMENTATIONS
-    from regjax.penalties.outputs import OUTPUT_PENALTIES
-
-    named = set(re.findall(r"\w+", page("noise")))
-    assert set(rj.noise.NOISES) | set(OUTPUT_PENALTIES) <= named
-    # The flag calls Gaussian noise "noise", as it is the only one.
-    tables = "\n".join(line for line in page("augmentation").splitlines() if line.startswith("|"))
-    assert {name.replace("noise", "gaussian_noise") for name in AUGMENTATIONS} <= set(re.findall(r"\w+", tables))
