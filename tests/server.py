@@ -23,11 +23,14 @@ LIBRARIES = ("jinja2", "matplotlib.backends.backend_agg", "matplotlib.figure", "
 
 
 def preload():
-    """Import all of the library and what its commands need."""
+    """Import all of the library and what its commands need.
+
+    Not the commands themselves: their options are made from the catalogue, to which a plugin adds before.
+    """
     for name in regjax.__all__:
         getattr(regjax, name)
     for module in pkgutil.walk_packages(regjax.__path__, "regjax."):
-        if not module.name.endswith("__main__"):
+        if not module.name.startswith("regjax.cli."):
             importlib.import_module(module.name)
     for name in LIBRARIES:
         importlib.import_module(name)

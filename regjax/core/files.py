@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import hashlib
 import json
 import os
 import shutil
+import sys
 import time
 import uuid
 from collections import deque
@@ -112,7 +115,9 @@ def temporary_sibling(target: Path) -> Path:
 
 
 def replace_directory(source: Path, target: Path, *, keep: bool = False) -> None:
-    """Move directory `source` to `target`, so that readers see the old one, none, or the new one, never a part.
+    """Move directory `source` to `target`, so that readers see the old one or the new one, never a part.
+
+    Where the system cannot exchange two directories in one step (Linux can), there is none for a moment.
 
     Two processes may do this at the same time: one of them wins, and `target` is complete for both.
 
@@ -135,13 +140,32 @@ def replace_directory(source: Path, target: Path, *, keep: bool = False) -> None
                 continue  # another process has moved the old directory away but not yet moved its new one in
         if keep:
             return
+        if _exchanged(source, target):
+            shutil.rmtree(source, ignore_errors=True)
+            return
         aside = temporary_sibling(target)
         try:
             target.rename(aside)
         except FileNotFoundError:
             continue
+        moved = False
+        with contextlib.suppress(OSError):  # another process was faster
+            source.rename(target)
+            moved = True
         shutil.rmtree(aside, ignore_errors=True)
+        if moved:
+            return
     raise OSError(f"{target} is replaced by other processes all the time")
+
+
+def _exchanged(source: Path, target: Path) -> bool:
+    """Exchange two directories in one step; whether that was possible."""
+    if sys.platform != "linux":
+        return False
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    at_working_directory, exchange = -100, 2
+    arguments = at_working_directory, os.fsencode(source), at_working_directory, os.fsencode(target), exchange
+    return renameat2 is not None and renameat2(*arguments) == 0
 
 
 def remove_stale(parent: Path, older_than: float = STALE_SECONDS) -> None:

@@ -83,7 +83,7 @@ def digits(records: Path, link: str) -> list[str]:
             ]
         )
     head = (
-        "technique", "chosen", "train accuracy %", "test accuracy %", "change, 95% interval", "adjusted p", "test loss",
+        "technique", "chosen", "train accuracy %", "test accuracy %", "change, 95% CI", "adjusted p", "test loss",
         "exact zeros",
     )  # fmt: skip
     made = record["reproduce"]

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from regjax.core import files
 from regjax.core.files import (
     DamagedError,
     Lock,
@@ -83,6 +84,39 @@ def test_facts_cannot_be_changed_afterwards(sealed):
     (sealed / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(DamagedError, match="its own checksum"):
         verify_manifest(sealed)
+
+
+@pytest.mark.parametrize("exchanged", [True, False])
+def test_a_replaced_directory_is_whole_in_either_way(tmp_path, monkeypatch, exchanged):
+    if not exchanged:  # as on systems that cannot exchange two directories
+        monkeypatch.setattr(files, "_exchanged", lambda source, target: False)
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "content").write_text(name)
+    replace_directory(tmp_path / "new", tmp_path / "old")
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert (tmp_path / "old/content").read_text() == "new"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="two directories are exchanged in one step on Linux alone")
+def test_there_is_always_an_old_or_a_new_directory(tmp_path):
+    """A reader that looks as often as it can never finds none."""
+    target, missing, done = tmp_path / "target", [], threading.Event()
+    target.mkdir()
+
+    def look():
+        while not done.is_set():
+            if not target.is_dir():
+                missing.append(1)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for i in range(200):
+        (tmp_path / f"new{i}").mkdir()
+        replace_directory(tmp_path / f"new{i}", target)
+    done.set()
+    reader.join()
+    assert not missing
 
 
 @pytest.mark.parametrize("keep", [True, False])

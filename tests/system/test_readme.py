@@ -72,7 +72,7 @@ def test_every_page_says_what_it_prints():
 def commands(text: str) -> list[list[str]]:
     """The experiments that a page calls, as `[module, argument, ...]`."""
     joined = text.replace("\\\n", " ")
-    return [shlex.split(line) for line in re.findall(r"python -m experiments\.([^`\n]+)", joined)]
+    return [shlex.split(line) for line in re.findall(r"python -m experiments\.(?!studies\.)([^`\n]+)", joined)]
 
 
 COMMANDS = [(name, command) for name, text in PAGES.items() for command in commands(text)]
