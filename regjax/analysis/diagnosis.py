@@ -18,7 +18,7 @@ Columns = Mapping[str, Sequence[float]] | Mapping[str, np.ndarray]
 VERDICTS = ("underfit", "correct_fit", "overfit", "diverged", "undecided")
 NOISY = 0.05
 """Relative noise of the validation loss from which a course is called noisy."""
-_STEP = 0.02  # a fall by less than this share over the last fifth is no longer called one
+_STEP = 0.02  # a loss that falls by less than this share from one tenth of the run to the last has stopped falling
 
 
 class Diagnosis(NamedTuple):

@@ -139,7 +139,7 @@ def detectable_effect(
     rng = np.random.default_rng(seed)
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(d, rowvar=False)))
     noise = rng.normal(size=(draws, runs, count)) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
-    signs = _signs_for_power(runs, rng)
+    signs = _signs_for_power(runs, rng, max(1_024, math.ceil(10.0 / level)))
     own, others = noise[:, :, technique], np.delete(noise, technique, axis=2)
     # The largest statistic of all others under each flip, which no effect of this technique changes.
     norms = np.square(others).sum(axis=1, keepdims=True)
@@ -161,7 +161,7 @@ def detectable_effect(
     return high
 
 
-def _signs_for_power(runs: int, rng: np.random.Generator, most: int = 1_024) -> np.ndarray:
+def _signs_for_power(runs: int, rng: np.random.Generator, most: int) -> np.ndarray:
     """All sign vectors up to a flip of all signs, or so many random ones, the observed signs first."""
     if 2 ** (runs - 1) <= most:
         return np.concatenate(list(_sign_vectors(runs, 0)))

@@ -125,6 +125,13 @@ def test_five_runs_can_detect_nothing():
     assert detectable_effect(np.ones((9, 1)), 0) is None
 
 
+@pytest.mark.parametrize(("runs", "level"), [(14, 5e-4), (20, 5e-5)])
+def test_a_level_below_one_in_the_flips_that_are_drawn_is_searched_and_not_for_ever(runs, level):
+    d = np.random.default_rng(7).normal(size=(runs, 2))
+    strict, usual = detectable_effect(d, 0, level=level, draws=20), detectable_effect(d, 0, draws=20)
+    assert usual < strict < 10 * usual
+
+
 @pytest.mark.parametrize(
     ("d", "message"),
     [
