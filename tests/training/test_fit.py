@@ -1,6 +1,7 @@
 """The triangle: run == fit, interrupted and resumed == uninterrupted, lane i == the same run alone. All bitwise."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -70,25 +71,12 @@ def test_interrupted_and_resumed_equals_uninterrupted(noisy, blobs, name, asked,
         calls.append(1)
         return len(calls) == asked
 
-    whole = rj.fit(noisy, hparams(name), jax.random.key(2), data)
-    first = rj.fit(
-        noisy,
-        hparams(name),
-        jax.random.key(2),
-        data,
-        checkpoints=Checkpoints(tmp_path),
-        interrupted=interrupt,
-    )
+    train = functools.partial(rj.fit, noisy, hparams(name), jax.random.key(2), data)
+    whole = train()
+    first = train(checkpoints=Checkpoints(tmp_path), interrupted=interrupt)
     assert (first.status, int(first.state.train.step), int(first.state.epoch)) == ("interrupted", asked, asked // 3)
     started = []
-    second = rj.fit(
-        noisy,
-        hparams(name),
-        jax.random.key(2),
-        data,
-        checkpoints=Checkpoints(tmp_path),
-        on_start=lambda done, _: started.append(done),
-    )
+    second = train(checkpoints=Checkpoints(tmp_path), on_start=lambda done, _: started.append(done))
     assert started == [asked // 3]
     assert_trees_equal(whole.state, second.state)
     assert_trees_equal(whole.weights, second.weights)
