@@ -24,7 +24,7 @@ SLOW = (
     "data/test_arrays.py", "data/test_shuffle.py", "experiments", "models/test_conv.py", "models/test_interface.py",
     "models/test_parameters.py", "models/test_suite.py", "optim/test_pytrees.py", "report/test_compare_page.py",
     "solvers/test_accelerated.py", "solvers/test_derivatives.py", "solvers/test_lasso.py",
-    "solvers/test_lasso_data.py", "sweeps/test_lanes.py", "sweeps/test_plan.py", "sweeps/test_store.py",
+    "solvers/test_lasso_data.py", "sweeps/test_run.py", "sweeps/test_plan.py", "sweeps/test_store.py",
     "system/devices", "system/faults", "system/precision", "system/scripts", "system/test_readme.py",
     "training/test_accumulate.py", "training/test_compose.py", "training/test_precision.py",
     "training/test_stream.py", "training/test_stream_runs.py", "training/test_fit.py",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from regjax.augment.entry import applied, check_numbers, over, signed, takes_batches
-from regjax.augment.values import check_colors, from_levels, gray_levels, to_levels
+from regjax.augment.batched import applied, check_numbers, over, signed, takes_batches
+from regjax.augment.levels import check_colors, from_levels, gray_levels, to_levels
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 

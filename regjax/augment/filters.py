@@ -8,9 +8,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
+from regjax.augment.batched import applied, check_images, check_numbers, draws, over, takes_batches, variant
 from regjax.augment.color import blended, factors_around_one
-from regjax.augment.entry import applied, check_images, check_numbers, draws, over, takes_batches, variant
-from regjax.augment.values import check_colors, to_levels
+from regjax.augment.levels import check_colors, to_levels
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 

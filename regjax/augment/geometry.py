@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from regjax.augment.entry import (
+from regjax.augment.batched import (
     applied,
     check_fill,
     check_images,

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.augment.entry import check_examples, check_images, check_rows, draws, over
+from regjax.augment.batched import check_examples, check_images, check_rows, draws, over
 from regjax.augment.pixels import boxes
 from regjax.augment.tables import random_ranks
 from regjax.core import random_bits as bits

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from regjax import catalog
-from regjax.augment.entry import Examples
+from regjax.augment.batched import Examples
 from regjax.augment.registry import AUGMENTATIONS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax import noise
-from regjax.augment.entry import (
+from regjax.augment.batched import (
     applied,
     check_examples,
     check_fill,

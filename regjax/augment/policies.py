@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from regjax.augment.entry import applied, check_fill, check_numbers, draws, over, takes_batches, variant
+from regjax.augment.batched import applied, check_fill, check_numbers, draws, over, takes_batches, variant
+from regjax.augment.levels import check_colors
 from regjax.augment.operations import OPERATIONS, STANDARD, WIDE, operated
-from regjax.augment.values import check_colors
 from regjax.core.rng import stream
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from regjax import noise
-from regjax.augment.entry import applied, check_numbers, check_rows, takes_batches
+from regjax.augment.batched import applied, check_numbers, check_rows, takes_batches
 from regjax.core import random_bits as bits
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
+from regjax.augment.batched import applied, check_numbers, draws, over, takes_batches
 from regjax.augment.color import blended
-from regjax.augment.entry import applied, check_numbers, draws, over, takes_batches
-from regjax.augment.values import check_colors, from_levels, to_levels
+from regjax.augment.levels import check_colors, from_levels, to_levels
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 # Standardized bytes come back as 127.9999, so values that are this close to a level count as having reached it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.augment.entry import applied, check_numbers, signed, takes_batches, variant
+from regjax.augment.batched import applied, check_numbers, signed, takes_batches, variant
 from regjax.augment.geometry import check_moved
 from regjax.augment.resample import affined, displaced, matrix
 from regjax.core import random_bits as bits

@@ -12,7 +12,7 @@ from regjax.catalog import COMBINATION, PENALTY_MODES, TECHNIQUES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.core.typing import PenaltyMode, PyTree, Value
-from regjax.optim.applied import applied_penalty
+from regjax.optim.applied_penalties import applied_penalty
 from regjax.penalties import Penalty, check_penalty_mode
 from regjax.training.step import check_disjoint
 

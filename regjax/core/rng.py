@@ -28,7 +28,7 @@ def run_key(seed: int) -> PRNGKey:
     """Root key of the run with this seed, in every command; all randomness of the run derives from it.
 
     The data of a run (its examples and its wrong labels) are drawn on the host from the same seed; see
-    `regjax.data.keyed`.
+    `regjax.data.keyed_random`.
 
     Example:
       >>> bool(run_key(3) == jax.random.key(3))

@@ -8,7 +8,7 @@ import numpy as np
 
 from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
-from regjax.data.narrow import check_float32
+from regjax.data.float32 import check_float32
 from regjax.data.targets import as_vector, check_unmasked, encode_targets, infer_task, task_reason
 
 

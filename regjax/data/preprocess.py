@@ -14,7 +14,7 @@ import numpy as np
 
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
-from regjax.data.narrow import Spread
+from regjax.data.float32 import Spread
 from regjax.data.source import full_pixel, slices
 from regjax.data.splits import Splits
 

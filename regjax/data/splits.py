@@ -1,6 +1,6 @@
 """Seeded, stratified splits, nested training subsets and label noise.
 
-All results are pure functions of their seeds (see `regjax.data.keyed`) and the same on every machine.
+All results are pure functions of their seeds (see `regjax.data.keyed_random`) and the same on every machine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from regjax.catalog import TASKS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, is_indices
-from regjax.data import keyed
+from regjax.data import keyed_random
 from regjax.data.dataset import Dataset
 
 
@@ -125,7 +125,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
             "validation (at least 2) and at least 1 for training; use more examples or other fractions"
         )
     labels = dataset.y if dataset.task == "classification" else np.zeros(total, np.int32)
-    rest = keyed.order(total, "split", seed)
+    rest = keyed_random.order(total, "split", seed)
     test, rest = _cut(rest, labels, n_test, share=1, keep=1)
     validation, train = _cut(rest, labels, n_validation, share=2, keep=1)
     missing = np.setdiff1d(np.arange(dataset.num_classes), labels[train])
@@ -136,7 +136,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
     cut = {"train": train} | ({} if official else {"test": test})
     source, of_part = (dataset.x, dataset.y), labels
     if given is not None:
-        source, validation = given, keyed.order(len(given[1]), "split", seed)
+        source, validation = given, keyed_random.order(len(given[1]), "split", seed)
         of_part = given[1] if dataset.task == "classification" else np.zeros(len(given[1]), np.int32)
     stop, select = _cut(validation, of_part, len(validation) - len(validation) // 2, share=1, keep=1)
     indices = cut | ({} if given is not None else {"stop": stop, "select": select})
@@ -239,12 +239,12 @@ def nested_order(y: np.ndarray, seeds: Sequence[int] | int, task: str, *, size: 
     size = n if size is None else size
     if not 0 <= size <= n:
         raise InputError(f"nested_order: size must be in [0, {n}], got {size}")
-    shuffled = [keyed.order(n, "subset", seed) for seed in seeds]
+    shuffled = [keyed_random.order(n, "subset", seed) for seed in seeds]
     if task == "regression" or n == 0:
         return np.asarray(shuffled, np.int32).reshape(len(seeds), n)[:, :size]
     y = np.unique(np.asarray(y), return_inverse=True)[1].reshape(-1)
     counts = np.bincount(y)
-    ties = np.stack([keyed.order(len(counts), "ties", seed) for seed in seeds])
+    ties = np.stack([keyed_random.order(len(counts), "ties", seed) for seed in seeds])
     starts = np.cumsum(counts) - counts
     rows = []
     for members, classes in zip(shuffled, _class_sequence(counts, ties, size), strict=True):
@@ -312,8 +312,8 @@ def noisy_labels(y: np.ndarray, rate: float, num_classes: int, seeds: Sequence[i
         raise InputError(f"noisy_labels: rate {rate} needs at least 2 classes, got {num_classes}")
     rows = []
     for seed in _seed_list("noisy_labels", seeds):
-        hit = keyed.uniform(len(y), "label noise", seed) < rate
-        jump = 1 + np.floor(keyed.uniform(len(y), "noisy label", seed) * (num_classes - 1)).astype(int)
+        hit = keyed_random.uniform(len(y), "label noise", seed) < rate
+        jump = 1 + np.floor(keyed_random.uniform(len(y), "noisy label", seed) * (num_classes - 1)).astype(int)
         rows.append(np.where(hit, (y + jump) % num_classes, y))
     return np.asarray(rows, np.int32).reshape(len(rows), len(y))
 

@@ -10,7 +10,7 @@ import numpy as np
 from regjax.catalog import TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
-from regjax.data.narrow import check_float32, spread_of
+from regjax.data.float32 import check_float32, spread_of
 
 MAX_INFERRED_CLASSES = 20
 """With more distinct integers than this, the task is regression unless `task` says otherwise."""

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.core import random_bits as bits
+from regjax.core.barrier import opaque_call
 from regjax.core.checks import check_range
 from regjax.core.dtypes import wide_dtype
-from regjax.core.opaque import opaque_call
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 _LEVELS = 65536  # a decision has 16 bits

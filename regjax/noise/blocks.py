@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from regjax.core import random_bits as bits
-from regjax.core.opaque import opaque_call
+from regjax.core.barrier import opaque_call
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.noise.base import apply_mask, checked_input, required_key
 

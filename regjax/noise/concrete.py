@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from regjax.core import random_bits as bits
+from regjax.core.barrier import opaque_call
 from regjax.core.checks import check_range
 from regjax.core.dtypes import wide_dtype
-from regjax.core.opaque import opaque_call
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.noise.base import checked_input, required_key
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from regjax.core import random_bits as bits
-from regjax.core.opaque import opaque_call
+from regjax.core.barrier import opaque_call
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 from regjax.noise.base import checked_input, required_key
 

@@ -15,7 +15,7 @@ from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, Numeric, PenaltyMode, PyTree, Value
-from regjax.optim.applied import RegularizeState, acting_leaves, applied_penalty, with_extra_arguments
+from regjax.optim.applied_penalties import RegularizeState, acting_leaves, applied_penalty, with_extra_arguments
 from regjax.optim.stepsizes import LearningRate, StepSize, current
 from regjax.optim.stepsizes.base import states
 from regjax.optim.transforms import add_gradient, check_independent, shape_at

@@ -20,7 +20,7 @@ import optax
 
 from regjax.core.tree import check_arrays, check_same_leaves, is_weight_leaf, leaf_names, uphill
 from regjax.core.typing import Array, ArrayLike, Numeric, PyTree, Value
-from regjax.optim.applied import CountState, ProjectState, acting_leaves, applied_penalty
+from regjax.optim.applied_penalties import CountState, ProjectState, acting_leaves, applied_penalty
 from regjax.optim.stepsizes import LearningRate, at_step
 from regjax.optim.verify import PROBE, answer
 from regjax.penalties import Penalty, check_penalty_mode

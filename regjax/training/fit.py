@@ -15,7 +15,7 @@ from regjax.core.mesh import on_mesh
 from regjax.core.typing import Array, Batch, PRNGKey
 from regjax.training.batches import next_block
 from regjax.training.checkpoint import Checkpoints
-from regjax.training.pace import MOST_STEPS, BlockLength, SaveInterval
+from regjax.training.intervals import MOST_STEPS, BlockLength, SaveInterval
 from regjax.training.preflight import check_order, check_run
 from regjax.training.program import make_program
 from regjax.training.spec import Hparams, Spec

@@ -10,7 +10,7 @@ import optax
 from regjax.core.rng import GRADIENT, stream
 from regjax.core.tree import leaf_mask, leaf_names
 from regjax.core.typing import Array, Aux, Batch, PRNGKey, PyTree
-from regjax.optim.applied import AppliedPenalty, applied_penalties, applied_penalty, with_extra_arguments
+from regjax.optim.applied_penalties import AppliedPenalty, applied_penalties, applied_penalty, with_extra_arguments
 from regjax.optim.verify import check_optimizer
 from regjax.penalties import Penalty, check_penalty_mode
 from regjax.penalties.constraints import Constraint, apply_constraints

@@ -18,7 +18,7 @@ from regjax.catalog import TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
-from regjax.data.narrow import WHOLE, check_float32
+from regjax.data.float32 import WHOLE, check_float32
 from regjax.data.preprocess import Preprocessor
 from regjax.data.source import as_rows
 from regjax.data.targets import encode_targets, infer_task

@@ -13,7 +13,7 @@ import numpy as np
 
 from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
-from regjax.data.narrow import check_float32, spread_of
+from regjax.data.float32 import check_float32, spread_of
 from regjax.data.preprocess import Preprocessor
 from regjax.data.source import ArraySource, Rows, as_rows
 from regjax.data.targets import encode_targets

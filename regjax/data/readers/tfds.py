@@ -17,7 +17,7 @@ import numpy as np
 from regjax.core.errors import InputError
 from regjax.data.cache import Arrays, file_fingerprint
 from regjax.data.dataset import Dataset
-from regjax.data.narrow import check_float32, spread_of
+from regjax.data.float32 import check_float32, spread_of
 from regjax.data.readers.tfds_find import find_prepared
 from regjax.data.readers.tfds_records import Examples
 from regjax.data.readers.tfds_source import TfdsSource, open_prepared

@@ -11,7 +11,7 @@ import numpy as np
 
 from regjax.core.errors import InputError
 from regjax.core.extras import require
-from regjax.data.narrow import loses
+from regjax.data.float32 import loses
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,13 @@ import optax
 
 from regjax.core.tree import is_weight_leaf
 from regjax.core.typing import ArrayLike, PyTree, Value
-from regjax.optim.applied import CountState, ProjectState, RegularizeState, applied_penalties, with_extra_arguments
+from regjax.optim.applied_penalties import (
+    CountState,
+    ProjectState,
+    RegularizeState,
+    applied_penalties,
+    with_extra_arguments,
+)
 from regjax.optim.stepsizes.base import states
 from regjax.optim.verify.step import WAY_OUT
 from regjax.optim.verify.trial import CannotJudge, Plan, named_weights, run, small_like

@@ -16,7 +16,7 @@ from jax.interpreters.partial_eval import dce_jaxpr
 from regjax.core.checks import is_traced
 from regjax.core.tree import check_same_leaves, is_weight_leaf, leaf_names
 from regjax.core.typing import Array, PyTree, Value
-from regjax.optim.applied import with_extra_arguments
+from regjax.optim.applied_penalties import with_extra_arguments
 
 # Parameters with more entries than this are replaced by smaller ones of the same rank.
 _ENTRIES = 4096

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from regjax.augment.entry import check_images
+from regjax.augment.batched import check_images
 from regjax.core.checks import is_traced
 from regjax.core.typing import Array
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from regjax.augment.entry import (
+from regjax.augment.batched import (
     _gated,
     applied,
     check_examples,

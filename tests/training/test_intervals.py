@@ -6,7 +6,7 @@ import pytest
 
 import regjax as rj
 from regjax.training.checkpoint import Checkpoints
-from regjax.training.pace import MEASURED_BLOCKS, BlockLength, SaveInterval
+from regjax.training.intervals import MEASURED_BLOCKS, BlockLength, SaveInterval
 from tests.helpers import assert_trees_equal
 
 

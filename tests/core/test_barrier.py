@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from regjax.core.opaque import opaque_call
+from regjax.core.barrier import opaque_call
 
 KEY = jax.random.key(0)
 X = jnp.arange(4.0)

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from regjax.core.barrier import opaque_call
 from regjax.core.checks import check_range
-from regjax.core.opaque import opaque_call
 from regjax.core.rng import stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 

@@ -6,7 +6,7 @@ import optax
 import pytest
 
 import regjax as rj
-from regjax.optim.applied import acting_leaves, applied_penalties, applied_penalty, with_extra_arguments
+from regjax.optim.applied_penalties import acting_leaves, applied_penalties, applied_penalty, with_extra_arguments
 from regjax.optim.optimizers import with_penalties
 
 PARAMS = {"dense": {"bias": jnp.ones(2), "kernel": jnp.ones((2, 2))}, "out": {"kernel": jnp.ones((2, 1))}}

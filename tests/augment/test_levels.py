@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from regjax.augment.values import check_colors, from_levels, gray_levels, to_levels
+from regjax.augment.levels import check_colors, from_levels, gray_levels, to_levels
 from tests.augment.pictures import pictures, with_pil
 
 X = np.zeros((1, 2, 2, 3), np.float32)

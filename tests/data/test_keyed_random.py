@@ -2,7 +2,7 @@ import hashlib
 
 import numpy as np
 
-from regjax.data import keyed
+from regjax.data import keyed_random
 
 
 def test_words_are_those_of_splitmix64():
@@ -15,22 +15,22 @@ def test_words_are_those_of_splitmix64():
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
         expected.append(z ^ (z >> 31))
-    assert keyed.bits(5, "a", 3).tolist() == expected
+    assert keyed_random.bits(5, "a", 3).tolist() == expected
 
 
 def test_the_stream_is_frozen():
     # Splits of published results depend on these numbers; they never change.
-    assert keyed.order(8, "split", 0).tolist() == [4, 0, 2, 3, 5, 1, 7, 6]
+    assert keyed_random.order(8, "split", 0).tolist() == [4, 0, 2, 3, 5, 1, 7, 6]
 
 
 def test_streams_differ_and_types_count():
-    assert not np.array_equal(keyed.bits(4, "a", 0), keyed.bits(4, "a", 1))
-    assert not np.array_equal(keyed.bits(4, "a", 0), keyed.bits(4, "a", "0"))
-    assert not np.array_equal(keyed.bits(4, "a", 12), keyed.bits(4, "a1", 2))
+    assert not np.array_equal(keyed_random.bits(4, "a", 0), keyed_random.bits(4, "a", 1))
+    assert not np.array_equal(keyed_random.bits(4, "a", 0), keyed_random.bits(4, "a", "0"))
+    assert not np.array_equal(keyed_random.bits(4, "a", 12), keyed_random.bits(4, "a1", 2))
 
 
 def test_uniform_is_uniform():
-    u = keyed.uniform(100_000, "u")
+    u = keyed_random.uniform(100_000, "u")
     assert u.min() >= 0
     assert u.max() < 1
     counts = np.histogram(u, 10, (0, 1))[0]
@@ -39,4 +39,4 @@ def test_uniform_is_uniform():
 
 
 def test_empty_draw():
-    assert keyed.order(0, "x").shape == (0,)
+    assert keyed_random.order(0, "x").shape == (0,)
