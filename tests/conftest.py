@@ -105,6 +105,21 @@ def share_programs(config: pytest.Config) -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+def compile_quickly() -> None:
+    """Have this process compile with XLA's older emitters: a third less time, programs a quarter slower.
+
+    Most programs of the tests run for milliseconds. Commands, which are processes of their own, compile as users do.
+    XLA reads its flags once, when the first device is asked for.
+    """
+    flags = os.environ.get("XLA_FLAGS")
+    os.environ["XLA_FLAGS"] = f"{flags or ''} --xla_cpu_use_fusion_emitters=false".strip()
+    jax.devices()
+    if flags is None:
+        del os.environ["XLA_FLAGS"]
+    else:
+        os.environ["XLA_FLAGS"] = flags
+
+
 def share_bytecode(config: pytest.Config) -> None:
     """Keep bytecode in one folder for all workers and commands, also where the environment turns it off.
 
@@ -137,6 +152,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """For doctests too, which lie beside the tests."""
     share_programs(config)
     share_bytecode(config)
+    compile_quickly()
     config.pluginmanager.register(DropPrograms())
     config.pluginmanager.register(RestoreRegistries())
 
