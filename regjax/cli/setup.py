@@ -29,7 +29,7 @@ from regjax.training.stream import StreamLoader, validation_limit
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A dataset that is split, with its preprocessor."""
+    """A dataset that is split, with the preprocessor of the whole pool, or of the run that is made."""
 
     splits: data.Splits
     preprocessor: data.Preprocessor
@@ -57,7 +57,8 @@ def load(
     Args:
       options: options of the data.
       split_seed: seed of the split into training, validation and test sets.
-      preprocessor: preprocessor of a resumed run; None fits one, for which a streamed training pool is read twice.
+      preprocessor: preprocessor of a resumed run; None fits one on the whole training pool, for which a streamed pool
+        is read twice.
       lazy: whether to keep the inputs on disk.
 
     Raises:
@@ -176,7 +177,7 @@ def hparams_of(
       config: the flags.
       facts: properties of the data.
       restore_best: whether to restore the best weights at the end.
-      standardization: standardization of the examples; None if they are already standardized.
+      standardization: standardization of examples and targets; None if they are already standardized.
       augment: strength of the augmentation, if there is one.
       present: names of regularizers to include even if they are 0.
     """
@@ -197,7 +198,7 @@ def hparams_of(
 
 
 def train_data(loaded: Loaded, config: RunOptions, seeds: Sequence[int], *, validation: str = "all") -> TrainData:
-    """Return the arrays for training; the inputs are not standardized.
+    """Return the arrays for training; inputs and targets are not standardized.
 
     Args:
       loaded: the data.
@@ -205,8 +206,8 @@ def train_data(loaded: Loaded, config: RunOptions, seeds: Sequence[int], *, vali
       seeds: seeds of the orders and labels.
       validation: data for early stopping: `"all"` of the validation set, or its half `"stop"`, as in a comparison.
     """
-    splits, pre = loaded.splits, loaded.preprocessor
-    y, order = _targets_and_order(loaded, config, seeds)
+    splits = loaded.splits
+    y, order = _targets_and_order(splits, config, seeds)
     x_val, y_val = validation_part(splits)
     if validation == "stop":
         x_val, y_val = splits.x_stop[:MAX_STOP_EXAMPLES], splits.y_stop[:MAX_STOP_EXAMPLES]
@@ -216,7 +217,7 @@ def train_data(loaded: Loaded, config: RunOptions, seeds: Sequence[int], *, vali
         y=jax.device_put(y),
         order=jax.device_put(order),
         x_val=jax.device_put(x_val),
-        y_val=jax.device_put(pre.target_transform(y_val)),
+        y_val=jax.device_put(y_val),
     )
 
 
@@ -226,8 +227,8 @@ def stream_data(loaded: Loaded, config: RunOptions, spec: Spec, threads: int) ->
     Raises:
       FlagError: a record cannot be read.
     """
-    splits, pre = loaded.splits, loaded.preprocessor
-    y, order = _targets_and_order(loaded, config, [config.seed])
+    splits = loaded.splits
+    y, order = _targets_and_order(splits, config, [config.seed])
     loader = StreamLoader(splits.x_train, y[0], order[0], threads=threads)
     x_val, y_val = validation_part(splits)
     limit = validation_limit(x_val.shape[1:], x_val.dtype)
@@ -235,7 +236,6 @@ def stream_data(loaded: Loaded, config: RunOptions, spec: Spec, threads: int) ->
     if isinstance(splits.x_test, data.Rows):
         # Damaged records should be found before training, not after it.
         flags.about("dataset", splits.x_test.check)
-    y_val = pre.target_transform(y_val)
     return flags.about("dataset", lambda: loader.evaluation_data(spec, x_val, y_val)), loader
 
 
@@ -244,11 +244,10 @@ def validation_part(splits: data.Splits) -> tuple[Any, Any]:
     return data.joined([splits.x_stop, splits.x_select]), np.concatenate([splits.y_stop, splits.y_select])
 
 
-def _targets_and_order(loaded: Loaded, config: RunOptions, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the preprocessed targets of the pool, `[S, N, ...]`, and the orders of the examples."""
-    splits = loaded.splits
+def _targets_and_order(splits: data.Splits, config: RunOptions, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the targets of the pool, `[S, N, ...]`, and the orders of the examples."""
     order = data.nested_order(splits.y_train, seeds, splits.task)
-    y = np.stack([loaded.preprocessor.target_transform(splits.y_train)] * len(seeds))
+    y = np.stack([splits.y_train] * len(seeds))
     if config.label_noise:
         y = data.noisy_labels(splits.y_train, config.label_noise, splits.num_classes, seeds)
     return y, order

@@ -118,6 +118,7 @@ def main(config: Config) -> int:
     from regjax.cli.regularizers import check_regularizers
     from regjax.core.mesh import make_mesh
     from regjax.core.rng import run_key
+    from regjax.data import Preprocessors
     from regjax.report import write_sweep_report
     from regjax.sweeps import Lane, LaneStore, plan_lanes, run_lanes
     from regjax.training.compilations import CompilationCounter
@@ -136,17 +137,21 @@ def main(config: Config) -> int:
     run = make_run(spec)
     points = [dict(zip(swept, point, strict=True)) for point in itertools.product(*swept.values())]
     lanes: list[Lane] = []
+    preprocessors, units = Preprocessors(loaded.splits, loaded.preprocessor), []
     for point in points:
         at_point = dataclasses.replace(config, **_as_options(config, point))
         hparams = setup.hparams_of(
             at_point,
             facts,
             restore_best=config.restore_best,
-            standardization=loaded.preprocessor.standardization,
+            standardization=None,
             augment=point.get("augment", 1.0),
             present=swept,
         )
-        lanes.extend(Lane(run, hparams, run_key(seed), i) for i, seed in enumerate(seeds))
+        for i, seed in enumerate(seeds):
+            own = preprocessors.of(seed, at_point.train_examples)
+            units.append(own.loss_unit(preprocessors.whole))
+            lanes.append(Lane(run, hparams._replace(standardization=own.standardization), run_key(seed), i))
     mesh = None
     if config.data_devices > 1:
         mesh = flags.about("data_devices", lambda: make_mesh(data=config.data_devices))
@@ -169,7 +174,7 @@ def main(config: Config) -> int:
             )
     if not cluster.leads():
         return app.DONE
-    table = _table(results, points, seeds, spec.task)
+    table = _table(results, points, seeds, spec.task, units)
     runs = itertools.product(points, seeds)
     commands = [
         _repeating(config, point, spec.steps_per_epoch, seed, f"runs/repeat/run-{i}")
@@ -219,14 +224,14 @@ def _swept(config: Config) -> dict[str, list[float]]:
 
 
 def _table(
-    results: Sequence[RunResult], points: list[dict[str, float]], seeds: list[int], task: str
+    results: Sequence[RunResult], points: list[dict[str, float]], seeds: list[int], task: str, units: Sequence[float]
 ) -> list[dict[str, Any]]:
-    """Return one row for each lane."""
+    """Return one row for each lane; `units` are the factors that give all losses one unit."""
     from regjax.stopping import REASONS
     from regjax.training.evaluate import SCORE
 
     table = []
-    for result, (point, seed) in zip(results, itertools.product(points, seeds), strict=True):
+    for result, unit, (point, seed) in zip(results, units, itertools.product(points, seeds), strict=True):
         end = int(result.end_epoch)
         row = {name: float(column[end]) for name, column in result.history.values.items()}
         table.append(
@@ -235,9 +240,9 @@ def _table(
                     **point,
                     "seed": seed,
                     "val_score": row[f"val/{SCORE[task]}"],
-                    "val_loss": row["val/loss"],
+                    "val_loss": row["val/loss"] * unit,
                     "train_score": row[f"train/{SCORE[task]}"],
-                    "train_loss": row["train/data_loss"],
+                    "train_loss": row["train/data_loss"] * unit,
                     "epochs": int(result.epochs),
                     "best_epoch": int(result.best_epoch),
                     "status": "diverged" if REASONS[int(result.reason)] == "diverged" else "completed",

@@ -92,7 +92,7 @@ def main(config: Config) -> int:
     from regjax.cli.progress import Bar, epoch_status
     from regjax.cli.regularizers import check_regularizers
     from regjax.core.rng import run_key
-    from regjax.data import Preprocessor
+    from regjax.data import Preprocessor, Preprocessors
     from regjax.training.checkpoint import Checkpoints
     from regjax.training.compilations import CompilationCounter
     from regjax.training.fit import fit
@@ -102,6 +102,9 @@ def main(config: Config) -> int:
         fitted = Preprocessor.from_json((workdir / "preprocess.json").read_text())
     loaded = setup.load(config, config.split_seed, fitted, lazy=config.loader == "stream")
     setup.check_sizes(config, loaded.splits)
+    if fitted is None:
+        own = Preprocessors(loaded.splits, loaded.preprocessor).of(config.seed, config.train_examples)
+        loaded = dataclasses.replace(loaded, preprocessor=own)
     facts = setup.Facts.of(loaded.splits)
     spec = setup.with_mesh(config, setup.make_spec(config, facts, loaded, config.steps_per_epoch))
     hparams = setup.hparams_of(

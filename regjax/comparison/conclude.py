@@ -17,6 +17,7 @@ from regjax.comparison.scoring import (
     Scorer,
     chance_of,
     diagnose_all,
+    in_unit,
     paired_statistics,
     spread_of,
     summarize_row,
@@ -43,6 +44,7 @@ def conclude(
     plain = results.pop(BASELINE)
     baseline_runs = rows[BASELINE].chosen.results
     weights = {name: tuple(result.weights for result in row.chosen.results) for name, row in rows.items()}
+    preprocessors = {name: tuple(row.chosen.preprocessors) for name, row in rows.items()}
     return CompareResult(
         dataset=plan.splits.name,
         task=plan.splits.task,
@@ -56,7 +58,7 @@ def conclude(
         chance={"score": scorer.chance.score, "loss": scorer.chance.loss},
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
-        trained=Trained(as_model(plan.spec.model).apply, plan.preprocessor, weights),
+        trained=Trained(as_model(plan.spec.model).apply, preprocessors, weights),
     )
 
 
@@ -71,12 +73,17 @@ def _row_of_table(plan: Plan, row: Row, tests: Sequence[Evaluation], chance: Cha
         )
         for outcome in row.outcomes
     )
-    scale = plan.preprocessor.y_scale
+    whole = plan.preprocessor
+    scale = whole.y_scale
+    results = [
+        in_unit(result, own.loss_unit(whole))
+        for result, own in zip(row.chosen.results, row.chosen.preprocessors, strict=True)
+    ]
     return summarize_row(
         row.technique,
         row.pick.entry(),
         grid,
-        row.chosen.results,
+        results,
         tests,
         plan.splits.task,
         chance=chance,

@@ -41,7 +41,7 @@ class Plan:
     Attributes:
       options: the options, with defaults in place of None.
       splits: the training, validation and test sets.
-      preprocessor: the preprocessor, fitted on the training pool.
+      preprocessor: the preprocessor of the whole pool, which gives losses their unit; each run has its own.
       task: the task; for arrays, with the reason why it was chosen.
       spec: the program of every run.
       params: the shapes of the parameters.
@@ -122,7 +122,7 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
     for technique in chosen:
         _check_technique(technique, spec, params, options, example, splits)
     task = described_task(data, splits, options.task)
-    arrays = _arrays(splits, preprocessor, n_train, chosen, options)
+    arrays = _arrays(splits, n_train, chosen, options)
     return Plan(options, splits, preprocessor, task, spec, params, tuple(chosen), with_combination, arrays)
 
 
@@ -169,14 +169,12 @@ def _check_technique(
         raise InputError(f"technique {technique.name!r}: {error}") from None
 
 
-def _arrays(
-    splits: Splits, preprocessor: Preprocessor, n_train: int, techniques: Sequence[Technique], options: CompareOptions
-) -> TrainData:
+def _arrays(splits: Splits, n_train: int, techniques: Sequence[Technique], options: CompareOptions) -> TrainData:
     """Return the training arrays: the pool, orders and labels of all seeds, and the examples for early stopping."""
     sizes = [int(t.arguments(v).get("n_train", 0)) for t in techniques for v in t.values]
     seeds = options.all_seeds()
     order = nested_order(splits.y_train, seeds, splits.task, size=max([n_train, *sizes]))
-    y = preprocessor.target_transform(splits.y_train)
+    y = splits.y_train
     if splits.task == "classification":
         labels = noisy_labels(splits.y_train, options.label_noise or 0.0, splits.num_classes, seeds)
     else:
@@ -187,7 +185,7 @@ def _arrays(
         y=jnp.asarray(labels),
         order=jnp.asarray(order),
         x_val=jnp.asarray(splits.x_stop[stop]),
-        y_val=jnp.asarray(preprocessor.target_transform(splits.y_stop[stop])),
+        y_val=jnp.asarray(splits.y_stop[stop]),
     )
 
 

@@ -16,6 +16,7 @@ from regjax.comparison.scoring import Evaluation, Scorer
 from regjax.comparison.techniques import BASELINE, Technique, baseline, combination
 from regjax.comparison.train import Outcome, Progress, Runner, Trial, diverged
 from regjax.core.typing import ModelLike, Value
+from regjax.data import Preprocessors
 from regjax.models.interface import as_model
 from regjax.training.run import make_run
 
@@ -89,9 +90,9 @@ def make_runner(
         defaults={
             "learning_rate": plan.options.learning_rate,
             "n_train": plan.options.train_examples,
-            "standardization": plan.preprocessor.standardization,
         },
         always=plan.always,
+        preprocessors=Preprocessors(plan.splits, plan.preprocessor, standardize=plan.options.standardize),
         seeds=plan.options.all_seeds(),
         data=plan.data,
         scorer=scorer,
@@ -142,6 +143,10 @@ def evaluate_on_test(plan: Plan, rows: Mapping[str, Row]) -> tuple[Scorer, dict[
     # The scorer of the test set is made only here, so that no earlier step can use it.
     scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.preprocessor, "test")
     tests = {
-        name: [scorer(result.weights, diverged(result)) for result in row.chosen.results] for name, row in rows.items()
+        name: [
+            scorer(result.weights, diverged(result), own)
+            for result, own in zip(row.chosen.results, row.chosen.preprocessors, strict=True)
+        ]
+        for name, row in rows.items()
     }
     return scorer, tests

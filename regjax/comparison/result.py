@@ -92,17 +92,18 @@ class TechniqueResult:
 class Trained(NamedTuple):
     """The trained models of the chosen settings, for predictions.
 
-    `rj.predict(trained.apply, *trained.weights["l2"][0], trained.preprocessor.transform(x))` predicts with the first
-    seed of L2.
+    `rj.predict(trained.apply, *trained.weights["l2"][0], trained.preprocessors["l2"][0].transform(x))` predicts with
+    the first seed of L2.
 
     Attributes:
       apply: the apply function of the model.
-      preprocessor: standardizes inputs, and converts predictions of a regression back to the units of the target.
+      preprocessors: those of each seed, by row, fitted on its training examples alone: they standardize inputs, and
+        convert predictions of a regression back to the units of the target.
       weights: the weights of each seed that were evaluated on the test set, by row.
     """
 
     apply: ApplyFn
-    preprocessor: Preprocessor
+    preprocessors: dict[str, tuple[Preprocessor, ...]]
     weights: dict[str, tuple[Weights, ...]]
 
 

@@ -25,7 +25,7 @@ from regjax.comparison.result import GridPoint, Improvement, Spread, TechniqueRe
 from regjax.comparison.techniques import Technique
 from regjax.core.tree import weight_leaves
 from regjax.core.typing import ApplyFn, Array, Json, PyTree
-from regjax.data import Preprocessor, Splits
+from regjax.data import Preprocessor, Splits, Standardization
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.training.evaluate import SCORE, predict
 from regjax.training.run import RunResult
@@ -57,24 +57,29 @@ class Scorer:
     Args:
       apply_fn: the apply function of the model.
       splits: the splits; the training targets determine the constant guess.
-      preprocessor: standardizes inputs and targets.
+      preprocessor: the one of the whole pool, which gives the losses of all runs one unit.
       part: `"select"` or `"test"`.
     """
 
     def __init__(self, apply_fn: ApplyFn, splits: Splits, preprocessor: Preprocessor, part: str):
         self.task = splits.task
         self._apply = apply_fn
-        self._x = jnp.asarray(preprocessor.transform(getattr(splits, f"x_{part}")))
+        self._whole = preprocessor
+        self._x = jnp.asarray(getattr(splits, f"x_{part}"))
         self._y = jnp.asarray(preprocessor.target_transform(getattr(splits, f"y_{part}")))
         self.chance = chance_of(splits, preprocessor, getattr(splits, f"y_{part}"))
 
-    def __call__(self, weights: Weights, diverged: bool) -> Evaluation:
-        """Evaluate the weights; a diverged run gets the score and loss of a constant guess."""
-        size = len(self._y)
+    def __call__(self, weights: Weights, diverged: bool, preprocessor: Preprocessor | None = None) -> Evaluation:
+        """Evaluate the weights of a run with its preprocessor; None is that of the whole pool.
+
+        A diverged run gets the score and loss of a constant guess.
+        """
+        own, size = preprocessor or self._whole, len(self._y)
         if not diverged:
             cuts = [slice(i, i + BATCH) for i in range(0, size, BATCH)]
+            inputs = (own.standardization, own.units_of(self._whole))
             pieces = [
-                jax.device_get(_per_example(self._apply, self.task, weights, self._x[cut], self._y[cut]))
+                jax.device_get(_per_example(self._apply, self.task, weights, *inputs, self._x[cut], self._y[cut]))
                 for cut in cuts
             ]
             losses = np.concatenate([piece[0] for piece in pieces]).astype(np.float64)
@@ -226,8 +231,18 @@ def improvements(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _per_example(apply_fn: ApplyFn, task: str, weights: Weights, x: Array, y: Array) -> tuple[Array, Array]:
-    outputs = predict(apply_fn, *weights, x, task=task)
+def _per_example(
+    apply_fn: ApplyFn,
+    task: str,
+    weights: Weights,
+    standardization: Standardization | None,
+    units: tuple[Array, Array] | None,
+    x: Array,
+    y: Array,
+) -> tuple[Array, Array]:
+    outputs = predict(apply_fn, *weights, x if standardization is None else standardization.apply(x), task=task)
+    if units is not None:
+        outputs = outputs * units[0] + units[1]
     losses = get_loss(TASK_LOSSES[task])(outputs, y)
     return losses, correct(outputs, y) if task == "classification" else jnp.zeros(())
 
@@ -243,6 +258,15 @@ def _at_end(result: RunResult, column: str, otherwise: float) -> float:
     rows = np.flatnonzero(result.history.valid)
     value = float(values[int(result.end_epoch)]) if rows.size else math.nan
     return value if math.isfinite(value) else otherwise
+
+
+def in_unit(result: RunResult, unit: float) -> RunResult:
+    """Return the result with the losses of its history times `unit`, so that the losses of all runs have one unit."""
+    if unit == 1.0:
+        return result
+    names = result.history.names
+    factors = np.where(np.isin(names, ("train/data_loss", "val/loss")), unit, 1.0)
+    return result._replace(history=dataclasses.replace(result.history, table=result.history.table * factors))
 
 
 def _weight_values(params: PyTree) -> np.ndarray:

@@ -7,10 +7,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from regjax.comparison import techniques as tech
 from regjax.comparison.scoring import Evaluation, Scorer
 from regjax.core.rng import run_key
 from regjax.core.typing import Value
+from regjax.data import Preprocessor, Preprocessors
 from regjax.stopping import REASONS
 from regjax.sweeps import Lane, LaneStore, run_lanes
 from regjax.training.run import Run, RunResult
@@ -31,10 +34,11 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """The outcome of a trial: results and scores on the selection split, one entry per seed."""
+    """The outcome of a trial: results, preprocessors and scores on the selection split, one entry per seed."""
 
     trial: Trial
     results: list[RunResult]
+    preprocessors: list[Preprocessor]
     select: list[Evaluation]
     seconds: float
 
@@ -51,6 +55,7 @@ class Runner:
     run_fn: Run
     defaults: Mapping[str, Value]
     always: Mapping[str, Value]
+    preprocessors: Preprocessors
     seeds: Sequence[int]
     data: TrainData
     scorer: Scorer
@@ -67,10 +72,14 @@ class Runner:
     def run(self, trials: Sequence[Trial], part: str) -> list[Outcome]:
         """Run all trials with all seeds; `part` names the directory for their results."""
         lanes: list[Lane] = []
+        fitted: list[Preprocessor] = []
         count = len(self.seeds)
         for trial in trials:
             hparams = make_hparams(**{**self.defaults, **tech.merge([dict(self.always), trial.arguments])})
-            lanes.extend(Lane(self.run_fn, hparams, run_key(seed), i) for i, seed in enumerate(self.seeds))
+            for i, seed in enumerate(self.seeds):
+                fitted.append(self.preprocessors.of(seed, int(np.asarray(hparams.n_train))))
+                own = hparams._replace(standardization=fitted[-1].standardization)
+                lanes.append(Lane(self.run_fn, own, run_key(seed), i))
         seconds = [0.0] * len(lanes)
 
         def on_done(index: int, result: RunResult, took: float) -> None:
@@ -85,8 +94,11 @@ class Runner:
         outcomes = []
         for i, trial in enumerate(trials):
             of_trial = slice(i * count, (i + 1) * count)
-            select = [self.scorer(result.weights, diverged(result)) for result in results[of_trial]]
-            outcomes.append(Outcome(trial, results[of_trial], select, sum(seconds[of_trial])))
+            select = [
+                self.scorer(result.weights, diverged(result), own)
+                for result, own in zip(results[of_trial], fitted[of_trial], strict=True)
+            ]
+            outcomes.append(Outcome(trial, results[of_trial], fitted[of_trial], select, sum(seconds[of_trial])))
         return outcomes
 
 

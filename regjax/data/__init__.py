@@ -20,6 +20,7 @@ from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
 from regjax.data.loading import load, read_inputs
 from regjax.data.preprocess import Preprocessor, Standardization
+from regjax.data.preprocessors import Preprocessors
 from regjax.data.readers.csv import load_csv
 from regjax.data.readers.embedded import load_embedded, prepare
 from regjax.data.readers.folder import load_folder
@@ -29,7 +30,7 @@ from regjax.data.readers.tfds import load_tfds
 from regjax.data.readers.tfds_find import find_prepared
 from regjax.data.readers.tfds_source import TfdsSource, open_prepared
 from regjax.data.source import Rows, Source, as_rows, joined
-from regjax.data.splits import Splits, nested_order, noisy_labels, split
+from regjax.data.splits import Splits, nested_order, noisy_labels, split, training_rows
 
 __all__ = [
     "EMBEDDED",
@@ -38,6 +39,7 @@ __all__ = [
     "CacheWarning",
     "Dataset",
     "Preprocessor",
+    "Preprocessors",
     "ResizeWarning",
     "Rows",
     "Source",
@@ -63,4 +65,5 @@ __all__ = [
     "sparse_regression_problem",
     "spirals_problem",
     "split",
+    "training_rows",
 ]

@@ -29,11 +29,16 @@ FORMAT = 1
 
 
 class Standardization(NamedTuple):
-    """`x -> (x - mean) / scale` in float32, on the host or in a compiled program.
+    """`x -> (x - mean) / scale`, and for regression `y -> (y - y_mean) / y_scale`, on the host or in a program.
+
+    The numbers are data of a compiled program, so that runs on different examples share it.
 
     Attributes:
-      mean: `float32`, in the units of the original examples; broadcasts against one example.
+      mean: `float32`, in the units of the original examples; broadcasts against one example. None leaves examples as
+        they are, such as token ids.
       scale: `float32`, like `mean`, never 0.
+      y_mean: `float32[]` or `float32[D]`; None if targets are not standardized.
+      y_scale: like `y_mean`, never 0.
 
     Example:
       >>> Standardization(np.float32(100.0), np.float32(50.0)).apply(np.array([[0, 200]], np.uint8))
@@ -42,15 +47,25 @@ class Standardization(NamedTuple):
 
     mean: Any
     scale: Any
+    y_mean: Any = None
+    y_scale: Any = None
 
     def apply(self, x: Any) -> Any:
         """Return standardized examples; `x` is a NumPy or JAX array `[N, ...]` and is not changed."""
+        if self.mean is None:
+            return x
         if not isinstance(x, np.ndarray):
             return (x.astype(np.float32) - self.mean) / self.scale
         out = x.astype(np.float32)
         out -= self.mean
         out /= self.scale
         return out
+
+    def targets(self, y: Any) -> Any:
+        """Return standardized targets, or `y` itself if targets are not standardized."""
+        if self.y_mean is None:
+            return y
+        return ((y - self.y_mean) / self.y_scale).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,19 +168,31 @@ class Preprocessor:
         )
 
     @classmethod
-    def for_splits(cls, splits: Splits, *, standardize: str = "auto", standardize_target: bool = True) -> Preprocessor:
-        """Fit on the training set of `splits`, and store its metadata.
+    def for_splits(
+        cls,
+        splits: Splits,
+        *,
+        rows: np.ndarray | None = None,
+        standardize: str = "auto",
+        standardize_target: bool = True,
+    ) -> Preprocessor:
+        """Fit on training examples of `splits`, and store its metadata.
 
         Args:
           splits: from `regjax.data.split`.
+          rows: positions in the training set of the examples that a run trains on, such as those of
+            `regjax.data.training_rows`; None is all of them.
           standardize: one of `STANDARDIZE`.
           standardize_target: whether to standardize the targets of a regression too.
         """
+        x, y = splits.x_train, splits.y_train
+        if rows is not None:
+            x, y = x[rows], y[rows]
         return cls.fit(
-            splits.x_train,
+            x,
             splits.kind,
             standardize=standardize,
-            y_train=splits.y_train if splits.task == "regression" and standardize_target else None,
+            y_train=y if splits.task == "regression" and standardize_target else None,
             task=splits.task,
             name=splits.name,
             class_names=splits.class_names,
@@ -192,12 +219,12 @@ class Preprocessor:
 
     @functools.cached_property
     def standardization(self) -> Standardization | None:
-        """The standardization of `transform`, for compiled programs; None for integers that are not changed."""
+        """The standardization of examples and targets, for compiled programs; None if neither is changed."""
         integers = self.kind == "array" and np.dtype(self.dtype).kind in "iu"
         if integers and not self.mean.ndim and self.mean == 0 and self.scale == 1:
-            return None
+            return None if self.y_mean is None else Standardization(None, None, self.y_mean, self.y_scale)
         unit = np.float32(1.0 if self.pixel_max is None else self.pixel_max)
-        return Standardization(self.mean * unit, self.scale * unit)
+        return Standardization(self.mean * unit, self.scale * unit, self.y_mean, self.y_scale)
 
     @property
     def spread(self) -> Spread:
@@ -217,6 +244,25 @@ class Preprocessor:
         if self.y_mean is None or self.y_scale is None:
             return y
         return (y * self.y_scale + self.y_mean).astype(np.float32)
+
+    def units_of(self, other: Preprocessor) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return factor and offset that bring standardized targets to the units of another preprocessor.
+
+        None if targets are not standardized, or if both are the same.
+        """
+        if self is other or self.y_mean is None or self.y_scale is None or other.y_mean is None:
+            return None
+        mean, scale = np.asarray(other.y_mean, np.float64), np.asarray(other.y_scale, np.float64)
+        return np.asarray(self.y_scale / scale, np.float32), np.asarray((self.y_mean - mean) / scale, np.float32)
+
+    def loss_unit(self, other: Preprocessor) -> float:
+        """Return the factor that converts a squared error of standardized targets to the units of another preprocessor.
+
+        For several targets it is the mean of their factors; 1 if targets are not standardized.
+        """
+        if self.y_scale is None or other.y_scale is None:
+            return 1.0
+        return float(np.mean(np.square(np.asarray(self.y_scale, np.float64) / other.y_scale)))
 
     def to_json(self) -> str:
         """Return the text of `preprocess.json`; float32 numbers are restored exactly by `from_json`."""

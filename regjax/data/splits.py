@@ -254,6 +254,21 @@ def nested_order(y: np.ndarray, seeds: Sequence[int] | int, task: str, *, size: 
     return np.asarray(rows, np.int32)
 
 
+def training_rows(y: np.ndarray, seed: int, task: str, size: int) -> np.ndarray | None:
+    """Return the positions of the examples of `nested_order(y, [seed], task)[0, :size]`, ascending; None for all.
+
+    Everything that is fitted to data before training, such as a standardization, is fitted to these alone.
+
+    Example:
+      >>> rows = training_rows(np.array([0, 0, 0, 0, 1, 1]), 0, "classification", 3)
+      >>> len(rows), training_rows(np.array([0, 1]), 0, "classification", 2)
+      (3, None)
+    """
+    if size == len(y):
+        return None
+    return np.sort(nested_order(y, [seed], task, size=size)[0])
+
+
 def _class_sequence(counts: np.ndarray, ties: np.ndarray, size: int) -> np.ndarray:
     """Order classes such that the class counts of every prefix differ by less than one from proportional, `[S, size]`.
 

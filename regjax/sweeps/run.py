@@ -131,7 +131,7 @@ def run_lanes(
     """
     for spec in dict.fromkeys(lane.run.spec for lane in lanes):
         of_spec = [lane.hparams for lane in lanes if lane.run.spec == spec]
-        standardized = any(hparams.standardization is not None for hparams in of_spec)
+        standardized = any(hparams.standardizes_inputs for hparams in of_spec)
         check_run(spec, data, np.max([hparams.n_train for hparams in of_spec]), standardized=standardized)
     plan = plan_lanes(
         lanes,

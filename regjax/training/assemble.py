@@ -39,6 +39,7 @@ def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -
         batch = spec.augmentation.apply(stream(key, AUGMENT), batch, hparams.augment, hparams.standardized)
     else:
         batch = batch._replace(x=hparams.standardized(batch.x))
+    batch = batch._replace(y=hparams.standardized_targets(batch.y))
     if hparams.label_smoothing is not None:
         batch = batch._replace(
             y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes, convention=spec.smoothing)

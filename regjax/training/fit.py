@@ -97,7 +97,7 @@ def fit(
       'completed'
     """
     started = time.perf_counter()
-    pool, standardized = None if loader is None else loader.y, hparams.standardization is not None
+    pool, standardized = None if loader is None else loader.y, hparams.standardizes_inputs
     check_run(spec, data, hparams.n_train, pool, standardized=standardized)
     if loader is not None:
         check_order(loader.order, len(loader.y), hparams.n_train)

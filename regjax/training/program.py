@@ -193,7 +193,7 @@ def _measure(
     seen = min(spec.eval_train_examples, data.order.shape[0])
     subset = data.order[:seen]
     x = split_examples(jnp.concatenate([data.x[subset], data.x_val]), spec.mesh)
-    y = jnp.concatenate([data.y[subset], data.y_val])
+    y = hparams.standardized_targets(jnp.concatenate([data.y[subset], data.y_val]))
     index = jnp.arange(x.shape[0])
     groups = jnp.stack([index < jnp.minimum(seen, hparams.n_train), index >= seen])
     options: dict[str, Value] = {

@@ -44,7 +44,7 @@ class Run:
         weights: Weights | None = None,
     ) -> RunState:
         """Train until early stopping or the last epoch."""
-        check_run(self.spec, data, hparams.n_train, standardized=hparams.standardization is not None)
+        check_run(self.spec, data, hparams.n_train, standardized=hparams.standardizes_inputs)
         program = make_program(self.spec, self.make_tx)
         data = data.for_seed(seed)
 

@@ -169,11 +169,20 @@ class Hparams(NamedTuple):
     stopping: EarlyStopping  # its numbers are leaves, its criterion is static
     restore_best: ArrayLike  # bool: whether the run ends with the weights of its best evaluation
     n_train: ArrayLike  # int32: number of training examples, a prefix of the order of the seed
-    standardization: Standardization | None = None  # from examples to inputs of the model
+    standardization: Standardization | None = None  # from examples to inputs and targets of the model
 
     def standardized(self, x: Array) -> Array:
         """Return standardized examples, the inputs of the model."""
         return x if self.standardization is None else self.standardization.apply(x)
+
+    def standardized_targets(self, y: Array) -> Array:
+        """Return standardized targets, in the units of the outputs of the model."""
+        return y if self.standardization is None else self.standardization.targets(y)
+
+    @property
+    def standardizes_inputs(self) -> bool:
+        """Whether examples are standardized, so that the model receives float32."""
+        return self.standardization is not None and self.standardization.mean is not None
 
 
 def make_hparams(

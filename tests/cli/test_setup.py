@@ -124,8 +124,13 @@ def test_wrong_labels_are_for_training_alone(images):
     np.testing.assert_array_equal(arrays.y_val, clean.y_val)
 
 
-def test_targets_of_a_regression_are_standardized(numbers):
-    y = np.asarray(setup.train_data(numbers, Config(), [0]).y)
+def test_targets_of_a_regression_are_standardized_by_the_run(numbers):
+    arrays = setup.train_data(numbers, Config(), [0])
+    np.testing.assert_array_equal(arrays.y[0], numbers.splits.y_train)
+    hparams = setup.hparams_of(
+        Config(), Facts.of(numbers.splits), restore_best=False, standardization=numbers.preprocessor.standardization
+    )
+    y = np.asarray(hparams.standardized_targets(arrays.y))
     np.testing.assert_allclose([y.mean(), y.std()], [0, 1], atol=1e-5)
 
 

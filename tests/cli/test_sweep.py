@@ -96,12 +96,12 @@ def test_the_table_has_the_epoch_whose_weights_are_kept():
     history = History(np.array([[0.5, 1.0, 0.6, 0.9], [0.75, 0.5, 0.8, np.nan]]), np.ones(2, bool), names)
     ended = SimpleNamespace(history=history, end_epoch=1, best_epoch=1, epochs=2, reason=REASONS.index("diverged"))
     other = SimpleNamespace(**vars(ended) | {"end_epoch": 0, "reason": 0})
-    first, second = sweep._table([ended, other], [{"l2": 0.1}], [3, 4], "classification")
+    first, second = sweep._table([ended, other], [{"l2": 0.1}], [3, 4], "classification", [1.0, 2.0])
     assert first == {
         "l2": 0.1, "seed": 3, "val_score": 0.75, "val_loss": 0.5, "train_score": 0.8, "train_loss": None, "epochs": 2,
         "best_epoch": 1, "status": "diverged",
     }  # fmt: skip
-    assert (second["seed"], second["val_score"], second["status"]) == (4, 0.5, "completed")
+    assert (second["seed"], second["val_score"], second["val_loss"], second["status"]) == (4, 0.5, 2.0, "completed")
 
 
 def test_the_best_setting_is_that_of_the_best_mean_and_no_failed_one():

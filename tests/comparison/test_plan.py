@@ -85,12 +85,13 @@ def test_few_of_many_validation_examples_are_looked_at_in_every_epoch():
     assert plan.settings()["stop_examples"] == MAX_STOP_EXAMPLES
 
 
-def test_a_regression_trains_on_standardized_targets():
+def test_targets_of_a_regression_come_as_they_are_and_each_run_standardizes_them():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(100, 3)).astype(np.float32)
     plan = planned((x, 100 * x[:, 0] + 500))
     assert plan.data.y.shape == (2, len(plan.splits.y_train))
-    assert np.asarray(plan.data.y).mean() == pytest.approx(0, abs=1e-5)
+    assert np.asarray(plan.data.y).mean() == pytest.approx(plan.splits.y_train.mean(), rel=1e-5)
+    assert plan.preprocessor.standardization.targets(plan.splits.y_train).mean() == pytest.approx(0, abs=1e-5)
     with pytest.raises(rj.InputError, match=r"label_noise 0\.1 needs classes; .* is a regression set"):
         planned((x, 100 * x[:, 0] + 500), label_noise=0.1)
 

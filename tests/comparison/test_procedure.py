@@ -259,10 +259,10 @@ def test_the_demonstration_says_in_its_first_line_what_it_does(given, expected):
 def test_the_weights_of_the_chosen_settings_are_kept(result, table):
     kept = result.trained
     assert list(kept.weights) == ["baseline", *result.techniques]
-    x = kept.preprocessor.transform(table.x_test)
     for name, row in [("baseline", result.baseline), *result.techniques.items()]:
         assert len(kept.weights[name]) == result.seeds
-        for weights, accuracy in zip(kept.weights[name], row.test.values, strict=True):
-            found = np.asarray(rj.predict(kept.apply, *weights, x)).argmax(axis=1)
+        runs = zip(kept.weights[name], kept.preprocessors[name], row.test.values, strict=True)
+        for weights, preprocessor, accuracy in runs:
+            found = np.asarray(rj.predict(kept.apply, *weights, preprocessor.transform(table.x_test))).argmax(axis=1)
             assert (found == table.y_test).mean() == pytest.approx(accuracy)
     assert "trained" not in json.loads(result.dumps())

@@ -3,6 +3,7 @@ import numpy as np
 import regjax as rj
 from regjax.comparison.train import Outcome, Runner, Trial, diverged
 from regjax.core.rng import run_key
+from regjax.data import Preprocessors
 from regjax.stopping import REASONS
 from tests.helpers import assert_trees_equal
 
@@ -15,7 +16,7 @@ class Ended:
 def test_diverged_runs_are_counted_by_their_reason():
     ended = [Ended(reason) for reason in REASONS]
     assert [diverged(run) for run in ended] == [reason == "diverged" for reason in REASONS]
-    assert Outcome(Trial("l2", 0.1, {}), [*ended, *ended], [], 0.0).diverged == 2
+    assert Outcome(Trial("l2", 0.1, {}), [*ended, *ended], [], [], 0.0).diverged == 2
 
 
 def test_a_trial_has_one_run_and_one_evaluation_for_each_seed(stages):
@@ -34,7 +35,7 @@ def test_a_run_is_that_of_its_seed_alone(stages):
         learning_rate=plan.options.learning_rate,
         n_train=40,
         penalties={"loss": rj.l2(0.1)},
-        standardization=plan.preprocessor.standardization,
+        standardization=Preprocessors(plan.splits).of(6, 40).standardization,
     )
     (alone,) = rj.run_lanes([rj.Lane(stages.runner.run_fn, hparams, run_key(6), 1)], plan.data)
     assert_trees_equal(stages.trained["l2"][1][1].results[1], alone)
@@ -47,7 +48,7 @@ def test_progress_names_the_technique_and_ends_at_the_number_expected(stages):
 
 
 def test_nothing_more_to_expect_means_that_all_are_done(stages):
-    runner = Runner(None, {}, {}, range(3), None, None, None, None, None)
+    runner = Runner(None, {}, {}, None, range(3), None, None, None, None, None)
     runner.expect(4)
     assert runner.total == 12
     runner.done = 7
