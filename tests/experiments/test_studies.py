@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.studies import diagnosis, mutation, step_down, unreached_entries
+from experiments.studies import diagnosis, mutation, pairs, step_down, unreached_entries
 
 RECORDS = Path(__file__).resolve().parents[2] / "experiments/records"
 
@@ -41,6 +41,23 @@ def test_step_down_finds_what_the_record_says():
         for case in ("family_wise_error", "family_wise_error_beside_true_effects"):
             assert runs[case]["step_down"] <= record["level"]
         assert runs["power"]["step_down"] >= runs["power"]["holm"]
+
+
+def test_pairs_are_found_as_often_as_the_record_says():
+    """300 of the 10,000 comparisons: 4.9 standard errors of each share, and of the errors of the record themselves."""
+    record = json.loads((RECORDS / "pairs.json").read_text())
+    found, known = pairs.rates(8, comparisons=300), record["runs"]["8"]
+    assert found.keys() == known.keys()
+    for case, shares in known.items():
+        for name, share in shares.items():
+            margin = 4.9 * np.sqrt(max(share * (1 - share), 1 / 300) / 300)
+            assert abs(found[case][name] - share) < margin, case
+    level, comparisons = record["level"], record["comparisons"]
+    for runs in record["runs"].values():
+        assert runs["found"]["step_down"] >= runs["found"]["holm"]
+        for case, shares in runs.items():
+            if case != "found":
+                assert shares["step_down"] <= level + 4.9 * np.sqrt(level * (1 - level) / comparisons), case
 
 
 SOURCE = """
