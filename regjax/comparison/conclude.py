@@ -10,6 +10,7 @@ import numpy as np
 
 from regjax.comparison.choose import Row
 from regjax.comparison.plan import Plan
+from regjax.comparison.ranking import rank, with_practical
 from regjax.comparison.result import CompareResult, GridPoint, TechniqueResult, Trained
 from regjax.comparison.scoring import (
     Chance,
@@ -45,6 +46,7 @@ def conclude(
     baseline_runs = rows[BASELINE].chosen.results
     weights = {name: tuple(result.weights for result in row.chosen.results) for name, row in rows.items()}
     preprocessors = {name: tuple(row.chosen.preprocessors) for name, row in rows.items()}
+    techniques = paired_statistics(results, tests, tests[BASELINE], plan.splits.task)
     return CompareResult(
         dataset=plan.splits.name,
         task=plan.splits.task,
@@ -53,11 +55,12 @@ def conclude(
         select=plan.options.select,
         settings=plan.settings(),
         baseline=plain,
-        techniques=paired_statistics(results, tests, tests[BASELINE], plan.splits.task),
+        techniques=with_practical(techniques, tests, plan.options),
         diagnosis=diagnose_all(baseline_runs, on_train.loss, plan.data.x_val.shape[0]),
         chance={"score": scorer.chance.score, "loss": scorer.chance.loss},
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
+        **rank(tests)._asdict(),
         trained=Trained(as_model(plan.spec.model).apply, preprocessors, weights),
     )
 

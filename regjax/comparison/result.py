@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from regjax.analysis import FEWEST_RUNS, Interval
+from regjax.analysis import FEWEST_RUNS, Best, Interval, Pair, Posterior
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.training.state import Weights
@@ -40,6 +40,9 @@ class Improvement:
       p_monte_carlo_error: standard error of `p_adjusted`; 0 where all flips are enumerated, up to 20 seeds.
       minimum_detectable_effect: the true effect that this rule finds with 80% power at the 5% level, with these seeds
         and rows; None where no effect can be found, as with fewer than 6 seeds.
+      practical: the smallest change that matters, from the options; None if none was given.
+      posterior: probabilities that the true change is worse, practically the same or better
+        (`regjax.analysis.practical_posterior`); None with a single seed.
     """
 
     mean: float
@@ -50,6 +53,8 @@ class Improvement:
     p_adjusted: float | None
     p_monte_carlo_error: float | None
     minimum_detectable_effect: float | None
+    practical: float | None = None
+    posterior: Posterior | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +114,10 @@ class Trained(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class CompareResult:
-    """The result of `rj.compare`; `trained` contains the weights, which are not part of the JSON."""
+    """The result of `rj.compare`; `trained` contains the weights, which are not part of the JSON.
+
+    `pairs`, `groups` and `best` are of the test score. The rows that share a letter of `groups` cannot be told apart.
+    """
 
     dataset: str
     task: str
@@ -123,6 +131,9 @@ class CompareResult:
     chance: dict[str, float]
     seconds: float
     versions: dict[str, str]
+    pairs: tuple[Pair, ...] = ()
+    groups: dict[str, str] = dataclasses.field(default_factory=dict)
+    best: Best | None = None
     trained: Trained | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def rows(self) -> list[TechniqueResult]:
@@ -169,6 +180,9 @@ class CompareResult:
                     row.zero_fraction,
                     row.epochs.mean,
                     row.lanes,
+                    self.groups.get(row.name, ""),
+                    *_practical(gain),
+                    *_practical(loss),
                 ]
             )
         return out.getvalue()
@@ -188,7 +202,7 @@ class CompareResult:
 
         head = [
             "technique", "chosen", f"train {self.metric}{unit}", f"test {self.metric}{unit}", "test loss",
-            "change", "p", "adjusted p", "detectable", "zeros %", "epochs",
+            "change", "p", "adjusted p", "detectable", "zeros %", "epochs", *(["group"] if self.groups else []),
         ]  # fmt: skip
         body = []
         for row in self.rows():
@@ -212,6 +226,7 @@ class CompareResult:
                     else "",
                     f"{100 * row.zero_fraction:.0f}",
                     f"{row.epochs.mean:.0f}",
+                    *([self.groups[row.name]] if self.groups else []),
                 ]
             )
         widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
@@ -238,6 +253,12 @@ class CompareResult:
             "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true effect that this test "
             "finds with 80% power.",
         ]
+        if self.groups:
+            notes.append("group: rows that share a letter cannot be told apart (all pairs, step-down maxT).")
+        if self.best and self.best.better_than:
+            titles = {row.name: row.title for row in self.rows()}
+            others = ", ".join(titles[name] for name in self.best.better_than)
+            notes.append(f"{titles[self.best.name]} is shown to be better than {others}.")
         if self.seeds < FEWEST_RUNS:
             notes.append(
                 f"With {seeds} no p can be below {2.0 / 2**self.seeds:g}, so nothing can be significant; that takes "
@@ -275,7 +296,8 @@ _CSV_COLUMNS = [
     "test_loss", "test_loss_low", "test_loss_high", "generalization_gap", "improvement", "improvement_low",
     "improvement_high", "p", "p_holm", "p_adjusted", "minimum_detectable_effect", "loss_improvement",
     "loss_improvement_low", "loss_improvement_high", "loss_p_holm", "loss_p_adjusted", "zero_fraction", "epochs",
-    "lanes",
+    "lanes", "group", "practical", "worse", "same", "better", "loss_practical", "loss_worse", "loss_same",
+    "loss_better",
 ]  # fmt: skip
 
 
@@ -288,6 +310,13 @@ def _three(s: Spread) -> list[float]:
     return [s.mean, *s.ci95]
 
 
+def _practical(gain: Improvement | None) -> list[Value]:
+    """The smallest change that matters, and the probabilities beside it."""
+    if gain is None:
+        return [""] * 4
+    return [gain.practical, *(gain.posterior or [""] * 3)]
+
+
 def _p(value: float | None) -> str:
     if value is None:
         return "-"
@@ -295,6 +324,8 @@ def _p(value: float | None) -> str:
 
 
 def _plain(value: Value) -> Json:
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -27,6 +27,8 @@ def test_a_keyword_that_is_no_option_is_named_with_the_nearest():
     [
         ({"seeds": 0}, "seeds must be a whole number >= 1, got 0"),
         ({"seeds": 2.5}, "seeds must be a whole number >= 1, got 2.5"),
+        ({"practical": -1.0}, "practical must be a number >= 0, got -1.0"),
+        ({"practical_loss": float("inf")}, "practical_loss must be a number >= 0"),
         ({"select": "2se"}, "did you mean '1se'"),
         ({"label_noise": 1.0}, r"label_noise must be a number in \[0, 1\), got 1.0"),
         ({"batch_size": 0}, "batch_size must be a whole number >= 1"),

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from regjax.analysis import Best, Pair, Posterior
 from regjax.comparison.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult, demonstration
 
 NAN = math.nan
@@ -58,6 +59,32 @@ def test_the_csv_has_a_line_for_each_row():
     assert (l2["test"], l2["test_low"], l2["improvement"], l2["improvement_high"]) == (0.8, 0.79, 0.05, 0.08)
     assert (l2["p"], l2["p_holm"], l2["minimum_detectable_effect"], l2["lanes"]) == (0.0004, 0.03, 0.02, 2)
     assert None not in lines[1]
+
+
+RANKED = {
+    "pairs": (Pair("baseline", "l2", -0.05, 0.01, 0.02),),
+    "groups": {"l2": "a", "baseline": "b"},
+    "best": Best("l2", ("baseline",)),
+}
+
+
+def test_a_ranking_is_in_the_json_the_csv_and_the_table():
+    gain = dataclasses.replace(GAIN, practical=0.01, posterior=Posterior(0.0, 0.125, 0.875))
+    made = dataclasses.replace(result(row("l2", gain)), **RANKED)
+    content = json.loads(made.dumps())
+    assert content["pairs"] == [{"a": "baseline", "b": "l2", "mean": -0.05, "p": 0.01, "p_adjusted": 0.02}]
+    assert content["groups"] == RANKED["groups"]
+    assert content["best"] == {"name": "l2", "better_than": ["baseline"]}
+    assert content["techniques"]["l2"]["improvement"]["posterior"] == {"worse": 0.0, "same": 0.125, "better": 0.875}
+    baseline, l2 = csv.DictReader(io.StringIO(made.csv()))
+    assert (baseline["group"], baseline["practical"], baseline["loss_better"]) == ("b", "", "")
+    assert (l2["group"], l2["practical"], l2["same"], l2["loss_better"]) == ("a", "0.01", "0.125", "0.875")
+    lines = str(made).splitlines()
+    assert [line.split()[-1] for line in lines[:4] if set(line) != {"-"}] == ["group", "b", "a"]
+    assert len(made.notes()) == 4
+    assert "l2" in made.notes()[3]
+    alike = dataclasses.replace(made, best=Best("l2", ()))
+    assert len(alike.notes()) == 3
 
 
 def test_the_table_for_a_terminal():

@@ -1,0 +1,85 @@
+"""How large an improvement is in practice, and which rows are shown to be better than which."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from regjax.analysis import Best, Pair, all_pairs, best_row, differ, letters, practical_posterior
+from regjax.comparison.options import CompareOptions
+from regjax.comparison.result import Improvement, TechniqueResult
+from regjax.comparison.scoring import Evaluation
+from regjax.comparison.techniques import BASELINE
+
+POINT = 0.01  # of accuracy or R2, in whose units `CompareOptions.practical` is
+
+
+class Ranking(NamedTuple):
+    """All rows against each other, by the score; empty with a single run."""
+
+    pairs: tuple[Pair, ...] = ()
+    groups: dict[str, str] = {}  # the letters of each row, best row first
+    best: Best | None = None
+
+
+def rank(tests: Mapping[str, Sequence[Evaluation]]) -> Ranking:
+    """Compare every row with every other, the baseline included, over the same runs.
+
+    Args:
+      tests: the evaluations of each row on the test set, one per run.
+    """
+    if len(tests) < 2 or min(len(runs) for runs in tests.values()) < 2:
+        return Ranking()
+    scores, unit = _scores(tests)
+    pairs = tuple(all_pairs(scores, unit))
+    names = sorted(scores, key=lambda name: -float(np.mean(scores[name])))  # ties stay in the order of the table
+    shown = letters(names, [(pair.a, pair.b) for pair in pairs if differ(pair)])
+    return Ranking(pairs, shown, best_row(names, pairs))
+
+
+def with_practical(
+    rows: Mapping[str, TechniqueResult],
+    tests: Mapping[str, Sequence[Evaluation]],
+    options: CompareOptions,
+    *,
+    correlation: float = 0.0,
+) -> dict[str, TechniqueResult]:
+    """Add to each improvement the smallest change that matters, and how likely the true change is larger.
+
+    Args:
+      rows: the techniques, with their improvements.
+      tests: the evaluations of each row on the test set, the baseline included.
+      options: with the sizes, of which that of the loss is relative to the mean test loss of the baseline.
+      correlation: between two runs; see `regjax.analysis.practical_posterior`.
+    """
+    scores, unit = _scores(tests)
+    losses = {name: np.array([run.loss for run in runs]) for name, runs in tests.items()}
+    of_loss = options.practical_loss / 100 * abs(float(losses[BASELINE].mean()))
+
+    def judged(gain: Improvement | None, differences: np.ndarray, practical: float) -> Improvement | None:
+        if gain is None:
+            return None
+        posterior = (
+            practical_posterior(differences, practical, correlation=correlation) if differences.size > 1 else None
+        )
+        return dataclasses.replace(gain, practical=practical, posterior=posterior)
+
+    return {
+        name: dataclasses.replace(
+            row,
+            improvement=judged(row.improvement, unit * (scores[name] - scores[BASELINE]), options.practical * POINT),
+            loss_improvement=judged(row.loss_improvement, losses[BASELINE] - losses[name], of_loss),
+        )
+        for name, row in rows.items()
+    }
+
+
+def _scores(tests: Mapping[str, Sequence[Evaluation]]) -> tuple[dict[str, np.ndarray], float]:
+    """The scores of each row, and the unit that they are in: hits where these are counted, whose ties are exact."""
+    if all(run.hits.size for runs in tests.values() for run in runs):
+        size = next(iter(tests.values()))[0].hits.size
+        return {name: np.array([run.hits.sum() for run in runs]) for name, runs in tests.items()}, 1.0 / size
+    return {name: np.array([run.score for run in runs]) for name, runs in tests.items()}, 1.0

@@ -1,0 +1,88 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from regjax.analysis import all_pairs, practical_posterior
+from regjax.comparison.options import CompareOptions
+from regjax.comparison.ranking import Ranking, rank, with_practical
+from regjax.comparison.result import Improvement
+from regjax.comparison.scoring import Evaluation
+
+
+def classified(*correct, loss=0.5):
+    """Evaluations with so many of 100 examples correct."""
+    return [Evaluation(n / 100, loss, np.full(100, loss), (np.arange(100) < n).astype(float)) for n in correct]
+
+
+def fitted(*scores):
+    """Evaluations of a regression."""
+    return [Evaluation(score, 1 - score, np.full(100, 1 - score), np.zeros(0)) for score in scores]
+
+
+TESTS = {
+    "baseline": classified(70, 71, 69, 70, 68, 70),
+    "l2": classified(73, 75, 71, 74, 72, 71),
+    "l1": classified(70, 72, 68, 71, 68, 69),
+}
+
+
+def test_the_best_row_and_the_groups_by_hand():
+    """L2 is better in each of six runs, which makes the smallest p that they can give; the two others are even."""
+    found = rank(TESTS)
+    hits = {name: [run.hits.sum() for run in runs] for name, runs in TESTS.items()}
+    assert list(found.pairs) == all_pairs(hits, 0.01)
+    assert found.groups == {"l2": "a", "baseline": "b", "l1": "b"}  # best first, ties as in the table
+    assert found.best == ("l2", ("baseline", "l1"))
+
+
+def test_a_regression_is_ranked_by_its_score():
+    found = rank({name: fitted(*(run.score for run in runs)) for name, runs in TESTS.items()})
+    assert found.groups == rank(TESTS).groups
+    assert [pair.mean for pair in found.pairs] == pytest.approx([pair.mean for pair in rank(TESTS).pairs])
+
+
+def test_without_a_second_run_or_row_there_is_no_ranking():
+    assert rank({name: runs[:1] for name, runs in TESTS.items()}) == Ranking()
+    assert rank({"baseline": TESTS["baseline"]}) == Ranking()
+
+
+@dataclasses.dataclass
+class Row:
+    improvement: Improvement | None
+    loss_improvement: Improvement | None
+
+
+GAIN = Improvement(0.0, (0.0, 0.0), None, None, None, None, None, None)
+
+
+def test_sizes_are_points_and_percent_of_the_loss_of_the_baseline():
+    options = CompareOptions(practical=2.0, practical_loss=4.0)
+    tests = TESTS | {"l2": classified(73, 75, 71, 74, 72, 71, loss=0.45)}
+    (row,) = with_practical({"l2": Row(GAIN, GAIN)}, tests, options).values()
+    assert row.improvement.practical == 0.02
+    differences = np.array([3, 4, 2, 4, 4, 1]) / 100
+    assert row.improvement.posterior == pytest.approx(practical_posterior(differences, 0.02))
+    assert row.loss_improvement.practical == pytest.approx(0.04 * 0.5)
+    assert row.loss_improvement.posterior == (0, 0, 1)  # a fall of 0.05 in each run
+
+
+def test_a_gain_of_exactly_one_point_in_each_run_is_at_the_edge_of_the_region():
+    tests = {"baseline": classified(70, 71, 60), "l2": classified(71, 72, 61)}
+    (row,) = with_practical({"l2": Row(GAIN, None)}, tests, CompareOptions(practical=1.0)).values()
+    assert row.improvement.posterior == (0, 1, 0)
+    assert row.loss_improvement is None
+
+
+def test_correlated_runs_say_less():
+    found = [
+        with_practical({"l2": Row(GAIN, GAIN)}, TESTS, CompareOptions(), correlation=correlation)["l2"]
+        for correlation in (0.0, 0.2)
+    ]
+    assert found[1].improvement.posterior.better < found[0].improvement.posterior.better
+
+
+def test_a_single_run_has_a_region_and_no_posterior():
+    tests = {name: runs[:1] for name, runs in TESTS.items()}
+    (row,) = with_practical({"l2": Row(GAIN, GAIN)}, tests, CompareOptions()).values()
+    assert (row.improvement.practical, row.improvement.posterior) == (0.01, None)
