@@ -9,9 +9,10 @@ from typing import Any
 from regjax.report import figures, histograms, strength
 from regjax.report.notes import captions, notes
 from regjax.report.page import clean, figure, render, reproduce, write
+from regjax.report.pairs import pair_matrix
 from regjax.report.panels import Panel, save
 from regjax.report.table import table
-from regjax.report.verdict import LABELS, groups, headline, judge, loss_sentence, too_few_seeds
+from regjax.report.verdict import LABELS, best_sentence, groups, headline, judge, loss_sentence, too_few_seeds
 from regjax.report.words import Measure
 
 
@@ -33,6 +34,8 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     forest = [panel for key in ("improvement", "loss_improvement") if (panel := figures.forest(results, key))]
     strengths, weights = strength.strengths(results), histograms.weights(results)
     curves = figures.technique_curves(results)
+    best = best_sentence(results)
+    pairs = [panel] if best and (panel := pair_matrix(results)) else []
     statuses = {judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)}
     content = {
         "dataset": results["dataset"],
@@ -44,6 +47,8 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]} if wide and narrow else None,
         "forest": [figure(panel) for panel in forest],
         "table": table(results, measure),
+        "best_sentence": best,
+        "pairs": [figure(panel) for panel in pairs],
         "strengths": [figure(panel) for panel in strengths],
         "weights": [figure(panel) for panel in weights],
         "curves": [figure(panel) for panel in curves],
@@ -53,7 +58,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "footer": "Made by regjax from results.json; this page loads nothing from anywhere.",
         **captions(results, measure),
     }
-    _save_figures(workdir / "figures", results, wide, forest, strengths, weights, curves)
+    _save_figures(workdir / "figures", results, wide, forest, pairs, strengths, weights, curves)
     return write(workdir / "report.html", render("compare.html", content))
 
 
@@ -64,6 +69,7 @@ def _save_figures(folder: Path, results: Mapping[str, Any], wide: Panel | None, 
         save([wide], folder / "overfitting", f"{name}: the baseline")
     stems = (
         ("improvement", "paired change against the baseline", 2),
+        ("pairs", "every row against every other", 1),
         ("strength", "selection score against strength", 3),
         ("weights", "weights after training", 3),
         ("curves", "validation loss (orange), training loss (blue), baseline (dashed)", 3),

@@ -86,9 +86,12 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
     measure = Measure.of(results)
     by_score = key == "improvement"
     factor = measure.scale if by_score else 1.0
+    practical = next((row[key]["practical"] for row in rows if finite(row[key].get("practical"))), 0.0)
 
     def draw(axes: Any, palette: Palette) -> None:
         axes.axvline(0, color=palette["ink"], linewidth=1.0)
+        if practical:
+            axes.axvspan(-practical * factor, practical * factor, color=palette["ink"], alpha=0.07, linewidth=0)
         for y, row in enumerate(rows):
             gain = row[key]
             marker, role, filled = MARKS[judge(gain)]
@@ -122,6 +125,9 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
         lines.append(f"{short(row['title'])} {value} ({LABELS[judge(gain)]})")
     what = f"Test {measure.name}" if by_score else f"Test {measure.loss}"
     text = "Dot and interval for each technique, right of zero is better: " + "; ".join(lines) + "."
+    if practical:
+        size = measure.value(practical) + measure.step if by_score else fixed(practical, 3)
+        text += f" Changes of less than {size} are shaded as practically the same."
     return Panel(
         "forest-score" if by_score else "forest-loss", what, text, draw,
         width=340, height=50 + 26 * len(rows), margins=(104, 12, 6, 40),

@@ -16,13 +16,22 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     shade = f"mean over {seeds}, shaded: 95% interval of the mean" if several else "one seed"
     settings = results.get("settings") or {}
     examples = settings.get("select_examples")
+    rows = list(results["techniques"].values())
     more = "more_data" in results["techniques"]
     return {
         "picture": _picture(results, measure, shade),
         "forest_caption": (
             "Right of zero is better. Line: 95% interval over seeds (training randomness, fixed split). "
             "Light bar: interval over seeds and test examples, so also what another test set could "
-            "change. Each technique is compared with the baseline, not with its neighbours."
+            "change. "
+            + ("Grey band: changes too small to matter. " if _sizes(rows, measure) else "")
+            + "Each technique is compared with the baseline, not with its neighbours."
+        ),
+        "pairs_caption": (
+            f"By how much{measure.step and f' (in{measure.step})'} the mean of each row is above that of the rows "
+            "below it, whose numbers are at the top. Filled and bold: shown, with all pairs tested together. There are "
+            "more pairs than techniques, so each takes more evidence: a technique that helped may still share a letter "
+            "with the baseline."
         ),
         "strength_heading": f"Validation {measure.name} against strength",
         "strength_text": (
@@ -124,13 +133,14 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
     out.append(
         f"{count(len(rows), 'technique')} tested at once: “helped” and “hurt” need a 95% interval without "
         "0 and an adjusted p of at most 0.05. “No difference shown” is not “no effect”: see the "
-        "detectable column."
+        "detectable column. “Practically the same” needs the whole interval within the smallest change that matters"
+        f"{_sizes(rows, measure)}, whatever the p."
     )
     doubtful = [short(row["title"]) for row in rows if split_dependent(row.get("improvement"))]
     if doubtful:
         out.append(
-            f"{listing(doubtful)}: clear over seeds on this test set, but the interval that also counts "
-            "the test examples holds 0, so another test set might not show it."
+            f"{listing(doubtful)}: clear over seeds on this test set, but not by the interval that also counts the "
+            "test examples, so another test set might not show it."
         )
     combined = (results["techniques"].get("combination") or {}).get("chosen", {}).get("parts")
     if combined:
@@ -149,6 +159,17 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         "learning requires rethinking generalization, 2017)."
     )
     return out
+
+
+def _sizes(rows: list[Mapping[str, Any]], measure: Measure) -> str:
+    """The smallest changes that matter, in brackets; empty where none is known."""
+    score, loss = (
+        next((gain["practical"] for row in rows if finite((gain := row.get(key) or {}).get("practical"))), None)
+        for key in ("improvement", "loss_improvement")
+    )
+    known = [f"{measure.value(score)}{measure.step} of {measure.name}"] if finite(score) else []
+    known += [f"{fixed(loss, 3)} of the test {measure.loss}"] if finite(loss) else []
+    return f" ({listing(known)})" if known else ""
 
 
 def _setup(settings: Mapping[str, Any]) -> str:

@@ -41,6 +41,7 @@ PLACEHOLDER: Palette = {role: f"#a1b2{index:02x}" for index, role in enumerate(L
 # Shape and colour by verdict: (marker, role, filled); the words are in `verdict.LABELS`.
 MARKS: dict[str, tuple[str, str, bool]] = {
     "helped": ("o", "good", True),
+    "same": ("o", "muted", True),
     "none": ("o", "muted", False),
     "hurt": ("D", "bad", True),
     "untested": ("s", "muted", False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from regjax.report.verdict import LABELS, judge
+from regjax.report.verdict import LABELS, judge, too_few_seeds
 from regjax.report.words import NONE, Measure, ends, finite, fixed, p_value, plain, span
 
 Cell = dict[str, Any]  # text, small, flag, label
@@ -20,12 +20,14 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     """
     base = results["baseline"]
     regression = measure.loss == "MSE"
+    letters = {} if too_few_seeds(int(results.get("seeds", 0))) else results.get("groups") or {}
     units = regression and bool(base.get("test_mse"))
     unit, step = measure.unit.strip(), measure.step.strip()
     columns = [
         ("chosen", ""),
         (f"train {measure.name}", unit),
         (f"test {measure.name}", unit),
+        *([("group", "")] if letters else []),
         (f"test {measure.loss}", "standardized target" if units else ""),
         *([("test MSE", "target's own unit")] if units else []),
         ("gap", step),
@@ -45,6 +47,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             _chosen(row, results),
             _score(row["train"], measure),
             _score(row["test"], measure),
+            *([{"text": letters.get(row["name"], "")}] if letters else []),
             _plain_spread(row["test_loss"]),
             *([_own_units(row.get("test_mse"))] if units else []),
             {"text": measure.value(row["generalization_gap"]["mean"])},
@@ -71,7 +74,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         "label": "Baseline and techniques",
         "columns": heads,
         "rows": rows,
-        "caption": _caption(results, measure),
+        "caption": _caption(results, bool(letters)),
     }
 
 
@@ -119,12 +122,14 @@ def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:
     ]
 
 
-def _caption(results: Mapping[str, Any], measure: Measure) -> str:
+def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
     text = (
         "Small numbers are 95% intervals over seeds. Gap: training minus test. Change: paired with the "
         "baseline seed by seed. p: two-sided sign-flip test; adjusted p: over all techniques, by step-down maxT of "
         "jointly flipped seeds. Detectable: the smallest true effect that this test finds with 80% power."
     )
+    if with_letters:
+        text += " Group: rows that share a letter cannot be told apart."
     if any((row.get("chosen") or {}).get("edge") for row in results["techniques"].values()):
         text += (
             " A value marked as its grid's highest or lowest sits at the end of what was tried: a wider "

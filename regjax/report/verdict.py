@@ -11,6 +11,7 @@ from regjax.report.words import Measure, count, ends, finite, fixed, listing
 LEVEL = 0.05
 LABELS = {
     "helped": "helped",
+    "same": "practically the same",
     "none": "no difference shown",
     "hurt": "hurt",
     "untested": "cannot be tested",
@@ -20,13 +21,16 @@ LABELS = {
 def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     """The verdict on a paired improvement; positive is better.
 
+    - `"same"`: the whole 95% interval is within the smallest change that matters, on both sides of 0. This comes before
+      the next two: a change that is certain and too small to matter is no help.
     - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the adjusted p is at most `level`.
-    - `"none"`: tested, and neither of these: no difference that this number of seeds can show, which does not mean that
-      there is none. Also if every seed gave exactly the result of the baseline.
+    - `"none"`: tested, and none of these: no difference that this number of seeds can show, which does not mean that
+      there is none.
     - `"untested"`: there is no interval and no test, because there is a single seed.
 
     Args:
-      improvement: `{"mean", "ci95", "p_adjusted"}` as in `results.json`, or None.
+      improvement: `{"mean", "ci95", "p_adjusted", "practical"}` as in `results.json`, or None. Without `practical`,
+        nothing is the same.
       level: significance level of the corrected test.
 
     Example:
@@ -34,6 +38,8 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
       'helped'
       >>> judge({"mean": 0.03, "ci95": [0.01, 0.05], "p_adjusted": 0.08})
       'none'
+      >>> judge({"mean": 0.003, "ci95": [0.001, 0.005], "p_adjusted": 0.02, "practical": 0.01})
+      'same'
       >>> judge({"mean": 0.03, "ci95": [None, None], "p_adjusted": None})
       'untested'
     """
@@ -42,6 +48,9 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     pair, p = ends(improvement.get("ci95")), improvement.get("p_adjusted")
     if pair is None or not finite(p):
         return "untested"
+    practical = improvement.get("practical")
+    if finite(practical) and -practical < pair[0] and pair[1] < practical:
+        return "same"
     if p <= level and pair[0] > 0:
         return "helped"
     if p <= level and pair[1] < 0:
@@ -50,11 +59,12 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
 
 
 def split_dependent(improvement: Mapping[str, Any] | None) -> bool:
-    """Whether an effect may be due to this test set, because the interval over seeds and examples includes 0."""
-    if judge(improvement) not in ("helped", "hurt"):
+    """Whether a verdict may be due to this test set, because it is not that of the interval over seeds and examples."""
+    verdict, gain = judge(improvement), improvement or {}
+    wide = ends(gain.get("ci95_two_way"))
+    if wide is None or verdict in ("none", "untested"):
         return False
-    wide = ends((improvement or {}).get("ci95_two_way"))
-    return wide is not None and wide[0] <= 0 <= wide[1]
+    return judge({**gain, "ci95": wide}) != verdict
 
 
 def too_few_seeds(seeds: int, level: float = LEVEL) -> bool:
@@ -115,22 +125,50 @@ def loss_sentence(results: Mapping[str, Any]) -> str:
     rows = [row for row in results["techniques"].values() if row.get("loss_improvement")]
     if not rows:
         return ""
-    measure, seeds = Measure.of(results), int(results["seeds"])
-    titles: dict[str, list[str]] = {status: [] for status in LABELS}
+    measure, seeds = Measure.of(results), count(int(results["seeds"]), "seed")
+    base = ((results.get("baseline") or {}).get("test_loss") or {}).get("mean")
+    found: dict[str, list[str]] = {status: [] for status in LABELS}
     for row in rows:
-        titles[judge(row["loss_improvement"])].append(short(row["title"]))
-    if len(titles["none"]) == len(rows):
-        return f"Test {measure.loss}: no difference that {count(seeds, 'seed')} can show with any technique."
-    clauses = []
-    if titles["helped"]:
-        clauses.append(f"lower with {listing(titles['helped'])}")
-    if titles["hurt"]:
-        clauses.append(f"higher with {listing(titles['hurt'])}")
-    if titles["none"]:
-        clauses.append(f"no difference that {count(seeds, 'seed')} can show with {listing(titles['none'])}")
-    if titles["untested"] and len(titles["untested"]) < len(rows):
-        clauses.append(f"not testable for {listing(titles['untested'])}")
-    return f"Test {measure.loss}: {'; '.join(clauses)}." if clauses else ""
+        size = _loss_size(row["loss_improvement"], base)
+        found[judge(row["loss_improvement"])].append(f"{short(row['title'])}{size and f' ({size})'}")
+    if len(found["untested"]) == len(rows):
+        return ""
+    texts = {
+        "helped": "lower with {}",
+        "hurt": "higher with {}",
+        "same": "practically the same with {}",
+        "none": f"no difference that {seeds} can show with {{}}",
+        "untested": "not testable for {}",
+    }
+    clauses = [text.format(listing(found[status])) for status, text in texts.items() if found[status]]
+    return f"Test {measure.loss}: {'; '.join(clauses)}."
+
+
+def best_sentence(results: Mapping[str, Any]) -> str:
+    """Which row is best, and what it is shown to be better than; empty if too few seeds can show it."""
+    best, rows = results.get("best"), [results["baseline"], *results["techniques"].values()]
+    if not best or too_few_seeds(int(results["seeds"])):
+        return ""
+    titles = {row["name"]: short(row["title"]) for row in rows}
+    name, beaten = titles[best["name"]], [titles[other] for other in best["better_than"]]
+    alike = [title for other, title in titles.items() if other not in (best["name"], *best["better_than"])]
+    subject = f"Of all rows, {name} has the highest test {Measure.of(results).name}"
+    if not beaten:
+        return f"{subject}, but is not shown to be better than any other."
+    if not alike:
+        return f"{subject}, and is shown to be better than each of the others."
+    return (
+        f"{subject}: it is shown to be better than {listing(beaten)}, and cannot be told apart from {listing(alike)}."
+    )
+
+
+def _loss_size(gain: Mapping[str, Any], base: Any) -> str:
+    """The change of the loss in percent of the baseline's, or as it is if that is not known."""
+    if not finite(gain.get("mean")):
+        return ""
+    if not finite(base) or base == 0:
+        return fixed(-gain["mean"], 3, signed=True)
+    return f"{fixed(-100 * gain['mean'] / abs(base), 1, signed=True)}%"
 
 
 def onset_text(diagnosis: Mapping[str, Any]) -> str:
@@ -170,7 +208,7 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
     if len(by_verdict["untested"]) == len(rows):
         why = "a single seed" if seeds == 1 else f"these {count(seeds, 'seed')}"
         return f"with {why} nothing can be said about chance, so no technique is called better or worse"
-    if not by_verdict["helped"] and not by_verdict["hurt"]:
+    if not any(by_verdict[status] for status in ("helped", "hurt", "same")):
         return f"no technique made a difference in {metric} that {count(seeds, 'seed')} can show"
     if by_verdict["helped"]:
         most = by_verdict["helped"][0]
@@ -180,6 +218,10 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
         clauses.append(f"{_subject(by_verdict['helped'], len(rows))} raised {metric} ({size})")
     if by_verdict["hurt"]:
         clauses.append(f"{_subject(by_verdict['hurt'], len(rows))} lowered {'it' if clauses else metric}")
+    if by_verdict["same"]:
+        size = f"less than {measure.value(by_verdict['same'][0]['improvement']['practical'])}{measure.step}"
+        what = f"practically no difference{'' if clauses else f' in {metric}'}"
+        clauses.append(f"{_subject(by_verdict['same'], len(rows))} made {what} ({size})")
     if by_verdict["none"]:
         clauses.append(
             f"{_subject(by_verdict['none'], len(rows))} made no difference that {count(seeds, 'seed')} can show"
@@ -208,6 +250,8 @@ def _detail(row: Mapping[str, Any], measure: Measure) -> str:
     if not finite(gain.get("mean")):
         return ""
     text = measure.change(gain["mean"]) + measure.step
+    if judge(gain) == "same":
+        text = f"{text} (within ±{measure.value(gain['practical'])})"
     if judge(gain) == "none" and finite(gain.get("minimum_detectable_effect")):
         return f"{text} (detectable from {measure.value(gain['minimum_detectable_effect'])})"
     return f"{text}, but another test set might not show it" if split_dependent(gain) else text

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from regjax.analysis import mean_interval
 from regjax.comparison import scoring
+from regjax.comparison.options import CompareOptions
+from regjax.comparison.ranking import rank, with_practical
 from regjax.comparison.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult, spread
 from regjax.report.panels import dress
 from regjax.report.style import LIGHT, drawing
@@ -157,6 +159,14 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
         name: row(name, title, parameter, grid, chosen, train, zeros, gains[name], losses[name])
         for name, title, parameter, grid, chosen, _, _, train, zeros in TECHNIQUES
     }
+    plain = row("baseline", "baseline", "", (0.0,), 0.0, 1.0, 0.0)
+    evaluations = {
+        one.name: [
+            scoring.Evaluation(score, loss, np.zeros(0), np.zeros(0))
+            for score, loss in zip(one.test.values, one.test_loss.values, strict=True)
+        ]
+        for one in (plain, *techniques.values())
+    }
     onsets = [None if i == 3 else 11 + 3 * i for i in range(seeds)]
     known = [onset for onset in onsets if onset is not None]
     return CompareResult(
@@ -172,8 +182,9 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
             "augmentation": "shift=1,rotate=15,noise=0.2", "stop_examples": 180, "select_examples": 180,
             "test_examples": 360, "model": "mlp", "patience": 10,
         },
-        baseline=row("baseline", "baseline", "", (0.0,), 0.0, 1.0, 0.0),
-        techniques=techniques,
+        baseline=plain,
+        techniques=with_practical(techniques, evaluations, CompareOptions()),
+        **rank(evaluations)._asdict(),
         diagnosis={
             "verdict": "overfit", "verdicts": {"overfit": seeds}, "onset_epochs": onsets,
             "median_onset": float(np.median(known)), "generalization_loss": 36.2, "generalization_gap": 0.78,

@@ -9,7 +9,7 @@ import pytest
 from regjax.report import write_compare_report
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&$\\frac{x}$\x0b{{ 7*7 }}"
-FIGURES = ("overfitting", "improvement", "strength", "weights", "curves")
+FIGURES = ("overfitting", "improvement", "pairs", "strength", "weights", "curves")
 
 
 def bare(result):
@@ -30,8 +30,8 @@ def test_page_is_sound_and_small(written, check):
     page = check(written.read_text())
     assert written.name == "report.html"
     assert written.stat().st_size < 500_000
-    # The picture twice (wide and narrow), two forests, six grids, three histograms, seven curves.
-    assert page.tags.count("svg") == 2 + 2 + 6 + 3 + 7
+    # The picture twice (wide and narrow), two forests, all pairs, six grids, three histograms, seven curves.
+    assert page.tags.count("svg") == 2 + 2 + 1 + 6 + 3 + 7
     assert page.tags.count("h1") == 1
     assert not list(written.parent.rglob("*.part"))
 
@@ -56,7 +56,7 @@ def test_page_says_what_was_found(written, check):
 def test_table_has_every_row_and_number(written, digits, check):
     page = check(written.read_text())
     assert page.tags.count("tr") == 1 + 8
-    assert [value for name, value in page.attributes if name == "scope"] == ["col"] * 12 + ["row"] * 8
+    assert [value for name, value in page.attributes if name == "scope"] == ["col"] * 13 + ["row"] * 8
     for row in [digits["baseline"], *digits["techniques"].values()]:
         assert row["title"] in page.text
         assert f"{100 * row['test']['mean']:.1f}" in page.text
@@ -131,15 +131,13 @@ def test_a_technique_that_hurts_is_called_so(make, tmp_path, check):
     results = bare(make(effects={"dropout": -0.06, "l2": 0.0}))
     text = check(write_compare_report(results, tmp_path).read_text()).text
     assert "dropout lowered it" in text
-    assert "L1 proximal and L2 in the loss made no difference" in text or (
-        "L2 in the loss and L1 proximal made no difference" in text
-    )
+    assert "L2 in the loss made practically no difference (less than 1.0 points)" in text
+    assert "L1 proximal made no difference that 10 seeds can show" in text
 
 
 def test_nothing_optional(digits, tmp_path, check):
-    results = {
-        k: v for k, v in copy.deepcopy(digits).items() if k not in ("reproduce", "chance", "settings", "versions")
-    }
+    optional = ("reproduce", "chance", "settings", "versions", "pairs", "groups", "best")
+    results = {k: v for k, v in copy.deepcopy(digits).items() if k not in optional}
     results["diagnosis"] = {}
     for row in [results["baseline"], *results["techniques"].values()]:
         row |= {"curves": {}, "weights": {}, "grid": [], "diverged": 0, "loss_improvement": None}

@@ -76,6 +76,17 @@ def test_the_forest_has_a_mark_and_two_intervals_for_each_technique(drawn):
     assert forest(results({"absent": {}}), "improvement") is None
 
 
+def test_what_is_practically_the_same_is_shaded_and_filled(drawn):
+    rows = {"l2": {"improvement": gain(0.001, -0.002, 0.004) | {"practical": 0.01}}}
+    panel = forest(results(rows), "improvement")
+    axes = drawn(panel)
+    (band,) = axes.patches
+    np.testing.assert_allclose(band.get_extents().transformed(axes.transData.inverted()).intervalx, [-1, 1])
+    dot = axes.get_lines()[-1]
+    assert dot.get_color() == dot.get_markerfacecolor() == LIGHT["muted"]
+    assert not drawn(forest(results({"l2": {"improvement": gain(0.03, 0.01, 0.05)}}), "improvement")).patches
+
+
 def test_the_loss_has_its_own_unit(drawn):
     panel = forest(results({"l2": {"loss_improvement": gain(0.25, 0.1, 0.4)}}), "loss_improvement")
     assert panel.name != forest(results({"l2": {"improvement": gain(0.1, 0, 0.2)}}), "improvement").name

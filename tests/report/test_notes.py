@@ -85,3 +85,13 @@ def test_the_onset_is_in_the_heading_only_of_a_baseline_that_overfits(results):
     headings = {verdict: heading(verdict) for verdict in ("overfit", "underfit", "correct_fit", None)}
     assert len(set(headings.values())) == 4
     assert [verdict for verdict, text in headings.items() if "12" in text] == ["overfit"]
+
+
+def test_the_sizes_that_matter_are_told_if_they_are_known(results):
+    told = [note for note in said(results) if "1.0 points of accuracy" in note]
+    assert len(told) == 1
+    with_band = captions(results, Measure.of(results))["forest_caption"]
+    for row in results["techniques"].values():
+        row["improvement"]["practical"] = row["loss_improvement"]["practical"] = None
+    assert not any("1.0 points of accuracy" in note for note in said(results))
+    assert len(captions(results, Measure.of(results))["forest_caption"]) < len(with_band)

@@ -41,6 +41,15 @@ def test_the_cells_of_a_technique():
     assert {len(one["cells"]) + 1 for one in made["rows"]} == {len(made["columns"])}
 
 
+@pytest.mark.parametrize(("seeds", "columns"), [(6, 1), (5, 0)])
+def test_groups_have_a_column_where_there_are_seeds_enough_to_tell_rows_apart(seeds, columns):
+    groups = {"l2": "a", "baseline": "b"}
+    plain = table(results(row("l2", GAIN)), ACCURACY)
+    made = table(results(row("l2", GAIN), groups=groups, seeds=seeds), ACCURACY)
+    assert len(made["columns"]) == len(plain["columns"]) + columns
+    assert [one["cells"][3]["text"] for one in made["rows"]] == (["b", "a"] if columns else ["0.500", "0.500"])
+
+
 def test_a_loss_says_so():
     gain = {**GAIN, "mean": -0.035, "ci95": [-0.06, -0.01]}
     lost = table(results(row("l2", gain)), ACCURACY)["rows"][1]

@@ -1,6 +1,7 @@
 import pytest
 
 from regjax.report.verdict import (
+    best_sentence,
     groups,
     headline,
     judge,
@@ -27,6 +28,7 @@ def gain(mean, low, high, p, wide=None, mde=0.01):
 HELPED = gain(0.05, 0.03, 0.07, 0.01, wide=[0.01, 0.09])
 NONE = gain(0.01, -0.01, 0.03, 0.4)
 HURT = gain(-0.05, -0.07, -0.03, 0.01)
+SAME = gain(0.002, -0.004, 0.008, 0.3) | {"practical": 0.01}
 UNTESTED = gain(0.05, None, None, None, mde=None)
 
 
@@ -42,6 +44,12 @@ UNTESTED = gain(0.05, None, None, None, mde=None)
         (gain(0.05, 0.03, 0.07, 0.051), "none"),  # the interval alone is not enough
         (gain(0.05, -0.001, 0.101, 0.01), "none"),  # the test alone is not enough
         (gain(0.05, 0.0, 0.1, 0.01), "none"),  # an interval that touches 0 does not exclude it
+        ({**gain(0.004, 0.001, 0.007, 0.01), "practical": 0.01}, "same"),  # shown, and too small to matter
+        ({**gain(-0.004, -0.009, 0.001, 0.4), "practical": 0.01}, "same"),  # not shown, and small for sure
+        ({**gain(-0.004, -0.01, 0.001, 0.4), "practical": 0.01}, "none"),  # an interval that touches the size
+        ({**gain(0.009, 0.004, 0.014, 0.01), "practical": 0.01}, "helped"),  # it may be large enough
+        ({**gain(0.004, 0.001, 0.007, None), "practical": 0.01}, "untested"),
+        ({**gain(0.004, 0.001, 0.007, 0.01), "practical": 0.0}, "helped"),  # every size matters
         (gain(0.0, 0.0, 0.0, 1.0), "none"),  # exactly the baseline in every seed
         (gain(0.02, 0.02, 0.02, 0.002), "helped"),  # the same change in each of ten seeds
         (gain(0.02, 0.02, 0.02, 0.25), "none"),  # the same change in each of three seeds
@@ -57,6 +65,8 @@ def test_split_dependent():
     assert split_dependent(gain(0.05, 0.03, 0.07, 0.01, wide=[-0.002, 0.1]))
     assert not split_dependent(HELPED)
     assert not split_dependent(gain(0.05, 0.03, 0.07, 0.01, wide=None))
+    assert split_dependent(SAME | {"ci95_two_way": [-0.006, 0.011]})
+    assert not split_dependent(SAME | {"ci95_two_way": [-0.006, 0.009]})
     assert not split_dependent(gain(0.01, -0.01, 0.03, 0.4, wide=[-0.02, 0.04]))  # nothing was claimed
 
 
@@ -131,18 +141,48 @@ def test_headline_regression():
     assert "raised test R² (+0.050)" in headline(results("r2", l2=HELPED))
 
 
-def test_loss_sentence():
-    found = loss_sentence(results(a=HELPED, b=NONE, c=HURT))
-    assert found == "Test loss: lower with a; higher with c; no difference that 10 seeds can show with b."
-    assert loss_sentence(results("r2", a=HELPED)) == "Test MSE: lower with a."
-    assert loss_sentence(results(a=NONE, b=NONE)).endswith("can show with any technique.")
+def test_a_technique_that_changes_too_little_is_not_praised():
+    assert headline(results(l2=SAME)).endswith(
+        "; l2 made practically no difference in test accuracy (less than 1.0 points)."
+    )
+    assert ", l1 made practically no difference (less than 1.0 points), and c " in headline(
+        results(l2=HELPED, l1=SAME, c=NONE)
+    )
+
+
+def test_loss_sentence_has_the_size_of_each_change():
+    made = results(a=HELPED, b=NONE, c=HURT, d=SAME) | {"baseline": {"test_loss": {"mean": 0.5}}}
+    assert loss_sentence(made) == (
+        "Test loss: lower with a (−10.0%); higher with c (+10.0%); practically the same with d (−0.4%); "
+        "no difference that 10 seeds can show with b (−2.0%)."
+    )
+    assert loss_sentence(results("r2", a=HELPED)) == "Test MSE: lower with a (−0.050)."  # no loss to relate it to
     assert loss_sentence(results(seeds=1, a=UNTESTED)) == ""
     assert loss_sentence(results()) == ""
 
 
+@pytest.mark.parametrize(
+    ("better_than", "named", "absent"),
+    [
+        (("baseline", "l1"), (), ("than l1", "told apart")),
+        (("baseline",), ("better than baseline", "apart from l1"), ("than l1",)),
+        ((), ("not shown",), ("told apart",)),
+    ],
+)
+def test_the_best_row_is_better_than_those_that_are_named(better_than, named, absent):
+    made = results(l2=HELPED, l1=NONE) | {"baseline": {"name": "baseline", "title": "baseline"}}
+    made["best"] = {"name": "l2", "better_than": list(better_than)}
+    sentence = best_sentence(made)
+    assert all(words in sentence for words in ("l2", *named))
+    assert not any(words in sentence for words in absent)
+    assert best_sentence(made | {"seeds": 5}) == best_sentence(made | {"best": None}) == ""
+
+
 def test_groups_largest_first_with_their_numbers():
     rows = list(
-        results(a=HELPED, b=gain(0.1, 0.08, 0.12, 0.01, wide=[-0.1, 0.3]), c=NONE, d=UNTESTED)["techniques"].values()
+        results(a=HELPED, b=gain(0.1, 0.08, 0.12, 0.01, wide=[-0.1, 0.3]), c=NONE, d=UNTESTED, e=SAME)[
+            "techniques"
+        ].values()
     )
     found = {g.status: g.items for g in groups(rows, Measure.of({"metric": "accuracy"}))}
     assert found["helped"] == (
@@ -150,6 +190,7 @@ def test_groups_largest_first_with_their_numbers():
         ("a", "+5.0 points"),
     )
     assert found["none"] == (("c", "+1.0 points (detectable from 1.0)"),)
+    assert found["same"] == (("e", "+0.2 points (within ±1.0)"),)
     assert "hurt" not in found
     assert found["untested"] == (("d", "+5.0 points"),)
 
