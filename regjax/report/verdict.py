@@ -152,14 +152,14 @@ def best_sentence(results: Mapping[str, Any]) -> str:
     titles = {row["name"]: short(row["title"]) for row in rows}
     name, beaten = titles[best["name"]], [titles[other] for other in best["better_than"]]
     alike = [title for other, title in titles.items() if other not in (best["name"], *best["better_than"])]
-    subject = f"Of all rows, {name} has the highest test {Measure.of(results).name}"
+    metric = f"test {Measure.of(results).name}"
     if not beaten:
-        return f"{subject}, but is not shown to be better than any other."
+        return f"No row has a higher {metric} than {name}, which is not shown to be better than any other."
+    subject = f"Of all rows, {name} has the highest {metric}"
     if not alike:
         return f"{subject}, and is shown to be better than each of the others."
-    return (
-        f"{subject}: it is shown to be better than {listing(beaten)}, and cannot be told apart from {listing(alike)}."
-    )
+    tie = f"cannot be told apart from {listing(alike)}"
+    return f"{subject}: it is shown to be better than {listing(beaten)}, and {tie}."
 
 
 def _loss_size(gain: Mapping[str, Any], base: Any) -> str:
