@@ -1,6 +1,13 @@
-"""Analysis of results: diagnosis of a run, selection on validation data, statistics over seeds."""
+"""Analysis of results: diagnosis of a run, selection on validation data, calibration, statistics over seeds."""
 
 from regjax.analysis.bayes import Posterior, practical_posterior
+from regjax.analysis.calibration import (
+    ReliabilityCurve,
+    brier_score,
+    expected_calibration_error,
+    log_loss,
+    reliability_curve,
+)
 from regjax.analysis.diagnosis import Diagnosis, diagnose
 from regjax.analysis.flips import FEWEST_RUNS, FlipTest, detectable_effect, joint_flips
 from regjax.analysis.pairs import Best, Pair, all_pairs, best_row, differ, letters
@@ -23,18 +30,23 @@ __all__ = [
     "Interval",
     "Pair",
     "Posterior",
+    "ReliabilityCurve",
     "all_pairs",
     "best_row",
+    "brier_score",
     "choose",
     "detectable_effect",
     "diagnose",
     "differ",
+    "expected_calibration_error",
     "holm",
     "joint_flips",
     "letters",
+    "log_loss",
     "mean_interval",
     "minimum_detectable_effect",
     "practical_posterior",
+    "reliability_curve",
     "sign_flip_p",
     "two_way_interval",
 ]
