@@ -11,6 +11,7 @@ from regjax.analysis.calibration import (
 from regjax.analysis.diagnosis import Diagnosis, diagnose
 from regjax.analysis.flips import FEWEST_RUNS, FlipTest, detectable_effect, joint_flips
 from regjax.analysis.pairs import Best, Pair, all_pairs, best_row, differ, letters
+from regjax.analysis.paired import McNemar, mcnemar, paired_bootstrap
 from regjax.analysis.selection import Choice, choose
 from regjax.analysis.statistics import (
     Interval,
@@ -28,6 +29,7 @@ __all__ = [
     "Diagnosis",
     "FlipTest",
     "Interval",
+    "McNemar",
     "Pair",
     "Posterior",
     "ReliabilityCurve",
@@ -43,8 +45,10 @@ __all__ = [
     "joint_flips",
     "letters",
     "log_loss",
+    "mcnemar",
     "mean_interval",
     "minimum_detectable_effect",
+    "paired_bootstrap",
     "practical_posterior",
     "reliability_curve",
     "sign_flip_p",
