@@ -12,6 +12,7 @@ from regjax.analysis.diagnosis import Diagnosis, diagnose
 from regjax.analysis.flips import FEWEST_RUNS, FlipTest, detectable_effect, joint_flips
 from regjax.analysis.pairs import Best, Pair, all_pairs, best_row, differ, letters
 from regjax.analysis.paired import McNemar, mcnemar, paired_bootstrap
+from regjax.analysis.predictions import Predictions, read_predictions, write_predictions
 from regjax.analysis.selection import Choice, choose
 from regjax.analysis.statistics import (
     Interval,
@@ -32,6 +33,7 @@ __all__ = [
     "McNemar",
     "Pair",
     "Posterior",
+    "Predictions",
     "ReliabilityCurve",
     "all_pairs",
     "best_row",
@@ -50,7 +52,9 @@ __all__ = [
     "minimum_detectable_effect",
     "paired_bootstrap",
     "practical_posterior",
+    "read_predictions",
     "reliability_curve",
     "sign_flip_p",
     "two_way_interval",
+    "write_predictions",
 ]
