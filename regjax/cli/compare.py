@@ -2,11 +2,11 @@
 
   python -m experiments.compare --workdir=runs/compare
 
-Writes results.json, table.csv, report.html and figures/ into --workdir; about a minute with the default flags on two
-cores. Use --resume to continue a comparison that was interrupted (exit code 75). All training examples are used, with
-their original labels. The embedded digits, which are the default, are a demonstration of overfitting: 128 training
-examples, of which 10% have wrong labels, unless --train_examples and --label_noise are given. A regularizer flag such
-as --l2 applies to every row, including the baseline.
+Writes results.json, table.csv, report.html, figures/ and predictions.npz into --workdir; about a minute with the
+default flags on two cores. Use --resume to continue a comparison that was interrupted (exit code 75). All training
+examples are used, with their original labels. The embedded digits, which are the default, are a demonstration of
+overfitting: 128 training examples, of which 10% have wrong labels, unless --train_examples and --label_noise are given.
+A regularizer flag such as --l2 applies to every row, including the baseline.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def main(config: Config) -> int:
         print(f"{workdir}: this comparison is finished; nothing to do")
         return app.DONE
 
+    from regjax.analysis import write_predictions
     from regjax.cli.progress import Bar
     from regjax.comparison.procedure import compare
     from regjax.report import write_compare_report
@@ -90,6 +91,8 @@ def main(config: Config) -> int:
         workdirs.write_json(directory / "config.json", {"experiment": "compare", "flags": config.to_json()})
         workdirs.write_json(directory / "results.json", content)
         (directory / "table.csv").write_text(result.csv())
+        if result.predictions is not None:
+            write_predictions(result.predictions, directory / "predictions.npz")
         write_compare_report(content, directory)
     print(result)
     print(f"\n{compilations.describe()}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from regjax.analysis import Predictions
 from regjax.comparison.choose import Row
 from regjax.comparison.plan import Plan
 from regjax.comparison.ranking import rank, with_practical
@@ -16,6 +18,7 @@ from regjax.comparison.scoring import (
     Chance,
     Evaluation,
     Scorer,
+    calibration_of,
     chance_of,
     diagnose_all,
     in_unit,
@@ -42,6 +45,11 @@ def conclude(
     """
     on_train = chance_of(plan.splits, plan.preprocessor, plan.splits.y_train)
     results = {name: _row_of_table(plan, row, tests[name], on_train) for name, row in rows.items()}
+    predictions = _predictions(plan, tests)
+    if predictions.task == "classification":
+        for name, outputs in predictions.outputs.items():
+            calibration = calibration_of(outputs, predictions.y)
+            results[name] = dataclasses.replace(results[name], calibration=calibration)
     plain = results.pop(BASELINE)
     baseline_runs = rows[BASELINE].chosen.results
     weights = {name: tuple(result.weights for result in row.chosen.results) for name, row in rows.items()}
@@ -62,6 +70,24 @@ def conclude(
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
         **rank(tests)._asdict(),
         trained=Trained(as_model(plan.spec.model).apply, preprocessors, weights),
+        predictions=predictions,
+    )
+
+
+def _predictions(plan: Plan, tests: Mapping[str, Sequence[Evaluation]]) -> Predictions:
+    """Collect the predictions of all runs, which share their test examples."""
+    seeds, splits = plan.options.all_seeds(), plan.splits
+    rows = splits.indices.get("test")
+
+    def for_each_run(array: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(array, (len(seeds), *array.shape))
+
+    return Predictions(
+        task=splits.task,
+        seeds=np.asarray(seeds, np.int64),
+        y=for_each_run(splits.y_test),
+        rows=None if rows is None else for_each_run(rows.astype(np.int64)),
+        outputs={name: np.stack([run.outputs for run in runs]) for name, runs in tests.items()},
     )
 
 

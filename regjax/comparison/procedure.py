@@ -56,7 +56,8 @@ def compare(
         `learning_rate=1e-3`, ...; `rj.CompareOptions` lists and explains them.
 
     Returns:
-      A `CompareResult`; `print` shows its table, `dumps()` is its JSON, `trained` holds the weights.
+      A `CompareResult`; `print` shows its table, `dumps()` is its JSON, `trained` holds the weights and `predictions`
+      those of each run for the test examples.
 
     Raises:
       InputError: the data or an option cannot be used, or the directory contains runs of another comparison.

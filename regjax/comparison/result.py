@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from regjax.analysis import FEWEST_RUNS, Best, Interval, Pair, Posterior
+from regjax.analysis import FEWEST_RUNS, Best, Interval, Pair, Posterior, Predictions
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.training.state import Weights
@@ -68,6 +68,24 @@ class GridPoint:
 
 
 @dataclasses.dataclass(frozen=True)
+class Calibration:
+    """The calibration of the class probabilities on the test examples.
+
+    Attributes:
+      ece: expected calibration error, over 15 bins of equal mass (`regjax.analysis.expected_calibration_error`).
+      brier: Brier score, summed over classes.
+      log_loss: negative logarithm of the probability of the label; the mean is that of the test loss, except that a
+        probability that float32 rounds to 0 has an upper bound.
+      reliability: `confidence`, `accuracy` and `counts` of the bins of all runs together.
+    """
+
+    ece: Spread
+    brier: Spread
+    log_loss: Spread
+    reliability: dict[str, Json]
+
+
+@dataclasses.dataclass(frozen=True)
 class TechniqueResult:
     """One row of the comparison; the test results are those of the chosen setting."""
 
@@ -92,6 +110,7 @@ class TechniqueResult:
     weights: dict[str, Json]  # histogram of the weights
     params_sha256: tuple[str, ...] = ()  # of the final parameters of each seed
     flags: dict[str, Value] | None = None  # flags of the command `train` for the chosen setting
+    calibration: Calibration | None = None  # classification
 
 
 class Trained(NamedTuple):
@@ -114,7 +133,7 @@ class Trained(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class CompareResult:
-    """The result of `rj.compare`; `trained` contains the weights, which are not part of the JSON.
+    """The result of `rj.compare`; weights (`trained`) and test predictions (`predictions`) are not part of the JSON.
 
     `pairs`, `groups` and `best` are of the test score. The rows that share a letter of `groups` cannot be told apart.
     """
@@ -135,6 +154,7 @@ class CompareResult:
     groups: dict[str, str] = dataclasses.field(default_factory=dict)
     best: Best | None = None
     trained: Trained | None = dataclasses.field(default=None, repr=False, compare=False)
+    predictions: Predictions | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def rows(self) -> list[TechniqueResult]:
         """Return the baseline and the techniques, in order."""
@@ -142,8 +162,8 @@ class CompareResult:
 
     def to_json(self) -> dict[str, Json]:
         """Return the content of `results.json`, as JSON types; NaN becomes null."""
-        content = _plain(dataclasses.asdict(dataclasses.replace(self, trained=None)))
-        del content["trained"]
+        content = _plain(dataclasses.asdict(dataclasses.replace(self, trained=None, predictions=None)))
+        del content["trained"], content["predictions"]
         for row in [content["baseline"], *content["techniques"].values()]:
             if self.task == "classification":
                 row["test_accuracy"], row["train_accuracy"] = row["test"], row["train"]

@@ -13,15 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.analysis import (
+    brier_score,
     detectable_effect,
     diagnose,
+    expected_calibration_error,
     holm,
     joint_flips,
+    log_loss,
     mean_interval,
+    reliability_curve,
     two_way_interval,
 )
 from regjax.analysis.weights import params_sha256, zero_fraction
-from regjax.comparison.result import GridPoint, Improvement, Spread, TechniqueResult, spread
+from regjax.comparison.result import Calibration, GridPoint, Improvement, Spread, TechniqueResult, spread
 from regjax.comparison.techniques import Technique
 from regjax.core.tree import weight_leaves
 from regjax.core.typing import ApplyFn, Array, Json, PyTree
@@ -42,6 +46,7 @@ class Evaluation(NamedTuple):
     loss: float
     losses: np.ndarray  # [N], the loss of each example
     hits: np.ndarray  # [N], 1 for a correct prediction; empty for regression
+    outputs: np.ndarray = np.zeros(0)  # class probabilities [N, K], or numbers like y; empty on the selection part
 
 
 class Chance(NamedTuple):
@@ -68,6 +73,9 @@ class Scorer:
         self._x = jnp.asarray(getattr(splits, f"x_{part}"))
         self._y = jnp.asarray(preprocessor.target_transform(getattr(splits, f"y_{part}")))
         self.chance = chance_of(splits, preprocessor, getattr(splits, f"y_{part}"))
+        self._in_own_units = preprocessor.target_inverse
+        self._guess = _constant_guess(splits, len(self._y))
+        self._keeps_outputs = part == "test"  # those of all settings on the selection part would fill the memory
 
     def __call__(self, weights: Weights, diverged: bool, preprocessor: Preprocessor | None = None) -> Evaluation:
         """Evaluate the weights of a run with its preprocessor; None is that of the whole pool.
@@ -85,12 +93,19 @@ class Scorer:
             losses = np.concatenate([piece[0] for piece in pieces]).astype(np.float64)
             if np.all(np.isfinite(losses)):
                 loss = float(losses.mean())
+                outputs = self._outputs(weights, cuts) if self._keeps_outputs else np.zeros(0)
                 if self.task == "regression":
-                    return Evaluation(1.0 - loss / _variance(np.asarray(self._y)), loss, losses, np.zeros(0))
+                    return Evaluation(1.0 - loss / _variance(np.asarray(self._y)), loss, losses, np.zeros(0), outputs)
                 hits = np.concatenate([piece[1] for piece in pieces]).astype(np.float64)
-                return Evaluation(float(hits.mean()), loss, losses, hits)
+                return Evaluation(float(hits.mean()), loss, losses, hits, outputs)
         hits = np.full(size if self.task == "classification" else 0, self.chance.score)
-        return Evaluation(self.chance.score, self.chance.loss, np.full(size, self.chance.loss), hits)
+        outputs = self._guess if self._keeps_outputs else np.zeros(0)
+        return Evaluation(self.chance.score, self.chance.loss, np.full(size, self.chance.loss), hits, outputs)
+
+    def _outputs(self, weights: Weights, cuts: Sequence[slice]) -> np.ndarray:
+        pieces = [jax.device_get(_predictions(self._apply, self.task, weights, self._x[cut])) for cut in cuts]
+        outputs = np.concatenate(pieces)
+        return outputs if self.task == "classification" else self._in_own_units(outputs)
 
 
 def chance_of(splits: Splits, preprocessor: Preprocessor, y: np.ndarray) -> Chance:
@@ -104,6 +119,32 @@ def chance_of(splits: Splits, preprocessor: Preprocessor, y: np.ndarray) -> Chan
     counts = np.bincount(y, minlength=splits.num_classes) / len(y)
     loss = -np.sum(counts * np.log(np.maximum(share, 1e-12)))
     return Chance(float(counts[int(np.argmax(share))]), float(loss))
+
+
+def _constant_guess(splits: Splits, size: int) -> np.ndarray:
+    """The outputs of the constant guess for `size` examples, as in `Evaluation`."""
+    if splits.task == "regression":
+        guess = np.mean(splits.y_train, axis=0, dtype=np.float64)
+    else:
+        guess = np.bincount(splits.y_train, minlength=splits.num_classes) / len(splits.y_train)
+    return np.broadcast_to(guess.astype(np.float32), (size, *guess.shape))
+
+
+def calibration_of(probabilities: np.ndarray, y: np.ndarray) -> Calibration:
+    """Summarize the calibration of several runs.
+
+    Args:
+      probabilities: of the test examples of each run, `[runs, N, K]`.
+      y: their labels, `int[runs, N]`.
+    """
+    runs = list(zip(probabilities, y, strict=True))
+    curve = reliability_curve(np.concatenate(probabilities), np.concatenate(y))
+    return Calibration(
+        ece=spread_of([expected_calibration_error(*run) for run in runs]),
+        brier=spread_of([brier_score(*run) for run in runs]),
+        log_loss=spread_of([log_loss(*run) for run in runs]),
+        reliability={name: column.tolist() for name, column in curve._asdict().items()},
+    )
 
 
 def spread_of(values: Sequence[float]) -> Spread:
@@ -245,6 +286,12 @@ def _per_example(
         outputs = outputs * units[0] + units[1]
     losses = get_loss(TASK_LOSSES[task])(outputs, y)
     return losses, correct(outputs, y) if task == "classification" else jnp.zeros(())
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _predictions(apply_fn: ApplyFn, task: str, weights: Weights, x: Array) -> Array:
+    outputs = predict(apply_fn, *weights, x, task=task).astype(jnp.float32)
+    return jax.nn.softmax(outputs) if task == "classification" else outputs
 
 
 def _variance(y: np.ndarray) -> float:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from regjax.analysis import read_predictions
 from regjax.catalog import DEFAULT_TECHNIQUES
 from regjax.cli import compare
 from regjax.cli.compare import Config
@@ -20,6 +21,12 @@ def test_compare_writes_table_report_and_results(run, tmp_path):
     assert "technique" in out.stdout
     results = json.loads((tmp_path / "w/results.json").read_text())
     assert len(results["techniques"]["l2"]["grid"]) == 2
+    predictions = read_predictions(tmp_path / "w/predictions.npz")
+    assert predictions.seeds.tolist() == [0, 1]
+    assert list(predictions.outputs) == ["baseline", *results["techniques"]]
+    for name, row in results["techniques"].items():
+        assert predictions.hits(name).mean(axis=1).tolist() == pytest.approx(row["test"]["values"])
+        assert row["calibration"]["ece"]["mean"] > 0
     assert results["reproduce"]["command"].startswith("python -m experiments.compare --workdir=w --seeds=2")
     page = (tmp_path / "w/report.html").read_text()
     assert "early stopping" in page

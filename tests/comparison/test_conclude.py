@@ -1,3 +1,4 @@
+import dataclasses
 import time
 
 import numpy as np
@@ -49,6 +50,26 @@ def test_the_weights_are_those_of_the_chosen_setting(result, stages):
     assert list(result.trained.weights) == ["baseline", "l2"]
     for name, weights in result.trained.weights.items():
         assert [id(w) for w in weights] == [id(run.weights) for run in stages.rows[name].chosen.results]
+
+
+def test_predictions_are_those_of_the_test_part(result, stages):
+    """The scores of the table follow from them."""
+    predictions, splits = result.predictions, stages.plan.splits
+    np.testing.assert_array_equal(predictions.seeds, [5, 6])
+    np.testing.assert_array_equal(predictions.y, [splits.y_test] * 2)
+    np.testing.assert_array_equal(predictions.rows, [splits.indices["test"]] * 2)
+    for row in result.rows():
+        np.testing.assert_allclose(predictions.hits(row.name).mean(axis=1), row.test.values)
+        np.testing.assert_allclose(predictions.losses(row.name).mean(axis=1), row.test_loss.values, rtol=1e-5)
+        assert row.calibration.log_loss.values == pytest.approx(row.test_loss.values, rel=1e-5)
+        assert sum(row.calibration.reliability["counts"]) == 2 * len(splits.y_test)
+
+
+def test_a_test_set_of_its_own_has_no_positions(stages):
+    plan = stages.plan
+    bare = dataclasses.replace(plan, splits=dataclasses.replace(plan.splits, indices={}))
+    result = conclude(bare, stages.rows, stages.scorer, stages.tests, time.perf_counter())
+    assert result.predictions.rows is None
 
 
 def test_facts_of_the_comparison(result, stages):

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from regjax.analysis import Best, Pair, Posterior
-from regjax.comparison.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult, demonstration
+from regjax.comparison.result import (
+    Calibration,
+    CompareResult,
+    GridPoint,
+    Improvement,
+    Spread,
+    TechniqueResult,
+    demonstration,
+)
 
 NAN = math.nan
 
@@ -47,7 +55,12 @@ def test_json_has_plain_types_and_null_for_what_is_not_finite():
     assert content["curves"] == {"epoch": 3, "mean": [0.5, None]}
     assert content["minimum_detectable_effect"] is None
     assert content["test_accuracy"] == content["test"]
-    assert "trained" not in made.to_json()
+    assert {"trained", "predictions"}.isdisjoint(made.to_json())
+    assert content["calibration"] is None
+    reliability = {"confidence": [0.5], "accuracy": [0.25], "counts": [4]}
+    calibrated = result(row("l2", bare, calibration=Calibration(spread(0.25), spread(0.5), spread(0.7), reliability)))
+    found = json.loads(calibrated.dumps())["techniques"]["l2"]["calibration"]
+    assert (found["ece"]["mean"], found["log_loss"]["mean"], found["reliability"]) == (0.25, 0.7, reliability)
     assert "test_accuracy" not in result(row("l2", GAIN), task="regression").to_json()["techniques"]["l2"]
 
 

@@ -7,7 +7,14 @@ import pytest
 
 from regjax.analysis import holm, joint_flips, sign_flip_p
 from regjax.comparison import scoring
-from regjax.comparison.scoring import Evaluation, Scorer, chance_of, diagnose_all, paired_statistics
+from regjax.comparison.scoring import (
+    Evaluation,
+    Scorer,
+    calibration_of,
+    chance_of,
+    diagnose_all,
+    paired_statistics,
+)
 from regjax.data import Preprocessor, Splits
 from regjax.training.state import History, Weights
 
@@ -33,7 +40,10 @@ def test_a_classification_by_hand(monkeypatch):
         assert found.loss == pytest.approx(expected.mean())
         np.testing.assert_allclose(found.losses, expected, rtol=1e-6)
         np.testing.assert_array_equal(found.hits, [0, 1, 1, 1])
-    assert Scorer(constant, SPLITS, PLAIN, "select")(WEIGHTS, diverged=False).score == 0.0
+        np.testing.assert_allclose(found.outputs, [[0.25, 0.75]] * 4, rtol=1e-6)
+        assert found.outputs.dtype == np.float32
+    selected = Scorer(constant, SPLITS, PLAIN, "select")(WEIGHTS, diverged=False)
+    assert (selected.score, selected.outputs.size) == (0.0, 0)
 
 
 def test_chance_is_the_guess_of_the_training_part():
@@ -49,6 +59,8 @@ def test_a_diverged_run_scores_as_the_constant_guess(logits, diverged):
     assert (found.score, found.loss) == scorer.chance
     np.testing.assert_array_equal(found.losses, [found.loss] * 4)
     np.testing.assert_array_equal(found.hits, [found.score] * 4)
+    np.testing.assert_array_equal(found.outputs, [[0.75, 0.25]] * 4)
+    assert found.outputs.dtype == np.float32
 
 
 def test_a_regression_by_hand():
@@ -61,7 +73,32 @@ def test_a_regression_by_hand():
     assert found.loss == pytest.approx(np.mean((targets - 0.5) ** 2), rel=1e-5)
     assert found.score == pytest.approx(1 - found.loss / targets.var(), rel=1e-5)
     assert found.hits.size == 0
+    np.testing.assert_allclose(found.outputs, [y.mean() + 0.5 * y.std()] * 4, rtol=1e-6)
     assert scorer.chance.loss == pytest.approx(np.mean(targets**2), rel=1e-5)  # the mean of train is 0
+    np.testing.assert_array_equal(scorer(Weights({"w": np.float32(0.5)}, {}), diverged=True).outputs, [y.mean()] * 4)
+
+
+def test_predictions_of_several_targets():
+    """In their own units, which differ: standardized predictions of 1 are a deviation above the mean."""
+    y = np.array([[0.0, 10.0], [2.0, 30.0], [4.0, 20.0], [6.0, 0.0]], np.float32)
+    splits = dataclasses.replace(SPLITS, task="regression", num_classes=0, y_train=y, y_test=y)
+    preprocessor = Preprocessor.for_splits(splits)
+    scorer = Scorer(lambda v, x: np.ones((len(x), 2), np.float32) * v["params"]["w"], splits, preprocessor, "test")
+    weights = Weights({"w": np.float32(1.0)}, {})
+    np.testing.assert_allclose(scorer(weights, False).outputs, [y.mean(axis=0) + y.std(axis=0)] * 4, rtol=1e-6)
+    np.testing.assert_allclose(scorer(weights, True).outputs, [y.mean(axis=0)] * 4, rtol=1e-6)
+
+
+def test_calibration_is_a_spread_over_runs_and_one_curve():
+    """The first run is right as often as it says, the second never; together they are right in 3 of 8."""
+    p = np.tile(np.float32([0.75, 0.25]), (2, 4, 1))
+    y = np.array([[0, 0, 0, 1], [1, 1, 1, 1]])
+    found = calibration_of(p, y)
+    np.testing.assert_allclose(found.ece.values, [0.0, 0.75])
+    assert found.ece.mean == pytest.approx(0.375)
+    np.testing.assert_allclose(found.brier.values, [(3 * 0.125 + 1.125) / 4, 1.125])
+    np.testing.assert_allclose(found.log_loss.values[1], -math.log(0.25))
+    assert found.reliability == {"confidence": [0.75], "accuracy": [0.375], "counts": [8]}
 
 
 def test_a_scorer_knows_one_part(table):
