@@ -143,7 +143,7 @@ def calibration_of(probabilities: np.ndarray, y: np.ndarray) -> Calibration:
         ece=spread_of([expected_calibration_error(*run) for run in runs]),
         brier=spread_of([brier_score(*run) for run in runs]),
         log_loss=spread_of([log_loss(*run) for run in runs]),
-        reliability={name: column.tolist() for name, column in curve._asdict().items()},
+        reliability={name: column.round(6).tolist() for name, column in curve._asdict().items()},
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from regjax.report import figures, histograms, strength
+from regjax.report import figures, histograms, reliability, strength
 from regjax.report.notes import captions, notes
 from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.pairs import pair_matrix
@@ -20,8 +20,8 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     """Write `report.html`, a self-contained file, and `figures/` (SVG and PNG) for use elsewhere.
 
     Args:
-      results: the content of `results.json` of `experiments.compare`; without `reproduce`, curves, weights or
-        diagnosis, the page lacks their sections.
+      results: the content of `results.json` of `experiments.compare`; without `reproduce`, curves, weights,
+        calibration or diagnosis, the page lacks their sections.
       workdir: directory to write into; created if needed.
 
     Returns:
@@ -33,7 +33,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     wide, narrow = figures.overfitting(results), figures.overfitting(results, narrow=True)
     forest = [panel for key in ("improvement", "loss_improvement") if (panel := figures.forest(results, key))]
     strengths, weights = strength.strengths(results), histograms.weights(results)
-    curves = figures.technique_curves(results)
+    curves, reliabilities = figures.technique_curves(results), reliability.reliabilities(results)
     best = best_sentence(results)
     pairs = [panel] if best and (panel := pair_matrix(results)) else []
     statuses = {judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)}
@@ -52,13 +52,14 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "strengths": [figure(panel) for panel in strengths],
         "weights": [figure(panel) for panel in weights],
         "curves": [figure(panel) for panel in curves],
+        "reliabilities": [figure(panel) for panel in reliabilities],
         "loss": measure.loss,
         "notes": notes(results, measure),
         "reproduce": reproduce(results),
         "footer": "Made by regjax from results.json; this page loads nothing from anywhere.",
         **captions(results, measure),
     }
-    _save_figures(workdir / "figures", results, wide, forest, pairs, strengths, weights, curves)
+    _save_figures(workdir / "figures", results, wide, forest, pairs, strengths, weights, curves, reliabilities)
     return write(workdir / "report.html", render("compare.html", content))
 
 
@@ -73,6 +74,7 @@ def _save_figures(folder: Path, results: Mapping[str, Any], wide: Panel | None, 
         ("strength", "selection score against strength", 3),
         ("weights", "weights after training", 3),
         ("curves", "validation loss (orange), training loss (blue), baseline (dashed)", 3),
+        ("reliability", "test accuracy against confidence, baseline (dashed)", 3),
     )
     for panels, (stem, title, columns) in zip(several, stems, strict=True):
         if panels:

@@ -62,6 +62,15 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             f"Losses on clean data without penalties or noise, {shade}. A curve is over the seeds that "
             "still run and ends when fewer than half do."
         ),
+        "reliability_text": (
+            "The confidence of a prediction is the probability of its class. Where a curve is below the diagonal, the "
+            "model is right less often than it says; above, more often."
+        ),
+        "reliability_caption": (
+            f"The test examples of {seeds} together, in at most 15 groups of about equal size by their confidence. "
+            "Calibration error (ECE): the mean distance from the diagonal, averaged over seeds. With few test examples "
+            "it is above 0 even for a model that is right as often as it says."
+        ),
     }
 
 

@@ -12,7 +12,7 @@ from regjax.analysis import mean_interval
 from regjax.comparison import scoring
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.ranking import rank, with_practical
-from regjax.comparison.result import CompareResult, GridPoint, Improvement, Spread, TechniqueResult, spread
+from regjax.comparison.result import Calibration, CompareResult, GridPoint, Improvement, Spread, TechniqueResult, spread
 from regjax.report.panels import dress
 from regjax.report.style import LIGHT, drawing
 
@@ -104,6 +104,15 @@ def histogram(rng, scale, zeros):
     }
 
 
+def calibration(rng, seeds, overconfidence):
+    """Accuracy that falls short of the confidence, the more the less sure the model is."""
+    confidence = np.linspace(0.35, 0.995, 15)
+    accuracy = np.clip(confidence - overconfidence * (1 - confidence) * 2 + rng.normal(0, 0.02, 15), 0, 1)
+    ece = np.abs(accuracy - confidence).mean() + rng.normal(0, 0.01, seeds)
+    bins = {"confidence": confidence.tolist(), "accuracy": accuracy.tolist(), "counts": [24 * seeds] * 15}
+    return Calibration(spread_of(ece), spread_of(3 * ece), spread_of(7 * ece), bins)
+
+
 def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
     """A `CompareResult`; `effects` overrides the gain in the headline metric by technique."""
     rng = np.random.default_rng(7)
@@ -153,6 +162,7 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
             seconds=1.5,
             curves=curves(seeds, 0.12 if gain is None else 0.02, stop),
             weights=histogram(rng, 0.05 if name == "l2" else 0.2, zeros),
+            calibration=calibration(rng, seeds, 0.3 if gain is None else 0.1) if task == "classification" else None,
         )
 
     techniques = {

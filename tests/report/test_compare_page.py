@@ -9,14 +9,14 @@ import pytest
 from regjax.report import write_compare_report
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&$\\frac{x}$\x0b{{ 7*7 }}"
-FIGURES = ("overfitting", "improvement", "pairs", "strength", "weights", "curves")
+FIGURES = ("overfitting", "improvement", "pairs", "strength", "weights", "curves", "reliability")
 
 
 def bare(result):
     """As JSON, without what takes long to draw."""
     content = result.to_json()
     for row in [content["baseline"], *content["techniques"].values()]:
-        row |= {"curves": {}, "weights": {}, "grid": []}
+        row |= {"curves": {}, "weights": {}, "grid": [], "calibration": None}
     return content
 
 
@@ -30,8 +30,8 @@ def test_page_is_sound_and_small(written, check):
     page = check(written.read_text())
     assert written.name == "report.html"
     assert written.stat().st_size < 500_000
-    # The picture twice (wide and narrow), two forests, all pairs, six grids, three histograms, seven curves.
-    assert page.tags.count("svg") == 2 + 2 + 1 + 6 + 3 + 7
+    # The picture twice (wide and narrow), two forests, all pairs, six grids, three histograms, seven curves of two kinds.
+    assert page.tags.count("svg") == 2 + 2 + 1 + 6 + 3 + 7 + 7
     assert page.tags.count("h1") == 1
     assert not list(written.parent.rglob("*.part"))
 
@@ -140,7 +140,7 @@ def test_nothing_optional(digits, tmp_path, check):
     results = {k: v for k, v in copy.deepcopy(digits).items() if k not in optional}
     results["diagnosis"] = {}
     for row in [results["baseline"], *results["techniques"].values()]:
-        row |= {"curves": {}, "weights": {}, "grid": [], "diverged": 0, "loss_improvement": None}
+        row |= {"curves": {}, "weights": {}, "grid": [], "diverged": 0, "loss_improvement": None, "calibration": None}
     page = check(write_compare_report(results, tmp_path).read_text())
     assert page.tags.count("svg") == 1
     assert [p.name for p in (tmp_path / "figures").glob("*.png")] == ["improvement.png"]
