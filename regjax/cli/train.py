@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -224,12 +225,23 @@ def _summary(
     from regjax.analysis import diagnose
     from regjax.analysis.weights import params_sha256, zero_fraction
     from regjax.models.interface import as_model
-    from regjax.training.evaluate import evaluate_parts
+    from regjax.training.evaluate import evaluate_parts, predict
 
     state, weights, pre = result.state, result.weights, loaded.preprocessor
     x, y, size = loaded.splits.x_test, pre.target_transform(loaded.splits.y_test), spec.eval_batch_size
-    parts = ((pre.transform(x[i : i + size]), y[i : i + size]) for i in range(0, len(y), size))
-    test = evaluate_parts(as_model(spec.model).apply, *weights, parts, task=spec.task)
+    apply_fn, outputs = as_model(spec.model).apply, []
+    predicted = jax.jit(lambda weights, x: predict(apply_fn, weights.params, weights.model_state, x, task=spec.task))
+
+    def parts() -> Iterator[tuple[Any, Any]]:
+        for start in range(0, len(y), size):
+            examples = pre.transform(x[start : start + size])  # read once, for the metrics and for calibration
+            if spec.task == "classification":
+                outputs.append(np.asarray(predicted(weights, examples), np.float32))
+            yield examples, y[start : start + size]
+
+    test = evaluate_parts(apply_fn, *weights, parts(), task=spec.task)
+    if outputs:
+        test |= _calibration(np.concatenate(outputs), y)
     if pre.y_scale is not None:
         test["mse"] *= float(np.mean(np.square(pre.y_scale)))  # convert to the units of the target
     summary: dict[str, Any] = {
@@ -263,6 +275,20 @@ def _summary(
         "evidence": list(found.evidence),
     }
     return app.without_nan(summary)
+
+
+def _calibration(outputs: Any, y: Any) -> dict[str, float]:
+    """Return the calibration of logits; NaN if they are not finite."""
+    import jax
+    import numpy as np
+
+    from regjax.analysis import brier_score, expected_calibration_error
+
+    probabilities = np.asarray(jax.nn.softmax(outputs)).reshape(-1, outputs.shape[-1])
+    if not np.isfinite(probabilities).all():
+        return {"ece": np.nan, "brier": np.nan}
+    labels = np.reshape(y, -1)  # of sequences, all tokens
+    return {"ece": expected_calibration_error(probabilities, labels), "brier": brier_score(probabilities, labels)}
 
 
 def _draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) -> None:

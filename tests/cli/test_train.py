@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.calibration import calibration_curve
 
 from regjax.cli import train
 from regjax.cli.flags import FlagError
@@ -41,6 +42,11 @@ def test_train_writes_the_contract_and_predict_reads_it(run, tmp_path):
     rows = read_csv(tmp_path / "p.csv")
     right = np.mean([row["prediction"] == row["target"] for row in rows])
     assert right == pytest.approx(summary["test/accuracy"], abs=1e-6)
+    hits = [row["prediction"] == row["target"] for row in rows]
+    confidence = np.array([float(row["probability"]) for row in rows])
+    in_bins = calibration_curve(hits, confidence, n_bins=15, strategy="quantile")  # 360 examples, 24 in each bin
+    assert summary["test/ece"] == pytest.approx(np.mean(np.abs(np.subtract(*in_bins))), abs=1e-5)
+    assert np.square(hits - confidence).mean() < summary["test/brier"] < 2  # the other classes add to it
     np.savez(tmp_path / "some.npz", x=np.zeros((3, 8, 8, 1), np.uint8))
     run("predict", "--workdir=w", "--input=some.npz", "--output=q.csv")
     assert len((tmp_path / "q.csv").read_text().splitlines()) == 4
@@ -90,6 +96,7 @@ def test_divergence_exits_3_with_what_was_measured(run, tmp_path):
     run("train", "--workdir=w", "--optimizer=sgd", "--learning_rate=1e30", *SMALL, code=3)
     summary = json.loads((tmp_path / "w/summary.json").read_text())
     assert (summary["status"], summary["stop_reason"]) == ("diverged", "diverged")
+    assert summary["test/loss"] is summary["test/ece"] is summary["test/brier"] is None
     assert len((tmp_path / "w/metrics.jsonl").read_text().splitlines()) == summary["epochs_run"]
 
 
