@@ -10,8 +10,8 @@ from regjax.analysis.calibration import (
 )
 from regjax.analysis.diagnosis import Diagnosis, diagnose
 from regjax.analysis.flips import FEWEST_RUNS, FlipTest, detectable_effect, joint_flips
-from regjax.analysis.pairs import Best, Pair, all_pairs, best_row, differ, letters
 from regjax.analysis.paired import McNemar, mcnemar, paired_bootstrap
+from regjax.analysis.pairs import Best, Pair, all_pairs, best_row, differ, letters
 from regjax.analysis.predictions import Predictions, read_predictions, write_predictions
 from regjax.analysis.selection import Choice, choose
 from regjax.analysis.statistics import (

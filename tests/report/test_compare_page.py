@@ -30,7 +30,7 @@ def test_page_is_sound_and_small(written, check):
     page = check(written.read_text())
     assert written.name == "report.html"
     assert written.stat().st_size < 500_000
-    # The picture twice (wide and narrow), two forests, all pairs, six grids, three histograms, seven curves of two kinds.
+    # The picture twice (wide and narrow), two forests, all pairs, six grids, three histograms, seven curves twice.
     assert page.tags.count("svg") == 2 + 2 + 1 + 6 + 3 + 7 + 7
     assert page.tags.count("h1") == 1
     assert not list(written.parent.rglob("*.part"))
