@@ -73,7 +73,6 @@ class Scorer:
         self._x = jnp.asarray(getattr(splits, f"x_{part}"))
         self._y = jnp.asarray(preprocessor.target_transform(getattr(splits, f"y_{part}")))
         self.chance = chance_of(splits, preprocessor, getattr(splits, f"y_{part}"))
-        self._in_own_units = preprocessor.target_inverse
         self._guess = _constant_guess(splits, len(self._y))
         self._keeps_outputs = part == "test"  # those of all settings on the selection part would fill the memory
 
@@ -87,25 +86,20 @@ class Scorer:
             cuts = [slice(i, i + BATCH) for i in range(0, size, BATCH)]
             inputs = (own.standardization, own.units_of(self._whole))
             pieces = [
-                jax.device_get(_per_example(self._apply, self.task, weights, *inputs, self._x[cut], self._y[cut]))
-                for cut in cuts
+                _per_example(self._apply, self.task, weights, *inputs, self._x[cut], self._y[cut]) for cut in cuts
             ]
             losses = np.concatenate([piece[0] for piece in pieces]).astype(np.float64)
             if np.all(np.isfinite(losses)):
                 loss = float(losses.mean())
-                outputs = self._outputs(weights, cuts) if self._keeps_outputs else np.zeros(0)
+                outputs = np.concatenate([piece[2] for piece in pieces]) if self._keeps_outputs else np.zeros(0)
                 if self.task == "regression":
+                    outputs = self._whole.target_inverse(outputs) if self._keeps_outputs else outputs
                     return Evaluation(1.0 - loss / _variance(np.asarray(self._y)), loss, losses, np.zeros(0), outputs)
                 hits = np.concatenate([piece[1] for piece in pieces]).astype(np.float64)
                 return Evaluation(float(hits.mean()), loss, losses, hits, outputs)
         hits = np.full(size if self.task == "classification" else 0, self.chance.score)
         outputs = self._guess if self._keeps_outputs else np.zeros(0)
         return Evaluation(self.chance.score, self.chance.loss, np.full(size, self.chance.loss), hits, outputs)
-
-    def _outputs(self, weights: Weights, cuts: Sequence[slice]) -> np.ndarray:
-        pieces = [jax.device_get(_predictions(self._apply, self.task, weights, self._x[cut])) for cut in cuts]
-        outputs = np.concatenate(pieces)
-        return outputs if self.task == "classification" else self._in_own_units(outputs)
 
 
 def chance_of(splits: Splits, preprocessor: Preprocessor, y: np.ndarray) -> Chance:
@@ -280,18 +274,15 @@ def _per_example(
     units: tuple[Array, Array] | None,
     x: Array,
     y: Array,
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
+    """The loss, whether it is right, and the prediction of each example: probabilities, or standardized targets."""
     outputs = predict(apply_fn, *weights, x if standardization is None else standardization.apply(x), task=task)
     if units is not None:
         outputs = outputs * units[0] + units[1]
     losses = get_loss(TASK_LOSSES[task])(outputs, y)
-    return losses, correct(outputs, y) if task == "classification" else jnp.zeros(())
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _predictions(apply_fn: ApplyFn, task: str, weights: Weights, x: Array) -> Array:
-    outputs = predict(apply_fn, *weights, x, task=task).astype(jnp.float32)
-    return jax.nn.softmax(outputs) if task == "classification" else outputs
+    if task == "regression":
+        return losses, jnp.zeros(()), outputs
+    return losses, correct(outputs, y), jax.nn.softmax(outputs.astype(jnp.float32))
 
 
 def _variance(y: np.ndarray) -> float:
