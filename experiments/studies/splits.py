@@ -2,7 +2,7 @@
 
 The study behind the intervals of a comparison and its default number of splits (`regjax.analysis.run_interval`).
 
-Command: `python -m experiments.studies.splits` (about 40 minutes on two cores); it prints one JSON object, the record
+Command: `python -m experiments.studies.splits` (about 30 minutes on two cores); it prints one JSON object, the record
 `experiments/records/splits.json`. With names of sources it runs those alone.
 
 A source is drawn from afresh: a data set of a few hundred examples, which is split, trained on and tested. From the
@@ -29,7 +29,7 @@ import numpy as np
 from absl import app
 
 import regjax as rj
-from regjax.analysis import choose, joint_flips
+from regjax.analysis import choose, joint_flips, mean_interval, run_interval
 from regjax.core.rng import run_key
 from regjax.data import Dataset, load, split
 from regjax.losses import TASK_LOSSES, correct, get_loss
@@ -209,34 +209,18 @@ def _chosen(
     return Runs(by_split, np.stack([parts[k]["test"] for k in by_split]), score, loss)
 
 
-def intervals(d: np.ndarray, runs: Runs, size: int) -> dict[str, tuple[float, float]]:
+def intervals(d: np.ndarray, runs: Runs, size: int, *, counted: bool) -> dict[str, tuple[float, float]]:
     """Intervals of the mean of `d`, `[runs, n]`: their ends by name."""
-    from scipy import stats
-
     splits = np.unique(runs.split)
-    groups = [runs.split == k for k in splits] if len(splits) > 1 else list(np.eye(len(d), dtype=bool))
-    means, mean = np.array([d[group].mean() for group in groups]), float(d.mean())
-    quantile, count = float(stats.t.ppf(0.975, len(groups) - 1)), len(groups)
-    share = d.shape[1] / (size - d.shape[1])  # Nadeau and Bengio: n_test / n_train, with all others for training
-    rest = d - mean
-    by_example = np.bincount(runs.rows.ravel(), rest.ravel())
-    examples = np.unique(runs.rows).size
-    of_examples = np.square(by_example).sum() / d.size**2 * examples / (examples - 1)
-    cells: dict[tuple[int, int], float] = {}
-    for group, row, value in zip(np.repeat(runs.split, d.shape[1]), runs.rows.ravel(), rest.ravel(), strict=True):
-        cells[int(group), int(row)] = cells.get((int(group), int(row)), 0.0) + float(value)
-    both = sum(value * value for value in cells.values()) / d.size**2 if len(splits) > 1 else 0.0
-    of_runs = means.var(ddof=1) / count
-    variances = {
-        "over runs": of_runs,
-        "Nadeau-Bengio": of_runs * (1 + count * share),
-        "two-way": of_runs + of_examples,
-        "two-way, without what counts twice": max(of_runs + of_examples - both, of_runs),
-        "two-way and Nadeau-Bengio": max(of_runs * (1 + count * share), of_runs + of_examples),
-    }
+    means = d.mean(axis=1) if len(splits) == 1 else np.array([d[runs.split == k].mean() for k in splits])
+    mean, low, _ = mean_interval(means.tolist())
+    share = d.shape[1] / (size - d.shape[1])  # n_test / n_train, where all other examples are for training
+    corrected = (mean - low) * math.sqrt(1 + len(means) * share)
+    two_way = run_interval(d, splits=runs.split.tolist(), examples=runs.rows, counted=counted)
     return {
-        name: (mean - quantile * math.sqrt(variance), mean + quantile * math.sqrt(variance))
-        for name, variance in variances.items()
+        "over runs": (low, 2 * mean - low),
+        "Nadeau-Bengio": (mean - corrected, mean + corrected),
+        "two-way": (two_way.low, two_way.high),
     }
 
 
@@ -255,13 +239,17 @@ def study(name: str, data_sets: int = DATA_SETS) -> dict[str, Any]:
     drawn = Dataset("drawn", source.task, source.x[: source.size], source.y[: source.size])
     train = trainer(source, split(drawn).sizes)
     found = [designs_of(source, train, number) for number in range(data_sets)]
+    counted = source.task == "classification"
     return {
-        design: {metric: _rates([one[design] for one in found], metric, source.size) for metric in ("score", "loss")}
+        design: {
+            "score": _rates([one[design] for one in found], "score", source.size, counted=counted),
+            "loss": _rates([one[design] for one in found], "loss", source.size, counted=False),
+        }
         for design in DESIGNS
     }
 
 
-def _rates(found: list[Runs], metric: str, size: int) -> dict[str, Any]:
+def _rates(found: list[Runs], metric: str, size: int, *, counted: bool) -> dict[str, Any]:
     """The figures of one design and metric, by technique."""
     techniques, sign = list(SETTINGS)[1:], 1.0 if metric == "score" else -1.0
     d = [[sign * (getattr(one, metric)[t] - getattr(one, metric)["baseline"]) for t in techniques] for one in found]
@@ -269,7 +257,7 @@ def _rates(found: list[Runs], metric: str, size: int) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for j, technique in enumerate(techniques):
         means = np.array([of_one[j].mean() for of_one in d])
-        ends = [intervals(of_one[j], one, size) for of_one, one in zip(d, found, strict=True)]
+        ends = [intervals(of_one[j], one, size, counted=counted) for of_one, one in zip(d, found, strict=True)]
         out[technique] = {
             "improvement": _short(means.mean()),
             "standard_error": _short(means.std(ddof=1) / math.sqrt(len(means))),

@@ -19,8 +19,10 @@ from regjax.analysis.statistics import (
     holm,
     mean_interval,
     minimum_detectable_effect,
+    run_interval,
     sign_flip_p,
     two_way_interval,
+    variance_components,
 )
 
 __all__ = [
@@ -54,7 +56,9 @@ __all__ = [
     "practical_posterior",
     "read_predictions",
     "reliability_curve",
+    "run_interval",
     "sign_flip_p",
     "two_way_interval",
+    "variance_components",
     "write_predictions",
 ]

@@ -20,7 +20,11 @@ class Posterior(NamedTuple):
 
 
 def practical_posterior(
-    differences: Sequence[float] | np.ndarray, practical: float, *, correlation: float = 0.0
+    differences: Sequence[float] | np.ndarray,
+    practical: float,
+    *,
+    correlation: float = 0.0,
+    error: float | None = None,
 ) -> Posterior:
     """The correlated Bayesian t-test of paired differences.
 
@@ -38,6 +42,7 @@ def practical_posterior(
         `practical` count as the same.
       correlation: between two runs, in [0, 1): 0 for independent runs, `n_test / (n_test + n_train)` for splits of one
         dataset.
+      error: the scale itself, such as the standard error of `regjax.analysis.run_interval`; None computes it.
 
     Returns:
       The three probabilities, whose sum is 1. Equal differences are taken as known exactly.
@@ -59,10 +64,10 @@ def practical_posterior(
     if d.ndim != 1 or d.size < 2 or not np.isfinite(d).all():
         raise ValueError(f"practical_posterior: differences must be at least 2 finite numbers, got {d.tolist()}")
     mean = float(d.mean())
-    if np.ptp(d) == 0:  # the mean of equal numbers may be rounded
+    if np.ptp(d) == 0 and not error:  # the mean of equal numbers may be rounded
         mean = float(d[0])
         return Posterior(float(mean < -practical), float(abs(mean) <= practical), float(mean > practical))
-    scale = math.sqrt((1 / d.size + correlation / (1 - correlation)) * float(d.var(ddof=1)))
+    scale = error or math.sqrt((1 / d.size + correlation / (1 - correlation)) * float(d.var(ddof=1)))
     # Imported here, because importing SciPy takes a tenth of a second, and scipy.stats seconds.
     from scipy.special import stdtr
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from regjax.comparison.techniques import Technique
     from regjax.core.typing import PenaltyMode, PyTree
-    from regjax.data import Splits
+    from regjax.data import Dataset
 
 Techniques = dict[Any, tuple[float, ...]]  # the techniques with their grids, where () is the default grid
 
@@ -67,7 +67,7 @@ def main(config: Config) -> int:
     from regjax.report import write_compare_report
     from regjax.training.compilations import CompilationCounter
 
-    model, splits, wanted, options = _prepared(config, wanted)
+    model, dataset, wanted, options = _prepared(config, wanted)
     app.terminate_as_interrupt()
     with (
         workdirs.unfinished(config, "compare") as directory,
@@ -76,7 +76,7 @@ def main(config: Config) -> int:
     ):
         result = compare(
             model,
-            splits,
+            dataset,
             wanted,
             options,
             directory=directory / "lanes",
@@ -100,7 +100,7 @@ def main(config: Config) -> int:
     return app.DONE
 
 
-def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Splits, Techniques, CompareOptions]:
+def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Dataset, Techniques, CompareOptions]:
     """Prepare and check model, data, techniques and options before any run."""
     from regjax.cli import setup
     from regjax.cli.regularizers import check_regularizers, regularizer_arguments
@@ -119,7 +119,7 @@ def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Splits, Te
     for technique in techniques:
         flags.about("techniques", functools.partial(check_flags, technique))
     options = dataclasses.replace(config, augmentation=spec.augmentation, always=regularizer_arguments(config))
-    return spec.model, loaded.splits, wanted, options
+    return spec.model, loaded.dataset, wanted, options
 
 
 def _penalty_techniques(config: Config, shapes: PyTree) -> list[Technique]:
@@ -154,7 +154,7 @@ def _with_commands(content: dict[str, Any], config: Config) -> dict[str, Any]:
 
     rows = {"baseline": content["baseline"], **content["techniques"]}
     of_rows = {name: row["flags"] for name, row in rows.items()}
-    for name, commands in comparison_commands(config, content["settings"], of_rows, config.all_seeds()).items():
+    for name, commands in comparison_commands(config, content["settings"], of_rows, content["runs"]).items():
         rows[name]["commands"] = commands
     return content
 

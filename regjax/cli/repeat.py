@@ -63,30 +63,35 @@ def check_flags(technique: Technique) -> None:
 
 
 def comparison_commands(
-    config: RunOptions, settings: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any] | None], seeds: Sequence[int]
+    config: RunOptions,
+    settings: Mapping[str, Any],
+    rows: Mapping[str, Sequence[Mapping[str, Any]] | None],
+    runs: Sequence[tuple[int, int]],
 ) -> dict[str, list[str]]:
-    """Return, for each row of a comparison, the commands that repeat its chosen setting, one per seed.
+    """Return, for each row of a comparison, the commands that repeat its chosen setting, one per run.
 
     Args:
       config: the options of the comparison.
       settings: the settings of its result, which include the defaults that it chose.
-      rows: the flags of each technique by name; None, which gives no commands, if there are no such flags.
-      seeds: the seeds of the comparison.
+      rows: the flags of the runs of each technique; None, which gives no commands, if there are no such flags.
+      runs: the seed of the split and the seed of each run.
     """
     base: dict[str, Any] = {name: settings[name] for name in ("train_examples", "epochs")}
     base |= {"label_noise": settings["label_noise"] or None, "validation": "stop", "restore_best": False}
     # Early stopping and augmentation are active only in their own rows.
     base |= {"patience": None, "min_delta": 0.0, "stop_criterion": "patience", "augment": ""}
     texts = {"penalty": config.penalty, "output_penalty": config.output_penalty}
-    commands = {}
+    commands: dict[str, list[str]] = {}
     for number, (name, of_row) in enumerate(rows.items()):
         if of_row is None:
             continue
-        changes = base | merge_flags([texts, dict(of_row)])
-        if changes["train_examples"] != settings["train_examples"]:
-            changes["steps_per_epoch"] = settings["steps_per_epoch"]
-        if "augment_strength" in changes:
-            changes["augment"] = config.augment or "default"
         folder = f"runs/repeat/{name if name.isidentifier() else f'row_{number}'}"
-        commands[name] = [train_command(config, changes, seed, f"{folder}-{seed}") for seed in seeds]
+        commands[name] = []
+        for of_run, (split_seed, seed) in zip(of_row, runs, strict=True):
+            changes = base | {"split_seed": split_seed} | merge_flags([texts, dict(of_run)])
+            if changes["train_examples"] != settings["train_examples"]:
+                changes["steps_per_epoch"] = settings["steps_per_epoch"]
+            if "augment_strength" in changes:
+                changes["augment"] = config.augment or "default"
+            commands[name].append(train_command(config, changes, seed, f"{folder}-{seed}"))
     return commands

@@ -29,8 +29,9 @@ from regjax.training.stream import StreamLoader, validation_limit
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A dataset that is split, with the preprocessor of the whole pool, or of the run that is made."""
+    """A dataset and its split, with the preprocessor of the whole pool, or of the run that is made."""
 
+    dataset: data.Dataset
     splits: data.Splits
     preprocessor: data.Preprocessor
 
@@ -72,7 +73,8 @@ def load(
         app.note(line)
     splits = flags.about("dataset", lambda: data.split(dataset, seed=split_seed))
     flags.about("dataset", splits.check_classes)
-    return Loaded(splits, preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits)))
+    fitted = preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits))
+    return Loaded(dataset, splits, fitted)
 
 
 def check_sizes(options: TrainingOptions, splits: data.Splits) -> None:

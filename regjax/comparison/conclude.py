@@ -1,16 +1,21 @@
-"""Computes the result of a comparison: spreads over seeds, paired statistics and the diagnosis."""
+"""Computes the result of a comparison: spreads over runs, paired statistics and the diagnosis."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from regjax.analysis import Predictions
+from regjax.catalog import COMBINATION
 from regjax.comparison.choose import Row
+from regjax.comparison.improvements import paired_statistics
+from regjax.comparison.layout import Layout
 from regjax.comparison.plan import Plan
 from regjax.comparison.ranking import rank, with_practical
 from regjax.comparison.result import CompareResult, GridPoint, TechniqueResult, Trained
@@ -22,102 +27,216 @@ from regjax.comparison.scoring import (
     chance_of,
     diagnose_all,
     in_unit,
-    paired_statistics,
     spread_of,
     summarize_row,
 )
 from regjax.comparison.techniques import BASELINE
+from regjax.core.typing import Json
 from regjax.models.interface import as_model
 from regjax.training.evaluate import SCORE
 
 
-def conclude(
-    plan: Plan, rows: Mapping[str, Row], scorer: Scorer, tests: Mapping[str, Sequence[Evaluation]], started: float
-) -> CompareResult:
+class SplitResult(NamedTuple):
+    """What was trained, chosen and tested on one split.
+
+    Attributes:
+      split_seed: seed of the split.
+      seeds: seeds of its runs.
+      rows: the rows by name, including the baseline.
+      tests: the evaluations of each row on the test set, one per run.
+      chance: the scores of a constant guess on the test set.
+      on_train: the scores of a constant guess on the training set.
+      y_test: the test targets.
+      test_rows: positions of the test examples in the dataset; None if it came with a test set of its own.
+    """
+
+    split_seed: int
+    seeds: range
+    rows: Mapping[str, Row]
+    tests: Mapping[str, Sequence[Evaluation]]
+    chance: Chance
+    on_train: Chance
+    y_test: np.ndarray
+    test_rows: np.ndarray | None
+
+    @classmethod
+    def of(
+        cls, plan: Plan, rows: Mapping[str, Row], scorer: Scorer, tests: Mapping[str, Sequence[Evaluation]]
+    ) -> SplitResult:
+        """Keep of a split what the result needs, but not its training data."""
+        splits = plan.splits
+        on_train = chance_of(splits, plan.unit, splits.y_train)
+        number = 0 if not plan.seeds else (plan.seeds.start - plan.options.seed) // len(plan.seeds)
+        return cls(
+            split_seed=plan.options.split_seed + number,
+            seeds=plan.seeds,
+            rows=rows,
+            tests=tests,
+            chance=scorer.chance,
+            on_train=on_train,
+            y_test=splits.y_test,
+            test_rows=splits.indices.get("test"),
+        )
+
+    def row(self, name: str) -> Row:
+        """Return a row; where a split has no combination, because too little helped, the technique that did."""
+        return self.rows[self._stand_in(name)]
+
+    def test(self, name: str) -> Sequence[Evaluation]:
+        """Return the evaluations of `row`."""
+        return self.tests[self._stand_in(name)]
+
+    def _stand_in(self, name: str) -> str:
+        if name in self.rows:
+            return name
+        parts = {n: row.pick.select_score for n, row in self.rows.items() if row.technique.combines or n == BASELINE}
+        return max(parts, key=lambda n: parts[n])
+
+
+def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> CompareResult:
     """Build the result of a comparison from its trained and evaluated rows.
 
     Args:
-      plan: the plan of the comparison.
-      rows: the rows by name, including the baseline.
-      scorer: the scorer of the test set.
-      tests: the evaluations of each row on the test set, one per seed.
+      plan: the plan on the first split.
+      parts: the results of all splits.
       started: the value of `time.perf_counter` when the comparison started.
     """
-    on_train = chance_of(plan.splits, plan.preprocessor, plan.splits.y_train)
-    results = {name: _row_of_table(plan, row, tests[name], on_train) for name, row in rows.items()}
-    predictions = _predictions(plan, tests)
-    if predictions.task == "classification":
-        for name, outputs in predictions.outputs.items():
-            calibration = calibration_of(outputs, predictions.y)
-            results[name] = dataclasses.replace(results[name], calibration=calibration)
+    names = list(parts[0].rows)
+    names += [COMBINATION] * (COMBINATION not in names and any(COMBINATION in part.rows for part in parts))
+    tests = {name: [run for part in parts for run in part.test(name)] for name in names}
+    layout, predictions = _layout(parts), _predictions(plan, parts, tests)
+    results = {name: _row_of_table(plan, parts, name, tests[name], layout, predictions) for name in names}
     plain = results.pop(BASELINE)
-    baseline_runs = rows[BASELINE].chosen.results
-    weights = {name: tuple(result.weights for result in row.chosen.results) for name, row in rows.items()}
-    preprocessors = {name: tuple(row.chosen.preprocessors) for name, row in rows.items()}
-    techniques = paired_statistics(results, tests, tests[BASELINE], plan.splits.task)
+    techniques = paired_statistics(results, tests, tests[BASELINE], layout)
+    of_baseline = [result for part in parts for result in part.rows[BASELINE].chosen.results]
+    chances = np.array([part.chance for part in parts]).mean(axis=0)
     return CompareResult(
         dataset=plan.splits.name,
         task=plan.splits.task,
         metric=SCORE[plan.splits.task],
         seeds=plan.options.seeds,
+        splits=len(parts),
+        runs=tuple((part.split_seed, seed) for part in parts for seed in part.seeds),
         select=plan.options.select,
         settings=plan.settings(),
         baseline=plain,
-        techniques=with_practical(techniques, tests, plan.options),
-        diagnosis=diagnose_all(baseline_runs, on_train.loss, plan.data.x_val.shape[0]),
-        chance={"score": scorer.chance.score, "loss": scorer.chance.loss},
+        techniques=with_practical(techniques, tests, plan.options, layout),
+        diagnosis=diagnose_all(of_baseline, parts[0].on_train.loss, plan.stop_examples),
+        chance={"score": float(chances[0]), "loss": float(chances[1])},
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
-        **rank(tests)._asdict(),
-        trained=Trained(as_model(plan.spec.model).apply, preprocessors, weights),
+        **rank(tests, layout)._asdict(),
+        trained=Trained(
+            as_model(plan.spec.model).apply,
+            {n: tuple(own for part in parts for own in part.row(n).chosen.preprocessors) for n in names},
+            {n: tuple(result.weights for part in parts for result in part.row(n).chosen.results) for n in names},
+        ),
         predictions=predictions,
     )
 
 
-def _predictions(plan: Plan, tests: Mapping[str, Sequence[Evaluation]]) -> Predictions:
-    """Collect the predictions of all runs, which share their test examples."""
-    seeds, splits = plan.options.all_seeds(), plan.splits
-    rows = splits.indices.get("test")
+def _layout(parts: Sequence[SplitResult]) -> Layout:
+    """Return which runs share a split and test examples."""
+    of_run = np.repeat(np.arange(len(parts)), [len(part.seeds) for part in parts])
+    rows = [part.test_rows for part in parts for _ in part.seeds if part.test_rows is not None]
+    return Layout(of_run, np.stack(rows) if rows else None)
 
-    def for_each_run(array: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(array, (len(seeds), *array.shape))
 
+def _predictions(plan: Plan, parts: Sequence[SplitResult], tests: Mapping[str, Sequence[Evaluation]]) -> Predictions:
+    """Collect the predictions of all runs."""
+    of_run = [part for part in parts for _ in part.seeds]
+    rows = [part.test_rows for part in of_run if part.test_rows is not None]
     return Predictions(
-        task=splits.task,
-        seeds=np.asarray(seeds, np.int64),
-        y=for_each_run(splits.y_test),
-        rows=None if rows is None else for_each_run(rows.astype(np.int64)),
+        task=plan.splits.task,
+        seeds=np.asarray(plan.options.all_seeds(), np.int64),
+        y=np.stack([part.y_test for part in of_run]),
+        rows=np.stack(rows).astype(np.int64) if rows else None,
         outputs={name: np.stack([run.outputs for run in runs]) for name, runs in tests.items()},
     )
 
 
-def _row_of_table(plan: Plan, row: Row, tests: Sequence[Evaluation], chance: Chance) -> TechniqueResult:
-    """Summarize one row, without its paired statistics."""
-    grid = tuple(
-        GridPoint(
-            outcome.trial.value,
-            spread_of([evaluation.score for evaluation in outcome.select]),
-            float(np.mean([evaluation.loss for evaluation in outcome.select])),
-            outcome.diverged,
-        )
-        for outcome in row.outcomes
-    )
-    whole = plan.preprocessor
-    scale = whole.y_scale
+def _row_of_table(
+    plan: Plan,
+    parts: Sequence[SplitResult],
+    name: str,
+    tests: Sequence[Evaluation],
+    layout: Layout,
+    predictions: Predictions,
+) -> TechniqueResult:
+    """Summarize one row over all splits, without its paired statistics."""
+    own = [part.rows[name] for part in parts if name in part.rows]
+    used = [part.row(name) for part in parts]
+    whole, scale = plan.unit, plan.unit.y_scale
     results = [
-        in_unit(result, own.loss_unit(whole))
-        for result, own in zip(row.chosen.results, row.chosen.preprocessors, strict=True)
+        in_unit(result, preprocessor.loss_unit(whole))
+        for row in used
+        for result, preprocessor in zip(row.chosen.results, row.chosen.preprocessors, strict=True)
     ]
-    return summarize_row(
-        row.technique,
-        row.pick.entry(),
-        grid,
+    flags = [row.technique.flags for row in used]
+    summary = summarize_row(
+        own[0].technique,
+        _chosen(own, used),
+        _grid(own),
         results,
         tests,
+        layout,
         plan.splits.task,
-        chance=chance,
+        chance=parts[0].on_train,
         mse_unit=1.0 if scale is None else float(np.mean(np.square(scale))),
-        diverged=row.chosen.diverged,
-        lanes=len(row.outcomes) * plan.options.seeds,
-        seconds=sum(outcome.seconds for outcome in row.outcomes),
+        diverged=sum(row.chosen.diverged for row in used),
+        lanes=sum(len(row.outcomes) * len(row.chosen.results) for row in own),
+        seconds=sum(outcome.seconds for row in own for outcome in row.outcomes),
+        flags=[
+            of_row(row.pick.value)
+            for row, of_row in zip(used, flags, strict=True)
+            if of_row is not None
+            for _ in row.chosen.results
+        ]
+        if all(of_row is not None for of_row in flags)
+        else None,
     )
+    if plan.splits.task == "classification":
+        return dataclasses.replace(summary, calibration=calibration_of(predictions.outputs[name], predictions.y))
+    return summary
+
+
+def _grid(rows: Sequence[Row]) -> tuple[GridPoint, ...]:
+    """The scores of each setting on the selection parts of all splits."""
+    points = []
+    for outcomes in zip(*(row.outcomes for row in rows), strict=True):
+        scores = [run for outcome in outcomes for run in outcome.select]
+        points.append(
+            GridPoint(
+                outcomes[0].trial.value,
+                spread_of([run.score for run in scores]),
+                float(np.mean([run.loss for run in scores])),
+                sum(outcome.diverged for outcome in outcomes),
+            )
+        )
+    return tuple(points)
+
+
+def _chosen(own: Sequence[Row], used: Sequence[Row]) -> dict[str, Json]:
+    """The entry `chosen` of a row: the setting of one split, or the most frequent one and those of all splits.
+
+    Args:
+      own: the row on the splits that have it.
+      used: on all splits, where another row may stand in.
+    """
+    picks = [row.pick for row in own]
+    if len(used) == 1:
+        return picks[0].entry()
+    count = Counter(pick.value for pick in picks)
+    value = max(count, key=lambda v: (count[v], v))
+    typical = next(pick for pick in picks if pick.value == value)
+    edges = Counter(pick.edge for pick in picks if pick.edge)
+    edge = next((edge for edge, times in edges.items() if 2 * times > len(picks)), None)
+    entry = typical._replace(edge=edge, select_score=float(np.mean([pick.select_score for pick in picks]))).entry()
+    entry["values"] = [row.pick.value if any(row is one for one in own) else None for row in used]
+    if typical.parts is not None:
+        times = Counter(part for pick in picks for part in pick.parts or [])
+        entry["parts"] = [part for part, n in times.items() if 2 * n > len(picks)]
+        entry["parts_by_split"] = [
+            row.pick.parts if row.pick.parts is not None else [row.technique.name] for row in used
+        ]
+    return entry

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from regjax.catalog import SELECTIONS
+from regjax.core.errors import InputError
 from regjax.core.options import choice, number, whole
 from regjax.training.options import TrainingOptions
 
@@ -25,9 +26,11 @@ class CompareOptions(TrainingOptions):
     it is fixed, not tuned, and None means 10.
 
     Attributes:
-      seeds: number of seeds. A seed determines the initialization, the order of the examples, the noise and which
-        examples form the training set; all seeds share the validation and test sets. With 5 seeds, no p-value can
-        be below 0.0625.
+      seeds: number of runs of each setting. A seed determines the initialization, the order of the examples, the noise
+        and which examples form the training set. With 5 runs, no p-value can be below 0.0625.
+      splits: number of splits into training, validation and test set over which the runs are spread evenly, made with
+        the seeds from `split_seed` on; a setting is chosen within each split. None is one for each run, or 1 if the
+        data come as `Splits`: what one split shows often does not hold on another one. An official test set stays.
       select: `"best"`, or `"1se"`: the most regularized setting within one standard error of the best.
       practical: smallest change of the test score that matters, in points (hundredths of accuracy or of R2). One point
         is the standard error of an accuracy of 80% on 1,600 test examples, and 1% of the variance of a target.
@@ -42,7 +45,10 @@ class CompareOptions(TrainingOptions):
         standardized per channel, tables per column and sequences per feature; integers are not standardized.
     """
 
-    seeds: int = whole("compare", 10, "how many seeds, from --seed on; with 5 no p can be below 0.0625")
+    seeds: int = whole("compare", 10, "how many runs of each setting, with seeds from --seed on; below 6 nothing shows")
+    splits: int | None = whole(
+        "compare", None, "over how many splits of the data the runs are spread, from --split_seed on; default one a run"
+    )
     select: str = choice(
         "compare",
         "best",
@@ -68,8 +74,18 @@ class CompareOptions(TrainingOptions):
     task: str | None = None
     standardize: str = "auto"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.splits is not None and self.seeds % self.splits:
+            raise InputError(f"splits {self.splits}: {self.seeds} seeds cannot be spread evenly over them")
+
+    def seeds_of(self, split: int) -> range:
+        """Return the seeds of the runs on the split with this number, from 0."""
+        count = self.seeds // (self.splits or self.seeds)
+        return range(self.seed + split * count, self.seed + (split + 1) * count)
+
     def all_seeds(self) -> range:
-        """Return the seeds; each setting has one run per seed."""
+        """Return the seeds of all runs."""
         return range(self.seed, self.seed + self.seeds)
 
 

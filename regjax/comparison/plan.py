@@ -41,29 +41,38 @@ class Plan:
     Attributes:
       options: the options, with defaults in place of None.
       splits: the training, validation and test sets.
-      preprocessor: the preprocessor of the whole pool, which gives losses their unit; each run has its own.
+      preprocessor: the preprocessor of the whole pool; each run has its own.
+      unit: the preprocessor of the first split, which gives the losses of all splits one unit.
       task: the task; for arrays, with the reason why it was chosen.
       spec: the program of every run.
       params: the shapes of the parameters.
       techniques: the techniques, without the baseline and the combination.
       with_combination: whether to try the combination too.
-      data: the arrays for all seeds; the inputs are not preprocessed.
+      seeds: the seeds of the runs on this split.
+      dataset: the data from which other splits are made; None if the splits were given.
     """
 
     options: CompareOptions
     splits: Splits
     preprocessor: Preprocessor
+    unit: Preprocessor
     task: str
     spec: Spec
     params: PyTree
     techniques: tuple[Technique, ...]
     with_combination: bool
-    data: TrainData
+    seeds: range
+    dataset: Dataset | None
 
     @property
     def always(self) -> Mapping[str, Value]:
         """The arguments of `make_hparams` that every run gets."""
         return self.options.always or {}
+
+    @property
+    def stop_examples(self) -> int:
+        """The number of validation examples that are evaluated after every epoch."""
+        return min(len(self.splits.y_stop), MAX_STOP_EXAMPLES)
 
     def settings(self) -> dict[str, Json]:
         """Return the settings that the results and the report list."""
@@ -72,7 +81,7 @@ class Plan:
             "model": _described(spec.model),
             "train_examples": options.train_examples,
             "pool": len(splits.y_train),
-            "stop_examples": int(self.data.x_val.shape[0]),
+            "stop_examples": self.stop_examples,
             "select_examples": len(splits.y_select),
             "test_examples": len(splits.y_test),
             "batch_size": spec.batch_size,
@@ -90,17 +99,22 @@ class Plan:
             "stop_criterion": options.stop_criterion,
             "seed": options.seed,
             "split_seed": options.split_seed,
+            "splits": options.splits,
             "task": self.task,
         }
 
 
 def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: CompareOptions) -> Plan:
-    """Make the plan of a comparison, and check that every technique can run.
+    """Make the plan of a comparison on its first split, and check that every technique can run.
 
     Raises:
       InputError: the data, the model, a technique or an option cannot be used.
     """
-    splits = as_splits(data, options.split_seed, options.task)
+    dataset = as_dataset(data, options.task)
+    splits = dataset if isinstance(dataset, Splits) else split(dataset, seed=options.split_seed)
+    if options.splits is None:
+        options = dataclasses.replace(options, splits=1 if isinstance(dataset, Splits) else options.seeds)
+    _check_splits(dataset, options)
     module = make_model(model, num_outputs=splits.num_outputs, task=splits.task) if isinstance(model, str) else model
     preprocessor = Preprocessor.for_splits(splits, standardize=options.standardize)
     augmentation = as_augmentation(options.augmentation, splits)
@@ -122,8 +136,39 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
     for technique in chosen:
         _check_technique(technique, spec, params, options, example, splits)
     task = described_task(data, splits, options.task)
-    arrays = _arrays(splits, n_train, chosen, options)
-    return Plan(options, splits, preprocessor, task, spec, params, tuple(chosen), with_combination, arrays)
+    source = None if isinstance(dataset, Splits) else dataset
+    return Plan(
+        options=options,
+        splits=splits,
+        preprocessor=preprocessor,
+        unit=preprocessor,
+        task=task,
+        spec=spec,
+        params=params,
+        techniques=tuple(chosen),
+        with_combination=with_combination,
+        seeds=options.seeds_of(0),
+        dataset=source,
+    )
+
+
+def plan_of_split(first: Plan, number: int) -> Plan:
+    """Return the plan on another split of the data, which has its own seeds; 0 is the first one."""
+    if number == 0 or first.dataset is None:
+        return first
+    splits = split(first.dataset, seed=first.options.split_seed + number)
+    preprocessor = Preprocessor.for_splits(splits, standardize=first.options.standardize)
+    return dataclasses.replace(first, splits=splits, preprocessor=preprocessor, seeds=first.options.seeds_of(number))
+
+
+def _check_splits(dataset: Dataset | Splits, options: CompareOptions) -> None:
+    """Check before the first run that the data can be split so often."""
+    if options.splits == 1:
+        return
+    if isinstance(dataset, Splits):
+        raise InputError(f"splits {options.splits}: the data are split already; give the dataset, or splits=1")
+    for number in range(1, options.splits or 1):
+        split(dataset, seed=options.split_seed + number).check_classes()
 
 
 def filled_in(options: CompareOptions, splits: Splits) -> tuple[CompareOptions, int, int]:
@@ -169,17 +214,20 @@ def _check_technique(
         raise InputError(f"technique {technique.name!r}: {error}") from None
 
 
-def _arrays(splits: Splits, n_train: int, techniques: Sequence[Technique], options: CompareOptions) -> TrainData:
-    """Return the training arrays: the pool, orders and labels of all seeds, and the examples for early stopping."""
-    sizes = [int(t.arguments(v).get("n_train", 0)) for t in techniques for v in t.values]
-    seeds = options.all_seeds()
-    order = nested_order(splits.y_train, seeds, splits.task, size=max([n_train, *sizes]))
+def training_arrays(plan: Plan) -> TrainData:
+    """Return the training arrays of a split, as they are before standardization.
+
+    These are the pool, orders and labels of all seeds, and the examples for early stopping.
+    """
+    splits, options, seeds = plan.splits, plan.options, plan.seeds
+    sizes = [int(t.arguments(v).get("n_train", 0)) for t in plan.techniques for v in t.values]
+    order = nested_order(splits.y_train, seeds, splits.task, size=max([options.train_examples or 1, *sizes]))
     y = splits.y_train
     if splits.task == "classification":
         labels = noisy_labels(splits.y_train, options.label_noise or 0.0, splits.num_classes, seeds)
     else:
         labels = np.broadcast_to(y, (len(seeds), *y.shape))
-    stop = slice(0, MAX_STOP_EXAMPLES)
+    stop = slice(0, plan.stop_examples)
     return TrainData(
         x=jnp.asarray(splits.x_train),
         y=jnp.asarray(labels),
@@ -205,8 +253,8 @@ def _value(value: object) -> str:
     return getattr(value, "__name__", None) or in_short(value)
 
 
-def as_splits(data: Data, split_seed: int, task: str | None = None) -> Splits:
-    """Split the data, unless they are split already; arrays go through `regjax.data.from_arrays`.
+def as_dataset(data: Data, task: str | None = None) -> Dataset | Splits:
+    """Return the data, where arrays go through `regjax.data.from_arrays`.
 
     Raises:
       InputError: the arrays cannot be used, or the dataset has another task.
@@ -216,7 +264,7 @@ def as_splits(data: Data, split_seed: int, task: str | None = None) -> Splits:
     dataset = data if isinstance(data, Splits | Dataset) else from_arrays(*data, task=task)
     if task not in (None, dataset.task):
         raise InputError(f"task {task!r}: {dataset.name} is a {dataset.task} set")
-    return dataset if isinstance(dataset, Splits) else split(dataset, seed=split_seed)
+    return dataset
 
 
 def described_task(data: Data, splits: Splits, task: str | None) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from regjax.catalog import COMBINATION, TECHNIQUES
 from regjax.comparison.choose import Row, pick
-from regjax.comparison.conclude import conclude
+from regjax.comparison.conclude import SplitResult, conclude
 from regjax.comparison.options import CompareOptions, with_changes
-from regjax.comparison.plan import Data, Plan, Wanted, make_plan
+from regjax.comparison.plan import Data, Plan, Wanted, make_plan, plan_of_split, training_arrays
 from regjax.comparison.result import CompareResult
 from regjax.comparison.scoring import Evaluation, Scorer
 from regjax.comparison.techniques import BASELINE, Technique, baseline, combination
@@ -34,12 +35,14 @@ def compare(
 ) -> CompareResult:
     """Compare regularizers on a model and a dataset.
 
-    Every setting of every technique trains with the same seeds, number of updates and learning rate. The validation
-    set has two parts: one decides when early stopping stops, the other chooses the setting of each technique. The
-    chosen setting is evaluated once on the test set. The weights after the last epoch are evaluated, except for early
-    stopping and combinations that include it, which restore the best weights: to restore them everywhere would give
-    every technique early stopping for free. The combination consists of the techniques that improved on the baseline
-    on the selection part, with their strengths scaled by 1/4, 1/2 or 1.
+    The runs are spread over splits of the data, by default one split for each; settings are chosen and tested within
+    each split. There every setting of every technique trains with the same seeds, number of updates and learning rate.
+    The validation set has two parts: one decides when early stopping stops, the other chooses the setting of each
+    technique. The chosen setting is evaluated once on the test set. The weights after the last epoch are evaluated,
+    except for early stopping and combinations that include it, which restore the best weights: to restore them
+    everywhere would give every technique early stopping for free. The combination consists of the techniques that
+    improved on the baseline on the selection part, with their strengths scaled by 1/4, 1/2 or 1; where only one or
+    none did, that one or the baseline stands in.
 
     Args:
       model: a name from `regjax.models`, a Flax Linen module, or a pair `(init, apply)`. Dropout is compared if
@@ -73,19 +76,40 @@ def compare(
       ['l2']
     """
     started = time.perf_counter()
-    plan = make_plan(model, data, techniques, with_changes(config, options))
-    runner = make_runner(plan, workers, directory, progress)
-    rows = choose(plan, train(plan, runner))
-    rows |= combine(plan, rows, runner)
-    scorer, tests = evaluate_on_test(plan, rows)
-    return conclude(plan, rows, scorer, tests, started)
+    first = make_plan(model, data, techniques, with_changes(config, options))
+    parts, done = [], 0
+    for number in range(first.options.splits or 1):
+        plan = plan_of_split(first, number)
+        runner = make_runner(plan, workers, _folder(directory, number), progress, done)
+        rows = choose(plan, train(plan, runner))
+        rows |= combine(plan, rows, runner)
+        parts.append(SplitResult.of(plan, rows, *evaluate_on_test(plan, rows)))
+        done = runner.done
+    return conclude(first, parts, started)
+
+
+def _folder(directory: str | os.PathLike[str] | None, number: int) -> Path | None:
+    """The directory of the runs on a split; that of the first one has no name of its own."""
+    return None if directory is None else Path(directory, *([f"split_{number}"] if number else []))
 
 
 def make_runner(
-    plan: Plan, workers: int | None, directory: str | os.PathLike[str] | None, progress: Progress | None
+    plan: Plan,
+    workers: int | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    done: int = 0,
 ) -> Runner:
-    """Make the runner that trains and scores on the selection part. It has no access to the test set."""
-    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.preprocessor, "select")
+    """Make the runner that trains and scores on the selection part. It has no access to the test set.
+
+    Args:
+      plan: the plan on a split.
+      workers: as in `compare`.
+      directory: as in `compare`, for this split.
+      progress: as in `compare`.
+      done: number of runs on earlier splits.
+    """
+    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.unit, "select")
     runner = Runner(
         run_fn=make_run(plan.spec),
         defaults={
@@ -94,12 +118,14 @@ def make_runner(
         },
         always=plan.always,
         preprocessors=Preprocessors(plan.splits, plan.preprocessor, standardize=plan.options.standardize),
-        seeds=plan.options.all_seeds(),
-        data=plan.data,
+        seeds=plan.seeds,
+        data=training_arrays(plan),
         scorer=scorer,
         workers=workers,
         directory=directory,
         progress=progress,
+        done=done,
+        later_splits=(plan.options.all_seeds().stop - plan.seeds.stop) // len(plan.seeds),
     )
     settings = sum(len(technique.values) for technique in [baseline(), *plan.techniques])
     runner.expect(settings + (len(TECHNIQUES[COMBINATION].grid) if plan.with_combination else 0))
@@ -142,7 +168,7 @@ def combine(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> dict[str, Ro
 def evaluate_on_test(plan: Plan, rows: Mapping[str, Row]) -> tuple[Scorer, dict[str, list[Evaluation]]]:
     """Evaluate the chosen setting of each row once on the test set, for each seed."""
     # The scorer of the test set is made only here, so that no earlier step can use it.
-    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.preprocessor, "test")
+    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.unit, "test")
     tests = {
         name: [
             scorer(result.weights, diverged(result), own)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from regjax.analysis import Best, Pair, all_pairs, best_row, differ, letters, practical_posterior
+from regjax.analysis.statistics import t_quantile
+from regjax.comparison.layout import Layout
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.result import Improvement, TechniqueResult
 from regjax.comparison.scoring import Evaluation
@@ -25,15 +27,16 @@ class Ranking(NamedTuple):
     best: Best | None = None
 
 
-def rank(tests: Mapping[str, Sequence[Evaluation]]) -> Ranking:
+def rank(tests: Mapping[str, Sequence[Evaluation]], layout: Layout) -> Ranking:
     """Compare every row with every other, the baseline included, over the same runs.
 
     Args:
       tests: the evaluations of each row on the test set, one per run.
+      layout: of the runs.
     """
-    if len(tests) < 2 or min(len(runs) for runs in tests.values()) < 2:
+    if len(tests) < 2 or layout.groups < 2:
         return Ranking()
-    scores, unit = _scores(tests)
+    scores, unit = _scores(tests, layout)
     pairs = tuple(all_pairs(scores, unit))
     names = sorted(scores, key=lambda name: -float(np.mean(scores[name])))  # ties stay in the order of the table
     shown = letters(names, [(pair.a, pair.b) for pair in pairs if differ(pair)])
@@ -44,8 +47,7 @@ def with_practical(
     rows: Mapping[str, TechniqueResult],
     tests: Mapping[str, Sequence[Evaluation]],
     options: CompareOptions,
-    *,
-    correlation: float = 0.0,
+    layout: Layout,
 ) -> dict[str, TechniqueResult]:
     """Add to each improvement the smallest change that matters, and how likely the true change is larger.
 
@@ -53,18 +55,20 @@ def with_practical(
       rows: the techniques, with their improvements.
       tests: the evaluations of each row on the test set, the baseline included.
       options: with the sizes, of which that of the loss is relative to the mean test loss of the baseline.
-      correlation: between two runs; see `regjax.analysis.practical_posterior`.
+      layout: of the runs.
     """
-    scores, unit = _scores(tests)
-    losses = {name: np.array([run.loss for run in runs]) for name, runs in tests.items()}
+    scores, unit = _scores(tests, layout)
+    losses = {name: layout.unit * layout.grouped([run.loss for run in runs]) for name, runs in tests.items()}
     of_loss = options.practical_loss / 100 * abs(float(losses[BASELINE].mean()))
 
     def judged(gain: Improvement | None, differences: np.ndarray, practical: float) -> Improvement | None:
         if gain is None:
             return None
-        posterior = (
-            practical_posterior(differences, practical, correlation=correlation) if differences.size > 1 else None
-        )
+        posterior = None
+        if differences.size > 1:
+            # The standard error of the interval, which knows of other splits and test examples.
+            error = 0.5 * (gain.ci95[1] - gain.ci95[0]) / float(t_quantile(differences.size - 1, 0.975))
+            posterior = practical_posterior(differences, practical, error=error)
         return dataclasses.replace(gain, practical=practical, posterior=posterior)
 
     return {
@@ -77,9 +81,10 @@ def with_practical(
     }
 
 
-def _scores(tests: Mapping[str, Sequence[Evaluation]]) -> tuple[dict[str, np.ndarray], float]:
+def _scores(tests: Mapping[str, Sequence[Evaluation]], layout: Layout) -> tuple[dict[str, np.ndarray], float]:
     """The scores of each row, and the unit that they are in: hits where these are counted, whose ties are exact."""
     if all(run.hits.size for runs in tests.values() for run in runs):
         size = next(iter(tests.values()))[0].hits.size
-        return {name: np.array([run.hits.sum() for run in runs]) for name, runs in tests.items()}, 1.0 / size
-    return {name: np.array([run.score for run in runs]) for name, runs in tests.items()}, 1.0
+        hits = {name: layout.grouped([run.hits.sum() for run in runs]) for name, runs in tests.items()}
+        return hits, layout.unit / size
+    return {name: layout.grouped([run.score for run in runs]) for name, runs in tests.items()}, layout.unit

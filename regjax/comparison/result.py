@@ -18,7 +18,10 @@ from regjax.training.state import Weights
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """A number over seeds: mean, 95% confidence interval of the mean (for a fixed split), and the values."""
+    """A number over runs: mean, 95% confidence interval of the mean, and the values.
+
+    The intervals of test scores and losses are over fresh splits, seeds and test examples; others are over these runs.
+    """
 
     mean: float
     ci95: tuple[float, float]
@@ -27,19 +30,22 @@ class Spread:
 
 @dataclasses.dataclass(frozen=True)
 class Improvement:
-    """The improvement of a technique over the baseline, paired over seeds; positive is better, also for losses.
+    """The improvement of a technique over the baseline, paired over runs; positive is better, also for losses.
 
     Attributes:
-      mean: mean over seeds.
-      ci95: 95% confidence interval of the mean, for a fixed split.
-      ci95_two_way: 95% confidence interval over seeds and test examples; None if the metric is not a mean over
-        examples.
-      p: p-value of the two-sided sign-flip test of this row alone; None with a single seed.
+      mean: mean over runs.
+      ci95: 95% confidence interval of the mean over fresh splits, seeds and test examples
+        (`regjax.analysis.run_interval`), which decides.
+      ci95_runs: 95% confidence interval of the mean over the splits alone, or with one split over its runs.
+      components: variances of the improvement of one run: between splits, and between the seeds of a split. The first
+        is that of both together if no split has several seeds; the second is None then.
+      p: p-value of the two-sided sign-flip test of this row alone; None with a single run.
       p_holm: by Holm's correction over all rows of the table, for comparison.
-      p_adjusted: by step-down maxT over jointly flipped seeds (`regjax.analysis.joint_flips`), which decides.
-      p_monte_carlo_error: standard error of `p_adjusted`; 0 where all flips are enumerated, up to 20 seeds.
-      minimum_detectable_effect: the true effect that this rule finds with 80% power at the 5% level, with these seeds
-        and rows; None where no effect can be found, as with fewer than 6 seeds.
+      p_adjusted: by step-down maxT over jointly flipped splits, or with one split its runs
+        (`regjax.analysis.joint_flips`), which decides.
+      p_monte_carlo_error: standard error of `p_adjusted`; 0 where all flips are enumerated, up to 20 of them.
+      minimum_detectable_effect: the true effect that this rule finds with 80% power at the 5% level, with these runs
+        and rows; None where no effect can be found, as with fewer than 6 splits, or with one split 6 runs.
       practical: the smallest change that matters, from the options; None if none was given.
       posterior: probabilities that the true change is worse, practically the same or better
         (`regjax.analysis.practical_posterior`); None with a single seed.
@@ -47,7 +53,8 @@ class Improvement:
 
     mean: float
     ci95: tuple[float, float]
-    ci95_two_way: tuple[float, float] | None
+    ci95_runs: tuple[float, float]
+    components: dict[str, float | None]
     p: float | None
     p_holm: float | None
     p_adjusted: float | None
@@ -101,15 +108,15 @@ class TechniqueResult:
     generalization_gap: Spread  # main metric on the training set minus that on the test set
     improvement: Improvement | None  # None for the baseline
     loss_improvement: Improvement | None
-    zero_fraction: float  # fraction of the penalizable weights that are exactly zero, mean over seeds
+    zero_fraction: float  # fraction of the penalizable weights that are exactly zero, mean over runs
     epochs: Spread
-    diverged: int  # seeds of the chosen setting that diverged; they score at chance
+    diverged: int  # runs of the chosen setting that diverged; they score at chance
     lanes: int  # number of runs of this row, its tuning budget
     seconds: float  # compute time of those runs, summed over workers
-    curves: dict[str, Json]  # means and confidence intervals over seeds, by epoch
+    curves: dict[str, Json]  # means and confidence intervals over runs, by epoch
     weights: dict[str, Json]  # histogram of the weights
     params_sha256: tuple[str, ...] = ()  # of the final parameters of each seed
-    flags: dict[str, Value] | None = None  # flags of the command `train` for the chosen setting
+    flags: tuple[dict[str, Value], ...] | None = None  # of the command `train` for the chosen setting, by run
     calibration: Calibration | None = None  # classification
 
 
@@ -142,6 +149,8 @@ class CompareResult:
     task: str
     metric: str
     seeds: int
+    splits: int
+    runs: tuple[tuple[int, int], ...]  # (seed of the split, seed) of each run
     select: str
     settings: dict[str, Json]
     baseline: TechniqueResult
@@ -263,13 +272,16 @@ class CompareResult:
     def notes(self) -> list[str]:
         """Return the notes below the table, which explain how to read it."""
         setting = self.settings
-        seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
+        seeds = "1 run" if self.seeds == 1 else f"{self.seeds} runs"
+        independent = self.splits if self.splits > 1 else self.seeds
+        if self.splits > 1:
+            seeds += f" on {self.splits} splits"
         notes = [
             f"{self.dataset}: {setting.get('task', self.task)}, "
             f"{setting['train_examples']} training examples, {setting['updates']} updates a run, "
             f"{seeds}; strengths chosen on {setting['select_examples']} validation examples "
             f"({self.select}), test ({setting['test_examples']} examples) evaluated once.",
-            "± and change: 95% interval over seeds, paired with the baseline (training randomness, fixed split). "
+            "± and change: 95% interval over fresh splits, seeds and test examples, paired with the baseline. "
             "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true effect that this test "
             "finds with 80% power.",
         ]
@@ -279,10 +291,10 @@ class CompareResult:
             titles = {row.name: row.title for row in self.rows()}
             others = ", ".join(titles[name] for name in self.best.better_than)
             notes.append(f"{titles[self.best.name]} is shown to be better than {others}.")
-        if self.seeds < FEWEST_RUNS:
+        if independent < FEWEST_RUNS:
             notes.append(
-                f"With {seeds} no p can be below {2.0 / 2**self.seeds:g}, so nothing can be significant; that takes "
-                f"{FEWEST_RUNS} seeds."
+                f"With {seeds} no p can be below {2.0 / 2**independent:g}, so nothing can be significant; that takes "
+                f"{FEWEST_RUNS} {'splits' if self.splits > 1 else 'runs'}."
             )
         if setting.get("label_noise"):
             notes.append(

@@ -13,22 +13,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.analysis import (
+    Interval,
     brier_score,
-    detectable_effect,
     diagnose,
     expected_calibration_error,
-    holm,
-    joint_flips,
     log_loss,
     mean_interval,
     reliability_curve,
-    two_way_interval,
 )
 from regjax.analysis.weights import params_sha256, zero_fraction
-from regjax.comparison.result import Calibration, GridPoint, Improvement, Spread, TechniqueResult, spread
+from regjax.comparison.layout import Layout
+from regjax.comparison.result import Calibration, GridPoint, Spread, TechniqueResult, spread
 from regjax.comparison.techniques import Technique
 from regjax.core.tree import weight_leaves
-from regjax.core.typing import ApplyFn, Array, Json, PyTree
+from regjax.core.typing import ApplyFn, Array, Json, PyTree, Value
 from regjax.data import Preprocessor, Splits, Standardization
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.training.evaluate import SCORE, predict
@@ -47,6 +45,13 @@ class Evaluation(NamedTuple):
     losses: np.ndarray  # [N], the loss of each example
     hits: np.ndarray  # [N], 1 for a correct prediction; empty for regression
     outputs: np.ndarray = np.zeros(0)  # class probabilities [N, K], or numbers like y; empty on the selection part
+
+    @property
+    def scores(self) -> np.ndarray:
+        """What each example contributes to the score, `[N]`; their mean is the score."""
+        if self.hits.size or not self.loss:
+            return self.hits if self.hits.size else np.full(len(self.losses), self.score)
+        return 1.0 - (1.0 - self.score) / self.loss * self.losses
 
 
 class Chance(NamedTuple):
@@ -177,6 +182,7 @@ def summarize_row(
     grid: tuple[GridPoint, ...],
     results: Sequence[RunResult],
     tests: Sequence[Evaluation],
+    layout: Layout,
     task: str,
     *,
     chance: Chance,
@@ -184,9 +190,12 @@ def summarize_row(
     diverged: int,
     lanes: int,
     seconds: float,
+    flags: Sequence[Mapping[str, Value]] | None,
 ) -> TechniqueResult:
     """Summarize one row of the comparison, without its paired statistics."""
     metric = SCORE[task]
+    of_score = layout.interval([evaluation.scores for evaluation in tests], counted=task == "classification")
+    of_loss = layout.interval([evaluation.losses for evaluation in tests])
     train = [_at_end(result, f"train/{metric}", chance.score) for result in results]
     test = [evaluation.score for evaluation in tests]
     loss = [evaluation.loss for evaluation in tests]
@@ -196,9 +205,11 @@ def summarize_row(
         title=technique.title,
         chosen=chosen,
         grid=grid,
-        test=spread_of(test),
-        test_loss=spread_of(loss),
-        test_mse=spread_of([value * mse_unit for value in loss]) if regression else None,
+        test=spread(test, of_score),
+        test_loss=spread(loss, of_loss),
+        test_mse=spread([v * mse_unit for v in loss], Interval(*(v * mse_unit for v in of_loss)))
+        if regression
+        else None,
         train=spread_of(train),
         train_loss=spread_of([_at_end(result, "train/data_loss", chance.loss) for result in results]),
         generalization_gap=spread_of([a - b for a, b in zip(train, test, strict=True)]),
@@ -212,57 +223,8 @@ def summarize_row(
         curves=_curves(results, metric),
         weights=_histogram(results),
         params_sha256=tuple(params_sha256(result.weights.params) for result in results),
-        flags=None if technique.flags is None else technique.flags(chosen["value"]),
+        flags=None if flags is None else tuple(dict(of_run) for of_run in flags),
     )
-
-
-def paired_statistics(
-    rows: Mapping[str, TechniqueResult],
-    tests: Mapping[str, Sequence[Evaluation]],
-    baseline: Sequence[Evaluation],
-    task: str,
-) -> dict[str, TechniqueResult]:
-    """Add the paired improvements over the baseline to the rows; score and loss are corrected separately."""
-    pairs = {n: list(zip(tests[n], baseline, strict=True)) for n in rows}
-    losses = {n: [b.loss - a.loss for a, b in pairs[n]] for n in rows}
-    gaps = {n: np.stack([b.losses - a.losses for a, b in pairs[n]]) for n in rows}
-    if task == "classification":
-        hits = {n: np.stack([a.hits - b.hits for a, b in pairs[n]]) for n in rows}
-        # Counts, whose sums and ties are exact.
-        by_score = improvements({n: hits[n].sum(axis=1) for n in rows}, hits, unit=1.0 / len(baseline[0].hits))
-    else:
-        by_score = improvements({n: [a.score - b.score for a, b in pairs[n]] for n in rows}, {})
-    by_loss = improvements(losses, gaps)
-    return {
-        n: dataclasses.replace(row, improvement=by_score[n], loss_improvement=by_loss[n]) for n, row in rows.items()
-    }
-
-
-def improvements(
-    differences: Mapping[str, Sequence[float] | np.ndarray], by_example: Mapping[str, np.ndarray], unit: float = 1.0
-) -> dict[str, Improvement]:
-    """The improvement of each row from one difference per run, which `unit` brings to that of the metric."""
-    if not differences:
-        return {}
-    table = np.stack([np.asarray(d, np.float64) for d in differences.values()], axis=1)
-    tests = joint_flips(table) if len(table) > 1 else None
-    corrected = holm([test.p for test in tests]) if tests else None
-    out = {}
-    for i, name in enumerate(differences):
-        interval = mean_interval((unit * table[:, i]).tolist())
-        wide = two_way_interval(by_example[name]) if name in by_example else None
-        effect = detectable_effect(table, i) if tests else None
-        out[name] = Improvement(
-            mean=interval.mean,
-            ci95=(interval.low, interval.high),
-            ci95_two_way=None if wide is None else (wide.low, wide.high),
-            p=tests[i].p if tests else None,
-            p_holm=corrected[i] if corrected else None,
-            p_adjusted=tests[i].p_adjusted if tests else None,
-            p_monte_carlo_error=tests[i].monte_carlo_error if tests else None,
-            minimum_detectable_effect=None if effect is None else unit * effect,
-        )
-    return out
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -62,12 +62,19 @@ class Runner:
     workers: int | None
     directory: str | os.PathLike[str] | None
     progress: Progress | None
-    done: int = 0
+    done: int = 0  # runs, those on earlier splits included
+    later_splits: int = 0
     total: int = 0
 
+    def __post_init__(self) -> None:
+        self._before = self.done
+
     def expect(self, trials: int) -> None:
-        """Announce the number of trials, for the progress; 0 if all trials are done."""
-        self.total = trials * len(self.seeds) or self.done
+        """Announce the number of trials of a split, for the progress; 0 if all trials of this one are done."""
+        if trials:
+            self._of_split = trials * len(self.seeds)
+        on_this = self._of_split if trials else self.done - self._before
+        self.total = self._before + on_this + self.later_splits * self._of_split
 
     def run(self, trials: Sequence[Trial], part: str) -> list[Outcome]:
         """Run all trials with all seeds; `part` names the directory for their results."""

@@ -12,7 +12,16 @@ from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.pairs import pair_matrix
 from regjax.report.panels import Panel, save
 from regjax.report.table import table
-from regjax.report.verdict import LABELS, best_sentence, groups, headline, judge, loss_sentence, too_few_seeds
+from regjax.report.verdict import (
+    LABELS,
+    best_sentence,
+    groups,
+    headline,
+    independent_runs,
+    judge,
+    loss_sentence,
+    too_few_runs,
+)
 from regjax.report.words import Measure
 
 
@@ -82,13 +91,16 @@ def _save_figures(folder: Path, results: Mapping[str, Any], wide: Panel | None, 
 
 
 def _caution(results: Mapping[str, Any], rows: int) -> str:
-    seeds = int(results["seeds"])
-    if seeds < 2:
-        return "One seed: every number is a single run, and no interval or test is possible."
-    if rows and too_few_seeds(seeds):
-        smallest, needed = 2.0 ** (1 - seeds), next(n for n in range(seeds, 99) if not too_few_seeds(n))
+    runs, splits = independent_runs(results), int(results.get("splits") or 1)
+    if runs < 2:
+        return "One run: every number is of a single run, and no interval or test is possible."
+    if rows and too_few_runs(runs):
+        smallest, needed = 2.0 ** (1 - runs), next(n for n in range(runs, 99) if not too_few_runs(n))
+        flag = f"--seeds={needed}"
+        if splits > 1 and int(results["seeds"]) > splits:
+            flag = f"--seeds={max(needed, int(results['seeds']))} --splits=1, or a split for each run"
         return (
-            f"Too few seeds: with {seeds} the smallest possible p is {smallest:.3g}, so nothing can pass, however "
-            f"large the effect. It takes --seeds={needed}."
+            f"Too few {'splits' if splits > 1 else 'runs'}: with {runs} the smallest possible p is {smallest:.3g}, so "
+            f"nothing can pass, however large the effect. It takes {flag}."
         )
     return ""

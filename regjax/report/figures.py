@@ -44,7 +44,7 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
     best = float(np.nanmin(val.mean))
     ending = val.mean[np.isfinite(val.mean)][-1]
     text = (
-        f"Line chart over epochs, mean over seeds with 95% interval. Training {measure.loss} ends at "
+        f"Line chart over epochs, mean over runs with 95% interval. Training {measure.loss} ends at "
         f"{fixed(train.mean[np.isfinite(train.mean)][-1], 3)}. Validation {measure.loss} is lowest at "
         f"{fixed(best, 3)} and ends at {fixed(ending, 3)}."
     )
@@ -57,7 +57,7 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
 
 
 def mark_onset(axes: Any, palette: Palette, onset: float, last: float, each: Sequence[float] = ()) -> None:
-    """Draw a labelled line where overfitting starts, a tint after it, and a tick for each seed."""
+    """Draw a labelled line where overfitting starts, a tint after it, and a tick for each run."""
     axes.axvspan(onset, last + 1, color=palette["val"], alpha=0.05, linewidth=0)
     axes.axvline(onset, color=palette["ink"], linewidth=1.1, linestyle=(0, (4, 3)))
     right = onset > 0.55 * last
@@ -79,7 +79,7 @@ def mark_onset(axes: Any, palette: Palette, onset: float, last: float, each: Seq
 
 
 def forest(results: Mapping[str, Any], key: str) -> Panel | None:
-    """Paired improvement of each technique, marked by verdict, with its intervals over seeds and test examples."""
+    """Paired improvement of each technique, marked by verdict, with its interval and that of these runs alone."""
     rows = [row for row in results["techniques"].values() if finite((row.get(key) or {}).get("mean"))]
     if not rows:
         return None
@@ -96,7 +96,7 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
             gain = row[key]
             marker, role, filled = MARKS[judge(gain)]
             for interval, width, alpha in (
-                (gain.get("ci95_two_way"), 5.0, 0.25),
+                (gain.get("ci95_runs"), 5.0, 0.25),
                 (gain.get("ci95"), 1.8, 1.0),
             ):
                 pair = ends(interval)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from regjax.report.verdict import onset_text, short, split_dependent
+from regjax.report.verdict import onset_text, short
 from regjax.report.words import Measure, count, finite, fixed, listing, plain
 
 
 def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     """The texts beside the figures."""
-    seeds = count(int(results["seeds"]), "seed")
+    seeds = count(int(results["seeds"]), "run")
     several = int(results["seeds"]) > 1
-    shade = f"mean over {seeds}, shaded: 95% interval of the mean" if several else "one seed"
+    shade = f"mean over {seeds}, shaded: 95% interval of the mean" if several else "one run"
     settings = results.get("settings") or {}
     examples = settings.get("select_examples")
     rows = list(results["techniques"].values())
@@ -21,9 +21,8 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     return {
         "picture": _picture(results, measure, shade),
         "forest_caption": (
-            "Right of zero is better. Line: 95% interval over seeds (training randomness, fixed split). "
-            "Light bar: interval over seeds and test examples, so also what another test set could "
-            "change. "
+            "Right of zero is better. Line: 95% interval over fresh splits, seeds and test examples, by which the "
+            "verdict goes. Light bar: these runs alone. "
             + ("Grey band: changes too small to matter. " if _sizes(rows, measure) else "")
             + "Each technique is compared with the baseline, not with its neighbours."
         ),
@@ -59,7 +58,7 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             "Exact zeros are the separate narrow bar; the outermost bars hold everything beyond."
         ),
         "curves_caption": (
-            f"Losses on clean data without penalties or noise, {shade}. A curve is over the seeds that "
+            f"Losses on clean data without penalties or noise, {shade}. A curve is over the runs that "
             "still run and ends when fewer than half do."
         ),
         "reliability_text": (
@@ -68,7 +67,7 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         ),
         "reliability_caption": (
             f"The test examples of {seeds} together, in at most 15 groups of about equal size by their confidence. "
-            "Calibration error (ECE): the mean distance from the diagonal, averaged over seeds. With few test examples "
+            "Calibration error (ECE): the mean distance from the diagonal, averaged over runs. With few test examples "
             "it is above 0 even for a model that is right as often as it says."
         ),
     }
@@ -90,7 +89,7 @@ def _picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[s
     onsets = diagnosis.get("onset_epochs") or []
     finite_onsets = [epoch for epoch in onsets if finite(epoch)]
     if onset and finite_onsets:
-        which_seeds = f"{len(finite_onsets)} of {len(onsets)} seeds" if len(onsets) > 1 else "its one seed"
+        which_seeds = f"{len(finite_onsets)} of {len(onsets)} runs" if len(onsets) > 1 else "its one run"
         between = (
             f", between {plain(min(finite_onsets))} and {plain(max(finite_onsets))}"
             if len(set(finite_onsets)) > 1
@@ -101,7 +100,7 @@ def _picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[s
             f"{onset} on{' (median)' if len(finite_onsets) > 1 else ''}, as is shown in {which_seeds}{between}."
         )
         if len(finite_onsets) > 1:
-            text += " The ticks at the foot are the seeds."
+            text += " The ticks at the foot are the runs."
     gap = diagnosis.get("metric_gap")
     if finite(gap):
         side = "above" if gap >= 0 else "below"
@@ -122,19 +121,15 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
             "that there is something to overfit; validation and test labels are untouched. With "
             "--label_noise=0 the effects on accuracy are smaller."
         )
-    out.append(
-        "Seeds vary the initial weights, the order of examples, dropout and augmentation noise, and "
-        "which examples form the training part. Validation and test examples are the same for every run, "
-        "so intervals over seeds measure training randomness on this split, not what another split would "
-        "give."
-    )
+    out.append(_what_varies(results))
     rule = (
         "the most regularized setting within one standard error of the best"
         if results.get("select") == "1se"
         else "the best mean"
     )
+    within = " within each split" if int(results.get("splits") or 1) > 1 else " over all runs"
     out.append(
-        f"Settings were chosen by {rule} of validation {measure.name} over all seeds, on examples that "
+        f"Settings were chosen by {rule} of validation {measure.name}{within}, on examples that "
         "early stopping did not use. The test part was evaluated once, for the chosen setting. Every run "
         "ends with its last weights, except where early stopping is part of the technique: there the "
         "best are restored."
@@ -145,12 +140,6 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         "detectable column. “Practically the same” needs the whole interval within the smallest change that matters"
         f"{_sizes(rows, measure)}, whatever the p."
     )
-    doubtful = [short(row["title"]) for row in rows if split_dependent(row.get("improvement"))]
-    if doubtful:
-        out.append(
-            f"{listing(doubtful)}: clear over seeds on this test set, but not by the interval that also counts the "
-            "test examples, so another test set might not show it."
-        )
     combined = (results["techniques"].get("combination") or {}).get("chosen", {}).get("parts")
     if combined:
         combined_titles = [short(results["techniques"].get(name, {}).get("title", name)) for name in combined]
@@ -168,6 +157,24 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         "learning requires rethinking generalization, 2017)."
     )
     return out
+
+
+def _what_varies(results: Mapping[str, Any]) -> str:
+    """What differs between the runs, and of what the intervals therefore know."""
+    splits = int(results.get("splits") or 1)
+    seeds = (
+        "A run's seed determines the initial weights, the order of examples, dropout and augmentation noise, and which "
+        "examples form the training part."
+    )
+    if splits > 1:
+        return (
+            f"{seeds} The runs are spread over {splits} splits of the data, each with its own training, validation and "
+            "test part, so the intervals are for another split of such data too."
+        )
+    return (
+        f"{seeds} All runs share one split. The intervals count the draw of its test examples, but not that of its "
+        "training examples: another split can give another answer. Without --splits=1 each run has its own."
+    )
 
 
 def _sizes(rows: list[Mapping[str, Any]], measure: Measure) -> str:

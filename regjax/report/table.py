@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from regjax.report.verdict import LABELS, judge, too_few_seeds
+from regjax.report.verdict import LABELS, independent_runs, judge, too_few_runs
 from regjax.report.words import NONE, Measure, ends, finite, fixed, p_value, plain, span
 
 Cell = dict[str, Any]  # text, small, flag, label
@@ -20,7 +20,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     """
     base = results["baseline"]
     regression = measure.loss == "MSE"
-    letters = {} if too_few_seeds(int(results.get("seeds", 0))) else results.get("groups") or {}
+    letters = {} if too_few_runs(independent_runs(results)) else results.get("groups") or {}
     units = regression and bool(base.get("test_mse"))
     unit, step = measure.unit.strip(), measure.step.strip()
     columns = [
@@ -124,9 +124,11 @@ def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:
 
 def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
     text = (
-        "Small numbers are 95% intervals over seeds. Gap: training minus test. Change: paired with the "
-        "baseline seed by seed. p: two-sided sign-flip test; adjusted p: over all techniques, by step-down maxT of "
-        "jointly flipped seeds. Detectable: the smallest true effect that this test finds with 80% power."
+        "Small numbers are 95% intervals; those of test results and changes are over fresh splits, seeds and test "
+        "examples. Gap: training minus test. Change: paired with the baseline run by run. p: two-sided sign-flip test; "
+        "adjusted p: over all techniques, by step-down maxT of jointly flipped "
+        f"{'splits' if int(results.get('splits') or 1) > 1 else 'runs'}. Detectable: the smallest true effect that "
+        "this test finds with 80% power."
     )
     if with_letters:
         text += " Group: rows that share a letter cannot be told apart."

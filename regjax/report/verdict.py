@@ -24,9 +24,9 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     - `"same"`: the whole 95% interval is within the smallest change that matters, on both sides of 0. This comes before
       the next two: a change that is certain and too small to matter is no help.
     - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the adjusted p is at most `level`.
-    - `"none"`: tested, and none of these: no difference that this number of seeds can show, which does not mean that
+    - `"none"`: tested, and none of these: no difference that this number of runs can show, which does not mean that
       there is none.
-    - `"untested"`: there is no interval and no test, because there is a single seed.
+    - `"untested"`: there is no interval and no test, because there is a single run.
 
     Args:
       improvement: `{"mean", "ci95", "p_adjusted", "practical"}` as in `results.json`, or None. Without `practical`,
@@ -58,23 +58,25 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     return "none"
 
 
-def split_dependent(improvement: Mapping[str, Any] | None) -> bool:
-    """Whether a verdict may be due to this test set, because it is not that of the interval over seeds and examples."""
-    verdict, gain = judge(improvement), improvement or {}
-    wide = ends(gain.get("ci95_two_way"))
-    if wide is None or verdict in ("none", "untested"):
-        return False
-    return judge({**gain, "ci95": wide}) != verdict
+def independent_runs(results: Mapping[str, Any]) -> int:
+    """The number of independent observations of a comparison: its splits, or with one split its seeds.
+
+    Example:
+      >>> independent_runs({"seeds": 10, "splits": 5}), independent_runs({"seeds": 10, "splits": 1})
+      (5, 10)
+    """
+    splits = int(results.get("splits") or 1)
+    return splits if splits > 1 else int(results.get("seeds") or 0)
 
 
-def too_few_seeds(seeds: int, level: float = LEVEL) -> bool:
+def too_few_runs(runs: int, level: float = LEVEL) -> bool:
     """Whether no result can be significant: the smallest sign-flip p, `2 / 2^n`, exceeds `level`.
 
     Example:
-      >>> too_few_seeds(5), too_few_seeds(6)
+      >>> too_few_runs(5), too_few_runs(6)
       (True, False)
     """
-    return 2.0 ** (1 - seeds) > level
+    return 2.0 ** (1 - runs) > level
 
 
 def short(title: str) -> str:
@@ -125,7 +127,7 @@ def loss_sentence(results: Mapping[str, Any]) -> str:
     rows = [row for row in results["techniques"].values() if row.get("loss_improvement")]
     if not rows:
         return ""
-    measure, seeds = Measure.of(results), count(int(results["seeds"]), "seed")
+    measure, seeds = Measure.of(results), count(int(results["seeds"]), "run")
     base = ((results.get("baseline") or {}).get("test_loss") or {}).get("mean")
     found: dict[str, list[str]] = {status: [] for status in LABELS}
     for row in rows:
@@ -145,9 +147,9 @@ def loss_sentence(results: Mapping[str, Any]) -> str:
 
 
 def best_sentence(results: Mapping[str, Any]) -> str:
-    """Which row is best, and what it is shown to be better than; empty if too few seeds can show it."""
+    """Which row is best, and what it is shown to be better than; empty if there are too few runs to show it."""
     best, rows = results.get("best"), [results["baseline"], *results["techniques"].values()]
-    if not best or too_few_seeds(int(results["seeds"])):
+    if not best or too_few_runs(independent_runs(results)):
         return ""
     titles = {row["name"]: short(row["title"]) for row in rows}
     name, beaten = titles[best["name"]], [titles[other] for other in best["better_than"]]
@@ -172,7 +174,7 @@ def _loss_size(gain: Mapping[str, Any], base: Any) -> str:
 
 
 def onset_text(diagnosis: Mapping[str, Any]) -> str:
-    """The median onset as `epoch 19`; empty if no seed has one."""
+    """The median onset as `epoch 19`; empty if no run has one."""
     onset = diagnosis.get("median_onset")
     return f"epoch {fixed(onset, 0 if float(onset).is_integer() else 1)}" if finite(onset) else ""
 
@@ -206,10 +208,10 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
     if not rows:
         return "no technique was compared with it"
     if len(by_verdict["untested"]) == len(rows):
-        why = "a single seed" if seeds == 1 else f"these {count(seeds, 'seed')}"
+        why = "a single run" if seeds == 1 else f"these {count(seeds, 'run')}"
         return f"with {why} nothing can be said about chance, so no technique is called better or worse"
     if not any(by_verdict[status] for status in ("helped", "hurt", "same")):
-        return f"no technique made a difference in {metric} that {count(seeds, 'seed')} can show"
+        return f"no technique made a difference in {metric} that {count(seeds, 'run')} can show"
     if by_verdict["helped"]:
         most = by_verdict["helped"][0]
         size = f"{measure.change(most['improvement']['mean'])}{measure.step}"
@@ -224,7 +226,7 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
         clauses.append(f"{_subject(by_verdict['same'], len(rows))} made {what} ({size})")
     if by_verdict["none"]:
         clauses.append(
-            f"{_subject(by_verdict['none'], len(rows))} made no difference that {count(seeds, 'seed')} can show"
+            f"{_subject(by_verdict['none'], len(rows))} made no difference that {count(seeds, 'run')} can show"
         )
     if by_verdict["untested"]:
         clauses.append(f"{_subject(by_verdict['untested'], len(rows))} could not be tested")
@@ -254,4 +256,4 @@ def _detail(row: Mapping[str, Any], measure: Measure) -> str:
         text = f"{text} (within ±{measure.value(gain['practical'])})"
     if judge(gain) == "none" and finite(gain.get("minimum_detectable_effect")):
         return f"{text} (detectable from {measure.value(gain['minimum_detectable_effect'])})"
-    return f"{text}, but another test set might not show it" if split_dependent(gain) else text
+    return text

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from regjax.analysis import holm, mean_interval, minimum_detectable_effect, sign_flip_p, two_way_interval
+from regjax.analysis import (
+    holm,
+    mean_interval,
+    minimum_detectable_effect,
+    run_interval,
+    sign_flip_p,
+    two_way_interval,
+    variance_components,
+)
 
 
 def test_mean_interval_equals_scipy():
@@ -169,3 +177,73 @@ def test_holm_counts_each_test_and_never_falls():
     assert holm([0.01, 0.025, 0.04]) == pytest.approx([0.03, 0.05, 0.05])
     assert holm([]) == []
     assert holm([None]) == [None]
+
+
+def by_definition(values, splits, examples):
+    """`run_interval` as its formula reads, with loops."""
+    d, mean = np.asarray(values, float), np.mean(values)
+    runs, n = d.shape
+    several = len(set(splits)) > 1
+    groups = sorted(set(splits)) if several else range(runs)
+    members = {g: [i for i in range(runs) if (splits[i] == g if several else i == g)] for g in groups}
+    means = [np.mean([d[i] for i in members[g]]) for g in groups]
+    of_groups = np.var(means, ddof=1) / len(means)
+    ids = sorted({int(e) for e in np.ravel(examples)})
+    where = {e: [(i, j) for i in range(runs) for j in range(n) if examples[i][j] == e] for e in ids}
+    of_examples = sum(sum(d[i, j] - mean for i, j in where[e]) ** 2 for e in ids) / d.size**2
+    of_examples *= len(ids) / (len(ids) - 1)
+    both = sum(sum(d[i, j] - mean for i, j in where[e] if i in members[g]) ** 2 for e in ids for g in groups)
+    variance = max(of_groups, of_groups + of_examples - (both / d.size**2 if several else 0.0))
+    return mean, stats.t.ppf(0.975, len(means) - 1) * math.sqrt(variance)
+
+
+@pytest.mark.parametrize("splits", [[0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 2, 2], [0, 1, 2, 3, 4, 5]])
+def test_run_interval_is_its_formula(splits):
+    rng = np.random.default_rng(len(set(splits)))
+    values = rng.normal(size=(6, 7)) + rng.normal(size=(1, 7))
+    rows = np.stack([rng.permutation(15)[:7] for _ in range(6)])
+    examples = rows[splits] if len(set(splits)) > 1 else np.tile(np.arange(7), (6, 1))
+    found = run_interval(values, splits=splits, examples=examples)
+    mean, half = by_definition(values, splits, examples)
+    assert found == pytest.approx((mean, mean - half, mean + half))
+
+
+def test_run_interval_of_one_split_is_the_two_way_interval():
+    values = np.random.default_rng(0).normal(size=(5, 40))
+    found, other = run_interval(values), two_way_interval(values)
+    assert found == pytest.approx(other, rel=1e-12)
+
+
+def test_run_interval_of_answers_that_never_differ_has_a_width():
+    """40 examples: one of them, in one run, might have been answered differently."""
+    found = run_interval(np.zeros((10, 40)), splits=range(10), examples=np.tile(np.arange(40), (10, 1)), counted=True)
+    assert found.high == pytest.approx(stats.t.ppf(0.975, 9) / 40)
+    assert run_interval(np.zeros((10, 40))).high == 0.0
+
+
+def test_run_interval_needs_two_runs_and_two_examples():
+    for values in (np.ones((1, 5)), np.ones((5, 1))):
+        assert math.isnan(run_interval(values).low)
+
+
+def test_run_interval_covers_a_mean_over_splits_and_examples():
+    """1,000 draws of 10 splits that share examples, nominal 95%; the standard error of the rate is 0.7 points."""
+    rng, covered = np.random.default_rng(3), 0
+    for _ in range(1000):
+        examples = np.stack([rng.choice(100, 25, replace=False) for _ in range(10)])
+        of_examples = rng.normal(size=100)
+        values = of_examples[examples] + 0.2 * rng.normal(size=(10, 1)) + rng.normal(size=(10, 25))
+        found = run_interval(values, splits=range(10), examples=examples)
+        covered += found.low <= 0 <= found.high
+    assert 0.92 <= covered / 1000 <= 0.985
+
+
+def test_variance_components_by_hand_and_in_the_mean():
+    found = variance_components(np.array([1.0, 3.0, 5.0, 7.0]), np.array([0, 0, 1, 1]))
+    assert found == {"split": 7.0, "seed": 2.0}  # means 2 and 6: 8 - 2 / 2
+    assert variance_components(np.array([1.0, 3.0]), np.array([0, 0])) == {"split": None, "seed": 2.0}
+    assert variance_components(np.array([1.0, 3.0]), np.array([0, 1])) == {"split": 2.0, "seed": None}
+    rng, splits = np.random.default_rng(0), np.repeat(np.arange(2000), 3)
+    many = variance_components(2 * rng.normal(size=2000)[splits] + rng.normal(size=6000), splits)
+    assert many["split"] == pytest.approx(4, rel=0.1)
+    assert many["seed"] == pytest.approx(1, rel=0.1)

@@ -81,13 +81,16 @@ def test_techniques_and_grids_that_are_refused(options, message):
 
 
 def test_every_row_gets_the_commands_that_repeat_it():
-    rows = {name: {"flags": flags} for name, flags in (("l2", {"l2": 0.1}), ("own", None))}
+    rows = {name: {"flags": flags} for name, flags in (("l2", [{"l2": 0.1}, {"l2": 0.2}]), ("own", None))}
     content = {
-        "baseline": {"flags": {}},
+        "baseline": {"flags": [{}, {}]},
+        "runs": [(0, 7), (1, 8)],
         "techniques": rows,
         "settings": {"train_examples": 64, "steps_per_epoch": 2, "epochs": 4, "label_noise": 0.1, "augmentation": ""},
     }
     made = compare._with_commands(content, Config(seeds=2, seed=7))
-    assert [f"--seed={seed}" in made["techniques"]["l2"]["commands"][i] for i, seed in enumerate((7, 8))] == [True] * 2
+    first, second = made["techniques"]["l2"]["commands"]
+    assert {"--l2=0.1", "--seed=7"} <= set(first.split())
+    assert {"--l2=0.2", "--split_seed=1", "--seed=8"} <= set(second.split())
     assert "commands" in made["baseline"]
     assert not made["techniques"]["own"].get("commands")

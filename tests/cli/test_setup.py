@@ -15,7 +15,7 @@ from regjax.stopping import NEVER
 
 def loaded_from(dataset):
     splits = data.split(dataset)
-    return Loaded(splits, data.Preprocessor.for_splits(splits))
+    return Loaded(dataset, splits, data.Preprocessor.for_splits(splits))
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,13 @@ import time
 import numpy as np
 import pytest
 
-from regjax.comparison.conclude import conclude
+from regjax.comparison.conclude import SplitResult, conclude
 
 
 @pytest.fixture(scope="module")
 def result(stages):
-    return conclude(stages.plan, stages.rows, stages.scorer, stages.tests, time.perf_counter())
+    part = SplitResult.of(stages.plan, stages.rows, stages.scorer, stages.tests)
+    return conclude(stages.plan, [part], time.perf_counter())
 
 
 def test_rows_hold_what_was_trained_chosen_and_evaluated(result, stages):
@@ -68,7 +69,8 @@ def test_predictions_are_those_of_the_test_part(result, stages):
 def test_a_test_set_of_its_own_has_no_positions(stages):
     plan = stages.plan
     bare = dataclasses.replace(plan, splits=dataclasses.replace(plan.splits, indices={}))
-    result = conclude(bare, stages.rows, stages.scorer, stages.tests, time.perf_counter())
+    part = SplitResult.of(bare, stages.rows, stages.scorer, stages.tests)
+    result = conclude(bare, [part], time.perf_counter())
     assert result.predictions.rows is None
 
 

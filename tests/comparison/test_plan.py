@@ -10,12 +10,13 @@ import regjax as rj
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.plan import (
     MAX_STOP_EXAMPLES,
-    as_splits,
+    as_dataset,
     default_augmentation,
     described_task,
     filled_in,
     make_plan,
     noises_of,
+    training_arrays,
 )
 from regjax.data import Dataset, split
 
@@ -57,17 +58,17 @@ def test_defaults_make_enough_updates(table):
 
 def test_seeds_have_their_own_orders_and_wrong_labels(table):
     plan = planned(table, {"more_data": [], "l2": []}, train_examples=40, label_noise=0.5)
-    assert plan.data.order.shape == (2, 240)  # the largest size of more data
-    assert planned(table, {"l2": []}, train_examples=40).data.order.shape == (2, 40)
-    assert plan.data.y.shape == (2, 240)
-    for row in np.asarray(plan.data.order):
+    assert training_arrays(plan).order.shape == (2, 240)  # the largest size of more data
+    assert training_arrays(planned(table, {"l2": []}, train_examples=40)).order.shape == (2, 40)
+    assert training_arrays(plan).y.shape == (2, 240)
+    for row in np.asarray(training_arrays(plan).order):
         assert len(set(row)) == 240
-    assert not np.array_equal(*plan.data.order)
-    wrong = np.asarray(plan.data.y) != table.y_train
+    assert not np.array_equal(*training_arrays(plan).order)
+    wrong = np.asarray(training_arrays(plan).y) != table.y_train
     # Binomial: 4.9 standard deviations, false alarm 1e-6 each.
     assert np.all(np.abs(wrong.mean(axis=1) - 0.5) < 4.9 * np.sqrt(0.25 / 240))
     assert not np.array_equal(*wrong)
-    np.testing.assert_array_equal(plan.data.y_val, table.y_stop)
+    np.testing.assert_array_equal(training_arrays(plan).y_val, table.y_stop)
 
 
 def test_the_settings_state_the_sizes_of_all_parts(table):
@@ -81,7 +82,7 @@ def test_the_settings_state_the_sizes_of_all_parts(table):
 def test_few_of_many_validation_examples_are_looked_at_in_every_epoch():
     x = np.random.default_rng(0).normal(size=(21_000, 1)).astype(np.float32)
     plan = planned(split(Dataset("large", "classification", x, (x[:, 0] > 0).astype(np.int32))), train_examples=40)
-    assert len(plan.splits.y_stop) > MAX_STOP_EXAMPLES == len(plan.data.y_val)
+    assert len(plan.splits.y_stop) > MAX_STOP_EXAMPLES == len(training_arrays(plan).y_val)
     assert plan.settings()["stop_examples"] == MAX_STOP_EXAMPLES
 
 
@@ -89,8 +90,8 @@ def test_targets_of_a_regression_come_as_they_are_and_each_run_standardizes_them
     rng = np.random.default_rng(0)
     x = rng.normal(size=(100, 3)).astype(np.float32)
     plan = planned((x, 100 * x[:, 0] + 500))
-    assert plan.data.y.shape == (2, len(plan.splits.y_train))
-    assert np.asarray(plan.data.y).mean() == pytest.approx(plan.splits.y_train.mean(), rel=1e-5)
+    assert training_arrays(plan).y.shape == (1, len(plan.splits.y_train))  # a split for each seed
+    assert np.asarray(training_arrays(plan).y).mean() == pytest.approx(plan.splits.y_train.mean(), rel=1e-5)
     assert plan.preprocessor.standardization.targets(plan.splits.y_train).mean() == pytest.approx(0, abs=1e-5)
     with pytest.raises(rj.InputError, match=r"label_noise 0\.1 needs classes; .* is a regression set"):
         planned((x, 100 * x[:, 0] + 500), label_noise=0.1)
@@ -125,7 +126,7 @@ def test_why_arrays_are_a_task(table):
 
 
 def test_data_are_splits_a_dataset_or_two_arrays(table):
-    assert as_splits(table, 0) is table
+    assert as_dataset(table) is table
     for data in (np.zeros((3, 2)), (np.zeros((3, 2)),), "digits"):
         with pytest.raises(rj.InputError, match=r"data must be arrays \(x, y\), a Dataset or Splits, got "):
-            as_splits(data, 0)
+            as_dataset(data)

@@ -2,8 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from regjax.analysis import all_pairs, practical_posterior
+from regjax.comparison.layout import Layout
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.ranking import Ranking, rank, with_practical
 from regjax.comparison.result import Improvement
@@ -20,6 +22,7 @@ def fitted(*scores):
     return [Evaluation(score, 1 - score, np.full(100, 1 - score), np.zeros(0)) for score in scores]
 
 
+SIX, THREE, ONE = (Layout(np.zeros(runs, int), None) for runs in (6, 3, 1))
 TESTS = {
     "baseline": classified(70, 71, 69, 70, 68, 70),
     "l2": classified(73, 75, 71, 74, 72, 71),
@@ -29,7 +32,7 @@ TESTS = {
 
 def test_the_best_row_and_the_groups_by_hand():
     """L2 is better in each of six runs, which makes the smallest p that they can give; the two others are even."""
-    found = rank(TESTS)
+    found = rank(TESTS, SIX)
     hits = {name: [run.hits.sum() for run in runs] for name, runs in TESTS.items()}
     assert list(found.pairs) == all_pairs(hits, 0.01)
     assert found.groups == {"l2": "a", "baseline": "b", "l1": "b"}  # best first, ties as in the table
@@ -37,14 +40,14 @@ def test_the_best_row_and_the_groups_by_hand():
 
 
 def test_a_regression_is_ranked_by_its_score():
-    found = rank({name: fitted(*(run.score for run in runs)) for name, runs in TESTS.items()})
-    assert found.groups == rank(TESTS).groups
-    assert [pair.mean for pair in found.pairs] == pytest.approx([pair.mean for pair in rank(TESTS).pairs])
+    found = rank({name: fitted(*(run.score for run in runs)) for name, runs in TESTS.items()}, SIX)
+    assert found.groups == rank(TESTS, SIX).groups
+    assert [pair.mean for pair in found.pairs] == pytest.approx([pair.mean for pair in rank(TESTS, SIX).pairs])
 
 
 def test_without_a_second_run_or_row_there_is_no_ranking():
-    assert rank({name: runs[:1] for name, runs in TESTS.items()}) == Ranking()
-    assert rank({"baseline": TESTS["baseline"]}) == Ranking()
+    assert rank({name: runs[:1] for name, runs in TESTS.items()}, ONE) == Ranking()
+    assert rank({"baseline": TESTS["baseline"]}, SIX) == Ranking()
 
 
 @dataclasses.dataclass
@@ -53,13 +56,13 @@ class Row:
     loss_improvement: Improvement | None
 
 
-GAIN = Improvement(0.0, (0.0, 0.0), None, None, None, None, None, None)
+GAIN = Improvement(0.0, (0.0, 0.0), (0.0, 0.0), {}, None, None, None, None, None)
 
 
 def test_sizes_are_points_and_percent_of_the_loss_of_the_baseline():
     options = CompareOptions(practical=2.0, practical_loss=4.0)
     tests = TESTS | {"l2": classified(73, 75, 71, 74, 72, 71, loss=0.45)}
-    (row,) = with_practical({"l2": Row(GAIN, GAIN)}, tests, options).values()
+    (row,) = with_practical({"l2": Row(GAIN, GAIN)}, tests, options, SIX).values()
     assert row.improvement.practical == 0.02
     differences = np.array([3, 4, 2, 4, 4, 1]) / 100
     assert row.improvement.posterior == pytest.approx(practical_posterior(differences, 0.02))
@@ -69,20 +72,28 @@ def test_sizes_are_points_and_percent_of_the_loss_of_the_baseline():
 
 def test_a_gain_of_exactly_one_point_in_each_run_is_at_the_edge_of_the_region():
     tests = {"baseline": classified(70, 71, 60), "l2": classified(71, 72, 61)}
-    (row,) = with_practical({"l2": Row(GAIN, None)}, tests, CompareOptions(practical=1.0)).values()
+    (row,) = with_practical({"l2": Row(GAIN, None)}, tests, CompareOptions(practical=1.0), THREE).values()
     assert row.improvement.posterior == (0, 1, 0)
     assert row.loss_improvement is None
 
 
-def test_correlated_runs_say_less():
-    found = [
-        with_practical({"l2": Row(GAIN, GAIN)}, TESTS, CompareOptions(), correlation=correlation)["l2"]
-        for correlation in (0.0, 0.2)
-    ]
-    assert found[1].improvement.posterior.better < found[0].improvement.posterior.better
+def test_the_posterior_is_as_wide_as_the_interval():
+    """Of the same differences: the interval knows of other splits and test examples."""
+    wide = dataclasses.replace(GAIN, ci95=(-0.1, 0.16))
+    found = with_practical({"l2": Row(wide, None)}, TESTS, CompareOptions(), SIX)["l2"].improvement.posterior
+    error = 0.13 / stats.t.ppf(0.975, 5)
+    assert found.better == pytest.approx(stats.t.sf((0.01 - 0.03) / error, 5))
+    assert found.worse == pytest.approx(stats.t.cdf((-0.01 - 0.03) / error, 5))
+
+
+def test_runs_of_a_split_are_ranked_together():
+    layout = Layout(np.repeat(np.arange(3), 2), None)
+    found = rank(TESTS, layout)
+    assert found.pairs[0].mean == pytest.approx(rank(TESTS, SIX).pairs[0].mean)
+    assert found.pairs[0].p == 2 / 2**3
 
 
 def test_a_single_run_has_a_region_and_no_posterior():
     tests = {name: runs[:1] for name, runs in TESTS.items()}
-    (row,) = with_practical({"l2": Row(GAIN, GAIN)}, tests, CompareOptions()).values()
+    (row,) = with_practical({"l2": Row(GAIN, GAIN)}, tests, CompareOptions(), ONE).values()
     assert (row.improvement.practical, row.improvement.posterior) == (0.01, None)

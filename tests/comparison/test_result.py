@@ -25,7 +25,7 @@ def spread(mean, half=0.01):
     return Spread(mean, (mean - half, mean + half), (mean - half, mean + half))
 
 
-GAIN = Improvement(0.05, (0.02, 0.08), (0.0, 0.1), 0.0004, 0.03, 0.028, 0.0, 0.02)
+GAIN = Improvement(0.05, (0.02, 0.08), (0.0, 0.1), {}, 0.0004, 0.03, 0.028, 0.0, 0.02)
 
 
 def row(name, gain=None, **fields):
@@ -39,16 +39,18 @@ def row(name, gain=None, **fields):
     return TechniqueResult(**{**given, **fields})
 
 
-def result(*rows, seeds=10, task="classification", **settings):
+def result(*rows, seeds=10, splits=1, task="classification", **settings):
     given = {"train_examples": 40, "pool": 240, "updates": 100, "select_examples": 30, "test_examples": 60}
     return CompareResult(
-        "table", task, "accuracy", seeds, "best", {**given, **settings}, row("baseline", chosen={"value": 0.0}),
-        {one.name: one for one in rows}, {}, {}, 1.0, {},
+        dataset="table", task=task, metric="accuracy", seeds=seeds, splits=splits,
+        runs=tuple((0, i) for i in range(seeds)), select="best", settings={**given, **settings},
+        baseline=row("baseline", chosen={"value": 0.0}), techniques={one.name: one for one in rows}, diagnosis={},
+        chance={}, seconds=1.0, versions={},
     )  # fmt: skip
 
 
 def test_json_has_plain_types_and_null_for_what_is_not_finite():
-    bare = Improvement(NAN, (NAN, math.inf), None, None, None, None, None, None)
+    bare = Improvement(NAN, (NAN, math.inf), (NAN, NAN), {}, None, None, None, None, None)
     made = result(row("l2", bare, curves={"epoch": np.int64(3), "mean": (np.float32(0.5), NAN)}))
     content = json.loads(made.dumps())["techniques"]["l2"]
     assert content["improvement"]["ci95"] == [None, None]
@@ -131,16 +133,19 @@ def test_a_regression_is_in_units_of_its_score():
 
 
 def test_one_seed_has_no_intervals():
-    bare = Improvement(0.05, (NAN, NAN), None, None, None, None, None, None)
+    bare = Improvement(0.05, (NAN, NAN), (NAN, NAN), {}, None, None, None, None, None)
     line = str(result(row("l2", bare, test=Spread(0.8, (NAN, NAN), (0.8,))), seeds=1)).splitlines()[3]
     assert line.split() == ["l2", "0.1", "90.0", "80.0", "0.500", "+5.0", "-", "-", "25", "20"]
 
 
-@pytest.mark.parametrize(("seeds", "needed"), [(4, 6), (5, 6), (6, None), (10, None)])
-def test_too_few_seeds_are_told_with_the_number_that_it_takes(seeds, needed):
+@pytest.mark.parametrize(
+    ("seeds", "splits", "independent", "needed"),
+    [(4, 1, 4, 6), (5, 5, 5, 6), (6, 6, 6, None), (10, 5, 5, 6), (10, 1, 10, None)],
+)
+def test_too_few_runs_are_told_with_the_number_that_it_takes(seeds, splits, independent, needed):
     """The smallest two-sided p of n signs is 2 / 2^n; flipped jointly, the number of rows does not matter."""
-    notes = result(*(row(f"t{i}", GAIN) for i in range(8)), seeds=seeds).notes()
-    told = [note for note in notes if f"{2 / 2**seeds:g}" in note and f"{needed} seeds" in note]
+    notes = result(*(row(f"t{i}", GAIN) for i in range(8)), seeds=seeds, splits=splits).notes()
+    told = [note for note in notes if f"{2 / 2**independent:g}" in note and f" {needed} " in note]
     assert len(told) == (needed is not None)
     assert len(notes) == 2 + (needed is not None)
 

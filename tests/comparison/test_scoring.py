@@ -5,15 +5,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from regjax.analysis import holm, joint_flips, sign_flip_p
 from regjax.comparison import scoring
 from regjax.comparison.scoring import (
-    Evaluation,
     Scorer,
     calibration_of,
     chance_of,
     diagnose_all,
-    paired_statistics,
 )
 from regjax.data import Preprocessor, Splits
 from regjax.training.state import History, Weights
@@ -154,39 +151,6 @@ def test_the_histogram_counts_zeros_apart():
     assert found["small_fraction"] == pytest.approx(1 / 7)
     assert found["counts"] == [1, 0, 1, 2]
     assert found["edges"] == pytest.approx([-2, -1, 0, 1, 2], abs=0.01)
-
-
-def evaluations(*hits):
-    return [Evaluation(np.mean(h), 1 - np.mean(h), 1 - np.array(h, float), np.array(h, float)) for h in hits]
-
-
-def test_improvements_are_paired_and_corrected_over_all_rows():
-    baseline = evaluations([1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0])
-    tests = {
-        "better": evaluations([1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]),
-        "other": evaluations([1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]),
-    }
-
-    @dataclasses.dataclass
-    class Row:
-        improvement: object = None
-        loss_improvement: object = None
-
-    found = paired_statistics({name: Row() for name in tests}, tests, baseline, "classification")
-    differences = {"better": [0.25, 0.5, 0.25], "other": [0.25, -0.25, 0.0]}
-    p = [sign_flip_p(d) for d in differences.values()]
-    jointly = joint_flips(np.stack(list(differences.values()), axis=1))
-    for (name, d), raw, corrected, test in zip(differences.items(), p, holm(p), jointly, strict=True):
-        gain = found[name].improvement
-        assert gain.mean == pytest.approx(np.mean(d))
-        assert (gain.p, gain.p_holm, gain.p_adjusted) == (raw, corrected, test.p_adjusted)
-        assert (gain.p_monte_carlo_error, gain.minimum_detectable_effect) == (0.0, None)  # of three runs
-        assert gain.ci95_two_way[0] <= gain.mean <= gain.ci95_two_way[1]
-        # A loss of 1 - score improves by as much.
-        assert found[name].loss_improvement.mean == pytest.approx(gain.mean)
-    regression = paired_statistics({name: Row() for name in tests}, tests, baseline, "regression")
-    assert regression["better"].improvement.ci95_two_way is None
-    assert regression["better"].loss_improvement.ci95_two_way is not None
 
 
 def test_runs_that_all_diverged_have_no_other_diagnosis():

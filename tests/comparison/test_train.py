@@ -37,7 +37,7 @@ def test_a_run_is_that_of_its_seed_alone(stages):
         penalties={"loss": rj.l2(0.1)},
         standardization=Preprocessors(plan.splits).of(6, 40).standardization,
     )
-    (alone,) = rj.run_lanes([rj.Lane(stages.runner.run_fn, hparams, run_key(6), 1)], plan.data)
+    (alone,) = rj.run_lanes([rj.Lane(stages.runner.run_fn, hparams, run_key(6), 1)], stages.runner.data)
     assert_trees_equal(stages.trained["l2"][1][1].results[1], alone)
 
 

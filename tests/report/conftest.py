@@ -1,7 +1,5 @@
 """A comparison as `results.json` has it, made up, with the effects that one expects on digits."""
 
-import dataclasses
-import math
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,6 +8,8 @@ from matplotlib.figure import Figure
 
 from regjax.analysis import mean_interval
 from regjax.comparison import scoring
+from regjax.comparison.improvements import improvements as of_improvements
+from regjax.comparison.layout import Layout
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.ranking import rank, with_practical
 from regjax.comparison.result import Calibration, CompareResult, GridPoint, Improvement, Spread, TechniqueResult, spread
@@ -54,16 +54,13 @@ def spread_of(values) -> Spread:
 
 
 def improvements(differences) -> dict[str, Improvement]:
-    """One for each technique, from its differences by seed."""
-    found = scoring.improvements(differences, {})
-    wide = {name: 1.4 * (gain.ci95[1] - gain.ci95[0]) / 2 for name, gain in found.items()}
-    return {
-        name: dataclasses.replace(
-            gain,
-            ci95_two_way=(gain.mean - wide[name], gain.mean + wide[name]) if math.isfinite(wide[name]) else None,
-        )
-        for name, gain in found.items()
-    }
+    """One for each technique, from its differences by run; every run is on a split of its own."""
+    tables = {name: np.asarray(d)[:, None] + [[-0.01, 0.01]] for name, d in differences.items()}
+    return of_improvements(tables, differences, layout_of(len(next(iter(differences.values())))))
+
+
+def layout_of(runs):
+    return Layout(np.arange(runs), np.arange(2 * runs).reshape(runs, 2))
 
 
 def curve(values, seeds, stop=None):
@@ -184,6 +181,8 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
         task=task,
         metric="accuracy" if task == "classification" else "r2",
         seeds=seeds,
+        splits=seeds,
+        runs=tuple((i, i) for i in range(seeds)),
         select="best",
         settings={
             "train_examples": 128, "pool": 1077, "updates": 800, "epochs": EPOCHS, "steps_per_epoch": 4,
@@ -193,8 +192,8 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
             "test_examples": 360, "model": "mlp", "patience": 10,
         },
         baseline=plain,
-        techniques=with_practical(techniques, evaluations, CompareOptions()),
-        **rank(evaluations)._asdict(),
+        techniques=with_practical(techniques, evaluations, CompareOptions(), layout_of(seeds)),
+        **rank(evaluations, layout_of(seeds))._asdict(),
         diagnosis={
             "verdict": "overfit", "verdicts": {"overfit": seeds}, "onset_epochs": onsets,
             "median_onset": float(np.median(known)), "generalization_loss": 36.2, "generalization_gap": 0.78,

@@ -40,8 +40,8 @@ def test_page_says_what_was_found(written, check):
     text = check(written.read_text()).text
     assert "overfits from epoch 26 on" in text
     assert "6 of 7 techniques raised test accuracy (more data most" in text
-    assert "L1 proximal made no difference that 10 seeds can show" in text
-    assert "shown in 9 of 10 seeds, between 11 and 38" in text
+    assert "L1 proximal made no difference that 10 runs can show" in text
+    assert "shown in 9 of 10 runs, between 11 and 38" in text
     assert "10% of the training labels, and only those, are wrong on purpose" in text
     assert "81% exactly zero" in text
     assert "Chosen at the end of the grid: more data and dropout" in text
@@ -114,8 +114,8 @@ def test_hostile_strings_stay_text(digits, tmp_path, check):
 
 def test_single_seed_claims_nothing(make, tmp_path, check):
     text = check(write_compare_report(make(seeds=1).to_json(), tmp_path).read_text()).text
-    assert "with a single seed nothing can be said about chance" in text
-    assert "One seed: every number is a single run" in text
+    assert "with a single run nothing can be said about chance" in text
+    assert "One run: every number is of a single run" in text
     assert "cannot be tested" in text
     assert "helped" not in text.partition("How to read this")[0]
 
@@ -124,7 +124,7 @@ def test_few_seeds_are_called_too_few(make, tmp_path, check):
     text = check(write_compare_report(bare(make(seeds=4)), tmp_path).read_text()).text
     assert "with 4 the smallest possible p is 0.125, so nothing can pass" in text
     assert "--seeds=6" in text
-    assert "no technique made a difference in test accuracy that 4 seeds can show" in text
+    assert "no technique made a difference in test accuracy that 4 runs can show" in text
 
 
 def test_a_technique_that_hurts_is_called_so(make, tmp_path, check):
@@ -132,7 +132,7 @@ def test_a_technique_that_hurts_is_called_so(make, tmp_path, check):
     text = check(write_compare_report(results, tmp_path).read_text()).text
     assert "dropout lowered it" in text
     assert "L2 in the loss made practically no difference (less than 1.0 points)" in text
-    assert "L1 proximal made no difference that 10 seeds can show" in text
+    assert "L1 proximal made no difference that 10 runs can show" in text
 
 
 def test_nothing_optional(digits, tmp_path, check):

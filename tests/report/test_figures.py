@@ -49,7 +49,7 @@ def test_the_narrow_figure_has_a_name_of_its_own():
 
 
 def gain(mean, low, high, p=0.01):
-    return {"mean": mean, "ci95": [low, high], "ci95_two_way": [low - 0.01, high + 0.01], "p_adjusted": p}
+    return {"mean": mean, "ci95": [low, high], "ci95_runs": [low + 0.01, high - 0.01], "p_adjusted": p}
 
 
 def test_the_forest_has_a_mark_and_two_intervals_for_each_technique(drawn):
@@ -70,7 +70,7 @@ def test_the_forest_has_a_mark_and_two_intervals_for_each_technique(drawn):
     assert [dots[y].get_color() for y in range(3)] == [LIGHT["good"], LIGHT["bad"], LIGHT["muted"]]
     assert dots[2].get_markerfacecolor() == LIGHT["paper"]  # cannot be tested: hollow
     spans = [(line.get_ydata()[0], *line.get_xdata()) for line in lines if len(line.get_xdata()) == 2]
-    np.testing.assert_allclose(spans, [(0, 0, 6), (0, 1, 5), (1, -6, 0), (1, -5, -1)], atol=1e-9)
+    np.testing.assert_allclose(spans, [(0, 2, 4), (0, 1, 5), (1, -4, -2), (1, -5, -1)], atol=1e-9)
     assert "+3.0" in panel.description
     assert f"{MINUS}3.0" in panel.description
     assert forest(results({"absent": {}}), "improvement") is None

@@ -57,21 +57,21 @@ def test_the_parts_of_the_combination_are_named(results):
     assert "augmentation, L2 in the loss and dropout" in note
 
 
-def test_an_effect_that_may_be_of_this_test_set_is_doubted(results):
-    before = said(results)
-    wide = {"mean": 0.03, "ci95": [0.01, 0.05], "ci95_two_way": [-0.01, 0.07], "p_adjusted": 0.01}
-    results["techniques"]["l1"]["improvement"] = wide
-    new = set(said(results)) - set(before)
-    assert any(note.startswith("L1") for note in new)
+def test_one_split_says_what_its_intervals_do_not_know(results):
+    """A note on the splits either way; --splits=1 is named where it limits the answer."""
+    several, one = (" ".join(said({**results, "splits": splits})) for splits in (10, 1))
+    assert "10 splits" in several
+    assert "--splits=1" not in several
+    assert "--splits=1" in one
 
 
 def test_captions_count_seeds_and_follow_the_techniques(results):
     measure = Measure.of(results)
     several = captions(results, measure)
-    assert "10 seeds" in several["curves_caption"]
+    assert "10 runs" in several["curves_caption"]
     assert "180 " in several["strength_text"]
     one = captions({**results, "seeds": 1}, measure)
-    assert "one seed" in one["curves_caption"]
+    assert "one run" in one["curves_caption"]
     assert "interval" not in one["curves_caption"]
     del results["techniques"]["more_data"]
     assert len(captions(results, measure)["strength_caption"]) < len(several["strength_caption"])

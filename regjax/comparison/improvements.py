@@ -1,0 +1,77 @@
+"""The paired improvements over the baseline, with their intervals and tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from regjax.analysis import detectable_effect, holm, joint_flips, mean_interval, variance_components
+from regjax.comparison.layout import Layout
+from regjax.comparison.result import Improvement, TechniqueResult
+from regjax.comparison.scoring import Evaluation
+
+
+def paired_statistics(
+    rows: Mapping[str, TechniqueResult],
+    tests: Mapping[str, Sequence[Evaluation]],
+    baseline: Sequence[Evaluation],
+    layout: Layout,
+) -> dict[str, TechniqueResult]:
+    """Add the paired improvements over the baseline to the rows; score and loss are corrected separately."""
+    pairs = {n: list(zip(tests[n], baseline, strict=True)) for n in rows}
+    scores = {n: np.stack([a.scores - b.scores for a, b in pairs[n]]) for n in rows}
+    losses = {n: np.stack([b.losses - a.losses for a, b in pairs[n]]) for n in rows}
+    if all(len(run.hits) for run in baseline):  # counts, whose sums and ties are exact
+        size = len(baseline[0].hits)
+        hits = {n: d.sum(axis=1) for n, d in scores.items()}
+        by_score = improvements(scores, hits, layout, 1.0 / size, counted=True)
+    else:
+        by_score = improvements(scores, {n: np.array([a.score - b.score for a, b in pairs[n]]) for n in rows}, layout)
+    by_loss = improvements(losses, {n: np.array([b.loss - a.loss for a, b in pairs[n]]) for n in rows}, layout)
+    return {
+        n: dataclasses.replace(row, improvement=by_score[n], loss_improvement=by_loss[n]) for n, row in rows.items()
+    }
+
+
+def improvements(
+    by_example: Mapping[str, np.ndarray],
+    by_run: Mapping[str, np.ndarray],
+    layout: Layout,
+    unit: float = 1.0,
+    *,
+    counted: bool = False,
+) -> dict[str, Improvement]:
+    """The improvement of each row.
+
+    Args:
+      by_example: the differences of the metric, `[runs, N]`.
+      by_run: the difference of each run, `[runs]`; for counts an exact one.
+      layout: of the runs.
+      unit: the factor that brings `by_run` to the unit of the metric.
+      counted: whether the metric counts right answers.
+    """
+    if not by_run:
+        return {}
+    table = np.stack([layout.grouped(differences) for differences in by_run.values()], axis=1)
+    scale = unit * layout.unit
+    tests = joint_flips(table) if len(table) > 1 else None
+    corrected = holm([test.p for test in tests]) if tests else None
+    out = {}
+    for i, name in enumerate(by_run):
+        interval = layout.interval(by_example[name], counted=counted)
+        of_runs = mean_interval((scale * table[:, i]).tolist())
+        effect = detectable_effect(table, i) if tests else None
+        out[name] = Improvement(
+            mean=of_runs.mean,
+            ci95=(interval.low, interval.high),
+            ci95_runs=(of_runs.low, of_runs.high),
+            components=variance_components(unit * np.asarray(by_run[name]), layout.splits),
+            p=tests[i].p if tests else None,
+            p_holm=corrected[i] if corrected else None,
+            p_adjusted=tests[i].p_adjusted if tests else None,
+            p_monte_carlo_error=tests[i].monte_carlo_error if tests else None,
+            minimum_detectable_effect=None if effect is None else scale * effect,
+        )
+    return out

@@ -1,0 +1,64 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from regjax.analysis import holm, joint_flips, run_interval, sign_flip_p
+from regjax.comparison.improvements import improvements, paired_statistics
+from regjax.comparison.layout import Layout
+from regjax.comparison.scoring import Evaluation
+
+ONE_SPLIT = Layout(np.zeros(3, int), None)
+
+
+@dataclasses.dataclass
+class Row:
+    improvement: object = None
+    loss_improvement: object = None
+
+
+def evaluations(*hits):
+    return [Evaluation(np.mean(h), 1 - np.mean(h), 1 - np.array(h, float), np.array(h, float)) for h in hits]
+
+
+def test_improvements_are_paired_and_corrected_over_all_rows():
+    baseline = evaluations([1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0])
+    tests = {
+        "better": evaluations([1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]),
+        "other": evaluations([1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]),
+    }
+
+    found = paired_statistics({name: Row() for name in tests}, tests, baseline, ONE_SPLIT)
+    differences = {"better": [0.25, 0.5, 0.25], "other": [0.25, -0.25, 0.0]}
+    p = [sign_flip_p(d) for d in differences.values()]
+    jointly = joint_flips(np.stack(list(differences.values()), axis=1))
+    for (name, d), raw, corrected, test in zip(differences.items(), p, holm(p), jointly, strict=True):
+        gain = found[name].improvement
+        assert gain.mean == pytest.approx(np.mean(d))
+        assert (gain.p, gain.p_holm, gain.p_adjusted) == (raw, corrected, test.p_adjusted)
+        assert (gain.p_monte_carlo_error, gain.minimum_detectable_effect) == (0.0, None)  # of three runs
+        assert gain.ci95[0] <= gain.ci95_runs[0] <= gain.mean <= gain.ci95_runs[1] <= gain.ci95[1]
+        # A loss of 1 - score improves by as much.
+        assert found[name].loss_improvement.mean == pytest.approx(gain.mean)
+
+
+def test_runs_of_a_split_are_one_observation():
+    """Six splits with two seeds each: p is that of the six sums, and the change is the mean over all runs."""
+    rng = np.random.default_rng(0)
+    hits = rng.integers(-1, 2, (12, 30)) + (rng.random((12, 30)) < 0.2)
+    layout = Layout(np.repeat(np.arange(6), 2), rng.integers(0, 90, (12, 30)))
+    (gain,) = improvements({"a": hits}, {"a": hits.sum(axis=1)}, layout, 1 / 30, counted=True).values()
+    sums = hits.sum(axis=1).reshape(6, 2).sum(axis=1)
+    assert gain.p == sign_flip_p(sums)
+    assert gain.mean == pytest.approx(hits.mean())
+    interval = run_interval(hits, splits=layout.splits, examples=layout.examples, counted=True)
+    assert gain.ci95 == (interval.low, interval.high)
+    assert gain.components["split"] is not None
+    assert gain.components["seed"] == pytest.approx((hits.mean(axis=1).reshape(6, 2).var(axis=1, ddof=1)).mean())
+
+
+def test_five_splits_can_show_nothing():
+    hits = np.ones((10, 20), int)
+    layout = Layout(np.repeat(np.arange(5), 2), None)
+    (gain,) = improvements({"a": hits}, {"a": hits.sum(axis=1)}, layout, 1 / 20).values()
+    assert (gain.p, gain.minimum_detectable_effect) == (2 / 2**5, None)
