@@ -16,6 +16,7 @@ from regjax.analysis.predictions import Predictions, read_predictions, write_pre
 from regjax.analysis.selection import Choice, choose
 from regjax.analysis.statistics import (
     Interval,
+    bounded_interval,
     holm,
     mean_interval,
     minimum_detectable_effect,
@@ -39,6 +40,7 @@ __all__ = [
     "ReliabilityCurve",
     "all_pairs",
     "best_row",
+    "bounded_interval",
     "brier_score",
     "choose",
     "detectable_effect",

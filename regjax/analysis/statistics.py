@@ -43,6 +43,49 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def bounded_interval(values: Sequence[float], examples: int, level: float = 0.95) -> Interval:
+    """Wilson's interval of an accuracy, for another draw of both seeds and examples; it stays inside [0, 1].
+
+      |mean - p| <= sqrt(c p (1 - p)), solved for p, with
+      c = z^2 / m + t_{n-1}^2 s^2 / (n mean (1 - mean))
+
+    The first part of `c` is that of Wilson's interval for `m` examples, and the second is that of the spread `s` over
+    `n` seeds. What differs between seeds because of the examples counts in both parts, so the interval errs on the wide
+    side. It has no width 0: seeds that agree still agree on these examples alone.
+
+    Args:
+      values: the accuracy of each seed, in [0, 1], on the same examples; the ends are NaN if there is only one, because
+        the spread over seeds is unknown, or if one is NaN.
+      examples: how many examples each accuracy is the mean over.
+      level: coverage, in (0, 1).
+
+    Raises:
+      ValueError: an accuracy is not in [0, 1], or there is no example.
+
+    Example:
+      >>> [round(end, 3) for end in bounded_interval([1.0, 1.0, 1.0], examples=100)]
+      [1.0, 0.963, 1.0]
+
+    Reference:
+      Wilson, Probable inference, 1927; Franco et al., Comparative study of confidence intervals for proportions in
+      complex sample surveys, 2019 (Wilson's interval with another variance).
+    """
+    check_range("bounded_interval: level", level, 0.0, 1.0, low_open=True, high_open=True)
+    check_range("bounded_interval: examples", examples, 1)
+    x = np.asarray(values, np.float64)
+    for value in x[np.isfinite(x)]:
+        check_range("bounded_interval: values", float(value), 0.0, 1.0)
+    mean = float(np.mean(x))
+    if x.size < 2 or not math.isfinite(mean):
+        return Interval(mean, math.nan, math.nan)
+    tail, variance = (1 + level) / 2, mean * (1 - mean)
+    c = _normal_quantile(tail) ** 2 / examples
+    if variance > 0:
+        c += float(_t_quantile(x.size - 1, tail)) ** 2 * float(np.var(x, ddof=1)) / (x.size * variance)
+    middle, half = (mean + c / 2) / (1 + c), math.sqrt(c * variance + c * c / 4) / (1 + c)
+    return Interval(mean, max(middle - half, 0.0), min(middle + half, 1.0))
+
+
 def sign_flip_p(differences: Sequence[float]) -> float | None:
     """Two-sided p-value of a sign-flip test: how often random signs give a mean at least as far from 0.
 
@@ -241,3 +284,10 @@ def t_quantile(degrees: int, p: Numeric) -> Numeric:
     from scipy.special import stdtrit  # importing scipy.stats would take seconds
 
     return stdtrit(degrees, p)
+
+
+def _normal_quantile(p: float) -> float:
+    """The quantile of the standard normal distribution."""
+    from scipy.special import ndtri
+
+    return float(ndtri(p))
