@@ -25,14 +25,30 @@ def train_command(config: RunOptions, changes: Mapping[str, Any], seed: int, wor
       >>> train_command(RunOptions(dataset="wine", l2=0.1), {"epochs": 3}, 7, "runs/one")
       'python -m experiments.train --dataset=wine --epochs=3 --l2=0.1 --seed=7 --workdir=runs/one'
     """
-    default = TrainConfig()
-    names = [name for name, option in default.options().items() if option.fixed] + ["data_dir"]
-    same = {name: getattr(config, name) for name in names if getattr(config, name, None) is not None}
+    same = shared_options(config, TrainConfig())
     run = TrainConfig(**same | dict(changes) | {"seed": seed, "workdir": workdir})
-    differs = [name for name in run.options() if getattr(run, name) != getattr(default, name)]
-    given = flags.arguments(run)
-    differs.sort(key=lambda name: name in ("seed", "workdir"))  # options that distinguish runs come last
-    return " ".join([*app.program("train"), *(_quoted(argument) for name in differs for argument in given[name])])
+    return command("train", run, last=("seed", "workdir"))  # options that distinguish runs come last
+
+
+def shared_options(config: RunOptions, other: RunOptions) -> dict[str, Any]:
+    """Return the options of a command that define a run and that another command has too."""
+    names = [name for name, option in other.options().items() if option.fixed] + ["data_dir"]
+    return {name: getattr(config, name) for name in names if getattr(config, name, None) is not None}
+
+
+def command(name: str, options: RunOptions, last: Sequence[str] = ()) -> str:
+    """Return a command line without the options that have their defaults, for a shell.
+
+    Args:
+      name: name of the command.
+      options: its options.
+      last: names of options that come last.
+    """
+    default = type(options)()
+    differs = [option for option in options.options() if getattr(options, option) != getattr(default, option)]
+    given = flags.arguments(options)
+    differs.sort(key=lambda option: option in last)
+    return " ".join([*app.program(name), *(_quoted(argument) for option in differs for argument in given[option])])
 
 
 def _quoted(argument: str) -> str:

@@ -4,7 +4,8 @@
 
 Writes results.json, lanes.csv and report.html into --workdir; this command takes about 20 seconds on two cores. Use
 --resume to continue a sweep that was interrupted (exit code 75). Scores are on the validation set; the test set is not
-used.
+used. Beside the combinations, the reference is trained, in which every swept regularizer is off. The last lines are the
+command that compares the best setting with the reference on the test set.
 --sweep takes NAME=logspace(LOW,HIGH,COUNT) with exponents of ten, NAME=linspace(LOW,HIGH,COUNT) or NAME=VALUE,VALUE,...
 for l1, l2, penalty and output_penalty (factors on the strengths of the flag), sam, gradient_noise, dropout and the
 other noises, learning_rate, label_smoothing, mixup, cutmix, augment (strength), patience, min_delta or train_examples.
@@ -23,10 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 from regjax.catalog import NOISES, NUMBERS
 from regjax.cli import app, cluster, flags, workdirs
+from regjax.cli.grid import Point, off_values, points_of
 from regjax.cli.options import RunOptions, SharedBatchOptions
 from regjax.core.options import choice, switch, text, texts, whole
 
 if TYPE_CHECKING:
+    from regjax.cli.setup import Facts
     from regjax.training.run import RunResult
 
 NAMES = (
@@ -116,10 +119,13 @@ def main(config: Config) -> int:
     from regjax.cli import setup
     from regjax.cli.progress import Bar
     from regjax.cli.regularizers import check_regularizers
+    from regjax.cli.repeat import train_command
+    from regjax.cli.settings import settings_of
     from regjax.core.mesh import make_mesh
     from regjax.core.rng import run_key
     from regjax.data import Preprocessors
     from regjax.report import write_sweep_report
+    from regjax.report.sweep_words import sweep_sentences
     from regjax.sweeps import Lane, LaneStore, plan_lanes, run_lanes
     from regjax.training.compilations import CompilationCounter
     from regjax.training.evaluate import SCORE
@@ -135,17 +141,18 @@ def main(config: Config) -> int:
     arrays = setup.train_data(loaded, config, seeds)
     check_regularizers(config, spec, loaded.preprocessor.transform(loaded.splits.x_train[:1]), present=swept)
     run = make_run(spec)
-    points = [dict(zip(swept, point, strict=True)) for point in itertools.product(*swept.values())]
+    off = off_values(list(swept), config.epochs)
+    points = points_of(swept, off)
     lanes: list[Lane] = []
     preprocessors, units = Preprocessors(loaded.splits, loaded.preprocessor), []
     for point in points:
-        at_point = dataclasses.replace(config, **_as_options(config, point))
+        at_point = dataclasses.replace(config, **_as_options(config, point.values))
         hparams = setup.hparams_of(
             at_point,
             facts,
             restore_best=config.restore_best,
             standardization=None,
-            augment=point.get("augment", 1.0),
+            augment=point.values.get("augment", 1.0),
             present=swept,
         )
         for i, seed in enumerate(seeds):
@@ -177,15 +184,20 @@ def main(config: Config) -> int:
     table = _table(results, points, seeds, spec.task, units)
     runs = itertools.product(points, seeds)
     commands = [
-        _repeating(config, point, spec.steps_per_epoch, seed, f"runs/repeat/run-{i}")
+        train_command(config, _train_options(config, point, spec.steps_per_epoch), seed, f"runs/repeat/run-{i}")
         for i, (point, seed) in enumerate(runs)
     ]
+    found = settings_of(table, points, off, len(arrays.x_val) if spec.task == "classification" else None)
     content = {
         "dataset": loaded.splits.name,
         "task": spec.task,
         "metric": SCORE[spec.task],
         "seeds": config.seeds,
         "parameters": swept,
+        "validation_examples": len(arrays.x_val),
+        **found,
+        "confirm": _confirm(config, found, points, off, facts, spec.steps_per_epoch),
+        "restore_best": config.restore_best,
         "lanes": [row | {"command": command} for row, command in zip(table, commands, strict=True)],
         "plan": plan.to_json(),
         "processes": cluster.count(),
@@ -201,8 +213,7 @@ def main(config: Config) -> int:
             writer.writeheader()
             writer.writerows(table)
         write_sweep_report(content, aside)
-    best = _best(points, table, len(seeds))
-    print(f"best of {len(points)} settings on validation: {best}")
+    print("\n".join(sweep_sentences(content)))
     print(f"{compilations.describe()}; {time.time() - started:.0f} s in all")
     print(f"report: {workdir / 'report.html'}   runs: {workdir / 'lanes.csv'}")
     return app.DONE
@@ -224,7 +235,7 @@ def _swept(config: Config) -> dict[str, list[float]]:
 
 
 def _table(
-    results: Sequence[RunResult], points: list[dict[str, float]], seeds: list[int], task: str, units: Sequence[float]
+    results: Sequence[RunResult], points: Sequence[Point], seeds: list[int], task: str, units: Sequence[float]
 ) -> list[dict[str, Any]]:
     """Return one row for each lane; `units` are the factors that give all losses one unit."""
     from regjax.stopping import REASONS
@@ -237,8 +248,9 @@ def _table(
         table.append(
             app.without_nan(
                 {
-                    **point,
+                    **point.values,
                     "seed": seed,
+                    "reference": point.reference,
                     "val_score": row[f"val/{SCORE[task]}"],
                     "val_loss": row["val/loss"] * unit,
                     "train_score": row[f"train/{SCORE[task]}"],
@@ -259,21 +271,31 @@ def _as_options(config: Config, point: dict[str, float]) -> dict[str, Any]:
     return options | {name: f"{point[name]!r} * ({getattr(config, name)})" for name in FACTORS if name in point}
 
 
-def _repeating(config: Config, point: dict[str, float], steps_per_epoch: int, seed: int, workdir: str) -> str:
-    """Return the command that repeats one run."""
-    from regjax.cli.repeat import train_command
-
-    changes = _as_options(config, point)
-    changes |= {"steps_per_epoch": steps_per_epoch} if "train_examples" in point else {}
-    changes |= {"augment_strength": point["augment"]} if "augment" in point else {}
-    return train_command(config, changes, seed, workdir)
+def _train_options(config: Config, point: Point, steps_per_epoch: int) -> dict[str, Any]:
+    """Return the options of `train` at a point."""
+    values, options = point.values, _as_options(config, point.values)
+    options |= {"steps_per_epoch": steps_per_epoch} if "train_examples" in values else {}
+    return options | ({"augment_strength": values["augment"]} if "augment" in values else {})
 
 
-def _best(points: list[dict[str, float]], table: list[dict[str, Any]], seeds: int) -> str:
-    import numpy as np
+def _confirm(
+    config: Config, found: dict[str, Any], points: Sequence[Point], off: dict[str, float], facts: Facts, steps: int
+) -> dict[str, Any] | None:
+    """Return the commands that confirm the best setting, and the position of the setting that they compare it with.
 
-    scores = [[row["val_score"] for row in table[i * seeds : (i + 1) * seeds]] for i in range(len(points))]
-    means = [np.mean([-np.inf if s is None else s for s in row]) for row in scores]
-    index = int(np.argmax(means))
-    setting = ", ".join(f"{name}={value:g}" for name, value in points[index].items())
-    return f"{setting} with mean score {means[index]:.4f} over {seeds} seed{'s' if seeds > 1 else ''}"
+    None if no setting can be called best, or the best is the reference, whose gain is 0.
+    """
+    from regjax.cli.confirm import Setting, confirmation
+
+    best = found["best"]
+    if best is None or points[best["setting"]].reference:
+        return None
+    difference = found["settings"][best["setting"]]["over_reference"] or best["over_second"]
+    other = None if difference is None else difference["setting"]
+
+    def setting(i: int) -> Setting:
+        return Setting(points[i].values, _train_options(config, points[i], steps))
+
+    seeds = range(config.seed, config.seed + config.seeds)
+    compared = None if other is None else setting(other)
+    return {"with": other, **confirmation(config, seeds, setting(best["setting"]), compared, off, facts)}

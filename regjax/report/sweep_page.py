@@ -8,20 +8,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.panels import Panel, number_ticks, save
 from regjax.report.scale import Scale
 from regjax.report.style import Palette
-from regjax.report.words import NONE, Measure, count, finite, fixed, listing, plain, slug, span
+from regjax.report.sweep_words import (
+    confirmation,
+    headline,
+    optimism,
+    reading_of_confirmation,
+    reference_sentence,
+    second,
+)
+from regjax.report.words import NONE, Measure, count, ends, finite, fixed, listing, plain, slug, span
 
 SHOWN = 40  # rows of the table
 
 
 @dataclasses.dataclass(frozen=True)
 class SweepPoint:
-    """One combination of parameter values, over its seeds; `mean` is NaN if one of its runs has no score."""
+    """A setting, over its seeds; `mean` is NaN if one of its runs has no score.
+
+    Attributes:
+      above: its mean difference from its reference, with the interval; None for a reference, or if there is none.
+      reference: whether every swept regularizer is off.
+      in_grid: whether it is one of the combinations that were asked for; else it is a reference that was added.
+    """
 
     values: tuple[Any, ...]
     mean: float
@@ -31,42 +43,64 @@ class SweepPoint:
     epochs: float
     lanes: int
     failed: int
+    above: Mapping[str, Any] | None
+    reference: bool
+    in_grid: bool
+
+    @classmethod
+    def of(cls, setting: Mapping[str, Any], parameters: Mapping[str, Sequence[Any]]) -> SweepPoint:
+        """A setting of `results.json`."""
+        numbers = (setting["score"]["mean"], *(setting[name] for name in ("train_score", "val_loss", "epochs")))
+        mean, train, loss, epochs = (float(value) if finite(value) else math.nan for value in numbers)
+        values = tuple(setting["values"][name] for name in parameters)
+        in_grid = all(value in parameters[name] for name, value in zip(parameters, values, strict=True))
+        return cls(
+            values, mean, ends(setting["score"]["ci95"]), train, loss, epochs, setting["runs"], setting["failed"],
+            setting.get("over_reference"), setting["reference"], in_grid,
+        )  # fmt: skip
 
 
 def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
     """Write `report.html` and `figures/` of a sweep.
 
     Args:
-      results: `{dataset, metric, seeds, parameters: {name: [values]}, lanes: [{name: value, ..., seed,
-        val_score, val_loss, train_score, epochs, status}], reproduce}`; lanes that diverged or have no finite
-        score count as failed.
+      results: the content of `results.json`: `{dataset, metric, seeds, validation_examples, parameters: {name:
+        [values]}, settings, ranking, best, reference, confirm, reproduce}`.
       workdir: directory to write into; created if needed.
 
     Returns:
       The path of `report.html`.
 
     Raises:
-      ValueError: there is no parameter or no lane.
+      ValueError: there is no parameter or no setting.
     """
     results, workdir = clean(results), Path(workdir)
-    names = list(results.get("parameters") or {})
-    if not names or not results.get("lanes"):
-        raise ValueError("sweep results: needs at least one parameter and one lane")
+    parameters = results.get("parameters") or {}
+    names = list(parameters)
+    if not names or not results.get("settings"):
+        raise ValueError("sweep results: needs at least one parameter and one setting")
     measure = Measure.of(results)
-    lower = str(results.get("metric")) in ("mse", "loss")
-    points = summarize(results["lanes"], names)
-    ranked = rank(points, lower=lower)
-    best = ranked[0] if math.isfinite(ranked[0].mean) else None
-    panels = [_against(name, i, points, best, measure, lower) for i, name in enumerate(names)]
-    heat = _heat(names, points, best, measure) if len(names) == 2 else None
+    points = [SweepPoint.of(setting, parameters) for setting in results["settings"]]
+    ranked = [points[i] for i in results["ranking"]]
+    best = ranked[0] if ranked else None
+    asked_for = [point for point in ranked if point.in_grid]
+    reference = _only_reference(points)
+    panels = [_against(name, i, asked_for, best, reference, measure) for i, name in enumerate(names)]
+    heat = _heat(names, [point for point in points if point.in_grid], best, measure) if len(names) == 2 else None
     content = {
         "dataset": results["dataset"],
-        "headline": _headline(results, names, best, measure),
+        "headline": headline(results),
+        "sub": " ".join([*optimism(results), second(results)]),
         "panels": [figure(panel) for panel in panels],
-        "panels_caption": _panels_caption(names, measure),
+        "panels_caption": _panels_caption(names, reference, results, measure),
         "heat": figure(heat) if heat else None,
         "heat_caption": f"Mean validation {_named(measure)} over seeds; outlined: the best.",
-        "table": _table(names, ranked, best, measure),
+        "table": _table(names, [*ranked, *(point for point in points if point.failed)], best, results),
+        "confirm": {
+            "text": confirmation(results),
+            "commands": (results.get("confirm") or {}).get("commands") or [],
+            "reading": reading_of_confirmation(results),
+        },
         "notes": _notes(results, points, best, names),
         "reproduce": reproduce(results),
         "footer": "Made by regjax from results.json; this page loads nothing from anywhere.",
@@ -80,68 +114,32 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
     return write(workdir / "report.html", render("sweep.html", content))
 
 
-def summarize(lanes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[SweepPoint]:
-    """The lanes grouped into points of the grid, in the order in which these first appear.
-
-    Example:
-      >>> lanes = [{"l2": 0.1, "seed": s, "val_score": v} for s, v in enumerate([0.5, 0.7])]
-      >>> summarize(lanes, ["l2"])[0].mean
-      0.6
-    """
-    grouped: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-    for lane in lanes:
-        grouped.setdefault(tuple(lane.get(name) for name in names), []).append(lane)
-    out = []
-    for values, group in grouped.items():
-        scores = [lane.get("val_score") for lane in group if lane.get("status") != "diverged"]
-        good = [float(score) for score in scores if finite(score)]
-        failed = len(group) - len(good)
-        mean = math.nan if failed else float(np.mean(good))
-        train, loss, epochs = (_mean(lane.get(key) for lane in group) for key in ("train_score", "val_loss", "epochs"))
-        ci95 = None if failed else _interval(good)
-        out.append(SweepPoint(values, mean, ci95, train, loss, epochs, len(group), failed))
-    return out
-
-
-def rank(points: Sequence[SweepPoint], *, lower: bool = False) -> list[SweepPoint]:
-    """Best first: by mean score, ties by lower loss; points with failed runs last."""
-    sign = 1.0 if lower else -1.0
-
-    def key(point: SweepPoint) -> tuple[bool, float, float]:
-        bad = not math.isfinite(point.mean)
-        loss = point.loss if math.isfinite(point.loss) else math.inf
-        return bad, 0.0 if bad else sign * point.mean, loss
-
-    return sorted(points, key=key)
-
-
-def _mean(values: Any) -> float:
-    finite_values = [float(value) for value in values if finite(value)]
-    return float(np.mean(finite_values)) if finite_values else math.nan
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float] | None:
-    from scipy.special import stdtrit
-
-    if len(values) < 2:
-        return None
-    half = float(stdtrit(len(values) - 1, 0.975)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return float(np.mean(values)) - half, float(np.mean(values)) + half
+def _only_reference(points: Sequence[SweepPoint]) -> SweepPoint | None:
+    """The reference with which all settings are compared; None if there are several, or none."""
+    used = {point.above["setting"] for point in points if point.above}
+    return points[used.pop()] if len(used) == 1 else None
 
 
 def _against(
-    name: str, index: int, points: Sequence[SweepPoint], best: SweepPoint | None, measure: Measure, lower: bool
+    name: str,
+    index: int,
+    ranked: Sequence[SweepPoint],
+    best: SweepPoint | None,
+    reference: SweepPoint | None,
+    measure: Measure,
 ) -> Panel:
-    with_score = [point for point in points if math.isfinite(point.mean)]
-    scale = Scale.of([point.values[index] for point in points])
+    scale = Scale.of([point.values[index] for point in ranked])
     best_by_value = []
     for value in scale.values:
-        same_value = [point for point in with_score if scale.at(point.values[index]) == scale.at(value)]
-        if same_value:
-            best_by_value.append(rank(same_value, lower=lower)[0])
+        same_value = [point for point in ranked if scale.at(point.values[index]) == scale.at(value)]
+        best_by_value.append(same_value[0])
 
     def draw(axes: Any, palette: Palette) -> None:
-        others = [point for point in with_score if point not in best_by_value]
+        if reference is not None:
+            if reference.ci95:
+                axes.axhspan(*reference.ci95, color=palette["muted"], alpha=0.13, linewidth=0)
+            axes.axhline(reference.mean, color=palette["muted"], linewidth=1.0, linestyle=(0, (4, 3)))
+        others = [point for point in ranked if point not in best_by_value]
         axes.plot(
             [scale.at(point.values[index]) for point in others], [point.mean for point in others], "o",
             color=palette["muted"], alpha=0.45, markersize=3.5, markeredgewidth=0,
@@ -166,6 +164,7 @@ def _against(
 
     listed = ", ".join(f"{plain(point.values[index])}: {measure.value(point.mean)}" for point in best_by_value)
     text = f"Validation {measure.name}{measure.unit} by {name}: {listed}."
+    text += f" Reference: {measure.value(reference.mean)}." if reference else ""
     return Panel(f"sweep-{slug(name)}", name, text, draw, width=360, height=230, margins=(46, 12, 10, 40))
 
 
@@ -218,35 +217,49 @@ def _label(value: Any) -> str:
     return f"{value:.2g}" if isinstance(value, float) and value < 100 else plain(value)
 
 
-def _headline(results: Mapping[str, Any], names: Sequence[str], best: SweepPoint | None, measure: Measure) -> str:
-    swept = listing(names)
-    if best is None:
-        return f"Every setting of {swept} had a run without a result, so none can be called best."
-    where = listing([f"{name} = {plain(value)}" for name, value in zip(names, best.values, strict=True)])
-    interval = measure.range(best.ci95)
-    tail = f" (95% interval {interval})" if interval else ""
-    runs = f"mean of {count(best.lanes, 'seed')}" if best.lanes > 1 else "one seed"
-    value = measure.value(best.mean) + measure.unit
-    return f"Best on validation: {where}, with {measure.name} {value}{tail}, {runs}."
-
-
-def _panels_caption(names: Sequence[str], measure: Measure) -> str:
-    text = f"Validation {_named(measure)}, mean and 95% interval over seeds; filled: the best."
+def _panels_caption(
+    names: Sequence[str], reference: SweepPoint | None, results: Mapping[str, Any], measure: Measure
+) -> str:
+    text = f"Validation {_named(measure)}, mean over seeds; filled: the best of the points."
+    if int(results["seeds"]) > 1:
+        text = f"Validation {_named(measure)}, mean and 95% interval; filled: the best."
+    if reference:
+        band = ", grey band: its interval" if reference.ci95 else ""
+        text += f" Dashed: the reference{band}."
     if len(names) > 1:
         text += " Each point is the best setting with that value; the small dots are all others."
     return text
 
 
+def _table_caption(results: Mapping[str, Any], measure: Measure) -> str:
+    """What the intervals cover."""
+    if int(results["seeds"]) < 2:
+        return "One seed has no intervals: how much another seed changes is not known."
+    drawn = "seeds and of validation examples" if measure.unit else "seeds, on these validation examples"
+    text = f"Small numbers are 95% intervals. That of {measure.name} covers another draw of {drawn}."
+    if not results.get("reference"):
+        return text
+    return (
+        f"{text} That of the difference from the reference, which is paired seed by seed, covers other seeds on these "
+        "validation examples; it is not corrected for the number of settings."
+    )
+
+
 def _table(
-    names: Sequence[str], ranked: Sequence[SweepPoint], best: SweepPoint | None, measure: Measure
+    names: Sequence[str], ranked: Sequence[SweepPoint], best: SweepPoint | None, results: Mapping[str, Any]
 ) -> dict[str, Any]:
+    measure = Measure.of(results)
+    with_reference = any(point.reference for point in ranked)
+    any_failed = any(point.failed for point in ranked)
+    step, unit = measure.step.strip(), measure.unit.strip()
     heads = [
-        *names[1:],
-        f"validation {measure.name}",
-        f"train {measure.name}",
-        f"validation {measure.loss}",
-        "epochs",
-        "runs",
+        *((name, "") for name in names[1:]),
+        (f"validation {measure.name}", unit),
+        *([("above the reference", step)] if with_reference else []),
+        (f"train {measure.name}", unit),
+        (f"validation {measure.loss}", ""),
+        ("epochs", ""),
+        *([("runs", "")] if any_failed else []),
     ]
     rows = []
     for point in ranked[:SHOWN]:
@@ -254,32 +267,56 @@ def _table(
         values: list[dict[str, Any]] = [
             *({"text": plain(value)} for value in point.values[1:]),
             {"text": measure.value(point.mean), "small": span(point.ci95, measure.scale, measure.digits)},
+            *([_above(point, measure)] if with_reference else []),
             {"text": measure.value(point.train)},
             {"text": fixed(point.loss, 3)},
             {"text": fixed(point.epochs, 0) if math.isfinite(point.epochs) else NONE},
-            {"text": plain(point.lanes), "small": failed, "flag": bool(failed)},
+            *([{"text": plain(point.lanes), "small": failed, "flag": bool(failed)}] if any_failed else []),
         ]
-        cells = [{"small": "", "flag": False, "label": head, **cell} for head, cell in zip(heads, values, strict=True)]
-        mark = "best" if point is best else ""
+        cells = [
+            {"small": "", "flag": False, "label": head, **cell} for (head, _), cell in zip(heads, values, strict=True)
+        ]
         rows.append(
-            {"title": plain(point.values[0]), "text": "", "verdict": "", "label": "", "mark": mark, "cells": cells}
+            {
+                "title": plain(point.values[0]),
+                "heading": names[0],
+                "text": "",
+                "verdict": "",
+                "label": "",
+                "mark": "best" if point is best else "",
+                "cells": cells,
+            }
         )
-    columns = [{"name": head, "unit": ""} for head in (names[0], *heads)]
-    return {"label": "Settings, best first", "columns": columns, "rows": rows, "caption": ""}
+    columns = [{"name": head, "unit": unit} for head, unit in ((names[0], ""), *heads)]
+    return {
+        "label": "Settings, best first",
+        "columns": columns,
+        "rows": rows,
+        "caption": _table_caption(results, measure),
+    }
+
+
+def _above(point: SweepPoint, measure: Measure) -> dict[str, Any]:
+    if point.above is None:
+        return {"text": NONE, "small": "reference" if point.reference else ""}
+    interval = measure.range(point.above["ci95"], signed=True)
+    same = "" if interval or point.lanes < 2 else "in every seed"
+    return {"text": measure.change(point.above["mean"]), "small": interval or same}
 
 
 def _notes(
     results: Mapping[str, Any], points: Sequence[SweepPoint], best: SweepPoint | None, names: Sequence[str]
 ) -> list[str]:
+    runs = sum(point.lanes for point in points)
     out = [
-        f"{count(len(points), 'setting')}, {count(len(results['lanes']), 'run')}. All numbers are on "
-        "validation; the best of many settings looks better there than it will on new data, so confirm "
-        "it on examples that took no part."
+        f"{count(len(points), 'setting')}, {count(runs, 'run')}; no test example took part.",
+        reference_sentence(results),
     ]
     for i, name in enumerate(names):
-        scale = Scale.of([s.values[i] for s in points])
+        scale = Scale.of([s.values[i] for s in points if s.in_grid])
         if (
             best
+            and best.in_grid
             and scale.kind != "category"
             and len(scale.values) > 2
             and float(best.values[i]) in (scale.values[0], scale.values[-1])

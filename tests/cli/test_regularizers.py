@@ -27,7 +27,7 @@ def test_every_parameter_regularizer_from_flags(run, tmp_path):
     assert right == pytest.approx(summary["test/accuracy"], abs=1e-6)  # the averaged weights were kept
     run("sweep", "--workdir=s", "--penalty=mcp(1e-3)", "--penalty_mode=proximal", "--sweep=penalty=0.1,1", *SMALL)
     lanes = read_csv(tmp_path / "s/lanes.csv")
-    assert [float(lane["penalty"]) for lane in lanes] == [0.1, 1.0]
+    assert [float(lane["penalty"]) for lane in lanes] == [0.1, 1.0, 0.0]
     run(
         "compare", "--workdir=c", "--techniques=l2", "--try_penalty=group_lasso(1e-2, axis=0)",
         "--penalty_mode=proximal", "--seeds=2", *SMALL,

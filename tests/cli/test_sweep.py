@@ -1,5 +1,7 @@
 """The command sweep: which runs it makes of its flags, and what it writes."""
 
+import json
+import shlex
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +9,8 @@ import pytest
 
 from regjax.cli import sweep
 from regjax.cli.flags import FlagError
+from regjax.cli.grid import Point
+from regjax.cli.repeat import train_command
 from regjax.cli.sweep import Config, parse_sweep
 from regjax.stopping import REASONS
 from regjax.training.state import History
@@ -16,9 +20,46 @@ from tests.cli.shared import SMALL, read_csv
 def test_sweep_writes_one_line_a_run(run, tmp_path):
     run("sweep", "--workdir=w", "--sweep=l2=logspace(-4,-2,3)", "--sweep=dropout=0,0.5", "--seeds=2", *SMALL)
     rows = read_csv(tmp_path / "w/lanes.csv")
-    assert len(rows) == 3 * 2 * 2
-    assert sorted({float(row["l2"]) for row in rows}) == pytest.approx([1e-4, 1e-3, 1e-2])
+    assert len(rows) == (3 * 2 + 1) * 2
+    assert sorted({float(row["l2"]) for row in rows[:-2]}) == pytest.approx([1e-4, 1e-3, 1e-2])
     assert (tmp_path / "w/report.html").exists()
+
+
+def test_the_reference_is_trained_like_the_others_in_the_same_program(run, tmp_path):
+    run("sweep", "--workdir=w", "--sweep=l2=0.01", "--sweep=dropout=0.5", "--gaussian_noise=0.1", "--seeds=2", *SMALL)
+    results = json.loads((tmp_path / "w/results.json").read_text())
+    lanes = results["lanes"]
+    assert [(lane["l2"], lane["dropout"], lane["reference"]) for lane in lanes[1:3]] == [
+        (0.01, 0.5, False),
+        (0, 0, True),
+    ]
+    assert [lane["seed"] for lane in lanes] == [0, 1, 0, 1]
+    assert results["plan"]["programs"] == 1
+    assert [row["reference"] for row in read_csv(tmp_path / "w/lanes.csv")] == ["False", "False", "True", "True"]
+    difference = np.mean([lanes[i]["val_score"] - lanes[i + 2]["val_score"] for i in (0, 1)])
+    assert results["settings"][0]["over_reference"]["mean"] == pytest.approx(difference, abs=1e-6)
+    # The command beside it has no swept regularizer, and is that run.
+    command = shlex.split(lanes[2]["command"])
+    assert "--gaussian_noise=0.1" in command
+    assert not [word for word in command if word.startswith(("--l2", "--dropout"))]
+    run("train", *command[3:])
+    alone = json.loads((tmp_path / "runs/repeat/run-2/summary.json").read_text())
+    assert alone["best_epoch"] == lanes[2]["best_epoch"]
+    assert alone["best_val_loss"] == pytest.approx(lanes[2]["val_loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["penalty", "output_penalty", "augment", "patience", "sam"])
+def test_other_regularizers_are_off_in_the_reference(run, tmp_path, name):
+    """Its scores are those of a run whose flags do not name the regularizer, to rounding."""
+    flags = {"penalty": "--penalty=l1(0.05)", "output_penalty": "--output_penalty=confidence(1)"}.get(name)
+    run("sweep", "--workdir=w", f"--sweep={name}=1", *([flags] if flags else []), *SMALL, "--norestore_best")
+    changed, reference = json.loads((tmp_path / "w/results.json").read_text())["lanes"]
+    run("sweep", "--workdir=v", "--sweep=learning_rate=0.003", *SMALL, "--norestore_best")
+    [plain] = json.loads((tmp_path / "v/results.json").read_text())["lanes"]
+    assert reference["train_loss"] == pytest.approx(plain["train_loss"], rel=1e-4)
+    assert reference["val_loss"] == pytest.approx(plain["val_loss"], rel=1e-4)
+    if name != "patience":  # in four epochs the loss need not rise
+        assert changed["train_loss"] != pytest.approx(plain["train_loss"], rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -82,13 +123,16 @@ def test_a_point_becomes_options():
 
 def test_the_command_that_repeats_a_run():
     config = Config(sweep=("l2=1",), dataset="wine")
-    words = sweep._repeating(config, {"l2": 0.1, "train_examples": 40.0, "augment": 2.0}, 5, 3, "w").split()
+
+    def words(values):
+        options = sweep._train_options(config, Point(values, False), 5)
+        return train_command(config, options, 3, "w").split()
+
     expected = {"--l2=0.1", "--train_examples=40", "--augment_strength=2.0", "--steps_per_epoch=5", "--seed=3"}
-    assert expected | {"--dataset=wine", "--workdir=w"} <= set(words)
-    assert not any(word.startswith("--sweep") for word in words)
-    plain = sweep._repeating(config, {"l2": 0.1}, 5, 3, "w")
-    assert "--steps_per_epoch" not in plain
-    assert "--augment_strength" not in plain
+    found = words({"l2": 0.1, "train_examples": 40.0, "augment": 2.0})
+    assert expected | {"--dataset=wine", "--workdir=w"} <= set(found)
+    assert not any(word.startswith("--sweep") for word in found)
+    assert set(words({"l2": 0.1})[3:]) == {"--dataset=wine", "--l2=0.1", "--seed=3", "--workdir=w"}
 
 
 def test_the_table_has_the_epoch_whose_weights_are_kept():
@@ -96,15 +140,9 @@ def test_the_table_has_the_epoch_whose_weights_are_kept():
     history = History(np.array([[0.5, 1.0, 0.6, 0.9], [0.75, 0.5, 0.8, np.nan]]), np.ones(2, bool), names)
     ended = SimpleNamespace(history=history, end_epoch=1, best_epoch=1, epochs=2, reason=REASONS.index("diverged"))
     other = SimpleNamespace(**vars(ended) | {"end_epoch": 0, "reason": 0})
-    first, second = sweep._table([ended, other], [{"l2": 0.1}], [3, 4], "classification", [1.0, 2.0])
+    first, second = sweep._table([ended, other], [Point({"l2": 0.1}, False)], [3, 4], "classification", [1.0, 2.0])
     assert first == {
-        "l2": 0.1, "seed": 3, "val_score": 0.75, "val_loss": 0.5, "train_score": 0.8, "train_loss": None, "epochs": 2,
-        "best_epoch": 1, "status": "diverged",
+        "l2": 0.1, "seed": 3, "reference": False, "val_score": 0.75, "val_loss": 0.5, "train_score": 0.8,
+        "train_loss": None, "epochs": 2, "best_epoch": 1, "status": "diverged",
     }  # fmt: skip
     assert (second["seed"], second["val_score"], second["val_loss"], second["status"]) == (4, 0.5, 2.0, "completed")
-
-
-def test_the_best_setting_is_that_of_the_best_mean_and_no_failed_one():
-    points = [{"l2": 0.1}, {"l2": 1.0}, {"l2": 10.0}]
-    table = [{"val_score": score} for score in (0.5, 0.7, 0.9, None, 0.6, 0.61)]
-    assert sweep._best(points, table, 2) == "l2=10 with mean score 0.6050 over 2 seeds"

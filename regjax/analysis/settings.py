@@ -1,0 +1,99 @@
+"""The settings of a sweep on the examples that choose among them: their order, and paired differences over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from regjax.analysis.statistics import Interval, bounded_interval, mean_interval, sign_flip_p
+
+
+class PairedDifference(NamedTuple):
+    """The difference of two settings over the same seeds.
+
+    Attributes:
+      mean: mean difference; NaN if a run of either has no score.
+      low: lower end of its 95% interval over seeds; NaN without one.
+      high: upper end.
+      p: two-sided p-value of a sign-flip test; None with one seed.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float | None
+
+
+def rank_settings(scores: np.ndarray, losses: np.ndarray) -> list[int]:
+    """Positions of the settings, best first: by mean score, ties by lower mean loss, then in the given order.
+
+    Args:
+      scores: `[settings, seeds]`; larger is better. A setting with a run without a score (NaN) is among the last.
+      losses: `[settings, seeds]`; a setting whose mean loss is not finite loses ties.
+
+    Example:
+      >>> scores = np.array([[0.5, 0.7], [0.9, np.nan], [0.6, 0.6]])
+      >>> rank_settings(scores, np.array([[2.0, 2.0], [1.0, 1.0], [1.0, 1.0]]))
+      [2, 0, 1]
+    """
+    means, mean_losses = np.mean(scores, axis=1), np.mean(losses, axis=1)
+
+    def key(i: int) -> tuple[bool, float, float]:
+        finite = math.isfinite(means[i])
+        # Sums of the same scores in another order differ in the last digits, and still tie.
+        return not finite, -round(means[i], 9) if finite else 0.0, np.nan_to_num(mean_losses[i], nan=math.inf)
+
+    return sorted(range(len(means)), key=key)
+
+
+def whole_hits(accuracies: np.ndarray, examples: int) -> np.ndarray:
+    """Accuracies in float64 that are whole numbers of hits, so that equal ones tie in spite of float32.
+
+    What is no such number, to the precision of float32, is kept: the accuracy of tokens is a mean over more than that.
+
+    Example:
+      >>> whole_hits(np.array([np.float32(1 / 3), 0.4]), 3).tolist()
+      [0.3333333333333333, 0.4]
+    """
+    accuracies = np.asarray(accuracies, np.float64)
+    nearest = np.round(accuracies * examples) / examples
+    return np.where(np.abs(nearest - accuracies) < 1e-6, nearest, accuracies)
+
+
+def score_interval(scores: Sequence[float], examples: int | None) -> Interval:
+    """The 95% interval of a mean score over seeds, which stays in the range of the score.
+
+    Args:
+      scores: one for each seed.
+      examples: of an accuracy, how many examples it is the mean over: `bounded_interval`. None is for R2, which has no
+        lower bound: `mean_interval`, cut off at 1, for another draw of seeds alone.
+
+    Example:
+      >>> score_interval([0.9, 1.0], None).high
+      1.0
+    """
+    if examples is not None:
+        return bounded_interval(scores, examples)
+    mean, low, high = mean_interval(scores)
+    return Interval(mean, low, min(high, 1.0))
+
+
+def paired_difference(scores: Sequence[float], others: Sequence[float]) -> PairedDifference:
+    """The mean of `scores - others` over the same seeds, with Student's interval and a sign-flip test.
+
+    It has no interval where the difference is the same in every seed: then the seeds do not tell how much it varies.
+
+    Example:
+      >>> found = paired_difference([0.5, 0.75, 1.0], [0.25, 0.5, 0.5])
+      >>> round(found.mean, 3), found.p
+      (0.333, 0.25)
+      >>> paired_difference([0.5, 0.75], [0.25, 0.5])[:3]
+      (0.25, nan, nan)
+    """
+    difference = np.asarray(scores, np.float64) - np.asarray(others, np.float64)
+    if np.ptp(difference) < 1e-9:
+        return PairedDifference(float(np.mean(difference)), math.nan, math.nan, sign_flip_p(difference.tolist()))
+    return PairedDifference(*mean_interval(difference.tolist()), sign_flip_p(difference.tolist()))

@@ -1,0 +1,83 @@
+"""The points of a sweep: the grid, and beside it the reference, in which every swept regularizer is off."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from regjax.catalog import NOISES, NUMBERS
+
+REGULARIZERS = ("l1", "l2", "penalty", "output_penalty", "augment", *NOISES, *NUMBERS)
+"""What can be swept and is off at 0."""
+CONDITION = "train_examples"
+"""Each of its values has a reference of its own, because more data are no choice of the training."""
+
+
+class Point(NamedTuple):
+    """A point of a sweep.
+
+    Attributes:
+      values: the swept values by name.
+      reference: whether every swept regularizer is off.
+    """
+
+    values: dict[str, float]
+    reference: bool
+
+
+def off_values(names: Collection[str], epochs: int) -> dict[str, float]:
+    """Return, for each regularizer among the swept names, the value at which it is off.
+
+    A patience as long as the training never runs out.
+
+    Example:
+      >>> off_values(["l2", "learning_rate", "patience"], epochs=50)
+      {'l2': 0.0, 'patience': 50.0}
+    """
+    off = {name: 0.0 for name in names if name in REGULARIZERS}
+    if "patience" in names:
+        # A smallest gain does nothing without a patience.
+        off |= {name: 0.0 for name in names if name == "min_delta"} | {"patience": float(epochs)}
+    return off
+
+
+def points_of(swept: Mapping[str, Sequence[float]], off: Mapping[str, float]) -> list[Point]:
+    """Return the points of the grid in order, and then the references that it lacks.
+
+    There is one reference for each combination of the values of what is no regularizer; without a swept regularizer
+    there is none.
+
+    Args:
+      swept: the values by name.
+      off: from `off_values`.
+
+    Example:
+      >>> [point.values for point in points_of({"l2": [0.1], "learning_rate": [0.01, 0.02]}, {"l2": 0.0})][2:]
+      [{'l2': 0.0, 'learning_rate': 0.01}, {'l2': 0.0, 'learning_rate': 0.02}]
+    """
+    grid = _product(swept)
+    references = _product({name: [off[name]] if name in off else values for name, values in swept.items()})
+    are_off, in_grid = ({tuple(point.values()) for point in points} for points in (references if off else [], grid))
+    added = [point for point in references if tuple(point.values()) in are_off - in_grid]
+    return [*(Point(values, tuple(values.values()) in are_off) for values in grid), *(Point(v, True) for v in added)]
+
+
+def references_of(points: Sequence[Point], ranking: Sequence[int]) -> list[int | None]:
+    """Return the position of the reference of each point; None if it has none.
+
+    It is the best of those with as many training examples, so that it is tuned as the other settings are.
+
+    Args:
+      points: the points of the sweep.
+      ranking: positions of the points that have a score, best first.
+    """
+    best: dict[float | None, int] = {}
+    for i in ranking:
+        if points[i].reference:
+            best.setdefault(points[i].values.get(CONDITION), i)
+    return [best.get(point.values.get(CONDITION)) for point in points]
+
+
+def _product(values: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
+    return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]

@@ -1,0 +1,96 @@
+"""The settings of a sweep over their seeds: scores with intervals, differences from the reference, best and second."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from regjax.analysis.settings import paired_difference, rank_settings, score_interval, whole_hits
+from regjax.cli.grid import CONDITION, Point, references_of
+
+Row = Mapping[str, Any]
+
+
+def settings_of(
+    table: Sequence[Row], points: Sequence[Point], off: Mapping[str, float], examples: int | None
+) -> dict[str, Any]:
+    """Return what `results.json` says of the settings.
+
+    Args:
+      table: one row for each run, the seeds of a point one after another.
+      points: the points of the sweep.
+      off: the values at which the swept regularizers are off.
+      examples: number of validation examples of an accuracy; None for R2.
+
+    Returns:
+      `settings` in the order of `points`; `best`, with its differences from the reference and from the second, None if
+      every setting has a run without a score; and `reference`, what it is, None without a swept regularizer.
+    """
+    seeds = len(table) // len(points)
+    rows = [table[i * seeds : (i + 1) * seeds] for i in range(len(points))]
+    scores = np.array([[_score(row) for row in of_point] for of_point in rows])
+    if examples is not None:
+        scores = whole_hits(scores, examples)
+    losses = np.array([[_number(row["val_loss"]) for row in of_point] for of_point in rows])
+    ranking = [i for i in rank_settings(scores, losses) if np.isfinite(scores[i]).all()]
+    references = references_of(points, ranking)
+
+    def difference(i: int, other: int | None) -> dict[str, Any] | None:
+        if other is None or other == i or not np.isfinite(scores[i]).all():
+            return None
+        mean, low, high, p = paired_difference(scores[i], scores[other])
+        return {"setting": other, "mean": mean, "ci95": _ends(low, high), "p": p}
+
+    settings = []
+    for i, (point, reference) in enumerate(zip(points, references, strict=True)):
+        mean, low, high = score_interval(scores[i], examples)
+        settings.append(
+            {
+                "values": point.values,
+                "reference": point.reference,
+                "runs": seeds,
+                "failed": int(np.isnan(scores[i]).sum()),
+                "score": {"mean": _finite(mean), "ci95": _ends(low, high)},
+                "train_score": _mean(row["train_score"] for row in rows[i]),
+                "val_loss": _mean(row["val_loss"] for row in rows[i]),
+                "epochs": _mean(row["epochs"] for row in rows[i]),
+                "over_reference": difference(i, reference),
+            }
+        )
+    best = None
+    if ranking:
+        second = ranking[1] if len(ranking) > 1 else None
+        best = {"setting": ranking[0], "over_second": difference(ranking[0], second)}
+    return {"reference": _described(off, points), "settings": settings, "ranking": ranking, "best": best}
+
+
+def _described(off: Mapping[str, float], points: Sequence[Point]) -> dict[str, Any] | None:
+    """Describe the reference: what is off, what was chosen for it, and what each value has one of its own for."""
+    if not off:
+        return None
+    free = [name for name in points[0].values if name not in off and name != CONDITION]
+    return {"off": dict(off), "chosen": free, "each": [CONDITION] if CONDITION in points[0].values else []}
+
+
+def _score(row: Row) -> float:
+    return math.nan if row["status"] == "diverged" else _number(row["val_score"])
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _mean(values: Any) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _ends(low: float, high: float) -> list[float | None]:
+    return [_finite(low), _finite(high)]

@@ -1,0 +1,175 @@
+"""Sentences about a sweep, for its page and for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from regjax.report.verdict import LEVEL, too_few_seeds
+from regjax.report.words import Measure, count, ends, finite, fixed, listing, p_value, plain
+
+Results = Mapping[str, Any]
+
+
+def sweep_sentences(results: Results) -> list[str]:
+    """What the terminal says of a sweep: the best setting, the second, and the commands that confirm the best.
+
+    Args:
+      results: the content of `results.json`.
+    """
+    found = [headline(results), *optimism(results), second(results), reference_sentence(results)]
+    confirm = results.get("confirm") or {}
+    return [*filter(None, [*found, confirmation(results)]), *(f"  {line}" for line in confirm.get("commands") or [])]
+
+
+def name_of(values: Mapping[str, Any]) -> str:
+    """A setting by its values.
+
+    Example:
+      >>> name_of({"l2": 0.01, "dropout": 0.5})
+      'l2 = 0.01 and dropout = 0.5'
+    """
+    return listing([f"{name} = {plain(value)}" for name, value in values.items()])
+
+
+def headline(results: Results) -> str:
+    """Which setting is best on validation, with its score and how far it is above the reference."""
+    measure, best = Measure.of(results), best_setting(results)
+    if best is None:
+        swept = listing(list(results["parameters"]))
+        return f"Every setting of {swept} had a run without a result, so none can be called best."
+    interval = measure.range(best["score"]["ci95"])
+    value = measure.value(best["score"]["mean"]) + measure.unit + (f" (95% interval {interval})" if interval else "")
+    runs = f"mean of {count(best['runs'], 'seed')}" if best["runs"] > 1 else "one seed"
+    subject = f"the {'reference' if best['reference'] else 'one'} with {name_of(best['values'])}"
+    metric, gain = f"validation {measure.name}", results["best"]["over_second"]
+    found = f"{subject} has the highest {metric}"
+    if gain and _is_zero(gain["mean"], measure):
+        found = f"none has a higher {metric} than {subject}"
+    text = f"Of {count(len(results['settings']), 'setting')}, {found}"
+    return f"{text}: {value}, {runs}{_above_reference(results, best, measure)}."
+
+
+def best_setting(results: Results) -> Mapping[str, Any] | None:
+    """The best setting; None if every setting has a run without a score."""
+    best = results.get("best")
+    return results["settings"][best["setting"]] if best else None
+
+
+def optimism(results: Results) -> list[str]:
+    """That the best was chosen by the examples it is scored on, and how many settings there were to choose from."""
+    if best_setting(results) is None:
+        return []
+    settings, examples = len(results["settings"]), results.get("validation_examples")
+    if settings < 2:
+        return []
+    shown = f"{plain(examples)} validation examples" if finite(examples) else "validation examples"
+    return [
+        f"It is the best of {settings} settings on the very {shown} that chose it, so its score is optimistic, and so "
+        "are its differences from the others."
+    ]
+
+
+def second(results: Results) -> str:
+    """How far the second setting is below the best, and whether they can be told apart; empty without a second."""
+    gain = (results.get("best") or {}).get("over_second")
+    if not gain:
+        return ""
+    measure = Measure.of(results)
+    other, seeds = results["settings"][gain["setting"]], int(results["seeds"])
+    subject = f"The second, {'the reference ' if other['reference'] else ''}with {name_of(other['values'])}, is"
+    where = "level with it" if _is_zero(gain["mean"], measure) else f"{_size(gain['mean'], measure)} below"
+    interval = measure.range(gain["ci95"], signed=True)
+    where += "" if interval or seeds < 2 else " in every seed"
+    details = [f"95% interval of the difference {interval}"] if interval else []
+    if not finite(gain["p"]):
+        return f"{subject} {where}; one seed does not tell them apart."
+    details.append(f"sign-flip p {_p(gain['p'])}")
+    text = f"{subject} {where} ({', '.join(details)})"
+    if told_apart(gain):
+        return f"{text}: they can be told apart on these examples."
+    why = f"; no test of fewer than 6 seeds could, and there are {seeds}" if too_few_seeds(seeds) else ""
+    return f"{text}: they cannot be told apart{why}."
+
+
+def told_apart(gain: Mapping[str, Any]) -> bool:
+    """Whether the seeds show that the better of two settings is better on the same examples.
+
+    Example:
+      >>> told_apart({"p": 0.03, "ci95": [0.001, 0.02]}), told_apart({"p": 0.25, "ci95": [0.001, 0.02]})
+      (True, False)
+    """
+    pair = ends(gain["ci95"])
+    return finite(gain["p"]) and gain["p"] <= LEVEL and (pair is None or pair[0] > 0)
+
+
+def reference_sentence(results: Results) -> str:
+    """What the reference is, or why there is none."""
+    reference = results.get("reference")
+    if not reference:
+        swept = listing(list(results["parameters"]))
+        return f"There is no reference: {swept} can be chosen but not turned off."
+    text = f"The reference has every swept regularizer off ({name_of(reference['off'])}); other flags stay as given"
+    if reference["chosen"]:
+        text += f", and {listing(reference['chosen'])} as chosen for it by the same examples"
+    each = "".join(f". Each {name} has a reference of its own" for name in reference["each"])
+    failed = all(setting["failed"] for setting in results["settings"] if setting["reference"])
+    return f"{text}{each}." + (" It had a run without a result, so nothing is compared with it." if failed else "")
+
+
+def confirmation(results: Results) -> str:
+    """What the commands that confirm the best setting do; why there are none, if there are none."""
+    best, confirm = best_setting(results), results.get("confirm")
+    if best is None:
+        return ""
+    if not confirm and best["reference"]:
+        return "No setting is above the reference on validation, so there is no gain to confirm."
+    if not confirm:
+        return ""
+    if confirm["with"] is None:
+        pair = "score this setting"
+    else:
+        other = results["settings"][confirm["with"]]
+        pair = f"compare this setting with {'the reference' if other['reference'] else 'the second'}"
+    return f"To {pair} on the test examples, which no run here has seen, with new seeds:"
+
+
+def reading_of_confirmation(results: Results) -> str:
+    """What to know of the results of the commands that confirm; empty if there is nothing."""
+    confirm, measure = results.get("confirm") or {}, Measure.of(results)
+    if confirm.get("command") == "train":
+        return f"Each run prints its test {measure.name}, which its summary.json has too."
+    if confirm.get("command") == "compare" and results.get("restore_best"):
+        return "The comparison scores the weights of the last epoch, this sweep those of the best one."
+    return ""
+
+
+def _above_reference(results: Results, best: Mapping[str, Any], measure: Measure) -> str:
+    gain = best.get("over_reference")
+    if not gain:
+        return ""
+    other = f"without {listing(list(results['reference']['off']))}"
+    interval = measure.range(gain["ci95"], signed=True)
+    tail = f" (95% interval {interval})" if interval else " in every seed" if best["runs"] > 1 else ""
+    if _is_zero(gain["mean"], measure):
+        return f", level with the reference {other}{tail}"
+    where = "above" if gain["mean"] > 0 else "below"
+    return f", {_size(gain['mean'], measure)} {where} the reference {other}{tail}"
+
+
+def _size(value: float, measure: Measure) -> str:
+    """A difference without its sign, with enough decimals not to be 0."""
+    size = abs(value) * measure.scale
+    digits = measure.digits
+    while digits < measure.digits + 3 and round(size, digits) == 0:
+        digits += 1
+    return fixed(size, digits) + measure.step
+
+
+def _is_zero(value: float, measure: Measure) -> bool:
+    return abs(value) * measure.scale < 10.0 ** -(measure.digits + 3)
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"

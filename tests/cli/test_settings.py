@@ -1,0 +1,88 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from regjax.analysis import bounded_interval
+from regjax.cli.grid import Point
+from regjax.cli.settings import settings_of
+
+POINTS = [Point({"l2": value}, value == 0.0) for value in (0.1, 1.0, 0.0)]
+
+
+def table_of(*scores, loss=1.0):
+    """One row for each run; a score of None is that of a run that diverged."""
+    row = {"val_loss": loss, "train_score": 0.9, "epochs": 4}
+    return [row | {"val_score": score, "status": "completed" if score else "diverged"} for score in scores]
+
+
+def test_every_setting_is_compared_with_the_reference_seed_by_seed():
+    scores = np.array([[0.5, 0.6, 0.8], [0.7, 0.8, 0.9], [0.6, 0.6, 0.6]])
+    found = settings_of(table_of(*scores.ravel()), POINTS, {"l2": 0.0}, 10)
+    reference = stats.ttest_rel(scores[0], scores[2]).confidence_interval(0.95)
+    gain = found["settings"][0]["over_reference"]
+    assert (gain["setting"], gain["mean"]) == (2, pytest.approx(1 / 30))
+    assert gain["ci95"] == pytest.approx([reference.low, reference.high])
+    assert found["settings"][0]["score"] == {
+        "mean": pytest.approx(1.9 / 3), "ci95": pytest.approx(list(bounded_interval(scores[0], 10)[1:]))
+    }  # fmt: skip
+    assert found["settings"][2]["over_reference"] is None
+    assert [setting["reference"] for setting in found["settings"]] == [False, False, True]
+    assert found["ranking"] == [1, 0, 2]
+    second = found["best"]["over_second"]
+    assert (found["best"]["setting"], second["setting"], second["p"]) == (1, 0, 0.25)
+    assert second["mean"] == pytest.approx(0.5 / 3)
+    assert found["reference"] == {"off": {"l2": 0.0}, "chosen": [], "each": []}
+
+
+def test_a_setting_with_a_run_without_a_score_is_never_best_and_has_no_difference():
+    found = settings_of(table_of(0.9, None, 0.6, 0.61, 0.5, 0.5), POINTS, {"l2": 0.0}, None)
+    first = found["settings"][0]
+    assert (first["failed"], first["score"]["mean"], first["score"]["ci95"]) == (1, None, [None, None])
+    assert first["over_reference"] is None
+    assert found["ranking"] == [1, 2]
+    nothing = settings_of(table_of(*[None] * 6), POINTS, {"l2": 0.0}, None)
+    assert (nothing["best"], nothing["ranking"]) == (None, [])
+
+
+def test_without_a_score_of_the_reference_there_is_no_difference():
+    found = settings_of(table_of(0.9, 0.8, 0.6, 0.61, None, 0.5), POINTS, {"l2": 0.0}, None)
+    assert [setting["over_reference"] for setting in found["settings"]] == [None] * 3
+    assert found["best"]["over_second"]["setting"] == 1
+
+
+def test_a_single_seed_has_no_intervals():
+    found = settings_of(table_of(0.9, 0.8, 0.6), POINTS, {"l2": 0.0}, 10)
+    assert found["settings"][0]["score"]["ci95"] == [None, None]
+    assert found["settings"][0]["over_reference"] == {
+        "setting": 2, "mean": pytest.approx(0.3), "ci95": [None, None], "p": None
+    }  # fmt: skip
+
+
+def test_accuracies_of_float32_tie_where_their_hits_do():
+    """All three gains are one hit, and in float32 they differ; a test that saw that would have no ties."""
+    hits = np.array([[308, 311, 320], [307, 310, 319], [100, 100, 100]], np.float32)
+    found = settings_of(table_of(*(hits / np.float32(360)).ravel().tolist()), POINTS, {"l2": 0.0}, 360)
+    second = found["best"]["over_second"]
+    assert (second["mean"], second["ci95"]) == (pytest.approx(1 / 360), [None, None])
+
+
+def test_what_was_chosen_for_the_reference_is_named():
+    points = [
+        Point({"l2": a, "learning_rate": b, "train_examples": 9.0}, a == 0) for a in (0.0, 0.1) for b in (1.0, 2.0)
+    ]
+    found = settings_of(table_of(0.5, 0.6, 0.7, 0.8), points, {"l2": 0.0}, 10)
+    assert found["reference"] == {"off": {"l2": 0.0}, "chosen": ["learning_rate"], "each": ["train_examples"]}
+    assert [(s["over_reference"] or {}).get("setting") for s in found["settings"]] == [1, None, 1, 1]
+    assert (
+        settings_of(table_of(0.5, 0.6), [Point({"patience": n}, False) for n in (1.0, 2.0)], {}, 9)["reference"] is None
+    )
+
+
+def test_means_leave_out_what_is_not_known():
+    table = table_of(0.5, 0.7, loss=None)
+    table[0]["train_score"] = None
+    [found] = settings_of(table, POINTS[:1], {"l2": 0.0}, 10)["settings"]
+    assert (found["train_score"], found["val_loss"], found["epochs"]) == (0.9, None, 4.0)
+    assert not math.isnan(found["score"]["mean"])

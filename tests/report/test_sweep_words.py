@@ -1,0 +1,123 @@
+"""What is said of a sweep follows from its numbers; the tests read numbers and names, and compare cases."""
+
+import re
+
+import pytest
+
+from regjax.analysis import FEWEST_RUNS
+from regjax.report import sweep_words as words
+from tests.report.test_sweep_page import sweep
+
+
+def results_of(gains, seeds=8, **changes):
+    """A sweep of l2 = 1, 2, ... and 0; `gains` are the differences from the reference, about which runs scatter."""
+    noise = [0.01, -0.01, 0.02, -0.02, 0.0, 0.015, -0.005, -0.01, 0.005]
+
+    def score(values, seed):
+        i = int(values["l2"])
+        return 0.8 if i == 0 else 0.8 + gains[i - 1] + noise[(seed + 3 * i) % len(noise)]
+
+    return sweep({"l2": [float(i + 1) for i in range(len(gains))]}, {"l2": 0.0}, seeds, score, **changes)
+
+
+def numbers(text):
+    return re.findall(r"[+−]?\d+\.\d+", text)
+
+
+def test_the_headline_has_the_score_and_the_difference_with_their_intervals():
+    results = results_of([0.05, 0.02])
+    setting = results["settings"][0]
+    shown = [100 * value for value in (setting["score"]["mean"], *setting["score"]["ci95"])]
+    gain = setting["over_reference"]
+    expected = [f"{value:.1f}" for value in shown] + [f"{100 * gain['mean']:.1f}"]
+    expected += [f"{100 * end:+.1f}" for end in gain["ci95"]]
+    assert numbers(words.headline(results)) == expected
+    assert " points" in words.headline(results)
+
+
+def test_the_reference_as_best_has_no_difference_and_nothing_to_confirm():
+    results = results_of([-0.05, -0.1], confirm=None)
+    assert len(numbers(words.headline(results))) == 3  # its score and the ends of the interval
+    assert words.confirmation(results)
+    assert words.sweep_sentences(results)[-1] == words.confirmation(results)
+
+
+@pytest.mark.parametrize(
+    ("gains", "seeds", "apart"),
+    [
+        ([0.1, 0.02], 8, True),
+        ([0.1, 0.02], 5, False),  # no p is below 0.0625
+        ([0.05, 0.049], 8, False),
+        ([0.1, 0.02], 1, False),
+    ],
+)
+def test_best_and_second_are_told_apart_by_the_test_and_the_interval(gains, seeds, apart):
+    assert words.told_apart(results_of(gains, seeds)["best"]["over_second"]) == apart
+
+
+def test_the_second_is_named_with_the_difference_its_interval_and_p():
+    results = results_of([0.1, 0.02])
+    gain = results["best"]["over_second"]
+    text = words.second(results)
+    assert "l2 = 2" in text
+    expected = [f"{100 * gain['mean']:.1f}", *(f"{100 * end:+.1f}" for end in gain["ci95"]), f"{gain['p']:.3f}"]
+    assert numbers(text) == expected
+    few = words.second(results_of([0.1, 0.02], seeds=5))
+    assert f"{FEWEST_RUNS} seeds" in few  # as many as it would take
+
+
+def test_a_difference_too_small_for_the_digits_is_not_shown_as_0():
+    results = results_of([0.05, 0.02])
+    results["best"]["over_second"] |= {"mean": 2e-5, "ci95": [-1e-3, 2e-3]}
+    assert "0.002 points" in words.second(results)
+
+
+def test_settings_that_tie_are_described_otherwise():
+    tied = sweep({"l2": [1.0, 2.0]}, seeds=3, score=lambda values, seed: 0.8 + 0.01 * seed)
+    assert numbers(words.second(tied)) == ["1.000"]  # p alone
+    apart = tied | {"best": tied["best"] | {"over_second": {"setting": 1, "mean": 0.01, "ci95": [0, 1], "p": 1.0}}}
+    assert words.headline(apart) != words.headline(tied)
+
+
+def test_one_seed_has_neither_intervals_nor_a_test():
+    results = results_of([0.05, 0.02], seeds=1)
+    setting = results["settings"][results["best"]["setting"]]
+    gain = setting["over_reference"]["mean"]
+    assert numbers(words.headline(results)) == [f"{100 * setting['score']['mean']:.1f}", f"{100 * gain:.1f}"]
+    assert len(numbers(words.second(results))) == 1
+
+
+def test_the_number_of_settings_and_examples_behind_the_choice_is_named():
+    [text] = words.optimism(results_of([0.05, 0.02]))
+    assert "3 settings" in text
+    assert "400 validation examples" in text
+    assert words.optimism(sweep({"l2": [1.0]}, seeds=2)) == []  # nothing was chosen
+
+
+def test_the_reference_is_described():
+    results = results_of([0.05])
+    results["reference"] = {"off": {"l2": 0.0}, "chosen": ["learning_rate"], "each": ["train_examples"]}
+    text = words.reference_sentence(results)
+    assert all(part in text for part in ("l2 = 0", "learning_rate", "train_examples"))
+    assert "learning_rate" not in words.reference_sentence(results_of([0.05]))
+    assert words.reference_sentence(sweep({"l2": [1.0]})) != words.reference_sentence(results_of([0.05]))
+    failed = sweep({"l2": [1.0]}, {"l2": 0.0}, score=lambda values, seed: 0.5 if values["l2"] else None)
+    assert len(words.reference_sentence(failed)) > len(words.reference_sentence(results_of([0.05])))
+
+
+def test_the_terminal_has_the_commands_last():
+    results = results_of([0.05])
+    *_, line = words.sweep_sentences(results)
+    assert line.strip() == results["confirm"]["commands"][0]
+    assert "" not in words.sweep_sentences(sweep({"l2": [1.0]}, score=lambda values, seed: None, confirm=None))
+
+
+def test_what_the_commands_do_depends_on_them():
+    results = results_of([0.05])
+    kept = results | {"restore_best": False}
+    loops = results | {"confirm": results["confirm"] | {"command": "train", "with": 0}}
+    alone = results | {"confirm": results["confirm"] | {"command": "train", "with": None}}
+    readings = [words.reading_of_confirmation(one) for one in (results, kept, loops)]
+    assert readings[1] == ""
+    assert len(set(readings)) == 3
+    assert len({words.confirmation(one) for one in (results, loops, alone)}) == 3
