@@ -92,9 +92,9 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
         "headline": headline(results),
         "sub": " ".join([*optimism(results), second(results)]),
         "panels": [figure(panel) for panel in panels],
-        "panels_caption": _panels_caption(names, reference, results, measure),
+        "panels_caption": _panels_caption(names, best, reference, results),
         "heat": figure(heat) if heat else None,
-        "heat_caption": f"Mean validation {_named(measure)} over seeds; outlined: the best.",
+        "heat_caption": _heat_caption(best, measure),
         "table": _table(names, [*ranked, *(point for point in points if point.failed)], best, results),
         "confirm": {
             "text": confirmation(results),
@@ -218,17 +218,22 @@ def _label(value: Any) -> str:
 
 
 def _panels_caption(
-    names: Sequence[str], reference: SweepPoint | None, results: Mapping[str, Any], measure: Measure
+    names: Sequence[str], best: SweepPoint | None, reference: SweepPoint | None, results: Mapping[str, Any]
 ) -> str:
-    text = f"Validation {_named(measure)}, mean over seeds; filled: the best of the points."
-    if int(results["seeds"]) > 1:
-        text = f"Validation {_named(measure)}, mean and 95% interval; filled: the best."
+    several = int(results["seeds"]) > 1
+    text = f"Validation {_named(Measure.of(results))}, {'mean and 95% interval' if several else 'one seed'}."
+    if best and best.in_grid:
+        text += " Filled: the best."
     if reference:
-        band = ", grey band: its interval" if reference.ci95 else ""
-        text += f" Dashed: the reference{band}."
+        text += f" Dashed: the reference{', grey band: its interval' if reference.ci95 else ''}."
     if len(names) > 1:
         text += " Each point is the best setting with that value; the small dots are all others."
     return text
+
+
+def _heat_caption(best: SweepPoint | None, measure: Measure) -> str:
+    outlined = "; outlined: the best" if best and best.in_grid else ""
+    return f"Mean validation {_named(measure)} over seeds{outlined}."
 
 
 def _table_caption(results: Mapping[str, Any], measure: Measure) -> str:

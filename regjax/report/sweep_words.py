@@ -81,7 +81,7 @@ def second(results: Results) -> str:
     where = "level with it" if _is_zero(gain["mean"], measure) else f"{_size(gain['mean'], measure)} below"
     interval = measure.range(gain["ci95"], signed=True)
     where += "" if interval or seeds < 2 else " in every seed"
-    details = [f"95% interval of the difference {interval}"] if interval else []
+    details = [f"95% interval over seeds {interval}"] if interval else []
     if not finite(gain["p"]):
         return f"{subject} {where}; one seed does not tell them apart."
     details.append(f"sign-flip p {_p(gain['p'])}")
@@ -150,7 +150,7 @@ def _above_reference(results: Results, best: Mapping[str, Any], measure: Measure
         return ""
     other = f"without {listing(list(results['reference']['off']))}"
     interval = measure.range(gain["ci95"], signed=True)
-    tail = f" (95% interval {interval})" if interval else " in every seed" if best["runs"] > 1 else ""
+    tail = f" (95% interval over seeds {interval})" if interval else " in every seed" if best["runs"] > 1 else ""
     if _is_zero(gain["mean"], measure):
         return f", level with the reference {other}{tail}"
     where = "above" if gain["mean"] > 0 else "below"
