@@ -81,7 +81,7 @@ def bounded_interval(values: Sequence[float], examples: int, level: float = 0.95
     tail, variance = (1 + level) / 2, mean * (1 - mean)
     c = _normal_quantile(tail) ** 2 / examples
     if variance > 0:
-        c += float(_t_quantile(x.size - 1, tail)) ** 2 * float(np.var(x, ddof=1)) / (x.size * variance)
+        c += float(t_quantile(x.size - 1, tail)) ** 2 * float(np.var(x, ddof=1)) / (x.size * variance)
     middle, half = (mean + c / 2) / (1 + c), math.sqrt(c * variance + c * c / 4) / (1 + c)
     return Interval(mean, max(middle - half, 0.0), min(middle + half, 1.0))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from regjax.report.verdict import LEVEL, too_few_seeds
+from regjax.report.verdict import LEVEL, too_few_runs
 from regjax.report.words import Measure, count, ends, finite, fixed, listing, p_value, plain
 
 Results = Mapping[str, Any]
@@ -88,7 +88,7 @@ def second(results: Results) -> str:
     text = f"{subject} {where} ({', '.join(details)})"
     if told_apart(gain):
         return f"{text}: they can be told apart on these examples."
-    why = f"; no test of fewer than 6 seeds could, and there are {seeds}" if too_few_seeds(seeds) else ""
+    why = f"; no test of fewer than 6 seeds could, and there are {seeds}" if too_few_runs(seeds) else ""
     return f"{text}: they cannot be told apart{why}."
 
 
