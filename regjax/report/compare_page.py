@@ -51,7 +51,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "headline": headline(results),
         "loss_sentence": loss_sentence(results),
         "caution": _caution(results, len(rows)),
-        "groups": groups(rows, measure),
+        "groups": groups(rows, measure, independent_runs(results)),
         "legend": [(status, label) for status, label in LABELS.items() if status in statuses],
         "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]} if wide and narrow else None,
         "forest": [figure(panel) for panel in forest],

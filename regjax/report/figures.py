@@ -10,7 +10,7 @@ import numpy as np
 from regjax.report.panels import Panel, legend, number_ticks
 from regjax.report.series import Band, band, draw_band, epochs
 from regjax.report.style import MARKS, Palette
-from regjax.report.verdict import LABELS, judge, onset_text, short
+from regjax.report.verdict import LABELS, judge, median_onset, onset_text, short
 from regjax.report.words import Measure, ends, finite, fixed, slug
 
 Row = Mapping[str, Any]
@@ -23,7 +23,7 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
     if train is None or val is None:
         return None
     measure, diagnosis = Measure.of(results), results.get("diagnosis") or {}
-    onset = diagnosis.get("median_onset")
+    onset = median_onset(diagnosis)
     seed_onsets = [e for e in diagnosis.get("onset_epochs") or [] if finite(e)]
 
     def draw(axes: Any, palette: Palette) -> None:
@@ -33,8 +33,8 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
         last = max(epochs(curves, val.mean.size)[-1], 1)
         axes.set_ylim(0, top if top > 0 else 1)
         axes.set_xlim(0, last + 1 if last >= 10 else last)
-        if finite(onset):
-            mark_onset(axes, palette, float(onset), last, seed_onsets)
+        if onset is not None:
+            mark_onset(axes, palette, onset, last, seed_onsets)
         axes.set_xlabel("epoch")
         axes.set_ylabel(measure.loss)
         number_ticks(axes.yaxis)
@@ -62,7 +62,7 @@ def mark_onset(axes: Any, palette: Palette, onset: float, last: float, each: Seq
     axes.axvline(onset, color=palette["ink"], linewidth=1.1, linestyle=(0, (4, 3)))
     right = onset > 0.55 * last
     axes.annotate(
-        "overfitting starts\n" + onset_text({"median_onset": onset}) + (" (median)" if len(each) > 1 else ""),
+        f"overfitting starts\nepoch {fixed(onset, 0 if onset.is_integer() else 1)}" + " (median)" * (len(each) > 1),
         (onset, 0.98),
         xycoords=("data", "axes fraction"),
         xytext=(-7 if right else 7, 0),

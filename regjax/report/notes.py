@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from regjax.report.verdict import onset_text, short
+from regjax.report.verdict import independent_runs, judge, onset_text, runs_needed, short
 from regjax.report.words import Measure, count, finite, fixed, listing, plain
 
 
@@ -79,7 +80,7 @@ def _picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[s
     heading = {
         "overfit": "The baseline overfits",
         "underfit": "The baseline underfits",
-        "correct_fit": "The baseline does not overfit",
+        "correct_fit": "The baseline is not shown to overfit",
         "undecided": "Whether the baseline overfits cannot be told",
         "diverged": "The training of the baseline diverged",
     }.get(str(verdict), "The baseline")
@@ -140,6 +141,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         "detectable column. “Practically the same” needs the whole interval within the smallest change that matters"
         f"{_sizes(rows, measure)}, whatever the p."
     )
+    out.extend(_more_runs(results, measure))
     combined = (results["techniques"].get("combination") or {}).get("chosen", {}).get("parts")
     if combined:
         combined_titles = [short(results["techniques"].get(name, {}).get("title", name)) for name in combined]
@@ -157,6 +159,38 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         "learning requires rethinking generalization, 2017)."
     )
     return out
+
+
+def _more_runs(results: Mapping[str, Any], measure: Measure) -> list[str]:
+    """How many runs would show the largest change that is not shown, with the command."""
+    runs, command = independent_runs(results), (results.get("reproduce") or {}).get("command")
+    missed = [
+        (abs(gain["mean"]), row, needed)
+        for row in results["techniques"].values()
+        if judge(gain := row.get("improvement")) == "none" and gain and (needed := runs_needed(gain, runs))
+    ]
+    if not missed:
+        return []
+    _, row, needed = max(missed, key=lambda one: one[0])
+    change = measure.change(row["improvement"]["mean"]) + measure.step
+    text = (
+        f"The largest change of {measure.name} that is not shown is {change}, with {short(row['title'])}. If the true "
+        f"change is as large, which is uncertain, about {count(needed, 'run')} would show it"
+    )
+    return [f"{text}: {_with_runs(command, needed, results)}" if command else f"{text}."]
+
+
+def _with_runs(command: str, needed: int, results: Mapping[str, Any]) -> str:
+    """The command of the comparison with another number of runs, and a directory of its own."""
+    splits, seeds = int(results.get("splits") or 1), int(results["seeds"])
+    each = seeds // splits if splits > 1 else 1
+    dropped = ("--seeds", "--splits", "--workdir", "--resume", "--overwrite", "--noresume", "--nooverwrite")
+    words = [word for word in shlex.split(command) if word.partition("=")[0] not in dropped]
+    words += [
+        f"--seeds={needed * each}",
+        *([] if each == 1 and splits > 1 else [f"--splits={needed if each > 1 else 1}"]),
+    ]
+    return shlex.join([*words, f"--workdir=runs/{needed * each}-runs"])
 
 
 def _what_varies(results: Mapping[str, Any]) -> str:

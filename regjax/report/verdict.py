@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -99,19 +100,22 @@ class Group:
     items: tuple[tuple[str, str], ...]
 
 
-def groups(rows: Sequence[Mapping[str, Any]], measure: Measure) -> list[Group]:
+def groups(rows: Sequence[Mapping[str, Any]], measure: Measure, runs: int = 0) -> list[Group]:
     """The techniques by verdict on the headline metric, with the numbers behind it.
 
     Args:
       rows: the techniques of `results.json`, without the baseline.
       measure: of the headline metric.
+      runs: the number of independent observations, see `independent_runs`; 0 if it is not known.
     """
     out = []
     for status, label in LABELS.items():
         members = [row for row in rows if judge(row.get("improvement")) == status]
         members.sort(key=lambda row: -_mean(row))
         if members:
-            out.append(Group(status, label, tuple((short(row["title"]), _detail(row, measure)) for row in members)))
+            out.append(
+                Group(status, label, tuple((short(row["title"]), _detail(row, measure, runs)) for row in members))
+            )
     return out
 
 
@@ -173,9 +177,15 @@ def _loss_size(gain: Mapping[str, Any], base: Any) -> str:
     return f"{fixed(-100 * gain['mean'] / abs(base), 1, signed=True)}%"
 
 
-def onset_text(diagnosis: Mapping[str, Any]) -> str:
-    """The median onset as `epoch 19`; empty if no run has one."""
+def median_onset(diagnosis: Mapping[str, Any]) -> float | None:
+    """The epoch from which a baseline that overfits does so; None for another verdict, where a run may have one."""
     onset = diagnosis.get("median_onset")
+    return float(onset) if diagnosis.get("verdict") == "overfit" and finite(onset) else None
+
+
+def onset_text(diagnosis: Mapping[str, Any]) -> str:
+    """The median onset as `epoch 19`; empty if no run has one, or if the baseline does not overfit."""
+    onset = median_onset(diagnosis)
     return f"epoch {fixed(onset, 0 if float(onset).is_integer() else 1)}" if finite(onset) else ""
 
 
@@ -190,9 +200,9 @@ def _baseline_clause(results: Mapping[str, Any]) -> str:
     if verdict == "overfit":
         return f"{subject} overfits: it does better on its training examples than on new ones"
     if verdict == "underfit":
-        return f"{subject} underfits, so there was nothing for a regularizer to mend"
+        return f"{subject} underfits"
     if verdict == "correct_fit":
-        return f"{subject} does not overfit, so there was little for a regularizer to mend"
+        return f"{subject} is not shown to overfit"
     if verdict == "undecided":
         return f"Whether the model overfits without regularization cannot be told from its validation {loss}"
     if verdict == "diverged":
@@ -247,13 +257,38 @@ def _mean(row: Mapping[str, Any]) -> float:
     return float(value) if finite(value) else float("-inf")
 
 
-def _detail(row: Mapping[str, Any], measure: Measure) -> str:
+def _detail(row: Mapping[str, Any], measure: Measure, runs: int) -> str:
     gain = row.get("improvement") or {}
     if not finite(gain.get("mean")):
         return ""
     text = measure.change(gain["mean"]) + measure.step
     if judge(gain) == "same":
         text = f"{text} (within ±{measure.value(gain['practical'])})"
-    if judge(gain) == "none" and finite(gain.get("minimum_detectable_effect")):
-        return f"{text} (detectable from {measure.value(gain['minimum_detectable_effect'])})"
+    if judge(gain) == "none" and ends(gain.get("ci95")):
+        needed = runs_needed(gain, runs) if runs else None
+        more = f"; about {count(needed, 'run')} would show a change of this size" if needed else ""
+        return f"{text} ({measure.range(gain['ci95'], signed=True)}{more})"
     return text
+
+
+def runs_needed(gain: Mapping[str, Any], runs: int, most: int = 500) -> int | None:
+    """About how many runs would show a true change that is as large as the one seen.
+
+    The interval and the detectable effect shrink as `1 / sqrt(runs)`; both must be below the change. What was seen is
+    uncertain, so the number is too.
+
+    Args:
+      gain: an improvement of `results.json` whose verdict is `"none"`.
+      runs: the number of independent observations behind it, see `independent_runs`.
+      most: None is returned instead of a larger number.
+
+    Example:
+      >>> runs_needed({"mean": 0.02, "ci95": [-0.01, 0.05], "minimum_detectable_effect": 0.04}, 10)
+      40
+    """
+    pair, mean = ends(gain.get("ci95")), gain.get("mean")
+    effect = gain.get("minimum_detectable_effect")
+    if pair is None or not finite(mean) or mean == 0 or too_few_runs(runs) or not finite(effect):
+        return None
+    needed = runs * max((pair[1] - pair[0]) / 2, effect) ** 2 / mean**2
+    return max(runs + 1, math.ceil(needed - 1e-9)) if needed <= most else None

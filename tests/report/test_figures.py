@@ -21,7 +21,7 @@ def curves(*val):
 
 
 def test_losses_by_epoch_with_the_onset(drawn):
-    diagnosis = {"median_onset": 1.0, "onset_epochs": [1, None, 2]}
+    diagnosis = {"verdict": "overfit", "median_onset": 1.0, "onset_epochs": [1, None, 2]}
     panel = overfitting(results(curves=curves(1.0, 0.5, 0.75)) | {"diagnosis": diagnosis})
     assert "0.500" in panel.description
     assert "0.750" in panel.description

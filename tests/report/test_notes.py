@@ -1,9 +1,11 @@
 """What the notes mention, by the numbers and names in them."""
 
 import copy
+import shlex
 
 import pytest
 
+from regjax.comparison.options import CompareOptions
 from regjax.report.notes import captions, notes
 from regjax.report.verdict import short
 from regjax.report.words import Measure
@@ -95,3 +97,28 @@ def test_the_sizes_that_matter_are_told_if_they_are_known(results):
         row["improvement"]["practical"] = row["loss_improvement"]["practical"] = None
     assert not any("1.0 points of accuracy" in note for note in said(results))
     assert len(captions(results, Measure.of(results))["forest_caption"]) < len(with_band)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "splits", "expected"),
+    [(10, 10, {"seeds": "40"}), (10, 1, {"seeds": "40", "splits": "1"}), (20, 10, {"seeds": "80", "splits": "40"})],
+)
+def test_the_command_for_more_runs_is_that_of_the_comparison(results, seeds, splits, expected):
+    """It repeats the comparison with so many runs that the largest change that is not shown would be."""
+    gain = {"mean": 0.02, "ci95": [-0.01, 0.05], "p_adjusted": 0.3, "minimum_detectable_effect": 0.04}
+    results |= {"seeds": seeds, "splits": splits}
+    results["techniques"]["l1"]["improvement"] = gain
+    start = "python -m experiments.compare --dataset=wine"
+    results["reproduce"]["command"] = f"{start} --seeds={seeds} --workdir=runs/a --overwrite"
+    command = next(note for note in said(results) if "40 runs" in note).partition(": ")[2]
+    assert command.startswith(start)
+    given = dict(word.removeprefix("--").split("=") for word in shlex.split(command)[3:])
+    assert given.pop("workdir") != "runs/a"
+    assert given == {"dataset": "wine", **expected}
+    assert CompareOptions(**{name: int(value) for name, value in expected.items()})  # it is accepted
+
+
+def test_without_a_change_that_is_missed_no_command_is_given(results):
+    for row in results["techniques"].values():
+        row["improvement"] |= {"ci95": [0.01, 0.02], "mean": 0.015, "p_adjusted": 0.01}
+    assert not [note for note in said(results) if "would show" in note]
