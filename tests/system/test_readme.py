@@ -194,6 +194,7 @@ def test_sentences_about_the_record_have_its_numbers():
     accuracies = [row["test"]["mean"] for row in (record["baseline"], *record["techniques"].values())]
     errors = sorted(100 * np.sqrt(p * (1 - p) / settings["test_examples"]) for p in accuracies)
     assert f"the {settings['test_examples']} test examples alone carry" in text
+    assert f"{record['seeds']} runs are spread over {record['splits']} splits" in text
     assert f"a standard error of {errors[0]:.1f} to {errors[-1]:.1f} points" in text
     rows = list(record["techniques"].values())
     higher = sum(row["improvement"]["ci95"][0] > 0 and row["improvement"]["p_adjusted"] <= 0.05 for row in rows)
