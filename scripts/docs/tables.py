@@ -114,7 +114,8 @@ def _reading(record: Mapping[str, Any]) -> str:
         f"After the correction over all rows {len(better)} of {len(rows)} have a higher accuracy at the 5% level.",
     ]
     if loss_alone:
-        sentences.append(f"{' and '.join(loss_alone)} changed the loss alone.")
+        names = " and ".join(filter(None, [", ".join(loss_alone[:-1]), loss_alone[-1]]))
+        sentences.append(f"{names[0].upper()}{names[1:]} changed the loss alone.")
     sparse = max(rows, key=lambda row: row["zero_fraction"])
     if sparse["zero_fraction"] > 0.5:
         gain = sparse["improvement"]

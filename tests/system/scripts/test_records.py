@@ -127,7 +127,7 @@ def test_a_record_that_cannot_be_read_is_named(copy, content):
 
 
 def test_files_of_one_record_that_disagree_are_refused(copy):
-    edit(copy / "experiments/records/digits/table.csv", "dropout,0.9,,0.97", "dropout,0.9,,0.98")
+    edit(copy / "experiments/records/digits/table.csv", "dropout,0.9,,0.96", "dropout,0.9,,0.98")
     for flags in ([], ["--check"]):
         done = records(copy, *flags, code=2)
         assert "table.csv" in done.stderr
@@ -183,7 +183,7 @@ def test_a_record_is_made_anew_by_its_own_command(copy):
         copy / "experiments/records/digits/improvement.png"
     ).read_bytes()
     readme = (copy / "README.md").read_text()
-    assert "2 seeds, 8 updates" in readme
+    assert "2 runs, 8 updates" in readme
     assert "| early stopping |" not in readme
     records(copy, "--check")
     # A command that fails leaves the record as it was.
