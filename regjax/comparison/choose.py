@@ -39,11 +39,12 @@ class Row(NamedTuple):
     technique: Technique
     outcomes: Sequence[Outcome]
     pick: Pick
+    fresh: Outcome | None = None
 
     @property
     def chosen(self) -> Outcome:
-        """The outcome of the chosen setting."""
-        return self.outcomes[self.pick.position]
+        """The outcome of the chosen setting, of the seeds that are tested."""
+        return self.outcomes[self.pick.position] if self.fresh is None else self.fresh
 
 
 def pick(technique: Technique, outcomes: Sequence[Outcome], rule: str) -> Pick:

@@ -69,7 +69,7 @@ class SplitResult(NamedTuple):
         number = 0 if not plan.seeds else (plan.seeds.start - plan.options.seed) // len(plan.seeds)
         return cls(
             split_seed=plan.options.split_seed + number,
-            seeds=plan.seeds,
+            seeds=plan.options.tested_seeds(plan.seeds),
             rows=rows,
             tests=tests,
             chance=scorer.chance,
@@ -148,7 +148,7 @@ def _predictions(plan: Plan, parts: Sequence[SplitResult], tests: Mapping[str, S
     rows = [part.test_rows for part in of_run if part.test_rows is not None]
     return Predictions(
         task=plan.splits.task,
-        seeds=np.asarray(plan.options.all_seeds(), np.int64),
+        seeds=np.array([seed for part in parts for seed in part.seeds], np.int64),
         y=np.stack([part.y_test for part in of_run]),
         rows=np.stack(rows).astype(np.int64) if rows else None,
         outputs={name: np.stack([run.outputs for run in runs]) for name, runs in tests.items()},
@@ -184,8 +184,8 @@ def _row_of_table(
         chance=parts[0].on_train,
         mse_unit=1.0 if scale is None else float(np.mean(np.square(scale))),
         diverged=sum(row.chosen.diverged for row in used),
-        lanes=sum(len(row.outcomes) * len(row.chosen.results) for row in own),
-        seconds=sum(outcome.seconds for row in own for outcome in row.outcomes),
+        lanes=sum((len(row.outcomes) + (row.fresh is not None)) * len(row.chosen.results) for row in own),
+        seconds=sum(outcome.seconds for row in own for outcome in (*row.outcomes, *filter(None, [row.fresh]))),
         flags=[
             of_row(row.pick.value)
             for row, of_row in zip(used, flags, strict=True)

@@ -100,6 +100,7 @@ class Plan:
             "seed": options.seed,
             "split_seed": options.split_seed,
             "splits": options.splits,
+            "fresh_seeds": options.fresh_seeds,
             "task": self.task,
         }
 
@@ -214,12 +215,12 @@ def _check_technique(
         raise InputError(f"technique {technique.name!r}: {error}") from None
 
 
-def training_arrays(plan: Plan) -> TrainData:
+def training_arrays(plan: Plan, seeds: range | None = None) -> TrainData:
     """Return the training arrays of a split, as they are before standardization.
 
-    These are the pool, orders and labels of all seeds, and the examples for early stopping.
+    These are the pool, orders and labels of the seeds (None: those of the plan), and the examples for early stopping.
     """
-    splits, options, seeds = plan.splits, plan.options, plan.seeds
+    splits, options, seeds = plan.splits, plan.options, plan.seeds if seeds is None else seeds
     sizes = [int(t.arguments(v).get("n_train", 0)) for t in plan.techniques for v in t.values]
     order = nested_order(splits.y_train, seeds, splits.task, size=max([options.train_examples or 1, *sizes]))
     y = splits.y_train

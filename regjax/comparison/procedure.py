@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Mapping
@@ -83,6 +84,7 @@ def compare(
         runner = make_runner(plan, workers, _folder(directory, number), progress, done)
         rows = choose(plan, train(plan, runner))
         rows |= combine(plan, rows, runner)
+        rows, runner = train_anew(plan, rows, runner)
         parts.append(SplitResult.of(plan, rows, *evaluate_on_test(plan, rows)))
         done = runner.done
     return conclude(first, parts, started)
@@ -128,7 +130,9 @@ def make_runner(
         later_splits=(plan.options.all_seeds().stop - plan.seeds.stop) // len(plan.seeds),
     )
     settings = sum(len(technique.values) for technique in [baseline(), *plan.techniques])
-    runner.expect(settings + (len(TECHNIQUES[COMBINATION].grid) if plan.with_combination else 0))
+    settings += len(TECHNIQUES[COMBINATION].grid) if plan.with_combination else 0
+    rows_tested = 1 + len(plan.techniques) + plan.with_combination
+    runner.expect(settings + (rows_tested if plan.options.fresh_seeds else 0))
     return runner
 
 
@@ -158,11 +162,23 @@ def combine(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> dict[str, Ro
     ]
     united, parts = combination(gained, dict(plan.always), plan.params)
     if united is None:
-        runner.expect(0)
+        runner.expect(0, len(rows) if plan.options.fresh_seeds else 0)
         return {}
     outcomes = runner.run([Trial(united.name, c, united.arguments(c)) for c in united.values], "combination")
     chosen = pick(united, outcomes, plan.options.select)._replace(parts=parts)
     return {united.name: Row(united, outcomes, chosen)}
+
+
+def train_anew(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> tuple[dict[str, Row], Runner]:
+    """Train the chosen setting of each row with seeds that the choice has not seen, if the options ask for it."""
+    seeds = plan.options.tested_seeds(plan.seeds)
+    if seeds == plan.seeds:
+        return dict(rows), runner
+    fresh = dataclasses.replace(runner, seeds=seeds, data=training_arrays(plan, seeds))
+    outcomes = fresh.run([row.chosen.trial for row in rows.values()], "fresh")
+    return {
+        name: row._replace(fresh=outcome) for (name, row), outcome in zip(rows.items(), outcomes, strict=True)
+    }, fresh
 
 
 def evaluate_on_test(plan: Plan, rows: Mapping[str, Row]) -> tuple[Scorer, dict[str, list[Evaluation]]]:

@@ -69,11 +69,11 @@ class Runner:
     def __post_init__(self) -> None:
         self._before = self.done
 
-    def expect(self, trials: int) -> None:
-        """Announce the number of trials of a split, for the progress; 0 if all trials of this one are done."""
+    def expect(self, trials: int, left: int = 0) -> None:
+        """Announce the number of trials of a split, for the progress; 0 if only `left` trials of this one are left."""
         if trials:
             self._of_split = trials * len(self.seeds)
-        on_this = self._of_split if trials else self.done - self._before
+        on_this = self._of_split if trials else self.done - self._before + left * len(self.seeds)
         self.total = self._before + on_this + self.later_splits * self._of_split
 
     def run(self, trials: Sequence[Trial], part: str) -> list[Outcome]:

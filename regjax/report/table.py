@@ -94,6 +94,9 @@ def _chosen(row: Mapping[str, Any], results: Mapping[str, Any]) -> Cell:
         return {"text": plain(examples), "small": "examples"} if is_base else {"text": ""}
     edge = chosen.get("edge")
     small = f"grid's {'lowest' if edge == 'low' else 'highest'}" if edge else str(chosen["parameter"])
+    values = chosen.get("values") or []
+    if len(values) > 1:
+        small += f", {values.count(chosen.get('value'))} of {len(values)}"
     return {"text": plain(chosen.get("value")), "small": small, "flag": bool(edge)}
 
 
@@ -132,6 +135,8 @@ def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
     )
     if with_letters:
         text += " Group: rows that share a letter cannot be told apart."
+    if any(len((row.get("chosen") or {}).get("values") or []) > 1 for row in results["techniques"].values()):
+        text += " Chosen: the most frequent setting, and in how many of the splits it was chosen."
     if any((row.get("chosen") or {}).get("edge") for row in results["techniques"].values()):
         text += (
             " A value marked as its grid's highest or lowest sits at the end of what was tried: a wider "

@@ -118,3 +118,31 @@ def test_finished_runs_are_kept_for_each_split(dataset, tmp_path):
     again = rj.compare("linear", dataset, {"l2": [0.1]}, directory=tmp_path, **options)
     assert first.techniques["l2"].params_sha256 == again.techniques["l2"].params_sha256
     assert first.techniques["l2"].seconds == again.techniques["l2"].seconds  # nothing was trained again
+
+
+def test_fresh_seeds_are_tested_and_the_choice_is_the_same(dataset, result):
+    """The setting is chosen as before; what is tested has the seeds after those, also of the baseline."""
+    steps = []
+    fresh = rj.compare(
+        "mlp",
+        dataset,
+        GRID,
+        seeds=6,
+        seed=3,
+        split_seed=10,
+        fresh_seeds=True,
+        progress=lambda *s: steps.append(s),
+        **OPTIONS,
+    )
+    assert fresh.runs == tuple((10 + k, 9 + k) for k in range(6))
+    assert fresh.predictions.seeds.tolist() == list(range(9, 15))
+    for name in ("l2", "dropout"):
+        assert fresh.techniques[name].chosen == result.techniques[name].chosen
+        assert set(fresh.techniques[name].params_sha256).isdisjoint(result.techniques[name].params_sha256)
+        assert fresh.techniques[name].lanes == result.techniques[name].lanes + 6
+    value = fresh.techniques["l2"].chosen["values"][0]
+    alone = rj.compare("mlp", split(dataset, seed=10), {"l2": [value]}, seeds=1, seed=9, **OPTIONS)
+    assert fresh.techniques["l2"].params_sha256[0] == alone.techniques["l2"].params_sha256[0]
+    assert fresh.baseline.params_sha256[0] == alone.baseline.params_sha256[0]
+    done, total, _ = steps[-1]
+    assert done == total == len(steps)

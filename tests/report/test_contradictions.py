@@ -1,0 +1,133 @@
+"""Over a grid of verdicts, no two sentences of a page contradict each other, and each has its size."""
+
+import itertools
+import re
+
+import pytest
+
+from regjax.report.compare_page import _caution
+from regjax.report.notes import captions
+from regjax.report.verdict import LABELS, best_sentence, groups, headline, independent_runs, judge, loss_sentence
+from regjax.report.words import Measure
+
+DIAGNOSES = {
+    "overfit": {"median_onset": 19.0, "onset_epochs": [19, 20], "generalization_loss": 36.0},
+    "overfit without an onset": {"median_onset": None, "onset_epochs": [None, None]},
+    "underfit": {"median_onset": None, "onset_epochs": [None, None]},
+    "correct_fit": {"median_onset": 12.0, "onset_epochs": [12, None]},  # one run of two rose
+    "undecided": {"median_onset": 12.0, "onset_epochs": [12, None]},
+    "diverged": {"median_onset": None, "onset_epochs": [None, None]},
+}
+MEANS = {
+    "helped": (0.05, 0.02, 0.08),
+    "hurt": (-0.05, -0.08, -0.02),
+    "none": (0.02, -0.01, 0.05),
+    "same": (0.002, 0, 0.004),
+}
+TITLES = ("alpha", "beta", "gamma")
+
+
+def gain(status, runs):
+    """An improvement of this verdict; of too few runs its p is the smallest that they can give."""
+    mean, low, high = MEANS[status]
+    p = 0.3 if status == "none" else max(0.01, 2.0 ** (1 - runs))
+    interval = [low, high] if runs > 1 else [None, None]
+    return {
+        "mean": mean,
+        "ci95": interval,
+        "p_adjusted": p if runs > 1 else None,
+        "practical": 0.01,
+        "minimum_detectable_effect": 0.03 if runs > 5 else None,
+    }
+
+
+def page(statuses, loss_statuses, diagnosis, runs, splits, task):
+    rows = {
+        title: {
+            "name": title,
+            "title": title,
+            "improvement": gain(status, runs),
+            "loss_improvement": gain(of_loss, runs),
+            "chosen": {},
+        }
+        for title, status, of_loss in zip(TITLES, statuses, loss_statuses, strict=True)
+    }
+    beaten = [title for title in TITLES[1:] if runs > 5]
+    return {
+        "task": task,
+        "metric": "accuracy" if task == "classification" else "r2",
+        "seeds": runs,
+        "splits": splits,
+        "baseline": {"name": "baseline", "title": "baseline", "test_loss": {"mean": 0.8}},
+        "techniques": rows,
+        "diagnosis": {"verdict": diagnosis.partition(" ")[0], **DIAGNOSES[diagnosis]},
+        "best": {"name": "alpha", "better_than": beaten},
+        "settings": {},
+    }
+
+
+GRID = list(
+    itertools.product(
+        list(itertools.product(MEANS, repeat=3)),
+        DIAGNOSES,
+        [(1, 1), (4, 4), (5, 1), (6, 6), (10, 10), (10, 5), (10, 1)],
+        ("classification", "regression"),
+    )
+)
+
+
+@pytest.mark.parametrize("chunk", range(8))
+def test_no_two_sentences_contradict_each_other(chunk):
+    for statuses, diagnosis, (seeds, splits), task in GRID[chunk::8]:
+        runs = splits if splits > 1 else seeds
+        results = page(statuses, tuple(reversed(statuses)), diagnosis, runs, splits, task)
+        results["seeds"] = seeds
+        check(results)
+
+
+def check(results):
+    measure, runs = Measure.of(results), independent_runs(results)
+    rows, lead, caution = list(results["techniques"].values()), headline(results), _caution(results, 3)
+    found = {group.status: dict(group.items) for group in groups(rows, measure, runs)}
+    loss, heading = loss_sentence(results), captions(results, measure)["picture"]["heading"]
+
+    # The groups are a partition of the techniques, by the verdict of each.
+    assert sorted(title for items in found.values() for title in items) == sorted(TITLES)
+    assert all(judge(results["techniques"][title]["improvement"]) == s for s, items in found.items() for title in items)
+
+    # The headline raises and lowers what the groups do, with the size and unit of the largest.
+    assert ("raised" in lead) == ("helped" in found)
+    assert ("lowered" in lead) == ("hurt" in found)
+    assert ("no difference that" in lead) <= ("none" in found)
+    if "helped" in found:
+        size = r"\+5\.0 points" if measure.step else r"\+0\.050"
+        assert re.search(size, lead)
+
+    # What too few runs cannot show is claimed nowhere.
+    if caution:
+        assert {"helped", "hurt"}.isdisjoint(found)
+        assert "lower with" not in loss
+        assert "higher with" not in loss
+        assert not best_sentence(results)
+        assert "would show" not in str(found)
+    elif results["best"]["better_than"]:
+        assert "shown to be better" in best_sentence(results)
+
+    # Headline, heading and picture say the same of the baseline.
+    verdict = results["diagnosis"]["verdict"]
+    assert ("overfits from" in lead or "model overfits:" in lead) == (verdict == "overfit")
+    assert heading.startswith("The baseline overfits") == (verdict == "overfit")
+    assert ("epoch 19" in lead) == ("epoch 19" in heading)
+    assert "epoch 12" not in lead + heading + captions(results, measure)["picture"]["caption"]
+    assert "nothing to mend" not in lead
+
+    # The loss has a size with each technique, and names it with its own verdict.
+    wanted = {"helped": "lower with", "hurt": "higher with", "same": "practically the same with"}
+    verdicts = {row["title"]: judge(row["loss_improvement"]) for row in rows}
+    clauses = {words: clause for clause in loss.rstrip(".").split("; ") for words in wanted.values() if words in clause}
+    for status, words in wanted.items():
+        named = {title for title in TITLES if title in clauses.get(words, "")}
+        assert named == {title for title, judged in verdicts.items() if judged == status}
+    for title, judged in verdicts.items():
+        assert judged in LABELS
+        assert not loss or re.search(rf"{title} \([+−]?\d+\.\d%\)", loss)
