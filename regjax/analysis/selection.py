@@ -27,7 +27,14 @@ class Choice(NamedTuple):
     edge: str | None
 
 
-def choose(scores: np.ndarray, losses: np.ndarray, strengths: Sequence[float], rule: str = "best") -> Choice:
+def choose(
+    scores: np.ndarray,
+    losses: np.ndarray,
+    strengths: Sequence[float],
+    rule: str = "best",
+    *,
+    errors: Sequence[float] | None = None,
+) -> Choice:
     """Choose a grid point by its mean score over seeds.
 
     Args:
@@ -36,7 +43,8 @@ def choose(scores: np.ndarray, losses: np.ndarray, strengths: Sequence[float], r
       losses: `[points, seeds]`; breaks ties.
       strengths: how strongly each point regularizes; larger is stronger. Breaks the remaining ties.
       rule: `"best"`: the best mean, ties broken by lower mean loss, then by the stronger regularizer. `"1se"`: the
-        strongest point whose mean is within one standard error (of the best point, over seeds) of the best mean.
+        strongest point whose mean is within one standard error (of the best point) of the best mean.
+      errors: the standard error of each mean score; None is that over seeds, which a single seed does not have.
 
     Raises:
       InputError: an unknown rule.
@@ -61,7 +69,9 @@ def choose(scores: np.ndarray, losses: np.ndarray, strengths: Sequence[float], r
     best = max(range(len(mean)), key=lambda i: (round(mean[i], 9), -loss[i], strengths[i]))
     index = best
     if rule == "1se":
-        error = scores[best].std(ddof=1) / math.sqrt(scores.shape[1]) if scores.shape[1] > 1 else 0.0
+        error = 0.0 if errors is None else errors[best]
+        if errors is None and scores.shape[1] > 1:
+            error = scores[best].std(ddof=1) / math.sqrt(scores.shape[1])
         near = [i for i in range(len(mean)) if mean[i] >= mean[best] - error]
         index = max(near, key=lambda i: strengths[i])
     return Choice(index, best, _edge(strengths, index))

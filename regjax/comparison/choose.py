@@ -51,7 +51,12 @@ def pick(technique: Technique, outcomes: Sequence[Outcome], rule: str) -> Pick:
     """Choose the setting of a technique by the rule `"best"` or `"1se"`."""
     scores = np.array([[e.score for e in outcome.select] for outcome in outcomes])
     losses = np.array([[e.loss for e in outcome.select] for outcome in outcomes])
-    choice = choose(scores, losses, technique.values, rule)
+    errors = None
+    if scores.shape[1] == 1:  # of a single run, the error over the selection examples is known
+        errors = [
+            float(np.std(outcome.select[0].scores) / np.sqrt(len(outcome.select[0].scores))) for outcome in outcomes
+        ]
+    choice = choose(scores, losses, technique.values, rule, errors=errors)
     return Pick(
         position=choice.position,
         parameter=technique.parameter,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from regjax.report.words import Measure, count, ends, finite, fixed, listing
+from regjax.report.words import Measure, count, ends, finite, fixed, listing, p_value
 
 LEVEL = 0.05
 LABELS = {
@@ -264,10 +264,13 @@ def _detail(row: Mapping[str, Any], measure: Measure, runs: int) -> str:
     text = measure.change(gain["mean"]) + measure.step
     if judge(gain) == "same":
         text = f"{text} (within ±{measure.value(gain['practical'])})"
-    if judge(gain) == "none" and ends(gain.get("ci95")):
+    pair = ends(gain.get("ci95"))
+    if judge(gain) == "none" and pair:
         needed = runs_needed(gain, runs) if runs else None
         more = f"; about {count(needed, 'run')} would show a change of this size" if needed else ""
-        return f"{text} ({measure.range(gain['ci95'], signed=True)}{more})"
+        if pair[0] > 0 or pair[1] < 0:  # the interval alone would call it shown
+            more = f", adjusted p {p_value(gain['p_adjusted'])}{more}"
+        return f"{text} ({measure.range(pair, signed=True)}{more})"
     return text
 
 

@@ -78,3 +78,9 @@ def test_lengths_that_differ_are_refused(losses, strengths):
         choose(scores(0.1, 0.2, 0.3), losses, strengths)
     with pytest.raises(ValueError, match="and 4 strengths"):
         choose(scores(0.1, 0.2, 0.3), LOSS[:3], [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize(("error", "position"), [(0.0, 0), (0.05, 1), (0.2, 2)])
+def test_a_single_seed_takes_the_error_that_it_is_given(error, position):
+    scores = np.array([[0.9], [0.86], [0.75]])
+    assert choose(scores, np.zeros((3, 1)), [1.0, 2.0, 3.0], "1se", errors=[error] * 3).position == position

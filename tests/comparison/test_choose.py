@@ -2,15 +2,17 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from regjax.comparison.choose import pick
+from regjax.comparison.scoring import Evaluation
 from regjax.comparison.techniques import Technique
 
 
-class Evaluation(NamedTuple):
-    score: float
-    loss: float
+def evaluation(score, loss):
+    """Of four examples of which a share `score` is right."""
+    return Evaluation(score, loss, np.full(4, loss), (np.arange(4) < 4 * score).astype(float))
 
 
 class Outcome(NamedTuple):
@@ -20,7 +22,7 @@ class Outcome(NamedTuple):
 def outcomes(*scores, losses=None):
     losses = losses or [[0.5] * len(row) for row in scores]
     return [
-        Outcome([Evaluation(*pair) for pair in zip(*rows, strict=True)]) for rows in zip(scores, losses, strict=True)
+        Outcome([evaluation(*pair) for pair in zip(*rows, strict=True)]) for rows in zip(scores, losses, strict=True)
     ]
 
 
@@ -65,3 +67,9 @@ def test_the_parts_of_a_combination_are_named():
         "l2",
         "dropout",
     ]
+
+
+def test_a_single_run_is_within_one_standard_error_over_the_examples():
+    """Of 0.75 on four examples the error is 0.22, so 0.5 is within two of them and not within one."""
+    assert pick(L2, outcomes([0.75], [0.75], [0.5]), "1se").value == 0.1
+    assert pick(L2, outcomes([0.75], [0.75], [0.75]), "1se").value == 1.0
