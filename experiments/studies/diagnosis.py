@@ -1,7 +1,7 @@
 """How often `rj.diagnose` is right on curves whose truth is known.
 
 Command: `python -m experiments.studies.diagnosis` (about two minutes on one core); it prints one JSON object, the
-record `experiments/records/diagnosis.json`.
+record `experiments/records/diagnosis.json`. With a file name behind it, it draws one run of each family.
 
 A family is a pair of smooth curves, training and validation loss over a run. Validation gets independent normal noise
 of 0, 2, 5, 10 or 20% of its level, training a third of that. For each family, length and noise is given how often each
@@ -110,8 +110,36 @@ def run() -> dict[str, Any]:
     }
 
 
+def draw(path: str, epochs: int = 100, noise: float = 0.05) -> None:
+    """Draw one noisy run of each family, with its verdict and the onset that was found."""
+    from matplotlib.figure import Figure
+
+    rng = np.random.default_rng(0)
+    figure = Figure(figsize=(9.6, 7.2), layout="constrained")
+    for axes, family in zip(figure.subplots(3, 3, sharex=True).flat, FAMILIES, strict=True):
+        curves = history(family, epochs, noise, rng)
+        found = rj.diagnose(curves, chance_loss=CHANCE)
+        axes.plot(curves["train/data_loss"], color="#2f67b2", linewidth=1.2, label="training")
+        axes.plot(curves["val/loss"], color="#c2410c", linewidth=1.2, label="validation")
+        if found.verdict == "overfit" and found.onset_epoch is not None:
+            axes.axvline(found.onset_epoch, color="#333333", linewidth=1.0, linestyle=(0, (4, 3)))
+        if family in ONSETS:
+            axes.axvline(ONSETS[family] * (epochs - 1), color="#999999", linewidth=3.0, alpha=0.4)
+        axes.set_title(f"{family}: {found.verdict}", fontsize=9)
+        axes.set_ylim(0, 2.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel("epoch", fontsize=9)
+    figure.supylabel("loss", fontsize=9)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=9)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
 def main(argv: list[str]) -> None:
-    """Print the record."""
+    """Print the record, or with the name of a picture draw the families instead."""
+    if len(argv) > 1:
+        draw(argv[1])
+        return
     del argv
     print(json.dumps(run(), indent=1))
 

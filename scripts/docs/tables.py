@@ -315,8 +315,33 @@ def splits(records: Path, link: str) -> list[str]:
     ]
 
 
+def diagnosis(records: Path, link: str) -> list[str]:
+    """How often the verdict on a baseline is right, by family of curves, length and noise."""
+    record = _read(records / "diagnosis.json")
+    noises, lengths = ("0.02", "0.05", "0.1", "0.2"), ("50", "300")
+    rows = []
+    for name, family in record["families"].items():
+        cells = [name, family["truth"].replace("_", " ")]
+        for length in lengths:
+            found = [family["rates"][length][noise] for noise in noises]
+            cells.append(" / ".join(f"{100 * one.get(family['truth'], 0.0):.0f}" for one in found))
+        near = [family["rates"]["50"][noise].get("onset within a tenth") for noise in noises]
+        cells.append(" / ".join(f"{100 * share:.0f}" for share in near if share is not None))
+        rows.append(cells)
+    head = (
+        "curves", "truth", "verdict right, %, 50 epochs, noise 2 / 5 / 10 / 20%", "300 epochs",
+        "onset within a tenth of the run, 50 epochs",
+    )  # fmt: skip
+    return [
+        *_table(head, rows),
+        "",
+        f"*Record: [`experiments/records/diagnosis.json`]({link}/diagnosis.json): {record['runs']} runs each.*",
+    ]
+
+
 RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "digits": digits,
+    "diagnosis": diagnosis,
     "splits": splits,
     "bench": bench,
     "unreached_entries": unreached_entries,
