@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from experiments.studies import diagnosis, mutation, pairs, step_down, unreached_entries
+from experiments.studies import diagnosis, mutation, pairs, splits, step_down, unreached_entries
+from regjax.data import Dataset, split
 
 RECORDS = Path(__file__).resolve().parents[2] / "experiments/records"
 
@@ -149,3 +151,32 @@ def test_diagnoses_are_right_as_often_as_the_record_says(family):
                 assert shares[truth] >= 0.95
             if family == "overfit from 85%" and int(epochs) >= 50 and float(noise) <= 0.05:
                 assert shares["onset within a tenth"] >= 0.95
+
+
+@pytest.mark.slow
+def test_the_designs_of_splits_spend_ten_runs_each():
+    """On one data set: which test examples a run has, and that without any effect the true change is 0 in the mean."""
+    source = splits.SOURCES["breast_cancer"]()
+    sizes = split(Dataset("drawn", source.task, source.x[: source.size], source.y[: source.size])).sizes
+    train = splits.trainer(source, sizes)
+    found = splits.designs_of(source, train, 0)
+    for design, (count, seeds) in splits.DESIGNS.items():
+        runs = found[design]
+        assert runs.split.tolist() == [k for k in range(count) for _ in range(seeds)]
+        assert runs.rows.shape == (10, sizes["test"])
+        assert len(np.unique(runs.rows, axis=0)) == count
+        assert set(np.unique(runs.score["baseline"])) <= {0.0, 1.0}
+        assert not np.array_equal(runs.loss["nothing"], runs.loss["baseline"])
+    one, many = found["1 split x 10 seeds"], found["10 splits x 1 seed"]
+    np.testing.assert_array_equal(one.score["baseline"][0], many.score["baseline"][0])  # the same run in both
+
+
+def test_intervals_of_the_study_by_hand():
+    """Three splits with the means 0, 1 and 2 of different examples."""
+    runs = splits.Runs(np.arange(3), np.arange(6).reshape(3, 2), {}, {})
+    d = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
+    found = splits.intervals(d, runs, 10, counted=False)
+    half = stats.t.ppf(0.975, 2) / np.sqrt(3)
+    assert found["over runs"] == pytest.approx((1 - half, 1 + half))
+    wide = half * np.sqrt(1 + 3 * 2 / 8)  # two of ten examples are for the test
+    assert found["Nadeau-Bengio"] == pytest.approx((1 - wide, 1 + wide))
