@@ -152,21 +152,25 @@ def spread_of(values: Sequence[float]) -> Spread:
 
 
 def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -> dict[str, Json]:
-    """Return the most frequent diagnosis of the baseline runs, and the diagnosis of each seed."""
+    """Return the most frequent diagnosis of the baseline runs, and the diagnosis of each run.
+
+    A run without an onset counts as one whose onset would come later, in the median too.
+    """
     each = [diagnose(result.history, chance_loss=chance_loss, n_val=n_val) for result in results]
     names = [d.verdict for d in each]
     verdicts = {name: names.count(name) for name in sorted(set(names))}
     verdict = max(verdicts, key=lambda name: verdicts[name])
-    onsets = [d.onset_epoch for d in each if d.onset_epoch is not None]
+    median = float(np.median([math.inf if d.onset_epoch is None else d.onset_epoch for d in each]))
+    typical = next(d for d in each if d.verdict == verdict)
     return {
         "verdict": verdict,
         "verdicts": verdicts,
         "onset_epochs": [d.onset_epoch for d in each],
-        "median_onset": float(np.median(onsets)) if onsets else None,
+        "median_onset": median if math.isfinite(median) else None,
         "generalization_loss": _mean_of([d.generalization_loss for d in each]),
         "generalization_gap": _mean_of([d.generalization_gap for d in each]),
         "metric_gap": _mean_of([d.metric_gap for d in each]),
-        "evidence": list(next(d for d in each if d.verdict == verdict).evidence),
+        "evidence": [f"run {each.index(typical) + 1} of {len(each)}: {text}" for text in typical.evidence],
     }
 
 

@@ -125,13 +125,19 @@ def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:
     ]
 
 
+def _smallest_p(results: Mapping[str, Any]) -> str:
+    runs, steps = independent_runs(results), (results.get("settings") or {}).get("steps_per_epoch")
+    text = f" The smallest possible p is {p_value(2.0 ** (1 - runs))}." if 1 < runs <= 20 else ""
+    return text + (f" An epoch is {plain(steps)} updates." if finite(steps) else "")
+
+
 def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
     text = (
         "Small numbers are 95% intervals; those of test results and changes are over fresh splits, seeds and test "
         "examples. Gap: training minus test. Change: paired with the baseline run by run. p: two-sided sign-flip test; "
         "adjusted p: over all techniques, by step-down maxT of jointly flipped "
         f"{'splits' if int(results.get('splits') or 1) > 1 else 'runs'}. Detectable: the smallest true effect that "
-        "this test finds with 80% power."
+        "this test finds with 80% power." + _smallest_p(results)
     )
     if with_letters:
         text += " Group: rows that share a letter cannot be told apart."

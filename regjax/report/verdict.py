@@ -226,7 +226,7 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
         most = by_verdict["helped"][0]
         size = f"{measure.change(most['improvement']['mean'])}{measure.step}"
         if len(by_verdict["helped"]) > 1:
-            size = f"{short(most['title'])} most, {size}"
+            size = f"largest estimate: {short(most['title'])}, {size}"
         clauses.append(f"{_subject(by_verdict['helped'], len(rows))} raised {metric} ({size})")
     if by_verdict["hurt"]:
         clauses.append(f"{_subject(by_verdict['hurt'], len(rows))} lowered {'it' if clauses else metric}")
@@ -235,9 +235,7 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
         what = f"practically no difference{'' if clauses else f' in {metric}'}"
         clauses.append(f"{_subject(by_verdict['same'], len(rows))} made {what} ({size})")
     if by_verdict["none"]:
-        clauses.append(
-            f"{_subject(by_verdict['none'], len(rows))} made no difference that {count(seeds, 'run')} can show"
-        )
+        clauses.append(f"no change of {metric} is shown for {_subject(by_verdict['none'], len(rows))}")
     if by_verdict["untested"]:
         clauses.append(f"{_subject(by_verdict['untested'], len(rows))} could not be tested")
     return clauses[0] if len(clauses) == 1 else ", ".join(clauses[:-1]) + ", and " + clauses[-1]
@@ -267,7 +265,7 @@ def _detail(row: Mapping[str, Any], measure: Measure, runs: int) -> str:
     pair = ends(gain.get("ci95"))
     if judge(gain) == "none" and pair:
         needed = runs_needed(gain, runs) if runs else None
-        more = f"; about {count(needed, 'run')} would show a change of this size" if needed else ""
+        more = f"; a change of this size takes about {count(needed, 'run')}" if needed else ""
         if pair[0] > 0 or pair[1] < 0:  # the interval alone would call it shown
             more = f", adjusted p {p_value(gain['p_adjusted'])}{more}"
         return f"{text} ({measure.range(pair, signed=True)}{more})"
@@ -275,7 +273,7 @@ def _detail(row: Mapping[str, Any], measure: Measure, runs: int) -> str:
 
 
 def runs_needed(gain: Mapping[str, Any], runs: int, most: int = 500) -> int | None:
-    """About how many runs would show a true change that is as large as the one seen.
+    """How many new runs would show a true change that is as large as the one seen, with a power of at least 80%.
 
     The interval and the detectable effect shrink as `1 / sqrt(runs)`; both must be below the change. What was seen is
     uncertain, so the number is too.

@@ -311,7 +311,7 @@ def splits(records: Path, link: str) -> list[str]:
         "",
         f"*Record: [`experiments/records/splits.json`]({link}/splits.json): {record['data_sets']} data sets a source;",
         "the lowest and the highest coverage of four techniques, nominal 95%; the standard error of a share is 1.3",
-        "points.*",
+        "points at 95% and 2.9 at 50%.*",
     ]
 
 

@@ -157,3 +157,18 @@ def test_runs_that_all_diverged_have_no_other_diagnosis():
     lost = run({"train/data_loss": [np.nan, np.nan], "val/loss": [np.nan, np.nan]})
     found = diagnose_all([lost, lost], 1.0, 100)
     assert (found["verdict"], found["verdicts"], found["median_onset"]) == ("diverged", {"diverged": 2}, None)
+
+
+def test_a_run_without_an_onset_counts_as_a_later_one():
+    """Two of three runs turn around, at 10 and at 20 of 60 epochs; the third goes on falling."""
+    epochs = np.arange(60)
+    train = 2.0 * np.exp(-epochs / 5)
+
+    def turning(onset):
+        return run({"train/data_loss": train, "val/loss": 0.5 + train + 0.02 * np.maximum(epochs - onset, 0)})
+
+    early, late, never = turning(10), turning(20), turning(60)
+    of_two = diagnose_all([early, late], 2.3, 100)["median_onset"]
+    assert of_two == pytest.approx(15, abs=4)
+    assert diagnose_all([early, late, never], 2.3, 100)["median_onset"] == pytest.approx(20, abs=4)
+    assert diagnose_all([early, never], 2.3, 100)["median_onset"] is None  # it is between 10 and beyond the end
