@@ -165,7 +165,9 @@ def test_a_run_without_an_onset_counts_as_a_later_one():
     train = 2.0 * np.exp(-epochs / 5)
 
     def turning(onset):
-        return run({"train/data_loss": train, "val/loss": 0.5 + train + 0.02 * np.maximum(epochs - onset, 0)})
+        return run(
+            {"train/data_loss": train, "val/loss": 0.5 + np.exp(-epochs / 2) + 0.02 * np.maximum(epochs - onset, 0)}
+        )
 
     early, late, never = turning(10), turning(20), turning(60)
     of_two = diagnose_all([early, late], 2.3, 100)["median_onset"]

@@ -46,8 +46,7 @@ def test_page_says_what_was_found(written, check):
     assert "81% exactly zero" in text
     assert "Chosen at the end of the grid: more data and dropout" in text
     assert (
-        "The combination unites in each split what gained on validation (most often augmentation, L2 in the loss and dropout)"
-        in text
+        "unites in each split what gained on validation (most often augmentation, L2 in the loss and dropout)" in text
     )
     assert "never left out: dropout (1)" in text
     assert "Zhang et al." in text
