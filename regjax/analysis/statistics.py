@@ -170,15 +170,7 @@ def two_way_interval(differences: np.ndarray, level: float = 0.95) -> Interval:
     Reference:
       Owen, The pigeonhole bootstrap, 2007 (the variance that a two-way bootstrap estimates).
     """
-    check_range("two_way_interval: level", level, 0.0, 1.0, low_open=True, high_open=True)
-    d = np.asarray(differences, np.float64)
-    rows, columns = d.shape
-    mean = float(d.mean())
-    if rows < 2 or columns < 2:
-        return Interval(mean, math.nan, math.nan)
-    variance = np.var(d.mean(axis=1), ddof=1) / rows + np.var(d.mean(axis=0), ddof=1) / columns
-    half = float(t_quantile(rows - 1, (1 + level) / 2) * math.sqrt(variance))
-    return Interval(mean, mean - half, mean + half)
+    return run_interval(differences, level=level)
 
 
 def run_interval(

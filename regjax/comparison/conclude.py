@@ -66,9 +66,8 @@ class SplitResult(NamedTuple):
         """Keep of a split what the result needs, but not its training data."""
         splits = plan.splits
         on_train = chance_of(splits, plan.unit, splits.y_train)
-        number = 0 if not plan.seeds else (plan.seeds.start - plan.options.seed) // len(plan.seeds)
         return cls(
-            split_seed=plan.options.split_seed + number,
+            split_seed=plan.options.split_seed + plan.number,
             seeds=plan.options.tested_seeds(plan.seeds),
             rows=rows,
             tests=tests,

@@ -48,7 +48,7 @@ class Plan:
       params: the shapes of the parameters.
       techniques: the techniques, without the baseline and the combination.
       with_combination: whether to try the combination too.
-      seeds: the seeds of the runs on this split.
+      number: the number of the split, from 0.
       dataset: the data from which other splits are made; None if the splits were given.
     """
 
@@ -61,13 +61,18 @@ class Plan:
     params: PyTree
     techniques: tuple[Technique, ...]
     with_combination: bool
-    seeds: range
+    number: int
     dataset: Dataset | None
 
     @property
     def always(self) -> Mapping[str, Value]:
         """The arguments of `make_hparams` that every run gets."""
         return self.options.always or {}
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of the runs on this split."""
+        return self.options.seeds_of(self.number)
 
     @property
     def stop_examples(self) -> int:
@@ -148,7 +153,7 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
         params=params,
         techniques=tuple(chosen),
         with_combination=with_combination,
-        seeds=options.seeds_of(0),
+        number=0,
         dataset=source,
     )
 
@@ -159,7 +164,7 @@ def plan_of_split(first: Plan, number: int) -> Plan:
         return first
     splits = split(first.dataset, seed=first.options.split_seed + number)
     preprocessor = Preprocessor.for_splits(splits, standardize=first.options.standardize)
-    return dataclasses.replace(first, splits=splits, preprocessor=preprocessor, seeds=first.options.seeds_of(number))
+    return dataclasses.replace(first, splits=splits, preprocessor=preprocessor, number=number)
 
 
 def _check_splits(dataset: Dataset | Splits, options: CompareOptions) -> None:

@@ -127,7 +127,7 @@ def make_runner(
         directory=directory,
         progress=progress,
         done=done,
-        later_splits=(plan.options.all_seeds().stop - plan.seeds.stop) // len(plan.seeds),
+        later_splits=(plan.options.splits or 1) - plan.number - 1,
     )
     settings = sum(len(technique.values) for technique in [baseline(), *plan.techniques])
     settings += len(TECHNIQUES[COMBINATION].grid) if plan.with_combination else 0
