@@ -210,9 +210,9 @@ def _what_varies(results: Mapping[str, Any]) -> str:
     if splits > 1:
         return (
             f"{seeds} The runs are spread over {splits} splits of the data, each with its own training, validation and "
-            "test part, so the intervals are for another split of such data too. In simulations with ten "
-            "splits of one run each they cover scores in 95 to 100%, losses in 94 to 98%, and rare and large changes of "
-            "a loss in as little as 82%."
+            "test part, so the intervals are for another split of such data too. In simulations with ten splits of one "
+            "run each they cover scores in 95 to 100%, losses in 94 to 98%, and rare and large changes of a loss in as "
+            "little as 82%."
         )
     return (
         f"{seeds} All runs share one split. The intervals count the draw of its test examples, but not that of its "
