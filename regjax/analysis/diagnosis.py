@@ -236,7 +236,9 @@ def _verdict(course: str, generalization: str, underfit: bool) -> str:
 
 def _not_finite(total: int, epochs: np.ndarray) -> Diagnosis:
     """Of a run that ends in losses which are not finite."""
-    text = f"losses are finite up to epoch {epochs[-1]} of {total}" if epochs.size else "no epoch has a finite loss"
+    text = "no epoch has a finite loss"
+    if epochs.size:
+        text = f"losses are finite up to epoch {epochs[-1]}, and not at the last epoch, {total - 1}"
     return Diagnosis(
         "diverged", "underfit", "undecided", "diverged", math.nan, None, None, None, None, None, None, None, (text,)
     )

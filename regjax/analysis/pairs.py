@@ -21,6 +21,7 @@ class Pair(NamedTuple):
       mean: mean of `a - b` over the runs.
       p: two-sided p-value of this pair alone.
       p_adjusted: two-sided p-value, corrected for all pairs.
+      ci95: a 95% interval of the mean that the caller adds, as over other splits and test examples; None without one.
     """
 
     a: str
@@ -28,6 +29,7 @@ class Pair(NamedTuple):
     mean: float
     p: float
     p_adjusted: float
+    ci95: tuple[float, float] | None = None
 
 
 class Best(NamedTuple):
@@ -129,8 +131,8 @@ def best_row(names: Sequence[str], pairs: Iterable[Pair], level: float = 0.05) -
 
 
 def differ(pair: Pair, level: float = 0.05) -> bool:
-    """Whether the two rows are shown to differ."""
-    return pair.p_adjusted <= level
+    """Whether the two rows are shown to differ: by the test and, if there is one, by the interval."""
+    return pair.p_adjusted <= level and (pair.ci95 is None or pair.ci95[0] > 0 or pair.ci95[1] < 0)
 
 
 def _absorb(sets: Sequence[frozenset[int]]) -> list[frozenset[int]]:

@@ -71,10 +71,12 @@ class Bar:
             )
 
 
-def epoch_status(row: dict[str, float], wait: int, patience: int) -> str:
-    """Return the status text of a training run: losses, metric, and the countdown of early stopping."""
+def epoch_status(epoch: int, row: dict[str, float], wait: int, patience: int) -> str:
+    """Return the status text of a training run: epoch (from 0), losses, metric, countdown of early stopping."""
     metric = "accuracy" if "val/accuracy" in row else "r2"
-    words = f"loss {row['train/loss']:.4f}  val {row['val/loss']:.4f}  {metric} {row[f'val/{metric}']:.3f}"
+    words = (
+        f"epoch {epoch}: loss {row['train/loss']:.4f}  val {row['val/loss']:.4f}  {metric} {row[f'val/{metric}']:.3f}"
+    )
     if patience < 2**31 - 1:
         words += f"  stops in {max(patience - wait, 0)}"
     return words

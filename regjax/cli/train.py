@@ -130,7 +130,7 @@ def main(config: Config) -> int:
     devices = 1 if spec.mesh is None else spec.mesh.size
     cluster.first(lambda: _begin(workdir, config, facts, loaded, started, resuming, devices))
 
-    with CompilationCounter() as compilations, Bar("epoch", spec.epochs) as bar:
+    with CompilationCounter() as compilations, Bar("epochs", spec.epochs) as bar:
         # Every process trains and has the same results; one of them writes.
         metrics = Metrics(workdir / "metrics.jsonl", spec.steps_per_epoch)
 
@@ -142,7 +142,7 @@ def main(config: Config) -> int:
         def on_epoch(epoch: int, row: dict[str, float], state: RunState) -> None:
             if cluster.leads():
                 metrics.write(epoch, row)
-            bar.update(epoch + 1, epoch_status(row, int(state.stop.wait), int(hparams.stopping.patience)))
+            bar.update(epoch + 1, epoch_status(epoch, row, int(state.stop.wait), int(hparams.stopping.patience)))
 
         result = fit(
             spec,

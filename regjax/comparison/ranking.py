@@ -37,7 +37,10 @@ def rank(tests: Mapping[str, Sequence[Evaluation]], layout: Layout) -> Ranking:
     if len(tests) < 2 or layout.groups < 2:
         return Ranking()
     scores, unit = _scores(tests, layout)
-    pairs = tuple(all_pairs(scores, unit))
+    # The signs of splits that share examples are not quite independent, so a difference needs the interval too.
+    pairs = tuple(
+        pair._replace(ci95=_interval(tests[pair.a], tests[pair.b], layout)) for pair in all_pairs(scores, unit)
+    )
     names = sorted(scores, key=lambda name: -float(np.mean(scores[name])))  # ties stay in the order of the table
     shown = letters(names, [(pair.a, pair.b) for pair in pairs if differ(pair)])
     return Ranking(pairs, shown, best_row(names, pairs))
@@ -79,6 +82,14 @@ def with_practical(
         )
         for name, row in rows.items()
     }
+
+
+def _interval(a: Sequence[Evaluation], b: Sequence[Evaluation], layout: Layout) -> tuple[float, float]:
+    """The interval of the mean difference of two rows, over fresh splits, seeds and test examples."""
+    differences = [one.scores - other.scores for one, other in zip(a, b, strict=True)]
+    counted = all(run.hits.size for run in (*a, *b))
+    interval = layout.interval(differences, counted=counted)
+    return interval.low, interval.high
 
 
 def _scores(tests: Mapping[str, Sequence[Evaluation]], layout: Layout) -> tuple[dict[str, np.ndarray], float]:

@@ -11,7 +11,7 @@ import numpy as np
 from regjax.report.figures import mark_onset
 from regjax.report.page import clean
 from regjax.report.panels import Panel, legend, number_ticks, save
-from regjax.report.series import as_array
+from regjax.report.series import EPOCH, as_array
 from regjax.report.style import Palette
 from regjax.report.words import finite
 
@@ -90,7 +90,7 @@ def _panel(
                 mark_onset(axes, palette, float(onset), last)
             else:
                 axes.axvline(onset, color=palette["ink"], linewidth=1.1, linestyle=(0, (4, 3)))
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(EPOCH)
         axes.set_ylabel(label)
         number_ticks(axes.xaxis, 6, integer=True)
         number_ticks(axes.yaxis)

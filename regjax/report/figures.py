@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from regjax.report.panels import Panel, legend, number_ticks
-from regjax.report.series import Band, band, draw_band, epochs
+from regjax.report.series import EPOCH, Band, band, draw_band, epochs
 from regjax.report.style import MARKS, Palette
 from regjax.report.verdict import LABELS, judge, median_onset, onset_text, short
 from regjax.report.words import Measure, ends, finite, fixed, slug
@@ -35,7 +35,7 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
         axes.set_xlim(0, last + 1 if last >= 10 else last)
         if onset is not None:
             mark_onset(axes, palette, onset, last, seed_onsets)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(EPOCH)
         axes.set_ylabel(measure.loss)
         number_ticks(axes.yaxis)
         number_ticks(axes.xaxis, 4 if narrow else 8, integer=True)
@@ -162,7 +162,7 @@ def _curve(row: Row, base: Band, base_x: np.ndarray, top: float, last: float, me
         draw_band(axes, epochs(curves, val.mean.size), val, palette["val"])
         axes.set_xlim(0, last + 1 if last >= 10 else last)
         axes.set_ylim(0, top * 1.04 if top > 0 else 1)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(EPOCH)
         number_ticks(axes.yaxis, 4)
         number_ticks(axes.xaxis, 4, integer=True)
 

@@ -29,9 +29,9 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         ),
         "pairs_caption": (
             f"By how much{measure.step and f' (in{measure.step})'} the mean of each row is above that of the rows "
-            "below it, whose numbers are at the top. Filled and bold: shown, with all pairs tested together. There are "
-            "more pairs than techniques, so each takes more evidence: a technique that helped may still share a letter "
-            "with the baseline."
+            "below it, whose numbers are at the top. Filled and bold: shown, with all pairs tested together and an "
+            "interval that excludes zero. There are more pairs than techniques, so each takes more evidence: a "
+            "technique that helped may still share a letter with the baseline."
         ),
         "strength_heading": f"Validation {measure.name} against strength",
         "strength_text": (

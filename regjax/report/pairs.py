@@ -8,7 +8,7 @@ from typing import Any
 from regjax.report.figures import clip
 from regjax.report.panels import Panel
 from regjax.report.style import Palette
-from regjax.report.verdict import LEVEL, short
+from regjax.report.verdict import judge, short
 from regjax.report.words import Measure, finite
 
 MOST_ROWS = 12  # more do not fit on a phone
@@ -25,7 +25,7 @@ def pair_matrix(results: Mapping[str, Any]) -> Panel | None:
     for pair in results["pairs"]:
         a, b = order.index(pair["a"]), order.index(pair["b"])
         if finite(pair["mean"]):
-            shown = finite(pair["p_adjusted"]) and pair["p_adjusted"] <= LEVEL
+            shown = judge(pair) in ("helped", "hurt")
             cells[min(a, b), max(a, b)] = (pair["mean"] if a < b else -pair["mean"], shown)
 
     def draw(axes: Any, palette: Palette) -> None:

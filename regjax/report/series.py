@@ -49,6 +49,9 @@ def band(curves: Mapping[str, Any], name: str) -> Band | None:
     return Band(mean, low if low.size == mean.size else mean, high if high.size == mean.size else mean)
 
 
+EPOCH = "epoch, from 0"  # the label of every axis of epochs: the numbers of metrics.jsonl and of a diagnosis
+
+
 def epochs(curves: Mapping[str, Any], size: int) -> np.ndarray:
     """The epochs of a curve, starting at 0."""
     epoch_numbers = as_array(curves.get("epoch"))

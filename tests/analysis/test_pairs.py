@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from regjax.analysis import Best, Pair, all_pairs, best_row, joint_flips, letters, sign_flip_p
+from regjax.analysis import Best, Pair, all_pairs, best_row, differ, joint_flips, letters, sign_flip_p
 
 ROWS = {
     "plain": np.array([70, 71, 69, 70, 68, 70]),
@@ -133,3 +133,11 @@ def test_the_best_row_is_shown_better_only_where_a_pair_says_so():
     assert best_row(["l2", "l1", "plain"], pairs) == Best("l2", ("plain",))
     assert best_row(["l2", "l1", "plain"], pairs, level=0.1) == Best("l2", ("l1", "plain"))
     assert best_row(["l2"], []) == Best("l2", ())
+
+
+@pytest.mark.parametrize(
+    ("ci95", "shown"), [(None, True), ((0.1, 4.0), True), ((-4.0, -0.1), True), ((-0.1, 4.0), False)]
+)
+def test_a_difference_needs_its_interval_too(ci95, shown):
+    assert differ(Pair("l2", "l1", 2.0, 0.01, 0.02, ci95)) == shown
+    assert not differ(Pair("l2", "l1", 2.0, 0.01, 0.06, ci95))

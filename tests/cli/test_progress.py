@@ -28,8 +28,8 @@ def test_every_line_is_shown_if_there_is_time(capsys):
 
 def test_the_status_has_the_metric_and_the_countdown():
     row = {"train/loss": 0.5, "val/loss": 0.25, "val/accuracy": 0.875}
-    assert epoch_status(row, wait=2, patience=NEVER).split() == ["loss", "0.5000", "val", "0.2500", "accuracy", "0.875"]
-    assert epoch_status(row, wait=2, patience=5).endswith("stops in 3")
-    assert epoch_status(row, wait=9, patience=5).endswith("stops in 0")
+    assert epoch_status(7, row, wait=2, patience=NEVER) == "epoch 7: loss 0.5000  val 0.2500  accuracy 0.875"
+    assert epoch_status(7, row, wait=2, patience=5).endswith("stops in 3")
+    assert epoch_status(7, row, wait=9, patience=5).endswith("stops in 0")
     regression = {"train/loss": 0.5, "val/loss": 0.25, "val/r2": -1.0}
-    assert epoch_status(regression, wait=0, patience=NEVER).endswith("r2 -1.000")
+    assert epoch_status(0, regression, wait=0, patience=NEVER).endswith("r2 -1.000")

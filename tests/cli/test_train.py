@@ -19,7 +19,7 @@ from tests.cli.shared import SMALL, read_csv
 
 def test_train_writes_the_contract_and_predict_reads_it(run, tmp_path):
     out = run("train", "--workdir=w", "--dropout=0.2", "--l2=0.001", "--augment=default", *SMALL)
-    assert "epoch 4/4" in out.stderr  # plain lines without a terminal
+    assert "epochs 4/4  epoch 3: " in out.stderr  # plain lines without a terminal
     files = {p.name for p in (tmp_path / "w").iterdir()}
     assert files >= {
         "config.json", "metrics.jsonl", "summary.json", "curves.png", "preprocess.json", "checkpoints",
@@ -33,6 +33,7 @@ def test_train_writes_the_contract_and_predict_reads_it(run, tmp_path):
     } <= set(lines[0])  # fmt: skip
     summary = json.loads((tmp_path / "w/summary.json").read_text())
     assert summary["status"] == "completed"
+    assert summary["best_epoch"] == min(lines, key=lambda line: line["val/loss"])["epoch"]
     assert {
         "stop_reason", "epochs_run", "best_epoch", "best_val_loss", "test/loss", "test/accuracy", "diagnosis",
         "generalization_gap", "onset_epoch", "zero_fraction", "params_sha256", "compilations", "seconds",

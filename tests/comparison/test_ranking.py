@@ -30,19 +30,35 @@ TESTS = {
 }
 
 
+CLEAR = TESTS | {"l2": classified(80, 82, 78, 81, 79, 78)}
+
+
 def test_the_best_row_and_the_groups_by_hand():
     """L2 is better in each of six runs, which makes the smallest p that they can give; the two others are even."""
-    found = rank(TESTS, SIX)
-    hits = {name: [run.hits.sum() for run in runs] for name, runs in TESTS.items()}
-    assert list(found.pairs) == all_pairs(hits, 0.01)
+    found = rank(CLEAR, SIX)
+    hits = {name: [run.hits.sum() for run in runs] for name, runs in CLEAR.items()}
+    assert [pair._replace(ci95=None) for pair in found.pairs] == all_pairs(hits, 0.01)
     assert found.groups == {"l2": "a", "baseline": "b", "l1": "b"}  # best first, ties as in the table
     assert found.best == ("l2", ("baseline", "l1"))
 
 
+def test_a_pair_has_the_interval_of_a_technique_and_needs_it():
+    """Three more of 100 examples in each run: too few if other examples count, whatever the signs of six runs say."""
+    found = rank(TESTS, SIX)
+    for pair in found.pairs:
+        a, b = (np.stack([run.scores for run in TESTS[name]]) for name in (pair.a, pair.b))
+        assert pair.ci95 == SIX.interval(a - b, counted=True)[1:]
+    of_l2 = next(pair for pair in found.pairs if {pair.a, pair.b} == {"l2", "baseline"})
+    assert of_l2.p_adjusted <= 0.05
+    assert of_l2.ci95[0] < 0 < of_l2.ci95[1]
+    assert set(found.groups.values()) == {"a"}
+    assert found.best == ("l2", ())
+
+
 def test_a_regression_is_ranked_by_its_score():
-    found = rank({name: fitted(*(run.score for run in runs)) for name, runs in TESTS.items()}, SIX)
-    assert found.groups == rank(TESTS, SIX).groups
-    assert [pair.mean for pair in found.pairs] == pytest.approx([pair.mean for pair in rank(TESTS, SIX).pairs])
+    found = rank({name: fitted(*(run.score for run in runs)) for name, runs in CLEAR.items()}, SIX)
+    assert found.groups == rank(CLEAR, SIX).groups
+    assert [pair.mean for pair in found.pairs] == pytest.approx([pair.mean for pair in rank(CLEAR, SIX).pairs])
 
 
 def test_without_a_second_run_or_row_there_is_no_ranking():

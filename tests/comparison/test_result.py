@@ -77,7 +77,7 @@ def test_the_csv_has_a_line_for_each_row():
 
 
 RANKED = {
-    "pairs": (Pair("baseline", "l2", -0.05, 0.01, 0.02),),
+    "pairs": (Pair("baseline", "l2", -0.05, 0.01, 0.02, (-0.08, -0.02)),),
     "groups": {"l2": "a", "baseline": "b"},
     "best": Best("l2", ("baseline",)),
 }
@@ -87,7 +87,8 @@ def test_a_ranking_is_in_the_json_the_csv_and_the_table():
     gain = dataclasses.replace(GAIN, practical=0.01, posterior=Posterior(0.0, 0.125, 0.875))
     made = dataclasses.replace(result(row("l2", gain)), **RANKED)
     content = json.loads(made.dumps())
-    assert content["pairs"] == [{"a": "baseline", "b": "l2", "mean": -0.05, "p": 0.01, "p_adjusted": 0.02}]
+    pair = {"a": "baseline", "b": "l2", "mean": -0.05, "p": 0.01, "p_adjusted": 0.02, "ci95": [-0.08, -0.02]}
+    assert content["pairs"] == [pair]
     assert content["groups"] == RANKED["groups"]
     assert content["best"] == {"name": "l2", "better_than": ["baseline"]}
     assert content["techniques"]["l2"]["improvement"]["posterior"] == {"worse": 0.0, "same": 0.125, "better": 0.875}

@@ -5,8 +5,9 @@ from regjax.report.pairs import MOST_ROWS, pair_matrix
 from regjax.report.style import LIGHT
 
 
-def pair(a, b, mean, p_adjusted):
-    return {"a": a, "b": b, "mean": mean, "p": p_adjusted, "p_adjusted": p_adjusted}
+def pair(a, b, mean, p_adjusted, half_width=0.005):
+    ci95 = [mean - half_width, mean + half_width] if mean else [None, None]
+    return {"a": a, "b": b, "mean": mean, "p": p_adjusted, "p_adjusted": p_adjusted, "ci95": ci95}
 
 
 RESULTS = {
@@ -30,6 +31,13 @@ def test_rows_are_best_first_and_what_is_shown_is_filled(drawn):
     assert (round(filled.get_x() + filled.get_width() / 2), round(filled.get_y() + filled.get_height() / 2)) == (2, 0)
     assert to_hex(filled.get_facecolor()) == LIGHT["good"]
     assert "l2 over baseline +4.0 (shown)" in panel.description
+
+
+def test_a_difference_whose_interval_includes_0_is_not_filled(drawn):
+    pairs = [*RESULTS["pairs"][:1], pair("baseline", "l2", -0.04, 0.05, 0.041), *RESULTS["pairs"][2:]]
+    panel = pair_matrix(RESULTS | {"pairs": pairs})
+    assert not drawn(panel).patches
+    assert "l2 over baseline +4.0 (not shown)" in panel.description
 
 
 def test_a_mean_that_is_missing_leaves_its_cell_empty(drawn):
