@@ -179,6 +179,8 @@ PENALTY_MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
 MODELS = ["linear", "mlp", "cnn", "resnet", "vit"]
 DATASETS = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_regression")
 TASKS = ("classification", "regression")
+IMPUTE = ("median", "refuse")
+"""What becomes of the missing cells of a table: they are imputed, or the table is refused."""
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")
 PRECISIONS = ("float32", "bfloat16")

@@ -15,8 +15,8 @@ FLAGS = flags.FLAGS
 
 # The headings of `--help`, in order.
 GROUPS = (
-    "data", "model", "training", "regularizers", "noise in training", "stopping", "compare", "sweep", "predict",
-    "gallery", "run", "devices",
+    "data", "tables", "model", "training", "regularizers", "noise in training", "stopping", "compare", "sweep",
+    "predict", "gallery", "run", "devices",
 )  # fmt: skip
 
 Config = TypeVar("Config", bound=Options)

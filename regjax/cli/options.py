@@ -19,12 +19,22 @@ class DataOptions(Options):
         "data",
         "digits",
         f"{', '.join(catalog.DATASETS)}; a TFDS name; "
-        "or a path: .npz with x and y, .csv, a folder of class folders of images",
+        "or a path: a table (.csv, .tsv, .txt, also .gz, .parquet, .feather), .npz with x and y, "
+        "a folder of class folders of images",
     )
     data_dir: str | None = text(
         "data", None, "where prepared TFDS sets are; default $TFDS_DATA_DIR or ~/tensorflow_datasets", fixed=False
     )
-    target: str | None = text("data", None, "target column of a .csv; default 'target'")
+    target: str | None = text("data", None, "target column of a table; default 'target'")
+    task: str | None = text("data", None, "classification or regression, in place of what the targets suggest")
+    ignore: str = text("tables", "", "columns to leave out, separated by commas")
+    categorical: str = text("tables", "", "columns whose cells are levels, such as numbers that are codes")
+    numeric: str = text("tables", "", "columns whose cells are numbers; other cells count as missing")
+    dates: str = text("tables", "", "columns of dates to use, as year, month, weekday and days since 1970")
+    id_column: str | None = text("tables", None, "column that identifies examples; predictions carry it along")
+    impute: str = choice("tables", "median", catalog.IMPUTE, "what becomes of missing cells")
+    encoding: str = text("tables", "utf-8", "of a text file, such as latin1")
+    separator: str | None = text("tables", None, "of the cells of a text file; default: it is found")
 
 
 @dataclasses.dataclass(frozen=True)

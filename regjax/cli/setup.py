@@ -67,7 +67,14 @@ def load(
     """
     dataset = flags.about(
         "dataset",
-        lambda: data.load(options.dataset, data_dir=options.data_dir, target=options.target, lazy=lazy),
+        lambda: data.load(
+            options.dataset,
+            data_dir=options.data_dir,
+            target=options.target,
+            task=options.task,
+            table=table_options(options),
+            lazy=lazy,
+        ),
     )
     for line in dataset.notes:
         app.note(line)
@@ -75,6 +82,26 @@ def load(
     flags.about("dataset", splits.check_classes)
     fitted = preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits))
     return Loaded(dataset, splits, fitted)
+
+
+def table_options(options: DataOptions) -> data.TableOptions | None:
+    """Return what the flags say about a table; None if they say nothing.
+
+    Raises:
+      FlagError: a column is named by two flags, or a flag has a value that is not accepted.
+    """
+    lists = {
+        name: tuple(column.strip() for column in getattr(options, name).split(",") if column.strip())
+        for name in ("ignore", "categorical", "numeric", "dates")
+    }
+    separator = {"tab": "\t", "\\t": "\t", "space": " "}.get(options.separator or "", options.separator)
+    made = flags.about(
+        "dataset",
+        lambda: data.TableOptions(
+            **lists, id_column=options.id_column, impute=options.impute, encoding=options.encoding, separator=separator
+        ),
+    )
+    return None if made == data.TableOptions() else made
 
 
 def check_sizes(options: TrainingOptions, splits: data.Splits) -> None:

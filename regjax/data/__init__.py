@@ -21,16 +21,17 @@ from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_
 from regjax.data.loading import load, read_inputs
 from regjax.data.preprocess import Preprocessor, Standardization
 from regjax.data.preprocessors import Preprocessors
-from regjax.data.readers.csv import load_csv
 from regjax.data.readers.embedded import load_embedded, prepare
 from regjax.data.readers.folder import load_folder
 from regjax.data.readers.images import ResizeWarning
 from regjax.data.readers.npz import load_npz
+from regjax.data.readers.table import from_frame, load_table
 from regjax.data.readers.tfds import load_tfds
 from regjax.data.readers.tfds_find import find_prepared
 from regjax.data.readers.tfds_source import TfdsSource, open_prepared
 from regjax.data.source import Rows, Source, as_rows, joined
 from regjax.data.splits import Splits, nested_order, noisy_labels, split, training_rows
+from regjax.data.tables import TableOptions
 
 __all__ = [
     "EMBEDDED",
@@ -45,17 +46,19 @@ __all__ = [
     "Source",
     "Splits",
     "Standardization",
+    "TableOptions",
     "TfdsSource",
     "as_rows",
     "cache_root",
     "find_prepared",
     "from_arrays",
+    "from_frame",
     "joined",
     "load",
-    "load_csv",
     "load_embedded",
     "load_folder",
     "load_npz",
+    "load_table",
     "load_tfds",
     "nested_order",
     "noisy_labels",

@@ -10,6 +10,7 @@ import numpy as np
 from regjax.catalog import DATASETS, TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
+from regjax.data.tables.schema import Schema
 
 Task = Literal["classification", "regression"]
 EMBEDDED = DATASETS
@@ -32,6 +33,7 @@ class Dataset:
       test: `(x_test, y_test)`, an official test split, or None.
       validation: `(x, y)`, an official validation split, or None.
       notes: messages for the user about how the source was read.
+      schema: of a table with columns that are not all plain numbers; then a NaN in x is a missing number.
       embedded: whether it is one of `regjax.data.EMBEDDED`, rather than another dataset with the same name.
 
     Raises:
@@ -53,6 +55,7 @@ class Dataset:
     embedded: bool = False
     validation: tuple[np.ndarray, np.ndarray] | None = None
     notes: tuple[str, ...] = ()
+    schema: Schema | None = None
 
     def __post_init__(self) -> None:
         check_choice("dataset: task", self.task, TASKS)
@@ -96,7 +99,7 @@ class Dataset:
         if len(x) != len(y):
             raise InputError(f"{self.name}: {len(x)}{part} examples but {len(y)} targets")
         held = isinstance(x, np.ndarray)  # `Rows` are checked when they are read
-        if held and x.dtype == np.float32:
+        if held and x.dtype == np.float32 and self.schema is None:
             _check_finite(f"{self.name}:{part} x", x)
         if held and self.kind == "image" and x.dtype == np.float32 and (x.max(initial=0) > 1 or x.min(initial=0) < 0):
             raise InputError(f"{self.name}:{part} pixels must be in [0, 1], found [{x.min():g}, {x.max():g}]")

@@ -22,8 +22,13 @@ from regjax.data.readers import FORMATS, Format
 from regjax.data.readers.embedded import load_embedded
 from regjax.data.readers.tfds import load_tfds
 from regjax.data.readers.tfds_find import prepared_name
+from regjax.data.tables import TableOptions
 
-_ONLY = {"target": "only .csv files have a target column", "image_size": "only folders of images are resized"}
+_ONLY = {
+    "target": "only tables have a target column",
+    "table": "only tables have columns with roles",
+    "image_size": "only folders of images are resized",
+}
 
 
 def load(
@@ -32,6 +37,7 @@ def load(
     data_dir: str | os.PathLike[str] | None = None,
     target: str | None = None,
     task: str | None = None,
+    table: TableOptions | None = None,
     image_size: tuple[int, int] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     lazy: bool = False,
@@ -42,14 +48,16 @@ def load(
     TFDS comes before files. A folder with a prepared TFDS dataset is read as such.
 
     Args:
-      name: one of `EMBEDDED`; a `.npz`, a `.csv` or a folder; or a TFDS name, such as `mnist` or `mnist:3.0.1`.
+      name: one of `EMBEDDED`; a `.npz`, a table (`load_table`) or a folder; or a TFDS name, such as `mnist` or
+        `mnist:3.0.1`.
       data_dir: directory of prepared TFDS datasets; None looks in `$TFDS_DATA_DIR` and `~/tensorflow_datasets`.
-      target: target column of a `.csv` (default `target`).
+      target: target column of a table (default `target`).
       task: `"classification"` or `"regression"`; None infers it from the targets.
+      table: how to read a table, and what its columns are.
       image_size: `(height, width)` for a folder of images.
       cache_dir: see `cache_root`.
       lazy: keep the inputs on disk, as `Rows` that are read on demand, for datasets that do not fit in memory. The
-        targets are read into memory. A `.csv` is read as a whole; a `.npz` must not be compressed.
+        targets are read into memory. A table is read as a whole; a `.npz` must not be compressed.
 
     Returns:
       The dataset, in memory unless `lazy`.
@@ -69,12 +77,12 @@ def load(
     if text not in EMBEDDED and is_path:
         found = prepared_name(path) if path.is_dir() else None
         if found is None:
-            given = {"target": target, "image_size": image_size, "cache_dir": cache_dir}
+            given = {"target": target, "table": table, "image_size": image_size, "cache_dir": cache_dir}
             read = _format_of(path, "dataset", "class folders", given)
             options = {option: given[option] for option in read.options if given[option] is not None}
             return read.load(path, task=task, lazy=lazy, **options)
         text, data_dir = found, path
-    for option, value in (("target", target), ("image_size", image_size)):
+    for option, value in (("target", target), ("table", table), ("image_size", image_size)):
         if value is not None:
             raise InputError(f"{option} {value!r}: only for files, {text!r} is a dataset by name")
     if text not in EMBEDDED:
@@ -91,8 +99,8 @@ def read_inputs(
     """Read examples for prediction, without targets, in the form that `Preprocessor.transform` takes.
 
     Args:
-      path: a `.npz` with `x`; a `.csv` with the columns of the training table (other columns, including the target,
-        are ignored); or a folder of images, flat or nested, which are resized to the size used in training.
+      path: a `.npz` with `x`; a table with the columns of the training table, in any order (other columns, including
+        the target, are ignored); or a folder of images, flat or nested, which are resized to the size used in training.
       preprocessor: the preprocessor of the trained model.
       note: a function that is called with messages about images that were converted or skipped.
 
@@ -120,7 +128,7 @@ def _format_of(path: Path, what: str, folders: str, given: Mapping[str, object] 
     """
     if not path.exists():
         raise InputError(f"{what} {str(path)!r}: {_absent(path)}")
-    ending = "" if path.is_dir() else path.suffix.lower()
+    ending = "" if path.is_dir() else _ending(path)
     found = FORMATS.get(ending) if ending or path.is_dir() else None
     for option, message in _ONLY.items():
         value = (given or {}).get(option)
@@ -130,6 +138,12 @@ def _format_of(path: Path, what: str, folders: str, given: Mapping[str, object] 
         files = ", ".join(f"{ending} files" for ending in FORMATS if ending)
         raise InputError(f"{what} {str(path)!r}: accepted are {files} and folders of {folders}")
     return found
+
+
+def _ending(path: Path) -> str:
+    """The lower-case extension, with the one before `.gz`."""
+    inner = Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else ""
+    return inner + path.suffix.lower()
 
 
 def _absent(path: Path) -> str:

@@ -17,6 +17,7 @@ from regjax.core.errors import InputError
 from regjax.data.float32 import Spread
 from regjax.data.source import full_pixel, slices
 from regjax.data.splits import Splits
+from regjax.data.tables.schema import Schema
 
 STANDARDIZE = ("auto", "feature", "channel", "global", "none")
 """`feature`: per column or pixel; `channel`: per channel of images or feature of sequences; `global`: one number for
@@ -26,6 +27,8 @@ which are then not changed."""
 KINDS = ("image", "table", "array")
 
 FORMAT = 1
+
+_SILENT = np.float32(2.0**100)  # a scale that makes 0 of every number, and is one in JSON
 
 
 class Standardization(NamedTuple):
@@ -39,6 +42,7 @@ class Standardization(NamedTuple):
       scale: `float32`, like `mean`, never 0.
       y_mean: `float32[]` or `float32[D]`; None if targets are not standardized.
       y_scale: like `y_mean`, never 0.
+      fill: what replaces missing numbers (NaN), like `mean`; None if there are none.
 
     Example:
       >>> Standardization(np.float32(100.0), np.float32(50.0)).apply(np.array([[0, 200]], np.uint8))
@@ -49,14 +53,20 @@ class Standardization(NamedTuple):
     scale: Any
     y_mean: Any = None
     y_scale: Any = None
+    fill: Any = None
 
     def apply(self, x: Any) -> Any:
         """Return standardized examples; `x` is a NumPy or JAX array `[N, ...]` and is not changed."""
         if self.mean is None:
             return x
         if not isinstance(x, np.ndarray):
-            return (x.astype(np.float32) - self.mean) / self.scale
+            import jax.numpy as jnp  # the array is one of JAX, so this costs nothing
+
+            x = x.astype(np.float32)
+            return ((x if self.fill is None else jnp.where(jnp.isnan(x), self.fill, x)) - self.mean) / self.scale
         out = x.astype(np.float32)
+        if self.fill is not None:
+            np.copyto(out, self.fill, where=np.isnan(out))
         out -= self.mean
         out /= self.scale
         return out
@@ -85,6 +95,8 @@ class Preprocessor:
       columns: names of the columns, or None.
       y_mean: `float32[]` or `float32[D]`; None if the targets are not standardized.
       y_scale: like `y_mean`, never 0.
+      fill: the median of each column, which replaces missing numbers (NaN); None for examples without them.
+      schema: of a table: how its columns become inputs.
 
     Example:
       >>> rows = np.array([[1.0, 5.0], [3.0, 5.0]], np.float32)
@@ -105,6 +117,8 @@ class Preprocessor:
     columns: tuple[str, ...] | None = None
     y_mean: np.ndarray | None = None
     y_scale: np.ndarray | None = None
+    fill: np.ndarray | None = None
+    schema: Schema | None = None
 
     @classmethod
     def fit(
@@ -118,6 +132,7 @@ class Preprocessor:
         name: str = "data",
         class_names: tuple[str, ...] | None = None,
         columns: tuple[str, ...] | None = None,
+        schema: Schema | None = None,
     ) -> Preprocessor:
         """Fit on training examples.
 
@@ -130,6 +145,9 @@ class Preprocessor:
           name: stored in the preprocessor.
           class_names: stored in the preprocessor.
           columns: stored in the preprocessor.
+          schema: stored in the preprocessor. With it, missing numbers (NaN) are replaced by the median of their column,
+            and a column that is the same for all training examples becomes 0 for every example: a level that none of
+            them has, for instance, says nothing.
 
         Raises:
           InputError: there are no examples, the rank is wrong, or `standardize` does not apply to the kind.
@@ -146,11 +164,14 @@ class Preprocessor:
             standardize = "feature" if kind == "table" else "channel"
             if kind == "array" and x_train.dtype.kind in "iu":
                 standardize = "none"
+        fill, examples = _filled(x_train, schema)
         if standardize == "none":
             mean, scale = np.zeros((), np.float32), np.ones((), np.float32)
         else:
             axes = {"feature": (0,), "channel": tuple(range(rank - 1)), "global": tuple(range(rank))}[standardize]
-            mean, scale = _moments(x_train, axes, pixel_max or 1.0)
+            mean, scale = _moments(examples, axes, pixel_max or 1.0)
+            if schema is not None and standardize == "feature":
+                scale = np.where((examples == examples[0]).all(axis=0), _SILENT, scale)
         y_mean, y_scale = (None, None) if y_train is None else _moments(y_train, (0,), 1.0)
         return cls(
             kind=kind,
@@ -165,6 +186,8 @@ class Preprocessor:
             columns=columns,
             y_mean=y_mean,
             y_scale=y_scale,
+            fill=fill,
+            schema=schema,
         )
 
     @classmethod
@@ -197,6 +220,7 @@ class Preprocessor:
             name=splits.name,
             class_names=splits.class_names,
             columns=splits.columns,
+            schema=splits.schema,
         )
 
     def transform(self, x: np.ndarray) -> np.ndarray:
@@ -224,7 +248,7 @@ class Preprocessor:
         if integers and not self.mean.ndim and self.mean == 0 and self.scale == 1:
             return None if self.y_mean is None else Standardization(None, None, self.y_mean, self.y_scale)
         unit = np.float32(1.0 if self.pixel_max is None else self.pixel_max)
-        return Standardization(self.mean * unit, self.scale * unit, self.y_mean, self.y_scale)
+        return Standardization(self.mean * unit, self.scale * unit, self.y_mean, self.y_scale, self.fill)
 
     @property
     def spread(self) -> Spread:
@@ -283,6 +307,8 @@ class Preprocessor:
             "scale": self.scale.tolist(),
             "y_mean": None if self.y_mean is None else self.y_mean.tolist(),
             "y_scale": None if self.y_scale is None else self.y_scale.tolist(),
+            "fill": None if self.fill is None else self.fill.tolist(),
+            "table": None if self.schema is None else self.schema.to_json(),
         }
         return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
@@ -314,6 +340,8 @@ class Preprocessor:
                 columns=None if content["columns"] is None else tuple(content["columns"]),
                 y_mean=None if content["y_mean"] is None else np.asarray(content["y_mean"], np.float32),
                 y_scale=None if content["y_scale"] is None else np.asarray(content["y_scale"], np.float32),
+                fill=None if content.get("fill") is None else np.asarray(content["fill"], np.float32),
+                schema=None if content.get("table") is None else Schema.from_json(content["table"]),
             )
             if content["format"] != FORMAT or made.kind not in KINDS:
                 raise ValueError(f"format {content['format']}, kind {made.kind!r}")
@@ -323,6 +351,17 @@ class Preprocessor:
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"preprocess.json is not usable: {type(error).__name__}: {error}") from None
         return made
+
+
+def _filled(values: Any, schema: Schema | None) -> tuple[np.ndarray | None, Any]:
+    """The median of each column that may have missing numbers, and the examples with these filled in."""
+    if schema is None or not schema.imputes:
+        return None, values
+    examples = np.asarray(values[:])
+    missing = np.isnan(examples)
+    empty = missing.all(axis=0)  # a column without a number in training; it is the same everywhere, so it becomes 0
+    fill = np.nanmedian(np.where(empty, np.float32(0), examples), axis=0).astype(np.float32)
+    return fill, np.where(missing, fill, examples)
 
 
 def _moments(values: np.ndarray, axes: tuple[int, ...], unit: float) -> tuple[np.ndarray, np.ndarray]:

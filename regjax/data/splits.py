@@ -17,6 +17,7 @@ from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, is_indices
 from regjax.data import keyed_random
 from regjax.data.dataset import Dataset
+from regjax.data.tables.schema import Schema
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ class Splits:
       columns: names of the columns, or None.
       embedded: whether the dataset is one of `regjax.data.EMBEDDED`.
       official_test: whether the test set is the official one of the dataset.
+      schema: that of the table, or None.
       indices: positions in `dataset.x` of the examples of each part that was split from it.
     """
 
@@ -57,6 +59,7 @@ class Splits:
     columns: tuple[str, ...] | None = None
     embedded: bool = False
     official_test: bool = False
+    schema: Schema | None = None
     indices: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -158,6 +161,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
         columns=dataset.columns,
         embedded=dataset.embedded,
         official_test=official,
+        schema=dataset.schema,
         indices=indices,
     )
 

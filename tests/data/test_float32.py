@@ -84,6 +84,9 @@ def test_numbers_beyond_float32_are_refused_with_the_number(tmp_path, source, nu
 @pytest.mark.parametrize("source", SOURCES)
 def test_numbers_that_float32_tells_apart_are_taken(tmp_path, source, numbers):
     data = SOURCES[source](tmp_path, numbers)
+    if source in ("csv", "csv_lazy") and (numbers == numbers[0]).all():
+        assert data.columns == ("a",)  # a constant column of a file is left out
+        return
     kept = data.y if "target" in source else data.x[:N]
     expected = numbers.astype(np.float32)
     np.testing.assert_array_equal(kept if kept.ndim == 1 else kept.reshape(N, -1)[:, -1], expected)

@@ -79,11 +79,11 @@ def test_paths(tmp_path, csv_file):
     csv_file("a,target\n1,2\n")
     with pytest.raises(InputError, match=r"no such file or folder .did you mean '.*toy\.csv'"):
         load(tmp_path / "toi.csv")
-    (tmp_path / "toy.txt").write_text("")
+    (tmp_path / "toy.dat").write_text("")
     with pytest.raises(InputError, match=r"accepted are \.npz files"):
-        load(tmp_path / "toy.txt")
-    with pytest.raises(InputError, match=r"only \.csv files have a target column"):
-        load(tmp_path / "toy.txt", target="a")
+        load(tmp_path / "toy.dat")
+    with pytest.raises(InputError, match="only tables have a target column"):
+        load(tmp_path / "toy.dat", target="a")
 
 
 def test_a_format_is_an_entry_of_the_table(tmp_path, monkeypatch):
@@ -97,11 +97,11 @@ def test_a_format_is_an_entry_of_the_table(tmp_path, monkeypatch):
     for lazy in (False, True):
         assert load("a.toy", task="regression", lazy=lazy).x[:].tolist() == [[1], [2], [4]]
     assert read_inputs("a.toy", None)[1] == ["one"]
-    with pytest.raises(InputError, match=r"only \.csv files have a target column"):
+    with pytest.raises(InputError, match="only tables have a target column"):
         load("a.toy", target="b")
-    (tmp_path / "b.txt").write_text("")
+    (tmp_path / "b.dat").write_text("")
     with pytest.raises(InputError, match=r"accepted are .*\.toy files"):
-        load(tmp_path / "b.txt")
+        load(tmp_path / "b.dat")
 
 
 @pytest.mark.parametrize("name", ["toy.npz", "toy.csv", "toy"])

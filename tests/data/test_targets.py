@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from regjax.core.errors import InputError
-from regjax.data import from_arrays, load_csv, load_npz
+from regjax.data import from_arrays, load_npz, load_table
 from regjax.data.targets import encode_targets, infer_task, task_reason
 
 
@@ -144,7 +144,7 @@ def test_files_are_refused_whose_numbers_float32_cannot_tell_apart(tmp_path):
     lines = [f"{row},{second},{row % 2}" for row, second in enumerate(seconds)]
     (tmp_path / "data.csv").write_text("\n".join(["row,time,target", *lines]))
     with pytest.raises(InputError, match="column time"):
-        load_csv(tmp_path / "data.csv")
+        load_table(tmp_path / "data.csv")
 
 
 def test_whole_numbers_that_may_be_either_need_the_task():

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from regjax.data.dataset import Dataset
-from regjax.data.readers.csv import csv_inputs, load_csv
 from regjax.data.readers.folder import folder_inputs, load_folder
 from regjax.data.readers.npz import load_npz, npz_inputs
+from regjax.data.readers.table import load_table, table_inputs
+from regjax.data.tables.reading import TEXT_ENDINGS
 
 
 class Format(NamedTuple):
@@ -30,7 +31,10 @@ class Format(NamedTuple):
 
 FORMATS: dict[str, Format] = {
     ".npz": Format(load_npz, npz_inputs),
-    ".csv": Format(load_csv, csv_inputs, ("target",)),
+    **{
+        ending: Format(load_table, table_inputs, ("target", "table"))
+        for ending in (*TEXT_ENDINGS, ".parquet", ".feather")
+    },
     "": Format(load_folder, folder_inputs, ("image_size", "cache_dir")),
 }
 """Formats by lower-case file extension; folders have the empty one."""

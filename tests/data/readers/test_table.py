@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from regjax.core.errors import InputError
-from regjax.data import load, load_csv
-from regjax.data.readers import csv
+from regjax.data import load, load_table
+from regjax.data.readers import table
 
 
 def test_csv_labels(csv_file):
@@ -16,15 +16,15 @@ def test_csv_labels(csv_file):
 
 def test_csv_numbers_and_task(csv_file):
     path = csv_file("price,a\n1,0\n2,0\n1,0\n2,1\n")
-    assert load_csv(path, target="price").class_names == ("1", "2")
+    assert load_table(path, target="price").class_names == ("1", "2")
     data = load(path, target="price", task="regression")
     assert data.y.tolist() == [1, 2, 1, 2]
     assert data.y.dtype == np.float32
-    assert load_csv(csv_file("a,target\n1,1.5\n2,2.5\n")).task == "regression"
+    assert load_table(csv_file("a,target\n1,1.5\n2,2.5\n")).task == "regression"
 
 
 def test_csv_with_byte_order_mark_and_quotes(csv_file):
-    data = load_csv(csv_file('"a, b",target\n"1",x\n2,"x\ny"\n', encoding="utf-8-sig"))
+    data = load_table(csv_file('"a, b",target\n"1",x\n2,"x\ny"\n', encoding="utf-8-sig"))
     assert data.columns == ("a, b",)
     assert data.class_names == ("x", "x\ny")
 
@@ -40,48 +40,48 @@ def test_csv_with_byte_order_mark_and_quotes(csv_file):
         ("a,,target\n1,2,3\n", "column 2 has no name"),
         ("1,2,3\n1,2,3\n", "no header"),
         ("a,tarqet\n1,2\n", "no target column 'target' .did you mean 'tarqet'?"),
-        ("target\n1\n", "no columns beside the target"),
-        ("age,target\n1,2\nabc,2\n", "row 3, column 'age': 'abc' is not a number"),
-        ("age,target\n1,2\n,2\n", "row 3, column 'age': the cell is empty"),
-        ("age,target\n1_0,2\n", "row 2, column 'age': '1_0' is not a number"),
-        ("age,target\n1,2\n\nnan,2\n", "row 4, column 'age': nan is not a finite float32"),
+        ("target\n1\n2\n", "no columns to learn from beside the target .target.; it is alone"),
+        ("a,target\n1,1\n1,2\n", "no columns to learn from.*a is left out .all cells are the same"),
+        ("age,target\n1,2\nabc,2\n2,2\n", "row 3, column 'age': 'abc' is not a number"),
+        ("age,target\n1_0,2\n5,2\n6,2\n", "row 2, column 'age': '1_0' is not a number"),
+        ("age,target\n1,2\n\ninf,2\n", "row 4, column 'age': inf is not a finite float32"),
         ("age,target\n1,2\n1e39,2\n", "row 3, column 'age': 1e[+]39 is not a finite float32"),
-        ("age,target\n1,2\n1,inf\n", "row 3, column 'target': 'inf' is not finite"),
-        ("age,target\n1,2\n1,\n", "row 3, column 'target': empty target"),
-        ("age,target\n1,2\n1,two\n", "row 3, column 'target': 'two' is not a number; the others are numbers"),
+        ("age,target\n1,2\n2,inf\n", "row 3, column 'target': 'inf' is not finite"),
+        ("age,target\n1,\n2,?\n", "every cell of the target column .target. is missing"),
+        ("age,target\n1,2\n2,two\n", "row 3, column 'target': 'two' is not a number; the others are numbers"),
         ('age,target\n1,"2\n', "unexpected end of data"),
     ],
 )
 def test_csv_refusals_are_one_line(csv_file, text, message):
     with pytest.raises(InputError, match=message) as caught:
-        load_csv(csv_file(text))
+        load_table(csv_file(text))
     assert "\n" not in str(caught.value)
     assert "toy.csv" in str(caught.value)
 
 
 def test_csv_task_settles_mixed_targets(csv_file):
-    path = csv_file("age,target\n1,2\n1,two\n")
-    assert load_csv(path, task="classification").class_names == ("2", "two")
+    path = csv_file("age,target\n1,2\n2,two\n")
+    assert load_table(path, task="classification").class_names == ("2", "two")
     with pytest.raises(InputError, match="'two' is not a number"):
-        load_csv(path, task="regression")
+        load_table(path, task="regression")
     with pytest.raises(InputError, match="accepted: classification, regression"):
-        load_csv(path, task="ranking")
+        load_table(path, task="ranking")
 
 
 def test_labels_are_the_text_of_their_cells(csv_file):
     codes = ["007", "7", "08", "8", "10"]
-    data = load_csv(csv_file("x,target\n" + "".join(f"{i},{codes[i % 5]}\n" for i in range(40))))
+    data = load_table(csv_file("x,target\n" + "".join(f"{i},{codes[i % 5]}\n" for i in range(40))))
     assert data.class_names == ("007", "7", "08", "8", "10")  # in the order of the numbers
     assert data.y[:5].tolist() == [0, 1, 2, 3, 4]
     big = ["9007199254740992", "9007199254740993"]
-    data = load_csv(csv_file("x,target\n" + "".join(f"{i},{big[i % 2]}\n" for i in range(8))))
+    data = load_table(csv_file("x,target\n" + "".join(f"{i},{big[i % 2]}\n" for i in range(8))))
     assert (data.class_names, data.y.tolist()) == (tuple(big), [0, 1] * 4)
-    assert load_csv(csv_file("x,target\n1,1.50\n2,2\n"), task="classification").class_names == ("1.50", "2")
+    assert load_table(csv_file("x,target\n1,1.50\n2,2\n"), task="classification").class_names == ("1.50", "2")
 
 
 def test_which_numbers_are_labels(csv_file):
     def task(cells):
-        return load_csv(csv_file("x,target\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(cells)))).task
+        return load_table(csv_file("x,target\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(cells)))).task
 
     many = [f"{i:05d}" for i in range(1000, 1040)]
     assert task(many) == "classification"  # leading zeros: codes, however many
@@ -91,7 +91,7 @@ def test_which_numbers_are_labels(csv_file):
         task([str(2**60 + i) for i in range(40)])
     assert task(["0", "1", "10", "0.0"] * 4) == "classification"
     assert task(["0.5", "00.7"] * 4) == "regression"
-    numbers = load_csv(csv_file("x,target\n1,01\n2,02\n"), task="regression")
+    numbers = load_table(csv_file("x,target\n1,01\n2,02\n"), task="regression")
     assert numbers.y.tolist() == [1, 2]
 
 
@@ -103,30 +103,30 @@ def test_bytes_that_are_no_utf_8_are_found_where_they_are(tmp_path, before, newl
     path = tmp_path / "toy.csv"
     path.write_bytes(text + newline.encode())
     with pytest.raises(InputError, match=rf"byte {len(text) - 1}\b.*line {before + 2}\b.*UTF-8") as caught:
-        load_csv(path)
+        load_table(path)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
 def test_other_unicodes_are_named(csv_file, encoding):
     with pytest.raises(InputError, match="UTF-32" if "32" in encoding else "UTF-16"):
-        load_csv(csv_file("a,target\n1,2\n", encoding=encoding))
+        load_table(csv_file("a,target\n1,2\n", encoding=encoding))
 
 
 def test_a_nul_is_no_text(csv_file):
     """NumPy drops it at the end of a text: two labels would be one."""
     with pytest.raises(InputError, match=r"line 4.*NUL"):
-        load_csv(csv_file("a,target\n1,x\n2,y\n3,x\0\n4,y\n"))
+        load_table(csv_file("a,target\n1,x\n2,y\n3,x\0\n4,y\n"))
 
 
 def test_utf_16_is_named(csv_file):
     with pytest.raises(InputError, match="UTF-16"):
-        load_csv(csv_file("a,target\n1,2\n", encoding="utf-16"))
+        load_table(csv_file("a,target\n1,2\n", encoding="utf-16"))
 
 
 def test_csv_of_another_encoding_or_size(csv_file, monkeypatch):
     with pytest.raises(InputError, match="not UTF-8"):
-        load_csv(csv_file("a,target\n1,é\n", encoding="latin-1"))
-    monkeypatch.setattr(csv, "MAX_CSV_BYTES", 4)
+        load_table(csv_file("a,target\n1,é\n", encoding="latin-1"))
+    monkeypatch.setattr(table, "MAX_TEXT_BYTES", 4)
     with pytest.raises(InputError, match="accepted: at most"):
-        load_csv(csv_file("a,target\n1,2\n"))
+        load_table(csv_file("a,target\n1,2\n"))
