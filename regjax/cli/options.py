@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from regjax import catalog
 from regjax.catalog import NUMBERS
 from regjax.core.options import UNBOUNDED, Options, choice, number, switch, text, whole, widths
-from regjax.training.options import TrainingOptions
+from regjax.training.options import TaskOptions, TrainingOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class DataOptions(Options):
+class DataOptions(TaskOptions):
     """Options of the data."""
 
     dataset: str = text(
@@ -26,7 +26,6 @@ class DataOptions(Options):
         "data", None, "where prepared TFDS sets are; default $TFDS_DATA_DIR or ~/tensorflow_datasets", fixed=False
     )
     target: str | None = text("data", None, "target column of a table; default 'target'")
-    task: str | None = text("data", None, "classification or regression, in place of what the targets suggest")
     ignore: str = text("tables", "", "columns to leave out, separated by commas")
     categorical: str = text("tables", "", "columns whose cells are levels, such as numbers that are codes")
     numeric: str = text("tables", "", "columns whose cells are numbers; other cells count as missing")

@@ -43,7 +43,6 @@ class CompareOptions(TrainingOptions):
         setting; with fresh ones there is no such bias, for about a quarter more runs.
       always: keyword arguments of `make_hparams` for every run, including the baseline, such as
         `{"rates": {"dropout": 0.5}}`. The comparison then shows what helps in addition to them.
-      task: `"classification"` or `"regression"`; None infers it from the targets.
       standardize: how to standardize the inputs, one of `regjax.data.preprocess.STANDARDIZE`. By default, images are
         standardized per channel, tables per column and sequences per feature; integers are not standardized.
     """
@@ -77,7 +76,6 @@ class CompareOptions(TrainingOptions):
         "compare", False, "train the chosen settings anew for the test, with seeds that the choice has not seen"
     )
     always: Mapping[str, Value] | None = None
-    task: str | None = None
     standardize: str = "auto"
 
     def __post_init__(self) -> None:

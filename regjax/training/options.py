@@ -5,11 +5,22 @@ from __future__ import annotations
 import dataclasses
 
 from regjax import catalog
-from regjax.core.options import Options, choice, number, whole
+from regjax.core.options import Options, choice, number, text, whole
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingOptions(Options):
+class TaskOptions(Options):
+    """The task, which both the data and a comparison of arrays take.
+
+    Attributes:
+      task: `"classification"` or `"regression"`; None infers it from the targets.
+    """
+
+    task: str | None = text("data", None, "classification or regression, in place of what the targets suggest")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions(TaskOptions):
     """Options of training: the training data, the optimizer, and when to stop.
 
     Attributes:
