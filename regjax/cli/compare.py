@@ -2,11 +2,12 @@
 
   python -m experiments.compare --workdir=runs/compare
 
-Writes results.json, table.csv, report.html, figures/ and predictions.npz into --workdir; about a minute with the
-default flags on two cores. Use --resume to continue a comparison that was interrupted (exit code 75). All training
-examples are used, with their original labels. The embedded digits, which are the default, are a demonstration of
-overfitting: 128 training examples, of which 10% have wrong labels, unless --train_examples and --label_noise are given.
-A regularizer flag such as --l2 applies to every row, including the baseline.
+Writes results.json, table.csv, report.html, figures/, predictions.npz, flags/ (a flag file of train for each row, and
+best.flags) and winner/ (the model of the row that is best on validation, which predict reads) into --workdir; about a
+minute with the default flags on two cores. Use --resume to continue a comparison that was interrupted (exit code 75).
+All training examples are used, with their original labels. The embedded digits, which are the default, are a
+demonstration of overfitting: 128 training examples, of which 10% have wrong labels, unless --train_examples and
+--label_noise are given. A regularizer flag such as --l2 applies to every row, including the baseline.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from regjax.core.options import text, texts, whole
 if TYPE_CHECKING:
     import flax.linen as nn
 
+    from regjax.cli.setup import Facts
+    from regjax.cli.train import Config as TrainConfig
     from regjax.comparison.techniques import Technique
     from regjax.core.typing import PenaltyMode, PyTree
     from regjax.data import Dataset
@@ -63,11 +66,13 @@ def main(config: Config) -> int:
 
     from regjax.analysis import write_predictions
     from regjax.cli.progress import Bar
+    from regjax.cli.repeat import command_of
+    from regjax.cli.winner import next_commands, winner_of, write_flags, write_model
     from regjax.comparison.procedure import compare
     from regjax.report import write_compare_report
     from regjax.training.compilations import CompilationCounter
 
-    model, dataset, wanted, options = _prepared(config, wanted)
+    model, dataset, wanted, options, facts = _prepared(config, wanted)
     app.terminate_as_interrupt()
     with (
         workdirs.unfinished(config, "compare") as directory,
@@ -84,23 +89,35 @@ def main(config: Config) -> int:
         )
     if not cluster.leads():
         return app.DONE
-    content = _with_commands(result.to_json(), config)
+    content = result.to_json()
+    runs = _runs(content, config)
+    for row in (content["baseline"], *content["techniques"].values()):
+        if row["name"] in runs:
+            row["commands"] = [command_of(run) for run in runs[row["name"]]]
+    best = winner_of(content)
+    steps = next_commands(config, best)
+    content |= {"winner": {key: best[key] for key in ("name", "title")}, "next": steps}
     content |= {"reproduce": app.reproduce("compare", started)}
     content |= {"compilations": compilations.count, "compile_seconds": round(compilations.seconds, 3)}
     with workdirs.written_aside(workdir) as directory:
         workdirs.write_json(directory / "config.json", {"experiment": "compare", "flags": config.to_json()})
         workdirs.write_json(directory / "results.json", content)
         (directory / "table.csv").write_text(result.csv())
+        write_flags(directory, runs, best["name"])
+        write_model(directory, result, runs[best["name"]], best["name"], facts)
         if result.predictions is not None:
             write_predictions(result.predictions, directory / "predictions.npz")
         write_compare_report(content, directory)
     print(result)
+    print("\nnext:")
+    for step in steps:
+        print(f"  {step['what']}:\n    {step['command']}")
     print(f"\n{compilations.describe()}")
     print(f"report: {workdir / 'report.html'}   numbers: {workdir / 'results.json'}   {time.time() - started:.0f} s")
     return app.DONE
 
 
-def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Dataset, Techniques, CompareOptions]:
+def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Dataset, Techniques, CompareOptions, Facts]:
     """Prepare and check model, data, techniques and options before any run."""
     from regjax.cli import setup
     from regjax.cli.regularizers import check_regularizers, regularizer_arguments
@@ -119,7 +136,7 @@ def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Dataset, T
     for technique in techniques:
         flags.about("techniques", functools.partial(check_flags, technique))
     options = dataclasses.replace(config, augmentation=spec.augmentation, always=regularizer_arguments(config))
-    return spec.model, loaded.dataset, wanted, options
+    return spec.model, loaded.dataset, wanted, options, setup.Facts.of(loaded.splits)
 
 
 def _penalty_techniques(config: Config, shapes: PyTree) -> list[Technique]:
@@ -148,15 +165,13 @@ def _penalty_techniques(config: Config, shapes: PyTree) -> list[Technique]:
     return techniques
 
 
-def _with_commands(content: dict[str, Any], config: Config) -> dict[str, Any]:
-    """Add to each row of the results the commands that repeat its chosen setting, one per seed."""
-    from regjax.cli.repeat import comparison_commands
+def _runs(content: dict[str, Any], config: Config) -> dict[str, list[TrainConfig]]:
+    """Return the options of `train` that repeat each run of each row."""
+    from regjax.cli.repeat import comparison_runs
 
     rows = {"baseline": content["baseline"], **content["techniques"]}
     of_rows = {name: row["flags"] for name, row in rows.items()}
-    for name, commands in comparison_commands(config, content["settings"], of_rows, content["runs"]).items():
-        rows[name]["commands"] = commands
-    return content
+    return comparison_runs(config, content["settings"], of_rows, content["runs"])
 
 
 def _techniques(config: Config) -> Techniques:

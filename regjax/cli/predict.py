@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regjax.cli import app, flags, workdirs
 from regjax.cli.train import Config as TrainConfig
+from regjax.cli.winner import WEIGHTS, WINNER
 from regjax.core.options import Options, switch, text, whole
 
 if TYPE_CHECKING:
     from regjax.training.spec import Hparams, Spec
-    from regjax.training.state import RunState
+    from regjax.training.state import RunState, Weights
 
 SPLITS = ("train", "validation", "test")
 
@@ -31,7 +33,9 @@ SPLITS = ("train", "validation", "test")
 class Config(Options):
     """The options of the command."""
 
-    workdir: str = text("predict", "runs/train", "directory of a run of experiments.train")
+    workdir: str = text(
+        "predict", "runs/train", "directory of a run of experiments.train, or of a comparison, whose winner predicts"
+    )
     input: str | None = text("predict", None, "a .npz, a .csv, a folder of images, or a split: train, validation, test")
     output: str | None = text("predict", None, "the .csv to write")
     data_dir: str | None = text("predict", None, "where prepared TFDS sets are, for a split")
@@ -46,8 +50,7 @@ class Config(Options):
 def main(config: Config) -> int:
     """Run the experiment; returns the exit code."""
     workdir = Path(config.workdir).expanduser()
-    for name in ("config.json", "preprocess.json", "checkpoints"):
-        flags.check((workdir / name).exists(), "workdir", f"holds no trained run: {name} is missing")
+    workdir = _of_run(workdir)
     where, target = config.input or "", config.output or ""
     flags.check(config.input is not None, "input", f"is needed: a file, a folder, or one of {', '.join(SPLITS)}")
     flags.check(bool(target), "output", "is needed: the .csv to write")
@@ -71,9 +74,9 @@ def main(config: Config) -> int:
     from regjax.training.evaluate import predict
     from regjax.training.program import make_program
     from regjax.training.uncertainty import mc_predict
+    from regjax.training.weights_file import read_weights
 
     saved = workdirs.read_config(workdir) or {}
-    flags.check(saved.get("experiment") == "train", "workdir", "is not a run of experiments.train")
     pre = data.Preprocessor.from_json((workdir / "preprocess.json").read_text())
 
     def described() -> tuple[TrainConfig, Spec, Hparams, RunState]:
@@ -101,9 +104,13 @@ def main(config: Config) -> int:
         truth = None
     flags.about("input", lambda: pre.transform(x[:1]))  # raises an error for another shape
 
-    state = Checkpoints(workdir / "checkpoints").restore_latest(like)
-    flags.check(state is not like, "workdir", "holds no checkpoint yet")
-    weights = state.weights(hparams)
+    if (workdir / WEIGHTS).exists():
+        shapes = jax.eval_shape(lambda state: state.weights(hparams), like)
+        weights: Weights = flags.about("workdir", lambda: read_weights(shapes, workdir / WEIGHTS))
+    else:
+        state = Checkpoints(workdir / "checkpoints").restore_latest(like)
+        flags.check(state is not like, "workdir", "holds no checkpoint yet")
+        weights = state.weights(hparams)
     apply_fn = as_model(spec.model).apply
     samples, key = config.mc_samples, run_key(config.seed)
     if samples:
@@ -149,6 +156,27 @@ def main(config: Config) -> int:
         note = f"; accuracy {np.mean(np.argmax(outputs, axis=1) == truth):.4f}"
     print(f"{len(rows)} predictions in {output}{note}")
     return app.DONE
+
+
+def _of_run(workdir: Path) -> Path:
+    """Return the directory of the trained run, which for a comparison is that of its winner.
+
+    Raises:
+      FlagError: there is none.
+    """
+    flags.check(workdir.exists(), "workdir", "no such directory; name that of a run of experiments.train or compare")
+    flags.check(workdir.is_dir(), "workdir", "is a file; name the directory of a run")
+    saved = (workdirs.read_config(workdir) or {}).get("experiment")
+    if saved == "compare":
+        flags.check((workdir / WINNER).is_dir(), "workdir", "is a comparison that kept no model; train a row of it")
+        title = json.loads((workdir / "results.json").read_text())["winner"]["title"]
+        app.note(f"the model of the winner of the comparison on validation: {title}")
+        workdir = workdir / WINNER
+    flags.check(saved in (None, "train", "compare"), "workdir", f"holds no trained run, but a {saved}")
+    for names in (("config.json",), ("preprocess.json",), ("checkpoints", WEIGHTS)):
+        there = any((workdir / name).exists() for name in names)
+        flags.check(there, "workdir", f"holds no trained run: {names[0]} is missing")
+    return workdir
 
 
 def _up_to_date(flags_of_run: dict[str, Any]) -> dict[str, Any]:

@@ -25,8 +25,17 @@ def train_command(config: RunOptions, changes: Mapping[str, Any], seed: int, wor
       >>> train_command(RunOptions(dataset="wine", l2=0.1), {"epochs": 3}, 7, "runs/one")
       'python -m experiments.train --dataset=wine --epochs=3 --l2=0.1 --seed=7 --workdir=runs/one'
     """
+    return command_of(train_run(config, changes, seed, workdir))
+
+
+def train_run(config: RunOptions, changes: Mapping[str, Any], seed: int, workdir: str) -> TrainConfig:
+    """Return the options of the command that `train_command` returns."""
     same = shared_options(config, TrainConfig())
-    run = TrainConfig(**same | dict(changes) | {"seed": seed, "workdir": workdir})
+    return TrainConfig(**same | dict(changes) | {"seed": seed, "workdir": workdir})
+
+
+def command_of(run: TrainConfig) -> str:
+    """Return the command line of a run."""
     return command("train", run, last=("seed", "workdir"))  # options that distinguish runs come last
 
 
@@ -78,18 +87,18 @@ def check_flags(technique: Technique) -> None:
             raise ValueError(f"technique {technique.name!r}: flags: {error}") from None
 
 
-def comparison_commands(
+def comparison_runs(
     config: RunOptions,
     settings: Mapping[str, Any],
     rows: Mapping[str, Sequence[Mapping[str, Any]] | None],
     runs: Sequence[tuple[int, int]],
-) -> dict[str, list[str]]:
-    """Return, for each row of a comparison, the commands that repeat its chosen setting, one per run.
+) -> dict[str, list[TrainConfig]]:
+    """Return, for each row of a comparison, the options of `train` that repeat its chosen setting, one per run.
 
     Args:
       config: the options of the comparison.
       settings: the settings of its result, which include the defaults that it chose.
-      rows: the flags of the runs of each technique; None, which gives no commands, if there are no such flags.
+      rows: the flags of the runs of each technique; None, which gives no runs, if there are no such flags.
       runs: the seed of the split and the seed of each run.
     """
     base: dict[str, Any] = {name: settings[name] for name in ("train_examples", "epochs")}
@@ -97,17 +106,17 @@ def comparison_commands(
     # Early stopping and augmentation are active only in their own rows.
     base |= {"patience": None, "min_delta": 0.0, "stop_criterion": "patience", "augment": ""}
     texts = {"penalty": config.penalty, "output_penalty": config.output_penalty}
-    commands: dict[str, list[str]] = {}
+    found: dict[str, list[TrainConfig]] = {}
     for number, (name, of_row) in enumerate(rows.items()):
         if of_row is None:
             continue
         folder = f"runs/repeat/{name if name.isidentifier() else f'row_{number}'}"
-        commands[name] = []
+        found[name] = []
         for of_run, (split_seed, seed) in zip(of_row, runs, strict=True):
             changes = base | {"split_seed": split_seed} | merge_flags([texts, dict(of_run)])
             if changes["train_examples"] != settings["train_examples"]:
                 changes["steps_per_epoch"] = settings["steps_per_epoch"]
             if "augment_strength" in changes:
                 changes["augment"] = config.augment or "default"
-            commands[name].append(train_command(config, changes, seed, f"{folder}-{seed}"))
-    return commands
+            found[name].append(train_run(config, changes, seed, f"{folder}-{seed}"))
+    return found

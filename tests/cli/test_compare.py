@@ -88,9 +88,9 @@ def test_every_row_gets_the_commands_that_repeat_it():
         "techniques": rows,
         "settings": {"train_examples": 64, "steps_per_epoch": 2, "epochs": 4, "label_noise": 0.1, "augmentation": ""},
     }
-    made = compare._with_commands(content, Config(seeds=2, seed=7))
-    first, second = made["techniques"]["l2"]["commands"]
-    assert {"--l2=0.1", "--seed=7"} <= set(first.split())
-    assert {"--l2=0.2", "--split_seed=1", "--seed=8"} <= set(second.split())
-    assert "commands" in made["baseline"]
-    assert not made["techniques"]["own"].get("commands")
+    runs = compare._runs(content, Config(seeds=2, seed=7))
+    first, second = runs["l2"]
+    assert (first.l2, first.split_seed, first.seed) == (0.1, 0, 7)
+    assert (second.l2, second.split_seed, second.seed) == (0.2, 1, 8)
+    assert len(runs["baseline"]) == 2
+    assert "own" not in runs

@@ -11,7 +11,7 @@ import pytest
 from regjax.catalog import COMBINATION, DEFAULT_TECHNIQUES, NOISES, TECHNIQUES
 from regjax.cli import setup
 from regjax.cli.options import RunOptions
-from regjax.cli.repeat import comparison_commands, train_command
+from regjax.cli.repeat import command_of, comparison_runs, train_command
 from regjax.cli.train import Config as TrainConfig
 from regjax.comparison.registry import TechniqueContext, resolve
 from regjax.comparison.techniques import combination
@@ -19,6 +19,10 @@ from regjax.training.spec import make_hparams
 
 FACTS = setup.Facts("classification", 3, 3, 1000)
 SETTINGS = {"train_examples": 128, "label_noise": 0.1, "epochs": 6, "steps_per_epoch": 4}
+
+
+def commands_of(*arguments):
+    return {name: [command_of(run) for run in runs] for name, runs in comparison_runs(*arguments).items()}
 
 
 def techniques_of(*names, **changes):
@@ -79,7 +83,7 @@ def parsed(command):
 def test_what_always_acts_comes_first_as_in_the_comparison():
     config = RunOptions(l2=0.1, penalty="mcp(0.2)", output_penalty="confidence(0.3)", dropout=0.4)
     rows = {"l1": [{"penalty": "l1(0.5, mode='proximal')"}], "jacobian": [{"output_penalty": "jacobian(0.6)"}]}
-    commands = comparison_commands(config, SETTINGS, rows, [(7, 3)])
+    commands = commands_of(config, SETTINGS, rows, [(7, 3)])
     l1, jacobian = parsed(commands["l1"][0]), parsed(commands["jacobian"][0])
     assert (l1["l2"], l1["penalty"], l1["dropout"]) == ("0.1", "mcp(0.2) + l1(0.5, mode='proximal')", "0.4")
     assert jacobian["output_penalty"] == "confidence(0.3) + jacobian(0.6)"
@@ -89,7 +93,7 @@ def test_what_always_acts_comes_first_as_in_the_comparison():
 def test_early_stopping_and_augmentation_of_the_comparison_act_in_their_own_rows_alone():
     config = RunOptions(patience=7, augment="shift=1")
     rows = {"baseline": [{}, {}], "augmentation": [{"augment_strength": 0.5}, {"augment_strength": 1.0}]}
-    commands = comparison_commands(config, SETTINGS, rows, [(0, 0), (1, 1)])
+    commands = commands_of(config, SETTINGS, rows, [(0, 0), (1, 1)])
     plain, (moved, other) = parsed(commands["baseline"][0]), map(parsed, commands["augmentation"])
     assert {"patience", "augment"}.isdisjoint(plain)
     assert (moved["augment"], moved["augment_strength"]) == ("shift=1", "0.5")
@@ -98,7 +102,7 @@ def test_early_stopping_and_augmentation_of_the_comparison_act_in_their_own_rows
 
 
 def test_more_data_keeps_the_number_of_updates():
-    commands = comparison_commands(RunOptions(), SETTINGS, {"more_data": [{"train_examples": 512}]}, [(0, 0)])
+    commands = commands_of(RunOptions(), SETTINGS, {"more_data": [{"train_examples": 512}]}, [(0, 0)])
     assert parsed(commands["more_data"][0])["steps_per_epoch"] == "4"
 
 
@@ -110,7 +114,7 @@ def test_a_shell_gives_back_what_was_written(text):
 
 def test_a_name_that_is_no_word_names_no_folder():
     name = "l1(1, where='../../..')"
-    commands = comparison_commands(RunOptions(), SETTINGS, {"baseline": [{}], name: [{"penalty": name}]}, [(0, 4)])
+    commands = commands_of(RunOptions(), SETTINGS, {"baseline": [{}], name: [{"penalty": name}]}, [(0, 4)])
     assert parsed(commands[name][0])["workdir"] == "runs/repeat/row_1-4"
     assert parsed(commands["baseline"][0])["workdir"] == "runs/repeat/baseline-4"
 

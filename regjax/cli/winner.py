@@ -1,0 +1,118 @@
+"""What a comparison leaves for the next step: the flags of each row, the model of the winner, and commands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regjax.cli import app, flags, workdirs
+from regjax.cli.train import Config as TrainConfig
+
+if TYPE_CHECKING:
+    from regjax.cli.setup import Facts
+    from regjax.comparison.result import CompareResult
+
+FLAGS = "flags"  # the folder of the flag files
+WINNER = "winner"  # the folder of the winner's model
+BEST = "best"
+WEIGHTS = "weights.npz"
+
+
+def winner_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row with the best mean validation score, of those whose runs can be repeated.
+
+    The test examples have no say, so that the test score of the row is not better than that of another one by choice.
+
+    Args:
+      content: the results of a comparison.
+    """
+    rows = [content["baseline"], *content["techniques"].values()]
+    return max((row for row in rows if row["flags"] is not None), key=lambda row: row["chosen"]["select_score"])
+
+
+def typical(runs: Sequence[TrainConfig]) -> int:
+    """Return the number of the first run with the options that most runs of a row have, apart from the seeds.
+
+    Example:
+      >>> typical([TrainConfig(l2=0.1, seed=1), TrainConfig(l2=0.2, seed=2), TrainConfig(l2=0.2, seed=3)])
+      1
+    """
+    settings = [repr({**run.to_json(), "seed": 0, "split_seed": 0, "workdir": ""}) for run in runs]
+    most = Counter(settings).most_common(1)[0][0]
+    return settings.index(most)
+
+
+def write_flags(directory: Path, rows: Mapping[str, Sequence[TrainConfig]], winner: str) -> None:
+    """Write a flag file of `train` for the typical run of each row, and `best.flags` for the winner.
+
+    Args:
+      directory: directory of the comparison.
+      rows: the runs of each row.
+      winner: name of a row.
+    """
+    folder = directory / FLAGS
+    folder.mkdir()
+    default = TrainConfig().to_json()
+    for number, (name, runs) in enumerate(rows.items()):
+        run = runs[typical(runs)]
+        lines = flags.arguments(run)
+        differs = [name for name, value in run.to_json().items() if value != default[name] and name != "workdir"]
+        text = "".join(f"{line}\n" for option in differs for line in lines[option])
+        (folder / f"{name if name.isidentifier() else f'row_{number}'}.flags").write_text(text)
+        if name == winner:
+            (folder / f"{BEST}.flags").write_text(text)
+
+
+def write_model(directory: Path, result: CompareResult, runs: Sequence[TrainConfig], name: str, facts: Facts) -> None:
+    """Write the model of the typical run of a row, from which `predict` predicts.
+
+    Args:
+      directory: directory of the comparison.
+      result: its result.
+      runs: the runs of the row.
+      name: name of the row.
+      facts: properties of the data.
+    """
+    from regjax.training.weights_file import write_weights
+
+    if result.trained is None:
+        return
+    folder, i = directory / WINNER, typical(runs)
+    folder.mkdir()
+    content = {"experiment": "train", "flags": runs[i].to_json(), "facts": facts._asdict()}
+    workdirs.write_json(folder / "config.json", content)
+    (folder / "preprocess.json").write_text(result.trained.preprocessors[name][i].to_json())
+    write_weights(result.trained.weights[name][i], folder / WEIGHTS)
+
+
+def next_commands(config: Any, winner: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the commands that come next, each with what it does.
+
+    Args:
+      config: the options of the comparison.
+      winner: the row of the winner.
+    """
+    workdir = config.workdir.rstrip("/")
+    is_file = Path(config.dataset).expanduser().exists()
+    run = " ".join(app.program("train"))
+    predict = " ".join(app.program("predict"))
+    quoted = _quoted(workdir)
+    return [
+        {
+            "what": f"train the winner by validation, {winner['title']}, as a run of its own",
+            "command": f"{run} --flagfile={quoted}/{FLAGS}/{BEST}.flags --workdir={quoted}-winner",
+        },
+        {
+            "what": "predict with the winner's model, here the examples of the comparison; name a file of new ones",
+            "command": f"{predict} --workdir={quoted} --input={_quoted(config.dataset) if is_file else 'test'} "
+            f"--output={quoted}-predictions.csv",
+        },
+    ]
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)

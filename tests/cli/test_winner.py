@@ -1,0 +1,50 @@
+import json
+
+import numpy as np
+import pytest
+
+from regjax.cli.train import Config as TrainConfig
+from regjax.cli.winner import typical, winner_of
+from tests.cli.shared import read_csv
+
+
+def row(name, score, flags=({},)):
+    return {"name": name, "title": name, "flags": flags, "chosen": {"select_score": score}}
+
+
+def test_the_winner_is_the_best_on_validation_of_what_can_be_repeated():
+    rows = {"l2": row("l2", 0.8), "mine": row("mine", 0.9, None), "l1": row("l1", 0.7)}
+    assert winner_of({"baseline": row("baseline", 0.75), "techniques": rows})["name"] == "l2"
+    assert winner_of({"baseline": row("baseline", 0.8), "techniques": rows})["name"] == "baseline"  # first of equals
+
+
+def test_the_typical_run_has_the_most_frequent_options():
+    runs = [TrainConfig(l2=l2, seed=i, split_seed=i, workdir=f"w{i}") for i, l2 in enumerate([0.1, 0.2, 0.3, 0.2])]
+    assert typical(runs) == 1
+    assert typical(runs[:1]) == 0
+
+
+@pytest.mark.slow
+def test_the_next_commands_work_as_they_are_printed(run, tmp_path):
+    """From the directory in which the comparison ran; the model of the winner is that of its run, bit by bit."""
+    rng = np.random.default_rng(0)
+    lines = ["id,size,city,target"]
+    for i in range(80):
+        size, city = rng.normal(), rng.choice(["Rome", "Oslo", ""])
+        lines.append(f"c{i},{size:.3f},{city},{'yes' if size + (city == 'Rome') > 0.3 else 'no'}")
+    (tmp_path / "toy.csv").write_text("\n".join(lines))
+    flags = ["--techniques=l2", "--grid=l2=0.001,0.01", "--seeds=2", "--epochs=5", "--widths=8"]
+    run("compare", "--dataset=toy.csv", "--workdir=c", *flags)
+    content = json.loads((tmp_path / "c/results.json").read_text())
+    for step in content["next"]:
+        name, *arguments = step["command"].split()[2:]
+        run(name.removeprefix("experiments."), *arguments)
+    name = content["winner"]["name"]
+    found = content["baseline"] if name == "baseline" else content["techniques"][name]
+    trained = json.loads((tmp_path / "c-winner/summary.json").read_text())
+    assert trained["params_sha256"] in found["params_sha256"]
+    run("predict", "--workdir=c-winner", "--input=toy.csv", "--output=again.csv")
+    rows = read_csv(tmp_path / "c-predictions.csv")
+    assert rows == read_csv(tmp_path / "again.csv")
+    assert [line["id"] for line in rows] == [f"c{i}" for i in range(80)]
+    assert {path.name for path in (tmp_path / "c/flags").iterdir()} == {"best.flags", "baseline.flags", "l2.flags"}
