@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from regjax import catalog
 from regjax.catalog import NUMBERS
 from regjax.core.options import UNBOUNDED, Options, choice, number, switch, text, whole, widths
-from regjax.training.options import TaskOptions, TrainingOptions
+from regjax.training.options import SplitOptions, TrainingOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class DataOptions(TaskOptions):
+class DataOptions(SplitOptions):
     """Options of the data."""
 
     dataset: str = text(
@@ -30,6 +30,8 @@ class DataOptions(TaskOptions):
     categorical: str = text("tables", "", "columns whose cells are levels, such as numbers that are codes")
     numeric: str = text("tables", "", "columns whose cells are numbers; other cells count as missing")
     dates: str = text("tables", "", "columns of dates to use, as year, month, weekday and days since 1970")
+    group: str | None = text("tables", None, "column whose equal cells stay in one part, such as the patient")
+    time: str | None = text("tables", None, "column of dates or numbers: later rows are the test")
     id_column: str | None = text("tables", None, "column that identifies examples; predictions carry it along")
     impute: str = choice("tables", "median", catalog.IMPUTE, "what becomes of missing cells")
     encoding: str = text("tables", "utf-8", "of a text file, such as latin1")

@@ -76,10 +76,10 @@ def load(
             lazy=lazy,
         ),
     )
+    splits = flags.about("dataset", lambda: data.split(dataset, seed=split_seed, **options.fractions()))
+    flags.about("dataset", splits.check_classes)
     for line in dataset.notes:
         app.note(line)
-    splits = flags.about("dataset", lambda: data.split(dataset, seed=split_seed))
-    flags.about("dataset", splits.check_classes)
     fitted = preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits))
     return Loaded(dataset, splits, fitted)
 
@@ -98,7 +98,13 @@ def table_options(options: DataOptions) -> data.TableOptions | None:
     made = flags.about(
         "dataset",
         lambda: data.TableOptions(
-            **lists, id_column=options.id_column, impute=options.impute, encoding=options.encoding, separator=separator
+            **lists,
+            group=options.group,
+            time=options.time,
+            id_column=options.id_column,
+            impute=options.impute,
+            encoding=options.encoding,
+            separator=separator,
         ),
     )
     return None if made == data.TableOptions() else made

@@ -117,9 +117,10 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
       InputError: the data, the model, a technique or an option cannot be used.
     """
     dataset = as_dataset(data, options.task)
-    splits = dataset if isinstance(dataset, Splits) else split(dataset, seed=options.split_seed)
+    splits = dataset if isinstance(dataset, Splits) else split(dataset, seed=options.split_seed, **options.fractions())
     if options.splits is None:
-        options = dataclasses.replace(options, splits=1 if isinstance(dataset, Splits) else options.seeds)
+        one = isinstance(dataset, Splits) or dataset.times is not None
+        options = dataclasses.replace(options, splits=1 if one else options.seeds)
     _check_splits(dataset, options)
     module = make_model(model, num_outputs=splits.num_outputs, task=splits.task) if isinstance(model, str) else model
     preprocessor = Preprocessor.for_splits(splits, standardize=options.standardize)
@@ -162,7 +163,7 @@ def plan_of_split(first: Plan, number: int) -> Plan:
     """Return the plan on another split of the data, which has its own seeds; 0 is the first one."""
     if number == 0 or first.dataset is None:
         return first
-    splits = split(first.dataset, seed=first.options.split_seed + number)
+    splits = split(first.dataset, seed=first.options.split_seed + number, **first.options.fractions())
     preprocessor = Preprocessor.for_splits(splits, standardize=first.options.standardize)
     return dataclasses.replace(first, splits=splits, preprocessor=preprocessor, number=number)
 
@@ -173,8 +174,10 @@ def _check_splits(dataset: Dataset | Splits, options: CompareOptions) -> None:
         return
     if isinstance(dataset, Splits):
         raise InputError(f"splits {options.splits}: the data are split already; give the dataset, or splits=1")
+    if dataset.times is not None:
+        raise InputError(f"splits {options.splits}: data with times are cut in one way only; accepted: splits=1")
     for number in range(1, options.splits or 1):
-        split(dataset, seed=options.split_seed + number).check_classes()
+        split(dataset, seed=options.split_seed + number, **options.fractions()).check_classes()
 
 
 def filled_in(options: CompareOptions, splits: Splits) -> tuple[CompareOptions, int, int]:

@@ -9,10 +9,19 @@ import numpy as np
 from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.float32 import check_float32
+from regjax.data.grouping import check_groups, check_times, with_duplicates_together
 from regjax.data.targets import as_vector, check_unmasked, encode_targets, infer_task, task_reason
 
 
-def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: str = "data") -> Dataset:
+def from_arrays(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    task: str | None = None,
+    name: str = "data",
+    groups: Any = None,
+    times: Any = None,
+) -> Dataset:
     """Make a dataset from arrays.
 
     Args:
@@ -21,6 +30,9 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
       y: labels `[N]` of any kind, one-hot rows `[N, K]`, or numbers `[N]` / `[N, D]`.
       task: `"classification"` or `"regression"`; None uses `regjax.data.targets.infer_task`.
       name: name of the dataset in reports.
+      groups: `[N]` of any kind: examples with equal ones, such as those of one patient, stay in one part of a split.
+        Without groups, exact duplicates stay together.
+      times: `[N]` numbers or dates: later examples are the test set.
 
     Raises:
       InputError: an array is masked or its numbers are too large for float32; the labels are of mixed types; it is
@@ -49,7 +61,16 @@ def from_arrays(x: np.ndarray, y: np.ndarray, *, task: str | None = None, name: 
     if not as_it_is:
         check_float32(f"{name}: x", x)
     x = x if as_it_is else x.astype(np.float32)
-    return Dataset(name, task, x, encoded, class_names=class_names)
+    made = Dataset(
+        name,
+        task,
+        x,
+        encoded,
+        class_names=class_names,
+        groups=None if groups is None else check_groups(name, groups, len(x)),
+        times=None if times is None else check_times(name, times, len(x)),
+    )
+    return with_duplicates_together(made)
 
 
 def _targets(name: str, y: Any) -> np.ndarray:

@@ -33,6 +33,10 @@ class Dataset:
       test: `(x_test, y_test)`, an official test split, or None.
       validation: `(x, y)`, an official validation split, or None.
       notes: messages for the user about how the source was read.
+      groups: `int64[N]`, for examples that a split must not divide, such as several of one patient; None if all may be
+        divided.
+      times: `float64[N]`: later examples are the test set, and none is trained on that is later than a tested one; None
+        if the order does not matter.
       schema: of a table with columns that are not all plain numbers; then a NaN in x is a missing number.
       embedded: whether it is one of `regjax.data.EMBEDDED`, rather than another dataset with the same name.
 
@@ -56,6 +60,8 @@ class Dataset:
     validation: tuple[np.ndarray, np.ndarray] | None = None
     notes: tuple[str, ...] = ()
     schema: Schema | None = None
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check_choice("dataset: task", self.task, TASKS)
@@ -71,6 +77,12 @@ class Dataset:
                 raise InputError(f"{self.name}: class_names belong to classification, task is {self.task!r}")
             if len(set(self.class_names)) != len(self.class_names):
                 raise InputError(f"{self.name}: class_names are not distinct: {_shorten(self.class_names)}")
+        for name in ("groups", "times"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self):
+                raise InputError(f"{self.name}: {len(values)} {name} for {len(self)} examples")
+        if self.groups is not None and self.times is not None:
+            raise InputError(f"{self.name}: groups and times; accepted: one of them")
         for part, pair in (("validation", self.validation), ("test", self.test)):
             if pair is not None:
                 self._check_part(part, *pair)

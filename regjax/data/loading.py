@@ -17,6 +17,7 @@ from regjax.catalog import TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.data.dataset import EMBEDDED, Dataset
+from regjax.data.grouping import with_duplicates_together
 from regjax.data.preprocess import Preprocessor
 from regjax.data.readers import FORMATS, Format
 from regjax.data.readers.embedded import load_embedded
@@ -80,7 +81,7 @@ def load(
             given = {"target": target, "table": table, "image_size": image_size, "cache_dir": cache_dir}
             read = _format_of(path, "dataset", "class folders", given)
             options = {option: given[option] for option in read.options if given[option] is not None}
-            return read.load(path, task=task, lazy=lazy, **options)
+            return with_duplicates_together(read.load(path, task=task, lazy=lazy, **options))
         text, data_dir = found, path
     for option, value in (("target", target), ("table", table), ("image_size", image_size)):
         if value is not None:

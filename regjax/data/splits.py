@@ -15,7 +15,7 @@ from regjax.catalog import TASKS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, is_indices
-from regjax.data import keyed_random
+from regjax.data import grouping, keyed_random
 from regjax.data.dataset import Dataset
 from regjax.data.tables.schema import Schema
 
@@ -90,6 +90,9 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
     The test and validation sets have `ceil(fraction * N)` examples each. The validation set is divided into two halves,
     `stop` (the larger one if they differ) and `select`. Splits are stratified: classes are divided proportionally, with
     the largest-remainder method. Every class with at least 4 examples is in every part, and every class is in train.
+    Of a dataset with groups, groups are divided in this way, by their most frequent class, and stay whole; so the sizes
+    hold for the number of groups. Of one with times, the latest examples are the test set, those before them the
+    validation set (its halves in this order, too), and the rest is for training, whatever the seed.
 
     Args:
       dataset: the dataset. Its official test and validation splits are used unchanged, if it has them.
@@ -115,34 +118,26 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
             check_range(f"split: {option}", fraction, 0.0, 1.0, low_open=True, high_open=True)
         except ValueError as error:
             raise InputError(str(error)) from None
-    total = len(dataset)
-    official = dataset.test is not None
-    n_test = 0 if official else _ceil(test_fraction * total)
-    given = dataset.validation
-    n_validation = 0 if given is not None else _ceil(validation_fraction * total)
+    official, given = dataset.test is not None, dataset.validation
     if given is not None and len(given[1]) < 2:
         raise InputError(f"{dataset.name}: the validation split has {len(given[1])} example, at least 2 are needed")
-    if (given is None and n_validation < 2) or total - n_test - n_validation < 1:
-        raise InputError(
-            f"{dataset.name}: {total} examples cannot be cut into {n_test} for test, {n_validation} for "
-            "validation (at least 2) and at least 1 for training; use more examples or other fractions"
-        )
-    labels = dataset.y if dataset.task == "classification" else np.zeros(total, np.int32)
-    rest = keyed_random.order(total, "split", seed)
-    test, rest = _cut(rest, labels, n_test, share=1, keep=1)
-    validation, train = _cut(rest, labels, n_validation, share=2, keep=1)
+    fractions = (0.0 if official else test_fraction, 0.0 if given is not None else validation_fraction)
+    labels = dataset.y if dataset.task == "classification" else np.zeros(len(dataset), np.int32)
+    train, validation, test = _parts(dataset, labels, *fractions, seed)
     missing = np.setdiff1d(np.arange(dataset.num_classes), labels[train])
     if len(missing):
         names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
         shown = ", ".join(repr(names[i]) for i in missing[:8]) + (", ..." if len(missing) > 8 else "")
         raise InputError(f"{dataset.name}: labels missing from train: {shown}; each class needs an example there")
-    cut = {"train": train} | ({} if official else {"test": test})
-    source, of_part = (dataset.x, dataset.y), labels
-    if given is not None:
-        source, validation = given, keyed_random.order(len(given[1]), "split", seed)
+    source = (dataset.x, dataset.y)
+    if given is None:
+        stop, select = validation
+    else:
+        source, order = given, keyed_random.order(len(given[1]), "split", seed)
         of_part = given[1] if dataset.task == "classification" else np.zeros(len(given[1]), np.int32)
-    stop, select = _cut(validation, of_part, len(validation) - len(validation) // 2, share=1, keep=1)
-    indices = cut | ({} if given is not None else {"stop": stop, "select": select})
+        stop, select = _cut(order, of_part, len(order) - len(order) // 2, share=1, keep=1)
+    indices = {"train": train} | ({} if official else {"test": test})
+    indices |= {} if given is not None else {"stop": stop, "select": select}
     x_test, y_test = dataset.test if dataset.test is not None else (dataset.x[test], dataset.y[test])
     return Splits(
         x_train=dataset.x[train],
@@ -164,6 +159,35 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
         schema=dataset.schema,
         indices=indices,
     )
+
+
+def _parts(
+    dataset: Dataset, labels: np.ndarray, test_fraction: float, validation_fraction: float, seed: int
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """The positions of the training set, of both halves of the validation set, and of the test set."""
+    groups, whole = dataset.groups, "examples" if dataset.groups is None else "groups of examples"
+    if groups is not None:
+        labels = grouping.majority_labels(groups, labels)
+    total = len(labels)
+    n_test, n_validation = _ceil(test_fraction * total), _ceil(validation_fraction * total)
+    if (validation_fraction and n_validation < 2) or total - n_test - n_validation < 1:
+        raise InputError(
+            f"{dataset.name}: {total} {whole} cannot be cut into {n_test} for test, {n_validation} for validation (at "
+            "least 2) and at least 1 for training; use more examples, or other fractions (test_fraction, "
+            "validation_fraction)"
+        )
+    half = n_validation - n_validation // 2
+    if dataset.times is not None:
+        ends = np.cumsum([total - n_test - n_validation, half, n_validation // 2])
+        train, stop, select, test = np.split(np.argsort(dataset.times, kind="stable"), ends)
+        return train, (stop, select), test
+    rest = keyed_random.order(total, "split", seed)
+    test, rest = _cut(rest, labels, n_test, share=1, keep=1)
+    validation, train = _cut(rest, labels, n_validation, share=2, keep=1)
+    stop, select = _cut(validation, labels, half, share=1, keep=1)
+    if groups is not None:
+        train, stop, select, test = (grouping.members(groups, part) for part in (train, stop, select, test))
+    return train, (stop, select), test
 
 
 def _ceil(value: float) -> int:

@@ -9,18 +9,30 @@ from regjax.core.options import Options, choice, number, text, whole
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskOptions(Options):
-    """The task, which both the data and a comparison of arrays take.
+class SplitOptions(Options):
+    """The task and the sizes of the parts, which files and arrays take alike.
 
     Attributes:
       task: `"classification"` or `"regression"`; None infers it from the targets.
+      validation_fraction: fraction of the examples for validation, unless the data have a validation set.
+      test_fraction: fraction of the examples for the test, unless the data have a test set.
     """
 
     task: str | None = text("data", None, "classification or regression, in place of what the targets suggest")
+    validation_fraction: float = number(
+        "data", 0.2, "fraction of the examples for validation", high=1.0, low_open=True, high_open=True
+    )
+    test_fraction: float = number(
+        "data", 0.2, "fraction of the examples for the test", high=1.0, low_open=True, high_open=True
+    )
+
+    def fractions(self) -> dict[str, float]:
+        """Return the sizes of the parts, as `regjax.data.split` takes them."""
+        return {"validation_fraction": self.validation_fraction, "test_fraction": self.test_fraction}
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingOptions(TaskOptions):
+class TrainingOptions(SplitOptions):
     """Options of training: the training data, the optimizer, and when to stop.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -19,8 +18,8 @@ def write_weights(weights: PyTree, path: Path) -> None:
       weights: the tree.
       path: the file, which is replaced.
     """
-    arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in _named(weights).items()}
-    np.savez(path, **arrays)
+    arrays = {name: np.asarray(leaf) for name, leaf in _named(weights).items()}
+    np.savez(path, **arrays)  # type: ignore[arg-type]
 
 
 def read_weights(like: PyTree, path: Path) -> PyTree:

@@ -115,7 +115,7 @@ BAD = [
     (("sweep", "--sweep=l2=1,1"), r"l2 has a value twice"),
     (("sweep", "--sweep=train_examples=100,5000"), r"train_examples must be at most 1077"),
     (("sweep", "--sweep=l2=logspace(-9,9,999999)"), r"write logspace"),
-    (("predict", "--workdir=nowhere"), r"--workdir=nowhere: holds no trained run: config.json is missing"),
+    (("predict", "--workdir=nowhere"), r"--workdir=nowhere: no such directory"),
 ]
 
 
@@ -133,7 +133,7 @@ CSV = [
     ("a,target\n1,x\nabc,y\n", r"row .*column 'a'.*'abc'"),
     ("a,a,target\n1,2,x\n", "'a'"),
     ("a,tarjet\n1,x\n2,y\n", "did you mean 'tarjet'|tarjet"),
-    ("a,target\n1,x\nnan,y\n", "column 'a'"),
+    ("a,target\n1,x\ninf,y\n", "column 'a'"),
 ]
 
 

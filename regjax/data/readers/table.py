@@ -15,9 +15,11 @@ from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.float32 import WHOLE
+from regjax.data.grouping import check_times, group_numbers, with_duplicates_together
 from regjax.data.preprocess import Preprocessor
 from regjax.data.source import as_rows
 from regjax.data.tables import Column, RawTable, Schema, TableOptions, infer_columns, read_frame, read_table
+from regjax.data.tables.dates import to_days
 from regjax.data.tables.options import check_known
 from regjax.data.targets import encode_targets, infer_task
 
@@ -149,8 +151,9 @@ def _dataset(raw: RawTable, name: str, target: str, task: str | None, options: T
             raise InputError(f"{raw.name}: missing cells in {', '.join(holes[:12])}; impute=median fills them")
     task, y, class_names, reason = _targets(raw, target, task)
     x, unexpected = schema.encode(raw)
+    groups = None if options.group is None else group_numbers(raw.table.column(options.group).to_pylist())
     lines = (f"target {target}: {task} ({reason})", *schema.lines(raw.table.num_rows))
-    return Dataset(
+    data = Dataset(
         name=name,
         task=task,
         x=as_rows(name, x) if lazy else x,  # type: ignore[arg-type]
@@ -159,7 +162,21 @@ def _dataset(raw: RawTable, name: str, target: str, task: str | None, options: T
         columns=schema.inputs,
         notes=(*raw.notes, *notes, *unexpected, *lines),
         schema=schema,
+        groups=groups,
+        times=None if options.time is None else _times(raw, options.time),
     )
+    return with_duplicates_together(data)
+
+
+def _times(raw: RawTable, column: str) -> np.ndarray:
+    import pyarrow as pa
+
+    cells = raw.table.column(column)
+    if pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type):
+        return check_times(raw.name, cells.to_numpy(), len(cells))
+    if pa.types.is_timestamp(cells.type):
+        return check_times(raw.name, cells.cast(pa.timestamp("s"), safe=False).to_numpy(), len(cells))
+    return to_days(cells, column)
 
 
 def _left_out(schema: Schema) -> str:

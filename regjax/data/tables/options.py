@@ -20,6 +20,8 @@ class TableOptions:
       categorical: names of columns whose cells are levels, such as numbers that are codes.
       numeric: names of columns whose cells are numbers; other cells count as missing.
       dates: names of columns with dates to use, as year, month, weekday and days since 1970.
+      group: name of a column whose equal cells stay in one part of a split, such as the patient; it is no input.
+      time: name of a column with dates or numbers: later rows are the test; it is no input.
       id_column: name of the column that identifies an example; it is no input, and predictions carry it along.
       impute: one of `regjax.catalog.IMPUTE`.
       encoding: of a text file.
@@ -37,6 +39,8 @@ class TableOptions:
     categorical: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
     id_column: str | None = None
     impute: str = "median"
     encoding: str = "utf-8"
@@ -52,7 +56,8 @@ class TableOptions:
         """Return the option that names each column."""
         found: dict[str, str] = {}
         lists = {name: getattr(self, name) for name in ("ignore", "categorical", "numeric", "dates")}
-        lists["id_column"] = () if self.id_column is None else (self.id_column,)
+        singles = {name: getattr(self, name) for name in ("group", "time", "id_column")}
+        lists |= {name: () if column is None else (column,) for name, column in singles.items()}
         for option, columns in lists.items():
             for column in columns:
                 if found.setdefault(column, option) != option:

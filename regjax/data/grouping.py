@@ -1,0 +1,135 @@
+"""Which examples belong together, so that a split must not divide them: groups, and exact duplicates."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from regjax.core.errors import InputError
+from regjax.data import keyed_random
+from regjax.data.dataset import Dataset
+from regjax.data.source import slices
+
+FEWEST_DISTINCT = 0.2
+"""With a smaller share of distinct examples, equal ones are no copies: there are few possible examples, as in a table
+of a few categories."""
+
+
+MAX_COMPARED_BYTES = 2 * 2**30
+"""Larger sets are not searched for duplicates."""
+
+
+def group_numbers(values: Any) -> np.ndarray:
+    """Number the groups in the order of their first example, `int64[N]`.
+
+    Example:
+      >>> group_numbers(["b", "a", "b"]).tolist()
+      [0, 1, 0]
+    """
+    _, first, inverse = np.unique(np.asarray(values), return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[inverse.reshape(-1)]
+
+
+def duplicates(x: Any) -> np.ndarray:
+    """Number the distinct examples, `int64[N]`; equal ones have the same number.
+
+    Random 64-bit sums of the bytes are compared, so that two of a million different examples are taken for equal with a
+    probability of about 3e-8.
+
+    Args:
+      x: examples `[N, ...]`, in memory or `Rows`.
+
+    Example:
+      >>> duplicates(np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]], np.float32)).tolist()
+      [0, 1, 0]
+    """
+    sums = np.concatenate([_sums(part) for part in slices(x)])
+    return group_numbers(sums[:, 0] ^ (sums[:, 1] << np.uint64(1)))
+
+
+def _sums(x: np.ndarray) -> np.ndarray:
+    flat = np.ascontiguousarray(x).reshape(len(x), -1)
+    words = flat.view(np.dtype(f"u{flat.dtype.itemsize}")).astype(np.uint64)
+    weights = np.stack([keyed_random.bits(words.shape[1], "duplicates", k) for k in (0, 1)], axis=1)
+    mixed = (words + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(29)
+    return mixed @ (weights | np.uint64(1))
+
+
+def with_duplicates_together(data: Dataset) -> Dataset:
+    """Return the dataset with exact duplicates as groups and a note that counts them; unchanged if there are none.
+
+    Groups that a dataset has are kept, and examples of more than `MAX_COMPARED_BYTES` in all are not compared.
+    """
+    size = int(np.prod(data.x.shape)) * data.x.dtype.itemsize
+    if data.groups is not None or data.times is not None or size > MAX_COMPARED_BYTES:
+        return data
+    numbers = duplicates(data.x)
+    distinct = int(numbers.max()) + 1
+    copies = len(data) - distinct
+    if not copies:
+        return data
+    repeated = int(np.flatnonzero(np.bincount(numbers) > 1)[0])
+    pair = np.flatnonzero(numbers == repeated)[:2]
+    note = f"{copies} examples are exact duplicates of others, such as {pair[1]} of {pair[0]} (counted from 0)"
+    if distinct < FEWEST_DISTINCT * len(data):
+        note += f"; only {distinct} distinct ones are possible, it seems, so they are split as others"
+        return dataclasses.replace(data, notes=(*data.notes, note))
+    note += "; duplicates stay in one part, so that none is tested that was trained on"
+    return dataclasses.replace(data, notes=(*data.notes, note), groups=numbers)
+
+
+def check_groups(name: str, groups: Any, total: int) -> np.ndarray:
+    """Return the group numbers of given groups.
+
+    Raises:
+      InputError: there is not one group for each example.
+    """
+    made = group_numbers(groups)
+    if len(made) != total:
+        raise InputError(f"{name}: {len(made)} groups for {total} examples")
+    return made
+
+
+def check_times(name: str, times: Any, total: int) -> np.ndarray:
+    """Return times as `float64[N]`.
+
+    Raises:
+      InputError: there is not one finite number or date for each example.
+    """
+    made = np.asarray(times)
+    if made.dtype.kind == "M":
+        made = made.astype("datetime64[s]").astype(np.int64)
+    if made.shape != (total,) or made.dtype.kind not in "iuf" or not np.isfinite(made).all():
+        raise InputError(f"{name}: times must be {total} finite numbers or dates, got {made.dtype}{list(made.shape)}")
+    return made.astype(np.float64)
+
+
+def majority_labels(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the most frequent label of each group; ties go to the lower one.
+
+    Example:
+      >>> majority_labels(np.array([0, 0, 0, 1]), np.array([1, 2, 2, 0])).tolist()
+      [2, 0]
+    """
+    classes = int(labels.max()) + 1
+    counts = np.bincount(groups * classes + labels, minlength=(int(groups.max()) + 1) * classes)
+    return counts.reshape(-1, classes).argmax(axis=1)
+
+
+def members(groups: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return the examples of the chosen groups, group by group.
+
+    Example:
+      >>> members(np.array([0, 1, 0, 2]), np.array([2, 0])).tolist()
+      [3, 0, 2]
+    """
+    by_group = np.argsort(groups, kind="stable")
+    counts = np.bincount(groups)
+    starts = np.cumsum(counts) - counts
+    parts = [by_group[starts[group] : starts[group] + counts[group]] for group in chosen]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)

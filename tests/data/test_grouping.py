@@ -1,0 +1,113 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regjax.core.errors import InputError
+from regjax.data import Dataset, from_arrays, split
+from regjax.data.grouping import FEWEST_DISTINCT, duplicates, group_numbers, with_duplicates_together
+
+PARTS = ("train", "stop", "select", "test")
+
+
+def made(groups=None, times=None, n=120, task="classification"):
+    x = np.arange(2.0 * n, dtype=np.float32).reshape(n, 2)
+    y = (np.arange(n) % 3).astype(np.int32) if task == "classification" else x[:, 0]
+    return Dataset("toy", task, x, y, groups=groups, times=times)
+
+
+@given(st.lists(st.sampled_from("abcde"), min_size=1))
+def test_groups_are_numbered_in_the_order_of_their_first_example(names):
+    numbers = group_numbers(names)
+    order = list(dict.fromkeys(names))
+    assert numbers.tolist() == [order.index(name) for name in names]
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 1.0, np.nan]), min_size=2, max_size=2), min_size=1, max_size=30))
+def test_duplicates_are_equal_rows_of_bytes(rows):
+    x = np.array(rows, np.float32)
+    texts = [row.tobytes() for row in x]
+    np.testing.assert_array_equal(duplicates(x), group_numbers(texts))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32])
+def test_duplicates_of_any_shape_and_dtype(dtype):
+    x = np.random.default_rng(0).integers(0, 3, (50, 2, 2, 1)).astype(dtype)
+    expected = np.unique(x.reshape(50, -1), axis=0, return_inverse=True)[1].reshape(-1)
+    np.testing.assert_array_equal(duplicates(x), group_numbers(expected))
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@given(st.integers(0, 20))
+def test_no_group_is_divided_and_every_example_is_in_one_part(task, seed):
+    groups = group_numbers(np.random.default_rng(seed).integers(0, 40, 120))
+    indices = split(made(groups, task=task), seed=seed).indices
+    np.testing.assert_array_equal(np.sort(np.concatenate([indices[part] for part in PARTS])), np.arange(120))
+    of_parts = [set(groups[indices[part]]) for part in PARTS]
+    assert sum(map(len, of_parts)) == len(set(groups))
+    assert len(of_parts[3]) == -(-len(set(groups)) // 5)
+
+
+def test_groups_are_stratified_by_their_most_frequent_class():
+    groups = np.repeat(np.arange(60), 2)
+    data = made(groups)
+    data = Dataset("toy", "classification", data.x, (groups % 3).astype(np.int32), groups=groups)
+    for seed in range(5):
+        parts = split(data, seed=seed)
+        assert np.bincount(parts.y_test).tolist() == [8, 8, 8]
+
+
+def test_groups_of_one_are_the_split_without_groups():
+    plain, grouped = split(made()), split(made(np.arange(120)))
+    for part in PARTS:
+        np.testing.assert_array_equal(plain.indices[part], grouped.indices[part])
+
+
+@given(st.permutations(range(50)))
+def test_nothing_is_trained_on_that_is_later_than_what_is_tested(order):
+    times = np.array(order, float)
+    indices = split(made(times=times, n=50, task="regression"), seed=3).indices
+    ends = [(times[indices[part]].min(), times[indices[part]].max()) for part in PARTS]
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
+    assert [len(indices[part]) for part in PARTS] == [30, 5, 5, 10]
+
+
+def test_copies_stay_in_one_part_and_are_counted():
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    data = from_arrays(np.concatenate([x, x]), np.arange(120) % 2)
+    assert data.groups is not None
+    assert "60 examples are exact duplicates of others, such as 60 of 0" in data.notes[-1]
+    test = set(split(data).indices["test"].tolist())
+    assert test == {(i + 60) % 120 for i in test}
+    assert from_arrays(x, np.arange(60) % 2).groups is None
+
+
+def test_equal_examples_of_a_few_possible_ones_are_no_copies():
+    x = np.random.default_rng(0).integers(0, 2, (100, 3)).astype(np.float32)
+    assert FEWEST_DISTINCT * 100 > 8
+    data = from_arrays(x, np.arange(100) % 2)
+    assert data.groups is None
+    assert "only 8 distinct ones" in data.notes[-1]
+
+
+def test_groups_that_are_given_are_kept():
+    x = np.zeros((9, 2))
+    data = from_arrays(x, np.arange(9) % 3, groups=list("aabbccdde"))
+    assert data.groups.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4]
+    assert with_duplicates_together(data) is data
+
+
+def test_what_does_not_fit_is_refused():
+    x, y = np.eye(4), np.arange(4) % 2
+    with pytest.raises(InputError, match="2 groups for 4 examples"):
+        from_arrays(x, y, groups=[1, 2])
+    with pytest.raises(InputError, match="times must be 4 finite numbers or dates"):
+        from_arrays(x, y, times=["a"] * 4)
+    with pytest.raises(InputError, match="groups and times; accepted: one of them"):
+        from_arrays(x, y, groups=[1, 2, 3, 4], times=[1, 2, 3, 4])
+    days = np.array(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"], "datetime64[D]")
+    assert np.diff(from_arrays(x, y, times=days).times).tolist() == [86400] * 3
+    with pytest.raises(InputError, match="4 groups of examples cannot be cut"):
+        split(from_arrays(x, y, groups=[1, 2, 3, 4]), test_fraction=0.9)
