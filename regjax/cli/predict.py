@@ -2,25 +2,29 @@
 
   python -m experiments.predict --workdir=runs/train --input=test --output=runs/predictions.csv
 
---input is a .npz with x, a .csv with the training columns, a folder of images, or a split of the training dataset
-(train, validation, test). --output gets one line per example: its id, the predicted class and its probability, or the
-predicted number in the units of the target. Only the files of the run are needed, unless --input is a split. With
---mc_samples, the noise of training is active, and the output also has the predictive entropy and the mutual information
-(in nats), or a standard deviation.
+--input is a table with the training columns, a .npz with x, a folder of images, a split of the training dataset (train,
+validation, test), or - for a .csv from a pipe. --output gets one row per example: its id, the predicted class, its
+probability and that of each class, or the predicted number in the units of the target. Only the files of the run are
+needed, unless --input is a split. With --mc_samples, the noise of training is active, and the output also has the
+predictive entropy and the mutual information (in nats), or a standard deviation.
 """
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import dataclasses
 import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regjax.cli import app, flags, workdirs
+from regjax.cli import app, flags, prediction_table, workdirs
 from regjax.cli.train import Config as TrainConfig
 from regjax.cli.winner import WEIGHTS, WINNER
-from regjax.core.options import Options, switch, text, whole
+from regjax.core.options import Options, number, switch, text, whole
 
 if TYPE_CHECKING:
     from regjax.training.spec import Hparams, Spec
@@ -36,8 +40,18 @@ class Config(Options):
     workdir: str = text(
         "predict", "runs/train", "directory of a run of experiments.train, or of a comparison, whose winner predicts"
     )
-    input: str | None = text("predict", None, "a .npz, a .csv, a folder of images, or a split: train, validation, test")
-    output: str | None = text("predict", None, "the .csv to write")
+    input: str | None = text(
+        "predict",
+        None,
+        "a table, a .npz, a folder of images, a split (train, validation, test), or - for a .csv from a pipe",
+    )
+    output: str | None = text("predict", None, "the .csv or .parquet to write")
+    threshold: float | None = number(
+        "predict",
+        None,
+        "of two classes: the probability from which on the second one is predicted; default 0.5",
+        high=1.0,
+    )
     data_dir: str | None = text("predict", None, "where prepared TFDS sets are, for a split")
     mc_samples: int = whole(
         "predict", 0, "predict with so many passes of the noise of training, and say how they differ", low=0
@@ -53,13 +67,15 @@ def main(config: Config) -> int:
     workdir = _of_run(workdir)
     where, target = config.input or "", config.output or ""
     flags.check(config.input is not None, "input", f"is needed: a file, a folder, or one of {', '.join(SPLITS)}")
-    flags.check(bool(target), "output", "is needed: the .csv to write")
+    flags.check(bool(target), "output", "is needed: the .csv or .parquet to write")
     output = Path(target).expanduser()
     flags.check(not output.is_dir(), "output", "is a directory; name a file")
     # A device or pipe would be replaced by a file of the same name.
     flags.check(output.is_file() or not output.exists(), "output", "is a device or a pipe, accepted: a file")
     flags.check(config.overwrite or not output.exists(), "output", "exists; use --overwrite to replace it")
     flags.check(output.absolute().parent.is_dir(), "output", "its directory does not exist")
+    endings = prediction_table.ENDINGS
+    flags.check(output.suffix.lower() in endings, "output", f"must end in {' or '.join(endings)}")
 
     import jax
     import jax.numpy as jnp
@@ -100,8 +116,11 @@ def main(config: Config) -> int:
         x, truth = _split(dataclasses.replace(trained, data_dir=config.data_dir or trained.data_dir), where)
         ids = [str(i) for i in range(len(x))]  # inputs of a streamed run are read below, in batches
     else:
-        x, ids = flags.about("input", lambda: data.read_inputs(where, pre, app.note))
+        with _file_of(where) as path:
+            x, ids = flags.about("input", lambda: data.read_inputs(path, pre, app.note))
         truth = None
+    two = pre.task == "classification" and len(pre.class_names or ()) == 2
+    flags.check(config.threshold is None or two, "threshold", "is for models of two classes")
     flags.about("input", lambda: pre.transform(x[:1]))  # raises an error for another shape
 
     if (workdir / WEIGHTS).exists():
@@ -138,24 +157,36 @@ def main(config: Config) -> int:
     outputs = np.concatenate([np.asarray(part[0]) for part in parts])
     unsure = {name: np.concatenate([np.asarray(part[1][name]) for part in parts]) for name in parts[0][1]}
 
-    header, rows = _rows(outputs, ids, truth, pre)
+    columns: dict[str, list[Any]] = {"id": ids}
+    if pre.task == "regression":
+        columns |= prediction_table.number_columns(outputs, pre)
+        if truth is not None:
+            columns |= prediction_table.numbered("target", np.reshape(truth, (len(ids), -1)))
+    else:
+        columns |= prediction_table.class_columns(outputs, pre.class_names, config.threshold)
+        if truth is not None:
+            columns["target"] = [pre.class_names[t] if pre.class_names else str(t) for t in truth]
     scale = 1.0 if pre.y_scale is None else pre.y_scale  # a standard deviation in the units of the target
     for name, column in unsure.items():
-        table = (column * scale).reshape(len(rows), -1)
-        header.extend([name] if table.shape[1] == 1 else [f"{name}_{i}" for i in range(table.shape[1])])
-        for row, numbers in zip(rows, table.tolist(), strict=True):
-            row.extend(round(number, 6) for number in numbers)
-    partial = output.with_name(output.name + ".partial")
-    with partial.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-    partial.rename(output)
+        columns |= prediction_table.numbered(name, (column * scale).reshape(len(ids), -1).astype(np.float64).round(6))
+    prediction_table.write(columns, output)
     note = ""
     if truth is not None and pre.task == "classification":
         note = f"; accuracy {np.mean(np.argmax(outputs, axis=1) == truth):.4f}"
-    print(f"{len(rows)} predictions in {output}{note}")
+    print(f"{len(ids)} predictions in {output}{note}")
     return app.DONE
+
+
+@contextlib.contextmanager
+def _file_of(where: str) -> Iterator[str]:
+    """Yield the path of the input, which is a temporary file with what comes through the pipe if it is `-`."""
+    if where != "-":
+        yield where
+        return
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        yield file.name
 
 
 def _of_run(workdir: Path) -> Path:
@@ -191,29 +222,3 @@ def _split(trained: TrainConfig, name: str) -> tuple[Any, Any]:
     if name == "validation":
         return setup.validation_part(splits)
     return getattr(splits, f"x_{name}"), getattr(splits, f"y_{name}")
-
-
-def _rows(outputs: Any, ids: list[str], truth: Any, pre: Any) -> tuple[list[str], list[list[Any]]]:
-    """Return the header and the lines of the output file."""
-    import numpy as np
-
-    if pre.task == "regression":
-        predicted = np.asarray(pre.target_inverse(outputs)).reshape(len(ids), -1)
-        names = ["prediction"] if predicted.shape[1] == 1 else [f"prediction_{i}" for i in range(predicted.shape[1])]
-        columns = [] if truth is None else ["target"]
-        values = np.reshape(truth, (len(ids), -1)) if truth is not None else None
-        rows = [
-            [i, *row, *([] if values is None else values[k].tolist())]
-            for k, (i, row) in enumerate(zip(ids, predicted.tolist(), strict=True))
-        ]
-        return ["id", *names, *columns], rows
-    shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    probability = shifted / shifted.sum(axis=1, keepdims=True)
-    best = np.argmax(outputs, axis=1)
-    classes = pre.class_names or tuple(str(k) for k in range(outputs.shape[1]))
-    rows = [[i, classes[k], round(float(probability[j, k]), 6)] for j, (i, k) in enumerate(zip(ids, best, strict=True))]
-    if truth is None:
-        return ["id", "prediction", "probability"], rows
-    return ["id", "prediction", "probability", "target"], [
-        [*row, classes[t]] for row, t in zip(rows, truth, strict=True)
-    ]

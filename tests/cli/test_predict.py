@@ -1,7 +1,6 @@
 """The command predict: what it refuses, and the lines that it writes."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -54,29 +53,6 @@ def test_what_cannot_be_predicted_is_refused_at_once(trained, monkeypatch, missi
         (trained / missing).unlink()
     with pytest.raises(FlagError, match=message):
         predict.main(Config(workdir="w", **options))
-
-
-def test_lines_of_a_classification():
-    outputs = np.log([[0.25, 0.75], [0.9, 0.1]])
-    pre = SimpleNamespace(task="classification", class_names=("cat", "dog"))
-    header, rows = predict._rows(outputs, ["a", "b"], None, pre)
-    assert header == ["id", "prediction", "probability"]
-    assert rows == [["a", "dog", 0.75], ["b", "cat", 0.9]]
-    header, rows = predict._rows(1000 + outputs, ["a", "b"], np.array([0, 0]), pre)
-    assert header[-1] == "target"
-    assert rows == [["a", "dog", 0.75, "cat"], ["b", "cat", 0.9, "cat"]]
-    unnamed = SimpleNamespace(task="classification", class_names=None)
-    assert [row[1] for row in predict._rows(outputs, ["a", "b"], None, unnamed)[1]] == ["1", "0"]
-
-
-def test_lines_of_a_regression_are_in_the_units_of_the_target():
-    pre = SimpleNamespace(task="regression", target_inverse=lambda y: 10 * y + 100)
-    header, rows = predict._rows(np.array([0.5, -1.0]), ["a", "b"], np.array([104.0, 91.0]), pre)
-    assert header == ["id", "prediction", "target"]
-    assert rows == [["a", 105.0, 104.0], ["b", 90.0, 91.0]]
-    header, rows = predict._rows(np.array([[0.5, 1.0]]), ["a"], None, pre)
-    assert header == ["id", "prediction_0", "prediction_1"]
-    assert rows == [["a", 105.0, 110.0]]
 
 
 def test_runs_of_an_earlier_version_cut_the_data_by_their_seed():

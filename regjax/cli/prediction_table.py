@@ -1,0 +1,71 @@
+"""The file that `predict` writes: one row for each example."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from regjax.data import Preprocessor
+
+ENDINGS = (".csv", ".parquet")
+MOST_CLASSES = 100  # with more, only the probability of the predicted class is written
+DIGITS = 6
+
+
+def class_columns(
+    outputs: np.ndarray, classes: tuple[str, ...] | None, threshold: float | None = None
+) -> dict[str, list[Any]]:
+    """Return the columns of a classification: the predicted class, its probability, and that of each class.
+
+    Args:
+      outputs: logits, or logarithms of probabilities, `[N, K]`.
+      classes: names of the classes; None numbers them.
+      threshold: of two classes, the probability of the second one from which on it is predicted; None is one half.
+    """
+    import numpy as np
+
+    shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    probability = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float64)
+    names = classes or tuple(str(k) for k in range(outputs.shape[1]))
+    best = np.argmax(outputs, axis=1) if threshold is None else (probability[:, 1] >= threshold).astype(int)
+    of_best = probability[np.arange(len(best)), best]
+    columns: dict[str, list[Any]] = {"prediction": np.array(names, object)[best].tolist()}
+    columns["probability"] = of_best.round(DIGITS).tolist()
+    if len(names) <= MOST_CLASSES:
+        columns |= {f"probability_{name}": probability[:, k].round(DIGITS).tolist() for k, name in enumerate(names)}
+    return columns
+
+
+def number_columns(outputs: np.ndarray, preprocessor: Preprocessor) -> dict[str, list[Any]]:
+    """Return the columns of a regression, in the units of the targets: one for each target."""
+    import numpy as np
+
+    predicted = np.asarray(preprocessor.target_inverse(outputs)).reshape(len(outputs), -1)
+    return numbered("prediction", predicted)
+
+
+def numbered(name: str, values: np.ndarray) -> dict[str, list[Any]]:
+    """Return a column `[N, 1]` under its name, or the columns `[N, D]` under numbered names."""
+    if values.shape[1] == 1:
+        return {name: values[:, 0].tolist()}
+    return {f"{name}_{i}": values[:, i].tolist() for i in range(values.shape[1])}
+
+
+def write(columns: dict[str, list[Any]], path: Path) -> None:
+    """Write the columns to a `.csv` or a `.parquet`, which appears when it is complete."""
+    partial = path.with_name(path.name + ".partial")
+    if path.suffix.lower() == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pa.table(columns), partial)
+    else:
+        with partial.open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+    partial.rename(path)

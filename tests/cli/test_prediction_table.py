@@ -1,0 +1,57 @@
+import csv
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from scipy.special import softmax
+
+from regjax.cli.prediction_table import MOST_CLASSES, class_columns, number_columns, numbered, write
+from regjax.data import Preprocessor
+
+LOGITS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+
+
+def test_classes_and_the_probability_of_each():
+    columns = class_columns(LOGITS, ("a", "b", "c"))
+    assert class_columns(LOGITS + np.float32(1024), ("a", "b", "c"))["prediction"] == columns["prediction"]
+    probability = softmax(LOGITS.astype(np.float64), axis=1)
+    assert columns["prediction"] == [("a", "b", "c")[k] for k in LOGITS.argmax(axis=1)]
+    np.testing.assert_allclose(columns["probability"], probability.max(axis=1), atol=1e-6)
+    for k, name in enumerate("abc"):
+        np.testing.assert_allclose(columns[f"probability_{name}"], probability[:, k], atol=1e-6)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.2, 0.8])
+def test_a_threshold_decides_for_the_second_class(threshold):
+    columns = class_columns(LOGITS[:, :2], ("no", "yes"), threshold)
+    second = np.array(columns["probability_yes"]) >= threshold
+    assert [name == "yes" for name in columns["prediction"]] == second.tolist()
+    np.testing.assert_allclose(
+        columns["probability"], np.where(second, columns["probability_yes"], columns["probability_no"])
+    )
+
+
+def test_many_classes_have_one_probability():
+    columns = class_columns(np.zeros((2, MOST_CLASSES + 1), np.float32), None)
+    assert list(columns) == ["prediction", "probability"]
+
+
+def test_numbers_are_in_the_units_of_the_target():
+    y = np.array([10.0, 20.0, 30.0], np.float32)
+    made = Preprocessor.fit(np.eye(3, dtype=np.float32), "table", y_train=y, task="regression")
+    found = number_columns(made.target_transform(y), made)["prediction"]
+    np.testing.assert_allclose(found, y, rtol=1e-6)
+    assert list(numbered("std", np.ones((2, 2)))) == ["std_0", "std_1"]
+
+
+def test_both_kinds_of_files_hold_the_same(tmp_path):
+    columns = {"id": ["a", "b,c"], "prediction": ["x", 'y"z'], "probability": [0.25, 1.0]}
+    for ending in (".csv", ".parquet"):
+        write(columns, tmp_path / f"p{ending}")
+    with (tmp_path / "p.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [[row["id"], row["prediction"], float(row["probability"])] for row in rows] == [
+        list(row) for row in zip(*columns.values(), strict=True)
+    ]
+    assert pyarrow.parquet.read_table(tmp_path / "p.parquet").to_pydict() == columns
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.csv", "p.parquet"]
