@@ -181,6 +181,8 @@ DATASETS = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_re
 TASKS = ("classification", "regression")
 IMPUTE = ("median", "refuse")
 """What becomes of the missing cells of a table: they are imputed, or the table is refused."""
+REFERENCES = {"constant": "constant guess", "linear": "linear model", "boosting": "gradient boosting"}
+"""Titles of the models of another kind beside a comparison."""
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")
 PRECISIONS = ("float32", "bfloat16")

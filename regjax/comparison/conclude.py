@@ -16,8 +16,10 @@ from regjax.catalog import COMBINATION
 from regjax.comparison.choose import Row
 from regjax.comparison.improvements import paired_statistics
 from regjax.comparison.layout import Layout
+from regjax.comparison.metrics import metrics_of
 from regjax.comparison.plan import Plan
 from regjax.comparison.ranking import rank, with_practical
+from regjax.comparison.references import references_of
 from regjax.comparison.result import CompareResult, GridPoint, TechniqueResult, Trained
 from regjax.comparison.scoring import (
     Chance,
@@ -46,6 +48,7 @@ class SplitResult(NamedTuple):
       tests: the evaluations of each row on the test set, one per run.
       chance: the scores of a constant guess on the test set.
       on_train: the scores of a constant guess on the training set.
+      references: the test metrics of models of another kind, see `references_of`.
       y_test: the test targets.
       test_rows: positions of the test examples in the dataset; None if it came with a test set of its own.
     """
@@ -56,6 +59,7 @@ class SplitResult(NamedTuple):
     tests: Mapping[str, Sequence[Evaluation]]
     chance: Chance
     on_train: Chance
+    references: Mapping[str, Mapping[str, float]]
     y_test: np.ndarray
     test_rows: np.ndarray | None
 
@@ -73,6 +77,7 @@ class SplitResult(NamedTuple):
             tests=tests,
             chance=scorer.chance,
             on_train=on_train,
+            references=references_of(plan),
             y_test=splits.y_test,
             test_rows=splits.indices.get("test"),
         )
@@ -131,7 +136,27 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
             {n: tuple(result.weights for part in parts for result in part.row(n).chosen.results) for n in names},
         ),
         predictions=predictions,
+        metrics=_metrics(plan.splits.task, predictions),
+        references=_references(parts),
     )
+
+
+def _metrics(task: str, predictions: Predictions) -> dict[str, dict[str, float]]:
+    """The test metrics of each row, mean over runs."""
+    of_rows = {
+        name: [metrics_of(task, run, y) for run, y in zip(outputs, predictions.y, strict=True)]
+        for name, outputs in predictions.outputs.items()
+    }
+    return {name: _means(runs) for name, runs in of_rows.items()}
+
+
+def _references(parts: Sequence[SplitResult]) -> dict[str, dict[str, float]]:
+    """The test metrics of each reference, mean over splits."""
+    return {name: _means([part.references[name] for part in parts]) for name in parts[0].references}
+
+
+def _means(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {metric: float(np.mean([run[metric] for run in runs])) for metric in runs[0]}
 
 
 def _layout(parts: Sequence[SplitResult]) -> Layout:

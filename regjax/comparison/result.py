@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from regjax.analysis import FEWEST_RUNS, Best, Interval, Pair, Posterior, Predictions
+from regjax.comparison.metrics import reference_notes
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.training.state import Weights
@@ -142,6 +143,7 @@ class Trained(NamedTuple):
 class CompareResult:
     """The result of `rj.compare`; weights (`trained`) and test predictions (`predictions`) are not part of the JSON.
 
+    `metrics` of each row and `references`, models of another kind on the same splits, are means of test metrics.
     `pairs`, `groups` and `best` are of the test score. The rows that share a letter of `groups` cannot be told apart.
     """
 
@@ -162,6 +164,8 @@ class CompareResult:
     pairs: tuple[Pair, ...] = ()
     groups: dict[str, str] = dataclasses.field(default_factory=dict)
     best: Best | None = None
+    metrics: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    references: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     trained: Trained | None = dataclasses.field(default=None, repr=False, compare=False)
     predictions: Predictions | None = dataclasses.field(default=None, repr=False, compare=False)
 
@@ -285,10 +289,11 @@ class CompareResult:
             "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true effect that this test "
             "finds with 80% power.",
         ]
+        titles = {row.name: row.title for row in self.rows()}
+        notes += reference_notes(self.task, self.metric, titles, self.metrics, self.references)
         if self.groups:
             notes.append("group: rows that share a letter cannot be told apart (all pairs, step-down maxT).")
         if self.best and self.best.better_than:
-            titles = {row.name: row.title for row in self.rows()}
             others = ", ".join(titles[name] for name in self.best.better_than)
             notes.append(f"{titles[self.best.name]} is shown to be better than {others}.")
         if independent < FEWEST_RUNS:

@@ -18,6 +18,7 @@ Numeric = Any  # a number or an array of NumPy or JAX, concrete or traced, for a
 Value = Any  # the value of an option or argument that is known by name alone
 Json = Any  # what `json.loads` returns
 ModelLike = Any  # a model of any framework, for `as_model`: a Linen module, a pair (init, apply), ...
+Estimator = Any  # an estimator of scikit-learn, with fit and predict
 ApplyFn = Callable[..., Any]  # the apply function of a model of any framework
 DType = np.dtype[Any]
 DTypeLike = jax.typing.DTypeLike

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
+
+from regjax.comparison.metrics import metrics_of
+from regjax.comparison.options import CompareOptions
+from regjax.comparison.plan import make_plan
+from regjax.comparison.references import references_of
+from regjax.data import from_arrays
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 4)).astype(np.float32)
+LABELS = (X[:, 0] + X[:, 1] ** 2 > 0.8).astype(np.int32)
+
+
+def plan_of(y, task, **options):
+    return make_plan("linear", from_arrays(X, y, task=task), ["l2"], CompareOptions(epochs=1, seeds=2, **options))
+
+
+def test_references_are_those_of_scikit_learn_on_the_training_rows():
+    plan = plan_of(LABELS, "classification")
+    splits = plan.splits
+    found = references_of(plan)
+    scaler = StandardScaler().fit(splits.x_train)
+    linear = LogisticRegression().fit(scaler.transform(splits.x_train), splits.y_train)
+    boosting = HistGradientBoostingClassifier(random_state=0).fit(splits.x_train, splits.y_train)
+    for name, x, model in (("linear", scaler.transform(splits.x_test), linear), ("boosting", splits.x_test, boosting)):
+        expected = metrics_of("classification", model.predict_proba(x), splits.y_test)
+        assert found[name] == pytest.approx(expected, abs=1e-3)
+    assert found["constant"]["accuracy"] == max(np.mean(splits.y_test == 0), np.mean(splits.y_test == 1))
+    assert found["boosting"]["accuracy"] > found["linear"]["accuracy"]  # the classes are not linear
+
+
+def test_references_of_a_regression():
+    plan = plan_of(X[:, :2] @ np.array([1.0, 2.0]), "regression")
+    splits = plan.splits
+    found = references_of(plan)
+    scaler = StandardScaler().fit(splits.x_train)
+    ridge = Ridge().fit(scaler.transform(splits.x_train), splits.y_train)
+    assert found["linear"]["r2"] == pytest.approx(ridge.score(scaler.transform(splits.x_test), splits.y_test), abs=1e-4)
+    assert found["constant"]["r2"] <= 0
+
+
+def test_examples_that_a_run_does_not_train_on_do_not_matter():
+    plan = plan_of(LABELS, "classification", train_examples=40)
+    found = references_of(plan)
+    from regjax.data import training_rows
+
+    rows = training_rows(plan.splits.y_train, 0, "classification", 40)
+    others = np.setdiff1d(np.arange(len(plan.splits.y_train)), rows)
+    plan.splits.x_train[others] = 1e6
+    assert references_of(plan) == found
+
+
+def test_images_have_the_constant_guess_alone():
+    images = RNG.integers(0, 256, (60, 4, 4, 1)).astype(np.uint8)
+    data = from_arrays(images, np.arange(60) % 2)
+    plan = make_plan("linear", data, ["l2"], CompareOptions(epochs=1, seeds=2))
+    assert list(references_of(plan)) == ["constant"]
