@@ -151,7 +151,7 @@ def _given(name: str, value: Any = None) -> str:
         value = FLAGS[name].value
     if name not in FLAGS:
         return name
-    return f"--{name}" if value == [] else f"--{name}={_cut(value)}"
+    return f"--{name}" if value is None or value == [] else f"--{name}={_cut(value)}"
 
 
 def _cut(value: Any) -> str:

@@ -123,7 +123,7 @@ def test_inputs_for_a_table(csv_file, npz_file):
     assert ids == ["0", "1"]
     with pytest.raises(InputError, match="no column 'b'"):
         read_inputs(csv_file("a,c\n1,2\n"), made)
-    with pytest.raises(InputError, match=r"x is float32\[3\], the model was trained on float32\[2\]"):
+    with pytest.raises(InputError, match=r"x has 3 columns, the model was trained on 2 \(b, a\)"):
         read_inputs(npz_file(x=np.eye(3)), made)
     with pytest.raises(InputError, match="no such file"):
         read_inputs("absent.csv", made)

@@ -83,6 +83,12 @@ def npz_inputs(
     given = _read_npz(path, required=("x",))["x"]
     x = as_inputs(path.name, given)
     if x.shape[1:] != preprocessor.shape or (preprocessor.kind == "image" and str(x.dtype) != preprocessor.dtype):
+        if preprocessor.kind == "table" and x.ndim == 2:
+            names = preprocessor.columns or ()
+            which = f" ({', '.join(names[:12])}{', ...' if len(names) > 12 else ''})" if names else ""
+            raise InputError(
+                f"{path.name}: x has {x.shape[1]} columns, the model was trained on {preprocessor.shape[0]}{which}"
+            )
         raise InputError(
             f"{path.name}: x is {x.dtype}{list(x.shape[1:])}, "
             f"the model was trained on {preprocessor.dtype}{list(preprocessor.shape)}"

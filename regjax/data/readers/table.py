@@ -20,6 +20,7 @@ from regjax.data.preprocess import Preprocessor
 from regjax.data.source import as_rows
 from regjax.data.tables import Column, RawTable, Schema, TableOptions, infer_columns, read_frame, read_table
 from regjax.data.tables.dates import to_days
+from regjax.data.tables.leaks import leaks
 from regjax.data.tables.options import check_known
 from regjax.data.targets import encode_targets, infer_task
 
@@ -160,7 +161,7 @@ def _dataset(raw: RawTable, name: str, target: str, task: str | None, options: T
         y=y,
         class_names=class_names,
         columns=schema.inputs,
-        notes=(*raw.notes, *notes, *unexpected, *lines),
+        notes=(*raw.notes, *notes, *unexpected, *lines, *leaks(x, y, schema.inputs, task)),
         schema=schema,
         groups=groups,
         times=None if options.time is None else _times(raw, options.time),

@@ -83,4 +83,5 @@ def check_known(source: str, what: str, wanted: Sequence[str], columns: Sequence
     near = difflib.get_close_matches(missing[0], columns, 1, 0.5)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     shown = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
-    raise InputError(f"{source}: no {what} {', '.join(map(repr, missing))}{hint}; it has {shown}")
+    say = "; say which is the target (--target=COLUMN, target= in Python)" if what == "target column" else ""
+    raise InputError(f"{source}: no {what} {', '.join(map(repr, missing))}{hint}; it has {shown}{say}")

@@ -1,0 +1,56 @@
+"""Finds inputs that give the target away, such as a copy of it in another unit, or what is known only afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+ORDERED = 0.99
+"""From this rank correlation on, an input gives numbers away."""
+
+SEPARATED = 0.99
+"""From this area under the ROC curve on, it gives one of two classes away."""
+
+MOST_ROWS, MOST_INPUTS = 20_000, 500  # what is looked at, so that it takes less than a second
+
+
+def leaks(x: np.ndarray, y: np.ndarray, names: Sequence[str], task: str) -> list[str]:
+    """Return a note for each input that alone gives the target away.
+
+    Args:
+      x: inputs `[N, F]`; rows in which one is missing (NaN) do not count for it.
+      y: numbers `[N]`, or labels of two classes; for other targets nothing is looked at.
+      names: of the inputs.
+      task: `"classification"` or `"regression"`.
+
+    Example:
+      >>> x = np.stack([np.arange(50.0) ** 3, np.arange(50.0) % 7], axis=1)
+      >>> leaks(x, np.arange(50.0), ["cube", "rest"], "regression")
+      ['cube alone orders the targets (rank correlation 1.00); if it is known only after them: ignore=cube']
+    """
+    if y.ndim != 1 or x.ndim != 2 or len(y) < 30 or (task == "classification" and set(np.unique(y)) != {0, 1}):
+        return []
+    from scipy.stats import rankdata
+
+    every = -(-len(y) // MOST_ROWS)
+    x, y = x[::every, :MOST_INPUTS], y[::every].astype(np.float64)
+    notes = []
+    for j, name in enumerate(names[: x.shape[1]]):
+        known = ~np.isnan(x[:, j])
+        values, targets = x[known, j], y[known]
+        if len(values) < 30 or values.min() == values.max() or targets.min() == targets.max():
+            continue
+        ranks = rankdata(values)
+        if task == "regression":
+            found = float(np.corrcoef(ranks, rankdata(targets))[0, 1])
+            words = f"orders the targets (rank correlation {found:.2f})" if abs(found) >= ORDERED else ""
+        else:
+            ones = int(targets.sum())
+            area = float((ranks[targets == 1].sum() - ones * (ones + 1) / 2) / (ones * (len(targets) - ones)))
+            words = f"tells the classes apart (area under the ROC curve {max(area, 1 - area):.2f})"
+            words = words if max(area, 1 - area) >= SEPARATED else ""
+        if words:
+            column = name.split("=")[0].removesuffix(" is missing")
+            notes.append(f"{name} alone {words}; if it is known only after them: ignore={column}")
+    return notes
