@@ -13,22 +13,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from regjax.cli import app, flags, prediction_table, workdirs
+from regjax.cli import app, flags, prediction_table
 from regjax.cli.train import Config as TrainConfig
-from regjax.cli.winner import WEIGHTS, WINNER
+from regjax.cli.winner import directory_of_run
 from regjax.core.options import Options, number, switch, text, whole
-
-if TYPE_CHECKING:
-    from regjax.training.spec import Hparams, Spec
-    from regjax.training.state import RunState, Weights
 
 SPLITS = ("train", "validation", "test")
 
@@ -63,8 +58,7 @@ class Config(Options):
 
 def main(config: Config) -> int:
     """Run the experiment; returns the exit code."""
-    workdir = Path(config.workdir).expanduser()
-    workdir = _of_run(workdir)
+    workdir = directory_of_run(Path(config.workdir).expanduser())
     where, target = config.input or "", config.output or ""
     flags.check(config.input is not None, "input", f"is needed: a file, a folder, or one of {', '.join(SPLITS)}")
     flags.check(bool(target), "output", "is needed: the .csv or .parquet to write")
@@ -83,37 +77,16 @@ def main(config: Config) -> int:
 
     from regjax import data
     from regjax.averaging import Ensemble
-    from regjax.cli import setup
+    from regjax.cli.restored import restore
     from regjax.core.rng import run_key
     from regjax.models.interface import as_model
-    from regjax.training.checkpoint import Checkpoints
     from regjax.training.evaluate import predict
-    from regjax.training.program import make_program
     from regjax.training.uncertainty import mc_predict
-    from regjax.training.weights_file import read_weights
 
-    saved = workdirs.read_config(workdir) or {}
-    pre = data.Preprocessor.from_json((workdir / "preprocess.json").read_text())
-
-    def described() -> tuple[TrainConfig, Spec, Hparams, RunState]:
-        """Restore the definition of the run and the shapes of its state; the arrays are in the checkpoint."""
-        trained = TrainConfig.from_json(_up_to_date(saved["flags"]))
-        facts = setup.Facts(**saved["facts"])
-        spec = setup.make_spec(trained, facts, steps=trained.steps_per_epoch)
-        hparams = setup.hparams_of(
-            trained, facts, restore_best=trained.restore_best, standardization=None, augment=trained.augment_strength
-        )
-        example: Any = jax.ShapeDtypeStruct((1, *pre.shape), jnp.float32)
-        return trained, spec, hparams, jax.eval_shape(make_program(spec).init, hparams, jax.random.key(0), example)
-
-    try:
-        trained, spec, hparams, like = described()
-    except (flags.FlagError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise flags.FlagError(f"--workdir={workdir}: config.json is not that of a training ({reason})") from None
-
+    model = restore(workdir)
+    spec, hparams, pre, weights = model.spec, model.hparams, model.preprocessor, model.weights
     if where in SPLITS and not Path(where).exists():
-        x, truth = _split(dataclasses.replace(trained, data_dir=config.data_dir or trained.data_dir), where)
+        x, truth = _split(dataclasses.replace(model.options, data_dir=config.data_dir or model.options.data_dir), where)
         ids = [str(i) for i in range(len(x))]  # inputs of a streamed run are read below, in batches
     else:
         with _file_of(where) as path:
@@ -123,13 +96,6 @@ def main(config: Config) -> int:
     flags.check(config.threshold is None or two, "threshold", "is for models of two classes")
     flags.about("input", lambda: pre.transform(x[:1]))  # raises an error for another shape
 
-    if (workdir / WEIGHTS).exists():
-        shapes = jax.eval_shape(lambda state: state.weights(hparams), like)
-        weights: Weights = flags.about("workdir", lambda: read_weights(shapes, workdir / WEIGHTS))
-    else:
-        state = Checkpoints(workdir / "checkpoints").restore_latest(like)
-        flags.check(state is not like, "workdir", "holds no checkpoint yet")
-        weights = state.weights(hparams)
     apply_fn = as_model(spec.model).apply
     samples, key = config.mc_samples, run_key(config.seed)
     if samples:
@@ -187,32 +153,6 @@ def _file_of(where: str) -> Iterator[str]:
         shutil.copyfileobj(sys.stdin.buffer, file)
         file.flush()
         yield file.name
-
-
-def _of_run(workdir: Path) -> Path:
-    """Return the directory of the trained run, which for a comparison is that of its winner.
-
-    Raises:
-      FlagError: there is none.
-    """
-    flags.check(workdir.exists(), "workdir", "no such directory; name that of a run of experiments.train or compare")
-    flags.check(workdir.is_dir(), "workdir", "is a file; name the directory of a run")
-    saved = (workdirs.read_config(workdir) or {}).get("experiment")
-    if saved == "compare":
-        flags.check((workdir / WINNER).is_dir(), "workdir", "is a comparison that kept no model; train a row of it")
-        title = json.loads((workdir / "results.json").read_text())["winner"]["title"]
-        app.note(f"the model of the winner of the comparison on validation: {title}")
-        workdir = workdir / WINNER
-    flags.check(saved in (None, "train", "compare"), "workdir", f"holds no trained run, but a {saved}")
-    for names in (("config.json",), ("preprocess.json",), ("checkpoints", WEIGHTS)):
-        there = any((workdir / name).exists() for name in names)
-        flags.check(there, "workdir", f"holds no trained run: {names[0]} is missing")
-    return workdir
-
-
-def _up_to_date(flags_of_run: dict[str, Any]) -> dict[str, Any]:
-    """Convert the flags of a run of an earlier version, which split the data with --seed."""
-    return {"split_seed": flags_of_run["seed"], **flags_of_run}
 
 
 def _split(trained: TrainConfig, name: str) -> tuple[Any, Any]:

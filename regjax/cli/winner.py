@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -85,6 +86,27 @@ def write_model(directory: Path, result: CompareResult, runs: Sequence[TrainConf
     workdirs.write_json(folder / "config.json", content)
     (folder / "preprocess.json").write_text(result.trained.preprocessors[name][i].to_json())
     write_weights(result.trained.weights[name][i], folder / WEIGHTS)
+
+
+def directory_of_run(workdir: Path) -> Path:
+    """Return the directory of the trained run, which for a comparison is that of its winner.
+
+    Raises:
+      FlagError: there is none.
+    """
+    flags.check(workdir.exists(), "workdir", "no such directory; name that of a run of experiments.train or compare")
+    flags.check(workdir.is_dir(), "workdir", "is a file; name the directory of a run")
+    saved = (workdirs.read_config(workdir) or {}).get("experiment")
+    if saved == "compare":
+        flags.check((workdir / WINNER).is_dir(), "workdir", "is a comparison that kept no model; train a row of it")
+        title = json.loads((workdir / "results.json").read_text())["winner"]["title"]
+        app.note(f"the model of the winner of the comparison on validation: {title}")
+        workdir = workdir / WINNER
+    flags.check(saved in (None, "train", "compare"), "workdir", f"holds no trained run, but a {saved}")
+    for names in (("config.json",), ("preprocess.json",), ("checkpoints", WEIGHTS)):
+        there = any((workdir / name).exists() for name in names)
+        flags.check(there, "workdir", f"holds no trained run: {names[0]} is missing")
+    return workdir
 
 
 def next_commands(config: Any, winner: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -53,8 +53,3 @@ def test_what_cannot_be_predicted_is_refused_at_once(trained, monkeypatch, missi
         (trained / missing).unlink()
     with pytest.raises(FlagError, match=message):
         predict.main(Config(workdir="w", **options))
-
-
-def test_runs_of_an_earlier_version_cut_the_data_by_their_seed():
-    assert predict._up_to_date({"seed": 7})["split_seed"] == 7
-    assert predict._up_to_date({"seed": 7, "split_seed": 0})["split_seed"] == 0
