@@ -183,6 +183,8 @@ IMPUTE = ("median", "refuse")
 """What becomes of the missing cells of a table: they are imputed, or the table is refused."""
 REFERENCES = {"constant": "constant guess", "linear": "linear model", "boosting": "gradient boosting"}
 """Titles of the models of another kind beside a comparison."""
+IMAGE_FITS = ("crop", "pad")
+IMAGE_BACKGROUNDS = ("white", "gray", "black")
 SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")
 PRECISIONS = ("float32", "bfloat16")

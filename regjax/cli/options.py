@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from regjax import catalog
 from regjax.catalog import NUMBERS
-from regjax.core.options import UNBOUNDED, Options, choice, number, switch, text, whole, widths
+from regjax.core.options import UNBOUNDED, Options, choice, number, sizes, switch, text, whole, widths
 from regjax.training.options import SplitOptions, TrainingOptions
 
 
@@ -26,6 +26,16 @@ class DataOptions(SplitOptions):
         "data", None, "where prepared TFDS sets are; default $TFDS_DATA_DIR or ~/tensorflow_datasets", fixed=False
     )
     target: str | None = text("data", None, "target column of a table; default 'target'")
+    image_size: tuple[int, ...] | None = sizes(
+        "data", "HEIGHT,WIDTH or one number for both, for a folder of images; default: the most frequent size there"
+    )
+    image_fit: str = choice(
+        "data", "crop", catalog.IMAGE_FITS, "images of another shape are scaled and cropped, or scaled and padded"
+    )
+    image_background: str = choice(
+        "data", "white", catalog.IMAGE_BACKGROUNDS, "below transparent pixels, and around padded images"
+    )
+    allow_empty: bool = switch("data", False, "leave out classes whose folders have no images")
     ignore: str = text("tables", "", "columns to leave out, separated by commas")
     categorical: str = text("tables", "", "columns whose cells are levels, such as numbers that are codes")
     numeric: str = text("tables", "", "columns whose cells are numbers; other cells count as missing")

@@ -18,12 +18,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regjax.cli import app, flags, prediction_table
 from regjax.cli.train import Config as TrainConfig
 from regjax.cli.winner import directory_of_run
 from regjax.core.options import Options, number, switch, text, whole
+
+if TYPE_CHECKING:
+    from regjax.data import Preprocessor
 
 SPLITS = ("train", "validation", "test")
 
@@ -86,7 +89,9 @@ def main(config: Config) -> int:
     model = restore(workdir)
     spec, hparams, pre, weights = model.spec, model.hparams, model.preprocessor, model.weights
     if where in SPLITS and not Path(where).exists():
-        x, truth = _split(dataclasses.replace(model.options, data_dir=config.data_dir or model.options.data_dir), where)
+        x, truth = _split(
+            dataclasses.replace(model.options, data_dir=config.data_dir or model.options.data_dir), where, pre
+        )
         ids = [str(i) for i in range(len(x))]  # inputs of a streamed run are read below, in batches
     else:
         with _file_of(where) as path:
@@ -155,10 +160,15 @@ def _file_of(where: str) -> Iterator[str]:
         yield file.name
 
 
-def _split(trained: TrainConfig, name: str) -> tuple[Any, Any]:
+def _split(trained: TrainConfig, name: str, pre: Preprocessor) -> tuple[Any, Any]:
     from regjax.cli import setup
+    from regjax.data.image_rule import STRETCH
 
     splits = setup.load(trained, trained.split_seed, lazy=trained.loader == "stream").splits
+    if splits.image_rule is not None and pre.image_rule is not None and pre.image_rule.fit == STRETCH:
+        app.note(
+            "the run is of an earlier version, which stretched images of another shape; give the folder as --input"
+        )
     if name == "validation":
         return setup.validation_part(splits)
     return getattr(splits, f"x_{name}"), getattr(splits, f"y_{name}")

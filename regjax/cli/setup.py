@@ -74,6 +74,7 @@ def load(
             task=options.task,
             table=table_options(options),
             lazy=lazy,
+            **_of_images(options),
         ),
     )
     splits = flags.about("dataset", lambda: data.split(dataset, seed=split_seed, **options.fractions()))
@@ -82,6 +83,12 @@ def load(
         app.note(line)
     fitted = preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits))
     return Loaded(dataset, splits, fitted)
+
+
+def _of_images(options: DataOptions) -> dict[str, Any]:
+    """Return the options of folders of images that differ from their defaults, which other datasets refuse."""
+    names = ("image_size", "image_fit", "image_background", "allow_empty")
+    return {name: getattr(options, name) for name in names if getattr(options, name) != getattr(DataOptions, name)}
 
 
 def table_options(options: DataOptions) -> data.TableOptions | None:

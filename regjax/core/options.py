@@ -107,6 +107,19 @@ def _widths(value: Value) -> tuple[int, ...]:
 WIDTHS = Kind("widths", "whole numbers >= 1, separated by commas", _widths)
 
 
+def _sizes(value: Value) -> tuple[int, ...]:
+    try:
+        found = _widths(value)
+    except ValueError:
+        found = ()
+    if len(found) not in (1, 2):
+        raise ValueError(f"must be {SIZES.accepted}")
+    return found
+
+
+SIZES = Kind("sizes", "one or two whole numbers >= 1, separated by a comma", _sizes)
+
+
 class Option(NamedTuple):
     """Metadata of an option, beside its name, type and default.
 
@@ -213,3 +226,8 @@ def texts(group: str, help_text: str) -> Value:
 def widths(group: str, help_text: str) -> Value:
     """A field for positive whole numbers separated by commas."""
     return _field(None, Option(group, help_text, WIDTHS))
+
+
+def sizes(group: str, help_text: str) -> Value:
+    """A field for one positive whole number, or two separated by a comma."""
+    return _field(None, Option(group, help_text, SIZES))

@@ -18,6 +18,7 @@ from regjax.data.arrays import from_arrays
 from regjax.data.cache import CacheWarning, cache_root
 from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
+from regjax.data.image_rule import ImageRule
 from regjax.data.loading import load, read_inputs
 from regjax.data.preprocess import Preprocessor, Standardization
 from regjax.data.preprocessors import Preprocessors
@@ -39,6 +40,7 @@ __all__ = [
     "SPIRALS",
     "CacheWarning",
     "Dataset",
+    "ImageRule",
     "Preprocessor",
     "Preprocessors",
     "ResizeWarning",

@@ -10,6 +10,7 @@ import numpy as np
 from regjax.catalog import DATASETS, TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
+from regjax.data.image_rule import ImageRule
 from regjax.data.tables.schema import Schema
 
 Task = Literal["classification", "regression"]
@@ -39,6 +40,7 @@ class Dataset:
         if the order does not matter.
       schema: of a table with columns that are not all plain numbers; then a NaN in x is a missing number.
       embedded: whether it is one of `regjax.data.EMBEDDED`, rather than another dataset with the same name.
+      image_rule: how the files of a folder of images were brought to one size; None for other datasets.
 
     Raises:
       InputError: the shapes do not match, a number is not finite, or a label is out of range.
@@ -62,6 +64,7 @@ class Dataset:
     schema: Schema | None = None
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
+    image_rule: ImageRule | None = None
 
     def __post_init__(self) -> None:
         check_choice("dataset: task", self.task, TASKS)

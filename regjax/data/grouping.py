@@ -52,8 +52,9 @@ def duplicates(x: Any) -> np.ndarray:
 
 
 def _sums(x: np.ndarray) -> np.ndarray:
-    flat = np.ascontiguousarray(x).reshape(len(x), -1)
-    words = flat.view(np.dtype(f"u{flat.dtype.itemsize}")).astype(np.uint64)
+    flat = np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8)
+    # Eight bytes at a time, so that the pixels of images need no more memory than they have.
+    words = np.pad(flat, ((0, 0), (0, -flat.shape[1] % 8))).view(np.uint64)
     weights = np.stack([keyed_random.bits(words.shape[1], "duplicates", k) for k in (0, 1)], axis=1)
     mixed = (words + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(29)

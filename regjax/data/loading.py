@@ -29,6 +29,9 @@ _ONLY = {
     "target": "only tables have a target column",
     "table": "only tables have columns with roles",
     "image_size": "only folders of images are resized",
+    "image_fit": "only folders of images are resized",
+    "image_background": "only folders of images have transparent ones",
+    "allow_empty": "only folders of images have class folders",
 }
 
 
@@ -39,7 +42,10 @@ def load(
     target: str | None = None,
     task: str | None = None,
     table: TableOptions | None = None,
-    image_size: tuple[int, int] | None = None,
+    image_size: tuple[int, int] | int | None = None,
+    image_fit: str | None = None,
+    image_background: str | None = None,
+    allow_empty: bool = False,
     cache_dir: str | os.PathLike[str] | None = None,
     lazy: bool = False,
 ) -> Dataset:
@@ -55,7 +61,10 @@ def load(
       target: target column of a table (default `target`).
       task: `"classification"` or `"regression"`; None infers it from the targets.
       table: how to read a table, and what its columns are.
-      image_size: `(height, width)` for a folder of images.
+      image_size: `(height, width)` for a folder of images, or one number for both; see `load_folder`.
+      image_fit: `"crop"` (default) or `"pad"`, for images of another shape in a folder.
+      image_background: colour below transparent pixels: `"white"` (default), `"gray"` or `"black"`.
+      allow_empty: whether to leave out classes without images, instead of refusing the folder.
       cache_dir: see `cache_root`.
       lazy: keep the inputs on disk, as `Rows` that are read on demand, for datasets that do not fit in memory. The
         targets are read into memory. A table is read as a whole; a `.npz` must not be compressed.
@@ -72,18 +81,26 @@ def load(
     path = Path(os.path.expanduser(text))  # Path.expanduser raises for an unknown ~user
     if task is not None:
         check_choice("task", task, TASKS)
+    options = {
+        "target": target,
+        "table": table,
+        "image_size": image_size,
+        "image_fit": image_fit,
+        "image_background": image_background,
+        "allow_empty": allow_empty or None,
+    }
     endings = tuple(filter(None, FORMATS))
     looks_like_path = text.endswith((*endings, os.sep)) or text.startswith((".", "~", os.sep))
     is_path = looks_like_path or isinstance(name, os.PathLike) or (data_dir is None and path.exists())
     if text not in EMBEDDED and is_path:
         found = prepared_name(path) if path.is_dir() else None
         if found is None:
-            given = {"target": target, "table": table, "image_size": image_size, "cache_dir": cache_dir}
+            given = {**options, "cache_dir": cache_dir}
             read = _format_of(path, "dataset", "class folders", given)
-            options = {option: given[option] for option in read.options if given[option] is not None}
-            return with_duplicates_together(read.load(path, task=task, lazy=lazy, **options))
+            wanted = {option: given[option] for option in read.options if given[option] is not None}
+            return with_duplicates_together(read.load(path, task=task, lazy=lazy, **wanted))
         text, data_dir = found, path
-    for option, value in (("target", target), ("table", table), ("image_size", image_size)):
+    for option, value in options.items():
         if value is not None:
             raise InputError(f"{option} {value!r}: only for files, {text!r} is a dataset by name")
     if text not in EMBEDDED:

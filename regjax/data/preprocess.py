@@ -15,6 +15,7 @@ import numpy as np
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.data.float32 import Spread
+from regjax.data.image_rule import ImageRule
 from regjax.data.source import full_pixel, slices
 from regjax.data.splits import Splits
 from regjax.data.tables.schema import Schema
@@ -97,6 +98,7 @@ class Preprocessor:
       y_scale: like `y_mean`, never 0.
       fill: the median of each column, which replaces missing numbers (NaN); None for examples without them.
       schema: of a table: how its columns become inputs.
+      image_rule: how image files are brought to `shape`; None if the training examples were not read from image files.
 
     Example:
       >>> rows = np.array([[1.0, 5.0], [3.0, 5.0]], np.float32)
@@ -119,6 +121,7 @@ class Preprocessor:
     y_scale: np.ndarray | None = None
     fill: np.ndarray | None = None
     schema: Schema | None = None
+    image_rule: ImageRule | None = None
 
     @classmethod
     def fit(
@@ -133,6 +136,7 @@ class Preprocessor:
         class_names: tuple[str, ...] | None = None,
         columns: tuple[str, ...] | None = None,
         schema: Schema | None = None,
+        image_rule: ImageRule | None = None,
     ) -> Preprocessor:
         """Fit on training examples.
 
@@ -148,6 +152,7 @@ class Preprocessor:
           schema: stored in the preprocessor. With it, missing numbers (NaN) are replaced by the median of their column,
             and a column that is the same for all training examples becomes 0 for every example: a level that none of
             them has, for instance, says nothing.
+          image_rule: stored in the preprocessor.
 
         Raises:
           InputError: there are no examples, the rank is wrong, or `standardize` does not apply to the kind.
@@ -188,6 +193,7 @@ class Preprocessor:
             y_scale=y_scale,
             fill=fill,
             schema=schema,
+            image_rule=image_rule,
         )
 
     @classmethod
@@ -221,6 +227,7 @@ class Preprocessor:
             class_names=splits.class_names,
             columns=splits.columns,
             schema=splits.schema,
+            image_rule=splits.image_rule,
         )
 
     def transform(self, x: np.ndarray) -> np.ndarray:
@@ -309,6 +316,7 @@ class Preprocessor:
             "y_scale": None if self.y_scale is None else self.y_scale.tolist(),
             "fill": None if self.fill is None else self.fill.tolist(),
             "table": None if self.schema is None else self.schema.to_json(),
+            "images": None if self.image_rule is None else self.image_rule._asdict(),
         }
         return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
@@ -342,6 +350,7 @@ class Preprocessor:
                 y_scale=None if content["y_scale"] is None else np.asarray(content["y_scale"], np.float32),
                 fill=None if content.get("fill") is None else np.asarray(content["fill"], np.float32),
                 schema=None if content.get("table") is None else Schema.from_json(content["table"]),
+                image_rule=ImageRule.of_run(content),
             )
             if content["format"] != FORMAT or made.kind not in KINDS:
                 raise ValueError(f"format {content['format']}, kind {made.kind!r}")

@@ -17,6 +17,7 @@ from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, is_indices
 from regjax.data import grouping, keyed_random
 from regjax.data.dataset import Dataset
+from regjax.data.image_rule import ImageRule
 from regjax.data.tables.schema import Schema
 
 
@@ -41,6 +42,7 @@ class Splits:
       official_test: whether the test set is the official one of the dataset.
       schema: that of the table, or None.
       indices: positions in `dataset.x` of the examples of each part that was split from it.
+      image_rule: that of the dataset.
     """
 
     x_train: np.ndarray
@@ -61,6 +63,7 @@ class Splits:
     official_test: bool = False
     schema: Schema | None = None
     indices: dict[str, np.ndarray] = field(default_factory=dict)
+    image_rule: ImageRule | None = None
 
     @property
     def num_outputs(self) -> int:
@@ -158,6 +161,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
         official_test=official,
         schema=dataset.schema,
         indices=indices,
+        image_rule=dataset.image_rule,
     )
 
 

@@ -57,6 +57,10 @@ class Stored(abc.ABC):
           InputError: a record cannot be read.
         """
 
+    def messages(self, facts: Facts) -> tuple[str, ...]:
+        """Return the notes of the dataset, from its metadata."""
+        return (*self.notes, *facts.get("notes", ()))
+
     def read(self, layout: Facts) -> tuple[Arrays, Arrays, Facts]:
         """Read the inputs of each part into memory; return them and `targets()`."""
         inputs = {part: read_all(source) for part, source in self.inputs(layout).items()}
@@ -101,5 +105,6 @@ def load_stored(stored: Stored, *, lazy: bool = False, cache_dir: str | os.PathL
         test=pairs.get("_test"),
         embedded=facts.get("embedded", False),
         validation=pairs.get("_val"),
-        notes=(*stored.notes, *facts.get("notes", ())),
+        notes=stored.messages(facts),
+        image_rule=facts.get("image_rule"),
     )

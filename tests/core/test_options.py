@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regjax.core.errors import InputError
-from regjax.core.options import UNBOUNDED, Options, choice, number, switch, text, texts, whole, widths
+from regjax.core.options import UNBOUNDED, Options, choice, number, sizes, switch, text, texts, whole, widths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Small(Options):
     on: bool = switch("b", False, "a switch")
     items: tuple[str, ...] = texts("b", "items")
     layers: tuple[int, ...] | None = widths("b", "layers")
+    shape: tuple[int, ...] | None = sizes("b", "shape")
     derived: float = 0.0  # no option
 
 
@@ -58,6 +59,9 @@ class Larger(Small):
         ({"on": None}, "on must be true or false"),
         ({"layers": (3, 0)}, "layers must be whole numbers >= 1, separated by commas"),
         ({"layers": 3}, "layers must be whole numbers >= 1, separated by commas"),
+        ({"shape": "3,4,5"}, "shape must be one or two whole numbers >= 1, separated by a comma, got '3,4,5'"),
+        ({"shape": (0, 4)}, "shape must be one or two whole numbers"),
+        ({"shape": "3x4"}, "shape must be one or two whole numbers"),
         ({"layers": "3,x"}, "layers must be whole numbers >= 1, separated by commas"),
     ],
 )

@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from regjax.data import Preprocessor, load, read_inputs
+
 
 def make_set(folder, features, examples, supervised_keys=None, splits=("train",)):
     """Prepare a small TFDS set named `made`."""
@@ -28,7 +30,29 @@ def make_set(folder, features, examples, supervised_keys=None, splits=("train",)
     return folder
 
 
-def save_image(path, pixels):
-    """Write an image of these bytes, and the folders above it."""
+def save_image(path, pixels, **options):
+    """Write an image, or an array of bytes as one, and the folders above it; return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(np.asarray(pixels, np.uint8))
+    image.save(path, **options)
+    return path
+
+
+def flat(value, *shape):
+    """An image of one colour."""
+    return np.full(shape or (6, 6, 3), value, np.uint8)
+
+
+def every_way(root, **options):
+    """The pixels of all files by relative path, as training, streamed training and prediction see them, and the notes.
+
+    The three must not differ, but for the note of training about duplicates.
+    """
+    data, lazy, said = load(root, **options), load(root, lazy=True, **options), []
+    saved = Preprocessor.fit(data.x, "image", image_rule=data.image_rule)
+    x, names = read_inputs(root, Preprocessor.from_json(saved.to_json()), said.append)
+    np.testing.assert_array_equal(lazy.x[:], data.x)
+    np.testing.assert_array_equal(x, data.x)
+    assert lazy.notes == data.notes
+    assert [note for note in data.notes if "exact duplicates" not in note] == said
+    return dict(zip(names, data.x, strict=True)), said

@@ -64,6 +64,8 @@ def test_two_pipelines_are_one(warm_cache):
         ("digits", {"task": "regresion"}, "did you mean 'regression'"),
         ("digits", {"target": "a"}, "target 'a': only for files"),
         ("mnist", {"image_size": (2, 2)}, "image_size .2, 2.: only for files"),
+        ("digits", {"image_fit": "pad"}, "image_fit 'pad': only for files"),
+        ("digits", {"allow_empty": True}, "allow_empty True: only for files"),
         ("", {}, "dataset '' is empty"),
         ("./absent", {}, "no such file or folder"),
         ("absent.csv", {}, "no such file or folder"),
@@ -129,6 +131,16 @@ def test_inputs_for_a_table(csv_file, npz_file):
         read_inputs("absent.csv", made)
 
 
-def test_resizing_is_for_folders(csv_file):
-    with pytest.raises(InputError, match="only folders of images are resized"):
-        load(csv_file("a,target\n1,2\n"), image_size=(2, 2))
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"image_size": (2, 2)},
+        {"image_size": 2},
+        {"image_fit": "pad"},
+        {"image_background": "gray"},
+        {"allow_empty": True},
+    ],
+)
+def test_options_of_images_are_for_folders(csv_file, options):
+    with pytest.raises(InputError, match=f"{next(iter(options))} .*only folders of images"):
+        load(csv_file("a,target\n1,2\n"), **options)

@@ -35,6 +35,6 @@ FORMATS: dict[str, Format] = {
         ending: Format(load_table, table_inputs, ("target", "table"))
         for ending in (*TEXT_ENDINGS, ".parquet", ".feather")
     },
-    "": Format(load_folder, folder_inputs, ("image_size", "cache_dir")),
+    "": Format(load_folder, folder_inputs, ("image_size", "image_fit", "image_background", "allow_empty", "cache_dir")),
 }
 """Formats by lower-case file extension; folders have the empty one."""

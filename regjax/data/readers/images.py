@@ -1,12 +1,14 @@
 """Reads headers and pixels of image files.
 
 Training, streamed training and prediction decode images in the same way: rotated according to the EXIF orientation,
-transparent parts on white, and 8 bits per channel.
+transparent parts over the background, 8 bits per channel, and brought to one size by an `ImageRule`.
 """
 
 from __future__ import annotations
 
+import io
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,20 +16,22 @@ import numpy as np
 
 from regjax.core.errors import InputError
 from regjax.core.extras import require
+from regjax.data.image_rule import ImageRule
 from regjax.data.readers.class_folders import ImageFolder
+from regjax.data.readers.image_summary import Changes
+from regjax.data.readers.sixteen_bit import is_sixteen_bit, is_sixteen_bit_gray, to_eight_bits, why_refused
 
 MAX_PIXELS = 50_000_000
 """An image with more pixels is refused before it is decoded."""
 
-RULE = 3
+RULE = 4
 """Version of the decoding; images that another version decoded are not read from the cache."""
 
 _GRAY = ("1", "L", "LA")
-_DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 class ResizeWarning(UserWarning):
-    """Images of different sizes were resized to the size of the first."""
+    """Images of different sizes were brought to the most frequent one."""
 
 
 class Header(NamedTuple):
@@ -35,20 +39,23 @@ class Header(NamedTuple):
 
     size: tuple[int, int]  # height and width after rotation
     gray: bool
-    turned: bool
-    transparent: bool
-    frames: bool  # whether there is more than one frame
+    oriented: bool
+    flattened: bool  # whether it has transparency
+    sixteen_bit: bool
+    cmyk: bool
+    palette: bool
+    animated: bool  # whether there is more than one frame
 
 
-def common_shape(found: ImageFolder, most: float = float("inf")) -> tuple[tuple[int, int, int], list[str]]:
-    """Determine height, width and channels for all images, and messages about them, from their headers.
+def common_shape(found: ImageFolder, most: float = float("inf")) -> tuple[tuple[int, int, int], Changes]:
+    """Determine height, width and channels for all images, and what is changed, from their headers.
 
     Args:
       found: from `list_folder`.
       most: maximum total size in bytes.
 
     Returns:
-      `(height, width, channels)`, and messages about images that are rotated or have transparency.
+      `(height, width, channels)`, and how many images are changed.
 
     Raises:
       InputError: a header cannot be read, or the images are too large.
@@ -56,32 +63,32 @@ def common_shape(found: ImageFolder, most: float = float("inf")) -> tuple[tuple[
     root, files = found.root, found.files
     headers = [header(root, file) for file in files]
     sizes, gray = [header.size for header in headers], all(header.gray for header in headers)
-    other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
+    height, width = found.image_size or Counter(sizes[: len(found.parts[""])]).most_common(1)[0][0]
+    other = next((i for i, size in enumerate(sizes) if size != (height, width)), None)
     if found.image_size is None and other is not None:
         warnings.warn(
-            f"{root.name}: {files[other].relative_to(root)} is {sizes[other]}, the first image {sizes[0]}; "
-            "all are resized to the first",
+            f"{root.name}: {files[other].relative_to(root)} is {sizes[other]}, most images {(height, width)}; all are "
+            f"brought to that (image_fit {found.rule.fit!r}); image_size chooses another size",
             ResizeWarning,
             stacklevel=7,
         )
-    height, width = found.image_size or sizes[0]
     total = len(files) * height * width * (1 if gray else 3)
     if total > most:
         raise InputError(
             f"{root.name}: {total / 2**30:.1f} GiB of pixels, accepted in memory: {most / 2**30:g} GiB; "
             "use a smaller image_size, or stream it with --loader=stream"
         )
-    return (height, width, 1 if gray else 3), notes(root.name, headers)
+    shape = (height, width, 1 if gray else 3)
+    return shape, changes(headers, shape, found.rule)
 
 
-def notes(name: str, headers: list[Header]) -> list[str]:
-    """Return a message for each conversion that applies to some of the images."""
-    said = {
-        "are turned as their EXIF orientation says": [header.turned for header in headers],
-        "have transparency, shown over white": [header.transparent for header in headers],
-        "have several frames, of which the first is read": [header.frames for header in headers],
-    }
-    return [f"{name}: {sum(which)} of {len(headers)} images {what}" for what, which in said.items() if any(which)]
+def changes(headers: list[Header], shape: tuple[int, ...], rule: ImageRule) -> Changes:
+    """Count the images that are changed when they are brought to `shape`, `(height, width, channels)`."""
+    count = Counter(rule.change(header.size, (shape[0], shape[1])) for header in headers)
+    for header in headers:
+        count.update(name for name in Changes._fields if getattr(header, name, False))
+        count["grayed"] += shape[2] == 1 and not header.gray
+    return Changes(**{name: count[name] for name in Changes._fields})
 
 
 def header(root: Path, file: Path) -> Header:
@@ -91,12 +98,20 @@ def header(root: Path, file: Path) -> Header:
       InputError: the image cannot be read; the message names it.
     """
     with _open(root, file) as image:
+        sixteen_bit, gray = is_sixteen_bit(image), image.mode in _GRAY or is_sixteen_bit_gray(image)
         # Pillow decodes a whole PNG to find an orientation that is stored after the pixels.
         orientation = _orientation(image) if image.format != "PNG" or _tells_orientation(file) else 1
         lies = orientation >= 5 and image.format != "TIFF"  # the size in a TIFF is that of the rotated image
-        size = image.size if lies else image.size[::-1]
-        frames = getattr(image, "is_animated", False)
-        return Header(size, image.mode in _GRAY, orientation > 1, image.has_transparency_data, frames)
+        return Header(
+            size=image.size if lies else image.size[::-1],
+            gray=gray,
+            oriented=orientation > 1,
+            flattened=image.has_transparency_data,
+            sixteen_bit=sixteen_bit,
+            cmyk=image.mode == "CMYK",
+            palette=image.mode in ("P", "PA"),
+            animated=getattr(image, "is_animated", False),
+        )
 
 
 def _tells_orientation(file: Path) -> bool:
@@ -137,62 +152,64 @@ def _open(root: Path, file: Path) -> Any:
         raise InputError(
             f"{root.name}: {file.relative_to(root)} has {width}x{height} pixels, accepted: up to {MAX_PIXELS}"
         )
-    if _is_deep(image):
+    reason = why_refused(image)
+    if reason:
         image.close()
         raise InputError(
-            f"{root.name}: {file.relative_to(root)} has over 8 bits a channel; convert it to 8, or store it in a .npz"
+            f"{root.name}: {file.relative_to(root)} {reason}; accepted: up to 16 bits per channel, stored together, or "
+            "numbers in [0, 1] in a .npz"
         )
     return image
 
 
-def _is_deep(image: Any) -> bool:
-    """Whether an image has more than 8 bits per channel, of which Pillow drops the low bits for color images."""
-    if image.mode in _DEEP:
-        return True
-    for tile in image.tile:
-        arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
-        if tile[0] == "ppm" and arguments[1] > 255:  # the largest value
-            return True
-        # Such as "RGB;16B"; "BGR;16" in a .bmp means 16 bits per pixel.
-        if any(isinstance(a, str) and a.endswith((";16B", ";16L", ";16N")) for a in arguments):
-            return True
-    return False
-
-
-def decode_files(root: Path, files: list[Path], shape: tuple[int, ...]) -> np.ndarray:
-    """Decode images to `uint8[N, *shape]`, and resize those of another size.
+def decode_files(root: Path, files: list[Path], shape: tuple[int, ...], rule: ImageRule) -> np.ndarray:
+    """Decode images to `uint8[N, *shape]`, and bring those of another size to that of `shape`.
 
     Raises:
       InputError: an image cannot be read or is damaged; the message names it.
     """
-    require("PIL")
-    from PIL import Image
-
     height, width, channels = shape
     out = np.empty((len(files), *shape), np.uint8)
     for i, file in enumerate(files):
-        with _open(root, file) as image:
-            try:
-                pixels = _as_shown(image).convert("L" if channels == 1 else "RGB")
-            except (OSError, ValueError, SyntaxError) as error:
-                raise InputError(f"{root.name}: {file.relative_to(root)} is damaged ({error})") from None
-        if pixels.size != (width, height):
-            pixels = pixels.resize((width, height), Image.Resampling.BILINEAR)
-        out[i] = np.asarray(pixels).reshape(shape)
+        try:
+            pixels = _as_shown(root, file, rule.background).convert("L" if channels == 1 else "RGB")
+        except InputError:
+            raise
+        except (OSError, ValueError, SyntaxError) as error:
+            raise InputError(f"{root.name}: {file.relative_to(root)} is damaged ({error})") from None
+        out[i] = np.asarray(rule.apply(pixels, (height, width))).reshape(shape)
     return out
 
 
-def _as_shown(image: Any) -> Any:
-    """Draw an image on white, and rotate it according to its EXIF orientation."""
+def _as_shown(root: Path, file: Path, background: str) -> Any:
+    """Return an image as a viewer shows it: over the background, and rotated according to its EXIF orientation."""
     require("PIL")
     from PIL import Image
 
-    image.load()
     turns = (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
              Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE,
              Image.Transpose.ROTATE_90)  # fmt: skip
-    orientation = _orientation(image)
+    with _open(root, file) as opened:
+        image = to_eight_bits(opened, lambda: _open(root, file)) if is_sixteen_bit(opened) else opened
+        opened.load()  # which may bring an orientation that is stored after the pixels, or rotate a TIFF
+        orientation = _orientation(opened)
+    if image.mode == "CMYK":
+        image = _rgb_of_cmyk(image, opened.info.get("icc_profile"))
     if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
+        below = Image.new("RGBA", image.size, background)
+        image = Image.alpha_composite(below, image.convert("RGBA"))
     return image.transpose(turns[orientation - 2]) if orientation > 1 else image
+
+
+def _rgb_of_cmyk(image: Any, profile: bytes | None) -> Any:
+    """Convert CMYK by the profile of its inks, as a viewer does; without a usable one, by complementary colours."""
+    require("PIL")
+    from PIL import ImageCms
+
+    if profile:
+        try:
+            inks, screen = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            return ImageCms.profileToProfile(image, inks, screen, outputMode="RGB")
+        except (OSError, ImageCms.PyCMSError):
+            pass  # damaged, or of other inks
+    return image.convert("RGB")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from regjax.data.readers.builders import BUILDERS
-from tests.data.sets import save_image
+from tests.data.sets import flat, save_image
 
 
 @pytest.fixture
@@ -37,3 +37,11 @@ def pets(tmp_path):
     (root / "cat" / "notes.txt").write_text("ignored")
     (root / "cat" / ".hidden.png").write_text("ignored")
     return root
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder of two classes of one flat image each."""
+    save_image(tmp_path / "pets" / "cat" / "0.png", flat(10))
+    save_image(tmp_path / "pets" / "dog" / "0.png", flat(20))
+    return tmp_path / "pets"

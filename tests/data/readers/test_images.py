@@ -1,7 +1,7 @@
 """One rule for images in training, streamed training and prediction: orientation, alpha, depth, nesting, links."""
 
 import os
-from pathlib import Path
+import struct
 
 import numpy as np
 import pytest
@@ -10,43 +10,10 @@ from PIL import Image
 from regjax.core.errors import InputError
 from regjax.data import Preprocessor, load, read_inputs, split
 from regjax.data.readers import folder
-
-ROOT = Path(__file__).resolve().parents[3]
-
-SHARED = Path(os.environ.get("REGJAX_TEST_INPUTS") or ROOT.parent / "shared" / "inputs") / "images"
-
+from tests.data.sets import every_way, flat, save_image
 
 # The folders change within a test, which the cache says.
 pytestmark = pytest.mark.filterwarnings("ignore::regjax.data.CacheWarning")
-
-
-def save(path, pixels, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(np.asarray(pixels, np.uint8))
-    image.save(path, **options)
-    return path
-
-
-def flat(value, *shape):
-    return np.full(shape or (6, 6, 3), value, np.uint8)
-
-
-@pytest.fixture
-def root(tmp_path):
-    """Two classes of one flat image each."""
-    save(tmp_path / "pets" / "cat" / "0.png", flat(10))
-    save(tmp_path / "pets" / "dog" / "0.png", flat(20))
-    return tmp_path / "pets"
-
-
-def every_way(root):
-    """The pixels of all files by relative path, as training, streamed training and prediction see them."""
-    data, lazy = load(root), load(root, lazy=True)
-    x, names = read_inputs(root, Preprocessor.fit(data.x, "image"))
-    np.testing.assert_array_equal(lazy.x[:], data.x)
-    np.testing.assert_array_equal(x, data.x)
-    assert lazy.notes == data.notes
-    return dict(zip(names, data.x, strict=True)), data.notes
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -59,7 +26,7 @@ def test_images_are_turned_as_a_viewer_shows_them(root, orientation, suffix):
     exif = Image.Exif()
     exif[274] = orientation
     lossless = {"lossless": True} if suffix == "webp" else {}
-    file = save(root / "cat" / f"1.{suffix}", pixels, exif=exif, **lossless)
+    file = save_image(root / "cat" / f"1.{suffix}", pixels, exif=exif, **lossless)
     with Image.open(file) as image:
         shown = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     seen, notes = every_way(root)
@@ -91,7 +58,7 @@ def test_a_png_is_turned_wherever_its_orientation_stands(root, kind, late):
     text.add_itxt("XML:com.adobe.xmp", XMP)
     for name in ("cat", "dog"):
         pixels = np.arange(72, dtype=np.uint8).reshape(4, 6, 3)
-        file = save(root / name / "0.png", pixels, **({"exif": exif} if kind == b"eXIf" else {"pnginfo": text}))
+        file = save_image(root / name / "0.png", pixels, **({"exif": exif} if kind == b"eXIf" else {"pnginfo": text}))
         if late:
             moved_behind_the_pixels(file, kind)
     with Image.open(file) as image:
@@ -108,7 +75,7 @@ def test_the_size_of_a_turned_first_image_is_the_size_shown(tmp_path, suffix):
     exif = Image.Exif()
     exif[274] = 6
     for name in ("cat", "dog"):
-        save(tmp_path / "pets" / name / f"0.{suffix}", flat(9, 4, 6, 3), exif=exif)
+        save_image(tmp_path / "pets" / name / f"0.{suffix}", flat(9, 4, 6, 3), exif=exif)
     assert load(tmp_path / "pets").x.shape == (2, 6, 4, 3)
 
 
@@ -133,7 +100,7 @@ def transparent(mode):
 def test_what_is_transparent_lies_over_white(tmp_path, mode):
     image, options = transparent(mode)
     for name in ("cat", "dog"):
-        save(tmp_path / "pets" / name / "0.png", image, **options)
+        save_image(tmp_path / "pets" / name / "0.png", image, **options)
     seen, notes = every_way(tmp_path / "pets")
     pixels = seen["cat/0.png"][0, :, 0].astype(int)
     assert pixels[1:].tolist() == [255, 40]
@@ -141,43 +108,48 @@ def test_what_is_transparent_lies_over_white(tmp_path, mode):
     assert [note for note in notes if "white" in note and "2 of 2" in note]
 
 
-DEEP = {
-    "gray.png": lambda path: Image.fromarray(np.full((4, 6), 40_000, np.uint16)).save(path),
-    "gray.tif": lambda path: Image.fromarray(np.full((4, 6), 40_000, np.uint16)).save(path),
-    "float.tif": lambda path: Image.fromarray(np.full((4, 6), 0.5, np.float32)).save(path),
-    "gray.pgm": lambda path: path.write_bytes(b"P5 6 4 65535\n" + bytes(48)),
-    "colour.ppm": lambda path: path.write_bytes(b"P6 6 4 65535\n" + bytes(144)),
-    "colour.png": lambda path: path.write_bytes(deep_png()),
-}
+def gray_inks():
+    """An ICC profile of CMYK in which cyan, magenta and yellow are grays of L* 50, alone and together."""
+    same = bytes(range(256))
+    light = [255, *[128] * 7]  # paper, then mixtures of the three; with black ink it is 0
+    nodes = b"".join(bytes([value, 128, 128]) for without_black in light for value in (without_black, 0))
+    one = 65536
+    matrix = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, one)
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + matrix + same * 4 + nodes + same * 3
+    content = struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
+    head = struct.pack(">II", 128 + len(content), 0) + struct.pack(">I", 0x02400000) + b"prtrCMYKLab " + bytes(12)
+    head += b"acsp" + bytes(28) + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
+    return head.ljust(128, b"\0") + content
 
 
-def deep_png():
-    """A PNG of 16 bits a channel, which Pillow does not write."""
-    import struct
-    import zlib
+@pytest.mark.parametrize(
+    ("profile", "colour"),
+    [(None, (0, 255, 255)), (gray_inks(), (119, 119, 119)), (b"damaged", (0, 255, 255))],
+    ids=["none", "gray inks", "damaged"],
+)
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_cmyk_is_converted_by_the_profile_of_its_inks(root, profile, colour, suffix):
+    """L* 50 is 119 in sRGB."""
+    options = {} if profile is None else {"icc_profile": profile}
+    save_image(root / "cat" / f"1.{suffix}", Image.new("CMYK", (6, 6), (255, 0, 0, 0)), **options)
+    seen, [note] = every_way(root)
+    np.testing.assert_allclose(seen[f"cat/1.{suffix}"].astype(int), np.broadcast_to(colour, (6, 6, 3)), atol=4)
+    assert "1 of 3" in note
+    assert "CMYK" in note
 
-    def chunk(name, content):
-        crc = zlib.crc32(name + content)
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", crc)
 
-    rows = zlib.compress((b"\0" + bytes(36)) * 4)
-    head = struct.pack(">IIBBBBB", 6, 4, 16, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-@pytest.mark.parametrize("name", DEEP)
-def test_more_than_8_bits_are_refused_everywhere(root, name):
+def test_floats_and_signed_integers_have_no_known_white(root):
     made = Preprocessor.fit(load(root).x, "image")
-    DEEP[name](root / "cat" / name)
-    for read in (lambda: load(root), lambda: load(root, lazy=True), lambda: read_inputs(root, made)):
-        with pytest.raises(InputError, match=rf"cat/{name} .*8 bits"):
-            read()
+    for name, pixels in {"f.tif": np.full((4, 6), 0.5, np.float32), "i.tif": np.full((4, 6), 9, np.int32)}.items():
+        Image.fromarray(pixels).save(root / "cat" / name)
+        for read in (lambda: load(root), lambda: load(root, lazy=True), lambda: read_inputs(root, made)):
+            with pytest.raises(InputError, match=rf"cat/{name} .*16 bits"):
+                read()
+        (root / "cat" / name).unlink()
 
 
 def test_16_bits_a_pixel_are_5_or_6_a_channel(root):
     """A BMP of 16 bits a pixel is read."""
-    import struct
-
     head = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 54 + 72, 0, 0, 54, 40, 6, 6, 1, 16, 0, 72, 0, 0, 0, 0)
     (root / "cat" / "1.bmp").write_bytes(head + bytes(72))
     assert "cat/1.bmp" in every_way(root)[0]
@@ -185,15 +157,15 @@ def test_16_bits_a_pixel_are_5_or_6_a_channel(root):
 
 def test_the_first_of_several_frames_is_read_which_is_said(root):
     frames = [Image.fromarray(flat(value)) for value in (30, 60)]
-    save(root / "cat" / "1.tif", frames[0], save_all=True, append_images=frames[1:])
+    save_image(root / "cat" / "1.tif", frames[0], save_all=True, append_images=frames[1:])
     seen, [note] = every_way(root)
     assert (seen["cat/1.tif"] == 30).all()
     assert "1 of 3" in note
 
 
 def test_images_below_a_class_folder_belong_to_it(root):
-    save(root / "cat" / "session2" / "deep" / "1.png", flat(11))
-    save(root / "dog" / "session2" / "1.jfif", flat(21), format="JPEG")
+    save_image(root / "cat" / "session2" / "deep" / "1.png", flat(11))
+    save_image(root / "dog" / "session2" / "1.jfif", flat(21), format="JPEG")
     seen, _ = every_way(root)
     assert sorted(seen) == ["cat/0.png", "cat/session2/deep/1.png", "dog/0.png", "dog/session2/1.jfif"]
     assert load(root).y.tolist() == [0, 0, 1, 1]
@@ -201,18 +173,19 @@ def test_images_below_a_class_folder_belong_to_it(root):
 
 def test_hidden_and_system_folders_are_ignored_and_what_is_skipped_is_said(root):
     for name in ("__MACOSX", ".thumbnails", "$RECYCLE.BIN", "@eaDir", "cat/.cache", "dog/__MACOSX"):
-        save(root / name / "1.png", flat(99))
+        save_image(root / name / "1.png", flat(99))
     for name in ("._0.png", ".DS_Store", "Thumbs.db", "desktop.ini"):
         (root / "cat" / name).write_bytes(b"nothing")
-    assert every_way(root)[1] == ()
+    [note] = every_way(root)[1]
+    assert "10 hidden" in note
     assert load(root).class_names == ("cat", "dog")
     (root / "cat" / "notes.txt").write_text("no image")
     (root / "dog" / "old").mkdir()
     (root / "dog" / "old" / "raw.heic").write_bytes(b"no image")
-    [note] = every_way(root)[1]
+    note, _ = every_way(root)[1]
     assert "2 files" in note
     assert "cat/notes.txt" in note
-    save(root / "loose.png", flat(1))
+    save_image(root / "loose.png", flat(1))
     assert any("loose.png" in note for note in load(root).notes)  # an image of no class
 
 
@@ -220,7 +193,7 @@ def parts(root, *names):
     for place, part in enumerate(names):
         for label, name in enumerate(("a", "b")):
             for i in range(4):
-                save(root / part / name / f"{i}.png", flat(place * 100 + label * 10 + i))
+                save_image(root / part / name / f"{i}.png", flat(place * 100 + label * 10 + i))
     return root
 
 
@@ -264,7 +237,7 @@ def test_folders_that_are_neither_parts_nor_classes_are_refused(tmp_path, names,
 
 def test_a_class_may_be_called_train(tmp_path):
     for name in ("plane", "test", "train"):
-        save(tmp_path / "set" / name / "0.png", flat(1))
+        save_image(tmp_path / "set" / name / "0.png", flat(1))
     assert load(tmp_path / "set").class_names == ("plane", "test", "train")
 
 
@@ -273,7 +246,7 @@ def test_links_are_named(root, tmp_path):
     cases = {
         "cat/gone.png": tmp_path / "nothing.png",
         "cat/loop.png": root / "cat" / "loop.png",
-        "cat/out.png": save(tmp_path / "secret" / "1.png", flat(3)),
+        "cat/out.png": save_image(tmp_path / "secret" / "1.png", flat(3)),
         "cat/more": tmp_path / "secret",
         "cat/again": root / "dog",
     }
@@ -302,14 +275,8 @@ def test_what_an_older_rule_decoded_is_not_taken_from_the_cache(root, monkeypatc
     exif = Image.Exif()
     exif[274] = 3
     monkeypatch.setattr(folder, "RULE", folder.RULE + 1)
-    monkeypatch.setattr(folder, "decode_files", lambda root, files, shape: np.zeros((len(files), *shape), np.uint8))
+    monkeypatch.setattr(
+        folder, "decode_files", lambda root, files, shape, rule: np.zeros((len(files), *shape), np.uint8)
+    )
     with pytest.warns(UserWarning, match="decoding again"):
         assert load(root).x.max() == 0
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is not there")
-def test_the_collected_folders():
-    expected = {"exif": 13, "transparent": 8, "nested": 16, "three_parts": 8, "zip_of_mac": 8}
-    assert {name: len(load(SHARED / name)) for name in expected} == expected
-    with pytest.raises(InputError, match="8 bits"):
-        load(SHARED / "sixteen_bit")
