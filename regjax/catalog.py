@@ -181,8 +181,6 @@ DATASETS = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_re
 TASKS = ("classification", "regression")
 IMPUTE = ("median", "refuse")
 """What becomes of the missing cells of a table: they are imputed, or the table is refused."""
-REFERENCES = {"constant": "constant guess", "linear": "linear model", "boosting": "gradient boosting"}
-"""Titles of the models of another kind beside a comparison."""
 IMAGE_FITS = ("crop", "pad")
 IMAGE_BACKGROUNDS = ("white", "gray", "black")
 SCHEDULES = ("constant", "cosine", "linear")

@@ -88,7 +88,7 @@ def inputs(path, preprocessor, note):
     x = np.loadtxt(path)
     return x, [f"row {number}" for number in range(len(x))]
 
-rj.register_reader(".txt", Format(load, inputs))
+rj.register_reader(".dat", Format(load, inputs))
 """
 WITHOUT_FLAGS = """
 import regjax as rj
@@ -188,10 +188,10 @@ def test_a_criterion_ends_a_run_and_is_its_reason(with_plugin):
 def test_a_format_is_trained_on_and_predicted_from(with_plugin, run, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 3))
-    np.savetxt(tmp_path / "d.txt", np.column_stack([x, x[:, 0] > 0]))
-    np.savetxt(tmp_path / "new.txt", x[:5])
-    with_plugin(READER, "train", "--dataset=d.txt", "--epochs=2")
-    run("predict", "--workdir=w", "--input=new.txt", "--output=p.csv", variables={"REGJAX_PLUGINS": "my_methods"})
+    np.savetxt(tmp_path / "d.dat", np.column_stack([x, x[:, 0] > 0]))
+    np.savetxt(tmp_path / "new.dat", x[:5])
+    with_plugin(READER, "train", "--dataset=d.dat", "--epochs=2")
+    run("predict", "--workdir=w", "--input=new.dat", "--output=p.csv", variables={"REGJAX_PLUGINS": "my_methods"})
     lines = (tmp_path / "p.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["id", *(f"row {number}" for number in range(5))]
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from regjax.catalog import REFERENCES
+REFERENCES = {"constant": "constant guess", "linear": "linear model", "boosting": "gradient boosting"}
+"""Titles of the models of another kind beside a comparison, see `regjax.comparison.references`."""
 
 RARE = 0.1
 """With a class rarer than this, accuracy says little: the constant guess is hard to beat."""

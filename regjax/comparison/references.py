@@ -20,7 +20,7 @@ MOST_ROWS = 20_000  # a reference is fitted on at most so many examples, which t
 
 
 def references_of(plan: Plan) -> dict[str, dict[str, float]]:
-    """Return the test metrics of each reference (`regjax.catalog.REFERENCES`) on a split.
+    """Return the test metrics of each reference (`regjax.comparison.metrics.REFERENCES`) on a split.
 
     The linear model is a logistic or ridge regression on standardized inputs; the trees of the gradient boosting see
     the inputs as they are, and missing numbers as missing. For images and sequences there is the constant guess alone.

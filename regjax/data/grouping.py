@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,15 +65,31 @@ def _sums(x: np.ndarray) -> np.ndarray:
     return mixed @ (weights | np.uint64(1))
 
 
-def with_duplicates_together(data: Dataset) -> Dataset:
+def duplicate_files(files: Sequence[Path]) -> np.ndarray:
+    """Number the distinct contents of files, `int64[N]`; only files of the same size are read."""
+    sizes = [file.stat().st_size for file in files]
+    several = Counter(sizes)
+    return group_numbers(
+        [
+            f"{size} {hashlib.sha256(file.read_bytes()).hexdigest() if several[size] > 1 else i}"
+            for i, (file, size) in enumerate(zip(files, sizes, strict=True))
+        ]
+    )
+
+
+def with_duplicates_together(data: Dataset, files: Sequence[Path] | None = None) -> Dataset:
     """Return the dataset with exact duplicates as groups and a note that counts them; unchanged if there are none.
 
     Groups that a dataset has are kept, and examples of more than `MAX_COMPARED_BYTES` in all are not compared.
+
+    Args:
+      data: the dataset.
+      files: the file of each example, if each has one; then these are compared, and no example is read.
     """
     size = int(np.prod(data.x.shape)) * data.x.dtype.itemsize
-    if data.groups is not None or data.times is not None or size > MAX_COMPARED_BYTES:
+    if data.groups is not None or data.times is not None or (files is None and size > MAX_COMPARED_BYTES):
         return data
-    numbers = duplicates(data.x)
+    numbers = duplicates(data.x) if files is None else duplicate_files(files)
     distinct = int(numbers.max()) + 1
     copies = len(data) - distinct
     if not copies:

@@ -98,7 +98,8 @@ def load(
             given = {**options, "cache_dir": cache_dir}
             read = _format_of(path, "dataset", "class folders", given)
             wanted = {option: given[option] for option in read.options if given[option] is not None}
-            return with_duplicates_together(read.load(path, task=task, lazy=lazy, **wanted))
+            data = read.load(path, task=task, lazy=lazy, **wanted)
+            return data if path.is_dir() else with_duplicates_together(data)  # a folder compares its files
         text, data_dir = found, path
     for option, value in options.items():
         if value is not None:

@@ -169,7 +169,10 @@ def _parts(
     dataset: Dataset, labels: np.ndarray, test_fraction: float, validation_fraction: float, seed: int
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
     """The positions of the training set, of both halves of the validation set, and of the test set."""
-    groups, whole = dataset.groups, "examples" if dataset.groups is None else "groups of examples"
+    groups, whole = (
+        dataset.groups,
+        "examples" if dataset.groups is None else "groups of examples (exact duplicates are one)",
+    )
     if groups is not None:
         labels = grouping.majority_labels(groups, labels)
     total = len(labels)

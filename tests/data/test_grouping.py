@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from regjax.core.errors import InputError
 from regjax.data import Dataset, from_arrays, split
-from regjax.data.grouping import FEWEST_DISTINCT, duplicates, group_numbers, with_duplicates_together
+from regjax.data.grouping import FEWEST_DISTINCT, duplicate_files, duplicates, group_numbers, with_duplicates_together
 
 PARTS = ("train", "stop", "select", "test")
 
@@ -84,6 +84,13 @@ def test_copies_stay_in_one_part_and_are_counted():
     assert from_arrays(x, np.arange(60) % 2).groups is None
 
 
+def test_files_with_the_same_content_are_duplicates(tmp_path):
+    files = [tmp_path / f"{i}.bin" for i in range(5)]
+    for file, content in zip(files, [b"aa", b"bb", b"aa", b"long", b"bb"], strict=True):
+        file.write_bytes(content)
+    assert duplicate_files(files).tolist() == [0, 1, 0, 2, 1]
+
+
 def test_equal_examples_of_a_few_possible_ones_are_no_copies():
     x = np.random.default_rng(0).integers(0, 2, (100, 3)).astype(np.float32)
     assert FEWEST_DISTINCT * 100 > 8
@@ -109,5 +116,5 @@ def test_what_does_not_fit_is_refused():
         from_arrays(x, y, groups=[1, 2, 3, 4], times=[1, 2, 3, 4])
     days = np.array(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"], "datetime64[D]")
     assert np.diff(from_arrays(x, y, times=days).times).tolist() == [86400] * 3
-    with pytest.raises(InputError, match="4 groups of examples cannot be cut"):
+    with pytest.raises(InputError, match=r"4 groups of examples .exact duplicates are one. cannot be cut"):
         split(from_arrays(x, y, groups=[1, 2, 3, 4]), test_fraction=0.9)

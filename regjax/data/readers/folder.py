@@ -12,6 +12,7 @@ import numpy as np
 from regjax.core.errors import InputError
 from regjax.data.cache import Arrays, file_fingerprint
 from regjax.data.dataset import Dataset
+from regjax.data.grouping import with_duplicates_together
 from regjax.data.image_rule import ImageRule
 from regjax.data.preprocess import Preprocessor
 from regjax.data.readers.class_folders import SUFFIXES, ImageFolder, list_folder, list_images
@@ -76,7 +77,8 @@ def load_folder(
         found,
         given={"task": "classification", "class_names": found.class_names, "image_rule": rule},
     )
-    return load_stored(stored, lazy=lazy, cache_dir=cache_dir)
+    data = load_stored(stored, lazy=lazy, cache_dir=cache_dir)
+    return with_duplicates_together(data, [file for file, _ in found.parts[""]])
 
 
 def _checked_size(name: str, image_size: tuple[int, ...] | int) -> tuple[int, int]:
