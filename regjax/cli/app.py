@@ -149,7 +149,7 @@ def reproduce(name: str, started: float) -> dict[str, Any]:
     return {
         # Without --resume, because it has no effect on a new run, and a finished run would not be repeated.
         "command": shlex.join([*program(name), *[a for a in sys.argv[1:] if a.lstrip("-") != "resume"]]),
-        "versions": {"regjax": _version(), **{name: importlib.metadata.version(name) for name in names}},
+        "versions": {"regjax": version(), **{name: importlib.metadata.version(name) for name in names}},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "devices": ", ".join(sorted({device.device_kind for device in jax.devices()})),
@@ -164,7 +164,8 @@ def program(name: str) -> list[str]:
     return ["regjax", name] if Path(sys.argv[0]).stem == "regjax" else ["python", "-m", f"experiments.{name}"]
 
 
-def _version() -> str:
+def version() -> str:
+    """Return the version of the package."""
     import regjax
 
     return regjax.__version__

@@ -16,7 +16,7 @@ FLAGS = flags.FLAGS
 # The headings of `--help`, in order.
 GROUPS = (
     "data", "tables", "model", "training", "regularizers", "noise in training", "stopping", "compare", "sweep",
-    "predict", "gallery", "run", "devices",
+    "predict", "export", "gallery", "run", "devices",
 )  # fmt: skip
 
 Config = TypeVar("Config", bound=Options)

@@ -18,8 +18,7 @@ def write_weights(weights: PyTree, path: Path) -> None:
       weights: the tree.
       path: the file, which is replaced.
     """
-    arrays = {name: np.asarray(leaf) for name, leaf in _named(weights).items()}
-    np.savez(path, **arrays)  # type: ignore[arg-type]
+    np.savez(path, **named_arrays(weights))
 
 
 def read_weights(like: PyTree, path: Path) -> PyTree:
@@ -40,7 +39,7 @@ def read_weights(like: PyTree, path: Path) -> PyTree:
       ...     read_weights({"a": np.zeros(2)}, file)
       {'a': array([1., 1.])}
     """
-    wanted = _named(like)
+    wanted = named_arrays(like)
     with np.load(path, allow_pickle=False) as arrays:
         names = set(arrays.files)
         if names != set(wanted):
@@ -53,6 +52,14 @@ def read_weights(like: PyTree, path: Path) -> PyTree:
     return jax.tree.unflatten(jax.tree.structure(like), list(found.values()))
 
 
-def _named(tree: PyTree) -> dict[str, jax.Array]:
+def named_arrays(tree: PyTree) -> dict[str, PyTree]:
+    """Return the leaves by their paths, as NumPy arrays unless they are shapes, in the order of the tree.
+
+    Example:
+      >>> list(named_arrays({"params": {"kernel": np.ones(2), "bias": np.ones(1)}}))
+      ['params/bias', 'params/kernel']
+    """
     leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+    arrays = [leaf if isinstance(leaf, jax.ShapeDtypeStruct) else np.asarray(leaf) for _, leaf in leaves]
+    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
+    return dict(zip(names, arrays, strict=True))

@@ -1,0 +1,131 @@
+"""Export a trained model to files that other programs run, without this package.
+
+  python -m experiments.export --workdir=runs/train --output=runs/exported
+
+--output gets model.bin, the prediction as one deterministic function of raw inputs and weights (serialized by
+jax.export), weights.safetensors, manifest.json (inputs, classes, versions, SHA-256 of the files) and run.py, which
+predicts with jax, numpy and flatbuffers alone. The function takes any number of examples as the training data were
+before standardization, and returns probabilities of the classes, or numbers in the units of the target. Of a table
+these are the inputs that the manifest names: a column of numbers, 1 for the level of a row, NaN for a missing number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from regjax.cli import app, flags, workdirs
+from regjax.cli.winner import directory_of_run
+from regjax.core.options import Options, switch, text
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+FILES = ("model.bin", "weights.safetensors", "run.py", "manifest.json")
+
+SCRIPT = '''"""Predict: python run.py INPUTS.npy OUTPUTS.npy. It needs jax, numpy and flatbuffers alone."""
+import json, pathlib, sys
+import jax, numpy as np
+
+here = pathlib.Path(__file__).parent
+manifest = json.loads((here / "manifest.json").read_text())
+content = (here / "weights.safetensors").read_bytes()
+start = 8 + int.from_bytes(content[:8], "little")
+header, types = json.loads(content[8:start]), {"F32": "<f4", "I32": "<i4", "BF16": "<u2", "U32": "<u4"}
+arrays = {}
+for name, entry in header.items():
+    if name != "__metadata__":
+        low, high = (start + offset for offset in entry["data_offsets"])
+        arrays[name] = np.frombuffer(content[low:high], types[entry["dtype"]]).reshape(entry["shape"])
+model = jax.export.deserialize(bytearray((here / "model.bin").read_bytes()))
+outputs = model.call([arrays[name] for name in manifest["weights"]], np.load(sys.argv[1]).astype(manifest["dtype"]))
+np.save(sys.argv[2], np.asarray(outputs))
+'''
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Options):
+    """The options of the command."""
+
+    workdir: str = text(
+        "export", "runs/train", "directory of a run of experiments.train, or of a comparison, whose winner is exported"
+    )
+    output: str | None = text("export", None, "the directory to write")
+    overwrite: bool = switch("export", False, "replace the files in --output")
+
+
+def main(config: Config) -> int:
+    """Run the command; returns the exit code."""
+    workdir = directory_of_run(Path(config.workdir).expanduser())
+    flags.check(bool(config.output), "output", "is needed: the directory to write")
+    output = Path(config.output or "").expanduser()
+    flags.check(not output.is_file(), "output", "is a file; name a directory")
+    there = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
+    foreign = [name for name in there if name not in FILES]
+    flags.check(not foreign, "output", f"holds other files, such as {foreign[:1]}; name another directory")
+    flags.check(config.overwrite or not there, "output", "holds an exported model; use --overwrite to replace it")
+
+    import jax
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    from regjax.cli.restored import restore
+    from regjax.training.weights_file import named_arrays
+
+    model = restore(workdir)
+    pre = model.preprocessor
+    arrays = named_arrays(model.weights)
+    flags.check(
+        all(a.dtype in (np.float32, np.int32, np.uint32) for a in arrays.values()), "workdir", "has other dtypes"
+    )
+    symbols = jax.export.symbolic_shape("n")
+    example: Any = jax.ShapeDtypeStruct((*symbols, *pre.shape), np.dtype(pre.dtype))
+    shapes = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays.values()]
+    exported = jax.export.export(jax.jit(_function(model)), platforms=PLATFORMS)(shapes, example)
+
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "model.bin").write_bytes(exported.serialize())
+    save_file(arrays, output / "weights.safetensors")
+    (output / "run.py").write_text(SCRIPT)
+    manifest = {
+        "dataset": pre.name,
+        "task": pre.task,
+        "shape": list(pre.shape),
+        "dtype": pre.dtype,
+        "inputs": None if pre.columns is None else list(pre.columns),
+        "table": None if pre.schema is None else pre.schema.to_json(),
+        "class_names": None if pre.class_names is None else list(pre.class_names),
+        "outputs": "probabilities of the classes"
+        if pre.task == "classification"
+        else "numbers, in units of the target",
+        "weights": list(arrays),
+        "platforms": list(PLATFORMS),
+        "versions": {"regjax": app.version(), "jax": jax.__version__},
+        "sha256": {name: hashlib.sha256((output / name).read_bytes()).hexdigest() for name in FILES[:-1]},
+    }
+    workdirs.write_json(output / "manifest.json", manifest)
+    print(f"{len(arrays)} arrays, {sum(a.size for a in arrays.values())} weights: {output}")
+    print(f"try it: python {output}/run.py INPUTS.npy OUTPUTS.npy")
+    return app.DONE
+
+
+def _function(model: Any) -> Any:
+    """Return the function `(weights, raw inputs) -> predictions`."""
+    import jax
+
+    from regjax.models.interface import as_model
+    from regjax.training.evaluate import predict
+    from regjax.training.state import Weights
+
+    pre, structure = model.preprocessor, jax.tree.structure(model.weights)
+    apply_fn = as_model(model.spec.model).apply
+
+    def predicted(leaves: Any, x: Any) -> Any:
+        weights: Weights = jax.tree.unflatten(structure, leaves)
+        inputs = x if pre.standardization is None else pre.standardization.apply(x)
+        outputs = predict(apply_fn, *weights, inputs, task=pre.task)
+        if pre.task == "classification":
+            return jax.nn.softmax(outputs)
+        return outputs if pre.y_mean is None else outputs * pre.y_scale + pre.y_mean
+
+    return predicted
