@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-REFERENCES = {"constant": "constant guess", "linear": "linear model", "boosting": "gradient boosting"}
-"""Titles of the models of another kind beside a comparison, see `regjax.comparison.references`."""
+CONSTANT, LINEAR, BOOSTING = "constant guess", "linear model", "gradient boosting"
+"""Names of the models of another kind beside a comparison, see `regjax.comparison.references`."""
 
 RARE = 0.1
 """With a class rarer than this, accuracy says little: the constant guess is hard to beat."""
@@ -63,12 +63,11 @@ def reference_notes(
     def listed(name: str, of: Mapping[str, str], values: Mapping[str, Mapping[str, float]]) -> str:
         return ", ".join(f"{title} {scale * values[row][name]:.3g}" for row, title in of.items())
 
-    known = {name: REFERENCES[name] for name in references}
     notes = [
         f"For reference, test {metric}{unit} on the same splits, with the defaults of scikit-learn: "
-        f"{listed(metric, known, references)}."
+        f"{listed(metric, {name: name for name in references}, references)}."
     ]
-    constant = references["constant"][metric]
+    constant = references[CONSTANT][metric]
     if task == "classification" and constant > 1 - RARE:
         notes.append(
             f"A class is rare: always the same guess has {scale * constant:.3g}% accuracy. Balanced accuracy{unit}: "

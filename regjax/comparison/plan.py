@@ -105,6 +105,7 @@ class Plan:
             "seed": options.seed,
             "split_seed": options.split_seed,
             "splits": options.splits,
+            "data": [] if self.dataset is None else list(self.dataset.notes),
             "fresh_seeds": options.fresh_seeds,
             "task": self.task,
         }

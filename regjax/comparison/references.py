@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 
-from regjax.comparison.metrics import metrics_of
+from regjax.comparison.metrics import BOOSTING, CONSTANT, LINEAR, metrics_of
 from regjax.comparison.plan import Plan
 from regjax.core.typing import Estimator
 from regjax.data import Preprocessors, Splits, noisy_labels, training_rows
@@ -20,7 +20,7 @@ MOST_ROWS = 20_000  # a reference is fitted on at most so many examples, which t
 
 
 def references_of(plan: Plan) -> dict[str, dict[str, float]]:
-    """Return the test metrics of each reference (`regjax.comparison.metrics.REFERENCES`) on a split.
+    """Return the test metrics of each reference (the names are in `regjax.comparison.metrics`) on a split.
 
     The linear model is a logistic or ridge regression on standardized inputs; the trees of the gradient boosting see
     the inputs as they are, and missing numbers as missing. For images and sequences there is the constant guess alone.
@@ -35,14 +35,14 @@ def references_of(plan: Plan) -> dict[str, dict[str, float]]:
     if splits.task == "classification" and plan.options.label_noise:
         y = noisy_labels(y, plan.options.label_noise, splits.num_classes, [seed])[0]
     y = y if rows is None else y[rows]
-    outputs = {"constant": _constant(y, splits.task, splits.num_classes, len(splits.y_test))}
+    outputs = {CONSTANT: _constant(y, splits.task, splits.num_classes, len(splits.y_test))}
     if splits.kind == "table" and importlib.util.find_spec("sklearn"):
         x = splits.x_train[:] if rows is None else splits.x_train[rows]
         preprocessor = Preprocessors(splits, plan.preprocessor).of(seed, size)
         x_test = splits.x_test[:]
         standardized, of_test = preprocessor.transform(x), preprocessor.transform(x_test)
-        outputs["linear"] = _fitted(_linear(splits.task), standardized, of_test, y, splits)
-        outputs["boosting"] = _fitted(_boosting(splits.task), x, x_test, y, splits)
+        outputs[LINEAR] = _fitted(_linear(splits.task), standardized, of_test, y, splits)
+        outputs[BOOSTING] = _fitted(_boosting(splits.task), x, x_test, y, splits)
     return {name: metrics_of(splits.task, found, splits.y_test) for name, found in outputs.items()}
 
 

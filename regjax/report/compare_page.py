@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from regjax.report import figures, histograms, reliability, strength
+from regjax.report.metrics_table import metrics_table
 from regjax.report.notes import captions, notes
 from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.pairs import pair_matrix
@@ -56,6 +57,9 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]} if wide and narrow else None,
         "forest": [figure(panel) for panel in forest],
         "table": table(results, measure),
+        "metrics_table": metrics_table(results),
+        "next": results.get("next") or [],
+        "data": (results.get("settings") or {}).get("data") or [],
         "best_sentence": best,
         "pairs": [figure(panel) for panel in pairs],
         "strengths": [figure(panel) for panel in strengths],

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from regjax.comparison.metrics import RARE, metrics_of, reference_notes
+from regjax.comparison.metrics import CONSTANT, LINEAR, RARE, metrics_of, reference_notes
 
 
 def predictions(seed, classes, n=40):
@@ -66,7 +66,7 @@ def test_what_is_not_defined_is_nan():
 
 def test_a_rare_class_is_noticed():
     def notes(accuracy):
-        references = {"constant": {"accuracy": accuracy}, "linear": {"accuracy": 0.97}}
+        references = {CONSTANT: {"accuracy": accuracy}, LINEAR: {"accuracy": 0.97}}
         rows = {"baseline": {"balanced_accuracy": 0.5, "average_precision": 0.25}}
         return reference_notes("classification", "accuracy", {"baseline": "baseline"}, rows, references)
 

@@ -4,7 +4,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
-from regjax.comparison.metrics import metrics_of
+from regjax.comparison.metrics import BOOSTING, CONSTANT, LINEAR, metrics_of
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.plan import make_plan
 from regjax.comparison.references import references_of
@@ -26,11 +26,11 @@ def test_references_are_those_of_scikit_learn_on_the_training_rows():
     scaler = StandardScaler().fit(splits.x_train)
     linear = LogisticRegression().fit(scaler.transform(splits.x_train), splits.y_train)
     boosting = HistGradientBoostingClassifier(random_state=0).fit(splits.x_train, splits.y_train)
-    for name, x, model in (("linear", scaler.transform(splits.x_test), linear), ("boosting", splits.x_test, boosting)):
+    for name, x, model in ((LINEAR, scaler.transform(splits.x_test), linear), (BOOSTING, splits.x_test, boosting)):
         expected = metrics_of("classification", model.predict_proba(x), splits.y_test)
         assert found[name] == pytest.approx(expected, abs=1e-3)
-    assert found["constant"]["accuracy"] == max(np.mean(splits.y_test == 0), np.mean(splits.y_test == 1))
-    assert found["boosting"]["accuracy"] > found["linear"]["accuracy"]  # the classes are not linear
+    assert found[CONSTANT]["accuracy"] == max(np.mean(splits.y_test == 0), np.mean(splits.y_test == 1))
+    assert found[BOOSTING]["accuracy"] > found[LINEAR]["accuracy"]  # the classes are not linear
 
 
 def test_references_of_a_regression():
@@ -39,8 +39,8 @@ def test_references_of_a_regression():
     found = references_of(plan)
     scaler = StandardScaler().fit(splits.x_train)
     ridge = Ridge().fit(scaler.transform(splits.x_train), splits.y_train)
-    assert found["linear"]["r2"] == pytest.approx(ridge.score(scaler.transform(splits.x_test), splits.y_test), abs=1e-4)
-    assert found["constant"]["r2"] <= 0
+    assert found[LINEAR]["r2"] == pytest.approx(ridge.score(scaler.transform(splits.x_test), splits.y_test), abs=1e-4)
+    assert found[CONSTANT]["r2"] <= 0
 
 
 def test_examples_that_a_run_does_not_train_on_do_not_matter():
@@ -58,4 +58,4 @@ def test_images_have_the_constant_guess_alone():
     images = RNG.integers(0, 256, (60, 4, 4, 1)).astype(np.uint8)
     data = from_arrays(images, np.arange(60) % 2)
     plan = make_plan("linear", data, ["l2"], CompareOptions(epochs=1, seeds=2))
-    assert list(references_of(plan)) == ["constant"]
+    assert list(references_of(plan)) == [CONSTANT]

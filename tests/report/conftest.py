@@ -162,6 +162,7 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
             calibration=calibration(rng, seeds, 0.3 if gain is None else 0.1) if task == "classification" else None,
         )
 
+    metric, other = ("accuracy", "roc_auc") if task == "classification" else ("r2", "rmse")
     techniques = {
         name: row(name, title, parameter, grid, chosen, train, zeros, gains[name], losses[name])
         for name, title, parameter, grid, chosen, _, _, train, zeros in TECHNIQUES
@@ -188,12 +189,14 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
             "train_examples": 128, "pool": 1077, "updates": 800, "epochs": EPOCHS, "steps_per_epoch": 4,
             "batch_size": 32, "optimizer": "adam", "learning_rate": 3e-3,
             "label_noise": 0.1 if task == "classification" else 0.0,
-            "augmentation": "shift=1,rotate=15,noise=0.2", "stop_examples": 180, "select_examples": 180,
-            "test_examples": 360, "model": "mlp", "patience": 10,
+            "data": ["size <b>  number", "300 rows"], "augmentation": "shift=1,rotate=15,noise=0.2",
+            "stop_examples": 180, "select_examples": 180, "test_examples": 360, "model": "mlp", "patience": 10,
         },
         baseline=plain,
         techniques=with_practical(techniques, evaluations, CompareOptions(), layout_of(seeds)),
         **rank(evaluations, layout_of(seeds))._asdict(),
+        metrics={one.name: {metric: one.test.mean, other: float("nan")} for one in (plain, *techniques.values())},
+        references={"constant guess": {metric: 0.1, other: 0.5}},
         diagnosis={
             "verdict": "overfit", "verdicts": {"overfit": seeds}, "onset_epochs": onsets,
             "median_onset": float(np.median(known)), "generalization_loss": 36.2, "generalization_gap": 0.78,

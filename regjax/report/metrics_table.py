@@ -1,0 +1,60 @@
+"""The table of further metrics: of the rows of a comparison, and of models of another kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from regjax.report.words import NONE, finite
+
+TITLES = {
+    "accuracy": ("accuracy", "%"),
+    "balanced_accuracy": ("balanced accuracy", "%"),
+    "roc_auc": ("ROC AUC", "%"),
+    "average_precision": ("average precision", "%"),
+    "f1": ("F1", "%"),
+    "log_loss": ("log loss", ""),
+    "brier": ("Brier score", ""),
+    "r2": ("R²", ""),
+    "mae": ("mean absolute error", "target's own unit"),
+    "rmse": ("root mean squared error", "target's own unit"),
+}
+
+
+def metrics_table(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the table for the page; None if the results have no metrics.
+
+    The rows of the comparison come first, then the references, whose titles say so.
+
+    Args:
+      results: the content of `results.json`.
+    """
+    metrics, references = results.get("metrics") or {}, results.get("references") or {}
+    rows = [(row["title"], metrics.get(row["name"])) for row in (results["baseline"], *results["techniques"].values())]
+    rows += [(f"{name} (reference)", found) for name, found in references.items()]
+    shown = [(title, found) for title, found in rows if found]
+    if not shown:
+        return None
+    names = [name for name in TITLES if name in shown[0][1]]
+    columns = [{"name": title, "unit": unit} for title, unit in (TITLES[name] for name in names)]
+    lines = [
+        {
+            "title": title,
+            "text": "",
+            "verdict": "",
+            "mark": "",
+            "cells": [_cell(name, found.get(name)) for name in names],
+        }
+        for title, found in shown
+    ]
+    return {
+        "label": "Further metrics on the test examples",
+        "columns": [{"name": "", "unit": ""}, *columns],
+        "rows": lines,
+    }
+
+
+def _cell(name: str, value: Any) -> dict[str, Any]:
+    title, unit = TITLES[name]
+    text = NONE if not finite(value) else f"{100 * value:.1f}" if unit == "%" else f"{value:.3g}"
+    return {"text": text, "small": "", "flag": False, "label": f"{title}, {unit}" if unit else title}
