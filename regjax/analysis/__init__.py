@@ -9,18 +9,21 @@ from regjax.analysis.calibration import (
     reliability_curve,
 )
 from regjax.analysis.diagnosis import Diagnosis, diagnose
-from regjax.analysis.flips import FEWEST_RUNS, FlipTest, detectable_effect, joint_flips
+from regjax.analysis.flips import FEWEST_RUNS, FlipTest, joint_flips
 from regjax.analysis.paired import McNemar, mcnemar, paired_bootstrap
 from regjax.analysis.pairs import Best, Pair, all_pairs, best_row, differ, letters
+from regjax.analysis.power import MOST_RUNS, VerdictPower, detectable_effect
 from regjax.analysis.predictions import Predictions, read_predictions, write_predictions
 from regjax.analysis.selection import Choice, choose
 from regjax.analysis.statistics import (
     Interval,
+    RunVariance,
     bounded_interval,
     holm,
     mean_interval,
     minimum_detectable_effect,
     run_interval,
+    run_variance,
     sign_flip_p,
     two_way_interval,
     variance_components,
@@ -28,6 +31,7 @@ from regjax.analysis.statistics import (
 
 __all__ = [
     "FEWEST_RUNS",
+    "MOST_RUNS",
     "Best",
     "Choice",
     "Diagnosis",
@@ -38,6 +42,8 @@ __all__ = [
     "Posterior",
     "Predictions",
     "ReliabilityCurve",
+    "RunVariance",
+    "VerdictPower",
     "all_pairs",
     "best_row",
     "bounded_interval",
@@ -59,6 +65,7 @@ __all__ = [
     "read_predictions",
     "reliability_curve",
     "run_interval",
+    "run_variance",
     "sign_flip_p",
     "two_way_interval",
     "variance_components",

@@ -13,15 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from regjax.core.checks import check_range
-
 EXACT_RUNS = 20
 """Up to so many runs all sign flips are enumerated: half a million, because a flip of all signs changes nothing."""
 RANDOM_FLIPS = 100_000
 FEWEST_RUNS = 6
 """With fewer, the smallest possible p, `2 / 2^n`, is above 5%."""
 _CHUNK = 2**14
-_ROUNDING = 1e-9  # statistics this close are ties; sums of counts are exact, sums of losses are not
+ROUNDING = 1e-9  # statistics this close are ties; sums of counts are exact, sums of losses are not
 
 
 class FlipTest(NamedTuple):
@@ -71,15 +69,15 @@ def joint_flips(differences: np.ndarray, seed: int = 0) -> list[FlipTest]:
       Westfall and Young, Resampling-based multiple testing, 1993; Romano and Wolf, Exact and approximate stepdown
       methods for multiple hypothesis testing, 2005.
     """
-    d = _table(differences)
+    d = as_table(differences)
     runs, count = d.shape
     norms = np.square(d).sum(axis=0)
     scale = np.where(norms > 0, norms, 1.0)
     observed = np.square(d.sum(axis=0)) / scale
     order = np.argsort(-observed, kind="stable")
-    threshold = observed * (1 - _ROUNDING)
+    threshold = observed * (1 - ROUNDING)
     alone, jointly, total = np.zeros(count), np.zeros(count), 0
-    for signs in _sign_vectors(runs, seed):
+    for signs in sign_vectors(runs, seed):
         flipped = np.square(signs @ d) / scale
         alone += (flipped >= threshold).sum(axis=0)
         # The largest among the techniques that are not rejected before this one.
@@ -98,79 +96,7 @@ def joint_flips(differences: np.ndarray, seed: int = 0) -> list[FlipTest]:
     ]
 
 
-def detectable_effect(
-    differences: np.ndarray, technique: int, *, level: float = 0.05, power: float = 0.8, draws: int = 200, seed: int = 0
-) -> float | None:
-    """The true mean difference that `joint_flips` finds with the given power, with these runs and techniques.
-
-    Runs are simulated: normal, with the covariance of the differences, where the mean of one technique is the effect
-    and all others are 0. The effect at which it is found in a share `power` of the draws is searched by bisection. The
-    first step of the correction alone counts; later steps would matter only after a false alarm.
-
-    Args:
-      differences: `[n runs, m techniques]`, as in `joint_flips`.
-      technique: the column whose effect is sought.
-      level: of the family-wise error, in (0, 1).
-      power: in (0, 1).
-      draws: simulated comparisons; the standard error of the power is `sqrt(power (1 - power) / draws)`.
-      seed: of the draws.
-
-    Returns:
-      The effect, in the units of `differences`; None where no effect can be found, because the smallest p of so few
-      runs is above the level, or because the differences of this technique do not vary.
-
-    Raises:
-      ValueError: as `joint_flips`, or a number out of range.
-
-    Example:
-      >>> d = np.random.default_rng(0).normal(size=(10, 1))
-      >>> bool(0.8 < detectable_effect(d, 0) / d.std() < 1.3)
-      True
-      >>> detectable_effect(d[:5], 0) is None
-      True
-    """
-    for name, value in (("level", level), ("power", power)):
-        check_range(f"detectable_effect: {name}", value, 0.0, 1.0, low_open=True, high_open=True)
-    d = _table(differences)
-    runs, count = d.shape
-    spread = float(d[:, technique].std(ddof=1))
-    if 2.0 ** (1 - runs) > level or spread == 0:
-        return None
-    rng = np.random.default_rng(seed)
-    values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(d, rowvar=False)))
-    noise = rng.normal(size=(draws, runs, count)) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
-    signs = _signs_for_power(runs, rng, max(1_024, math.ceil(10.0 / level)))
-    own, others = noise[:, :, technique], np.delete(noise, technique, axis=2)
-    # The largest statistic of all others under each flip, which no effect of this technique changes.
-    norms = np.square(others).sum(axis=1, keepdims=True)
-    rest = (np.square(signs @ others) / np.where(norms > 0, norms, 1.0)).max(axis=2, initial=0.0)
-    sums, flips = own @ signs.T, signs.sum(axis=1)
-
-    def found(effect: float) -> float:
-        norm = np.square(own + effect).sum(axis=1, keepdims=True)
-        largest = np.maximum(rest, np.square(sums + effect * flips) / norm)
-        seen = np.square((own + effect).sum(axis=1, keepdims=True)) / norm
-        return float(((largest >= seen * (1 - _ROUNDING)).mean(axis=1) <= level).mean())
-
-    low, high = 0.0, 4.0 * spread
-    while found(high) < power:
-        low, high = high, 2.0 * high
-    for _ in range(10):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if found(middle) < power else (low, middle)
-    return high
-
-
-def _signs_for_power(runs: int, rng: np.random.Generator, most: int) -> np.ndarray:
-    """All sign vectors up to a flip of all signs, or so many random ones, the observed signs first."""
-    if 2 ** (runs - 1) <= most:
-        return np.concatenate(list(_sign_vectors(runs, 0)))
-    signs = rng.integers(0, 2, (most, runs)) * 2.0 - 1.0
-    signs[0] = 1.0
-    return signs
-
-
-def _sign_vectors(runs: int, seed: int) -> Iterator[np.ndarray]:
+def sign_vectors(runs: int, seed: int) -> Iterator[np.ndarray]:
     """Chunks `[k, runs]` of sign vectors: all, up to a flip of all signs, or random ones."""
     if runs > EXACT_RUNS:
         rng = np.random.default_rng(seed)
@@ -182,7 +108,8 @@ def _sign_vectors(runs: int, seed: int) -> Iterator[np.ndarray]:
         yield 1.0 - 2.0 * (codes & 1)  # the last sign is always 1
 
 
-def _table(differences: np.ndarray) -> np.ndarray:
+def as_table(differences: np.ndarray) -> np.ndarray:
+    """The differences as numbers, checked."""
     d = np.asarray(differences, np.float64)
     if d.ndim != 2 or d.shape[0] < 2 or not d.shape[1]:
         raise ValueError(f"joint_flips: differences must be [n >= 2 runs, m >= 1 techniques], got shape {d.shape}")

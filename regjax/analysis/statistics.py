@@ -79,7 +79,7 @@ def bounded_interval(values: Sequence[float], examples: int, level: float = 0.95
     if x.size < 2 or not math.isfinite(mean):
         return Interval(mean, math.nan, math.nan)
     tail, variance = (1 + level) / 2, mean * (1 - mean)
-    c = _normal_quantile(tail) ** 2 / examples
+    c = normal_quantile(tail) ** 2 / examples
     if variance > 0:
         c += float(t_quantile(x.size - 1, tail)) ** 2 * float(np.var(x, ddof=1)) / (x.size * variance)
     middle, half = (mean + c / 2) / (1 + c), math.sqrt(c * variance + c * c / 4) / (1 + c)
@@ -215,6 +215,75 @@ def run_interval(
       2007; Agresti and Min, Simple improved confidence intervals for comparing matched proportions, 2005.
     """
     check_range("run_interval: level", level, 0.0, 1.0, low_open=True, high_open=True)
+    found = run_variance(values, splits=splits, examples=examples, counted=counted)
+    if found.groups < 2 or found.examples < 2:
+        return Interval(found.mean, math.nan, math.nan)
+    half = float(t_quantile(found.groups - 1, (1 + level) / 2) * math.sqrt(found.variance))
+    return Interval(found.mean, found.mean - half, found.mean + half)
+
+
+class RunVariance(NamedTuple):
+    """The variance of a mean over fresh splits, seeds and test examples, in parts; the formula is in `run_interval`.
+
+    Attributes:
+      mean: of all values.
+      groups: the number of splits, or with one split of its runs.
+      examples: the number of distinct test examples.
+      several: whether there are several splits.
+      counted: whether the values are right answers or differences of them.
+      of_groups: `v_groups`, which falls as `1 / groups`.
+      of_examples: `v_examples`.
+      of_both: `v_both`, also with one split, where it is not taken out.
+    """
+
+    mean: float
+    groups: int
+    examples: int
+    several: bool
+    counted: bool
+    of_groups: float
+    of_examples: float
+    of_both: float
+
+    @property
+    def variance(self) -> float:
+        """The variance of the mean."""
+        both = self.of_both if self.several else 0.0
+        return max(self.of_groups, self.of_groups + self.of_examples - both) + self.counted / self.examples**2
+
+    @property
+    def shared(self) -> float:
+        """The variance that the draw of the test examples gives to the mean, which more runs do not lower.
+
+        It is the covariance of the groups over the examples that they share: what an example adds to `v_examples` by
+        the products of its deviations in two different groups.
+        """
+        if self.groups < 2 or self.examples < 2:
+            return 0.0
+        products = self.of_examples * (self.examples - 1) / self.examples - self.of_both
+        return max(0.0, products * self.groups / (self.groups - 1))
+
+    def beyond_groups(self, groups: int) -> float:
+        """What the interval adds to `v_groups` if there were so many groups; without the part of counts."""
+        factor = self.examples / (self.examples - 1)
+        both = self.of_both * self.groups / groups
+        of_examples = factor * (self.shared * (groups - 1) / groups + both)
+        return max(0.0, of_examples - (both if self.several else 0.0))
+
+
+def run_variance(
+    values: np.ndarray,
+    *,
+    splits: Sequence[int] | None = None,
+    examples: np.ndarray | None = None,
+    counted: bool = False,
+) -> RunVariance:
+    """The variance of a mean over fresh splits, seeds and test examples, in parts; arguments as in `run_interval`.
+
+    Example:
+      >>> run_variance(np.array([[1.0, 0.0], [3.0, 2.0]])).of_groups
+      1.0
+    """
     d = np.asarray(values, np.float64)
     mean = float(d.mean())
     of_run = np.arange(len(d)) if splits is None else np.asarray(splits)
@@ -226,18 +295,17 @@ def run_interval(
     _, place = np.unique(ids, return_inverse=True)
     place, rest = place.ravel(), (d - mean).ravel()
     by_example = np.bincount(place, rest)
-    if len(groups) < 2 or by_example.size < 2:
-        return Interval(mean, math.nan, math.nan)
-    of_groups = float(np.var(means, ddof=1)) / len(groups)
-    of_examples = float(np.square(by_example).sum()) / d.size**2 * by_example.size / (by_example.size - 1)
-    of_both = 0.0
-    if several:
-        number = np.searchsorted(groups, of_run).repeat(d.shape[1])
-        by_both = np.bincount(number * by_example.size + place, rest)
-        of_both = float(np.square(by_both).sum()) / d.size**2
-    variance = max(of_groups, of_groups + of_examples - of_both) + counted / by_example.size**2
-    half = float(t_quantile(len(groups) - 1, (1 + level) / 2) * math.sqrt(variance))
-    return Interval(mean, mean - half, mean + half)
+    parts = RunVariance(mean, len(groups), by_example.size, several, counted, math.nan, math.nan, math.nan)
+    if parts.groups < 2 or parts.examples < 2:
+        return parts
+    number = np.searchsorted(groups, of_run).repeat(d.shape[1])
+    by_both = np.bincount(number * by_example.size + place, rest)
+    of_examples = float(np.square(by_example).sum()) / d.size**2
+    return parts._replace(
+        of_groups=float(np.var(means, ddof=1)) / len(groups),
+        of_examples=of_examples * by_example.size / (by_example.size - 1),
+        of_both=float(np.square(by_both).sum()) / d.size**2,
+    )
 
 
 def variance_components(values: np.ndarray, splits: np.ndarray) -> dict[str, float | None]:
@@ -278,7 +346,7 @@ def t_quantile(degrees: int, p: Numeric) -> Numeric:
     return stdtrit(degrees, p)
 
 
-def _normal_quantile(p: float) -> float:
+def normal_quantile(p: float) -> float:
     """The quantile of the standard normal distribution."""
     from scipy.special import ndtri
 

@@ -108,7 +108,7 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
     names = list(parts[0].rows)
     names += [COMBINATION] * (COMBINATION not in names and any(COMBINATION in part.rows for part in parts))
     tests = {name: [run for part in parts for run in part.test(name)] for name in names}
-    layout, predictions = _layout(parts), _predictions(plan, parts, tests)
+    layout, predictions = _layout(plan, parts), _predictions(plan, parts, tests)
     results = {name: _row_of_table(plan, parts, name, tests[name], layout, predictions) for name in names}
     plain = results.pop(BASELINE)
     techniques = paired_statistics(results, tests, tests[BASELINE], layout)
@@ -159,11 +159,11 @@ def _means(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {metric: float(np.mean([run[metric] for run in runs])) for metric in runs[0]}
 
 
-def _layout(parts: Sequence[SplitResult]) -> Layout:
+def _layout(plan: Plan, parts: Sequence[SplitResult]) -> Layout:
     """Return which runs share a split and test examples."""
     of_run = np.repeat(np.arange(len(parts)), [len(part.seeds) for part in parts])
     rows = [part.test_rows for part in parts for _ in part.seeds if part.test_rows is not None]
-    return Layout(of_run, np.stack(rows) if rows else None)
+    return Layout(of_run, np.stack(rows), plan.population) if rows else Layout(of_run, None)
 
 
 def _predictions(plan: Plan, parts: Sequence[SplitResult], tests: Mapping[str, Sequence[Evaluation]]) -> Predictions:

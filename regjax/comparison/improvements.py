@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from regjax.analysis import detectable_effect, holm, joint_flips, mean_interval, variance_components
+from regjax.analysis import FEWEST_RUNS, VerdictPower, holm, joint_flips, mean_interval, variance_components
 from regjax.comparison.layout import Layout
 from regjax.comparison.result import Improvement, TechniqueResult
 from regjax.comparison.scoring import Evaluation
@@ -58,11 +58,14 @@ def improvements(
     scale = unit * layout.unit
     tests = joint_flips(table) if len(table) > 1 else None
     corrected = holm([test.p for test in tests]) if tests else None
+    power = None
+    if len(table) >= FEWEST_RUNS:
+        variances = [layout.variance(by_example[name], counted=counted) for name in by_run]
+        power = VerdictPower(scale * table, variances, population=layout.population)
     out = {}
     for i, name in enumerate(by_run):
         interval = layout.interval(by_example[name], counted=counted)
         of_runs = mean_interval((scale * table[:, i]).tolist())
-        effect = detectable_effect(table, i) if tests else None
         out[name] = Improvement(
             mean=of_runs.mean,
             ci95=(interval.low, interval.high),
@@ -72,6 +75,8 @@ def improvements(
             p_holm=corrected[i] if corrected else None,
             p_adjusted=tests[i].p_adjusted if tests else None,
             p_monte_carlo_error=tests[i].monte_carlo_error if tests else None,
-            minimum_detectable_effect=None if effect is None else scale * effect,
+            minimum_detectable_effect=power.detectable(i) if power else None,
+            runs_needed=power.runs_needed(i, of_runs.mean) if power else None,
+            least_detectable=power.least(i) if power else None,
         )
     return out

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regjax.analysis import Interval, run_interval
+from regjax.analysis import Interval, RunVariance, run_interval, run_variance
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -17,10 +17,13 @@ class Layout:
     Attributes:
       splits: number of the split of each run, `[runs]`, from 0; the same number of runs on each.
       examples: positions of the test examples of each run in the dataset, `[runs, N]`; None if all runs share them.
+      population: the number of examples that further splits may test; None if it is not known, or if all runs share
+        their test examples.
     """
 
     splits: np.ndarray
     examples: np.ndarray | None
+    population: int | None = None
 
     @property
     def several(self) -> bool:
@@ -48,3 +51,8 @@ class Layout:
         """The interval of the mean of `[runs, N]`, over fresh splits, seeds and test examples."""
         splits = self.splits.tolist()
         return run_interval(np.stack(list(values)), splits=splits, examples=self.examples, counted=counted)
+
+    def variance(self, values: Sequence[np.ndarray] | np.ndarray, *, counted: bool = False) -> RunVariance:
+        """The variance behind `interval`, in parts."""
+        splits = self.splits.tolist()
+        return run_variance(np.stack(list(values)), splits=splits, examples=self.examples, counted=counted)

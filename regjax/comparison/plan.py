@@ -79,6 +79,13 @@ class Plan:
         """The number of validation examples that are evaluated after every epoch."""
         return min(len(self.splits.y_stop), MAX_STOP_EXAMPLES)
 
+    @property
+    def population(self) -> int:
+        """The number of examples that some split may test: those of the test set, or if splits make it, all of them."""
+        if self.dataset is None or "test" not in self.splits.indices:
+            return len(self.splits.y_test)
+        return len(self.dataset)
+
     def settings(self) -> dict[str, Json]:
         """Return the settings that the results and the report list."""
         options, splits, spec = self.options, self.splits, self.spec
@@ -89,6 +96,7 @@ class Plan:
             "stop_examples": self.stop_examples,
             "select_examples": len(splits.y_select),
             "test_examples": len(splits.y_test),
+            "population": self.population,
             "batch_size": spec.batch_size,
             "steps_per_epoch": spec.steps_per_epoch,
             "epochs": spec.epochs,

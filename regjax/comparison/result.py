@@ -45,8 +45,14 @@ class Improvement:
       p_adjusted: by step-down maxT over jointly flipped splits, or with one split its runs
         (`regjax.analysis.joint_flips`), which decides.
       p_monte_carlo_error: standard error of `p_adjusted`; 0 where all flips are enumerated, up to 20 of them.
-      minimum_detectable_effect: the true effect that this rule finds with 80% power at the 5% level, with these runs
-        and rows; None where no effect can be found, as with fewer than 6 splits, or with one split 6 runs.
+      minimum_detectable_effect: the true effect that gets its verdict with 80% power, with so many runs and these rows:
+        a `p_adjusted` of at most 5% and a `ci95` without 0 (`regjax.analysis.VerdictPower`). None where no effect can
+        be found, as with fewer than 6 splits, or with one split 6 runs.
+      runs_needed: the number of independent observations, splits or with one split runs, of a new comparison that would
+        show a true change as large as `mean` with 80% power, rounded up to two digits; None where 500 are too few, or
+        where nothing can be found.
+      least_detectable: the true effect that would be shown with 80% power by runs without end, on this number of
+        examples; None where nothing can be found.
       practical: the smallest change that matters, from the options; None if none was given.
       posterior: probabilities that the true change is worse, practically the same or better
         (`regjax.analysis.practical_posterior`); None with a single seed.
@@ -61,6 +67,8 @@ class Improvement:
     p_adjusted: float | None
     p_monte_carlo_error: float | None
     minimum_detectable_effect: float | None
+    runs_needed: int | None = None
+    least_detectable: float | None = None
     practical: float | None = None
     posterior: Posterior | None = None
 
@@ -286,8 +294,8 @@ class CompareResult:
             f"{seeds}; strengths chosen on {setting['select_examples']} validation examples "
             f"({self.select}), test ({setting['test_examples']} examples) evaluated once.",
             "± and change: 95% interval over fresh splits, seeds and test examples, paired with the baseline. "
-            "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true effect that this test "
-            "finds with 80% power.",
+            "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true change that so many "
+            "runs show, by test and interval, with 80% power.",
         ]
         titles = {row.name: row.title for row in self.rows()}
         notes += reference_notes(self.task, self.metric, titles, self.metrics, self.references)

@@ -12,16 +12,15 @@ from regjax.report.notes import captions, notes
 from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.pairs import pair_matrix
 from regjax.report.panels import Panel, save
+from regjax.report.reach import independent_runs, too_few_runs
 from regjax.report.table import table
 from regjax.report.verdict import (
     LABELS,
     best_sentence,
     groups,
     headline,
-    independent_runs,
     judge,
     loss_sentence,
-    too_few_runs,
 )
 from regjax.report.words import Measure
 

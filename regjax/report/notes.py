@@ -6,7 +6,15 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from regjax.report.verdict import independent_runs, judge, onset_text, runs_needed, short
+from regjax.report.reach import (
+    MOST_RUNS,
+    examples_text,
+    independent_runs,
+    out_of_reach,
+    runs_needed,
+    too_few_runs,
+)
+from regjax.report.verdict import judge, onset_text, short
 from regjax.report.words import Measure, count, finite, fixed, listing, plain
 
 
@@ -168,36 +176,71 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
 
 
 def _more_runs(results: Mapping[str, Any], measure: Measure) -> list[str]:
-    """How many runs would show the largest change that is not shown, with the command."""
+    """What it takes to show the largest change that is not shown, with the command."""
     runs, command = independent_runs(results), (results.get("reproduce") or {}).get("command")
     missed = [
-        (abs(gain["mean"]), row, needed)
+        row
         for row in results["techniques"].values()
-        if judge(gain := row.get("improvement")) == "none" and gain and (needed := runs_needed(gain, runs))
+        if judge(gain := row.get("improvement")) == "none" and gain and finite(gain.get("least_detectable"))
     ]
-    if not missed:
+    if not missed or too_few_runs(runs):
         return []
-    _, row, needed = max(missed, key=lambda one: one[0])
-    change = measure.change(row["improvement"]["mean"]) + measure.step
-    text = (
-        f"The largest change of {measure.name} that is not shown is {change}, with {short(row['title'])}. If the true "
-        f"change is as large, which is uncertain, a new comparison of about {count(needed, 'run')} shows it with a "
-        "probability of at least 80%"
+    size = max(abs(row["improvement"]["mean"]) for row in missed)
+    # Those that are as large in the digits that are shown.
+    largest = [row for row in missed if measure.value(abs(row["improvement"]["mean"])) == measure.value(size)]
+    gains = [row["improvement"] for row in largest]
+    each = [f"{measure.change(row['improvement']['mean'])}{measure.step} with {short(row['title'])}" for row in largest]
+    text = f"The largest change of {measure.name} that is not shown is {listing(each)}. "
+    if all(out_of_reach(gain) for gain in gains):
+        least = min(gain["least_detectable"] for gain in gains)
+        return [
+            f"{text}A true change of that size cannot be shown with {examples_text(results)}, however many runs: about "
+            f"{measure.value(least)}{measure.step} is the least that has a probability of 80%."
+        ]
+    needed = [number for gain in gains if (number := runs_needed(gain, runs))]
+    if not needed:
+        text += f"To show a true change of that size with a probability of 80%, more than {MOST_RUNS} runs are needed."
+        return [text]
+    text += (
+        f"If the true change is as large, which is uncertain, a new comparison of about {count(max(needed), 'run')} "
+        "shows it with a probability of at least 80%"
     )
-    return [f"{text}: {_with_runs(command, needed, results)}" if command else f"{text}."]
+    again = _with_runs(command, max(needed), results) if command else ""
+    return [f"{text}{again}."]
 
 
 def _with_runs(command: str, needed: int, results: Mapping[str, Any]) -> str:
-    """The command of the comparison with another number of runs, and a directory of its own."""
+    """The command of a new comparison with that number of runs, and what is new about it; empty if that is not known.
+
+    Its seeds, and with several splits its splits, follow those that were used. The old runs and more of them would be a
+    second look at the old ones.
+    """
     splits, seeds = int(results.get("splits") or 1), int(results["seeds"])
+    used = results.get("runs") or []
+    if not used:
+        return ""
     each = seeds // splits if splits > 1 else 1
-    dropped = ("--seeds", "--splits", "--workdir", "--resume", "--overwrite", "--noresume", "--nooverwrite")
-    words = [word for word in shlex.split(command) if word.partition("=")[0] not in dropped]
+    dropped = ("seed", "seeds", "splits", "split_seed", "workdir", "resume", "overwrite", "noresume", "nooverwrite")
+    try:
+        given = shlex.split(command)
+    except ValueError:  # not one of a shell
+        return ""
+    words = [word for word in given if word.removeprefix("--").partition("=")[0] not in dropped]
+    split_seed = max(split for split, _ in used) + (splits > 1)
     words += [
         f"--seeds={needed * each}",
         *([] if each == 1 and splits > 1 else [f"--splits={needed if each > 1 else 1}"]),
+        f"--seed={max(seed for _, seed in used) + 1}",
+        *([f"--split_seed={split_seed}"] if split_seed else []),
+        f"--workdir=runs/new-{needed * each}-runs",
     ]
-    return shlex.join([*words, f"--workdir=runs/{needed * each}-runs"])
+    new = (
+        "Its seeds and splits are new, but new splits still share the examples of the data set"
+        if splits > 1
+        else "Its seeds are new, the split is the same"
+    )
+    warning = "Adding runs to the old ones until p falls below 0.05 would void the 5%"
+    return f": {shlex.join(words)}. {new}. {warning}"
 
 
 def _what_varies(results: Mapping[str, Any]) -> str:

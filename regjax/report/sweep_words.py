@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from regjax.report.verdict import LEVEL, too_few_runs
+from regjax.report.reach import LEVEL, too_few_runs
 from regjax.report.words import Measure, count, ends, finite, fixed, listing, p_value, plain
 
 Results = Mapping[str, Any]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from regjax.report.reach import LEVEL, independent_runs, reach, too_few_runs
 from regjax.report.words import Measure, count, ends, finite, fixed, listing, p_value
 
-LEVEL = 0.05
 LABELS = {
     "helped": "helped",
     "same": "practically the same",
@@ -57,27 +56,6 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     if p <= level and pair[1] < 0:
         return "hurt"
     return "none"
-
-
-def independent_runs(results: Mapping[str, Any]) -> int:
-    """The number of independent observations of a comparison: its splits, or with one split its seeds.
-
-    Example:
-      >>> independent_runs({"seeds": 10, "splits": 5}), independent_runs({"seeds": 10, "splits": 1})
-      (5, 10)
-    """
-    splits = int(results.get("splits") or 1)
-    return splits if splits > 1 else int(results.get("seeds") or 0)
-
-
-def too_few_runs(runs: int, level: float = LEVEL) -> bool:
-    """Whether no result can be significant: the smallest sign-flip p, `2 / 2^n`, exceeds `level`.
-
-    Example:
-      >>> too_few_runs(5), too_few_runs(6)
-      (True, False)
-    """
-    return 2.0 ** (1 - runs) > level
 
 
 def short(title: str) -> str:
@@ -264,32 +242,9 @@ def _detail(row: Mapping[str, Any], measure: Measure, runs: int) -> str:
         text = f"{text} (within ±{measure.value(gain['practical'])})"
     pair = ends(gain.get("ci95"))
     if judge(gain) == "none" and pair:
-        needed = runs_needed(gain, runs) if runs else None
-        more = f"; a change of this size takes about {count(needed, 'run')}" if needed else ""
-        if pair[0] > 0 or pair[1] < 0:  # the interval alone would call it shown
-            more = f", adjusted p {p_value(gain['p_adjusted'])}{more}"
-        return f"{text} ({measure.range(pair, signed=True)}{more})"
+        # One of the two conditions of a verdict may hold; then the other is named.
+        p = gain["p_adjusted"]
+        why = [f"adjusted p {p_value(p)}"] if pair[0] > 0 or pair[1] < 0 else []
+        why += [f"the interval holds 0, though the adjusted p is {p_value(p)}"] if p <= LEVEL and not why else []
+        return f"{text} ({'; '.join([measure.range(pair, signed=True), *why, *reach(gain, runs)])})"
     return text
-
-
-def runs_needed(gain: Mapping[str, Any], runs: int, most: int = 500) -> int | None:
-    """How many new runs would show a true change that is as large as the one seen, with a power of at least 80%.
-
-    The interval and the detectable effect shrink as `1 / sqrt(runs)`; both must be below the change. What was seen is
-    uncertain, so the number is too.
-
-    Args:
-      gain: an improvement of `results.json` whose verdict is `"none"`.
-      runs: the number of independent observations behind it, see `independent_runs`.
-      most: None is returned instead of a larger number.
-
-    Example:
-      >>> runs_needed({"mean": 0.02, "ci95": [-0.01, 0.05], "minimum_detectable_effect": 0.04}, 10)
-      40
-    """
-    pair, mean = ends(gain.get("ci95")), gain.get("mean")
-    effect = gain.get("minimum_detectable_effect")
-    if pair is None or not finite(mean) or mean == 0 or too_few_runs(runs) or not finite(effect):
-        return None
-    needed = runs * max((pair[1] - pair[0]) / 2, effect) ** 2 / mean**2
-    return max(runs + 1, math.ceil(needed - 1e-9)) if needed <= most else None

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from regjax.analysis import detectable_effect, holm, joint_flips, sign_flip_p
+from regjax.analysis import holm, joint_flips, sign_flip_p
 
 
 def brute_force(d):
@@ -100,36 +100,6 @@ def test_the_family_wise_error_is_kept_with_and_without_true_effects():
         d[:, :true] += 5.0
         errors += any(test.p_adjusted <= 0.05 for test in joint_flips(d)[true:])
     assert errors <= stats.binom.ppf(1 - 1e-4, 2000, 0.05)
-
-
-@pytest.mark.parametrize(("runs", "count"), [(10, 1), (8, 3)])
-def test_the_detectable_effect_is_found_as_often_as_promised(runs, count):
-    """400 comparisons that the search has not seen: 4.9 standard errors of shares of 0.8 in 200 and 400."""
-    rng = np.random.default_rng(5)
-    root = np.linalg.cholesky(np.eye(count) * 0.5 + 0.5)
-    d = rng.normal(size=(runs, count)) @ root.T
-    effect = detectable_effect(d, 0)
-    factor = np.linalg.cholesky(np.atleast_2d(np.cov(d, rowvar=False)) + 1e-12 * np.eye(count))
-    found = 0
-    for _ in range(400):
-        fresh = rng.normal(size=(runs, count)) @ factor.T
-        fresh[:, 0] += effect
-        found += joint_flips(fresh)[0].p_adjusted <= 0.05
-    assert abs(found / 400 - 0.8) < 4.9 * np.sqrt(0.16 / 200 + 0.16 / 400)
-
-
-def test_five_runs_can_detect_nothing():
-    d = np.random.default_rng(6).normal(size=(6, 2))
-    assert detectable_effect(d[:5], 0) is None
-    assert detectable_effect(d, 0) > 0
-    assert detectable_effect(np.ones((9, 1)), 0) is None
-
-
-@pytest.mark.parametrize(("runs", "level"), [(14, 5e-4), (20, 5e-5)])
-def test_a_level_below_one_in_the_flips_that_are_drawn_is_searched_and_not_for_ever(runs, level):
-    d = np.random.default_rng(7).normal(size=(runs, 2))
-    strict, usual = detectable_effect(d, 0, level=level, draws=20), detectable_effect(d, 0, draws=20)
-    assert usual < strict < 10 * usual
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from regjax.analysis import (
     mean_interval,
     minimum_detectable_effect,
     run_interval,
+    run_variance,
     sign_flip_p,
     two_way_interval,
     variance_components,
@@ -63,6 +64,31 @@ def test_holm_by_hand():
     assert holm([0.02, 0.5, 0.01, 0.03]) == [0.06, 0.5, 0.04, 0.06]
     assert holm([None, 0.2]) == [None, 0.4]
     assert holm([0.9, 0.9]) == [1.0, 1.0]
+
+
+def test_the_variance_of_a_mean_in_parts_by_hand():
+    """Two runs that agree on two examples: the mean of the examples varies as 0.25 / 2, and the runs add nothing."""
+    found = run_variance(np.array([[1.0, 0.0], [1.0, 0.0]]), counted=True)
+    assert (found.mean, found.groups, found.examples, found.several) == (0.5, 2, 2, False)
+    assert (found.of_groups, found.of_examples, found.of_both) == (0.0, 0.25, 0.0625)
+    assert found.shared == 0.125
+    assert found.variance == 0.25 + 1 / 2**2
+    assert found.beyond_groups(2) == 0.25
+    assert found.beyond_groups(1_000_000) == pytest.approx(2 * 0.125, rel=1e-5)  # 2 / (2 - 1) of what is shared
+    # Runs that disagree on every example share nothing.
+    assert run_variance(np.array([[1.0, 0.0], [0.0, 1.0]])).shared == 0.0
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_the_parts_at_the_number_of_runs_seen_are_those_of_the_interval(several):
+    rng = np.random.default_rng(0)
+    ids = np.stack([rng.permutation(60)[:40] for _ in range(8)])
+    d = rng.normal(size=60)[ids] + rng.normal(size=ids.shape)
+    splits = list(range(8)) if several else None
+    parts = run_variance(d, splits=splits, examples=ids, counted=True)
+    assert parts.variance == pytest.approx(parts.of_groups + parts.beyond_groups(8) + 1 / parts.examples**2)
+    interval = run_interval(d, splits=splits, examples=ids, counted=True)
+    assert interval.high - interval.mean == pytest.approx(stats.t.ppf(0.975, 7) * np.sqrt(parts.variance))
 
 
 def test_minimum_detectable_effect_has_the_power_it_promises():

@@ -6,8 +6,9 @@ import re
 import pytest
 
 from regjax.report.compare_page import _caution
-from regjax.report.notes import captions
-from regjax.report.verdict import LABELS, best_sentence, groups, headline, independent_runs, judge, loss_sentence
+from regjax.report.notes import captions, notes
+from regjax.report.reach import independent_runs, reach
+from regjax.report.verdict import LABELS, best_sentence, groups, headline, judge, loss_sentence
 from regjax.report.words import Measure
 
 DIAGNOSES = {
@@ -37,7 +38,9 @@ def gain(status, runs):
         "ci95": interval,
         "p_adjusted": p if runs > 1 else None,
         "practical": 0.01,
-        "minimum_detectable_effect": 0.03 if runs > 5 else None,
+        "minimum_detectable_effect": 0.04 if runs > 5 else None,
+        "runs_needed": 30 if runs > 5 else None,
+        "least_detectable": 0.001 if runs > 5 else None,
     }
 
 
@@ -62,7 +65,8 @@ def page(statuses, loss_statuses, diagnosis, runs, splits, task):
         "techniques": rows,
         "diagnosis": {"verdict": diagnosis.partition(" ")[0], **DIAGNOSES[diagnosis]},
         "best": {"name": "alpha", "better_than": beaten},
-        "settings": {},
+        "settings": {"population": 178, "test_examples": 18},
+        "reproduce": {"command": "python -m experiments.compare --dataset=wine --workdir=runs/a"},
     }
 
 
@@ -82,7 +86,23 @@ def test_no_two_sentences_contradict_each_other(chunk):
         runs = splits if splits > 1 else seeds
         results = page(statuses, tuple(reversed(statuses)), diagnosis, runs, splits, task)
         results["seeds"] = seeds
+        results["runs"] = [(i * splits // seeds, i) for i in range(seeds)]
         check(results)
+
+
+@pytest.mark.parametrize("seeds", [6, 10])
+def test_what_a_comparison_can_show_is_not_contradicted_by_its_intervals(make, seeds):
+    """No detectable change is below half the width of the interval, and none that is out of reach names a number."""
+    for effects in ({}, {"l1": 0.0001, "l2": 0.004, "dropout": -0.01}):
+        for row in make(seeds, effects=effects).to_json()["techniques"].values():
+            for key in ("improvement", "loss_improvement"):
+                gain = row[key]
+                half = (gain["ci95"][1] - gain["ci95"][0]) / 2
+                assert gain["minimum_detectable_effect"] >= half * (1 - 1e-9)
+                assert gain["minimum_detectable_effect"] >= gain["least_detectable"]
+                assert gain["runs_needed"] is None or abs(gain["mean"]) >= gain["least_detectable"]
+                number = re.findall(r"about ([\d,]+) runs", " ".join(reach(gain, seeds)))
+                assert all(int(one) >= seeds and len(one.rstrip("0")) <= 2 for one in number)
 
 
 def check(results):
@@ -112,6 +132,14 @@ def check(results):
         assert "would show" not in str(found)
     elif results["best"]["better_than"]:
         assert "shown to be better" in best_sentence(results)
+
+    # A new comparison has no run of the old one, and there is one only for what is not shown.
+    more = next((note for note in notes(results, measure) if "largest change" in note), "")
+    assert bool(more) == ("none" in found and not caution)
+    if more:
+        flags = dict(re.findall(r"--(\w+)=(\w+)", more))
+        assert int(flags["seed"]) > max(seed for _, seed in results["runs"])
+        assert results["splits"] == 1 or int(flags["split_seed"]) > max(split for split, _ in results["runs"])
 
     # Headline, heading and picture say the same of the baseline.
     verdict = results["diagnosis"]["verdict"]

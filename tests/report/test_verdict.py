@@ -1,19 +1,13 @@
-import numpy as np
 import pytest
-from scipy import stats
 
-from regjax.analysis import detectable_effect, joint_flips, mean_interval
 from regjax.report.verdict import (
     best_sentence,
     groups,
     headline,
-    independent_runs,
     judge,
     loss_sentence,
     onset_text,
-    runs_needed,
     short,
-    too_few_runs,
 )
 from regjax.report.words import Measure
 
@@ -62,17 +56,6 @@ UNTESTED = gain(0.05, None, None, None, mde=None)
 )
 def test_judge(improvement, status):
     assert judge(improvement) == status
-
-
-@pytest.mark.parametrize(("facts", "expected"), [({"splits": 5}, 5), ({"splits": 1}, 10), ({}, 10)])
-def test_splits_are_the_independent_observations_if_there_are_several(facts, expected):
-    assert independent_runs({"seeds": 10, **facts}) == expected
-
-
-def test_too_few_runs():
-    # 2 / 2^5 = 0.0625 and 2 / 2^6 = 0.031, however many rows.
-    assert too_few_runs(5)
-    assert not too_few_runs(6)
 
 
 def results(metric="accuracy", seeds=10, diagnosis=None, **effects):
@@ -195,36 +178,3 @@ def test_onset_and_titles():
     assert onset_text({"verdict": "overfit", "median_onset": None}) == ""
     assert onset_text({"verdict": "correct_fit", "median_onset": 19.5}) == ""  # of the few runs that overfit
     assert short("L2 decoupled (AdamW)") == "L2 decoupled"
-
-
-def test_so_many_runs_show_a_change_of_that_size():
-    """The number is right by simulation: with it, 300 comparisons find a true change of the size seen in 68 to 97%.
-
-    At 80% power, 300 comparisons give less than 68% with a probability below 1e-6; the upper end allows for rounding.
-    """
-    rng = np.random.default_rng(0)
-    seen = rng.normal(0.6, 1.0, 12)
-    seen += 0.6 - seen.mean()
-    interval = mean_interval(seen.tolist())
-    found = {
-        "mean": 0.6,
-        "ci95": [interval.low, interval.high],
-        "p_adjusted": joint_flips(seen[:, None])[0].p_adjusted,
-        "minimum_detectable_effect": detectable_effect(seen[:, None], 0),
-    }
-    needed = runs_needed(found, 12)
-    assert 12 < needed < 60
-    draws = rng.normal(0.6, seen.std(ddof=1), (300, needed))
-    intervals = [mean_interval(d.tolist()) for d in draws]
-    p = 2 * stats.norm.sf(np.abs(draws.sum(axis=1)) / np.sqrt(np.square(draws).sum(axis=1)))  # of many flips
-    shown = [i.low > 0 and one <= 0.05 for i, one in zip(intervals, p, strict=True)]
-    assert 0.68 <= np.mean(shown) <= 0.97
-
-
-@pytest.mark.parametrize("change", [{"mean": 0.0}, {"mean": 1e-6}, {"minimum_detectable_effect": None}, {"ci95": None}])
-def test_no_number_of_runs_is_named_that_cannot_be_told(change):
-    assert runs_needed({**NONE, **change}, 10) is None
-
-
-def test_five_runs_name_no_number():
-    assert runs_needed(NONE, 5) is None

@@ -1,0 +1,96 @@
+"""What a comparison can show: with how many runs, and on how many examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from regjax.report.words import count, finite, plain
+
+LEVEL = 0.05
+MOST_RUNS = 500  # of the search behind `runs_needed` in results.json
+
+
+def independent_runs(results: Mapping[str, Any]) -> int:
+    """The number of independent observations of a comparison: its splits, or with one split its seeds.
+
+    Example:
+      >>> independent_runs({"seeds": 10, "splits": 5}), independent_runs({"seeds": 10, "splits": 1})
+      (5, 10)
+    """
+    splits = int(results.get("splits") or 1)
+    return splits if splits > 1 else int(results.get("seeds") or 0)
+
+
+def too_few_runs(runs: int, level: float = LEVEL) -> bool:
+    """Whether no result can be significant: the smallest sign-flip p, `2 / 2^n`, exceeds `level`.
+
+    Example:
+      >>> too_few_runs(5), too_few_runs(6)
+      (True, False)
+    """
+    return 2.0 ** (1 - runs) > level
+
+
+def runs_needed(gain: Mapping[str, Any], runs: int) -> int | None:
+    """How many runs of a new comparison would show a true change that is as large as the one seen, with 80% power.
+
+    What was seen is uncertain, so the number is too. None if more than `MOST_RUNS` are needed, if no number is enough,
+    see `out_of_reach`, or if it is not known.
+
+    Args:
+      gain: an improvement of `results.json` whose verdict is `"none"`.
+      runs: the number of independent observations behind it, see `independent_runs`; as they did not show it, they are
+        the fewest that are named.
+
+    Example:
+      >>> runs_needed({"mean": 0.02, "runs_needed": 40, "least_detectable": 0.01}, 10)
+      40
+    """
+    needed = gain.get("runs_needed")
+    if out_of_reach(gain) or too_few_runs(runs) or not finite(needed):
+        return None
+    return max(int(needed), runs)
+
+
+def out_of_reach(gain: Mapping[str, Any]) -> bool:
+    """Whether no number of runs would show a change as small as the one seen, because the examples are too few.
+
+    Example:
+      >>> out_of_reach({"mean": 0.003, "least_detectable": 0.011})
+      True
+    """
+    mean, least = gain.get("mean"), gain.get("least_detectable")
+    return finite(mean) and finite(least) and abs(mean) < least
+
+
+def beyond_search(gain: Mapping[str, Any]) -> bool:
+    """Whether more than `MOST_RUNS` runs are needed to show a change as large as the one seen.
+
+    Example:
+      >>> beyond_search({"mean": 0.02, "runs_needed": None, "least_detectable": 0.019})
+      True
+    """
+    known = finite(gain.get("mean")) and finite(gain.get("least_detectable"))
+    return known and not out_of_reach(gain) and gain.get("runs_needed") is None
+
+
+def examples_text(results: Mapping[str, Any]) -> str:
+    """The examples that any number of runs would test, as `the 178 examples of this data set`."""
+    settings = results.get("settings") or {}
+    population, tested = settings.get("population"), settings.get("test_examples")
+    if finite(population) and population != tested:
+        return f"the {plain(population)} examples of this data set"
+    return f"the {plain(tested)} test examples" if finite(tested) else "these test examples"
+
+
+def reach(gain: Mapping[str, Any], runs: int) -> list[str]:
+    """What it takes to show a change of the size that was seen, as a list of at most one phrase."""
+    if not runs or too_few_runs(runs):
+        return []
+    if out_of_reach(gain):
+        return ["too small for these examples, however many runs"]
+    if beyond_search(gain):
+        return [f"a change of this size takes more than {MOST_RUNS} runs"]
+    needed = runs_needed(gain, runs)
+    return [f"a change of this size takes about {count(needed, 'run')}"] if needed else []
