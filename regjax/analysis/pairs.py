@@ -1,4 +1,4 @@
-"""Every row against every other over the same runs, and the groups of rows that cannot be told apart."""
+"""Every row against every other over the same runs, and the groups of rows that are not shown to differ."""
 
 from __future__ import annotations
 

@@ -78,5 +78,6 @@ def improvements(
             minimum_detectable_effect=power.detectable(i) if power else None,
             runs_needed=power.runs_needed(i, of_runs.mean) if power else None,
             least_detectable=power.least(i) if power else None,
+            observations=len(table),
         )
     return out

@@ -56,6 +56,8 @@ class Improvement:
       practical: the smallest change that matters, from the options; None if none was given.
       posterior: probabilities that the true change is worse, practically the same or better
         (`regjax.analysis.practical_posterior`); None with a single seed.
+      observations: the number of independent observations: splits, or with one split runs. With fewer than 6 nothing is
+        called better, worse or practically the same.
     """
 
     mean: float
@@ -71,6 +73,7 @@ class Improvement:
     least_detectable: float | None = None
     practical: float | None = None
     posterior: Posterior | None = None
+    observations: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +155,7 @@ class CompareResult:
     """The result of `rj.compare`; weights (`trained`) and test predictions (`predictions`) are not part of the JSON.
 
     `metrics` of each row and `references`, models of another kind on the same splits, are means of test metrics.
-    `pairs`, `groups` and `best` are of the test score. The rows that share a letter of `groups` cannot be told apart.
+    `pairs`, `groups` and `best` are of the test score. Rows that share a letter of `groups` are not shown to differ.
     """
 
     dataset: str
@@ -281,6 +284,12 @@ class CompareResult:
             lines[:0] = [demonstration(self.settings), ""]
         return "\n".join(lines)
 
+    def _covered(self) -> str:
+        """What the intervals of test results and changes are over."""
+        if self.splits == 1:
+            return "seeds and test examples of this one split (another split is not covered)"
+        return "fresh splits, seeds and test examples"
+
     def notes(self) -> list[str]:
         """Return the notes below the table, which explain how to read it."""
         setting = self.settings
@@ -293,14 +302,14 @@ class CompareResult:
             f"{setting['train_examples']} training examples, {setting['updates']} updates a run, "
             f"{seeds}; strengths chosen on {setting['select_examples']} validation examples "
             f"({self.select}), test ({setting['test_examples']} examples) evaluated once.",
-            "± and change: 95% interval over fresh splits, seeds and test examples, paired with the baseline. "
+            f"± and change: 95% interval over {self._covered()}, change paired with the baseline. "
             "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true change that so many "
             "runs show, by test and interval, with 80% power.",
         ]
         titles = {row.name: row.title for row in self.rows()}
         notes += reference_notes(self.task, self.metric, titles, self.metrics, self.references)
         if self.groups:
-            notes.append("group: rows that share a letter cannot be told apart (all pairs, step-down maxT).")
+            notes.append("group: rows that share a letter are not shown to differ (all pairs, step-down maxT).")
         if self.best and self.best.better_than:
             others = ", ".join(titles[name] for name in self.best.better_than)
             notes.append(f"{titles[self.best.name]} is shown to be better than {others}.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from regjax.report.reach import (
     MOST_RUNS,
+    covered,
     examples_text,
     independent_runs,
     out_of_reach,
@@ -30,8 +31,8 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     return {
         "picture": _picture(results, measure, shade),
         "forest_caption": (
-            "Right of zero is better. Line: 95% interval over fresh splits, seeds and test examples, by which the "
-            "verdict goes. Light bar: over the runs alone, as if they shared no test examples. "
+            f"Right of zero is better. Line: 95% interval, by which the verdict goes, over {covered(results)}. "
+            "Light bar: over the runs alone, as if they shared no test examples. "
             + ("Grey band: changes too small to matter. " if _sizes(rows, measure) else "")
             + "Each technique is compared with the baseline, not with its neighbours."
         ),

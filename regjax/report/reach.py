@@ -22,6 +22,30 @@ def independent_runs(results: Mapping[str, Any]) -> int:
     return splits if splits > 1 else int(results.get("seeds") or 0)
 
 
+def one_split(results: Mapping[str, Any]) -> bool:
+    """Whether several runs share one split, so that nothing is known of another.
+
+    Example:
+      >>> one_split({"seeds": 10, "splits": 1}), one_split({"seeds": 10, "splits": 10}), one_split({"seeds": 1})
+      (True, False, False)
+    """
+    return results.get("splits") == 1 and int(results["seeds"]) > 1
+
+
+def covered(results: Mapping[str, Any]) -> str:
+    """What the intervals of test results and changes are over.
+
+    Example:
+      >>> covered({"seeds": 10, "splits": 10})
+      'fresh splits, seeds and test examples'
+      >>> covered({"seeds": 10, "splits": 1})
+      'seeds and test examples of this one split; another split is not covered'
+    """
+    if one_split(results):
+        return "seeds and test examples of this one split; another split is not covered"
+    return "fresh splits, seeds and test examples"
+
+
 def too_few_runs(runs: int, level: float = LEVEL) -> bool:
     """Whether no result can be significant: the smallest sign-flip p, `2 / 2^n`, exceeds `level`.
 

@@ -71,7 +71,7 @@ def optimism(results: Results) -> list[str]:
 
 
 def second(results: Results) -> str:
-    """How far the second setting is below the best, and whether they can be told apart; empty without a second."""
+    """How far the second setting is below the best, and whether they are shown to differ; empty without a second."""
     gain = (results.get("best") or {}).get("over_second")
     if not gain:
         return ""
@@ -87,9 +87,9 @@ def second(results: Results) -> str:
     details.append(f"sign-flip p {_p(gain['p'])}")
     text = f"{subject} {where} ({', '.join(details)})"
     if told_apart(gain):
-        return f"{text}: they can be told apart on these examples."
+        return f"{text}: they are shown to differ on these examples."
     why = f"; no test of fewer than 6 seeds could, and there are {seeds}" if too_few_runs(seeds) else ""
-    return f"{text}: they cannot be told apart{why}."
+    return f"{text}: they are not shown to differ{why}."
 
 
 def told_apart(gain: Mapping[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from regjax.report.reach import independent_runs, too_few_runs
+from regjax.report.reach import covered, independent_runs, too_few_runs
 from regjax.report.verdict import LABELS, judge
 from regjax.report.words import NONE, Measure, ends, finite, fixed, p_value, plain, span
 
@@ -134,14 +134,14 @@ def _smallest_p(results: Mapping[str, Any]) -> str:
 
 def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
     text = (
-        "Small numbers are 95% intervals; those of test results and changes are over fresh splits, seeds and test "
-        "examples. Gap: training minus test. Change: paired with the baseline run by run. p: two-sided sign-flip test; "
+        f"Small numbers are 95% intervals; those of test results and changes are over {covered(results)}. "
+        "Gap: training minus test. Change: paired with the baseline run by run. p: two-sided sign-flip test; "
         "adjusted p: over all techniques, by step-down maxT of jointly flipped "
         f"{'splits' if int(results.get('splits') or 1) > 1 else 'runs'}. Detectable: the smallest true change that "
         "so many runs show, by test and interval, with 80% power." + _smallest_p(results)
     )
     if with_letters:
-        text += " Group: rows that share a letter cannot be told apart."
+        text += " Group: rows that share a letter are not shown to differ."
     if any(len((row.get("chosen") or {}).get("values") or []) > 1 for row in results["techniques"].values()):
         text += " Chosen: the most frequent setting, and in how many of the splits it was chosen."
     if any((row.get("chosen") or {}).get("edge") for row in results["techniques"].values()):

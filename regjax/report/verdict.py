@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from regjax.report.reach import LEVEL, independent_runs, reach, too_few_runs
+from regjax.report.reach import LEVEL, independent_runs, one_split, reach, too_few_runs
 from regjax.report.words import Measure, count, ends, finite, fixed, listing, p_value
 
 LABELS = {
@@ -26,11 +26,13 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the adjusted p is at most `level`.
     - `"none"`: tested, and none of these: no difference that this number of runs can show, which does not mean that
       there is none.
-    - `"untested"`: there is no interval and no test, because there is a single run.
+    - `"untested"`: there is no interval and no test, because there is a single run; or there are fewer than six
+      independent runs, whose smallest possible p is above `level`. Then nothing is called the same either: an interval
+      of so few runs is known too badly.
 
     Args:
-      improvement: `{"mean", "ci95", "p_adjusted", "practical"}` as in `results.json`, or None. Without `practical`,
-        nothing is the same.
+      improvement: `{"mean", "ci95", "p_adjusted", "practical", "observations"}` as in `results.json`, or None. Without
+        `practical`, nothing is the same.
       level: significance level of the corrected test.
 
     Example:
@@ -42,11 +44,16 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
       'same'
       >>> judge({"mean": 0.03, "ci95": [None, None], "p_adjusted": None})
       'untested'
+      >>> judge({"mean": 0.003, "ci95": [0.001, 0.005], "p_adjusted": 0.25, "practical": 0.01, "observations": 3})
+      'untested'
     """
     if improvement is None or not finite(improvement.get("mean")):
         return "untested"
     pair, p = ends(improvement.get("ci95")), improvement.get("p_adjusted")
     if pair is None or not finite(p):
+        return "untested"
+    observations = improvement.get("observations")
+    if finite(observations) and too_few_runs(int(observations), level):
         return "untested"
     practical = improvement.get("practical")
     if finite(practical) and -practical < pair[0] and pair[1] < practical:
@@ -101,7 +108,8 @@ def headline(results: Mapping[str, Any]) -> str:
     """One sentence on the baseline, and on how the techniques changed the headline metric on the test split."""
     rows = sorted(results["techniques"].values(), key=lambda row: -_mean(row))
     measure = Measure.of(results)
-    return f"{_baseline_clause(results)}; {_technique_clause(rows, int(results['seeds']), measure)}."
+    where = "on this split " if one_split(results) else ""
+    return f"{_baseline_clause(results)}; {where}{_technique_clause(rows, int(results['seeds']), measure)}."
 
 
 def loss_sentence(results: Mapping[str, Any]) -> str:
@@ -125,7 +133,7 @@ def loss_sentence(results: Mapping[str, Any]) -> str:
         "untested": "not testable for {}",
     }
     clauses = [text.format(listing(found[status])) for status, text in texts.items() if found[status]]
-    return f"Test {measure.loss}: {'; '.join(clauses)}."
+    return f"Test {measure.loss}{' on this split' * one_split(results)}: {'; '.join(clauses)}."
 
 
 def best_sentence(results: Mapping[str, Any]) -> str:
@@ -136,13 +144,13 @@ def best_sentence(results: Mapping[str, Any]) -> str:
     titles = {row["name"]: short(row["title"]) for row in rows}
     name, beaten = titles[best["name"]], [titles[other] for other in best["better_than"]]
     alike = [title for other, title in titles.items() if other not in (best["name"], *best["better_than"])]
-    metric = f"test {Measure.of(results).name}"
+    metric = f"test {Measure.of(results).name}{' on this split' * one_split(results)}"
     if not beaten:
         return f"No row has a higher {metric} than {name}, which is not shown to be better than any other."
     subject = f"Of all rows, {name} has the highest {metric}"
     if not alike:
         return f"{subject}, and is shown to be better than each of the others."
-    tie = f"cannot be told apart from {listing(alike)}"
+    tie = f"is not shown to differ from {listing(alike)}"
     return f"{subject}: it is shown to be better than {listing(beaten)}, and {tie}."
 
 
@@ -199,24 +207,24 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
         why = "a single run" if seeds == 1 else f"these {count(seeds, 'run')}"
         return f"with {why} nothing can be said about chance, so no technique is called better or worse"
     if not any(by_verdict[status] for status in ("helped", "hurt", "same")):
-        return f"no technique made a difference in {metric} that {count(seeds, 'run')} can show"
+        return f"no technique is shown to change {metric} by {count(seeds, 'run')}"
     if by_verdict["helped"]:
         most = by_verdict["helped"][0]
         size = f"{measure.change(most['improvement']['mean'])}{measure.step}"
         if len(by_verdict["helped"]) > 1:
             size = f"largest estimate: {short(most['title'])}, {size}"
-        clauses.append(f"{_subject(by_verdict['helped'], len(rows))} raised {metric} ({size})")
+        clauses.append(f"higher with {_subject(by_verdict['helped'], len(rows))} ({size})")
     if by_verdict["hurt"]:
-        clauses.append(f"{_subject(by_verdict['hurt'], len(rows))} lowered {'it' if clauses else metric}")
+        clauses.append(f"lower with {_subject(by_verdict['hurt'], len(rows))}")
     if by_verdict["same"]:
         size = f"less than {measure.value(by_verdict['same'][0]['improvement']['practical'])}{measure.step}"
-        what = f"practically no difference{'' if clauses else f' in {metric}'}"
-        clauses.append(f"{_subject(by_verdict['same'], len(rows))} made {what} ({size})")
+        clauses.append(f"practically the same with {_subject(by_verdict['same'], len(rows))} (a change of {size})")
+    found = f"{metric} is shown to be {listing(clauses)}"
     if by_verdict["none"]:
-        clauses.append(f"no change of {metric} is shown for {_subject(by_verdict['none'], len(rows))}")
+        found += f"; it is not shown to differ with {_subject(by_verdict['none'], len(rows))}"
     if by_verdict["untested"]:
-        clauses.append(f"{_subject(by_verdict['untested'], len(rows))} could not be tested")
-    return clauses[0] if len(clauses) == 1 else ", ".join(clauses[:-1]) + ", and " + clauses[-1]
+        found += f"; {_subject(by_verdict['untested'], len(rows))} could not be tested"
+    return found
 
 
 def _subject(rows: Sequence[Mapping[str, Any]], total: int) -> str:
@@ -241,6 +249,8 @@ def _detail(row: Mapping[str, Any], measure: Measure, runs: int) -> str:
     if judge(gain) == "same":
         text = f"{text} (within ±{measure.value(gain['practical'])})"
     pair = ends(gain.get("ci95"))
+    if judge(gain) == "untested" and pair:
+        return f"{text} ({measure.range(pair, signed=True)})"
     if judge(gain) == "none" and pair:
         # One of the two conditions of a verdict may hold; then the other is named.
         p = gain["p_adjusted"]

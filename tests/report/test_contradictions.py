@@ -8,6 +8,7 @@ import pytest
 from regjax.report.compare_page import _caution
 from regjax.report.notes import captions, notes
 from regjax.report.reach import independent_runs, reach
+from regjax.report.table import _caption
 from regjax.report.verdict import LABELS, best_sentence, groups, headline, judge, loss_sentence
 from regjax.report.words import Measure
 
@@ -38,6 +39,7 @@ def gain(status, runs):
         "ci95": interval,
         "p_adjusted": p if runs > 1 else None,
         "practical": 0.01,
+        "observations": runs,
         "minimum_detectable_effect": 0.04 if runs > 5 else None,
         "runs_needed": 30 if runs > 5 else None,
         "least_detectable": 0.001 if runs > 5 else None,
@@ -108,30 +110,43 @@ def test_what_a_comparison_can_show_is_not_contradicted_by_its_intervals(make, s
 def check(results):
     measure, runs = Measure.of(results), independent_runs(results)
     rows, lead, caution = list(results["techniques"].values()), headline(results), _caution(results, 3)
+    words = captions(results, measure)
+    everything = " ".join(
+        [lead, caution, *notes(results, measure), _caption(results, True), loss_sentence(results), str(words)]
+    )
     found = {group.status: dict(group.items) for group in groups(rows, measure, runs)}
-    loss, heading = loss_sentence(results), captions(results, measure)["picture"]["heading"]
+    loss, heading = loss_sentence(results), words["picture"]["heading"]
 
     # The groups are a partition of the techniques, by the verdict of each.
     assert sorted(title for items in found.values() for title in items) == sorted(TITLES)
     assert all(judge(results["techniques"][title]["improvement"]) == s for s, items in found.items() for title in items)
 
-    # The headline raises and lowers what the groups do, with the size and unit of the largest.
-    assert ("raised" in lead) == ("helped" in found)
-    assert ("lowered" in lead) == ("hurt" in found)
-    assert ("no difference that" in lead) <= ("none" in found)
+    # The headline has higher and lower what the groups have, with the size and unit of the largest.
+    assert ("higher with" in lead) == ("helped" in found)
+    assert ("lower with" in lead) == ("hurt" in found)
+    assert ("practically the same with" in lead) == ("same" in found)
+    assert ("not shown to differ with" in lead or "no technique is shown to change" in lead) == ("none" in found)
     if "helped" in found:
         size = r"\+5\.0 points" if measure.step else r"\+0\.050"
         assert re.search(size, lead)
 
     # What too few runs cannot show is claimed nowhere.
     if caution:
-        assert {"helped", "hurt"}.isdisjoint(found)
+        assert {"helped", "hurt", "same"}.isdisjoint(found)
+        assert "practically the same with" not in loss + lead
         assert "lower with" not in loss
         assert "higher with" not in loss
         assert not best_sentence(results)
         assert "would show" not in str(found)
     elif results["best"]["better_than"]:
         assert "shown to be better" in best_sentence(results)
+
+    # With one split nothing is claimed of another one.
+    alone = results["splits"] == 1 and results["seeds"] > 1
+    assert ("over fresh splits" in everything) <= (not alone)
+    assert ("this one split" in everything) == alone
+    assert ("on this split" in lead) == alone
+    assert "told apart" not in everything
 
     # A new comparison has no run of the old one, and there is one only for what is not shown.
     more = next((note for note in notes(results, measure) if "largest change" in note), "")
@@ -146,7 +161,7 @@ def check(results):
     assert ("overfits from" in lead or "model overfits:" in lead) == (verdict == "overfit")
     assert heading.startswith("The baseline overfits") == (verdict == "overfit")
     assert ("epoch 19" in lead) == ("epoch 19" in heading)
-    assert "epoch 12" not in lead + heading + captions(results, measure)["picture"]["caption"]
+    assert "epoch 12" not in lead + heading + words["picture"]["caption"]
     assert "nothing to mend" not in lead
 
     # The loss has a size with each technique, and names it with its own verdict.

@@ -51,6 +51,9 @@ UNTESTED = gain(0.05, None, None, None, mde=None)
         (gain(0.02, 0.02, 0.02, 0.002), "helped"),  # the same change in each of ten seeds
         (gain(0.02, 0.02, 0.02, 0.25), "none"),  # the same change in each of three seeds
         (gain(None, None, None, None), "untested"),
+        ({**SAME, "observations": 6}, "same"),
+        ({**SAME, "observations": 5}, "untested"),  # five runs know their spread too badly
+        ({**NONE, "observations": 5}, "untested"),
         (gain(float("nan"), 0.0, 1.0, 0.01), "untested"),
     ],
 )
@@ -78,8 +81,8 @@ def test_headline_overfit_and_mixed():
     found = headline(results(diagnosis=OVERFIT, l2=HELPED, l1=NONE, dropout=HURT))
     assert found == (
         "Without regularization the model overfits from epoch 19 on, its validation loss ending 36% above "
-        "the lowest; l2 raised test accuracy (+5.0 points), dropout lowered it, and no change of test accuracy "
-        "is shown for l1."
+        "the lowest; test accuracy is shown to be higher with l2 (+5.0 points) and lower with dropout; it is not "
+        "shown to differ with l1."
     )
 
 
@@ -87,21 +90,19 @@ def test_headline_counts_many_and_names_the_largest():
     more = gain(0.1, 0.08, 0.12, 0.01)
     found = headline(results(diagnosis=OVERFIT, a=HELPED, more_data=more, b=HELPED, c=NONE))
     assert found.endswith(
-        "3 of 4 techniques raised test accuracy (largest estimate: more data, +10.0 points), and no change of test "
-        "accuracy is shown for c."
+        "; test accuracy is shown to be higher with 3 of 4 techniques (largest estimate: more data, +10.0 points); it "
+        "is not shown to differ with c."
     )
-    assert "; all 3 techniques raised" in headline(results(a=HELPED, b=HELPED, c=HELPED))
+    assert " higher with all 3 techniques " in headline(results(a=HELPED, b=HELPED, c=HELPED))
 
 
 def test_headline_never_claims_more():
-    assert headline(results(l2=NONE, l1=NONE)).endswith(
-        "; no technique made a difference in test accuracy that 10 runs can show."
-    )
+    assert headline(results(l2=NONE, l1=NONE)).endswith("; no technique is shown to change test accuracy by 10 runs.")
     assert headline(results(seeds=1, l2=UNTESTED)).endswith(
         "; with a single run nothing can be said about chance, so no technique is called better or worse."
     )
-    assert headline(results(l2=HURT)).endswith("; l2 lowered test accuracy.")
-    assert headline(results(l2=HELPED, l1=UNTESTED)).endswith(", and l1 could not be tested.")
+    assert headline(results(l2=HURT)).endswith("; test accuracy is shown to be lower with l2.")
+    assert headline(results(l2=HELPED, l1=UNTESTED)).endswith("; l1 could not be tested.")
     assert "no technique was compared" in headline(results())
 
 
@@ -119,15 +120,23 @@ def test_headline_of_other_baselines(verdict, words):
     assert words in headline(results(diagnosis={"verdict": verdict, "median_onset": None}, l2=NONE))
 
 
+def test_a_page_of_one_split_speaks_of_this_split_alone():
+    made = results(l2=HELPED, l1=NONE) | {"splits": 1, "baseline": {"name": "baseline", "title": "baseline"}}
+    made["best"] = {"name": "l2", "better_than": ["baseline"]}
+    for sentence in (headline, loss_sentence, best_sentence):
+        assert "on this split" in sentence(made)
+        assert "on this split" not in sentence(made | {"splits": 10})
+
+
 def test_headline_regression():
-    assert "raised test R² (+0.050)" in headline(results("r2", l2=HELPED))
+    assert "test R² is shown to be higher with l2 (+0.050)" in headline(results("r2", l2=HELPED))
 
 
 def test_a_technique_that_changes_too_little_is_not_praised():
     assert headline(results(l2=SAME)).endswith(
-        "; l2 made practically no difference in test accuracy (less than 1.0 points)."
+        "; test accuracy is shown to be practically the same with l2 (a change of less than 1.0 points)."
     )
-    assert ", l1 made practically no difference (less than 1.0 points), and no change " in headline(
+    assert "l2 (+5.0 points) and practically the same with l1 (a change of less than 1.0 points); it is " in headline(
         results(l2=HELPED, l1=SAME, c=NONE)
     )
 
@@ -146,9 +155,9 @@ def test_loss_sentence_has_the_size_of_each_change():
 @pytest.mark.parametrize(
     ("better_than", "named", "absent"),
     [
-        (("baseline", "l1"), (), ("than l1", "told apart")),
-        (("baseline",), ("better than baseline", "apart from l1"), ("than l1",)),
-        ((), ("not shown",), ("told apart",)),
+        (("baseline", "l1"), (), ("than l1", "differ")),
+        (("baseline",), ("better than baseline", "not shown to differ from l1"), ("than l1",)),
+        ((), ("not shown",), ("differ",)),
     ],
 )
 def test_the_best_row_is_better_than_those_that_are_named(better_than, named, absent):
