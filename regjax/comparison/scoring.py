@@ -152,21 +152,23 @@ def spread_of(values: Sequence[float]) -> Spread:
 
 
 def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -> dict[str, Json]:
-    """Return the most frequent diagnosis of the baseline runs, and the diagnosis of each run.
+    """Return the diagnosis of most of the baseline runs, and the diagnosis of each run.
 
-    A run without an onset counts as one whose onset would come later, in the median too.
+    The verdict is that of more than half of the runs, and without one `"undecided"`. The median onset is the lower one
+    of the runs that show one, an epoch of one of them; None if they are fewer than half.
     """
     each = [diagnose(result.history, chance_loss=chance_loss, n_val=n_val) for result in results]
     names = [d.verdict for d in each]
     verdicts = {name: names.count(name) for name in sorted(set(names))}
-    verdict = max(verdicts, key=lambda name: verdicts[name])
-    median = float(np.median([math.inf if d.onset_epoch is None else d.onset_epoch for d in each]))
-    typical = next(d for d in each if d.verdict == verdict)
+    most = max(verdicts, key=lambda name: verdicts[name])
+    verdict = most if 2 * verdicts[most] > len(each) else "undecided"
+    shown = sorted(d.onset_epoch for d in each if d.onset_epoch is not None)
+    typical = next((d for d in each if d.verdict == verdict), each[0])
     return {
         "verdict": verdict,
         "verdicts": verdicts,
         "onset_epochs": [d.onset_epoch for d in each],
-        "median_onset": median if math.isfinite(median) else None,
+        "median_onset": shown[(len(shown) - 1) // 2] if shown and 2 * len(shown) >= len(each) else None,
         "generalization_loss": _mean_of([d.generalization_loss for d in each]),
         "generalization_gap": _mean_of([d.generalization_gap for d in each]),
         "metric_gap": _mean_of([d.metric_gap for d in each]),
@@ -294,7 +296,11 @@ def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Json]:
 
 
 def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dict[str, Json]:
-    """Return means and 95% intervals over the seeds that are still running, for at most `points` epochs."""
+    """Return means and 95% intervals over the runs, for at most `points` epochs.
+
+    A run that has stopped counts on with its last values: a mean over those that still run would change with which they
+    are, and stopping takes those whose loss rises first.
+    """
     columns = {
         "train_loss": "train/data_loss",
         "val_loss": "val/loss",
@@ -304,11 +310,14 @@ def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dic
     valid = np.stack([result.history.valid for result in results])
     last = int(valid.any(axis=0).sum())
     epochs = np.unique(np.linspace(0, last - 1, min(points, last)).round().astype(int)) if last else np.array([], int)
+    # The row of the history that a run has at each epoch: its own, or its last.
+    rows = np.minimum(epochs, np.maximum(valid.sum(axis=1, keepdims=True) - 1, 0))
+    started = valid.any(axis=1)
     out: dict[str, Json] = {"epoch": epochs.tolist(), "runs": valid[:, epochs].sum(axis=0).tolist()}
     for name, column in columns.items():
-        table = np.stack([result.history.values[column] for result in results])
-        running = [table[valid[:, e] & np.isfinite(table[:, e]), e] for e in epochs]
-        intervals = [mean_interval(values) if values.size else None for values in running]
+        table = np.take_along_axis(np.stack([result.history.values[column] for result in results]), rows, axis=1)
+        counted = [values[started & np.isfinite(values)] for values in table.T]
+        intervals = [mean_interval(values) if values.size else None for values in counted]
         out[name] = {
             part: [None if i is None else float(f"{getattr(i, part):.5g}") for i in intervals]
             for part in ("mean", "low", "high")

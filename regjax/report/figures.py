@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from regjax.report.baseline import median_onset
 from regjax.report.panels import Panel, legend, number_ticks
 from regjax.report.series import EPOCH, Band, band, draw_band, epochs
 from regjax.report.style import MARKS, Palette
-from regjax.report.verdict import LABELS, judge, median_onset, onset_text, short
-from regjax.report.words import Measure, ends, finite, fixed, slug
+from regjax.report.verdict import LABELS, judge, short
+from regjax.report.words import Measure, ends, finite, fixed, plain, slug
 
 Row = Mapping[str, Any]
 
@@ -48,8 +49,8 @@ def overfitting(results: Mapping[str, Any], *, narrow: bool = False) -> Panel | 
         f"{fixed(train.mean[np.isfinite(train.mean)][-1], 3)}. Validation {measure.loss} is lowest at "
         f"{fixed(best, 3)} and ends at {fixed(ending, 3)}."
     )
-    if onset_text(diagnosis):
-        text += f" Onset of overfitting marked at {onset_text(diagnosis)}."
+    if onset is not None:
+        text += f" The beginning of a rise is marked at epoch {plain(onset)}."
     width, height = (320, 250) if narrow else (760, 340)
     name = "overfitting-narrow" if narrow else "overfitting"
     title = "Training and validation loss" if measure.loss == "loss" else f"Training and validation {measure.loss}"
@@ -62,7 +63,7 @@ def mark_onset(axes: Any, palette: Palette, onset: float, last: float, each: Seq
     axes.axvline(onset, color=palette["ink"], linewidth=1.1, linestyle=(0, (4, 3)))
     right = onset > 0.55 * last
     axes.annotate(
-        f"overfitting starts\nepoch {fixed(onset, 0 if onset.is_integer() else 1)}" + " (median)" * (len(each) > 1),
+        f"the rise begins\nepoch {plain(onset)}" + " (median)" * (len(each) > 1),
         (onset, 0.98),
         xycoords=("data", "axes fraction"),
         xytext=(-7 if right else 7, 0),

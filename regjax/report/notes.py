@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from regjax.report.baseline import picture
 from regjax.report.reach import (
     MOST_RUNS,
     covered,
@@ -15,7 +16,7 @@ from regjax.report.reach import (
     runs_needed,
     too_few_runs,
 )
-from regjax.report.verdict import judge, onset_text, short
+from regjax.report.verdict import judge, short
 from regjax.report.words import Measure, count, finite, fixed, listing, plain
 
 
@@ -29,7 +30,7 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     rows = list(results["techniques"].values())
     more = "more_data" in results["techniques"]
     return {
-        "picture": _picture(results, measure, shade),
+        "picture": picture(results, measure, shade),
         "forest_caption": (
             f"Right of zero is better. Line: 95% interval, by which the verdict goes, over {covered(results)}. "
             "Light bar: over the runs alone, as if they shared no test examples. "
@@ -70,8 +71,9 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             "Exact zeros are the separate narrow bar; the outermost bars hold everything beyond."
         ),
         "curves_caption": (
-            f"Losses without augmentation, penalties or noise, {shade}. A curve is over the runs that "
-            "still run and ends when fewer than half do."
+            f"Losses without augmentation, penalties or noise, {shade}. "
+            + ("A run that has stopped counts on with its last values; a" if several else "A")
+            + " curve ends when fewer than half of the runs still run."
         ),
         "reliability_text": (
             "The confidence of a prediction is the probability of its class. Where a curve is below the diagonal, the "
@@ -83,42 +85,6 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             "it is above 0 even for a model that is right as often as it says."
         ),
     }
-
-
-def _picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[str, str]:
-    diagnosis = results.get("diagnosis") or {}
-    verdict, onset = diagnosis.get("verdict"), onset_text(diagnosis)
-    heading = {
-        "overfit": "The baseline overfits",
-        "underfit": "The baseline underfits",
-        "correct_fit": "The baseline is not shown to overfit",
-        "undecided": "Whether the baseline overfits cannot be told",
-        "diverged": "The training of the baseline diverged",
-    }.get(str(verdict), "The baseline")
-    if verdict == "overfit" and onset:
-        heading += f" from {onset} on"
-    text = f"The unregularized baseline, {shade}."
-    onsets = diagnosis.get("onset_epochs") or []
-    finite_onsets = [epoch for epoch in onsets if finite(epoch)]
-    if onset and finite_onsets:
-        which_seeds = f"{len(finite_onsets)} of {len(onsets)} runs" if len(onsets) > 1 else "its one run"
-        between = (
-            f", between {plain(min(finite_onsets))} and {plain(max(finite_onsets))}"
-            if len(set(finite_onsets)) > 1
-            else ""
-        )
-        text += (
-            f" Training goes on fitting its examples while validation {measure.loss} turns around: it rises from "
-            f"{onset} on{' (median)' if len(finite_onsets) > 1 else ''}, as is shown in {which_seeds}{between}."
-        )
-        if len(finite_onsets) > 1:
-            text += " The ticks at the foot are the runs."
-    gap = diagnosis.get("metric_gap")
-    if finite(gap):
-        side = "above" if gap >= 0 else "below"
-        size = measure.value(abs(gap)) + measure.step
-        text += f" At the end, training {measure.name} is {size} {side} validation."
-    return {"heading": heading, "caption": text}
 
 
 def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from regjax.report.baseline import baseline_clause
 from regjax.report.reach import LEVEL, independent_runs, one_split, reach, too_few_runs
 from regjax.report.words import Measure, count, ends, finite, fixed, listing, p_value
 
@@ -109,7 +110,7 @@ def headline(results: Mapping[str, Any]) -> str:
     rows = sorted(results["techniques"].values(), key=lambda row: -_mean(row))
     measure = Measure.of(results)
     where = "on this split " if one_split(results) else ""
-    return f"{_baseline_clause(results)}; {where}{_technique_clause(rows, int(results['seeds']), measure)}."
+    return f"{baseline_clause(results)}; {where}{_technique_clause(rows, int(results['seeds']), measure)}."
 
 
 def loss_sentence(results: Mapping[str, Any]) -> str:
@@ -161,39 +162,6 @@ def _loss_size(gain: Mapping[str, Any], base: Any) -> str:
     if not finite(base) or base == 0:
         return fixed(-gain["mean"], 3, signed=True)
     return f"{fixed(-100 * gain['mean'] / abs(base), 1, signed=True)}%"
-
-
-def median_onset(diagnosis: Mapping[str, Any]) -> float | None:
-    """The epoch from which a baseline that overfits does so; None for another verdict, where a run may have one."""
-    onset = diagnosis.get("median_onset")
-    return float(onset) if diagnosis.get("verdict") == "overfit" and finite(onset) else None
-
-
-def onset_text(diagnosis: Mapping[str, Any]) -> str:
-    """The median onset as `epoch 19`; empty if no run has one, or if the baseline does not overfit."""
-    onset = median_onset(diagnosis)
-    return f"epoch {fixed(onset, 0 if float(onset).is_integer() else 1)}" if finite(onset) else ""
-
-
-def _baseline_clause(results: Mapping[str, Any]) -> str:
-    diagnosis = results.get("diagnosis") or {}
-    verdict, onset = diagnosis.get("verdict"), onset_text(diagnosis)
-    subject, loss = "Without regularization the model", Measure.of(results).loss
-    if verdict == "overfit" and onset:
-        rise = diagnosis.get("generalization_loss")
-        tail = f", its validation {loss} ending {fixed(rise, 0)}% above the lowest" if finite(rise) and rise > 0 else ""
-        return f"{subject} overfits from {onset} on{tail}"
-    if verdict == "overfit":
-        return f"{subject} overfits: it does better on its training examples than on new ones"
-    if verdict == "underfit":
-        return f"{subject} underfits"
-    if verdict == "correct_fit":
-        return f"{subject} is not shown to overfit"
-    if verdict == "undecided":
-        return f"Whether the model overfits without regularization cannot be told from its validation {loss}"
-    if verdict == "diverged":
-        return "Without regularization the training diverged"
-    return "The unregularized baseline was compared with each technique"
 
 
 def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Measure) -> str:

@@ -127,7 +127,7 @@ def test_the_value_at_the_end_is_that_of_the_kept_weights():
     assert scoring._at_end(run({"a": [1.0]}, epochs=0), "a", 9.0) == 9.0
 
 
-def test_curves_are_over_the_seeds_that_still_run():
+def test_a_run_that_has_stopped_counts_on_in_the_curves():
     columns = ("train/data_loss", "val/loss", "train/accuracy", "val/accuracy")
     long, short = (
         run({name: np.array([1.0, 2.0, 3.0]) + shift for name in columns}, epochs)
@@ -135,7 +135,7 @@ def test_curves_are_over_the_seeds_that_still_run():
     )
     curves = scoring._curves([long, short], "accuracy")
     assert (curves["epoch"], curves["runs"]) == ([0, 1, 2], [2, 1, 1])
-    assert curves["val_loss"]["mean"] == [1.5, 2.0, 3.0]
+    assert curves["val_loss"]["mean"] == [1.5, 2.0, 2.5]
     assert curves["val_loss"]["low"][0] < 1.0
     assert scoring._curves([run({name: [np.nan] for name in columns}, epochs=0)], "accuracy")["epoch"] == []
     many = run({name: np.arange(1000.0) for name in columns})
@@ -159,18 +159,30 @@ def test_runs_that_all_diverged_have_no_other_diagnosis():
     assert (found["verdict"], found["verdicts"], found["median_onset"]) == ("diverged", {"diverged": 2}, None)
 
 
-def test_a_run_without_an_onset_counts_as_a_later_one():
-    """Two of three runs turn around, at 10 and at 20 of 60 epochs; the third goes on falling."""
+def turning(onset, level=0.5):
+    """A run of 60 epochs whose validation loss turns around at this one."""
     epochs = np.arange(60)
-    train = 2.0 * np.exp(-epochs / 5)
+    val = level + np.exp(-epochs / 2) + 0.02 * np.maximum(epochs - onset, 0)
+    return run({"train/data_loss": 2.0 * np.exp(-epochs / 5), "val/loss": val})
 
-    def turning(onset):
-        return run(
-            {"train/data_loss": train, "val/loss": 0.5 + np.exp(-epochs / 2) + 0.02 * np.maximum(epochs - onset, 0)}
-        )
 
-    early, late, never = turning(10), turning(20), turning(60)
-    of_two = diagnose_all([early, late], 2.3, 100)["median_onset"]
-    assert of_two == pytest.approx(15, abs=4)
-    assert diagnose_all([early, late, never], 2.3, 100)["median_onset"] == pytest.approx(20, abs=4)
-    assert diagnose_all([early, never], 2.3, 100)["median_onset"] is None  # it is between 10 and beyond the end
+def test_the_median_onset_is_an_epoch_of_those_that_are_shown():
+    early, middle, late, never = (turning(onset) for onset in (10, 15, 20, 60))
+    each = diagnose_all([early, middle, late, never], 2.3, 100)
+    first, second, third, none = each["onset_epochs"]
+    assert first < second < third
+    assert none is None
+    assert each["median_onset"] == second
+    assert diagnose_all([early, late], 2.3, 100)["median_onset"] == first  # the lower one, not an epoch between
+    assert diagnose_all([early, never], 2.3, 100)["median_onset"] == first
+    assert diagnose_all([early, never, never], 2.3, 100)["median_onset"] is None  # fewer than half
+
+
+def test_a_verdict_takes_more_than_half_of_the_runs():
+    rising, flat = turning(10), turning(60)
+    lost = run({"train/data_loss": [np.nan] * 60, "val/loss": [np.nan] * 60})
+    assert diagnose_all([rising, rising, flat], 2.3, 100)["verdict"] == "overfit"
+    tie = diagnose_all([rising, rising, flat, flat], 2.3, 100)
+    assert (tie["verdict"], tie["verdicts"]) == ("undecided", {"correct_fit": 2, "overfit": 2})
+    assert tie["evidence"]
+    assert diagnose_all([rising, rising, flat, lost], 2.3, 100)["verdict"] == "undecided"  # most frequent, not most

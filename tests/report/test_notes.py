@@ -79,14 +79,14 @@ def test_captions_count_seeds_and_follow_the_techniques(results):
     assert len(captions(results, measure)["strength_caption"]) < len(several["strength_caption"])
 
 
-def test_the_onset_is_in_the_heading_only_of_a_baseline_that_overfits(results):
-    def heading(verdict):
+def test_the_onset_is_told_only_of_a_baseline_that_overfits(results):
+    def told(verdict):
         results["diagnosis"] |= {"verdict": verdict, "median_onset": 12.0}
-        return captions(results, Measure.of(results))["picture"]["heading"]
+        return captions(results, Measure.of(results))["picture"]
 
-    headings = {verdict: heading(verdict) for verdict in ("overfit", "underfit", "correct_fit", None)}
-    assert len(set(headings.values())) == 4
-    assert [verdict for verdict, text in headings.items() if "12" in text] == ["overfit"]
+    pictures = {verdict: told(verdict) for verdict in ("overfit", "underfit", "correct_fit", None)}
+    assert len({picture["heading"] for picture in pictures.values()}) == 4
+    assert [verdict for verdict, picture in pictures.items() if "epoch 12" in picture["caption"]] == ["overfit"]
 
 
 def test_the_sizes_that_matter_are_told_if_they_are_known(results):

@@ -6,7 +6,6 @@ from regjax.report.verdict import (
     headline,
     judge,
     loss_sentence,
-    onset_text,
     short,
 )
 from regjax.report.words import Measure
@@ -80,8 +79,8 @@ OVERFIT = {"verdict": "overfit", "median_onset": 19.0, "generalization_loss": 36
 def test_headline_overfit_and_mixed():
     found = headline(results(diagnosis=OVERFIT, l2=HELPED, l1=NONE, dropout=HURT))
     assert found == (
-        "Without regularization the model overfits from epoch 19 on, its validation loss ending 36% above "
-        "the lowest; test accuracy is shown to be higher with l2 (+5.0 points) and lower with dropout; it is not "
+        "Without regularization the model overfits: its validation loss rises from epoch 19 on, and the loss ends 36% "
+        "above its lowest; test accuracy is shown to be higher with l2 (+5.0 points) and lower with dropout; it is not "
         "shown to differ with l1."
     )
 
@@ -182,8 +181,5 @@ def test_groups_largest_first_with_their_numbers():
     assert found["untested"] == (("d", "+5.0 points"),)
 
 
-def test_onset_and_titles():
-    assert onset_text({"verdict": "overfit", "median_onset": 19.5}) == "epoch 19.5"
-    assert onset_text({"verdict": "overfit", "median_onset": None}) == ""
-    assert onset_text({"verdict": "correct_fit", "median_onset": 19.5}) == ""  # of the few runs that overfit
+def test_titles_lose_their_brackets():
     assert short("L2 decoupled (AdamW)") == "L2 decoupled"

@@ -1,0 +1,104 @@
+"""What is said of the baseline: whether it overfits, in how many runs, and from when on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from regjax.report.words import Measure, count, finite, fixed, listing, plain
+
+_OF_RUNS = {  # the verdict of a run, as it is counted
+    "overfit": "overfits",
+    "correct_fit": "is not shown to overfit",
+    "underfit": "underfits",
+    "undecided": "is undecided",
+    "diverged": "diverges",
+}
+
+
+def median_onset(diagnosis: Mapping[str, Any]) -> float | None:
+    """The epoch from which a baseline that overfits does so; None for another verdict, where a run may have one."""
+    onset = diagnosis.get("median_onset")
+    return float(onset) if diagnosis.get("verdict") == "overfit" and finite(onset) else None
+
+
+def counted(diagnosis: Mapping[str, Any]) -> str:
+    """How many runs have which verdict; empty if all have the same.
+
+    Example:
+      >>> counted({"verdicts": {"correct_fit": 4, "overfit": 4, "undecided": 2}})
+      'overfits in 4 of 10 runs, is not shown to overfit in 4 and is undecided in 2'
+    """
+    verdicts = diagnosis.get("verdicts") or {}
+    if len(verdicts) < 2:
+        return ""
+    names = [name for name in _OF_RUNS if verdicts.get(name)]
+    parts = [f"{_OF_RUNS[name]} in {verdicts[name]}" for name in names]
+    return listing([f"{parts[0]} of {count(sum(verdicts.values()), 'run')}", *parts[1:]])
+
+
+def onset_clause(diagnosis: Mapping[str, Any], loss: str) -> str:
+    """From when on the validation loss rises, and in how many runs that is shown; empty without a median onset."""
+    onset, onsets = median_onset(diagnosis), diagnosis.get("onset_epochs") or []
+    if onset is None:
+        return ""
+    shown = [epoch for epoch in onsets if finite(epoch)]
+    if len(onsets) < 2:
+        return f"its validation {loss} rises from epoch {plain(onset)} on"
+    spread = f"; {plain(min(shown))} to {plain(max(shown))}" if len(set(shown)) > 1 else ""
+    where = "all runs" if len(shown) == len(onsets) else f"{len(shown)} of {len(onsets)} runs"
+    begins = f"it begins at epoch {plain(onset)} (median{spread})"
+    return f"where a rise of its validation {loss} is shown ({where}), {begins}"
+
+
+def baseline_clause(results: Mapping[str, Any]) -> str:
+    """The first clause of the headline."""
+    diagnosis, loss = results.get("diagnosis") or {}, Measure.of(results).loss
+    verdict, onset, each = diagnosis.get("verdict"), onset_clause(diagnosis, loss), counted(diagnosis)
+    subject, runs = "Without regularization the model", f" (it {each})" if each else ""
+    if verdict == "overfit" and onset:
+        rise = diagnosis.get("generalization_loss")
+        tail = f", and the {loss} ends {fixed(rise, 0)}% above its lowest" if finite(rise) and rise > 0 else ""
+        return f"{subject} overfits{runs}: {onset}{tail}"
+    if verdict == "overfit":
+        return f"{subject} overfits{runs}: it does better on its training examples than on new ones"
+    if verdict == "underfit":
+        return f"{subject} underfits{runs}"
+    if verdict == "correct_fit":
+        return f"{subject} is not shown to overfit{runs}"
+    if verdict == "undecided" and each:
+        return f"Whether the model overfits without regularization differs between runs: it {each}"
+    if verdict == "undecided":
+        return f"Whether the model overfits without regularization cannot be told from its validation {loss}"
+    if verdict == "diverged":
+        return f"Without regularization the training diverged{runs}"
+    return "The unregularized baseline was compared with each technique"
+
+
+def picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[str, str]:
+    """Heading and caption of the figure of the baseline."""
+    diagnosis = results.get("diagnosis") or {}
+    verdict, onset, each = diagnosis.get("verdict"), onset_clause(diagnosis, measure.loss), counted(diagnosis)
+    heading = {
+        "overfit": "The baseline overfits",
+        "underfit": "The baseline underfits",
+        "correct_fit": "The baseline is not shown to overfit",
+        "undecided": "Whether the baseline overfits " + ("differs between runs" if each else "cannot be told"),
+        "diverged": "The training of the baseline diverged",
+    }.get(str(verdict), "The baseline")
+    text = f"The unregularized baseline, {shade}."
+    if each:
+        text += f" It {each}."
+    if onset:
+        text += f" Training goes on fitting its examples while validation {measure.loss} turns around: {onset}."
+        if sum(map(finite, diagnosis.get("onset_epochs") or [])) > 1:
+            text += " The ticks at the foot are the runs."
+    gap = diagnosis.get("metric_gap")
+    if finite(gap):
+        side = "above" if gap >= 0 else "below"
+        size = measure.value(abs(gap)) + measure.step
+        text += (
+            f" At the end, training {measure.name} is {size} {side} validation; the gap of the table is to the test "
+            "examples."
+        )
+    return {"heading": heading, "caption": text}
