@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import os
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import catalogue
+import studies
+from cells import RecordError, read, table
 
 END = "<!-- end -->"
 _BEGIN = re.compile(r"<!-- (record|catalogue): (\w*) -->")
-
-
-class RecordError(Exception):
-    """A page or a record cannot be read; the text is one line."""
 
 
 def render(text: str, name: str, root: Path) -> str:
@@ -62,7 +59,7 @@ def render(text: str, name: str, root: Path) -> str:
 
 def digits(records: Path, link: str) -> list[str]:
     """The comparison of the demonstration, one row a technique."""
-    record = _read(records / "digits/results.json")
+    record = read(records / "digits/results.json")
     _check_csv(record, records / "digits/table.csv")
     rows = []
     for row in (record["baseline"], *record["techniques"].values()):
@@ -89,7 +86,7 @@ def digits(records: Path, link: str) -> list[str]:
     made = record["reproduce"]
     commit = f"commit {made['commit']}, " if made["commit"] else ""
     return [
-        *_table(head, rows),
+        *table(head, rows),
         "",
         f"*Record: [`experiments/records/digits`]({link}/digits), made by `scripts/records --run digits`:",
         f"{record['seeds']} runs, {record['settings']['updates']} updates a run, {commit}"
@@ -111,17 +108,20 @@ def _reading(record: Mapping[str, Any]) -> str:
         "within each; the one shown is the most frequent. The intervals, paired with the baseline, are for fresh "
         f"splits, seeds and test examples: of one split, the {size} test examples alone carry a standard error of "
         f"{errors[0]:.1f} to {errors[-1]:.1f} points.",
-        f"After the correction over all rows {len(better)} of {len(rows)} have a higher accuracy at the 5% level.",
+        f"After the correction over all rows {len(better)} of {len(rows)} are shown to have a higher accuracy.",
     ]
     if loss_alone:
         names = " and ".join(filter(None, [", ".join(loss_alone[:-1]), loss_alone[-1]]))
-        sentences.append(f"{names[0].upper()}{names[1:]} changed the loss alone.")
+        sentences.append(
+            f"{names[0].upper()}{names[1:]} {'is' if len(loss_alone) == 1 else 'are'} shown to change the loss alone."
+        )
     sparse = max(rows, key=lambda row: row["zero_fraction"])
     if sparse["zero_fraction"] > 0.5:
         gain = sparse["improvement"]
         change = f"{100 * gain['mean']:+z.1f} points, adjusted p {_p(gain['p_adjusted'])}".replace("-", "−")
         sentences.append(
-            f"{sparse['title']} sets {100 * sparse['zero_fraction']:.0f}% of the weights to exactly zero ({change})."
+            f"{sparse['title']} sets {100 * sparse['zero_fraction']:.0f}% of the weights to exactly zero, on average "
+            f"over the runs, which differ in strength ({change})."
         )
     return " ".join(sentences)
 
@@ -198,7 +198,7 @@ OTHER_WORK = re.compile(r"no dropout|unverified")  # peers that do less, and are
 
 def bench(records: Path, link: str) -> list[str]:
     """What `scripts/bench.py` measured, one row a case."""
-    cases = {row["case"]: row for row in _read(records / "bench.json")}
+    cases = {row["case"]: row for row in read(records / "bench.json")}
     unknown = sorted(set(cases) - set(CASES))
     if unknown:
         raise RecordError(f"bench.json: no words for the case {unknown[0]!r} in scripts/docs/tables.py")
@@ -211,7 +211,7 @@ def bench(records: Path, link: str) -> list[str]:
     dates = sorted({row["versions"]["date"] for row in cases.values()})
     packages = ", ".join(f"{name} {_latest(cases, name)}" for name in ("jax", "torch", "keras", "scikit-learn"))
     return [
-        *_table(head, rows),
+        *table(head, rows),
         "",
         f"*Record: [`experiments/records/bench.json`]({link}/bench.json): {found['cores']} CPU cores ({found['cpu']}),",
         f"{packages}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}.*",
@@ -260,7 +260,7 @@ def _latest(cases: Mapping[str, Any], package: str) -> str:
 
 def unreached_entries(records: Path, link: str) -> list[str]:
     """What becomes of entries without a gradient, for three answers."""
-    record = _read(records / "unreached_entries.json")
+    record = read(records / "unreached_entries.json")
     words = {"formula": "`lr / eps`, as the formula has it", "wait": "0: wait", "leaf": "that of its leaf (regjax)"}
     rows = []
     for name, found in record["answers"].items():
@@ -279,7 +279,7 @@ def unreached_entries(records: Path, link: str) -> list[str]:
         "test loss ± its deviation", "largest error of the lasso",
     )  # fmt: skip
     return [
-        *_table(head, rows),
+        *table(head, rows),
         "",
         f"*Record: [`experiments/records/unreached_entries.json`]({link}/unreached_entries.json):",
         f"{record['seeds']} seeds, {record['steps']:,} updates, learning rate {record['rate']:g}, "
@@ -287,81 +287,14 @@ def unreached_entries(records: Path, link: str) -> list[str]:
     ]
 
 
-def splits(records: Path, link: str) -> list[str]:
-    """How often each interval covers the mean over fresh data, splits and seeds, by the design of ten runs."""
-    record = _read(records / "splits.json")
-    intervals = ("over runs", "Nadeau-Bengio", "two-way")
-    rows = []
-    for name, source in record["sources"].items():
-        for design, metrics in source.items():
-            for metric, techniques in metrics.items():
-                cells = [name.replace("_", " "), design, metric]
-                for interval in intervals:
-                    covered = sorted(100 * row["intervals"][interval]["covered"] for row in techniques.values())
-                    width = sum(row["intervals"][interval]["width"] for row in techniques.values()) / len(techniques)
-                    cells.append(f"{covered[0]:.0f} to {covered[-1]:.0f} ({width:.3f})")
-                alarm = techniques["nothing"]["intervals"]["two-way"]["excludes_0_and_flips"]
-                rows.append([*cells, f"{100 * alarm:.1f}%"])
-    head = (
-        "source", "ten runs as", "metric", "over runs: covered, % (width)", "Nadeau and Bengio", "two-way",
-        "false alarms",
-    )  # fmt: skip
-    return [
-        *_table(head, rows),
-        "",
-        f"*Record: [`experiments/records/splits.json`]({link}/splits.json): {record['data_sets']} data sets a source;",
-        "the lowest and the highest coverage of four techniques, nominal 95%; the standard error of a share is 1.3",
-        "points at 95% and 2.9 at 50%.*",
-    ]
-
-
-def diagnosis(records: Path, link: str) -> list[str]:
-    """How often the verdict on a baseline is right, by family of curves, length and noise."""
-    record = _read(records / "diagnosis.json")
-    noises, lengths = ("0.02", "0.05", "0.1", "0.2"), ("50", "300")
-    rows = []
-    for name, family in record["families"].items():
-        cells = [name, family["truth"].replace("_", " ")]
-        for length in lengths:
-            found = [family["rates"][length][noise] for noise in noises]
-            cells.append(" / ".join(f"{100 * one.get(family['truth'], 0.0):.0f}" for one in found))
-        near = [family["rates"]["50"][noise].get("onset within a tenth") for noise in noises]
-        cells.append(" / ".join(f"{100 * share:.0f}" for share in near if share is not None))
-        rows.append(cells)
-    head = (
-        "curves", "truth", "verdict right, %, 50 epochs, noise 2 / 5 / 10 / 20%", "300 epochs",
-        "onset within a tenth of the run, 50 epochs",
-    )  # fmt: skip
-    return [
-        *_table(head, rows),
-        "",
-        f"*Record: [`experiments/records/diagnosis.json`]({link}/diagnosis.json): {record['runs']} runs each.*",
-    ]
-
-
 RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "digits": digits,
-    "diagnosis": diagnosis,
-    "splits": splits,
+    "diagnosis": studies.diagnosis,
+    "splits": studies.splits,
     "bench": bench,
     "unreached_entries": unreached_entries,
 }
 
 
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except OSError as error:
-        raise RecordError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise RecordError(f"{path}: no JSON ({error})") from None
-
-
 def _p(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}" if value >= 0.001 else "< 0.001"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(cells) + " |" for cells in (head, *rows)]
-    lines.insert(1, "|" + "---|" * len(head))
-    return [re.sub(r"\|  (?=\|)", "| ", line) for line in lines]

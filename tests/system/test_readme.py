@@ -198,7 +198,7 @@ def test_sentences_about_the_record_have_its_numbers():
     assert f"a standard error of {errors[0]:.1f} to {errors[-1]:.1f} points" in text
     rows = list(record["techniques"].values())
     higher = sum(row["improvement"]["ci95"][0] > 0 and row["improvement"]["p_adjusted"] <= 0.05 for row in rows)
-    assert f"{higher} of {len(rows)} have a higher accuracy at the 5% level" in text
+    assert f"{higher} of {len(rows)} are shown to have a higher accuracy" in text
     l1 = record["techniques"]["l1"]
     assert f"{l1['title']} sets {100 * l1['zero_fraction']:.0f}% of the weights to exactly zero" in text
     assert f"adjusted p {l1['improvement']['p_adjusted']:.3f}" in text
