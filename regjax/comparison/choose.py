@@ -23,6 +23,7 @@ class Pick(NamedTuple):
     rule: str
     select_score: float
     parts: list[str] | None = None
+    ties: int = 0  # splits in which the rule for ties decided
 
     def entry(self) -> dict[str, Json]:
         """Return the entry `chosen` of the results."""
@@ -57,6 +58,8 @@ def pick(technique: Technique, outcomes: Sequence[Outcome], rule: str) -> Pick:
             float(np.std(outcome.select[0].scores) / np.sqrt(len(outcome.select[0].scores))) for outcome in outcomes
         ]
     choice = choose(scores, losses, technique.values, rule, errors=errors)
+    means = scores.mean(axis=1).tolist()
+    best = round(max(means), 9)  # as `choose` rounds them
     return Pick(
         position=choice.position,
         parameter=technique.parameter,
@@ -64,4 +67,5 @@ def pick(technique: Technique, outcomes: Sequence[Outcome], rule: str) -> Pick:
         edge=choice.edge if technique.parameter and technique.has_edges else None,
         rule=rule,
         select_score=float(scores[choice.position].mean()),
+        ties=int(rule == "best" and sum(best == round(mean, 9) for mean in means) > 1),
     )

@@ -22,6 +22,7 @@ from regjax.comparison.ranking import rank, with_practical
 from regjax.comparison.references import references_of
 from regjax.comparison.result import CompareResult, GridPoint, TechniqueResult, Trained
 from regjax.comparison.scoring import (
+    SCORE_RANGE,
     Chance,
     Evaluation,
     Scorer,
@@ -200,7 +201,7 @@ def _row_of_table(
     summary = summarize_row(
         own[0].technique,
         _chosen(own, used),
-        _grid(own),
+        _grid(own, plan.splits.task),
         results,
         tests,
         layout,
@@ -224,7 +225,7 @@ def _row_of_table(
     return summary
 
 
-def _grid(rows: Sequence[Row]) -> tuple[GridPoint, ...]:
+def _grid(rows: Sequence[Row], task: str) -> tuple[GridPoint, ...]:
     """The scores of each setting on the selection parts of all splits."""
     points = []
     for outcomes in zip(*(row.outcomes for row in rows), strict=True):
@@ -232,7 +233,7 @@ def _grid(rows: Sequence[Row]) -> tuple[GridPoint, ...]:
         points.append(
             GridPoint(
                 outcomes[0].trial.value,
-                spread_of([run.score for run in scores]),
+                spread_of([run.score for run in scores], SCORE_RANGE[task]),
                 float(np.mean([run.loss for run in scores])),
                 sum(outcome.diverged for outcome in outcomes),
             )
@@ -253,9 +254,9 @@ def _chosen(own: Sequence[Row], used: Sequence[Row]) -> dict[str, Json]:
     count = Counter(pick.value for pick in picks)
     value = max(count, key=lambda v: (count[v], v))
     typical = next(pick for pick in picks if pick.value == value)
-    edges = Counter(pick.edge for pick in picks if pick.edge)
-    edge = next((edge for edge, times in edges.items() if 2 * times > len(picks)), None)
-    entry = typical._replace(edge=edge, select_score=float(np.mean([pick.select_score for pick in picks]))).entry()
+    entry = typical._replace(
+        select_score=float(np.mean([pick.select_score for pick in picks])), ties=sum(pick.ties for pick in picks)
+    ).entry()
     entry["values"] = [row.pick.value if any(row is one for one in own) else None for row in used]
     if typical.parts is not None:
         times = Counter(part for pick in picks for part in pick.parts or [])

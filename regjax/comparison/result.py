@@ -227,6 +227,7 @@ class CompareResult:
                     self.groups.get(row.name, ""),
                     *_practical(gain),
                     *_practical(loss),
+                    "" if loss is None else loss.p,
                 ]
             )
         return out.getvalue()
@@ -241,7 +242,7 @@ class CompareResult:
             return f"{value * scale:.{digits}f}"
 
         def spread(s: Spread) -> str:
-            half = (s.ci95[1] - s.ci95[0]) / 2
+            half = max(s.ci95[1] - s.mean, s.mean - s.ci95[0])  # one end may be clipped
             return number(s.mean) + (f" ±{number(half)}" if math.isfinite(half) else "")
 
         head = [
@@ -302,10 +303,13 @@ class CompareResult:
             f"{setting['train_examples']} training examples, {setting['updates']} updates a run, "
             f"{seeds}; strengths chosen on {setting['select_examples']} validation examples "
             f"({self.select}), test ({setting['test_examples']} examples) evaluated once.",
-            f"± and change: 95% interval over {self._covered()}, change paired with the baseline. "
-            "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true change that so many "
-            "runs show, by test and interval, with 80% power.",
         ]
+        if self.seeds > 1:
+            notes.append(
+                f"± and change: 95% interval over {self._covered()}, change paired with the baseline. "
+                "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true change that so "
+                "many runs show, by test and interval, with 80% power. train: mean over the runs alone."
+            )
         titles = {row.name: row.title for row in self.rows()}
         notes += reference_notes(self.task, self.metric, titles, self.metrics, self.references)
         if self.groups:
@@ -313,7 +317,9 @@ class CompareResult:
         if self.best and self.best.better_than:
             others = ", ".join(titles[name] for name in self.best.better_than)
             notes.append(f"{titles[self.best.name]} is shown to be better than {others}.")
-        if independent < FEWEST_RUNS:
+        if independent < 2:
+            notes.append("A single run: no interval and no test is possible.")
+        elif independent < FEWEST_RUNS:
             notes.append(
                 f"With {seeds} no p can be below {2.0 / 2**independent:g}, so nothing can be significant; that takes "
                 f"{FEWEST_RUNS} {'splits' if self.splits > 1 else 'runs'}."
@@ -325,6 +331,8 @@ class CompareResult:
             )
         if setting["train_examples"] == setting.get("pool"):
             notes.append("All training examples are in use, so more data is no row; --train_examples=N leaves some.")
+        if ties := sum(row.chosen.get("ties", 0) for row in self.rows()):
+            notes.append(f"{ties} choices tied on validation: the lower loss decided, then the stronger setting.")
         if any(row.chosen.get("edge") for row in self.rows()):
             notes.append("* the chosen value is at an end of its grid: a wider grid might hold a better one.")
         diverged = sum(row.diverged for row in self.rows())
@@ -351,7 +359,7 @@ _CSV_COLUMNS = [
     "improvement_high", "p", "p_holm", "p_adjusted", "minimum_detectable_effect", "loss_improvement",
     "loss_improvement_low", "loss_improvement_high", "loss_p_holm", "loss_p_adjusted", "zero_fraction", "epochs",
     "lanes", "group", "practical", "worse", "same", "better", "loss_practical", "loss_worse", "loss_same",
-    "loss_better",
+    "loss_better", "loss_p",
 ]  # fmt: skip
 
 

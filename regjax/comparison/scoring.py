@@ -34,6 +34,8 @@ from regjax.training.run import RunResult
 from regjax.training.state import Weights
 
 BATCH = 4096  # number of examples that are evaluated at once
+LOSS_RANGE = (0.0, math.inf)  # of both data losses
+SCORE_RANGE = {"classification": (0.0, 1.0), "regression": (-math.inf, 1.0)}
 SMALL = 1e-3  # a weight below this is "small" in the histogram
 
 
@@ -139,16 +141,22 @@ def calibration_of(probabilities: np.ndarray, y: np.ndarray) -> Calibration:
     runs = list(zip(probabilities, y, strict=True))
     curve = reliability_curve(np.concatenate(probabilities), np.concatenate(y))
     return Calibration(
-        ece=spread_of([expected_calibration_error(*run) for run in runs]),
-        brier=spread_of([brier_score(*run) for run in runs]),
-        log_loss=spread_of([log_loss(*run) for run in runs]),
+        ece=spread_of([expected_calibration_error(*run) for run in runs], (0.0, 1.0)),
+        brier=spread_of([brier_score(*run) for run in runs], (0.0, 2.0)),
+        log_loss=spread_of([log_loss(*run) for run in runs], LOSS_RANGE),
         reliability={name: column.round(6).tolist() for name, column in curve._asdict().items()},
     )
 
 
-def spread_of(values: Sequence[float]) -> Spread:
-    """Make a `Spread` with the mean and confidence interval of values over seeds."""
-    return spread(values, mean_interval(values))
+def spread_of(values: Sequence[float], limits: tuple[float, float] = (-math.inf, math.inf)) -> Spread:
+    """Make a `Spread` with the mean and confidence interval of values over seeds, within what is possible."""
+    return spread(values, within(mean_interval(values), limits))
+
+
+def within(interval: Interval, limits: tuple[float, float]) -> Interval:
+    """Return the interval with its ends clipped: Student's t does not know that an accuracy ends at 0 and 1."""
+    low, high = (min(max(end, limits[0]), limits[1]) if math.isfinite(end) else end for end in interval[1:])
+    return Interval(interval.mean, low, high)
 
 
 def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -> dict[str, Json]:
@@ -200,8 +208,9 @@ def summarize_row(
 ) -> TechniqueResult:
     """Summarize one row of the comparison, without its paired statistics."""
     metric = SCORE[task]
-    of_score = layout.interval([evaluation.scores for evaluation in tests], counted=task == "classification")
-    of_loss = layout.interval([evaluation.losses for evaluation in tests])
+    limits = SCORE_RANGE[task]
+    of_score = within(layout.interval([run.scores for run in tests], counted=task == "classification"), limits)
+    of_loss = within(layout.interval([run.losses for run in tests]), LOSS_RANGE)
     train = [_at_end(result, f"train/{metric}", chance.score) for result in results]
     test = [evaluation.score for evaluation in tests]
     loss = [evaluation.loss for evaluation in tests]
@@ -216,8 +225,8 @@ def summarize_row(
         test_mse=spread([v * mse_unit for v in loss], Interval(*(v * mse_unit for v in of_loss)))
         if regression
         else None,
-        train=spread_of(train),
-        train_loss=spread_of([_at_end(result, "train/data_loss", chance.loss) for result in results]),
+        train=spread_of(train, limits),
+        train_loss=spread_of([_at_end(result, "train/data_loss", chance.loss) for result in results], LOSS_RANGE),
         generalization_gap=spread_of([a - b for a, b in zip(train, test, strict=True)]),
         improvement=None,
         loss_improvement=None,
@@ -307,6 +316,7 @@ def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dic
         "train_score": f"train/{metric}",
         "val_score": f"val/{metric}",
     }
+    of_score = SCORE_RANGE["classification" if metric == SCORE["classification"] else "regression"]
     valid = np.stack([result.history.valid for result in results])
     last = int(valid.any(axis=0).sum())
     epochs = np.unique(np.linspace(0, last - 1, min(points, last)).round().astype(int)) if last else np.array([], int)
@@ -317,7 +327,8 @@ def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dic
     for name, column in columns.items():
         table = np.take_along_axis(np.stack([result.history.values[column] for result in results]), rows, axis=1)
         counted = [values[started & np.isfinite(values)] for values in table.T]
-        intervals = [mean_interval(values) if values.size else None for values in counted]
+        limits = LOSS_RANGE if name.endswith("loss") else of_score
+        intervals = [within(mean_interval(values), limits) if values.size else None for values in counted]
         out[name] = {
             part: [None if i is None else float(f"{getattr(i, part):.5g}") for i in intervals]
             for part in ("mean", "low", "high")

@@ -13,7 +13,7 @@ from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.pairs import pair_matrix
 from regjax.report.panels import Panel, save
 from regjax.report.reach import independent_runs, too_few_runs
-from regjax.report.table import table
+from regjax.report.table import loss_table, table
 from regjax.report.verdict import (
     LABELS,
     best_sentence,
@@ -56,6 +56,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]} if wide and narrow else None,
         "forest": [figure(panel) for panel in forest],
         "table": table(results, measure),
+        "loss_table": loss_table(results, measure),
         "metrics_table": metrics_table(results),
         "next": results.get("next") or [],
         "data": (results.get("settings") or {}).get("data") or [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regjax.report.baseline import picture
@@ -24,20 +24,24 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     """The texts beside the figures."""
     seeds = count(int(results["seeds"]), "run")
     several, splits = int(results["seeds"]) > 1, int(results.get("splits") or 1)
-    shade = f"mean over {seeds}, shaded: 95% interval of the mean" if several else "one run"
+    shade = f"mean over {seeds}, shaded: 95% interval of the mean over the runs alone" if several else "one run"
     settings = results.get("settings") or {}
     examples = settings.get("select_examples")
     rows = list(results["techniques"].values())
     more = "more_data" in results["techniques"]
     return {
         "picture": picture(results, measure, shade),
-        "forest_caption": (
+        "forest_caption": "Right of zero is better. Dot: the change in the one run, which may be chance."
+        if not several
+        else (
             f"Right of zero is better. Line: 95% interval, by which the verdict goes, over {covered(results)}. "
             "Light bar: over the runs alone, as if they shared no test examples. "
             + ("Grey band: changes too small to matter. " if _sizes(rows, measure) else "")
             + "Each technique is compared with the baseline, not with its neighbours."
         ),
-        "pairs_caption": (
+        "pairs_caption": ""  # which a single run has not
+        if not several
+        else (
             f"By how much{measure.step and f' (in{measure.step})'} the mean of each row is above that of the rows "
             "below it, whose numbers are at the top. Filled and bold: shown, with all pairs tested together and an "
             "interval that excludes zero. There are more pairs than techniques, so each takes more evidence: a "
@@ -47,7 +51,7 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         "strength_text": (
             "Every strength was trained with the same seeds and at most the same number of updates, and compared on "
             + (f"{plain(examples)} " if finite(examples) else "")
-            + "validation examples that no run saw. The filled dot was chosen"
+            + "validation examples that the run did not see. The filled dot was chosen"
             + (" most often" if splits > 1 else "")
             + "; test examples had no say."
         ),
@@ -114,12 +118,14 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         "change includes what choosing gains. The test part was evaluated once, for the chosen setting. Every run ends "
         "with its last weights, except where early stopping is part of the technique: there the best are restored."
     )
-    out.append(
-        f"{count(len(rows), 'technique')} tested at once: “helped” and “hurt” need a 95% interval without 0 and an "
-        f"adjusted p of at most 0.05; {measure.name} and {measure.loss} are corrected separately. “No difference "
-        "shown” is not “no effect”: see the detectable column. “Practically the same” comes first and needs the whole "
-        f"interval within the smallest change that matters{_sizes(rows, measure)}, whatever the p."
-    )
+    if int(results["seeds"]) > 1:
+        out.append(
+            f"{count(len(rows), 'technique')} tested at once: “helped” and “hurt” need a 95% interval without 0 and an "
+            f"adjusted p of at most 0.05; {measure.name} and {measure.loss} are corrected separately. “No difference "
+            "shown” is not “no effect”: see the detectable column. “Practically the same” comes first and needs the "
+            f"whole interval within the smallest change that matters{_sizes(rows, measure)}, whatever the p. Below "
+            "six independent runs there is no verdict."
+        )
     out.extend(_more_runs(results, measure))
     combined = (results["techniques"].get("combination") or {}).get("chosen", {}).get("parts")
     if combined:
@@ -130,6 +136,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
             f"The combination unites{where} what gained on validation ({parts}), each at its chosen strength times the "
             "scale shown; where fewer than two did, the best one stands in."
         )
+    out.extend(_ties(rows, splits, measure))
     edges = [short(row["title"]) for row in rows if (row.get("chosen") or {}).get("edge")]
     if edges:
         out.append(f"Chosen at the end of the grid: {listing(edges)}. A wider grid might hold a better value.")
@@ -210,6 +217,30 @@ def _with_runs(command: str, needed: int, results: Mapping[str, Any]) -> str:
     return f": {shlex.join(words)}. {new}. {warning}"
 
 
+def _ties(rows: Sequence[Mapping[str, Any]], splits: int, measure: Measure) -> list[str]:
+    """The rule for ties in the choice of a setting, where it decided."""
+    tied = [(short(row["title"]), ties) for row in rows if (ties := (row.get("chosen") or {}).get("ties"))]
+    if not tied:
+        return []
+    where = listing([f"{title} in {ties}" if splits > 1 else title for title, ties in tied])
+    of_splits = f" of the {splits} splits" if splits > 1 else ""
+    return [
+        f"Settings with the same validation {measure.name} tie: the lower validation {measure.loss} decides, then the "
+        f"stronger setting. That chose {where}{of_splits}, so a setting may be as good as the best and never be chosen."
+    ]
+
+
+def _simulated(splits: int, seeds: int) -> str:
+    """How often the intervals cover in simulations of such a design."""
+    if 8 <= splits <= 12 and splits == seeds:
+        return (
+            "In simulations with ten splits of one run each they cover scores in 95 to 100%, losses in 94 to 98%, and "
+            "rare and large changes of a loss in as little as 82%."
+        )
+    each = "" if splits == seeds else f" with {seeds // splits} runs each"
+    return f"How often they cover was simulated for ten splits of one run each, not for {count(splits, 'split')}{each}."
+
+
 def _what_varies(results: Mapping[str, Any]) -> str:
     """What differs between the runs, and of what the intervals therefore know."""
     splits = int(results.get("splits") or 1)
@@ -220,10 +251,11 @@ def _what_varies(results: Mapping[str, Any]) -> str:
     if splits > 1:
         return (
             f"{seeds} The runs are spread over {splits} splits of the data, each with its own training, validation and "
-            "test part, so the intervals are for another split of such data too. In simulations with ten splits of one "
-            "run each they cover scores in 95 to 100%, losses in 94 to 98%, and rare and large changes of a loss in as "
-            "little as 82%."
+            "test part, so the intervals are for another split of such data too. "
+            + _simulated(splits, int(results["seeds"]))
         )
+    if int(results["seeds"]) < 2:
+        return f"{seeds} There is a single run, so nothing is known of another seed or another split."
     return (
         f"{seeds} All runs share one split. The intervals count the draw of its test examples, but not that of its "
         "training examples: another split can give another answer. Without --splits=1 each run has its own."

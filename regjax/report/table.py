@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regjax.report.reach import covered, independent_runs, too_few_runs
@@ -23,6 +23,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     regression = measure.loss == "MSE"
     letters = {} if too_few_runs(independent_runs(results)) else results.get("groups") or {}
     units = regression and bool(base.get("test_mse"))
+    tested = results.get("seeds") != 1  # a single run has no test
     unit, step = measure.unit.strip(), measure.step.strip()
     columns = [
         ("chosen", ""),
@@ -33,9 +34,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         *([("test MSE", "target's own unit")] if units else []),
         ("gap", step),
         (f"change of {measure.name}", step),
-        ("p", ""),
-        ("adjusted p", ""),
-        ("detect\N{SOFT HYPHEN}able", step),
+        *([("p", ""), ("adjusted p", ""), ("detect\N{SOFT HYPHEN}able", step)] if tested else []),
         ("exact zeros", "%"),
         ("epochs", ""),
     ]
@@ -52,24 +51,11 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             _plain_spread(row["test_loss"]),
             *([_own_units(row.get("test_mse"))] if units else []),
             {"text": measure.value(row["generalization_gap"]["mean"])},
-            *(_gain(gain, measure) if gain else [{"text": ""}] * 4),
+            *(_gain(gain, measure) if gain else [{"text": ""}] * 4)[: 4 if tested else 1],
             {"text": fixed(100 * row["zero_fraction"], 0) if finite(row.get("zero_fraction")) else NONE},
             {"text": fixed(row["epochs"]["mean"], 0)},
         ]
-        rows.append(
-            {
-                "title": row["title"],
-                # For custom penalties, whose name is their text; other names only repeat the title.
-                "text": row["name"] if "(" in row["name"] else "",
-                "verdict": status,
-                "label": LABELS.get(status, ""),
-                "mark": "",
-                "cells": [
-                    {"small": "", "flag": False, "label": label, **cell}
-                    for label, cell in zip(labels, cells, strict=True)
-                ],
-            }
-        )
+        rows.append(_line(row, status, labels, cells))
     heads = [{"name": "technique", "unit": ""}, *({"name": name, "unit": unit} for name, unit in columns)]
     return {
         "label": "Baseline and techniques",
@@ -82,6 +68,8 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
 def _brief(name: str, unit: str, measure: Measure) -> str:
     """The short heading of a cell, for narrow screens."""
     name = name.replace("\N{SOFT HYPHEN}", "").replace(f" of {measure.name}", "")
+    if unit and unit == measure.step.strip():
+        return f"{name}, {unit}"
     if measure.unit:
         name = name.replace(f" {measure.name}", "")
     return f"{name}, %" if unit == "%" else f"{name}, own unit" if unit.startswith("target") else name
@@ -126,6 +114,55 @@ def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:
     ]
 
 
+def loss_table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any] | None:
+    """The change of the test loss with its interval and test, as `table` has those of the score; None without any."""
+    rows = [row for row in results["techniques"].values() if (row.get("loss_improvement") or {}).get("p") is not None]
+    if not rows:
+        return None
+    columns = [(f"change of {measure.loss}", ""), ("p", ""), ("adjusted p", ""), ("detect\N{SOFT HYPHEN}able", "")]
+    labels = [name.replace("\N{SOFT HYPHEN}", "") for name, _ in columns]
+    lines = []
+    for row in rows:
+        gain = row["loss_improvement"]
+        pair = ends(gain.get("ci95"))
+        status = judge(gain)
+        cells: list[Cell] = [
+            {  # of the loss itself: below 0 is better
+                "text": fixed(-gain["mean"], 3, signed=True),
+                "small": span((-pair[1], -pair[0]), signed=True) if pair else "",
+            },
+            {"text": p_value(gain.get("p"))},
+            {"text": p_value(gain.get("p_adjusted"))},
+            {"text": fixed(gain.get("minimum_detectable_effect"), 3)},
+        ]
+        lines.append(_line(row, status, labels, cells))
+    heads = [{"name": "technique", "unit": ""}, *({"name": name, "unit": unit} for name, unit in columns)]
+    return {
+        "label": f"Test {measure.loss} of each technique",
+        "columns": heads,
+        "rows": lines,
+        "caption": (
+            f"Below 0 is better. The intervals are over {covered(results)}. The statistic of the test is the mean over "
+            "its standard deviation, so a single outlier can hide a change that most runs have."
+        ),
+    }
+
+
+def _line(row: Mapping[str, Any], status: str, labels: Sequence[str], cells: Sequence[Cell]) -> dict[str, Any]:
+    """A row of a table: its name with the verdict, and its cells with their headings."""
+    return {
+        "title": row["title"],
+        # For custom penalties, whose name is their text; other names only repeat the title.
+        "text": row["name"] if "(" in row["name"] else "",
+        "verdict": status,
+        "label": LABELS.get(status, ""),
+        "mark": "",
+        "cells": [
+            {"small": "", "flag": False, "label": label, **cell} for label, cell in zip(labels, cells, strict=True)
+        ],
+    }
+
+
 def _smallest_p(results: Mapping[str, Any]) -> str:
     runs, steps = independent_runs(results), (results.get("settings") or {}).get("steps_per_epoch")
     text = f" The smallest possible p is {p_value(2.0 ** (1 - runs))}." if 1 < runs <= 20 else ""
@@ -133,13 +170,16 @@ def _smallest_p(results: Mapping[str, Any]) -> str:
 
 
 def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
-    text = (
-        f"Small numbers are 95% intervals; those of test results and changes are over {covered(results)}. "
-        "Gap: training minus test. Change: paired with the baseline run by run. p: two-sided sign-flip test; "
-        "adjusted p: over all techniques, by step-down maxT of jointly flipped "
-        f"{'splits' if int(results.get('splits') or 1) > 1 else 'runs'}. Detectable: the smallest true change that "
-        "so many runs show, by test and interval, with 80% power." + _smallest_p(results)
-    )
+    several = int(results.get("splits") or 1) > 1
+    text = "Gap: training minus test."
+    if results.get("seeds") != 1:
+        text = (
+            f"Small numbers are 95% intervals; those of test results and changes are over {covered(results)}, those of "
+            "training results over these runs alone. Gap: training minus test. Change: paired with the baseline run by "
+            "run. p: two-sided sign-flip test of the mean over its standard deviation; adjusted p: over all techniques "
+            f"by step-down maxT of jointly flipped {'splits' if several else 'runs'}. Detectable: the smallest true "
+            "change that so many runs show, by test and interval, with 80% power." + _smallest_p(results)
+        )
     if with_letters:
         text += " Group: rows that share a letter are not shown to differ."
     if any(len((row.get("chosen") or {}).get("values") or []) > 1 for row in results["techniques"].values()):

@@ -38,6 +38,7 @@ def test_the_best_mean_is_chosen_and_described():
         "edge": None,
         "rule": "best",
         "select_score": pytest.approx(0.85),
+        "ties": 0,
     }
 
 
@@ -60,6 +61,9 @@ def test_one_standard_error_prefers_the_stronger_setting():
 def test_ties_go_to_the_lower_loss():
     rows = outcomes([0.8], [0.8], [0.8], losses=[[0.5], [0.4], [0.6]])
     assert pick(L2, rows, "best").value == 0.1
+    assert pick(L2, rows, "best").ties == 1
+    assert pick(L2, rows, "1se").ties == 0  # the strongest within an error, whether or not the best are tied
+    assert pick(L2, outcomes([0.8], [0.8], [0.9]), "best").ties == 0
 
 
 def test_the_parts_of_a_combination_are_named():

@@ -74,6 +74,7 @@ def test_the_csv_has_a_line_for_each_row():
     assert (l2["test"], l2["test_low"], l2["improvement"], l2["improvement_high"]) == (0.8, 0.79, 0.05, 0.08)
     assert (l2["p"], l2["p_holm"], l2["minimum_detectable_effect"], l2["lanes"]) == (0.0004, 0.03, 0.02, 2)
     assert None not in lines[1]
+    assert l2["loss_p"] == GAIN.p
 
 
 RANKED = {

@@ -153,6 +153,15 @@ def test_the_histogram_counts_zeros_apart():
     assert found["edges"] == pytest.approx([-2, -1, 0, 1, 2], abs=0.01)
 
 
+def test_no_interval_has_an_end_that_is_impossible():
+    assert scoring.spread_of([0.0, 0.001, 0.02], scoring.LOSS_RANGE).ci95[0] == 0.0
+    high = scoring.spread_of([1.0, 1.0, 0.9], scoring.SCORE_RANGE["classification"])
+    assert high.ci95[1] == 1.0
+    assert high.mean == pytest.approx(29 / 30)
+    assert scoring.spread_of([-3.0, 0.2], scoring.SCORE_RANGE["regression"]).ci95[0] < -3.0
+    assert np.isnan(scoring.spread_of([1.0], scoring.LOSS_RANGE).ci95).all()
+
+
 def test_runs_that_all_diverged_have_no_other_diagnosis():
     lost = run({"train/data_loss": [np.nan, np.nan], "val/loss": [np.nan, np.nan]})
     found = diagnose_all([lost, lost], 1.0, 100)

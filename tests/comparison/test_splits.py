@@ -47,6 +47,14 @@ def test_a_setting_is_chosen_and_tested_within_each_split(result, alone):
     assert result.baseline.params_sha256 == tuple(one.baseline.params_sha256[0] for one in alone)
 
 
+def test_the_reported_value_is_marked_where_it_is_an_end_of_its_grid(result, alone):
+    for name in ("l2", "dropout"):
+        chosen, values = result.techniques[name].chosen, [p.value for p in result.techniques[name].grid]
+        ends = {min(values): "low", max(values): "high"} if len(values) > 1 else {}
+        assert chosen["edge"] == ends.get(chosen["value"])
+        assert chosen["ties"] == sum(one.techniques[name].chosen["ties"] for one in alone)
+
+
 def test_where_nothing_can_be_combined_what_helped_stands_in(result, alone):
     assert 0 < sum("combination" in one.techniques for one in alone) < 6  # the data are such that both happen
     row = result.techniques["combination"]

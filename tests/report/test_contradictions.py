@@ -147,6 +147,11 @@ def check(results):
     elif results["best"]["better_than"]:
         assert "shown to be better" in best_sentence(results)
 
+    # Of a single run there is nothing that it takes several for.
+    if results["seeds"] == 1:
+        for absent in ("interval", "detectable", "Detectable", "jointly", "adjusted p", "over fresh"):
+            assert absent not in everything.replace("no interval or test is possible", "")
+
     # With one split nothing is claimed of another one.
     alone = results["splits"] == 1 and results["seeds"] > 1
     assert ("over fresh splits" in everything) <= (not alone)

@@ -67,6 +67,22 @@ def test_one_split_says_what_its_intervals_do_not_know(results):
     assert "--splits=1" in one
 
 
+@pytest.mark.parametrize(
+    ("seeds", "splits", "simulated"), [(10, 10, True), (8, 8, True), (3, 3, False), (300, 300, False), (20, 10, False)]
+)
+def test_coverage_is_told_for_designs_that_were_simulated(results, seeds, splits, simulated):
+    text = " ".join(said({**results, "seeds": seeds, "splits": splits}))
+    assert ("82%" in text) == simulated
+    assert (f"not for {splits} splits" in text) == (not simulated)
+
+
+def test_ties_in_a_choice_are_told_where_they_decided(results):
+    assert not any(" tie: " in note for note in said(results))
+    results["techniques"]["dropout"]["chosen"]["ties"] = 7
+    (note,) = [note for note in said(results) if " tie: " in note]
+    assert "dropout in 7 of the 10 splits" in note
+
+
 def test_captions_count_seeds_and_follow_the_techniques(results):
     measure = Measure.of(results)
     several = captions(results, measure)

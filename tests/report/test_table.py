@@ -1,6 +1,6 @@
 import pytest
 
-from regjax.report.table import table
+from regjax.report.table import loss_table, table
 from regjax.report.words import MINUS, NONE, Measure
 
 ACCURACY = Measure.of({"metric": "accuracy", "task": "classification"})
@@ -48,6 +48,29 @@ def test_groups_have_a_column_where_there_are_seeds_enough_to_tell_rows_apart(se
     made = table(results(row("l2", GAIN), groups=groups, seeds=seeds), ACCURACY)
     assert len(made["columns"]) == len(plain["columns"]) + columns
     assert [one["cells"][3]["text"] for one in made["rows"]] == (["b", "a"] if columns else ["0.500", "0.500"])
+
+
+def test_the_losses_have_a_table_with_their_tests():
+    """The sign is that of the loss: an improvement of 0.035 lowers it."""
+    made = results(row("l2", GAIN) | {"loss_improvement": GAIN})
+    (line,) = loss_table(made, ACCURACY)["rows"]
+    assert [cell["text"] for cell in line["cells"]] == ["−0.035", "<0.001", "0.012", "0.020"]
+    assert line["cells"][0]["small"] == "−0.060 to −0.010"
+    assert loss_table(results(row("l2", GAIN)), ACCURACY) is None
+    assert loss_table(results(row("l2", GAIN) | {"loss_improvement": {**GAIN, "p": None}}), ACCURACY) is None
+
+
+def test_a_single_run_has_no_columns_of_a_test():
+    several, one = (table(results(row("l2", GAIN)) | {"seeds": seeds}, ACCURACY) for seeds in (10, 1))
+    gone = {head["name"].replace("\N{SOFT HYPHEN}", "") for head in several["columns"]}
+    gone -= {head["name"] for head in one["columns"]}
+    assert gone == {"p", "adjusted p", "detectable"}
+    assert all(len(line["cells"]) + 1 == len(one["columns"]) for line in one["rows"])
+
+
+def test_cells_of_narrow_screens_have_their_unit():
+    labels = {cell["label"] for cell in table(results(row("l2", GAIN)), ACCURACY)["rows"][1]["cells"]}
+    assert {"gap, points", "change, points", "detectable, points", "test, %"} <= labels
 
 
 def test_a_loss_says_so():
