@@ -160,6 +160,8 @@ def _more_runs(results: Mapping[str, Any], measure: Measure) -> list[str]:
     if not missed or too_few_runs(runs):
         return []
     size = max(abs(row["improvement"]["mean"]) for row in missed)
+    if size == 0:  # which no comparison shows
+        return []
     # Those that are as large in the digits that are shown.
     largest = [row for row in missed if measure.value(abs(row["improvement"]["mean"])) == measure.value(size)]
     gains = [row["improvement"] for row in largest]

@@ -110,7 +110,7 @@ def examples_text(results: Mapping[str, Any]) -> str:
 
 def reach(gain: Mapping[str, Any], runs: int) -> list[str]:
     """What it takes to show a change of the size that was seen, as a list of at most one phrase."""
-    if not runs or too_few_runs(runs):
+    if not runs or too_few_runs(runs) or not gain.get("mean"):
         return []
     if out_of_reach(gain):
         return ["too small for these examples, however many runs"]

@@ -33,6 +33,7 @@ def test_too_few_runs():
         ({"mean": -0.003}, 10, None, "too small"),
         ({"runs_needed": None}, 10, None, "more than 500 runs"),
         ({"runs_needed": None, "least_detectable": None}, 10, None, ""),
+        ({"mean": 0.0}, 10, None, ""),  # there is nothing to show
         ({}, 5, None, ""),  # five runs show nothing, and their spread is hardly known
     ],
 )
