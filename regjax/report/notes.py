@@ -73,6 +73,7 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         "weights_caption": (
             f"All penalized weights, {seeds} pooled, on one horizontal axis; counts are logarithmic. "
             "Exact zeros are the separate narrow bar; the outermost bars hold everything beyond."
+            + (" The strengths of the runs differ where their splits chose different ones." if splits > 1 else "")
         ),
         "curves_caption": (
             f"Losses without augmentation, penalties or noise, {shade}. "
@@ -228,7 +229,7 @@ def _ties(rows: Sequence[Mapping[str, Any]], splits: int, measure: Measure) -> l
     of_splits = f" of the {splits} splits" if splits > 1 else ""
     return [
         f"Settings with the same validation {measure.name} tie: the lower validation {measure.loss} decides, then the "
-        f"stronger setting. That chose {where}{of_splits}, so a setting may be as good as the best and never be chosen."
+        f"stronger setting. So it was for {where}{of_splits}: a setting may be as good as the best and never be chosen."
     ]
 
 
