@@ -202,8 +202,14 @@ def test_sentences_about_the_record_have_its_numbers():
     l1 = record["techniques"]["l1"]
     assert f"{l1['title']} sets {100 * l1['zero_fraction']:.0f}% of the weights to exactly zero" in text
     assert f"adjusted p {l1['improvement']['p_adjusted']:.3f}" in text
-    onset = f"{record['diagnosis']['median_onset']:g}"
-    assert f"overfits from epoch {onset} on" in text
+    diagnosis = record["diagnosis"]
+    onset = f"{diagnosis['median_onset']:g}"
+    assert diagnosis["verdicts"] == {"overfit": 10}
+    shown = sum(epoch is not None for epoch in diagnosis["onset_epochs"])
+    assert (
+        f"overfits in all ten runs; in the {shown} that show when, the validation loss rises from epoch {onset} on"
+        in text
+    )
     assert f"turns up at epoch {onset}]" in text
 
 
