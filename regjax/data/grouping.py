@@ -142,15 +142,63 @@ def majority_labels(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return counts.reshape(-1, classes).argmax(axis=1)
 
 
-def members(groups: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Return the examples of the chosen groups, group by group.
+class Members:
+    """The examples of each group.
+
+    Args:
+      groups: the number of the group of each example, `int64[N]`.
+
+    Attributes:
+      counts: the size of each group.
 
     Example:
-      >>> members(np.array([0, 1, 0, 2]), np.array([2, 0])).tolist()
-      [3, 0, 2]
+      >>> found = Members(np.array([0, 1, 0, 2]))
+      >>> found.counts.tolist(), found.of(np.array([2, 0])).tolist()
+      ([2, 1, 1], [3, 0, 2])
     """
-    by_group = np.argsort(groups, kind="stable")
-    counts = np.bincount(groups)
-    starts = np.cumsum(counts) - counts
-    parts = [by_group[starts[group] : starts[group] + counts[group]] for group in chosen]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def __init__(self, groups: np.ndarray):
+        self.counts = np.bincount(groups)
+        self._by_group = np.argsort(groups, kind="stable")
+        self._starts = np.cumsum(self.counts) - self.counts
+
+    def of(self, chosen: np.ndarray) -> np.ndarray:
+        """Return the examples of the chosen groups, group by group."""
+        parts = [self._by_group[self._starts[group] :][: self.counts[group]] for group in chosen]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def fill(self, order: np.ndarray, labels: np.ndarray, quota: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Take groups for a set of `quota.sum()` examples.
+
+        A group is taken if its class still needs as many examples; then any that fits; if none does, some examples of
+        the smallest one, the others of which are lost.
+
+        Args:
+          order: the groups, in the order in which they are considered.
+          labels: the class of each group.
+          quota: how many examples of each class there should be.
+
+        Returns:
+          `(examples, groups)`: those of the set, fewer if there are not enough, and the groups that are left.
+        """
+        need, taken = quota.astype(np.int64).tolist(), np.zeros(len(self.counts), bool)
+        for group in order.tolist():
+            if self.counts[group] <= need[labels[group]]:
+                taken[group] = True
+                need[labels[group]] -= int(self.counts[group])
+        missing = sum(need)
+        for group in order.tolist() if missing else ():
+            if not taken[group] and self.counts[group] <= missing:
+                taken[group] = True
+                missing -= int(self.counts[group])
+        examples = self.of(order[taken[order]])
+        left = order[~taken[order]]
+        if missing and len(left):
+            cut = left[np.argmin(self.counts[left])]
+            examples, left = np.concatenate([examples, self.of(np.array([cut]))[:missing]]), left[left != cut]
+        return examples, left
+
+    def most_left_out(self, sets: int) -> int:
+        """Return how many examples may be lost by filling so many sets: none if half of them are alone in a group."""
+        alone = int(np.sum(self.counts == 1))
+        return 0 if 2 * alone >= self.counts.sum() else sets * (int(self.counts.max()) - 1)

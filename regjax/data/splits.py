@@ -93,9 +93,10 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
     The test and validation sets have `ceil(fraction * N)` examples each. The validation set is divided into two halves,
     `stop` (the larger one if they differ) and `select`. Splits are stratified: classes are divided proportionally, with
     the largest-remainder method. Every class with at least 4 examples is in every part, and every class is in train.
-    Of a dataset with groups, groups are divided in this way, by their most frequent class, and stay whole; so the sizes
-    hold for the number of groups. Of one with times, the latest examples are the test set, those before them the
-    validation set (its halves in this order, too), and the rest is for training, whatever the seed.
+    Of a dataset with groups, these are divided in this way, by their most frequent class, and stay whole; to give all
+    splits parts of the same sizes, a few examples may be in no part. Of one with times, the latest examples are the
+    test set, those before them the validation set (its halves in this order, too), and the rest is for training,
+    whatever the seed.
 
     Args:
       dataset: the dataset. Its official test and validation splits are used unchanged, if it has them.
@@ -169,17 +170,11 @@ def _parts(
     dataset: Dataset, labels: np.ndarray, test_fraction: float, validation_fraction: float, seed: int
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
     """The positions of the training set, of both halves of the validation set, and of the test set."""
-    groups, whole = (
-        dataset.groups,
-        "examples" if dataset.groups is None else "groups of examples (exact duplicates are one)",
-    )
-    if groups is not None:
-        labels = grouping.majority_labels(groups, labels)
     total = len(labels)
     n_test, n_validation = _ceil(test_fraction * total), _ceil(validation_fraction * total)
     if (validation_fraction and n_validation < 2) or total - n_test - n_validation < 1:
         raise InputError(
-            f"{dataset.name}: {total} {whole} cannot be cut into {n_test} for test, {n_validation} for validation (at "
+            f"{dataset.name}: {total} examples cannot be cut into {n_test} for test, {n_validation} for validation (at "
             "least 2) and at least 1 for training; use more examples, or other fractions (test_fraction, "
             "validation_fraction)"
         )
@@ -188,13 +183,41 @@ def _parts(
         ends = np.cumsum([total - n_test - n_validation, half, n_validation // 2])
         train, stop, select, test = np.split(np.argsort(dataset.times, kind="stable"), ends)
         return train, (stop, select), test
+    if dataset.groups is not None and len(np.unique(dataset.groups)) < total:
+        return _parts_of_groups(dataset.name, dataset.groups, labels, (n_test, half, n_validation - half), seed)
     rest = keyed_random.order(total, "split", seed)
     test, rest = _cut(rest, labels, n_test, share=1, keep=1)
     validation, train = _cut(rest, labels, n_validation, share=2, keep=1)
     stop, select = _cut(validation, labels, half, share=1, keep=1)
-    if groups is not None:
-        train, stop, select, test = (grouping.members(groups, part) for part in (train, stop, select, test))
     return train, (stop, select), test
+
+
+def _parts_of_groups(
+    name: str, groups: np.ndarray, labels: np.ndarray, sizes: tuple[int, int, int], seed: int
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Like `_parts`, without dividing a group, in parts of the same sizes for every seed.
+
+    Groups are taken in random order if they fit. If none fits, a part of one completes the set, and the rest of it is
+    in no part; so that training sets have the same size too, some of their examples are left out then.
+    """
+    members = grouping.Members(groups)
+    majority = grouping.majority_labels(groups, labels)
+    rest = keyed_random.order(len(members.counts), "split", seed)
+    parts = []
+    for size in sizes:
+        of_class = np.bincount(majority[rest], weights=members.counts[rest]).astype(np.int64)
+        taken = np.zeros(0, np.int64)
+        if of_class.sum() > size:
+            taken, rest = members.fill(rest, majority, _allot(of_class, size, share=1, keep=1))
+        if len(taken) < size:
+            raise InputError(f"{name}: the groups are too large for a part of {size} examples; use other fractions")
+        parts.append(taken)
+    train = members.of(rest)
+    wanted = len(labels) - sum(sizes) - members.most_left_out(len(sizes))
+    if wanted < 1 or len(train) < wanted:
+        raise InputError(f"{name}: the groups are too large for {len(labels)} examples; use other fractions or groups")
+    test, stop, select = parts
+    return train[:wanted], (stop, select), test
 
 
 def _ceil(value: float) -> int:

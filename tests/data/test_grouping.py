@@ -40,14 +40,28 @@ def test_duplicates_of_any_shape_and_dtype(dtype):
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
-@given(st.integers(0, 20))
-def test_no_group_is_divided_and_every_example_is_in_one_part(task, seed):
-    groups = group_numbers(np.random.default_rng(seed).integers(0, 40, 120))
-    indices = split(made(groups, task=task), seed=seed).indices
-    np.testing.assert_array_equal(np.sort(np.concatenate([indices[part] for part in PARTS])), np.arange(120))
-    of_parts = [set(groups[indices[part]]) for part in PARTS]
-    assert sum(map(len, of_parts)) == len(set(groups))
-    assert len(of_parts[3]) == -(-len(set(groups)) // 5)
+@pytest.mark.parametrize("largest", [2, 3, 7])
+def test_no_group_is_divided_and_every_split_has_the_same_sizes(task, largest):
+    rng = np.random.default_rng(largest)
+    groups = group_numbers(np.repeat(np.arange(120), rng.integers(1, largest + 1, 120))[:120])
+    sizes = set()
+    for seed in range(30):
+        parts = split(made(groups, task=task), seed=seed)
+        sizes.add(tuple(parts.sizes.values()))
+        everything = np.concatenate([parts.indices[part] for part in PARTS])
+        assert len(set(everything.tolist())) == len(everything)
+        of_parts = [set(groups[parts.indices[part]]) for part in PARTS]
+        assert sum(map(len, of_parts)) == len(set.union(*of_parts))
+    ((train, *others),) = sizes
+    assert others == [12, 12, 24]
+    assert 72 - 3 * (largest - 1) <= train <= 72
+
+
+def test_copies_of_a_few_examples_leave_nothing_out():
+    groups = group_numbers(np.concatenate([np.arange(110), np.arange(10)]))
+    for seed in range(30):
+        indices = split(made(groups), seed=seed).indices
+        np.testing.assert_array_equal(np.sort(np.concatenate([indices[part] for part in PARTS])), np.arange(120))
 
 
 def test_groups_are_stratified_by_their_most_frequent_class():
@@ -116,5 +130,5 @@ def test_what_does_not_fit_is_refused():
         from_arrays(x, y, groups=[1, 2, 3, 4], times=[1, 2, 3, 4])
     days = np.array(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"], "datetime64[D]")
     assert np.diff(from_arrays(x, y, times=days).times).tolist() == [86400] * 3
-    with pytest.raises(InputError, match=r"4 groups of examples .exact duplicates are one. cannot be cut"):
-        split(from_arrays(x, y, groups=[1, 2, 3, 4]), test_fraction=0.9)
+    with pytest.raises(InputError, match="the groups are too large"):
+        split(from_arrays(np.eye(40), np.arange(40) % 2, groups=np.arange(40) // 20))
