@@ -10,7 +10,7 @@ import numpy as np
 CONSTANT, LINEAR, BOOSTING = "constant guess", "linear model", "gradient boosting"
 """Names of the models of another kind beside a comparison, see `regjax.comparison.references`."""
 
-RARE = 0.1
+RARE = 0.2
 """With a class rarer than this, accuracy says little: the constant guess is hard to beat."""
 
 

@@ -77,7 +77,9 @@ def duplicate_files(files: Sequence[Path]) -> np.ndarray:
     )
 
 
-def with_duplicates_together(data: Dataset, files: Sequence[Path] | None = None) -> Dataset:
+def with_duplicates_together(
+    data: Dataset, files: Sequence[Path] | None = None, rows: np.ndarray | None = None
+) -> Dataset:
     """Return the dataset with exact duplicates as groups and a note that counts them; unchanged if there are none.
 
     Groups that a dataset has are kept, and examples of more than `MAX_COMPARED_BYTES` in all are not compared.
@@ -85,6 +87,7 @@ def with_duplicates_together(data: Dataset, files: Sequence[Path] | None = None)
     Args:
       data: the dataset.
       files: the file of each example, if each has one; then these are compared, and no example is read.
+      rows: the number of each example in its file, for the note.
     """
     size = int(np.prod(data.x.shape)) * data.x.dtype.itemsize
     if data.groups is not None or data.times is not None or (files is None and size > MAX_COMPARED_BYTES):
@@ -96,7 +99,8 @@ def with_duplicates_together(data: Dataset, files: Sequence[Path] | None = None)
         return data
     repeated = int(np.flatnonzero(np.bincount(numbers) > 1)[0])
     pair = np.flatnonzero(numbers == repeated)[:2]
-    note = f"{copies} examples are exact duplicates of others, such as {pair[1]} of {pair[0]} (counted from 0)"
+    names = [f"example {i}" for i in pair] if rows is None else [f"row {rows[i]}" for i in pair]
+    note = f"{copies} of {len(data)} examples are exact duplicates, such as {names[1]} of {names[0]}"
     if distinct < FEWEST_DISTINCT * len(data):
         note += f"; only {distinct} distinct ones are possible, it seems, so they are split as others"
         return dataclasses.replace(data, notes=(*data.notes, note))

@@ -99,7 +99,8 @@ def load(
             read = _format_of(path, "dataset", "class folders", given)
             wanted = {option: given[option] for option in read.options if given[option] is not None}
             data = read.load(path, task=task, lazy=lazy, **wanted)
-            return data if path.is_dir() else with_duplicates_together(data)  # a folder compares its files
+            searched = path.is_dir() or data.schema is not None
+            return data if searched else with_duplicates_together(data)
         text, data_dir = found, path
     for option, value in options.items():
         if value is not None:

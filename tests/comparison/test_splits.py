@@ -154,3 +154,17 @@ def test_fresh_seeds_are_tested_and_the_choice_is_the_same(dataset, result):
     assert fresh.baseline.params_sha256[0] == alone.baseline.params_sha256[0]
     done, total, _ = steps[-1]
     assert done == total == len(steps)
+
+
+@pytest.mark.parametrize("groups", [None, "unequal"])
+def test_duplicates_and_groups_give_every_split_the_same_sizes(groups):
+    """Else the runs of two splits could not be put together, after all of them were trained."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2)).astype(np.float32)
+    x = np.concatenate([x, x[:3]]) if groups is None else x
+    ids = None if groups is None else np.repeat(np.arange(60), rng.integers(1, 5, 60))[:60]
+    data = rj.data.from_arrays(x, (x[:, 0] > 0).astype(np.int32), groups=ids)
+    assert data.groups is not None
+    found = rj.compare("linear", data, {"l2": [0.01]}, seeds=4, epochs=1)
+    assert found.splits == 4
+    assert len({len(part) for part in found.predictions.y}) == 1

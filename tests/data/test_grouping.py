@@ -92,7 +92,7 @@ def test_copies_stay_in_one_part_and_are_counted():
     x = np.random.default_rng(0).normal(size=(60, 3))
     data = from_arrays(np.concatenate([x, x]), np.arange(120) % 2)
     assert data.groups is not None
-    assert "60 examples are exact duplicates of others, such as 60 of 0" in data.notes[-1]
+    assert "60 of 120 examples are exact duplicates, such as example 60 of example 0" in data.notes[-1]
     test = set(split(data).indices["test"].tolist())
     assert test == {(i + 60) % 120 for i in test}
     assert from_arrays(x, np.arange(60) % 2).groups is None

@@ -134,6 +134,7 @@ def table_inputs(
             str(row) if cell is None else str(cell)
             for cell, row in zip(raw.table[ids].to_pylist(), raw.rows, strict=True)
         ]
+    say("the ids are the numbers of the rows; the header is row 1")
     return x, [str(row) for row in raw.rows]
 
 
@@ -166,7 +167,7 @@ def _dataset(raw: RawTable, name: str, target: str, task: str | None, options: T
         groups=groups,
         times=None if options.time is None else _times(raw, options.time),
     )
-    return with_duplicates_together(data)
+    return with_duplicates_together(data, rows=raw.rows)
 
 
 def _times(raw: RawTable, column: str) -> np.ndarray:

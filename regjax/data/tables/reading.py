@@ -178,8 +178,24 @@ def _read_text(path: Path, options: TableOptions, as_text: set[str]) -> RawTable
         content = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
         raise InputError(f"{path.name}: {undecodable(content, options.encoding)}")
     table = table.rename_columns([name.strip() for name in header])
+    if dialect.decimal == ",":
+        table = _with_points(table, [name for name in table.column_names if name in as_text])
     raw = RawTable(path.name, table, np.arange(2, 2 + table.num_rows), tuple(dialect.notes()), text=True)
     return _clean(raw)
+
+
+def _with_points(table: Any, names: list[str]) -> Any:
+    """Write the numbers of columns that were kept as text with a decimal point, if a column holds nothing else."""
+    import pyarrow.compute as pc
+
+    for name in names:
+        cells = table.column(name)
+        comma = pc.match_substring_regex(cells, r"^\s*[+-]?\d*,\d+\s*$")
+        whole = pc.match_substring_regex(cells, r"^\s*[+-]?\d+\s*$")
+        if pc.all(pc.or_(comma, whole)).as_py() and pc.any(comma).as_py():
+            made = pc.replace_substring(cells, ",", ".")
+            table = table.set_column(table.column_names.index(name), name, made)
+    return table
 
 
 def _header(name: str, sample: str, dialect: Dialect) -> list[str]:

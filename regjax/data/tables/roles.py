@@ -161,7 +161,9 @@ def _number_or_id(cells: Any, name: str) -> Column:
     if pa.types.is_integer(cells.type) and rows > 2 and not cells.null_count:
         if _ID_NAME.match(name) and pc.count_distinct(cells).as_py() == rows:
             return Column(name, "id", "another whole number in each row, and its name", 0)
-        if _COUNTER_NAME.fullmatch(name) and cells.to_numpy().tolist() in ([*range(rows)], [*range(1, rows + 1)]):
+        if _ID_NAME.match(name) and pc.count_distinct(cells).as_py() > max(20, rows / 20):
+            return Column(name, "id", f"its name; cells repeat, group={name} keeps the rows of each in one part", 0)
+        if _COUNTER_NAME.fullmatch(name) and bool((np.diff(cells.to_numpy()) > 0).all()):
             return Column(name, "id", "counts the rows", 0)
     return Column(name, "number", "", cells.null_count)
 
@@ -212,6 +214,8 @@ def _text(raw: RawTable, name: str, distinct: int) -> Column:
         )
     if (_ID_NAME.match(name) and distinct == present and present > 2) or (distinct == present and present > MAX_LEVELS):
         return Column(name, "id", "another text in each row", missing)
+    if _ID_NAME.match(name) and distinct > max(20, present / 20):
+        return Column(name, "id", f"its name; cells repeat, group={name} keeps the rows of each in one part", missing)
     if distinct > MAX_LEVELS or (distinct > 0.5 * present and distinct > 20):
         return Column(
             name, "text", f"{distinct} distinct texts in {present} rows; use it with categorical={name}", missing

@@ -130,3 +130,10 @@ def test_texts_come_back_as_they_were_written(tmp_path_factory, texts):
     raw = read_table(path, PLAIN, as_text=("text",))
     missing = {"", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "NAN", "null", "NULL", "None", "?"}
     assert raw.table["text"].to_pylist() == [None if t.strip() in missing else t.strip() for t in texts]
+
+
+def test_numbers_that_are_kept_as_text_have_a_decimal_point(tmp_path):
+    text = "x;y;code\n1,5;3,25;1,2a\n2,5;-,5;1,3\n0,5;4;2,0\n"
+    raw = read_table(write(tmp_path, text), PLAIN, as_text=("y", "code"))
+    assert raw.table["y"].to_pylist() == ["3.25", "-.5", "4"]
+    assert raw.table["code"].to_pylist() == ["1,2a", "1,3", "2,0"]  # not all of them are numbers

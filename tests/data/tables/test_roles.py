@@ -44,6 +44,8 @@ def test_ids_by_name_and_distinct_cells(name):
     assert roles({name: I[::-1], "b": I / 7})[name] == "id"
     assert roles({name: [f"c{i}" for i in I], "b": I / 7})[name] == "id"
     assert roles({name: I % 9, "b": I / 7})[name] == "number"
+    assert roles({name: I % 30, "b": I / 7})[name] == "id"  # several rows of each, such as visits of a patient
+    assert roles({name: [f"c{i % 30}" for i in I], "b": I / 7})[name] == "id"
 
 
 @pytest.mark.parametrize("name", ["paid", "valid", "humid", "monkey", "x"])
@@ -54,7 +56,8 @@ def test_other_names_are_no_ids(name):
 def test_counters_of_the_rows_are_left_out():
     assert roles({"": I, "b": I / 7}) == {"": "id", "b": "number"}
     assert roles({"X": I + 1, "b": I / 7})["X"] == "id"
-    assert roles({"X": I + 2, "b": I / 7})["X"] == "number"
+    assert roles({"X": np.delete(np.arange(N + 2), [3, 7]), "b": I / 7})["X"] == "id"  # rows were dropped
+    assert roles({"X": I[::-1] + 2, "b": I / 7})["X"] == "number"
     assert roles({"Unnamed: 0": I, "b": I / 7})["Unnamed: 0"] == "id"
 
 
