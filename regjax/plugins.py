@@ -258,7 +258,7 @@ def register_reader(ending: str, reader: Format) -> None:
       >>> def inputs(path, preprocessor, note):
       ...     x = np.loadtxt(path)
       ...     return x, [str(row) for row in range(len(x))]
-      >>> register_reader(".txt", Format(load, inputs))
+      >>> register_reader(".dat", Format(load, inputs))
     """
     if not re.fullmatch(r"\.[a-z0-9]+", ending):
         raise InputError(f"register: {ending!r} is no ending; write it in small letters with its dot, as '.tsv'")

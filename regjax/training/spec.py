@@ -110,9 +110,13 @@ class Spec:
 
     @classmethod
     def of(cls, options: TrainingOptions, **more: Value) -> Spec:
-        """Make a `Spec` from options with the same names as its fields, and the other fields from `more`."""
+        """Make a `Spec` from options with the same names as its fields, and the other fields from `more`.
+
+        An option that is None, such as a task that is to be inferred, leaves the default of its field.
+        """
         names = {field.name for field in dataclasses.fields(cls)} & set(options.options())
-        return cls(**{name: getattr(options, name) for name in names} | more)
+        given = {name: value for name in names if (value := getattr(options, name)) is not None}
+        return cls(**given | more)
 
     def micro_batch_size(self) -> int | None:
         """Return the size of a micro-batch on this machine, over all devices; None for the whole batch."""

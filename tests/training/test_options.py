@@ -13,7 +13,7 @@ def test_defaults_are_a_run_that_can_be_made():
     spec = Spec.of(options, model=None, num_classes=2, epochs=3)
     shared = {field.name for field in dataclasses.fields(Spec)} & set(options.options())
     assert shared >= {"batch_size", "optimizer", "schedule", "precision", "smoothing", "rate_schedule"}
-    for name in shared - {"epochs"}:
+    for name in shared - {"epochs", "task"}:  # the task is inferred
         assert getattr(spec, name) == getattr(options, name)
 
 

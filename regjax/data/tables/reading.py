@@ -24,6 +24,9 @@ TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 MAX_COLUMNS = 100_000
 """More columns than this are refused."""
 
+MAX_HEADER_BYTES = 2**26
+"""More of the first line is not looked at."""
+
 UNNAMED = ""
 """Name of the first column if the header has none, as pandas and R write it for row names."""
 
@@ -119,11 +122,13 @@ def _read_text(path: Path, options: TableOptions, as_text: set[str]) -> RawTable
         check_text(path, options.encoding)
     with gzip.open(path) if packed else path.open("rb") as file:
         start = file.read(SAMPLE_BYTES)
+        while b"\n" not in start and len(start) < MAX_HEADER_BYTES and (more := file.read(SAMPLE_BYTES)):
+            start += more  # a header of many columns
     try:
         sample = start.decode(options.encoding, errors="replace").removeprefix("\ufeff")
     except LookupError:
         raise InputError(f"encoding {options.encoding!r} is unknown; accepted: utf-8, latin1, cp1252, ...") from None
-    if len(start) == SAMPLE_BYTES:
+    if len(start) >= SAMPLE_BYTES:
         sample = sample[: sample.rfind("\n") + 1] or sample
     dialect = sniff(sample, options.separator)
     header = _header(path.name, sample, dialect)
