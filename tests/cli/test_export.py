@@ -44,6 +44,9 @@ def test_the_script_alone_gives_the_numbers_of_predict(run, tmp_path, dataset, f
         for k, name in enumerate(manifest["class_names"]):
             np.testing.assert_allclose(found[:, k], [float(row[f"probability_{name}"]) for row in expected], atol=2e-6)
     np.testing.assert_allclose(call(tmp_path / "e", splits.x_test[:1], tmp_path), found[:1], rtol=1e-4, atol=1e-6)
+    if manifest["dtype"] == "uint8":
+        with pytest.raises(subprocess.CalledProcessError):  # they would all become 0
+            call(tmp_path / "e", np.full((1, 8, 8, 1), 0.5), tmp_path)
     for name, digest in manifest["sha256"].items():
         assert hashlib.sha256((tmp_path / "e" / name).read_bytes()).hexdigest() == digest
     weights = load_file(tmp_path / "e/weights.safetensors")

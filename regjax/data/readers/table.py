@@ -117,7 +117,13 @@ def table_inputs(
         schema = Schema(tuple(Column(name, "number", "") for name in preprocessor.columns))
     as_text = tuple(column.name for column in schema.used if column.role == "category")
     ids = schema.id_column
-    raw = read_table(path, TableOptions(), as_text=as_text if ids is None else (*as_text, ids))
+    as_text = as_text if ids is None else (*as_text, ids)
+    try:
+        raw = read_table(path, TableOptions(), as_text)
+    except InputError:
+        if schema.encoding == "utf-8":
+            raise
+        raw = read_table(path, TableOptions(encoding=schema.encoding), as_text)
     x, unexpected = schema.encode(raw, preprocessor.spread)
     if preprocessor.fill is None and (holes := np.argwhere(np.isnan(x))).size:
         row, j = holes[0]
@@ -144,7 +150,7 @@ def _dataset(raw: RawTable, name: str, target: str, task: str | None, options: T
     check_known(raw.name, "target column", [target], raw.table.column_names)
     raw, notes = _with_targets(raw, target)
     columns = infer_columns(raw, options, target)
-    schema = Schema(tuple(columns), target)
+    schema = Schema(tuple(columns), target, options.encoding)
     if not schema.used:
         raise InputError(f"{raw.name}: no columns to learn from beside the target {target!r}; {_left_out(schema)}")
     if options.impute == "refuse":

@@ -58,10 +58,10 @@ def sniff(sample: str, separator: str | None = None) -> Dialect:
       Dialect(separator=',', decimal='.')
     """
     if separator is None:
-        scores = {mark: _consistency(_rows(sample, mark)) for mark in SEPARATORS}
+        widths = {mark: _common_width(_rows(sample, mark)) for mark in SEPARATORS}
         # More cells decide between separators that fit equally well; a space fits texts with words, so it comes last.
-        best = max((mark for mark in SEPARATORS if mark != " "), key=lambda mark: scores[mark])
-        separator = best if scores[best] > (0.0, 0) else " " if scores[" "] > (0.0, 0) else ","
+        best = max((mark for mark in SEPARATORS if mark != " "), key=lambda mark: widths[mark])
+        separator = best if widths[best] else " " if widths[" "] else ","
     return Dialect(separator, "," if separator != "," and _decimal_commas(_rows(sample, separator)) else ".")
 
 
@@ -81,12 +81,12 @@ def _rows(sample: str, separator: str) -> list[list[str]]:
     return [row for row in rows[:_SAMPLE_ROWS] if any(row)]
 
 
-def _consistency(rows: list[list[str]]) -> tuple[float, int]:
-    """The share of the rows that are as wide as the header, and its width; zeros if the separator does not fit."""
+def _common_width(rows: list[list[str]]) -> int:
+    """The number of cells of the header if nearly all rows have as many; 0 if the separator does not fit."""
     if not rows or len(rows[0]) < 2:
-        return 0.0, 0
-    share = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
-    return (1.0, len(rows[0])) if share >= _SAME_WIDTH else (0.0, 0)
+        return 0
+    same = sum(len(row) == len(rows[0]) for row in rows)
+    return len(rows[0]) if same >= _SAME_WIDTH * len(rows) else 0
 
 
 def _decimal_commas(rows: list[list[str]]) -> bool:

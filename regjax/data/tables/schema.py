@@ -35,6 +35,7 @@ class Schema:
     Args:
       columns: all columns except the target, in their order.
       target: name of the target column.
+      encoding: of the text file; a file for prediction that is not UTF-8 is read in it.
 
     Example:
       >>> from regjax.data.tables import read_frame
@@ -47,6 +48,7 @@ class Schema:
 
     columns: tuple[Column, ...]
     target: str | None = None
+    encoding: str = "utf-8"
 
     @property
     def used(self) -> tuple[Column, ...]:
@@ -107,13 +109,17 @@ class Schema:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` restores."""
-        return {"target": self.target, "columns": [dataclasses.asdict(column) for column in self.columns]}
+        return {
+            "target": self.target,
+            "encoding": self.encoding,
+            "columns": [dataclasses.asdict(column) for column in self.columns],
+        }
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Schema:
         """Restore a schema; raises KeyError or TypeError for another content."""
         columns = [Column(**{**column, "levels": tuple(column["levels"])}) for column in content["columns"]]
-        return cls(tuple(columns), content["target"])
+        return cls(tuple(columns), content["target"], content.get("encoding", "utf-8"))
 
 
 def _inputs_of(column: Column) -> list[str]:
@@ -208,7 +214,10 @@ def _numbers(raw: RawTable, column: Column) -> np.ndarray:
         return _parsed(raw, column, cells)
     if not (pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type)):
         raise InputError(f"{raw.name}: column {column.name!r} holds {cells.type}, in training it held numbers")
-    return pc.cast(cells, pa.float64(), safe=False).to_numpy()
+    values = pc.cast(cells, pa.float64(), safe=False).to_numpy()
+    if column.role == "boolean" and (bad := np.flatnonzero(~np.isnan(values) & (values != 0) & (values != 1))).size:
+        raise InputError(f"{raw.place(bad[0], column.name)}: {values[bad[0]]:g} is not a boolean")
+    return values
 
 
 def _parsed(raw: RawTable, column: Column, cells: Any) -> np.ndarray:

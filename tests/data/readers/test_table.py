@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from regjax.core.errors import InputError
-from regjax.data import load, load_table
+from regjax.data import Preprocessor, TableOptions, load, load_table, read_inputs
 from regjax.data.readers import table
 
 
@@ -130,3 +130,14 @@ def test_csv_of_another_encoding_or_size(csv_file, monkeypatch):
     monkeypatch.setattr(table, "MAX_TEXT_BYTES", 4)
     with pytest.raises(InputError, match="accepted: at most"):
         load_table(csv_file("a,target\n1,2\n"))
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+def test_new_rows_are_read_in_the_encoding_of_training_or_as_utf_8(csv_file, encoding):
+    text = "city,n,target\n" + "".join(f"{'Köln' if i % 2 else 'Oslo'},{i},{i % 3 > 0}\n" for i in range(12))
+    data = load_table(csv_file(text, encoding="latin-1"), table=TableOptions(encoding="latin-1"))
+    made = Preprocessor.from_json(Preprocessor.fit(data.x, "table", schema=data.schema).to_json())
+    notes = []
+    x, _ = read_inputs(csv_file("city,n\nKöln,1\n", encoding=encoding), made, notes.append)
+    assert x[0].tolist() == [1, 0, 1]
+    assert not any("level" in note for note in notes)

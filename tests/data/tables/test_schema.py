@@ -66,6 +66,7 @@ def test_what_training_did_not_have_is_counted():
     [
         ("size", ["1", "x", "3", "4", "5", "6"], r"row 1, column 'size': 'x' is not a number"),
         ("pays", ["yes", "perhaps", "no"] * 2, r"row 1, column 'pays': 'perhaps' is not a boolean"),
+        ("pays", [0, 1, 5] * 2, r"row 2, column 'pays': 5 is not a boolean"),
         ("age", [1.0, 2.0, np.inf] * 2, r"row 2, column 'age': inf is not a finite float32"),
         ("size", [2**53 + i % 2 for i in range(6)], r"column size.*float32"),
     ],
