@@ -1,9 +1,15 @@
 """Small sets that tests prepare."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
 from regjax.data import Preprocessor, load, read_inputs
+
+# Inputs as people have them, which stand beside the project and not in it.
+INPUTS = Path(os.environ.get("REGJAX_TEST_INPUTS") or Path(__file__).resolve().parents[3] / "shared" / "inputs")
 
 
 def make_set(folder, features, examples, supervised_keys=None, splits=("train",)):

@@ -1,15 +1,13 @@
 """Every table and array that people bring gives what it should; skipped where the inputs are not there."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from regjax.core.errors import InputError
 from regjax.data import TableOptions, load, split
+from tests.data.sets import INPUTS
 
-INPUTS = Path(__file__).resolve().parents[3] / "shared/inputs"
-pytestmark = pytest.mark.skipif(not INPUTS.is_dir(), reason="the inputs beside the project are not there")
+pytestmark = pytest.mark.skipif(not INPUTS.is_dir(), reason=f"{INPUTS} is not there")
 CITIES = ("Köln", "Oslo", "Paris")
 
 

@@ -1,18 +1,14 @@
 """Folders as people have them, each with the result that it must give; skipped by name where they are not there."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from regjax.core.errors import InputError
 from regjax.data import load, split
-from tests.data.sets import every_way, save_image
+from tests.data.sets import INPUTS, every_way, save_image
 
-ROOT = Path(__file__).resolve().parents[3]
-SHARED = Path(os.environ.get("REGJAX_TEST_INPUTS") or ROOT.parent / "shared" / "inputs") / "images"
+SHARED = INPUTS / "images"
 
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is not there")
 
