@@ -7,6 +7,7 @@ names are in the rooms, in registries with these keys, and a test compares both.
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import NamedTuple
 
 _INF = math.inf
@@ -34,6 +35,38 @@ class Method(NamedTuple):
     high_open: bool = False
     grid: tuple[float, ...] = ()
     source: str = ""
+
+
+class Metric(NamedTuple):
+    """A metric of predictions.
+
+    Attributes:
+      name: as options and files have it.
+      title: as sentences and tables have it.
+      task: of whose predictions it is.
+      higher: whether a higher value is better.
+      percent: whether it is a fraction that is shown in percent, and its changes in points.
+      needs_classes: whether it is defined only where examples of two classes are.
+    """
+
+    name: str
+    title: str
+    task: str
+    higher: bool = True
+    percent: bool = False
+    needs_classes: bool = False
+
+    @property
+    def sign(self) -> float:
+        """The factor that makes a higher value the better one."""
+        return 1.0 if self.higher else -1.0
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The range of values."""
+        if self.percent:
+            return 0.0, 1.0
+        return (-_INF, 1.0) if self.higher else (0.0, _INF)
 
 
 def _by_name(*methods: Method) -> dict[str, Method]:
@@ -189,3 +222,22 @@ PRECISIONS = ("float32", "bfloat16")
 SMOOTHINGS = ("uniform", "others")
 STOP_CRITERIA = ["patience", "gl", "pq", "up"]
 SELECTIONS = ("best", "1se")
+
+# What a comparison may choose and test by; the first one of each task is the default.
+METRICS = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            Metric("accuracy", "accuracy", "classification", percent=True),
+            Metric("balanced_accuracy", "balanced accuracy", "classification", percent=True),
+            Metric("roc_auc", "ROC AUC", "classification", percent=True, needs_classes=True),
+            Metric("average_precision", "average precision", "classification", percent=True, needs_classes=True),
+            Metric("f1", "F1", "classification", percent=True, needs_classes=True),
+            Metric("log_loss", "log loss", "classification", higher=False),
+            Metric("brier", "Brier score", "classification", higher=False),
+            Metric("r2", "R²", "regression"),
+            Metric("mae", "mean absolute error", "regression", higher=False),
+            Metric("rmse", "root mean squared error", "regression", higher=False),
+        )
+    }
+)

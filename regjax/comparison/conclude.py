@@ -12,31 +12,21 @@ from typing import NamedTuple
 import numpy as np
 
 from regjax.analysis import Predictions
-from regjax.catalog import COMBINATION
+from regjax.analysis.metrics import metrics_of
+from regjax.catalog import COMBINATION, METRICS
 from regjax.comparison.choose import Row
 from regjax.comparison.improvements import paired_statistics
 from regjax.comparison.layout import Layout
-from regjax.comparison.metrics import metrics_of
 from regjax.comparison.plan import Plan
 from regjax.comparison.ranking import rank, with_practical
 from regjax.comparison.references import references_of
-from regjax.comparison.result import CompareResult, GridPoint, TechniqueResult, Trained
-from regjax.comparison.scoring import (
-    SCORE_RANGE,
-    Chance,
-    Evaluation,
-    Scorer,
-    calibration_of,
-    chance_of,
-    diagnose_all,
-    in_unit,
-    spread_of,
-    summarize_row,
-)
+from regjax.comparison.result import CompareResult, Trained
+from regjax.comparison.row import GridPoint, TechniqueResult
+from regjax.comparison.scoring import Chance, Evaluation, Scorer, chance_of
+from regjax.comparison.summary import calibration_of, diagnose_all, in_unit, spread_of, summarize_row
 from regjax.comparison.techniques import BASELINE
 from regjax.core.typing import Json
 from regjax.models.interface import as_model
-from regjax.training.evaluate import SCORE
 
 
 class SplitResult(NamedTuple):
@@ -47,8 +37,9 @@ class SplitResult(NamedTuple):
       seeds: seeds of its runs.
       rows: the rows by name, including the baseline.
       tests: the evaluations of each row on the test set, one per run.
+      on_train: the metric of each row on its training examples, one per run.
       chance: the scores of a constant guess on the test set.
-      on_train: the scores of a constant guess on the training set.
+      train_chance: the scores of a constant guess on the training set.
       references: the test metrics of models of another kind, see `references_of`.
       y_test: the test targets.
       test_rows: positions of the test examples in the dataset; None if it came with a test set of its own.
@@ -58,26 +49,32 @@ class SplitResult(NamedTuple):
     seeds: range
     rows: Mapping[str, Row]
     tests: Mapping[str, Sequence[Evaluation]]
+    on_train: Mapping[str, Sequence[float]]
     chance: Chance
-    on_train: Chance
+    train_chance: Chance
     references: Mapping[str, Mapping[str, float]]
     y_test: np.ndarray
     test_rows: np.ndarray | None
 
     @classmethod
     def of(
-        cls, plan: Plan, rows: Mapping[str, Row], scorer: Scorer, tests: Mapping[str, Sequence[Evaluation]]
+        cls,
+        plan: Plan,
+        rows: Mapping[str, Row],
+        scorer: Scorer,
+        tests: Mapping[str, Sequence[Evaluation]],
+        on_train: Mapping[str, Sequence[float]],
     ) -> SplitResult:
         """Keep of a split what the result needs, but not its training data."""
         splits = plan.splits
-        on_train = chance_of(splits, plan.unit, splits.y_train)
         return cls(
             split_seed=plan.options.split_seed + plan.number,
             seeds=plan.options.tested_seeds(plan.seeds),
             rows=rows,
             tests=tests,
-            chance=scorer.chance,
             on_train=on_train,
+            chance=scorer.chance,
+            train_chance=chance_of(splits, plan.unit, splits.y_train),
             references=references_of(plan),
             y_test=splits.y_test,
             test_rows=splits.indices.get("test"),
@@ -90,6 +87,10 @@ class SplitResult(NamedTuple):
     def test(self, name: str) -> Sequence[Evaluation]:
         """Return the evaluations of `row`."""
         return self.tests[self._stand_in(name)]
+
+    def trained_score(self, name: str) -> Sequence[float]:
+        """Return the metric of `row` on its training examples."""
+        return self.on_train[self._stand_in(name)]
 
     def _stand_in(self, name: str) -> str:
         if name in self.rows:
@@ -118,7 +119,7 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
     return CompareResult(
         dataset=plan.splits.name,
         task=plan.splits.task,
-        metric=SCORE[plan.splits.task],
+        metric=plan.metric,
         seeds=plan.options.seeds,
         splits=len(parts),
         runs=tuple((part.split_seed, seed) for part in parts for seed in part.seeds),
@@ -126,8 +127,8 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         settings=plan.settings(),
         baseline=plain,
         techniques=with_practical(techniques, tests, plan.options, layout),
-        diagnosis=diagnose_all(of_baseline, parts[0].on_train.loss, plan.stop_examples),
-        chance={"score": float(chances[0]), "loss": float(chances[1])},
+        diagnosis=diagnose_all(of_baseline, parts[0].train_chance.loss, plan.stop_examples),
+        chance={"score": METRICS[plan.metric].sign * float(chances[0]), "loss": float(chances[1])},
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
         **rank(tests, layout)._asdict(),
@@ -200,13 +201,15 @@ def _row_of_table(
     flags = [row.technique.flags for row in used]
     summary = summarize_row(
         own[0].technique,
-        _chosen(own, used),
-        _grid(own, plan.splits.task),
+        _chosen(own, used, METRICS[plan.metric].sign),
+        _grid(own, plan.metric),
         results,
         tests,
         layout,
         plan.splits.task,
-        chance=parts[0].on_train,
+        plan.metric,
+        train=[value for part in parts for value in part.trained_score(name)],
+        chance=parts[0].train_chance,
         mse_unit=1.0 if scale is None else float(np.mean(np.square(scale))),
         diverged=sum(row.chosen.diverged for row in used),
         lanes=sum((len(row.outcomes) + (row.fresh is not None)) * len(row.chosen.results) for row in own),
@@ -225,15 +228,15 @@ def _row_of_table(
     return summary
 
 
-def _grid(rows: Sequence[Row], task: str) -> tuple[GridPoint, ...]:
+def _grid(rows: Sequence[Row], metric: str) -> tuple[GridPoint, ...]:
     """The scores of each setting on the selection parts of all splits."""
-    points = []
+    points, sign = [], METRICS[metric].sign
     for outcomes in zip(*(row.outcomes for row in rows), strict=True):
         scores = [run for outcome in outcomes for run in outcome.select]
         points.append(
             GridPoint(
                 outcomes[0].trial.value,
-                spread_of([run.score for run in scores], SCORE_RANGE[task]),
+                spread_of([sign * run.score for run in scores], METRICS[metric].limits),
                 float(np.mean([run.loss for run in scores])),
                 sum(outcome.diverged for outcome in outcomes),
             )
@@ -241,14 +244,15 @@ def _grid(rows: Sequence[Row], task: str) -> tuple[GridPoint, ...]:
     return tuple(points)
 
 
-def _chosen(own: Sequence[Row], used: Sequence[Row]) -> dict[str, Json]:
+def _chosen(own: Sequence[Row], used: Sequence[Row], sign: float) -> dict[str, Json]:
     """The entry `chosen` of a row: the setting of one split, or the most frequent one and those of all splits.
 
     Args:
       own: the row on the splits that have it.
       used: on all splits, where another row may stand in.
+      sign: of the metric, by which the score of the choice becomes the metric again.
     """
-    picks = [row.pick for row in own]
+    picks = [row.pick._replace(select_score=sign * row.pick.select_score) for row in own]
     if len(used) == 1:
         return picks[0].entry()
     count = Counter(pick.value for pick in picks)

@@ -9,7 +9,7 @@ import numpy as np
 
 from regjax.analysis import FEWEST_RUNS, VerdictPower, holm, joint_flips, mean_interval, variance_components
 from regjax.comparison.layout import Layout
-from regjax.comparison.result import Improvement, TechniqueResult
+from regjax.comparison.row import Improvement, TechniqueResult
 from regjax.comparison.scoring import Evaluation
 
 

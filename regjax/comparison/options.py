@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from regjax.catalog import SELECTIONS
+from regjax.catalog import METRICS, SELECTIONS
 from regjax.core.errors import InputError
 from regjax.core.options import choice, number, switch, whole
 from regjax.training.options import TrainingOptions
@@ -32,8 +32,12 @@ class CompareOptions(TrainingOptions):
         the seeds from `split_seed` on; a setting is chosen within each split. None is one for each run, or 1 if the
         data come as `Splits`: what one split shows often does not hold on another one. An official test set stays.
       select: `"best"`, or `"1se"`: the most regularized setting within one standard error of the best.
-      practical: smallest change of the test score that matters, in points (hundredths of accuracy or of R2). One point
-        is the standard error of an accuracy of 80% on 1,600 test examples, and 1% of the variance of a target.
+      metric: the metric by which settings are chosen and tested: `"accuracy"`, `"balanced_accuracy"`, `"roc_auc"`,
+        `"average_precision"`, `"f1"`, `"log_loss"` or `"brier"` of classes, `"r2"`, `"mae"` or `"rmse"` of numbers; see
+        `regjax.analysis.metrics`. None is the first of its task.
+      practical: smallest change of the metric that matters: in points (hundredths) where a higher value is better, and
+        in percent of the baseline's value for losses and errors. One point is the standard error of an accuracy of 80%
+        on 1,600 test examples, and 1% of the variance of a target.
       practical_loss: smallest change of the test loss that matters, in percent of the baseline's, because a loss has no
         unit of its own. 2% is a fifteenth of the standard deviation over seeds of the digits' loss.
       augmentation: the augmentation at strength 1, such as `"shift=1,rotate=15,noise=0.2"`; None chooses one for
@@ -57,11 +61,14 @@ class CompareOptions(TrainingOptions):
         SELECTIONS,
         "choice on validation: the best mean, or the most regularized setting within one standard error of it",
     )
+    metric: str | None = choice(
+        "compare", None, tuple(METRICS), "by which settings are chosen and tested; default accuracy, of numbers r2"
+    )
     practical: float = number(
         "compare",
         1.0,
-        "smallest change of the test score that matters, in points (hundredths of accuracy or R2); one is the standard "
-        "error of 80% accuracy on 1,600 examples",
+        "smallest change of the metric that matters, in points (hundredths), or of errors and losses in percent of the "
+        "baseline's; one point is the standard error of 80% accuracy on 1,600 examples",
         fixed=False,
     )
     practical_loss: float = number(

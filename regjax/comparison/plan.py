@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.augment import Augmentation, make
+from regjax.catalog import METRICS
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.registry import TechniqueContext, resolve
 from regjax.comparison.techniques import Technique, check_together, merge
@@ -22,6 +23,7 @@ from regjax.data.targets import task_reason
 from regjax.models import make_model
 from regjax.models.call import takes_rates
 from regjax.models.interface import as_model
+from regjax.training.evaluate import SCORE
 from regjax.training.preflight import check_loss, output_shape
 from regjax.training.program import weight_shapes
 from regjax.training.spec import Spec, make_hparams
@@ -80,6 +82,11 @@ class Plan:
         return min(len(self.splits.y_stop), MAX_STOP_EXAMPLES)
 
     @property
+    def metric(self) -> str:
+        """The metric by which settings are chosen and tested."""
+        return self.options.metric or SCORE[self.splits.task]
+
+    @property
     def population(self) -> int:
         """The number of examples that some split may test: those of the test set, or if splits make it, all of them."""
         if self.dataset is None or "test" not in self.splits.indices:
@@ -131,6 +138,7 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
         one = isinstance(dataset, Splits) or dataset.times is not None
         options = dataclasses.replace(options, splits=1 if one else options.seeds)
     _check_splits(dataset, options)
+    check_metric(options, splits)
     module = make_model(model, num_outputs=splits.num_outputs, task=splits.task) if isinstance(model, str) else model
     preprocessor = Preprocessor.for_splits(splits, standardize=options.standardize)
     augmentation = as_augmentation(options.augmentation, splits)
@@ -186,7 +194,29 @@ def _check_splits(dataset: Dataset | Splits, options: CompareOptions) -> None:
     if dataset.times is not None:
         raise InputError(f"splits {options.splits}: data with times are cut in one way only; accepted: splits=1")
     for number in range(1, options.splits or 1):
-        split(dataset, seed=options.split_seed + number, **options.fractions()).check_classes()
+        other = split(dataset, seed=options.split_seed + number, **options.fractions())
+        other.check_classes()
+        check_metric(options, other)
+
+
+def check_metric(options: CompareOptions, splits: Splits) -> None:
+    """Check that the metric is for this task, and that every part by which it is computed has what it needs.
+
+    Raises:
+      InputError: names the metric and what is accepted, or the part with a single class.
+    """
+    if options.metric is None:
+        return
+    own = [name for name, metric in METRICS.items() if metric.task == splits.task]
+    if options.metric not in own:
+        raise InputError(f"metric {options.metric!r}: {splits.name} is a {splits.task} set; accepted: {', '.join(own)}")
+    if splits.task == "classification" and METRICS[options.metric].needs_classes:
+        for part, y in (("selection", splits.y_select), ("test", splits.y_test)):
+            if len(np.unique(y)) < 2:
+                raise InputError(
+                    f"metric {options.metric!r}: all {len(y)} {part} examples of {splits.name} are of one class; "
+                    "give more data, or another metric"
+                )
 
 
 def filled_in(options: CompareOptions, splits: Splits) -> tuple[CompareOptions, int, int]:

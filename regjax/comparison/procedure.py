@@ -17,6 +17,7 @@ from regjax.comparison.result import CompareResult
 from regjax.comparison.scoring import Evaluation, Scorer
 from regjax.comparison.techniques import BASELINE, Technique, baseline, combination
 from regjax.comparison.train import Outcome, Progress, Runner, Trial, diverged
+from regjax.comparison.training_score import training_scores
 from regjax.core.typing import ModelLike, Value
 from regjax.data import Preprocessors
 from regjax.models.interface import as_model
@@ -85,7 +86,8 @@ def compare(
         rows = choose(plan, train(plan, runner))
         rows |= combine(plan, rows, runner)
         rows, runner = train_anew(plan, rows, runner)
-        parts.append(SplitResult.of(plan, rows, *evaluate_on_test(plan, rows)))
+        on_train = training_scores(plan, rows, runner)
+        parts.append(SplitResult.of(plan, rows, *evaluate_on_test(plan, rows), on_train))
         done = runner.done
     return conclude(first, parts, started)
 
@@ -111,7 +113,7 @@ def make_runner(
       progress: as in `compare`.
       done: number of runs on earlier splits.
     """
-    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.unit, "select")
+    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.unit, "select", plan.metric)
     runner = Runner(
         run_fn=make_run(plan.spec),
         defaults={
@@ -184,7 +186,7 @@ def train_anew(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> tuple[dic
 def evaluate_on_test(plan: Plan, rows: Mapping[str, Row]) -> tuple[Scorer, dict[str, list[Evaluation]]]:
     """Evaluate the chosen setting of each row once on the test set, for each seed."""
     # The scorer of the test set is made only here, so that no earlier step can use it.
-    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.unit, "test")
+    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.unit, "test", plan.metric)
     tests = {
         name: [
             scorer(result.weights, diverged(result), own)

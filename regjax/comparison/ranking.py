@@ -10,13 +10,14 @@ import numpy as np
 
 from regjax.analysis import Best, Pair, all_pairs, best_row, differ, letters, practical_posterior
 from regjax.analysis.statistics import t_quantile
+from regjax.catalog import METRICS
 from regjax.comparison.layout import Layout
 from regjax.comparison.options import CompareOptions
-from regjax.comparison.result import Improvement, TechniqueResult
+from regjax.comparison.row import Improvement, TechniqueResult
 from regjax.comparison.scoring import Evaluation
 from regjax.comparison.techniques import BASELINE
 
-POINT = 0.01  # of accuracy or R2, in whose units `CompareOptions.practical` is
+POINT = 0.01  # the unit of `CompareOptions.practical` where a higher value is better
 
 
 class Ranking(NamedTuple):
@@ -57,12 +58,15 @@ def with_practical(
     Args:
       rows: the techniques, with their improvements.
       tests: the evaluations of each row on the test set, the baseline included.
-      options: with the sizes, of which that of the loss is relative to the mean test loss of the baseline.
+      options: with the sizes; that of the loss, and of a metric of which less is better, is relative to the mean of the
+        baseline.
       layout: of the runs.
     """
     scores, unit = _scores(tests, layout)
     losses = {name: layout.unit * layout.grouped([run.loss for run in runs]) for name, runs in tests.items()}
     of_loss = options.practical_loss / 100 * abs(float(losses[BASELINE].mean()))
+    lower = options.metric is not None and not METRICS[options.metric].higher
+    of_score = options.practical * POINT * (unit * abs(float(scores[BASELINE].mean())) if lower else 1.0)
 
     def judged(gain: Improvement | None, differences: np.ndarray, practical: float) -> Improvement | None:
         if gain is None:
@@ -77,7 +81,7 @@ def with_practical(
     return {
         name: dataclasses.replace(
             row,
-            improvement=judged(row.improvement, unit * (scores[name] - scores[BASELINE]), options.practical * POINT),
+            improvement=judged(row.improvement, unit * (scores[name] - scores[BASELINE]), of_score),
             loss_improvement=judged(row.loss_improvement, losses[BASELINE] - losses[name], of_loss),
         )
         for name, row in rows.items()

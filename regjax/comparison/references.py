@@ -11,8 +11,9 @@ import warnings
 
 import numpy as np
 
-from regjax.comparison.metrics import BOOSTING, CONSTANT, LINEAR, metrics_of
+from regjax.analysis.metrics import metrics_of
 from regjax.comparison.plan import Plan
+from regjax.comparison.reference_notes import BOOSTING, CONSTANT, LINEAR
 from regjax.core.typing import Estimator
 from regjax.data import Preprocessors, Splits, noisy_labels, training_rows
 
@@ -20,7 +21,7 @@ MOST_ROWS = 20_000  # a reference is fitted on at most so many examples, which t
 
 
 def references_of(plan: Plan) -> dict[str, dict[str, float]]:
-    """Return the test metrics of each reference (the names are in `regjax.comparison.metrics`) on a split.
+    """Return the test metrics of each reference (the names are in `regjax.comparison.reference_notes`) on a split.
 
     The linear model is a logistic or ridge regression on standardized inputs; the trees of the gradient boosting see
     the inputs as they are, and missing numbers as missing. For images and sequences there is the constant guess alone.

@@ -7,129 +7,17 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from regjax.analysis import FEWEST_RUNS, Best, Interval, Pair, Posterior, Predictions
-from regjax.comparison.metrics import reference_notes
+from regjax.analysis import FEWEST_RUNS, Best, Pair, Predictions
+from regjax.catalog import METRICS
+from regjax.comparison.reference_notes import reference_notes
+from regjax.comparison.row import Improvement, Spread, TechniqueResult
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
+from regjax.report.words import Measure
 from regjax.training.state import Weights
-
-
-@dataclasses.dataclass(frozen=True)
-class Spread:
-    """A number over runs: mean, 95% confidence interval of the mean, and the values.
-
-    The intervals of test scores and losses are over fresh splits, seeds and test examples; others are over these runs.
-    """
-
-    mean: float
-    ci95: tuple[float, float]
-    values: tuple[float, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Improvement:
-    """The improvement of a technique over the baseline, paired over runs; positive is better, also for losses.
-
-    Attributes:
-      mean: mean over runs.
-      ci95: 95% confidence interval of the mean over fresh splits, seeds and test examples
-        (`regjax.analysis.run_interval`), which decides.
-      ci95_runs: 95% confidence interval of the mean over the splits alone, or with one split over its runs.
-      components: variances of the improvement of one run: between splits, and between the seeds of a split. The first
-        is that of both together if no split has several seeds; the second is None then.
-      p: p-value of the two-sided sign-flip test of this row alone; None with a single run.
-      p_holm: by Holm's correction over all rows of the table, for comparison.
-      p_adjusted: by step-down maxT over jointly flipped splits, or with one split its runs
-        (`regjax.analysis.joint_flips`), which decides.
-      p_monte_carlo_error: standard error of `p_adjusted`; 0 where all flips are enumerated, up to 20 of them.
-      minimum_detectable_effect: the true effect that gets its verdict with 80% power, with so many runs and these rows:
-        a `p_adjusted` of at most 5% and a `ci95` without 0 (`regjax.analysis.VerdictPower`). None where no effect can
-        be found, as with fewer than 6 splits, or with one split 6 runs.
-      runs_needed: the number of independent observations, splits or with one split runs, of a new comparison that would
-        show a true change as large as `mean` with 80% power, rounded up to two digits; None where 500 are too few, or
-        where nothing can be found.
-      least_detectable: the true effect that would be shown with 80% power by runs without end, on this number of
-        examples; None where nothing can be found.
-      practical: the smallest change that matters, from the options; None if none was given.
-      posterior: probabilities that the true change is worse, practically the same or better
-        (`regjax.analysis.practical_posterior`); None with a single seed.
-      observations: the number of independent observations: splits, or with one split runs. With fewer than 6 nothing is
-        called better, worse or practically the same.
-    """
-
-    mean: float
-    ci95: tuple[float, float]
-    ci95_runs: tuple[float, float]
-    components: dict[str, float | None]
-    p: float | None
-    p_holm: float | None
-    p_adjusted: float | None
-    p_monte_carlo_error: float | None
-    minimum_detectable_effect: float | None
-    runs_needed: int | None = None
-    least_detectable: float | None = None
-    practical: float | None = None
-    posterior: Posterior | None = None
-    observations: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class GridPoint:
-    """The result of one setting on the selection split."""
-
-    value: float
-    select_score: Spread
-    select_loss: float
-    diverged: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Calibration:
-    """The calibration of the class probabilities on the test examples.
-
-    Attributes:
-      ece: expected calibration error, over 15 bins of equal mass (`regjax.analysis.expected_calibration_error`).
-      brier: Brier score, summed over classes.
-      log_loss: negative logarithm of the probability of the label; the mean is that of the test loss, except that a
-        probability that float32 rounds to 0 has an upper bound.
-      reliability: `confidence`, `accuracy` and `counts` of the bins of all runs together.
-    """
-
-    ece: Spread
-    brier: Spread
-    log_loss: Spread
-    reliability: dict[str, Json]
-
-
-@dataclasses.dataclass(frozen=True)
-class TechniqueResult:
-    """One row of the comparison; the test results are those of the chosen setting."""
-
-    name: str
-    title: str
-    chosen: dict[str, Json]  # parameter, value, edge ("low", "high" or None), selected_by, ...
-    grid: tuple[GridPoint, ...]
-    test: Spread  # the main metric: accuracy or R2
-    test_loss: Spread
-    test_mse: Spread | None  # regression, in the units of the target
-    train: Spread  # the main metric on the training examples
-    train_loss: Spread
-    generalization_gap: Spread  # main metric on the training set minus that on the test set
-    improvement: Improvement | None  # None for the baseline
-    loss_improvement: Improvement | None
-    zero_fraction: float  # fraction of the penalizable weights that are exactly zero, mean over runs
-    epochs: Spread
-    diverged: int  # runs of the chosen setting that diverged; they score at chance
-    lanes: int  # number of runs of this row, its tuning budget
-    seconds: float  # compute time of those runs, summed over workers
-    curves: dict[str, Json]  # means and confidence intervals over runs, by epoch
-    weights: dict[str, Json]  # histogram of the weights
-    params_sha256: tuple[str, ...] = ()  # of the final parameters of each seed
-    flags: tuple[dict[str, Value], ...] | None = None  # of the command `train` for the chosen setting, by run
-    calibration: Calibration | None = None  # classification
 
 
 class Trained(NamedTuple):
@@ -189,7 +77,7 @@ class CompareResult:
         content = _plain(dataclasses.asdict(dataclasses.replace(self, trained=None, predictions=None)))
         del content["trained"], content["predictions"]
         for row in [content["baseline"], *content["techniques"].values()]:
-            if self.task == "classification":
+            if self.metric == "accuracy":
                 row["test_accuracy"], row["train_accuracy"] = row["test"], row["train"]
             gain = row["improvement"]
             row["minimum_detectable_effect"] = gain and gain["minimum_detectable_effect"]
@@ -234,9 +122,10 @@ class CompareResult:
 
     def __str__(self) -> str:
         """Format the table for a terminal."""
-        scale = 100.0 if self.task == "classification" else 1.0
-        digits = 1 if self.task == "classification" else 3
-        unit = " %" if self.task == "classification" else ""
+        baseline = {"test": {"mean": self.baseline.test.mean}}
+        measure = Measure.of({"task": self.task, "metric": self.metric, "baseline": baseline})
+        scale, digits, unit = measure.scale, measure.digits, measure.unit
+        sign = METRICS[self.metric].sign
 
         def number(value: float) -> str:
             return f"{value * scale:.{digits}f}"
@@ -246,7 +135,7 @@ class CompareResult:
             return number(s.mean) + (f" ±{number(half)}" if math.isfinite(half) else "")
 
         head = [
-            "technique", "chosen", f"train {self.metric}{unit}", f"test {self.metric}{unit}", "test loss",
+            "technique", "chosen", f"train {measure.name}{unit}", f"test {measure.name}{unit}", "test loss",
             "change", "p", "adjusted p", "detectable", "zeros %", "epochs", *(["group"] if self.groups else []),
         ]  # fmt: skip
         body = []
@@ -261,7 +150,7 @@ class CompareResult:
                     number(row.train.mean),
                     spread(row.test),
                     f"{row.test_loss.mean:.3f}",
-                    f"{gain.mean * scale:+z.{digits}f}" + (f" ±{number(half)}" if math.isfinite(half) else "")
+                    f"{sign * gain.mean * scale:+z.{digits}f}" + (f" ±{number(half)}" if math.isfinite(half) else "")
                     if gain
                     else "",
                     _p(gain.p) if gain else "",
@@ -311,7 +200,7 @@ class CompareResult:
                 "many runs show, by test and interval, with 80% power. train: mean over the runs alone."
             )
         titles = {row.name: row.title for row in self.rows()}
-        notes += reference_notes(self.task, self.metric, titles, self.metrics, self.references)
+        notes += reference_notes(self.metric, titles, self.metrics, self.references)
         if self.groups:
             notes.append("group: rows that share a letter are not shown to differ (all pairs, step-down maxT).")
         if self.best and self.best.better_than:
@@ -361,11 +250,6 @@ _CSV_COLUMNS = [
     "lanes", "group", "practical", "worse", "same", "better", "loss_practical", "loss_worse", "loss_same",
     "loss_better", "loss_p",
 ]  # fmt: skip
-
-
-def spread(values: Iterable[float], interval: Interval) -> Spread:
-    """Make a `Spread` from values and their confidence interval."""
-    return Spread(interval.mean, (interval.low, interval.high), tuple(float(v) for v in values))
 
 
 def _three(s: Spread) -> list[float]:

@@ -1,56 +1,43 @@
-"""Scores trained weights, and summarizes the scores over seeds."""
+"""Scores trained weights on one part of the data."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import math
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.analysis import (
-    Interval,
-    brier_score,
-    diagnose,
-    expected_calibration_error,
-    log_loss,
-    mean_interval,
-    reliability_curve,
-)
-from regjax.analysis.weights import params_sha256, zero_fraction
-from regjax.comparison.layout import Layout
-from regjax.comparison.result import Calibration, GridPoint, Spread, TechniqueResult, spread
-from regjax.comparison.techniques import Technique
-from regjax.core.tree import weight_leaves
-from regjax.core.typing import ApplyFn, Array, Json, PyTree, Value
+from regjax.analysis.metrics import contributions
+from regjax.catalog import METRICS
+from regjax.core.typing import ApplyFn, Array, ArrayLike
 from regjax.data import Preprocessor, Splits, Standardization
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.training.evaluate import SCORE, predict
-from regjax.training.run import RunResult
 from regjax.training.state import Weights
 
 BATCH = 4096  # number of examples that are evaluated at once
-LOSS_RANGE = (0.0, math.inf)  # of both data losses
-SCORE_RANGE = {"classification": (0.0, 1.0), "regression": (-math.inf, 1.0)}
-SMALL = 1e-3  # a weight below this is "small" in the histogram
 
 
 class Evaluation(NamedTuple):
-    """The scores of one run on one part of the data."""
+    """The scores of one run on one part of the data.
 
-    score: float  # accuracy or R2
+    The score is the metric of the comparison, negated where a lower value is better: a higher score is always better.
+    """
+
+    score: float
     loss: float
     losses: np.ndarray  # [N], the loss of each example
-    hits: np.ndarray  # [N], 1 for a correct prediction; empty for regression
+    hits: np.ndarray  # [N], 1 for a correct prediction; empty if the metric is not the accuracy
     outputs: np.ndarray = np.zeros(0)  # class probabilities [N, K], or numbers like y; empty on the selection part
+    contributions: np.ndarray | None = None  # [N], of each example to the score, if it is neither accuracy nor R2
 
     @property
     def scores(self) -> np.ndarray:
         """What each example contributes to the score, `[N]`; their mean is the score."""
+        if self.contributions is not None:
+            return self.contributions
         if self.hits.size or not self.loss:
             return self.hits if self.hits.size else np.full(len(self.losses), self.score)
         return 1.0 - (1.0 - self.score) / self.loss * self.losses
@@ -71,17 +58,48 @@ class Scorer:
       splits: the splits; the training targets determine the constant guess.
       preprocessor: the one of the whole pool, which gives the losses of all runs one unit.
       part: `"select"` or `"test"`.
+      metric: name of the metric; None is the default of the task.
     """
 
-    def __init__(self, apply_fn: ApplyFn, splits: Splits, preprocessor: Preprocessor, part: str):
+    def __init__(
+        self, apply_fn: ApplyFn, splits: Splits, preprocessor: Preprocessor, part: str, metric: str | None = None
+    ):
+        self._keep(apply_fn, splits, preprocessor, getattr(splits, f"x_{part}"), getattr(splits, f"y_{part}"), metric)
+        self._keeps_outputs = part == "test"  # those of all settings on the selection part would fill the memory
+
+    @classmethod
+    def of_examples(
+        cls,
+        apply_fn: ApplyFn,
+        splits: Splits,
+        preprocessor: Preprocessor,
+        examples: tuple[ArrayLike, np.ndarray],
+        metric: str | None = None,
+    ) -> Scorer:
+        """Make the scorer of other examples `(x, y)`, as they are before standardization; it keeps no outputs."""
+        scorer = cls.__new__(cls)
+        scorer._keep(apply_fn, splits, preprocessor, *examples, metric)
+        scorer._keeps_outputs = False
+        return scorer
+
+    def _keep(
+        self,
+        apply_fn: ApplyFn,
+        splits: Splits,
+        preprocessor: Preprocessor,
+        x: ArrayLike,
+        y: np.ndarray,
+        metric: str | None,
+    ) -> None:
         self.task = splits.task
+        self.metric = metric or SCORE[splits.task]
         self._apply = apply_fn
         self._whole = preprocessor
-        self._x = jnp.asarray(getattr(splits, f"x_{part}"))
-        self._y = jnp.asarray(preprocessor.target_transform(getattr(splits, f"y_{part}")))
-        self.chance = chance_of(splits, preprocessor, getattr(splits, f"y_{part}"))
-        self._guess = _constant_guess(splits, len(self._y))
-        self._keeps_outputs = part == "test"  # those of all settings on the selection part would fill the memory
+        self._x = jnp.asarray(x)
+        self._targets = y
+        self._y = jnp.asarray(preprocessor.target_transform(y))
+        self.chance = chance_of(splits, preprocessor, y, metric)
+        self._guess = _constant_guess(splits, len(y))
 
     def __call__(self, weights: Weights, diverged: bool, preprocessor: Preprocessor | None = None) -> Evaluation:
         """Evaluate the weights of a run with its preprocessor; None is that of the whole pool.
@@ -98,19 +116,29 @@ class Scorer:
             losses = np.concatenate([piece[0] for piece in pieces]).astype(np.float64)
             if np.all(np.isfinite(losses)):
                 loss = float(losses.mean())
-                outputs = np.concatenate([piece[2] for piece in pieces]) if self._keeps_outputs else np.zeros(0)
-                if self.task == "regression":
-                    outputs = self._whole.target_inverse(outputs) if self._keeps_outputs else outputs
-                    return Evaluation(1.0 - loss / _variance(np.asarray(self._y)), loss, losses, np.zeros(0), outputs)
-                hits = np.concatenate([piece[1] for piece in pieces]).astype(np.float64)
-                return Evaluation(float(hits.mean()), loss, losses, hits, outputs)
-        hits = np.full(size if self.task == "classification" else 0, self.chance.score)
-        outputs = self._guess if self._keeps_outputs else np.zeros(0)
-        return Evaluation(self.chance.score, self.chance.loss, np.full(size, self.chance.loss), hits, outputs)
+                outputs = np.concatenate([piece[2] for piece in pieces])
+                outputs = self._whole.target_inverse(outputs) if self.task == "regression" else outputs
+                hits = np.concatenate([piece[1] for piece in pieces]).astype(np.float64) if pieces[0][1].size else None
+                return self._evaluation(loss, losses, hits, outputs)
+        hits = np.full(size, self.chance.score)
+        return self._evaluation(self.chance.loss, np.full(size, self.chance.loss), hits, self._guess)
+
+    def _evaluation(self, loss: float, losses: np.ndarray, hits: np.ndarray | None, outputs: np.ndarray) -> Evaluation:
+        kept = outputs if self._keeps_outputs else np.zeros(0)
+        if self.metric == "accuracy" and hits is not None:
+            return Evaluation(float(hits.mean()), loss, losses, hits, kept)
+        if self.metric == "r2":
+            return Evaluation(1.0 - loss / _variance(np.asarray(self._y)), loss, losses, np.zeros(0), kept)
+        scores = METRICS[self.metric].sign * contributions(self.metric, outputs, self._targets)
+        return Evaluation(float(scores.mean()), loss, losses, np.zeros(0), kept, scores)
 
 
-def chance_of(splits: Splits, preprocessor: Preprocessor, y: np.ndarray) -> Chance:
-    """Score the constant guess from the training set on the targets `y`."""
+def chance_of(splits: Splits, preprocessor: Preprocessor, y: np.ndarray, metric: str | None = None) -> Chance:
+    """Score the constant guess from the training set on the targets `y`; `metric` is as in `Scorer`."""
+    metric = metric or SCORE[splits.task]
+    if metric not in SCORE.values():
+        scores = METRICS[metric].sign * contributions(metric, _constant_guess(splits, len(y)), y)
+        return Chance(float(scores.mean()), chance_of(splits, preprocessor, y).loss)
     if splits.task == "regression":
         guess = preprocessor.target_transform(splits.y_train).mean(axis=0)
         targets = preprocessor.target_transform(y)
@@ -131,117 +159,6 @@ def _constant_guess(splits: Splits, size: int) -> np.ndarray:
     return np.broadcast_to(guess.astype(np.float32), (size, *guess.shape))
 
 
-def calibration_of(probabilities: np.ndarray, y: np.ndarray) -> Calibration:
-    """Summarize the calibration of several runs.
-
-    Args:
-      probabilities: of the test examples of each run, `[runs, N, K]`.
-      y: their labels, `int[runs, N]`.
-    """
-    runs = list(zip(probabilities, y, strict=True))
-    curve = reliability_curve(np.concatenate(probabilities), np.concatenate(y))
-    return Calibration(
-        ece=spread_of([expected_calibration_error(*run) for run in runs], (0.0, 1.0)),
-        brier=spread_of([brier_score(*run) for run in runs], (0.0, 2.0)),
-        log_loss=spread_of([log_loss(*run) for run in runs], LOSS_RANGE),
-        reliability={name: column.round(6).tolist() for name, column in curve._asdict().items()},
-    )
-
-
-def spread_of(values: Sequence[float], limits: tuple[float, float] = (-math.inf, math.inf)) -> Spread:
-    """Make a `Spread` with the mean and confidence interval of values over seeds, within what is possible."""
-    return spread(values, within(mean_interval(values), limits))
-
-
-def within(interval: Interval, limits: tuple[float, float]) -> Interval:
-    """Return the interval with its ends clipped: Student's t does not know that an accuracy ends at 0 and 1."""
-    low, high = (min(max(end, limits[0]), limits[1]) if math.isfinite(end) else end for end in interval[1:])
-    return Interval(interval.mean, low, high)
-
-
-def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -> dict[str, Json]:
-    """Return the diagnosis of most of the baseline runs, and the diagnosis of each run.
-
-    The verdict is that of more than half of the runs, and without one `"undecided"`. The median onset is the lower one
-    of the runs that show one, an epoch of one of them; None if they are fewer than half.
-    """
-    each = [diagnose(result.history, chance_loss=chance_loss, n_val=n_val) for result in results]
-    names = [d.verdict for d in each]
-    verdicts = {name: names.count(name) for name in sorted(set(names))}
-    most = max(verdicts, key=lambda name: verdicts[name])
-    verdict = most if 2 * verdicts[most] > len(each) else "undecided"
-    shown = sorted(d.onset_epoch for d in each if d.onset_epoch is not None)
-    typical = next((d for d in each if d.verdict == verdict), each[0])
-    return {
-        "verdict": verdict,
-        "verdicts": verdicts,
-        "onset_epochs": [d.onset_epoch for d in each],
-        "median_onset": shown[(len(shown) - 1) // 2] if shown and 2 * len(shown) >= len(each) else None,
-        "generalization_loss": _mean_of([d.generalization_loss for d in each]),
-        "generalization_gap": _mean_of([d.generalization_gap for d in each]),
-        "metric_gap": _mean_of([d.metric_gap for d in each]),
-        "evidence": [f"run {each.index(typical) + 1} of {len(each)}: {text}" for text in typical.evidence],
-    }
-
-
-def _mean_of(values: Sequence[float | None]) -> float:
-    """The mean of those that there are; NaN if there are none."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    return float(np.mean(known)) if known else math.nan
-
-
-def summarize_row(
-    technique: Technique,
-    chosen: dict[str, Json],
-    grid: tuple[GridPoint, ...],
-    results: Sequence[RunResult],
-    tests: Sequence[Evaluation],
-    layout: Layout,
-    task: str,
-    *,
-    chance: Chance,
-    mse_unit: float,
-    diverged: int,
-    lanes: int,
-    seconds: float,
-    flags: Sequence[Mapping[str, Value]] | None,
-) -> TechniqueResult:
-    """Summarize one row of the comparison, without its paired statistics."""
-    metric = SCORE[task]
-    limits = SCORE_RANGE[task]
-    of_score = within(layout.interval([run.scores for run in tests], counted=task == "classification"), limits)
-    of_loss = within(layout.interval([run.losses for run in tests]), LOSS_RANGE)
-    train = [_at_end(result, f"train/{metric}", chance.score) for result in results]
-    test = [evaluation.score for evaluation in tests]
-    loss = [evaluation.loss for evaluation in tests]
-    regression = task == "regression"
-    return TechniqueResult(
-        name=technique.name,
-        title=technique.title,
-        chosen=chosen,
-        grid=grid,
-        test=spread(test, of_score),
-        test_loss=spread(loss, of_loss),
-        test_mse=spread([v * mse_unit for v in loss], Interval(*(v * mse_unit for v in of_loss)))
-        if regression
-        else None,
-        train=spread_of(train, limits),
-        train_loss=spread_of([_at_end(result, "train/data_loss", chance.loss) for result in results], LOSS_RANGE),
-        generalization_gap=spread_of([a - b for a, b in zip(train, test, strict=True)]),
-        improvement=None,
-        loss_improvement=None,
-        zero_fraction=float(np.mean([zero_fraction(result.weights.params) for result in results])),
-        epochs=spread_of([float(result.epochs) for result in results]),
-        diverged=diverged,
-        lanes=lanes,
-        seconds=seconds,
-        curves=_curves(results, metric),
-        weights=_histogram(results),
-        params_sha256=tuple(params_sha256(result.weights.params) for result in results),
-        flags=None if flags is None else tuple(dict(of_run) for of_run in flags),
-    )
-
-
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _per_example(
     apply_fn: ApplyFn,
@@ -258,79 +175,10 @@ def _per_example(
         outputs = outputs * units[0] + units[1]
     losses = get_loss(TASK_LOSSES[task])(outputs, y)
     if task == "regression":
-        return losses, jnp.zeros(()), outputs
+        return losses, jnp.zeros(0), outputs
     return losses, correct(outputs, y), jax.nn.softmax(outputs.astype(jnp.float32))
 
 
 def _variance(y: np.ndarray) -> float:
     spread_of_y = float(np.mean(np.var(y.reshape(len(y), -1), axis=0)))
     return spread_of_y if spread_of_y > 0 else 1.0
-
-
-def _at_end(result: RunResult, column: str, otherwise: float) -> float:
-    """Return a column of the history at the epoch of the final weights; `otherwise` if it is not finite."""
-    values = result.history.values[column]
-    rows = np.flatnonzero(result.history.valid)
-    value = float(values[int(result.end_epoch)]) if rows.size else math.nan
-    return value if math.isfinite(value) else otherwise
-
-
-def in_unit(result: RunResult, unit: float) -> RunResult:
-    """Return the result with the losses of its history times `unit`, so that the losses of all runs have one unit."""
-    if unit == 1.0:
-        return result
-    names = result.history.names
-    factors = np.where(np.isin(names, ("train/data_loss", "val/loss")), unit, 1.0)
-    return result._replace(history=dataclasses.replace(result.history, table=result.history.table * factors))
-
-
-def _weight_values(params: PyTree) -> np.ndarray:
-    return np.concatenate([np.ravel(leaf) for leaf in weight_leaves(params)])
-
-
-def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Json]:
-    """Return a histogram of the penalizable weights of all seeds; exact zeros are counted separately."""
-    values = np.concatenate([_weight_values(result.weights.params) for result in results])
-    values = values[np.isfinite(values)]
-    nonzero = values[values != 0]
-    reach = float(np.quantile(np.abs(nonzero), 0.999)) if nonzero.size else 1.0
-    counts, edges = np.histogram(np.clip(nonzero, -reach, reach), bins=bins, range=(-reach, reach))
-    total = max(values.size, 1)
-    return {
-        "edges": [round(float(edge), 6) for edge in edges],
-        "counts": counts.tolist(),
-        "zero_fraction": float((values == 0).sum() / total),
-        "small_fraction": float((np.abs(nonzero) < SMALL).sum() / total),
-    }
-
-
-def _curves(results: Sequence[RunResult], metric: str, points: int = 200) -> dict[str, Json]:
-    """Return means and 95% intervals over the runs, for at most `points` epochs.
-
-    A run that has stopped counts on with its last values: a mean over those that still run would change with which they
-    are, and stopping takes those whose loss rises first.
-    """
-    columns = {
-        "train_loss": "train/data_loss",
-        "val_loss": "val/loss",
-        "train_score": f"train/{metric}",
-        "val_score": f"val/{metric}",
-    }
-    of_score = SCORE_RANGE["classification" if metric == SCORE["classification"] else "regression"]
-    valid = np.stack([result.history.valid for result in results])
-    last = int(valid.any(axis=0).sum())
-    epochs = np.unique(np.linspace(0, last - 1, min(points, last)).round().astype(int)) if last else np.array([], int)
-    # The row of the history that a run has at each epoch: its own, or its last.
-    rows = np.minimum(epochs, np.maximum(valid.sum(axis=1, keepdims=True) - 1, 0))
-    started = valid.any(axis=1)
-    out: dict[str, Json] = {"epoch": epochs.tolist(), "runs": valid[:, epochs].sum(axis=0).tolist()}
-    for name, column in columns.items():
-        table = np.take_along_axis(np.stack([result.history.values[column] for result in results]), rows, axis=1)
-        counted = [values[started & np.isfinite(values)] for values in table.T]
-        limits = LOSS_RANGE if name.endswith("loss") else of_score
-        intervals = [within(mean_interval(values), limits) if values.size else None for values in counted]
-        out[name] = {
-            part: [None if i is None else float(f"{getattr(i, part):.5g}") for i in intervals]
-            for part in ("mean", "low", "high")
-        }
-    return out

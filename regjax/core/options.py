@@ -203,7 +203,7 @@ def whole(group: str, default: int | None, help_text: str, *, low: int = 1, fixe
     return _field(default, Option(group, help_text, _numbers(int, low, UNBOUNDED), fixed))
 
 
-def choice(group: str, default: str, choices: Sequence[str], help_text: str, *, fixed: bool = True) -> Value:
+def choice(group: str, default: str | None, choices: Sequence[str], help_text: str, *, fixed: bool = True) -> Value:
     """A field for one of several names."""
     return _field(default, Option(group, help_text, _choices(choices), fixed))
 

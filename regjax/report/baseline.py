@@ -95,7 +95,7 @@ def picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[st
             text += " The ticks at the foot are the runs."
     gap = diagnosis.get("metric_gap")
     if finite(gap):
-        side = "above" if gap >= 0 else "below"
+        side, measure = "above" if gap >= 0 else "below", Measure.of_training(results)
         size = measure.value(abs(gap)) + measure.step
         text += (
             f" At the end, training {measure.name} is {size} {side} validation; the gap of the table is to the test "

@@ -117,7 +117,8 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
         axes.spines["left"].set_visible(False)
         number_ticks(axes.xaxis, 5)
         unit = " (points)" if measure.step else ""
-        axes.set_xlabel(f"change of test {measure.name}{unit}" if by_score else f"reduction of test {measure.loss}")
+        what = "change" if measure.higher else "reduction"
+        axes.set_xlabel(f"{what} of test {measure.name}{unit}" if by_score else f"reduction of test {measure.loss}")
 
     lines = []
     for row in rows:

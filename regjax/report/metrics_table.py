@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from regjax.catalog import METRICS
 from regjax.report.words import NONE, finite
-
-TITLES = {
-    "accuracy": ("accuracy", "%"),
-    "balanced_accuracy": ("balanced accuracy", "%"),
-    "roc_auc": ("ROC AUC", "%"),
-    "average_precision": ("average precision", "%"),
-    "f1": ("F1", "%"),
-    "log_loss": ("log loss", ""),
-    "brier": ("Brier score", ""),
-    "r2": ("R²", ""),
-    "mae": ("mean absolute error", "target's own unit"),
-    "rmse": ("root mean squared error", "target's own unit"),
-}
 
 
 def metrics_table(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -35,8 +23,8 @@ def metrics_table(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
     shown = [(title, found) for title, found in rows if found]
     if not shown:
         return None
-    names = [name for name in TITLES if name in shown[0][1]]
-    columns = [{"name": title, "unit": unit} for title, unit in (TITLES[name] for name in names)]
+    names = [name for name in METRICS if name in shown[0][1]]
+    columns = [{"name": METRICS[name].title, "unit": _unit(name)} for name in names]
     lines = [
         {
             "title": title,
@@ -54,7 +42,14 @@ def metrics_table(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
     }
 
 
+def _unit(name: str) -> str:
+    """The unit of a column; that of the errors of a regression is the target's."""
+    if METRICS[name].percent:
+        return "%"
+    return "target's own unit" if name in ("mae", "rmse") else ""
+
+
 def _cell(name: str, value: Any) -> dict[str, Any]:
-    title, unit = TITLES[name]
+    unit, title = _unit(name), METRICS[name].title
     text = NONE if not finite(value) else f"{100 * value:.1f}" if unit == "%" else f"{value:.3g}"
     return {"text": text, "small": "", "flag": False, "label": f"{title}, {unit}" if unit else title}

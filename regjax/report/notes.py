@@ -42,10 +42,11 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         "pairs_caption": ""  # which a single run has not
         if not several
         else (
-            f"By how much{measure.step and f' (in{measure.step})'} the mean of each row is above that of the rows "
-            "below it, whose numbers are at the top. Filled and bold: shown, with all pairs tested together and an "
-            "interval that excludes zero. There are more pairs than techniques, so each takes more evidence: a "
-            "technique that helped may still share a letter with the baseline."
+            f"By how much{measure.step and f' (in{measure.step})'} the mean of each row is "
+            f"{'above' if measure.higher else 'below'} that of the rows below it, whose numbers are at the top. Filled "
+            "and bold: shown, with all pairs tested together and an interval that excludes zero. There are more pairs "
+            "than techniques, so each takes more evidence: a technique that helped may still share a letter with the "
+            "baseline."
         ),
         "strength_heading": f"Validation {measure.name} against strength",
         "strength_text": (

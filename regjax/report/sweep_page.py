@@ -304,7 +304,7 @@ def _table(
 def _above(point: SweepPoint, measure: Measure) -> dict[str, Any]:
     if point.above is None:
         return {"text": NONE, "small": "reference" if point.reference else ""}
-    interval = measure.range(point.above["ci95"], signed=True)
+    interval = measure.changes(point.above["ci95"])
     same = "" if interval or point.lanes < 2 else "in every seed"
     return {"text": measure.change(point.above["mean"]), "small": interval or same}
 

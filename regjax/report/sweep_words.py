@@ -79,7 +79,7 @@ def second(results: Results) -> str:
     other, seeds = results["settings"][gain["setting"]], int(results["seeds"])
     subject = f"The second, {'the reference ' if other['reference'] else ''}with {name_of(other['values'])}, is"
     where = "level with it" if _is_zero(gain["mean"], measure) else f"{_size(gain['mean'], measure)} below"
-    interval = measure.range(gain["ci95"], signed=True)
+    interval = measure.changes(gain["ci95"])
     where += "" if interval or seeds < 2 else " in every seed"
     details = [f"95% interval over seeds {interval}"] if interval else []
     if not finite(gain["p"]):
@@ -149,7 +149,7 @@ def _above_reference(results: Results, best: Mapping[str, Any], measure: Measure
     if not gain:
         return ""
     other = f"without {listing(list(results['reference']['off']))}"
-    interval = measure.range(gain["ci95"], signed=True)
+    interval = measure.changes(gain["ci95"])
     tail = f" (95% interval over seeds {interval})" if interval else " in every seed" if best["runs"] > 1 else ""
     if _is_zero(gain["mean"], measure):
         return f", level with the reference {other}{tail}"

@@ -107,7 +107,7 @@ def _own_units(spread: Mapping[str, Any] | None) -> Cell:
 
 def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:
     return [
-        {"text": measure.change(gain.get("mean")), "small": measure.range(gain.get("ci95"), signed=True)},
+        {"text": measure.change(gain.get("mean")), "small": measure.changes(gain.get("ci95"))},
         {"text": p_value(gain.get("p"))},
         {"text": p_value(gain.get("p_adjusted"))},
         {"text": measure.value(gain.get("minimum_detectable_effect"))},

@@ -145,10 +145,11 @@ def best_sentence(results: Mapping[str, Any]) -> str:
     titles = {row["name"]: short(row["title"]) for row in rows}
     name, beaten = titles[best["name"]], [titles[other] for other in best["better_than"]]
     alike = [title for other, title in titles.items() if other not in (best["name"], *best["better_than"])]
-    metric = f"test {Measure.of(results).name}{' on this split' * one_split(results)}"
+    measure = Measure.of(results)
+    metric = f"test {measure.name}{' on this split' * one_split(results)}"
     if not beaten:
-        return f"No row has a higher {metric} than {name}, which is not shown to be better than any other."
-    subject = f"Of all rows, {name} has the highest {metric}"
+        return f"No row has a {measure.better} {metric} than {name}, which is not shown to be better than any other."
+    subject = f"Of all rows, {name} has the {measure.best} {metric}"
     if not alike:
         return f"{subject}, and is shown to be better than each of the others."
     tie = f"is not shown to differ from {listing(alike)}"
@@ -181,9 +182,9 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
         size = f"{measure.change(most['improvement']['mean'])}{measure.step}"
         if len(by_verdict["helped"]) > 1:
             size = f"largest estimate: {short(most['title'])}, {size}"
-        clauses.append(f"higher with {_subject(by_verdict['helped'], len(rows))} ({size})")
+        clauses.append(f"{measure.better} with {_subject(by_verdict['helped'], len(rows))} ({size})")
     if by_verdict["hurt"]:
-        clauses.append(f"lower with {_subject(by_verdict['hurt'], len(rows))}")
+        clauses.append(f"{measure.worse} with {_subject(by_verdict['hurt'], len(rows))}")
     if by_verdict["same"]:
         size = f"less than {measure.value(by_verdict['same'][0]['improvement']['practical'])}{measure.step}"
         clauses.append(f"practically the same with {_subject(by_verdict['same'], len(rows))} (a change of {size})")
@@ -218,11 +219,11 @@ def _detail(row: Mapping[str, Any], measure: Measure, runs: int) -> str:
         text = f"{text} (within ±{measure.value(gain['practical'])})"
     pair = ends(gain.get("ci95"))
     if judge(gain) == "untested" and pair:
-        return f"{text} ({measure.range(pair, signed=True)})"
+        return f"{text} ({measure.changes(pair)})"
     if judge(gain) == "none" and pair:
         # One of the two conditions of a verdict may hold; then the other is named.
         p = gain["p_adjusted"]
         why = [f"adjusted p {p_value(p)}"] if pair[0] > 0 or pair[1] < 0 else []
         why += [f"the interval holds 0, though the adjusted p is {p_value(p)}"] if p <= LEVEL and not why else []
-        return f"{text} ({'; '.join([measure.range(pair, signed=True), *why, *reach(gain, runs)])})"
+        return f"{text} ({'; '.join([measure.changes(pair), *why, *reach(gain, runs)])})"
     return text

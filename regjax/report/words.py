@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
+from regjax.catalog import METRICS
+
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
@@ -113,6 +115,7 @@ class Measure:
       unit: unit of values, with a leading space: `" %"` or empty.
       step: unit of differences: `" points"` or empty.
       loss: name of the loss.
+      higher: whether a higher value is better.
     """
 
     name: str
@@ -121,28 +124,70 @@ class Measure:
     unit: str
     step: str
     loss: str
+    higher: bool = True
 
     @classmethod
     def of(cls, results: Mapping[str, Any]) -> Measure:
-        """The measure of a results file: percent for accuracy, plain numbers for other metrics."""
-        metric = str(results.get("metric", "accuracy"))
-        regression = results.get("task") == "regression" or metric in ("r2", "mse")
-        loss = "MSE" if regression else "loss"
-        if metric == "accuracy":
-            return cls("accuracy", 100.0, 1, " %", " points", loss)
-        return cls({"r2": "R²", "mse": "MSE"}.get(metric, metric), 1.0, 3, "", "", loss)
+        """The measure of a results file: percent for fractions, otherwise four digits of the baseline's value."""
+        name = str(results.get("metric", "accuracy"))
+        loss = "MSE" if results.get("task") == "regression" or name == "r2" else "loss"
+        metric = METRICS.get(name)
+        if metric is None:
+            return cls(name, 1.0, 3, "", "", loss)
+        if metric.percent:
+            return cls(metric.title, 100.0, 1, " %", " points", loss)
+        base = ((results.get("baseline") or {}).get("test") or {}).get("mean")
+        digits = 3
+        if finite(base) and base > 0 and not metric.higher:
+            digits = min(max(3 - math.floor(math.log10(base)), 0), 9)
+        return cls(metric.title, 1.0, digits, "", "", loss, metric.higher)
+
+    @classmethod
+    def of_training(cls, results: Mapping[str, Any]) -> Measure:
+        """The measure of the curves of training, which is the first one of the task."""
+        return cls.of(
+            {"task": results.get("task"), "metric": "r2" if results.get("task") == "regression" else "accuracy"}
+        )
+
+    @property
+    def better(self) -> str:
+        """Where better values are: `"higher"` or `"lower"`."""
+        return "higher" if self.higher else "lower"
+
+    @property
+    def best(self) -> str:
+        """Which value is best."""
+        return "highest" if self.higher else "lowest"
+
+    @property
+    def worse(self) -> str:
+        """Where worse values are."""
+        return "lower" if self.higher else "higher"
 
     def value(self, number: Any) -> str:
         """A value without its unit."""
         return fixed(number * self.scale, self.digits) if finite(number) else NONE
 
-    def change(self, number: Any) -> str:
-        """A difference with its sign, without its unit."""
-        return fixed(number * self.scale, self.digits, signed=True) if finite(number) else NONE
+    def change(self, improvement: Any) -> str:
+        """The change of the value by an improvement, with its sign and without its unit: below 0 where less is better.
 
-    def range(self, interval: Any, *, signed: bool = False) -> str:
-        """An interval as `79.1 to 82.7`; empty if its ends are missing."""
-        return span(interval, self.scale, self.digits, signed=signed)
+        Example:
+          >>> Measure.of({"metric": "rmse", "baseline": {"test": {"mean": 52.0}}}).change(-1.5)
+          '+1.50'
+        """
+        factor = self.scale if self.higher else -self.scale
+        return fixed(improvement * factor, self.digits, signed=True) if finite(improvement) else NONE
+
+    def range(self, interval: Any) -> str:
+        """An interval of values as `79.1 to 82.7`; empty if its ends are missing."""
+        return span(interval, self.scale, self.digits)
+
+    def changes(self, interval: Any) -> str:
+        """An interval of improvements as changes, like `change`; empty if its ends are missing."""
+        pair = ends(interval)
+        if pair is not None and not self.higher:
+            pair = -pair[1], -pair[0]
+        return span(pair, self.scale, self.digits, signed=True)
 
 
 def span(interval: Any, scale: float = 1.0, digits: int = 3, *, signed: bool = False) -> str:

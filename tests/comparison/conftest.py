@@ -6,6 +6,7 @@ import pytest
 from regjax.comparison import procedure
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.plan import make_plan
+from regjax.comparison.training_score import training_scores
 from regjax.data import Dataset, split
 
 
@@ -28,6 +29,7 @@ def stages(table):
     trained = procedure.train(plan, runner)
     rows = procedure.choose(plan, trained)
     scorer, tests = procedure.evaluate_on_test(plan, rows)
+    on_train = training_scores(plan, rows, runner)
     return SimpleNamespace(
-        plan=plan, runner=runner, steps=steps, trained=trained, rows=rows, scorer=scorer, tests=tests
+        plan=plan, runner=runner, steps=steps, trained=trained, rows=rows, scorer=scorer, tests=tests, on_train=on_train
     )

@@ -8,7 +8,7 @@ from regjax.analysis import all_pairs, practical_posterior
 from regjax.comparison.layout import Layout
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.ranking import Ranking, rank, with_practical
-from regjax.comparison.result import Improvement
+from regjax.comparison.row import Improvement
 from regjax.comparison.scoring import Evaluation
 
 

@@ -4,9 +4,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
-from regjax.comparison.metrics import BOOSTING, CONSTANT, LINEAR, metrics_of
+from regjax.analysis.metrics import metrics_of
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.plan import make_plan
+from regjax.comparison.reference_notes import BOOSTING, CONSTANT, LINEAR
 from regjax.comparison.references import references_of
 from regjax.data import from_arrays
 

@@ -12,7 +12,8 @@ from regjax.comparison.improvements import improvements as of_improvements
 from regjax.comparison.layout import Layout
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.ranking import rank, with_practical
-from regjax.comparison.result import Calibration, CompareResult, GridPoint, Improvement, Spread, TechniqueResult, spread
+from regjax.comparison.result import CompareResult
+from regjax.comparison.row import Calibration, GridPoint, Improvement, Spread, TechniqueResult, spread
 from regjax.report.panels import dress
 from regjax.report.style import LIGHT, drawing
 

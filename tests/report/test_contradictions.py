@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from regjax.catalog import METRICS
 from regjax.report.compare_page import _caution
 from regjax.report.notes import captions, notes
 from regjax.report.reach import independent_runs, reach
@@ -52,7 +53,7 @@ def gain(status, runs):
     }
 
 
-def page(statuses, loss_statuses, diagnosis, runs, splits, task):
+def page(statuses, loss_statuses, diagnosis, runs, splits, metric):
     rows = {
         title: {
             "name": title,
@@ -65,11 +66,11 @@ def page(statuses, loss_statuses, diagnosis, runs, splits, task):
     }
     beaten = [title for title in TITLES[1:] if runs > 5]
     return {
-        "task": task,
-        "metric": "accuracy" if task == "classification" else "r2",
+        "task": METRICS[metric].task,
+        "metric": metric,
         "seeds": runs,
         "splits": splits,
-        "baseline": {"name": "baseline", "title": "baseline", "test_loss": {"mean": 0.8}},
+        "baseline": {"name": "baseline", "title": "baseline", "test": {"mean": 0.9}, "test_loss": {"mean": 0.8}},
         "techniques": rows,
         "diagnosis": {"verdict": diagnosis.partition(" ")[0], **DIAGNOSES[diagnosis]},
         "best": {"name": "alpha", "better_than": beaten},
@@ -83,16 +84,16 @@ GRID = list(
         list(itertools.product(MEANS, repeat=3)),
         DIAGNOSES,
         [(1, 1), (4, 4), (5, 1), (6, 6), (10, 10), (10, 5), (10, 1)],
-        ("classification", "regression"),
+        ("accuracy", "r2", "rmse"),
     )
 )
 
 
 @pytest.mark.parametrize("chunk", range(8))
 def test_no_two_sentences_contradict_each_other(chunk):
-    for statuses, diagnosis, (seeds, splits), task in GRID[chunk::8]:
+    for statuses, diagnosis, (seeds, splits), metric in GRID[chunk::8]:
         runs = splits if splits > 1 else seeds
-        results = page(statuses, tuple(reversed(statuses)), diagnosis, runs, splits, task)
+        results = page(statuses, tuple(reversed(statuses)), diagnosis, runs, splits, metric)
         results["seeds"] = seeds
         results["runs"] = [(i * splits // seeds, i) for i in range(seeds)]
         check(results)
@@ -128,12 +129,12 @@ def check(results):
     assert all(judge(results["techniques"][title]["improvement"]) == s for s, items in found.items() for title in items)
 
     # The headline has higher and lower what the groups have, with the size and unit of the largest.
-    assert ("higher with" in lead) == ("helped" in found)
-    assert ("lower with" in lead) == ("hurt" in found)
+    assert (f"{measure.better} with" in lead) == ("helped" in found)
+    assert (f"{measure.worse} with" in lead) == ("hurt" in found)
     assert ("practically the same with" in lead) == ("same" in found)
     assert ("not shown to differ with" in lead or "no technique is shown to change" in lead) == ("none" in found)
     if "helped" in found:
-        size = r"\+5\.0 points" if measure.step else r"\+0\.050"
+        size = r"\+5\.0 points" if measure.step else r"\+0\.050" if measure.higher else r"−0\.0500"
         assert re.search(size, lead)
 
     # What too few runs cannot show is claimed nowhere.

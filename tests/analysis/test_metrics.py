@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from regjax.comparison.metrics import CONSTANT, LINEAR, RARE, metrics_of, reference_notes
+from regjax.analysis.metrics import contributions, metrics_of
+from regjax.catalog import METRICS
+from regjax.core.errors import InputError
 
 
 def predictions(seed, classes, n=40):
@@ -64,13 +66,38 @@ def test_what_is_not_defined_is_nan():
     assert np.isnan(metrics_of("regression", np.array([1.0]), np.array([2.0]))["r2"])
 
 
-def test_a_rare_class_is_noticed():
-    def notes(accuracy):
-        references = {CONSTANT: {"accuracy": accuracy}, LINEAR: {"accuracy": 0.97}}
-        rows = {"baseline": {"balanced_accuracy": 0.5, "average_precision": 0.25}}
-        return reference_notes("classification", "accuracy", {"baseline": "baseline"}, rows, references)
+def weighted(metric, outputs, y, weight):
+    """The metric by scikit-learn, with a weight for each example."""
+    if METRICS[metric].task == "regression":
+        of = {"r2": oracle.r2_score, "mae": oracle.mean_absolute_error, "rmse": oracle.root_mean_squared_error}[metric]
+        return of(y, outputs, sample_weight=weight)
+    best = outputs.argmax(axis=1)
+    if metric == "balanced_accuracy":
+        return oracle.balanced_accuracy_score(y, best, sample_weight=weight)
+    of = {"roc_auc": oracle.roc_auc_score, "average_precision": oracle.average_precision_score}.get(metric)
+    if of is None:
+        return oracle.f1_score(y, best, sample_weight=weight)
+    return of(y, outputs[:, 1], sample_weight=weight)
 
-    assert len(notes(1 - RARE)) == 1
-    assert "constant guess 90, linear model 97" in notes(0.9)[0]
-    assert "95% accuracy. Balanced accuracy in %: baseline 50. Average precision in %: baseline 25." in notes(0.95)[1]
-    assert reference_notes("regression", "r2", {}, {}, {}) == []
+
+@settings(max_examples=10, deadline=None)
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "roc_auc", "average_precision", "f1", "mae", "rmse"])
+@given(st.integers(0, 1000), st.booleans())
+def test_a_contribution_is_the_metric_and_its_derivative_by_the_weight_of_the_example(metric, seed, ties):
+    if METRICS[metric].task == "regression":
+        rng = np.random.default_rng(seed)
+        y, outputs = rng.normal(size=15), rng.normal(size=15)
+    else:
+        outputs, y = predictions(seed, 2, n=15)
+        outputs = outputs.round(1) if ties else outputs
+    found, step = contributions(metric, outputs, y), 1e-6
+    derivative = [
+        (weighted(metric, outputs, y, 1 + step * one) - weighted(metric, outputs, y, 1 - step * one)) / (2 * step)
+        for one in np.eye(15)
+    ]
+    np.testing.assert_allclose(found, weighted(metric, outputs, y, np.ones(15)) + 15 * np.array(derivative), atol=1e-5)
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(InputError, match="roc_auc"):
+        contributions("auc", np.ones((2, 2)), np.array([0, 1]))
