@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regjax.catalog import METRICS
 from regjax.cli import app, flags, workdirs
 from regjax.cli.train import Config as TrainConfig
 
@@ -29,8 +30,8 @@ def winner_of(content: Mapping[str, Any]) -> dict[str, Any]:
     Args:
       content: the results of a comparison.
     """
-    rows = [content["baseline"], *content["techniques"].values()]
-    return max((row for row in rows if row["flags"] is not None), key=lambda row: row["chosen"]["select_score"])
+    rows, sign = [content["baseline"], *content["techniques"].values()], METRICS[content["metric"]].sign
+    return max((row for row in rows if row["flags"] is not None), key=lambda row: sign * row["chosen"]["select_score"])
 
 
 def typical(runs: Sequence[TrainConfig]) -> int:

@@ -58,8 +58,8 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         ),
         "strength_caption": (
             f"Selection {measure.name}{' in percent' if measure.unit else ''}, "
-            f"{shade.replace('shaded', 'bars')}. Dashed, grey band: the baseline. A triangle at the foot "
-            "is a value below the axis."
+            f"{shade.replace('shaded', 'bars')}. Dashed, grey band: the baseline. A triangle at the "
+            f"{'foot is a value below' if measure.higher else 'head is a value above'} the axis."
             + (
                 " More data is a learning curve: its first point is the baseline's own number of examples."
                 if more

@@ -23,7 +23,7 @@ def strengths(results: Mapping[str, Any]) -> list[Panel]:
     measure = Measure.of(results)
     grid = results["baseline"].get("grid") or []
     base = grid[0]["select_score"] if grid else None
-    low, high = _shared_limits(rows, base)
+    low, high = _shared_limits(rows, base, measure)
     start = (results.get("settings") or {}).get("train_examples")
     return [_strength(row, measure, base, (low, high), start) for row in rows]
 
@@ -32,15 +32,18 @@ def _has_grid(row: Row) -> bool:
     return bool((row.get("chosen") or {}).get("parameter")) and len(row.get("grid") or []) > 0
 
 
-def _shared_limits(rows: Sequence[Row], base: Row | None) -> tuple[float, float]:
-    """Limits for all scores, except that points far below the baseline are cut off."""
+def _shared_limits(rows: Sequence[Row], base: Row | None, measure: Measure) -> tuple[float, float]:
+    """Limits for all scores, except that points far worse than the baseline are cut off."""
     spreads = [p["select_score"] for row in rows for p in row["grid"]] + ([base] if base else [])
     values = [v for s in spreads for v in (s["mean"], *(ends(s["ci95"]) or ())) if finite(v)]
     if not values:
         return 0.0, 1.0
     low, high = min(values), max(values)
     anchor = base["mean"] if base and finite(base["mean"]) else float(np.median(values))
-    low = max(low, anchor - 1.5 * max(high - anchor, 0.03))
+    if measure.higher:
+        low = max(low, anchor - 1.5 * max(high - anchor, 0.03))
+    else:
+        high = min(high, anchor + 1.5 * max(anchor - low, 0.03 * abs(anchor)))
     room = 0.06 * (high - low) or 0.05
     return low - room, high + 2.6 * room  # above: the label of the chosen point
 
@@ -66,11 +69,11 @@ def _strength(row: Row, measure: Measure, base: Row | None, limits: tuple[float,
             if pair:
                 axes.plot([place, place], pair, color=palette["train"], linewidth=1.2)
             is_chosen = value == chosen
-            if height < limits[0]:
+            if not limits[0] <= height <= limits[1]:
                 axes.plot(
                     place,
-                    0.02,
-                    "v",
+                    0.02 if measure.higher else 0.98,
+                    "v" if measure.higher else "^",
                     color=palette["train"],
                     markersize=6,
                     transform=axes.get_xaxis_transform(),

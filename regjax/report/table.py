@@ -171,12 +171,13 @@ def _smallest_p(results: Mapping[str, Any]) -> str:
 
 def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
     several = int(results.get("splits") or 1) > 1
-    text = "Gap: training minus test."
+    gap = "training minus test" if Measure.of(results).higher else "test minus training"
+    text = f"Gap: {gap}."
     if results.get("seeds") != 1:
         text = (
             f"Small numbers are 95% intervals; those of test results and changes are over {covered(results)}, those of "
-            "training results over these runs alone. Gap: training minus test. Change: paired with the baseline run by "
-            "run. p: two-sided sign-flip test of the mean over its standard deviation; adjusted p: over all techniques "
+            f"training results over these runs alone. Gap: {gap}. Change: paired with the baseline run by run. p: "
+            "two-sided sign-flip test of the mean over its standard deviation; adjusted p: over all techniques "
             f"by step-down maxT of jointly flipped {'splits' if several else 'runs'}. Detectable: the smallest true "
             "change that so many runs show, by test and interval, with 80% power." + _smallest_p(results)
         )
