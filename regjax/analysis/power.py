@@ -42,7 +42,9 @@ class VerdictPower:
     """How often a true effect gets its verdict: `p_adjusted <= level` by `joint_flips`, and an interval without 0.
 
     Comparisons are simulated. The differences of a run are normal with the covariance of those that were seen; one
-    technique has the effect, all others have none. The mean of the technique also varies with the draw of the test
+    technique has the effect, all others have none. The variance of its differences is uncertain with few runs, so each
+    simulated comparison has another one, `s^2 (n - 1) / chi^2_{n-1}`: the power is the mean over what the seen runs
+    leave open. The mean of the technique also varies with the draw of the test
     examples, which all runs share. The interval is that of `run_interval`, whose parts change with the number of runs
     as their formulas say: `v_groups` is that of the simulated runs, the other parts are those that were seen. The first
     step of the correction alone counts; later steps would matter only after a false alarm. With more than 11 runs the
@@ -94,20 +96,22 @@ class VerdictPower:
         """The share of comparisons with so many runs in which an effect of this technique, above 0, is found."""
         rng = np.random.default_rng([self._seed, runs, 1])
         draws = self._draws if runs <= _EXACT_RUNS else _COMPARISONS
+        degrees = len(self._differences) - 1
+        scale = degrees / rng.chisquare(degrees, size=draws)
         shared = self._parts(technique).shared if self._variances else 0.0
         mean = effect + math.sqrt(shared) * rng.normal(size=(draws, 1))
         if runs <= _EXACT_RUNS:
             noise, signs, largest, second, of = self._simulate(runs)
             own, rest = noise[:, :, technique], np.where(of == technique, second, largest)
-            x = own + mean
+            x = np.sqrt(scale)[:, None] * own + mean
             mean, variance = x.mean(axis=1), x.var(axis=1, ddof=1)
             norm = np.maximum(np.square(x).sum(axis=1, keepdims=True), 1e-300)
             flipped = np.square(x @ signs.T) / norm
             reached = np.maximum(rest, flipped) >= flipped[:, :1] * (1 - ROUNDING)
             shown = reached.mean(axis=1) <= self._level
         else:
-            variance = float(np.var(self._differences[:, technique], ddof=1))
-            mean = mean[:, 0] + math.sqrt(variance / runs) * rng.normal(size=draws)
+            variance = scale * float(np.var(self._differences[:, technique], ddof=1))
+            mean = mean[:, 0] + np.sqrt(variance / runs) * rng.normal(size=draws)
             variance *= rng.chisquare(runs - 1, size=draws) / (runs - 1)
             norm = np.maximum(runs * np.square(mean) + (runs - 1) * variance, 1e-300)
             shown = np.square(runs * mean) / norm > self._critical_value(runs)

@@ -60,7 +60,13 @@ def confirmation(
     changes |= {option: getattr(default, option) for option in off if option != name or name != "augment"}
     changes |= {option: best.options[option] for option in best.values if option not in off}
     changes |= {"techniques": technique, "grid": (f"{technique}={best.values[name]!r}",), "workdir": FOLDER}
-    changes |= {"seed": new.start, "seeds": len(new), "train_examples": config.train_examples or facts.pool}
+    # On another split the sweep has seen some of the test examples.
+    changes |= {
+        "splits": 1,
+        "seed": new.start,
+        "seeds": len(new),
+        "train_examples": config.train_examples or facts.pool,
+    }
     # Without it, `compare` has its own default on the digits.
     changes |= {"label_noise": config.label_noise or 0.0} if facts.task == "classification" else {}
     return {"command": "compare", "commands": [command("compare", CompareConfig(**changes), last=("seed", "workdir"))]}

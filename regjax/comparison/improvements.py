@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +12,9 @@ from regjax.analysis import FEWEST_RUNS, VerdictPower, holm, joint_flips, mean_i
 from regjax.comparison.layout import Layout
 from regjax.comparison.row import Improvement, TechniqueResult
 from regjax.comparison.scoring import Evaluation
+
+FEWEST_DIFFERENT = 10
+"""With fewer answers that differ, their number alone varies by a third, and no power is computed."""
 
 
 def paired_statistics(
@@ -30,9 +34,34 @@ def paired_statistics(
     else:
         by_score = improvements(scores, {n: np.array([a.score - b.score for a, b in pairs[n]]) for n in rows}, layout)
     by_loss = improvements(losses, {n: np.array([b.loss - a.loss for a, b in pairs[n]]) for n in rows}, layout)
+    lost = {n: sum(a.diverged and b.diverged for a, b in pairs[n]) for n in rows}
     return {
-        n: dataclasses.replace(row, improvement=by_score[n], loss_improvement=by_loss[n]) for n, row in rows.items()
+        n: dataclasses.replace(
+            row,
+            improvement=_untested(by_score[n], lost[n], len(baseline)),
+            loss_improvement=_untested(by_loss[n], lost[n], len(baseline)),
+        )
+        for n, row in rows.items()
     }
+
+
+def _untested(gain: Improvement, lost: int, runs: int) -> Improvement:
+    """The improvement with the number of runs that diverged in both rows; if most did, without test and interval."""
+    if 2 * lost <= runs:
+        return dataclasses.replace(gain, both_diverged=lost)
+    return dataclasses.replace(
+        gain,
+        ci95=(math.nan, math.nan),
+        ci95_runs=(math.nan, math.nan),
+        p=None,
+        p_holm=None,
+        p_adjusted=None,
+        p_monte_carlo_error=None,
+        minimum_detectable_effect=None,
+        runs_needed=None,
+        least_detectable=None,
+        both_diverged=lost,
+    )
 
 
 def improvements(
@@ -65,6 +94,7 @@ def improvements(
     out = {}
     for i, name in enumerate(by_run):
         interval = layout.interval(by_example[name], counted=counted)
+        known = power if not counted or np.count_nonzero(by_example[name]) >= FEWEST_DIFFERENT else None
         of_runs = mean_interval((scale * table[:, i]).tolist())
         out[name] = Improvement(
             mean=of_runs.mean,
@@ -75,9 +105,10 @@ def improvements(
             p_holm=corrected[i] if corrected else None,
             p_adjusted=tests[i].p_adjusted if tests else None,
             p_monte_carlo_error=tests[i].monte_carlo_error if tests else None,
-            minimum_detectable_effect=power.detectable(i) if power else None,
-            runs_needed=power.runs_needed(i, of_runs.mean) if power else None,
-            least_detectable=power.least(i) if power else None,
+            minimum_detectable_effect=known.detectable(i) if known else None,
+            runs_needed=known.runs_needed(i, of_runs.mean) if known else None,
+            least_detectable=known.least(i) if known else None,
             observations=len(table),
+            resolution=math.log(40) / layout.tested(by_example[name]) if counted else None,
         )
     return out

@@ -52,6 +52,10 @@ class Layout:
         splits = self.splits.tolist()
         return run_interval(np.stack(list(values)), splits=splits, examples=self.examples, counted=counted)
 
+    def tested(self, values: Sequence[np.ndarray] | np.ndarray) -> int:
+        """The number of distinct test examples."""
+        return np.shape(values)[-1] if self.examples is None else len(np.unique(self.examples))
+
     def variance(self, values: Sequence[np.ndarray] | np.ndarray, *, counted: bool = False) -> RunVariance:
         """The variance behind `interval`, in parts."""
         splits = self.splits.tolist()

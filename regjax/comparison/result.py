@@ -122,21 +122,25 @@ class CompareResult:
 
     def __str__(self) -> str:
         """Format the table for a terminal."""
-        baseline = {"test": {"mean": self.baseline.test.mean}}
+        baseline = {"test": {"mean": self.baseline.test.mean}, "test_loss": {"mean": self.baseline.test_loss.mean}}
         measure = Measure.of({"task": self.task, "metric": self.metric, "baseline": baseline})
         scale, digits, unit = measure.scale, measure.digits, measure.unit
-        sign = METRICS[self.metric].sign
+        sign, with_letters = METRICS[self.metric].sign, self._has_letters()
 
         def number(value: float) -> str:
             return f"{value * scale:.{digits}f}"
 
         def spread(s: Spread) -> str:
-            half = max(s.ci95[1] - s.mean, s.mean - s.ci95[0])  # one end may be clipped
-            return number(s.mean) + (f" ±{number(half)}" if math.isfinite(half) else "")
+            up, down = s.ci95[1] - s.mean, s.mean - s.ci95[0]
+            if not math.isfinite(up):
+                return number(s.mean)
+            if number(up) != number(down):  # an end is clipped to what is possible
+                return f"{number(s.mean)} ({number(s.ci95[0])} to {number(s.ci95[1])})"
+            return f"{number(s.mean)} ±{number(up)}"
 
         head = [
             "technique", "chosen", f"train {measure.name}{unit}", f"test {measure.name}{unit}", "test loss",
-            "change", "p", "adjusted p", "detectable", "zeros %", "epochs", *(["group"] if self.groups else []),
+            "change", "p", "adjusted p", "detectable", "zeros %", "epochs", *(["group"] if with_letters else []),
         ]  # fmt: skip
         body = []
         for row in self.rows():
@@ -149,7 +153,7 @@ class CompareResult:
                     value + ("*" if row.chosen.get("edge") else ""),
                     number(row.train.mean),
                     spread(row.test),
-                    f"{row.test_loss.mean:.3f}",
+                    f"{row.test_loss.mean:.{measure.loss_digits}f}",
                     f"{sign * gain.mean * scale:+z.{digits}f}" + (f" ±{number(half)}" if math.isfinite(half) else "")
                     if gain
                     else "",
@@ -160,7 +164,7 @@ class CompareResult:
                     else "",
                     f"{100 * row.zero_fraction:.0f}",
                     f"{row.epochs.mean:.0f}",
-                    *([self.groups[row.name]] if self.groups else []),
+                    *([self.groups[row.name]] if with_letters else []),
                 ]
             )
         widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
@@ -173,6 +177,10 @@ class CompareResult:
         if self.settings.get("demonstration"):
             lines[:0] = [demonstration(self.settings), ""]
         return "\n".join(lines)
+
+    def _has_letters(self) -> bool:
+        """Whether there are runs enough to tell rows apart."""
+        return bool(self.groups) and (self.splits if self.splits > 1 else self.seeds) >= FEWEST_RUNS
 
     def _covered(self) -> str:
         """What the intervals of test results and changes are over."""
@@ -197,11 +205,11 @@ class CompareResult:
             notes.append(
                 f"± and change: 95% interval over {self._covered()}, change paired with the baseline. "
                 "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true change that so "
-                "many runs show, by test and interval, with 80% power. train: mean over the runs alone."
+                "many runs show, by test and interval, with an expected power of 80%. train: mean over the runs alone."
             )
         titles = {row.name: row.title for row in self.rows()}
         notes += reference_notes(self.metric, titles, self.metrics, self.references)
-        if self.groups:
+        if self._has_letters():
             notes.append("group: rows that share a letter are not shown to differ (all pairs, step-down maxT).")
         if self.best and self.best.better_than:
             others = ", ".join(titles[name] for name in self.best.better_than)
@@ -221,7 +229,8 @@ class CompareResult:
         if setting["train_examples"] == setting.get("pool"):
             notes.append("All training examples are in use, so more data is no row; --train_examples=N leaves some.")
         if ties := sum(row.chosen.get("ties", 0) for row in self.rows()):
-            notes.append(f"{ties} choices tied on validation: the lower loss decided, then the stronger setting.")
+            choices = "1 choice" if ties == 1 else f"{ties} choices"
+            notes.append(f"{choices} tied on validation: the lower loss decided, then the stronger setting.")
         if any(row.chosen.get("edge") for row in self.rows()):
             notes.append("* the chosen value is at an end of its grid: a wider grid might hold a better one.")
         diverged = sum(row.diverged for row in self.rows())

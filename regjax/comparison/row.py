@@ -39,7 +39,8 @@ class Improvement:
       p_monte_carlo_error: standard error of `p_adjusted`; 0 where all flips are enumerated, up to 20 of them.
       minimum_detectable_effect: the true effect that gets its verdict with 80% power, with so many runs and these rows:
         a `p_adjusted` of at most 5% and a `ci95` without 0 (`regjax.analysis.VerdictPower`). None where no effect can
-        be found, as with fewer than 6 splits, or with one split 6 runs.
+        be found, as with fewer than 6 splits, or with one split 6 runs; and where fewer than 10 answers differ, from
+        which nobody can tell how much they vary. The same holds for the next two.
       runs_needed: the number of independent observations, splits or with one split runs, of a new comparison that would
         show a true change as large as `mean` with 80% power, rounded up to two digits; None where 500 are too few, or
         where nothing can be found.
@@ -50,6 +51,10 @@ class Improvement:
         (`regjax.analysis.practical_posterior`); None with a single seed.
       observations: the number of independent observations: splits, or with one split runs. With fewer than 6 nothing is
         called better, worse or practically the same.
+      resolution: where right answers are counted on `m` test examples, `ln(40) / m`: a true difference as large leaves
+        no answer different in 2.5% of the draws. It is practically the same only beyond it. Otherwise None.
+      both_diverged: the number of runs that diverged with the technique as without it. If they are more than half,
+        nothing is tested, because two constant guesses are compared.
     """
 
     mean: float
@@ -66,6 +71,8 @@ class Improvement:
     practical: float | None = None
     posterior: Posterior | None = None
     observations: int | None = None
+    resolution: float | None = None
+    both_diverged: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Evaluation(NamedTuple):
     hits: np.ndarray  # [N], 1 for a correct prediction; empty if the metric is not the accuracy
     outputs: np.ndarray = np.zeros(0)  # class probabilities [N, K], or numbers like y; empty on the selection part
     contributions: np.ndarray | None = None  # [N], of each example to the score, if it is neither accuracy nor R2
+    diverged: bool = False  # the scores are those of the constant guess
 
     @property
     def scores(self) -> np.ndarray:
@@ -120,8 +121,17 @@ class Scorer:
                 outputs = self._whole.target_inverse(outputs) if self.task == "regression" else outputs
                 hits = np.concatenate([piece[1] for piece in pieces]).astype(np.float64) if pieces[0][1].size else None
                 return self._evaluation(loss, losses, hits, outputs)
-        hits = np.full(size, self.chance.score)
-        return self._evaluation(self.chance.loss, np.full(size, self.chance.loss), hits, self._guess)
+        return self._of_guess()
+
+    def _of_guess(self) -> Evaluation:
+        guess, y = self._guess, np.asarray(self._y)
+        if self.task == "classification":
+            losses = -np.log(np.maximum(guess[np.arange(len(y)), y], 1e-12, dtype=np.float64))
+            hits = (guess.argmax(axis=1) == y).astype(np.float64)
+        else:
+            errors = np.square(self._whole.target_transform(guess) - y)
+            losses, hits = errors.reshape(len(y), -1).mean(axis=1, dtype=np.float64), None
+        return self._evaluation(self.chance.loss, losses, hits, guess)._replace(diverged=True)
 
     def _evaluation(self, loss: float, losses: np.ndarray, hits: np.ndarray | None, outputs: np.ndarray) -> Evaluation:
         kept = outputs if self._keeps_outputs else np.zeros(0)

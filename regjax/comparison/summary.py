@@ -23,6 +23,7 @@ from regjax.comparison.layout import Layout
 from regjax.comparison.row import Calibration, GridPoint, Spread, TechniqueResult, spread
 from regjax.comparison.scoring import Chance, Evaluation
 from regjax.comparison.techniques import Technique
+from regjax.comparison.train import diverged as lost
 from regjax.core.tree import weight_leaves
 from regjax.core.typing import Json, PyTree, Value
 from regjax.training.evaluate import SCORE
@@ -128,7 +129,10 @@ def summarize_row(
         if regression
         else None,
         train=spread_of(train, limits),
-        train_loss=spread_of([at_end(result, "train/data_loss", chance.loss) for result in results], LOSS_RANGE),
+        train_loss=spread_of(
+            [chance.loss if lost(result) else at_end(result, "train/data_loss", chance.loss) for result in results],
+            LOSS_RANGE,
+        ),
         generalization_gap=spread_of([sign * (a - b) for a, b in zip(train, test, strict=True)]),
         improvement=None,
         loss_improvement=None,
@@ -167,7 +171,7 @@ def _weight_values(params: PyTree) -> np.ndarray:
 
 def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Json]:
     """Return a histogram of the penalizable weights of all seeds; exact zeros are counted separately."""
-    values = np.concatenate([_weight_values(result.weights.params) for result in results])
+    values = np.concatenate([_weight_values(result.weights.params) for result in results]).astype(np.float64)
     values = values[np.isfinite(values)]
     nonzero = values[values != 0]
     reach = float(np.quantile(np.abs(nonzero), 0.999)) if nonzero.size else 1.0

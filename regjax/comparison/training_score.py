@@ -32,7 +32,10 @@ def training_scores(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> dict
     guess = chance_of(plan.splits, plan.unit, plan.splits.y_train, plan.metric).score * METRICS[plan.metric].sign
     if plan.metric == SCORE[plan.splits.task]:
         return {
-            name: [at_end(result, f"train/{plan.metric}", guess) for result in row.chosen.results]
+            name: [
+                guess if diverged(result) else at_end(result, f"train/{plan.metric}", guess)
+                for result in row.chosen.results
+            ]
             for name, row in rows.items()
         }
     return {

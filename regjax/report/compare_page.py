@@ -102,7 +102,7 @@ def _caution(results: Mapping[str, Any], rows: int) -> str:
         smallest, needed = 2.0 ** (1 - runs), next(n for n in range(runs, 99) if not too_few_runs(n))
         flag = f"--seeds={needed}"
         if splits > 1 and int(results["seeds"]) > splits:
-            flag = f"--seeds={max(needed, int(results['seeds']))} --splits=1, or a split for each run"
+            flag = f"--seeds={needed * (int(results['seeds']) // splits)} --splits={needed}"
         return (
             f"Too few {'splits' if splits > 1 else 'runs'}: with {runs} the smallest possible p is {smallest:.3g}, so "
             f"nothing can pass, however large the effect. It takes {flag}."

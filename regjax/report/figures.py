@@ -123,12 +123,12 @@ def forest(results: Mapping[str, Any], key: str) -> Panel | None:
     lines = []
     for row in rows:
         gain = row[key]
-        value = measure.change(gain["mean"]) if by_score else fixed(gain["mean"], 3, signed=True)
+        value = measure.change(gain["mean"]) if by_score else measure.loss_value(gain["mean"], signed=True)
         lines.append(f"{short(row['title'])} {value} ({LABELS[judge(gain)]})")
     what = f"Test {measure.name}" if by_score else f"Test {measure.loss}"
     text = "Dot and interval for each technique, right of zero is better: " + "; ".join(lines) + "."
     if practical:
-        size = measure.value(practical) + measure.step if by_score else fixed(practical, 3)
+        size = measure.value(practical) + measure.step if by_score else measure.loss_value(practical)
         text += f" Changes of less than {size} are shaded as practically the same."
     return Panel(
         "forest-score" if by_score else "forest-loss", what, text, draw,
@@ -170,7 +170,7 @@ def _curve(row: Row, base: Band, base_x: np.ndarray, top: float, last: float, me
 
     ending = val.mean[np.isfinite(val.mean)][-1]
     other = base.mean[np.isfinite(base.mean)][-1]
-    text = f"Validation {measure.loss} ends at {fixed(ending, 3)}; baseline {fixed(other, 3)}."
+    text = f"Validation {measure.loss} ends at {measure.loss_value(ending)}; baseline {measure.loss_value(other)}."
     return Panel(f"curve-{slug(row['name'])}", short(row["title"]), text, draw, height=180, margins=(36, 10, 8, 36))
 
 

@@ -34,7 +34,9 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         "forest_caption": "Right of zero is better. Dot: the change in the one run, which may be chance."
         if not several
         else (
-            f"Right of zero is better. Line: 95% interval, by which the verdict goes, over {covered(results)}. "
+            "Right of zero is better. Line: 95% interval"
+            + ("" if too_few_runs(independent_runs(results)) else ", by which the verdict goes")
+            + f", over {covered(results)}. "
             "Light bar: over the runs alone, as if they shared no test examples. "
             + ("Grey band: changes too small to matter. " if _sizes(rows, measure) else "")
             + "Each technique is compared with the baseline, not with its neighbours."
@@ -86,7 +88,8 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             "model is right less often than it says; above, more often."
         ),
         "reliability_caption": (
-            f"The test examples of {seeds} together, in at most 15 groups of about equal size by their confidence. "
+            f"The test examples of {f'{seeds} together' if several else 'the run'}, in at most 15 groups of about "
+            "equal size by their confidence. "
             "Calibration error (ECE): the mean distance from the diagonal, averaged over runs. With few test examples "
             "it is above 0 even for a model that is right as often as it says."
         ),
@@ -117,7 +120,14 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
     out.append(
         f"Settings were chosen by {rule} of validation {measure.name}{within}{mean}, on examples that early stopping "
         f"did not use. The test {measure.loss} had no say and can be worse. The baseline has no setting to choose: a "
-        "change includes what choosing gains. The test part was evaluated once, for the chosen setting. Every run ends "
+        "change includes what choosing gains. "
+        + (
+            "The chosen settings and the baseline were trained anew for the test, with seeds that the choice has not "
+            "seen. "
+            if settings.get("fresh_seeds")
+            else ""
+        )
+        + "The test part was evaluated once, for the chosen setting. Every run ends "
         "with its last weights, except where early stopping is part of the technique: there the best are restored."
     )
     if int(results["seeds"]) > 1:
@@ -162,7 +172,7 @@ def _more_runs(results: Mapping[str, Any], measure: Measure) -> list[str]:
     if not missed or too_few_runs(runs):
         return []
     size = max(abs(row["improvement"]["mean"]) for row in missed)
-    if size == 0:  # which no comparison shows
+    if measure.value(size) == measure.value(0.0):  # which no comparison shows
         return []
     # Those that are as large in the digits that are shown.
     largest = [row for row in missed if measure.value(abs(row["improvement"]["mean"])) == measure.value(size)]
@@ -172,8 +182,9 @@ def _more_runs(results: Mapping[str, Any], measure: Measure) -> list[str]:
     if all(out_of_reach(gain) for gain in gains):
         least = min(gain["least_detectable"] for gain in gains)
         return [
-            f"{text}A true change of that size cannot be shown with {examples_text(results)}, however many runs: about "
-            f"{measure.value(least)}{measure.step} is the least that has a probability of 80%."
+            f"{text}With {examples_text(results)} a true change of that size is shown in fewer than 80% of new "
+            f"comparisons, however many runs they have: 80% takes about {measure.value(least)}{measure.step}, as far "
+            "as these runs tell."
         ]
     needed = [number for gain in gains if (number := runs_needed(gain, runs))]
     if not needed:
@@ -234,12 +245,20 @@ def _ties(rows: Sequence[Mapping[str, Any]], splits: int, measure: Measure) -> l
     ]
 
 
-def _simulated(splits: int, seeds: int) -> str:
+def _official_test(results: Mapping[str, Any]) -> bool:
+    """Whether all splits share the test examples, because the data came with them."""
+    settings = results.get("settings") or {}
+    return finite(settings.get("population")) and settings["population"] == settings.get("test_examples")
+
+
+def _simulated(splits: int, seeds: int, shared_test: bool) -> str:
     """How often the intervals cover in simulations of such a design."""
+    if shared_test:
+        return "How often they cover was simulated where each split has test examples of its own, not for shared ones."
     if 8 <= splits <= 12 and splits == seeds:
         return (
-            "In simulations with ten splits of one run each they cover scores in 95 to 100%, losses in 94 to 98%, and "
-            "rare and large changes of a loss in as little as 82%."
+            "In simulations with ten splits of one run each, of 200 to 400 examples, they cover scores in 95 to 100%, "
+            "losses in 94 to 98%, and rare and large changes of a loss in as little as 82%."
         )
     each = "" if splits == seeds else f" with {seeds // splits} runs each"
     return f"How often they cover was simulated for ten splits of one run each, not for {count(splits, 'split')}{each}."
@@ -254,9 +273,14 @@ def _what_varies(results: Mapping[str, Any]) -> str:
     )
     if splits > 1:
         return (
-            f"{seeds} The runs are spread over {splits} splits of the data, each with its own training, validation and "
-            "test part, so the intervals are for another split of such data too. "
-            + _simulated(splits, int(results["seeds"]))
+            f"{seeds} The runs are spread over {splits} splits of the data, each with its own training"
+            + (
+                " and validation part; the test examples are the same, so the intervals are for another split of the "
+                "rest and, by their draw, for other test examples. "
+                if _official_test(results)
+                else ", validation and test part, so the intervals are for another split of such data too. "
+            )
+            + _simulated(splits, int(results["seeds"]), _official_test(results))
         )
     if int(results["seeds"]) < 2:
         return f"{seeds} There is a single run, so nothing is known of another seed or another split."
@@ -273,7 +297,7 @@ def _sizes(rows: list[Mapping[str, Any]], measure: Measure) -> str:
         for key in ("improvement", "loss_improvement")
     )
     known = [f"{measure.value(score)}{measure.step} of {measure.name}"] if finite(score) else []
-    known += [f"{fixed(loss, 3)} of the test {measure.loss}"] if finite(loss) else []
+    known += [f"{measure.loss_value(loss)} of the test {measure.loss}"] if finite(loss) else []
     return f" ({listing(known)})" if known else ""
 
 

@@ -78,7 +78,7 @@ def runs_needed(gain: Mapping[str, Any], runs: int) -> int | None:
 
 
 def out_of_reach(gain: Mapping[str, Any]) -> bool:
-    """Whether no number of runs would show a change as small as the one seen, because the examples are too few.
+    """Whether no number of runs shows a change as small as the one seen with 80% power: the examples are too few.
 
     Example:
       >>> out_of_reach({"mean": 0.003, "least_detectable": 0.011})
@@ -113,7 +113,7 @@ def reach(gain: Mapping[str, Any], runs: int) -> list[str]:
     if not runs or too_few_runs(runs) or not gain.get("mean"):
         return []
     if out_of_reach(gain):
-        return ["too small for these examples, however many runs"]
+        return ["with these examples shown in fewer than 80% of comparisons, however many runs"]
     if beyond_search(gain):
         return [f"a change of this size takes more than {MOST_RUNS} runs"]
     needed = runs_needed(gain, runs)

@@ -7,7 +7,7 @@ from typing import Any
 
 from regjax.report.reach import covered, independent_runs, too_few_runs
 from regjax.report.verdict import LABELS, judge
-from regjax.report.words import NONE, Measure, ends, finite, fixed, p_value, plain, span
+from regjax.report.words import NONE, Measure, count, ends, finite, fixed, p_value, plain, span
 
 Cell = dict[str, Any]  # text, small, flag, label
 
@@ -48,7 +48,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             _score(row["train"], measure),
             _score(row["test"], measure),
             *([{"text": letters.get(row["name"], "")}] if letters else []),
-            _plain_spread(row["test_loss"]),
+            _loss(row["test_loss"], measure),
             *([_own_units(row.get("test_mse"))] if units else []),
             {"text": measure.value(row["generalization_gap"]["mean"])},
             *(_gain(gain, measure) if gain else [{"text": ""}] * 4)[: 4 if tested else 1],
@@ -96,8 +96,8 @@ def _score(spread: Mapping[str, Any], measure: Measure) -> Cell:
     return {"text": measure.value(spread["mean"]), "small": measure.range(pair)}
 
 
-def _plain_spread(spread: Mapping[str, Any]) -> Cell:
-    return {"text": fixed(spread["mean"], 3), "small": span(spread["ci95"])}
+def _loss(spread: Mapping[str, Any], measure: Measure) -> Cell:
+    return {"text": measure.loss_value(spread["mean"]), "small": span(spread["ci95"], digits=measure.loss_digits)}
 
 
 def _own_units(spread: Mapping[str, Any] | None) -> Cell:
@@ -128,12 +128,12 @@ def loss_table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any] |
         status = judge(gain)
         cells: list[Cell] = [
             {  # of the loss itself: below 0 is better
-                "text": fixed(-gain["mean"], 3, signed=True),
+                "text": measure.loss_value(-gain["mean"], signed=True),
                 "small": span((-pair[1], -pair[0]), signed=True) if pair else "",
             },
             {"text": p_value(gain.get("p"))},
             {"text": p_value(gain.get("p_adjusted"))},
-            {"text": fixed(gain.get("minimum_detectable_effect"), 3)},
+            {"text": measure.loss_value(gain.get("minimum_detectable_effect"))},
         ]
         lines.append(_line(row, status, labels, cells))
     heads = [{"name": "technique", "unit": ""}, *({"name": name, "unit": unit} for name, unit in columns)]
@@ -166,7 +166,7 @@ def _line(row: Mapping[str, Any], status: str, labels: Sequence[str], cells: Seq
 def _smallest_p(results: Mapping[str, Any]) -> str:
     runs, steps = independent_runs(results), (results.get("settings") or {}).get("steps_per_epoch")
     text = f" The smallest possible p is {p_value(2.0 ** (1 - runs))}." if 1 < runs <= 20 else ""
-    return text + (f" An epoch is {plain(steps)} updates." if finite(steps) else "")
+    return text + (f" An epoch is {count(int(steps), 'update')}." if finite(steps) else "")
 
 
 def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
@@ -179,7 +179,7 @@ def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
             f"training results over these runs alone. Gap: {gap}. Change: paired with the baseline run by run. p: "
             "two-sided sign-flip test of the mean over its standard deviation; adjusted p: over all techniques "
             f"by step-down maxT of jointly flipped {'splits' if several else 'runs'}. Detectable: the smallest true "
-            "change that so many runs show, by test and interval, with 80% power." + _smallest_p(results)
+            "change that so many runs show, by test and interval, with an expected power of 80%." + _smallest_p(results)
         )
     if with_letters:
         text += " Group: rows that share a letter are not shown to differ."

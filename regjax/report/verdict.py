@@ -22,18 +22,20 @@ LABELS = {
 def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     """The verdict on a paired improvement; positive is better.
 
-    - `"same"`: the whole 95% interval is within the smallest change that matters, on both sides of 0. This comes before
-      the next two: a change that is certain and too small to matter is no help.
+    - `"same"`: the whole 95% interval is within the smallest change that matters, on both sides of 0, and so is the
+      mean plus or minus what so few examples cannot resolve. This comes before the next two: a change that is certain
+      and too small to matter is no help.
     - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the adjusted p is at most `level`.
     - `"none"`: tested, and none of these: no difference that this number of runs can show, which does not mean that
       there is none.
-    - `"untested"`: there is no interval and no test, because there is a single run; or there are fewer than six
+    - `"untested"`: there is no interval and no test, because there is a single run, or because most runs diverged with
+      the technique as without it; or there are fewer than six
       independent runs, whose smallest possible p is above `level`. Then nothing is called the same either: an interval
       of so few runs is known too badly.
 
     Args:
-      improvement: `{"mean", "ci95", "p_adjusted", "practical", "observations"}` as in `results.json`, or None. Without
-        `practical`, nothing is the same.
+      improvement: `{"mean", "ci95", "p_adjusted", "practical", "observations", "resolution"}` as in `results.json`, or
+        None. Without `practical`, nothing is the same.
       level: significance level of the corrected test.
 
     Example:
@@ -56,14 +58,26 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     observations = improvement.get("observations")
     if finite(observations) and too_few_runs(int(observations), level):
         return "untested"
-    practical = improvement.get("practical")
-    if finite(practical) and -practical < pair[0] and pair[1] < practical:
+    practical, mean = improvement.get("practical"), improvement["mean"]
+    room = improvement.get("resolution") or 0.0
+    if finite(practical) and -practical < min(pair[0], mean - room) and max(pair[1], mean + room) < practical:
         return "same"
     if p <= level and pair[0] > 0:
         return "helped"
     if p <= level and pair[1] < 0:
         return "hurt"
     return "none"
+
+
+def lost(improvement: Mapping[str, Any] | None) -> bool:
+    """Whether most runs diverged with the technique as without it, so that nothing can be compared.
+
+    Example:
+      >>> lost({"both_diverged": 3, "ci95": [None, None]}), lost({"both_diverged": 3, "ci95": [-0.1, 0.1]})
+      (True, False)
+    """
+    gain = improvement or {}
+    return bool(gain.get("both_diverged")) and ends(gain.get("ci95")) is None
 
 
 def short(title: str) -> str:
@@ -123,7 +137,11 @@ def loss_sentence(results: Mapping[str, Any]) -> str:
     found: dict[str, list[str]] = {status: [] for status in LABELS}
     for row in rows:
         size = _loss_size(row["loss_improvement"], base)
-        found[judge(row["loss_improvement"])].append(f"{short(row['title'])}{size and f' ({size})'}")
+        status = judge(row["loss_improvement"])
+        practical = row["loss_improvement"].get("practical")
+        if status == "same" and finite(base) and base and finite(practical):
+            size += f", within ±{fixed(100 * practical / abs(base), 1)}%"
+        found[status].append(f"{short(row['title'])}{size and f' ({size})'}")
     if len(found["untested"]) == len(rows):
         return ""
     texts = {
@@ -172,6 +190,8 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
     clauses, metric = [], f"test {measure.name}"
     if not rows:
         return "no technique was compared with it"
+    if all(lost(row.get("improvement")) for row in rows):
+        return f"the training diverged with {_subject(rows, len(rows))}, too, so nothing can be compared"
     if len(by_verdict["untested"]) == len(rows):
         why = "a single run" if seeds == 1 else f"these {count(seeds, 'run')}"
         return f"with {why} nothing can be said about chance, so no technique is called better or worse"
@@ -215,9 +235,16 @@ def _detail(row: Mapping[str, Any], measure: Measure, runs: int) -> str:
     if not finite(gain.get("mean")):
         return ""
     text = measure.change(gain["mean"]) + measure.step
+    if lost(gain):
+        return f"diverged as without it, in {count(int(gain['both_diverged']), 'run')}"
     if judge(gain) == "same":
         text = f"{text} (within ±{measure.value(gain['practical'])})"
     pair = ends(gain.get("ci95"))
+    if judge(gain) in ("helped", "hurt") and pair:
+        practical = gain.get("practical")
+        small = finite(practical) and min(map(abs, pair)) < practical
+        margin = f"; perhaps less than the {measure.value(practical)} that matters" if small else ""
+        return f"{text} ({measure.changes(pair)}{margin})"
     if judge(gain) == "untested" and pair:
         return f"{text} ({measure.changes(pair)})"
     if judge(gain) == "none" and pair:
@@ -225,5 +252,6 @@ def _detail(row: Mapping[str, Any], measure: Measure, runs: int) -> str:
         p = gain["p_adjusted"]
         why = [f"adjusted p {p_value(p)}"] if pair[0] > 0 or pair[1] < 0 else []
         why += [f"the interval holds 0, though the adjusted p is {p_value(p)}"] if p <= LEVEL and not why else []
-        return f"{text} ({'; '.join([measure.changes(pair), *why, *reach(gain, runs)])})"
+        known = [] if measure.change(gain["mean"]) == measure.change(0.0) else reach(gain, runs)
+        return f"{text} ({'; '.join([measure.changes(pair), *why, *known])})"
     return text

@@ -116,6 +116,7 @@ class Measure:
       step: unit of differences: `" points"` or empty.
       loss: name of the loss.
       higher: whether a higher value is better.
+      loss_digits: number of decimals of losses.
     """
 
     name: str
@@ -125,22 +126,21 @@ class Measure:
     step: str
     loss: str
     higher: bool = True
+    loss_digits: int = 3
 
     @classmethod
     def of(cls, results: Mapping[str, Any]) -> Measure:
         """The measure of a results file: percent for fractions, otherwise four digits of the baseline's value."""
         name = str(results.get("metric", "accuracy"))
         loss = "MSE" if results.get("task") == "regression" or name == "r2" else "loss"
-        metric = METRICS.get(name)
+        metric, baseline = METRICS.get(name), results.get("baseline") or {}
+        of_loss = max(_digits(baseline.get("test_loss"), 3), 3)
         if metric is None:
-            return cls(name, 1.0, 3, "", "", loss)
+            return cls(name, 1.0, 3, "", "", loss, loss_digits=of_loss)
         if metric.percent:
-            return cls(metric.title, 100.0, 1, " %", " points", loss)
-        base = ((results.get("baseline") or {}).get("test") or {}).get("mean")
-        digits = 3
-        if finite(base) and base > 0 and not metric.higher:
-            digits = min(max(3 - math.floor(math.log10(base)), 0), 9)
-        return cls(metric.title, 1.0, digits, "", "", loss, metric.higher)
+            return cls(metric.title, 100.0, 1, " %", " points", loss, loss_digits=of_loss)
+        digits = 3 if metric.higher else _digits(baseline.get("test"), 4)
+        return cls(metric.title, 1.0, digits, "", "", loss, metric.higher, of_loss)
 
     @classmethod
     def of_training(cls, results: Mapping[str, Any]) -> Measure:
@@ -178,6 +178,10 @@ class Measure:
         factor = self.scale if self.higher else -self.scale
         return fixed(improvement * factor, self.digits, signed=True) if finite(improvement) else NONE
 
+    def loss_value(self, number: Any, *, signed: bool = False) -> str:
+        """A loss, or a difference of losses."""
+        return fixed(number, self.loss_digits, signed=signed)
+
     def range(self, interval: Any) -> str:
         """An interval of values as `79.1 to 82.7`; empty if its ends are missing."""
         return span(interval, self.scale, self.digits)
@@ -188,6 +192,12 @@ class Measure:
         if pair is not None and not self.higher:
             pair = -pair[1], -pair[0]
         return span(pair, self.scale, self.digits, signed=True)
+
+
+def _digits(spread: Any, significant: int) -> int:
+    """The decimals that show so many significant digits of the mean of a spread; 3 if it is not known."""
+    mean = (spread or {}).get("mean")
+    return min(max(significant - 1 - math.floor(math.log10(mean)), 0), 9) if finite(mean) and mean > 0 else 3
 
 
 def span(interval: Any, scale: float = 1.0, digits: int = 3, *, signed: bool = False) -> str:

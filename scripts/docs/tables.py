@@ -113,7 +113,8 @@ def _reading(record: Mapping[str, Any]) -> str:
     if loss_alone:
         names = " and ".join(filter(None, [", ".join(loss_alone[:-1]), loss_alone[-1]]))
         sentences.append(
-            f"{names[0].upper()}{names[1:]} {'is' if len(loss_alone) == 1 else 'are'} shown to change the loss alone."
+            f"{names[0].upper()}{names[1:]} {'is' if len(loss_alone) == 1 else 'are'} shown to change the loss; that "
+            "the accuracy changes is not shown."
         )
     sparse = max(rows, key=lambda row: row["zero_fraction"])
     if sparse["zero_fraction"] > 0.5:

@@ -7,6 +7,7 @@ from regjax.analysis import holm, joint_flips, run_interval, sign_flip_p
 from regjax.comparison.improvements import improvements, paired_statistics
 from regjax.comparison.layout import Layout
 from regjax.comparison.scoring import Evaluation
+from tests.comparison.made import row
 
 ONE_SPLIT = Layout(np.zeros(3, int), None)
 
@@ -62,3 +63,27 @@ def test_five_splits_can_show_nothing():
     layout = Layout(np.repeat(np.arange(5), 2), None)
     (gain,) = improvements({"a": hits}, {"a": hits.sum(axis=1)}, layout, 1 / 20).values()
     assert (gain.p, gain.minimum_detectable_effect) == (2 / 2**5, None)
+
+
+def test_runs_that_diverged_in_both_rows_are_not_compared():
+    """Most of them: nothing is tested. Some: they count as the same, and their number is told."""
+    found = {}
+    for lost in (2, 4, 5):
+        runs = [run._replace(diverged=i < lost) for i, run in enumerate(evaluations(*np.tile([0, 1, 1, 0], (8, 1))))]
+        made = paired_statistics({"l2": row("l2")}, {"l2": runs}, runs, Layout(np.arange(8), None))
+        found[lost] = made["l2"].improvement
+    assert [gain.both_diverged for gain in found.values()] == [2, 4, 5]
+    assert (found[2].p, found[4].p, found[5].p) == (1.0, 1.0, None)
+    assert np.isnan(found[5].ci95).all()
+
+
+@pytest.mark.parametrize(("different", "known"), [(9, False), (10, True)])
+def test_how_answers_vary_is_not_told_by_a_few(different, known):
+    hits = np.zeros((10, 40), int)
+    hits.ravel()[:: 400 // different][:different] = 1
+    (gain,) = improvements(
+        {"a": hits}, {"a": hits.sum(axis=1)}, Layout(np.arange(10), None), 1 / 40, counted=True
+    ).values()
+    assert (gain.minimum_detectable_effect is not None) == known
+    assert (gain.least_detectable is not None) == known
+    assert gain.resolution == pytest.approx(np.log(40) / 40)

@@ -48,8 +48,9 @@ def test_a_diverged_run_scores_as_the_constant_guess(logits, diverged):
     scorer = Scorer(constant, SPLITS, PLAIN, "test")
     found = scorer(Weights({"logits": np.array(logits, np.float32)}, {}), diverged)
     assert (found.score, found.loss) == scorer.chance
-    np.testing.assert_array_equal(found.losses, [found.loss] * 4)
-    np.testing.assert_array_equal(found.hits, [found.score] * 4)
+    assert found.diverged
+    np.testing.assert_allclose(found.losses, -np.log([0.75, 0.25, 0.25, 0.25]))
+    np.testing.assert_array_equal(found.hits, [1, 0, 0, 0])
     np.testing.assert_array_equal(found.outputs, [[0.75, 0.25]] * 4)
     assert found.outputs.dtype == np.float32
 
@@ -66,7 +67,10 @@ def test_a_regression_by_hand():
     assert found.hits.size == 0
     np.testing.assert_allclose(found.outputs, [y.mean() + 0.5 * y.std()] * 4, rtol=1e-6)
     assert scorer.chance.loss == pytest.approx(np.mean(targets**2), rel=1e-5)  # the mean of train is 0
-    np.testing.assert_array_equal(scorer(Weights({"w": np.float32(0.5)}, {}), diverged=True).outputs, [y.mean()] * 4)
+    lost = scorer(Weights({"w": np.float32(0.5)}, {}), diverged=True)
+    np.testing.assert_array_equal(lost.outputs, [y.mean()] * 4)
+    np.testing.assert_allclose(lost.losses, targets**2, rtol=1e-6)
+    assert lost.scores.mean() == pytest.approx(lost.score)
 
 
 def test_predictions_of_several_targets():

@@ -72,6 +72,13 @@ def test_the_histogram_counts_zeros_apart():
     assert found["edges"] == pytest.approx([-2, -1, 0, 1, 2], abs=0.01)
 
 
+def test_the_weights_of_a_diverged_run_have_a_histogram():
+    """As numbers of float32, the width of their bins is infinite."""
+    kernel = np.array([[3e38, -3e38, 1.0]], np.float32)
+    found = summary._histogram([run({"a": [0.0]}, weights=Weights({"kernel": kernel}, {}))], bins=4)
+    assert sum(found["counts"]) == 3
+
+
 def test_no_interval_has_an_end_that_is_impossible():
     assert summary.spread_of([0.0, 0.001, 0.02], summary.LOSS_RANGE).ci95[0] == 0.0
     high = summary.spread_of([1.0, 1.0, 0.9], METRICS["accuracy"].limits)

@@ -189,4 +189,4 @@ def check(results):
         assert named == {title for title, judged in verdicts.items() if judged == status}
     for title, judged in verdicts.items():
         assert judged in LABELS
-        assert not loss or re.search(rf"{title} \([+−]?\d+\.\d%\)", loss)
+        assert not loss or re.search(rf"{title} \([+−]?\d+\.\d%(, within ±\d+\.\d%)?\)", loss)

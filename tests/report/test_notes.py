@@ -145,7 +145,7 @@ def test_the_command_for_more_runs_is_that_of_a_new_comparison(results, seeds, s
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"mean": 0.003}, ("cannot be shown with the 900 examples of this data set", "1.1 points is the least")),
+        ({"mean": 0.003}, ("the 900 examples of this data set", "about 1.1 points")),
         ({"mean": -0.02, "runs_needed": None}, ("−2.0 points with L1", "more than 500 runs")),
     ],
 )

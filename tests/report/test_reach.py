@@ -29,8 +29,8 @@ def test_too_few_runs():
     [
         ({}, 10, 40, "about 40 runs"),
         ({}, 50, 50, "about 50 runs"),  # these did not show it, so no fewer are named
-        ({"mean": 0.003}, 10, None, "too small"),
-        ({"mean": -0.003}, 10, None, "too small"),
+        ({"mean": 0.003}, 10, None, "fewer than 80%"),
+        ({"mean": -0.003}, 10, None, "fewer than 80%"),
         ({"runs_needed": None}, 10, None, "more than 500 runs"),
         ({"runs_needed": None, "least_detectable": None}, 10, None, ""),
         ({"mean": 0.0}, 10, None, ""),  # there is nothing to show

@@ -37,6 +37,8 @@ UNTESTED = gain(0.05, None, None, None, mde=None)
         (UNTESTED, "untested"),
         (None, "untested"),
         (gain(0.05, 0.03, 0.07, 0.05), "helped"),  # at the level
+        (SAME | {"resolution": 0.007}, "same"),
+        (SAME | {"resolution": 0.009}, "none"),  # so few examples could miss a change of 1.1 points
         (gain(0.05, 0.03, 0.07, 0.051), "none"),  # the interval alone is not enough
         (gain(0.05, -0.001, 0.101, 0.01), "none"),  # the test alone is not enough
         (gain(0.05, 0.0, 0.1, 0.01), "none"),  # an interval that touches 0 does not exclude it
@@ -143,7 +145,7 @@ def test_a_technique_that_changes_too_little_is_not_praised():
 def test_loss_sentence_has_the_size_of_each_change():
     made = results(a=HELPED, b=NONE, c=HURT, d=SAME) | {"baseline": {"test_loss": {"mean": 0.5}}}
     assert loss_sentence(made) == (
-        "Test loss: lower with a (−10.0%); higher with c (+10.0%); practically the same with d (−0.4%); "
+        "Test loss: lower with a (−10.0%); higher with c (+10.0%); practically the same with d (−0.4%, within ±2.0%); "
         "no difference that 10 runs can show with b (−2.0%)."
     )
     assert loss_sentence(results("r2", a=HELPED)) == "Test MSE: lower with a (−0.050)."  # no loss to relate it to
@@ -172,13 +174,23 @@ def test_groups_largest_first_with_their_numbers():
     rows = list(results(a=HELPED, b=gain(0.1, 0.08, 0.12, 0.01), c=NONE, d=UNTESTED, e=SAME)["techniques"].values())
     found = {g.status: g.items for g in groups(rows, Measure.of({"metric": "accuracy"}))}
     assert found["helped"] == (
-        ("b", "+10.0 points"),
-        ("a", "+5.0 points"),
+        ("b", "+10.0 points (+8.0 to +12.0)"),
+        ("a", "+5.0 points (+3.0 to +7.0)"),
     )
     assert found["none"] == (("c", "+1.0 points (−1.0 to +3.0)"),)
     assert found["same"] == (("e", "+0.2 points (within ±1.0)"),)
     assert "hurt" not in found
+    (small,) = groups([{"title": "a", "improvement": HELPED | {"practical": 0.04}}], Measure.of({}))
+    assert small.items == (("a", "+5.0 points (+3.0 to +7.0; perhaps less than the 4.0 that matters)"),)
     assert found["untested"] == (("d", "+5.0 points"),)
+
+
+def test_what_diverged_with_and_without_the_technique_is_not_compared():
+    both = UNTESTED | {"both_diverged": 9}
+    made = results(a=both, b=both)
+    (found,) = groups(list(made["techniques"].values()), Measure.of(made))
+    assert (found.status, found.items[0]) == ("untested", ("a", "diverged as without it, in 9 runs"))
+    assert "the training diverged with a and b, too" in headline(made)
 
 
 def test_titles_lose_their_brackets():
