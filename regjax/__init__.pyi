@@ -28,6 +28,7 @@ from .core.errors import InputError as InputError
 from .core.mesh import make_mesh as make_mesh
 from .core.typing import Aux as Aux
 from .core.typing import Batch as Batch
+from .losses import class_weights as class_weights
 from .losses import corrupt_labels as corrupt_labels
 from .losses import smooth_labels as smooth_labels
 from .optim.gradient_noise import gradient_noise as gradient_noise

@@ -220,6 +220,7 @@ SCHEDULES = ("constant", "cosine", "linear")
 RATE_SCHEDULES = ("constant", "up", "down")
 PRECISIONS = ("float32", "bfloat16")
 SMOOTHINGS = ("uniform", "others")
+CLASS_WEIGHTS = ("balanced", "effective")
 STOP_CRITERIA = ["patience", "gl", "pq", "up"]
 SELECTIONS = ("best", "1se")
 

@@ -7,13 +7,14 @@ see `squared_error`, `cross_entropy` and `weighted_mean`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from regjax.catalog import SMOOTHINGS
+from regjax.catalog import CLASS_WEIGHTS, SMOOTHINGS
 from regjax.core.checks import check_array, check_choice, check_range
 from regjax.core.dtypes import widened
 from regjax.core.labels import as_indices, check_labels, distributions, is_class, is_indices
@@ -156,6 +157,47 @@ def _known_classes(targets: Array, num_classes: int, ignore_index: int | None) -
     index = as_indices(targets)
     is_known = is_class(index, num_classes, ignore_index)
     return jnp.where(is_known, index, 0), is_known
+
+
+def class_weights(counts: Sequence[int] | np.ndarray, rule: str = "balanced") -> np.ndarray:
+    """Weights of classes in the loss, by how many training examples each has.
+
+      balanced:   n / (K n_k), so that all K classes count the same
+      effective:  c (1 - b) / (1 - b^n_k) with b = (n - 1) / n, the inverse effective number of examples, between
+                  balanced and none
+
+    Their mean over the n examples is 1; `c` sees to it. The weight of a class without examples is 0. `Hparams`
+    takes them (`make_hparams(class_weights=...)`); an update then averages its losses by the weights of their classes.
+
+    Args:
+      counts: the number of training examples of each class, `int[K]`.
+      rule: `"balanced"` or `"effective"`.
+
+    Returns:
+      `float32[K]`.
+
+    Raises:
+      InputError: an unknown rule.
+      ValueError: a negative count, or no example at all.
+
+    Example:
+      >>> class_weights([6, 2]).tolist()
+      [0.6666666865348816, 2.0]
+
+    Reference:
+      King and Zeng, Logistic regression in rare events data, 2001; Cui et al., Class-balanced loss based on effective
+      number of samples, 2019.
+    """
+    check_choice("class_weights: rule", rule, CLASS_WEIGHTS)
+    numbers = np.asarray(counts, np.float64)
+    if numbers.ndim != 1 or not numbers.size or numbers.min() < 0 or not numbers.sum():
+        raise ValueError(f"class_weights: counts must be numbers >= 0 of each class, not all 0; got {counts}")
+    total = numbers.sum()
+    known = np.maximum(numbers, 1.0)
+    weights = 1.0 / known if rule == "balanced" else 1.0 / -np.expm1(known * np.log1p(-1.0 / max(total, 2.0)))
+    weights = np.where(numbers > 0, weights, 0.0)
+    found: np.ndarray = (weights * total / np.sum(weights * numbers)).astype(np.float32)
+    return found
 
 
 def smooth_labels(

@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 import regjax as rj
+from regjax.core.errors import InputError
 from regjax.losses import correct, cross_entropy, get_loss, smooth_labels, squared_error, weighted_mean
 from regjax.training.evaluate import evaluate_parts
 
@@ -186,3 +187,15 @@ def test_the_squared_error_of_complex_numbers_is_refused(which):
     a, b = (np.ones(2, np.complex64 if which in (side, "both") else np.float32) for side in ("outputs", "targets"))
     with pytest.raises(ValueError, match="complex64"):
         squared_error(a, b)
+
+
+def test_class_weights():
+    """Of effective numbers: (1 - b^n_k) / (1 - b) with b = 9/10, scaled to a mean of 1 over the ten examples."""
+    np.testing.assert_allclose(rj.class_weights([6, 3, 1]), [10 / 18, 10 / 9, 10 / 3], rtol=1e-6)
+    raw = 0.1 / (1 - 0.9 ** np.array([6, 3, 1]))
+    np.testing.assert_allclose(rj.class_weights([6, 3, 1], "effective"), raw * 10 / (raw @ [6, 3, 1]), rtol=1e-6)
+    assert rj.class_weights([4, 0, 4]).tolist() == [1, 0, 1]
+    with pytest.raises(ValueError, match="counts must be numbers >= 0"):
+        rj.class_weights([0, 0])
+    with pytest.raises(InputError, match="did you mean 'balanced'"):
+        rj.class_weights([1, 2], "balance")

@@ -2,8 +2,8 @@
 
 The study behind the smallest change that matters and the power of a comparison (`regjax.analysis.VerdictPower`).
 
-Command: `python -m experiments.studies.verdicts` (about four minutes on one core); it prints one JSON object, the record
-`experiments/records/verdicts.json`.
+Command: `python -m experiments.studies.verdicts` (about four minutes on one core); it prints one JSON object, the
+record `experiments/records/verdicts.json`.
 
 Each comparison has a new data set, of which every run tests a fifth. A share of the answers differs between a technique
 and the baseline; half of the examples answer alike in all runs, the others anew in each. The true difference is known.

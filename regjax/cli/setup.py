@@ -17,7 +17,8 @@ from regjax.augment import make as make_augmentation
 from regjax.cli import app, flags
 from regjax.cli.options import DataOptions, RunOptions, SharedBatchOptions
 from regjax.cli.regularizers import regularizer_arguments
-from regjax.comparison.plan import MAX_STOP_EXAMPLES, check_outputs, default_augmentation
+from regjax.comparison.data_defaults import class_counts, default_augmentation, weights_of_classes
+from regjax.comparison.plan import MAX_STOP_EXAMPLES, check_outputs
 from regjax.core.mesh import make_mesh
 from regjax.models import parse_model
 from regjax.stopping import NEVER, EarlyStopping
@@ -43,11 +44,12 @@ class Facts(NamedTuple):
     num_classes: int
     num_outputs: int
     pool: int
+    class_counts: Sequence[int] | None = None  # of the pool
 
     @classmethod
     def of(cls, splits: data.Splits) -> Facts:
         """Return the properties of a dataset."""
-        return cls(splits.task, splits.num_classes, splits.num_outputs, len(splits.y_train))
+        return cls(splits.task, splits.num_classes, splits.num_outputs, len(splits.y_train), class_counts(splits))
 
 
 def load(
@@ -128,6 +130,8 @@ def check_sizes(options: TrainingOptions, splits: data.Splits) -> None:
     flags.check(enough, "train_examples", f"at most {pool} of {splits.name} are for training")
     classes = not options.label_noise or splits.task == "classification"
     flags.check(classes, "label_noise", f"{splits.name} is a regression set, it has no classes")
+    weighted = not options.class_weight or splits.task == "classification"
+    flags.check(weighted, "class_weight", f"{splits.name} is a regression set, it has no classes")
 
 
 def make_model(config: RunOptions, facts: Facts, loaded: Loaded | None = None) -> nn.Module:
@@ -235,6 +239,7 @@ def hparams_of(
         stopping=stopping,
         restore_best=restore_best,
         standardization=standardization,
+        class_weights=weights_of_classes(config, facts.class_counts),
         **regularizer_arguments(config, present),
     )
 

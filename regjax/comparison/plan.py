@@ -10,8 +10,15 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.augment import Augmentation, make
 from regjax.catalog import METRICS
+from regjax.comparison.data_defaults import (
+    as_augmentation,
+    class_counts,
+    is_demonstration,
+    label_noise_of,
+    train_examples_of,
+    weights_of_classes,
+)
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.registry import TechniqueContext, resolve
 from regjax.comparison.techniques import Technique, check_together, merge
@@ -69,7 +76,8 @@ class Plan:
     @property
     def always(self) -> Mapping[str, Value]:
         """The arguments of `make_hparams` that every run gets."""
-        return self.options.always or {}
+        weights = weights_of_classes(self.options, class_counts(self.splits))
+        return {**(self.options.always or {}), **({} if weights is None else {"class_weights": weights})}
 
     @property
     def seeds(self) -> range:
@@ -112,6 +120,7 @@ class Plan:
             "learning_rate": options.learning_rate,
             "schedule": spec.schedule,
             "label_noise": options.label_noise,
+            "class_weight": options.class_weight,
             "demonstration": is_demonstration(splits),
             "augmentation": str(spec.augmentation),
             "patience": options.patience,
@@ -342,47 +351,3 @@ def check_outputs(model: ModelLike, x: np.ndarray, splits: Splits) -> None:
         wanted = (1, *splits.y_train.shape[1:])
     if shape != wanted:
         raise InputError(f"the model gives outputs of shape {list(shape)}; {splits.name} needs {list(wanted)}")
-
-
-def is_demonstration(splits: Splits) -> bool:
-    """Whether the data are the embedded digits, for which the defaults provoke overfitting."""
-    return splits.embedded and splits.name == "digits"
-
-
-def label_noise_of(wanted: float | None, splits: Splits) -> float:
-    """Return the fraction of training labels to corrupt: `wanted`, or by default 0, and 10% in the demonstration."""
-    if wanted is None:
-        return 0.1 if is_demonstration(splits) else 0.0
-    if wanted and splits.task != "classification":
-        raise InputError(f"label_noise {wanted} needs classes; {splits.name} is a regression set")
-    return wanted
-
-
-def train_examples_of(wanted: int | None, splits: Splits) -> int:
-    """Return the size of the training set: `wanted`, or by default the whole pool, and 128 in the demonstration."""
-    pool = len(splits.y_train)
-    if wanted is None:
-        return 128 if is_demonstration(splits) else pool
-    if wanted > pool:
-        raise InputError(f"train_examples {wanted} is more than the {pool} training examples of {splits.name}")
-    return int(wanted)
-
-
-def default_augmentation(splits: Splits) -> Augmentation:
-    """Return the default augmentation: shift, rotation and noise for images, noise for tables, none for other data."""
-    if splits.kind == "array":
-        return Augmentation()
-    if splits.kind == "table":
-        return make("noise=0.2")
-    side = min(splits.x_train.shape[1:3])
-    return make(f"shift={max(1, round(side / 12))},rotate=15,noise=0.5")
-
-
-def as_augmentation(augmentation: Augmentation | str | None, splits: Splits) -> Augmentation:
-    """Make the augmentation from its description, and check that it fits the data."""
-    if not isinstance(augmentation, Augmentation):
-        augmentation = default_augmentation(splits) if augmentation is None else make(augmentation)
-    if splits.kind == "array" and augmentation.steps:
-        raise InputError(f"augmentation '{augmentation}' is for images and tables, {splits.name} has neither")
-    augmentation.check_fits(splits.kind, splits.name, splits.x_train.shape[1:], splits.x_train.dtype)
-    return augmentation

@@ -317,6 +317,7 @@ def _setup(settings: Mapping[str, Any]) -> str:
         *fact("batch_size", "batches of {}"),
         *fact("optimizer", "optimizer {}"),
         *fact("learning_rate", "learning rate {}"),
+        *fact("class_weight", "{} weights of classes in the loss"),
         *fact("patience", "patience {} epochs"),
         *fact("augmentation", "augmentation {}"),
         *fact("stop_examples", "{} examples to stop on"),

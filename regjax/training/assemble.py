@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import optax
 
 from regjax.augment import cutmix, mixup, row_cutmix
+from regjax.core.labels import as_indices, is_indices
 from regjax.core.rng import AUGMENT, CUTMIX, MIXUP, stream
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
 from regjax.losses import TASK_LOSSES, smooth_labels
@@ -50,7 +51,16 @@ def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -
     if hparams.cutmix is not None:
         mix = cutmix if batch.x.ndim == 4 else row_cutmix
         batch = mix(stream(key, CUTMIX), batch, hparams.cutmix, num_classes=classes)
-    return batch
+    return batch if hparams.class_weights is None else _weighted(batch, jnp.asarray(hparams.class_weights))
+
+
+def _weighted(batch: Batch, class_weights: Array) -> Batch:
+    """Return the batch with the weight of each example's class, or the mean one of its distribution over classes."""
+    y = batch.y
+    weight = class_weights[as_indices(y)] if is_indices(y) else y @ class_weights.astype(y.dtype)
+    if batch.weight is not None:
+        weight *= batch.weight.reshape(*batch.weight.shape, *[1] * (weight.ndim - batch.weight.ndim))
+    return batch._replace(weight=weight)
 
 
 def learning_rate_of(spec: Spec, hparams: Hparams) -> BaseAndShape:

@@ -49,6 +49,8 @@ class TrainingOptions(SplitOptions):
       learning_rate: base learning rate, which the schedule multiplies.
       schedule: shape of the learning rate over all updates: `"constant"`, `"cosine"` or `"linear"`.
       precision: dtype of the computations of the model in updates, `"float32"` or `"bfloat16"`.
+      class_weight: weights of the classes in the loss of updates, by their numbers of training examples:
+        `"balanced"` or `"effective"`, see `rj.class_weights`. None weighs all examples alike.
       smoothing: convention of label smoothing, `"uniform"` or `"others"`; see `rj.smooth_labels`.
       rate_schedule: shape of noise rates over all updates: `"constant"`, `"up"` or `"down"`.
       patience: patience of early stopping, in epochs.
@@ -81,6 +83,12 @@ class TrainingOptions(SplitOptions):
         "float32",
         catalog.PRECISIONS,
         "of the model's arithmetic in updates; weights, statistics and evaluations are float32",
+    )
+    class_weight: str | None = choice(
+        "training",
+        None,
+        catalog.CLASS_WEIGHTS,
+        "weights of the classes in the loss: all count the same, or by their effective numbers; default none",
     )
     smoothing: str = choice(
         "regularizers",

@@ -174,6 +174,7 @@ class Hparams(NamedTuple):
     restore_best: ArrayLike  # bool: whether the run ends with the weights of its best evaluation
     n_train: ArrayLike  # int32: number of training examples, a prefix of the order of the seed
     standardization: Standardization | None = None  # from examples to inputs and targets of the model
+    class_weights: ArrayLike | None = None  # float32[K]: of the classes in the loss of an update
 
     def standardized(self, x: Array) -> Array:
         """Return standardized examples, the inputs of the model."""
@@ -207,6 +208,7 @@ def make_hparams(
     stopping: EarlyStopping | None = None,
     restore_best: bool = False,
     standardization: Standardization | None = None,
+    class_weights: ArrayLike | None = None,
 ) -> Hparams:
     """Check the ranges of hyperparameters, and convert each to its dtype.
 
@@ -229,6 +231,8 @@ def make_hparams(
       restore_best: whether to restore the weights of the best evaluation at the end.
       standardization: standardization of the examples, such as `Preprocessor.standardization`; applied to each batch
         after augmentation, and in evaluations. With None, the model receives the examples unchanged.
+      class_weights: a weight >= 0 for each class, such as `rj.class_weights(counts)`: an update averages its losses by
+        them, that of a mixed or smoothed label by the mean weight of its classes. Evaluations count every example once.
 
     Returns:
       `Hparams` of host arrays. A regularizer that is None is not part of the compiled program; one of strength 0 is.
@@ -260,6 +264,8 @@ def make_hparams(
     ):
         if value is not None:
             check_range(name, value, 0.0, high, high_open=True)
+    if class_weights is not None:
+        check_range("class_weights", class_weights, 0.0, high_open=True)
     if sam is not None and gradient_noise is not None:
         raise ValueError("gradient_noise and sam exclude each other: SAM moves on by a second gradient")
     stopping = EarlyStopping(patience=NEVER) if stopping is None else stopping
@@ -284,6 +290,7 @@ def make_hparams(
         restore_best=np.asarray(restore_best, bool),
         n_train=np.asarray(n_train, np.int32),
         standardization=standardization,
+        class_weights=_optional(class_weights),
     )
 
 

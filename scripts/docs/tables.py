@@ -14,6 +14,7 @@ from typing import Any
 
 import catalogue
 import studies
+import verdict_study
 from cells import RecordError, read, table
 
 END = "<!-- end -->"
@@ -292,6 +293,7 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "digits": digits,
     "diagnosis": studies.diagnosis,
     "splits": studies.splits,
+    "verdicts": verdict_study.verdicts,
     "bench": bench,
     "unreached_entries": unreached_entries,
 }

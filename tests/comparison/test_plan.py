@@ -1,7 +1,5 @@
 """What is settled before any run: defaults that depend on the data, and refusals."""
 
-import dataclasses
-
 import flax.linen as nn
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from regjax.comparison.options import CompareOptions
 from regjax.comparison.plan import (
     MAX_STOP_EXAMPLES,
     as_dataset,
-    default_augmentation,
     described_task,
     filled_in,
     make_plan,
@@ -95,20 +92,6 @@ def test_targets_of_a_regression_come_as_they_are_and_each_run_standardizes_them
     assert plan.preprocessor.standardization.targets(plan.splits.y_train).mean() == pytest.approx(0, abs=1e-5)
     with pytest.raises(rj.InputError, match=r"label_noise 0\.1 needs classes; .* is a regression set"):
         planned((x, 100 * x[:, 0] + 500), label_noise=0.1)
-
-
-@pytest.mark.parametrize(
-    ("kind", "shape", "expected"),
-    [
-        ("array", (5, 3), ""),
-        ("table", (5,), "noise=0.2"),
-        ("image", (24, 40, 3), "shift=2,rotate=15,noise=0.5"),
-        ("image", (4, 4, 1), "shift=1,rotate=15,noise=0.5"),
-    ],
-)
-def test_the_default_augmentation_depends_on_the_kind(table, kind, shape, expected):
-    splits = dataclasses.replace(table, kind=kind, x_train=np.zeros((2, *shape), np.float32))
-    assert default_augmentation(splits) == (rj.augment.make(expected) if expected else rj.augment.Augmentation())
 
 
 def test_which_noises_a_model_has():

@@ -110,7 +110,7 @@ def test_token_ids_and_sequences_are_compared(model, x):
 
 
 def test_defaults_leave_out_what_arrays_cannot_have():
-    from regjax.comparison.plan import as_augmentation
+    from regjax.comparison.data_defaults import as_augmentation
 
     splits, _, _ = prepared(TOKENS)
     assert not as_augmentation(None, splits).steps

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.studies import diagnosis, mutation, pairs, splits, step_down, unreached_entries
+from experiments.studies import diagnosis, mutation, pairs, splits, step_down, unreached_entries, verdicts
 from regjax.data import Dataset, split
 
 RECORDS = Path(__file__).resolve().parents[2] / "experiments/records"
@@ -180,3 +180,15 @@ def test_intervals_of_the_study_by_hand():
     assert found["over runs"] == pytest.approx((1 - half, 1 + half))
     wide = half * np.sqrt(1 + 3 * 2 / 8)  # two of ten examples are for the test
     assert found["Nadeau-Bengio"] == pytest.approx((1 - wide, 1 + wide))
+
+
+def test_verdicts_are_as_often_right_as_the_record_says():
+    """400 of the 4,000 comparisons: 4.9 standard errors. No technique that changes what matters is called the same."""
+    record = json.loads((RECORDS / "verdicts.json").read_text())
+    (known,) = [case for case in record["cases"] if (case["runs"], case["examples"], case["share"]) == (10, 600, 0.01)]
+    found = verdicts.same(10, 600, 0.01, comparisons=400)
+    for name, share in known["same"].items():
+        number = 100 if name == "found" else 400
+        assert abs(found[name] - share) < 4.9 * np.sqrt(max(share * (1 - share), 1 / number) / number)
+    for case in record["cases"]:
+        assert case["same"]["wrong"] < 0.025 + 4.9 * np.sqrt(0.025 * 0.975 / record["comparisons"])

@@ -89,3 +89,16 @@ def test_a_penalty_on_classes_needs_classes():
     loss_fn = loss_of(rj.Spec(LINEAR, task="regression", batch_size=3))
     with pytest.raises(ValueError, match="confidence needs a classification task, got regression"):
         loss_fn({"w": jnp.ones((2, 2))}, Batch(X, X), jax.random.key(0), hparams=hparams)
+
+
+@pytest.mark.parametrize("smoothing", [None, 0.2])
+def test_an_update_averages_losses_by_the_weights_of_their_classes(smoothing):
+    """As `weight=` of torch's cross entropy: the sum of weighted losses over the sum of weights."""
+    weights = np.array([0.5, 2.0, 1.0])
+    logits, y = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32), np.array([0, 1, 2, 1, 0, 0])
+    hparams = rj.make_hparams(n_train=6, class_weights=weights, label_smoothing=smoothing)
+    loss_fn = loss_of(rj.Spec((lambda key, x: {}, lambda variables, x: x), num_classes=3))
+    value, _ = loss_fn({}, Batch(jnp.asarray(logits), jnp.asarray(y)), jax.random.key(0), hparams=hparams)
+    soft = (1 - (smoothing or 0)) * np.eye(3)[y] + (smoothing or 0) / 3
+    losses = -np.sum(soft * (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))), axis=1)
+    assert float(value) == pytest.approx(np.sum(soft @ weights * losses) / np.sum(soft @ weights), rel=1e-5)

@@ -1,0 +1,77 @@
+"""What the options of a comparison, or of a run, are on certain data: sizes, label noise, weights and augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from regjax.augment import Augmentation, make
+from regjax.core.errors import InputError
+from regjax.data import Splits
+from regjax.losses import class_weights
+from regjax.training.options import TrainingOptions
+
+
+def class_counts(splits: Splits) -> tuple[int, ...] | None:
+    """Return how many training examples each class has; None for a regression."""
+    if splits.task != "classification":
+        return None
+    return tuple(np.bincount(splits.y_train, minlength=splits.num_classes).tolist())
+
+
+def weights_of_classes(options: TrainingOptions, counts: Sequence[int] | None) -> np.ndarray | None:
+    """Return the weights of the classes that the options ask for; None for none.
+
+    Raises:
+      InputError: there are no classes.
+    """
+    if options.class_weight is None:
+        return None
+    if counts is None:
+        raise InputError(f"class_weight {options.class_weight!r} needs classes; this is a regression set")
+    return class_weights(counts, options.class_weight)
+
+
+def is_demonstration(splits: Splits) -> bool:
+    """Whether the data are the embedded digits, for which the defaults provoke overfitting."""
+    return splits.embedded and splits.name == "digits"
+
+
+def label_noise_of(wanted: float | None, splits: Splits) -> float:
+    """Return the fraction of training labels to corrupt: `wanted`, or by default 0, and 10% in the demonstration."""
+    if wanted is None:
+        return 0.1 if is_demonstration(splits) else 0.0
+    if wanted and splits.task != "classification":
+        raise InputError(f"label_noise {wanted} needs classes; {splits.name} is a regression set")
+    return wanted
+
+
+def train_examples_of(wanted: int | None, splits: Splits) -> int:
+    """Return the size of the training set: `wanted`, or by default the whole pool, and 128 in the demonstration."""
+    pool = len(splits.y_train)
+    if wanted is None:
+        return 128 if is_demonstration(splits) else pool
+    if wanted > pool:
+        raise InputError(f"train_examples {wanted} is more than the {pool} training examples of {splits.name}")
+    return int(wanted)
+
+
+def default_augmentation(splits: Splits) -> Augmentation:
+    """Return the default augmentation: shift, rotation and noise for images, noise for tables, none for other data."""
+    if splits.kind == "array":
+        return Augmentation()
+    if splits.kind == "table":
+        return make("noise=0.2")
+    side = min(splits.x_train.shape[1:3])
+    return make(f"shift={max(1, round(side / 12))},rotate=15,noise=0.5")
+
+
+def as_augmentation(augmentation: Augmentation | str | None, splits: Splits) -> Augmentation:
+    """Make the augmentation from its description, and check that it fits the data."""
+    if not isinstance(augmentation, Augmentation):
+        augmentation = default_augmentation(splits) if augmentation is None else make(augmentation)
+    if splits.kind == "array" and augmentation.steps:
+        raise InputError(f"augmentation '{augmentation}' is for images and tables, {splits.name} has neither")
+    augmentation.check_fits(splits.kind, splits.name, splits.x_train.shape[1:], splits.x_train.dtype)
+    return augmentation
