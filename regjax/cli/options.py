@@ -25,6 +25,7 @@ class DataOptions(SplitOptions):
     data_dir: str | None = text(
         "data", None, "where prepared TFDS sets are; default $TFDS_DATA_DIR or ~/tensorflow_datasets", fixed=False
     )
+    test_file: str | None = text("data", None, "a file or folder like --dataset whose examples are the test set")
     target: str | None = text("data", None, "target column of a table; default 'target'")
     image_size: tuple[int, ...] | None = sizes(
         "data", "HEIGHT,WIDTH or one number for both, for a folder of images; default: the most frequent size there"

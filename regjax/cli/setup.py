@@ -74,6 +74,7 @@ def load(
             data_dir=options.data_dir,
             target=options.target,
             task=options.task,
+            test_file=options.test_file,
             table=table_options(options),
             lazy=lazy,
             **_of_images(options),

@@ -24,6 +24,7 @@ from regjax.data.readers.embedded import load_embedded
 from regjax.data.readers.tfds import load_tfds
 from regjax.data.readers.tfds_find import prepared_name
 from regjax.data.tables import TableOptions
+from regjax.data.test_file import with_test_file
 
 _ONLY = {
     "target": "only tables have a target column",
@@ -46,6 +47,7 @@ def load(
     image_fit: str | None = None,
     image_background: str | None = None,
     allow_empty: bool = False,
+    test_file: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     lazy: bool = False,
 ) -> Dataset:
@@ -65,6 +67,7 @@ def load(
       image_fit: `"crop"` (default) or `"pad"`, for images of another shape in a folder.
       image_background: colour below transparent pixels: `"white"` (default), `"gray"` or `"black"`.
       allow_empty: whether to leave out classes without images, instead of refusing the folder.
+      test_file: a file or folder in the form of `name` whose examples are the test set.
       cache_dir: see `cache_root`.
       lazy: keep the inputs on disk, as `Rows` that are read on demand, for datasets that do not fit in memory. The
         targets are read into memory. A table is read as a whole; a `.npz` must not be compressed.
@@ -100,11 +103,14 @@ def load(
             wanted = {option: given[option] for option in read.options if given[option] is not None}
             data = read.load(path, task=task, lazy=lazy, **wanted)
             searched = path.is_dir() or data.schema is not None
-            return data if searched else with_duplicates_together(data)
+            data = data if searched else with_duplicates_together(data)
+            if test_file is None:
+                return data
+            return with_test_file(data, test_file, read.load, target=target, table=table, lazy=lazy)
         text, data_dir = found, path
-    for option, value in options.items():
+    for option, value in {**options, "test_file": test_file}.items():
         if value is not None:
-            raise InputError(f"{option} {value!r}: only for files, {text!r} is a dataset by name")
+            raise InputError(f"{option} {str(value)!r}: only for files, {text!r} is a dataset by name")
     if text not in EMBEDDED:
         return load_tfds(text, data_dir=data_dir, task=task, cache_dir=cache_dir, lazy=lazy)
     data = load_embedded(text, cache_dir=cache_dir, lazy=lazy)

@@ -42,8 +42,8 @@ def verdicts(records: Path, link: str) -> list[str]:
     wrong = max(case["same"]["wrong"] for case in record["cases"])
     powers = sorted(case["power"]["power"] for case in record["cases"] if "power" in case.get("power", {}))
     summary = (
-        f"“Practically the same” is said of a technique that changes exactly what matters in at most {100 * wrong:.1f}% "
-        "of the comparisons (2.5% is nominal; it is more where all answers that differ do so in one direction). The "
+        f"“Practically the same” is said of a technique that changes exactly what matters in at most {100 * wrong:.1f}"
+        "% of the comparisons (2.5% is nominal; it is more where all answers that differ do so in one direction). The "
         f"true power at the detectable effect is {100 * powers[0]:.0f} to {100 * powers[-1]:.0f}% on average, and much "
         "lower where the first runs happened to vary little."
     )

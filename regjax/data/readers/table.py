@@ -144,6 +144,37 @@ def table_inputs(
     return x, [str(row) for row in raw.rows]
 
 
+def labelled_table(
+    path: Path, data: Dataset, target: str | None, table: TableOptions | None
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Read another table with the columns of a dataset, as `load_table` read them, and their targets.
+
+    Returns:
+      `(x, y, notes)`, where labels are numbers of the classes of the dataset.
+
+    Raises:
+      InputError: as `load_table`, or a label is not one of the dataset.
+    """
+    schema, target = data.schema, target or DEFAULT_TARGET
+    assert schema is not None
+    as_text = tuple(column.name for column in schema.used if column.role == "category")
+    raw = read_table(path, table or TableOptions(), (*as_text, target))
+    check_known(raw.name, "target column", [target], raw.table.column_names)
+    raw, notes = _with_targets(raw, target)
+    x, unexpected = schema.encode(raw)
+    if data.task == "regression":
+        return x, _targets(raw, target, "regression")[1], [*raw.notes, *notes, *unexpected]
+    _, y, names, _ = _targets(raw, target, "classification")
+    number = {name: i for i, name in enumerate(data.class_names or ())}
+    unknown = [name for name in names or () if name not in number]
+    if unknown:
+        raise InputError(
+            f"{raw.name}: labels that are not in the training data: {', '.join(map(repr, unknown[:8]))}; "
+            f"accepted: {', '.join(map(repr, list(number)[:8]))}"
+        )
+    return x, np.array([number[name] for name in names or ()], np.int32)[y], [*raw.notes, *notes, *unexpected]
+
+
 def _dataset(raw: RawTable, name: str, target: str, task: str | None, options: TableOptions, lazy: bool) -> Dataset:
     if task is not None:
         check_choice("task", task, TASKS)
