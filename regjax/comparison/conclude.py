@@ -17,6 +17,7 @@ from regjax.catalog import COMBINATION, METRICS
 from regjax.comparison.choose import Row
 from regjax.comparison.improvements import paired_statistics
 from regjax.comparison.layout import Layout
+from regjax.comparison.learning_curve import learning_curve
 from regjax.comparison.plan import Plan
 from regjax.comparison.ranking import rank, with_practical
 from regjax.comparison.references import references_of
@@ -38,6 +39,7 @@ class SplitResult(NamedTuple):
       rows: the rows by name, including the baseline.
       tests: the evaluations of each row on the test set, one per run.
       on_train: the metric of each row on its training examples, one per run.
+      curve: the evaluations of the learning curve on the test set, by size.
       chance: the scores of a constant guess on the test set.
       train_chance: the scores of a constant guess on the training set.
       references: the test metrics of models of another kind, see `references_of`.
@@ -50,6 +52,7 @@ class SplitResult(NamedTuple):
     rows: Mapping[str, Row]
     tests: Mapping[str, Sequence[Evaluation]]
     on_train: Mapping[str, Sequence[float]]
+    curve: Mapping[int, Sequence[Evaluation]]
     chance: Chance
     train_chance: Chance
     references: Mapping[str, Mapping[str, float]]
@@ -64,6 +67,7 @@ class SplitResult(NamedTuple):
         scorer: Scorer,
         tests: Mapping[str, Sequence[Evaluation]],
         on_train: Mapping[str, Sequence[float]],
+        curve: Mapping[int, Sequence[Evaluation]],
     ) -> SplitResult:
         """Keep of a split what the result needs, but not its training data."""
         splits = plan.splits
@@ -73,6 +77,7 @@ class SplitResult(NamedTuple):
             rows=rows,
             tests=tests,
             on_train=on_train,
+            curve=curve,
             chance=scorer.chance,
             train_chance=chance_of(splits, plan.unit, splits.y_train),
             references=references_of(plan),
@@ -140,6 +145,13 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         predictions=predictions,
         metrics=_metrics(plan.splits.task, predictions),
         references=_references(parts),
+        learning_curve=learning_curve(
+            {size: [run for part in parts for run in part.curve[size]] for size in parts[0].curve},
+            plain,
+            tests[BASELINE],
+            plan,
+            layout,
+        ),
     )
 
 

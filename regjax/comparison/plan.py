@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.catalog import METRICS
+from regjax.catalog import DEFAULT_TECHNIQUES, METRICS
 from regjax.comparison.data_defaults import (
     as_augmentation,
     class_counts,
@@ -37,6 +37,7 @@ from regjax.training.spec import Spec, make_hparams
 from regjax.training.state import TrainData
 
 MAX_STOP_EXAMPLES = 2000  # validation examples that are evaluated after every epoch; selection uses all of its own
+FEWEST_OF_CURVE = 8  # training examples of a point of the learning curve
 PATIENCE = 10  # epochs; for the technique "early stopping"
 
 Data = Splits | Dataset | tuple[np.ndarray, np.ndarray]
@@ -57,6 +58,8 @@ class Plan:
       params: the shapes of the parameters.
       techniques: the techniques, without the baseline and the combination.
       with_combination: whether to try the combination too.
+      curve_sizes: numbers of training examples of the learning curve, rising and below that of the baseline; empty if
+        there is no curve, because there are more examples for the technique "more data", or because nobody asked.
       number: the number of the split, from 0.
       dataset: the data from which other splits are made; None if the splits were given.
     """
@@ -70,6 +73,7 @@ class Plan:
     params: PyTree
     techniques: tuple[Technique, ...]
     with_combination: bool
+    curve_sizes: tuple[int, ...]
     number: int
     dataset: Dataset | None
 
@@ -180,6 +184,7 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
         params=params,
         techniques=tuple(chosen),
         with_combination=with_combination,
+        curve_sizes=curve_sizes(techniques, splits, n_train),
         number=0,
         dataset=source,
     )
@@ -192,6 +197,19 @@ def plan_of_split(first: Plan, number: int) -> Plan:
     splits = split(first.dataset, seed=first.options.split_seed + number, **first.options.fractions())
     preprocessor = Preprocessor.for_splits(splits, standardize=first.options.standardize)
     return dataclasses.replace(first, splits=splits, preprocessor=preprocessor, number=number)
+
+
+def curve_sizes(techniques: Wanted, splits: Splits, n_train: int) -> tuple[int, ...]:
+    """Return the sizes of the learning curve: an eighth, a quarter and half of the training examples.
+
+    There is one if more data are wanted and all training examples are in use; sizes with fewer than `FEWEST_OF_CURVE`
+    examples, or fewer than two for each class, are left out.
+    """
+    wanted = DEFAULT_TECHNIQUES if techniques is None else techniques
+    if "more_data" not in wanted or n_train < len(splits.y_train):
+        return ()
+    least = max(FEWEST_OF_CURVE, 2 * splits.num_classes)
+    return tuple(size for size in (n_train // 8, n_train // 4, n_train // 2) if size >= least)
 
 
 def _check_splits(dataset: Dataset | Splits, options: CompareOptions) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from regjax.catalog import COMBINATION, TECHNIQUES
 from regjax.comparison.choose import Row, pick
 from regjax.comparison.conclude import SplitResult, conclude
+from regjax.comparison.learning_curve import curve_on_test, train_curve
 from regjax.comparison.options import CompareOptions, with_changes
 from regjax.comparison.plan import Data, Plan, Wanted, make_plan, plan_of_split, training_arrays
 from regjax.comparison.result import CompareResult
@@ -86,8 +87,10 @@ def compare(
         rows = choose(plan, train(plan, runner))
         rows |= combine(plan, rows, runner)
         rows, runner = train_anew(plan, rows, runner)
+        curve = train_curve(plan, runner)
         on_train = training_scores(plan, rows, runner)
-        parts.append(SplitResult.of(plan, rows, *evaluate_on_test(plan, rows), on_train))
+        scorer, tests = evaluate_on_test(plan, rows)
+        parts.append(SplitResult.of(plan, rows, scorer, tests, on_train, curve_on_test(scorer, curve)))
         done = runner.done
     return conclude(first, parts, started)
 
@@ -133,6 +136,7 @@ def make_runner(
     )
     settings = sum(len(technique.values) for technique in [baseline(), *plan.techniques])
     settings += len(TECHNIQUES[COMBINATION].grid) if plan.with_combination else 0
+    settings += len(plan.curve_sizes)
     rows_tested = 1 + len(plan.techniques) + plan.with_combination
     runner.expect(settings + (rows_tested if plan.options.fresh_seeds else 0))
     return runner
@@ -164,7 +168,7 @@ def combine(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> dict[str, Ro
     ]
     united, parts = combination(gained, dict(plan.always), plan.params)
     if united is None:
-        runner.expect(0, len(rows) if plan.options.fresh_seeds else 0)
+        runner.expect(0, len(plan.curve_sizes) + (len(rows) if plan.options.fresh_seeds else 0))
         return {}
     outcomes = runner.run([Trial(united.name, c, united.arguments(c)) for c in united.values], "combination")
     chosen = pick(united, outcomes, plan.options.select)._replace(parts=parts)

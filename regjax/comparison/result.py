@@ -13,9 +13,10 @@ from typing import NamedTuple
 from regjax.analysis import FEWEST_RUNS, Best, Pair, Predictions
 from regjax.catalog import METRICS
 from regjax.comparison.reference_notes import reference_notes
-from regjax.comparison.row import Improvement, Spread, TechniqueResult
+from regjax.comparison.row import Improvement, LearningCurve, Spread, TechniqueResult
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
+from regjax.report.learning_curve import more_data_sentence
 from regjax.report.words import Measure
 from regjax.training.state import Weights
 
@@ -65,6 +66,7 @@ class CompareResult:
     best: Best | None = None
     metrics: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     references: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    learning_curve: LearningCurve | None = None
     trained: Trained | None = dataclasses.field(default=None, repr=False, compare=False)
     predictions: Predictions | None = dataclasses.field(default=None, repr=False, compare=False)
 
@@ -226,8 +228,8 @@ class CompareResult:
                 f"{100 * setting['label_noise']:g}% of the training labels (and only those) are wrong on purpose, "
                 "so that there is something to overfit; --label_noise=0 turns it off."
             )
-        if setting["train_examples"] == setting.get("pool"):
-            notes.append("All training examples are in use, so more data is no row; --train_examples=N leaves some.")
+        if self.learning_curve:
+            notes.append(more_data_sentence(self.to_json()))
         if ties := sum(row.chosen.get("ties", 0) for row in self.rows()):
             choices = "1 choice" if ties == 1 else f"{ties} choices"
             notes.append(f"{choices} tied on validation: the lower loss decided, then the stronger setting.")

@@ -1,4 +1,4 @@
-"""One row of a comparison: the results of a technique with its chosen setting."""
+"""One row of a comparison: the results of a technique with its chosen setting; and the baseline on fewer examples."""
 
 from __future__ import annotations
 
@@ -129,6 +129,26 @@ class TechniqueResult:
     params_sha256: tuple[str, ...] = ()  # of the final parameters of each seed
     flags: tuple[dict[str, Value], ...] | None = None  # of the command `train` for the chosen setting, by run
     calibration: Calibration | None = None  # classification
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningCurve:
+    """The baseline on fractions of the training examples, and on all of them.
+
+    Attributes:
+      sizes: numbers of training examples, rising; the last one is that of the baseline.
+      test: the metric on the test examples for each size.
+      test_loss: the loss on the test examples for each size.
+      doubling: the improvement of the metric by the last step, from half of the examples to all of them, paired over
+        runs like that of a technique, tested alone.
+      loss_doubling: that of the loss.
+    """
+
+    sizes: tuple[int, ...]
+    test: tuple[Spread, ...]
+    test_loss: tuple[Spread, ...]
+    doubling: Improvement | None
+    loss_doubling: Improvement | None
 
 
 def spread(values: Iterable[float], interval: Interval) -> Spread:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from regjax.report import figures, histograms, reliability, strength
+from regjax.report.learning_curve import curve_panel, more_data_sentence
 from regjax.report.metrics_table import metrics_table
 from regjax.report.notes import captions, notes
 from regjax.report.page import clean, figure, render, reproduce, write
@@ -44,6 +45,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     strengths, weights = strength.strengths(results), histograms.weights(results)
     curves, reliabilities = figures.technique_curves(results), reliability.reliabilities(results)
     best = best_sentence(results)
+    curve = curve_panel(results)
     pairs = [panel] if best and (panel := pair_matrix(results)) else []
     statuses = {judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)}
     content = {
@@ -60,6 +62,8 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "metrics_table": metrics_table(results),
         "next": results.get("next") or [],
         "data": (results.get("settings") or {}).get("data") or [],
+        "more_data_sentence": more_data_sentence(results),
+        "learning_curve": figure(curve) if curve else None,
         "best_sentence": best,
         "pairs": [figure(panel) for panel in pairs],
         "strengths": [figure(panel) for panel in strengths],
@@ -72,7 +76,10 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "footer": "Made by regjax from results.json; this page loads nothing from anywhere.",
         **captions(results, measure),
     }
-    _save_figures(workdir / "figures", results, wide, forest, pairs, strengths, weights, curves, reliabilities)
+    of_curve = [curve] if curve else []
+    _save_figures(
+        workdir / "figures", results, wide, forest, of_curve, pairs, strengths, weights, curves, reliabilities
+    )
     return write(workdir / "report.html", render("compare.html", content))
 
 
@@ -83,6 +90,7 @@ def _save_figures(folder: Path, results: Mapping[str, Any], wide: Panel | None, 
         save([wide], folder / "overfitting", f"{name}: the baseline")
     stems = (
         ("improvement", "paired change against the baseline", 2),
+        ("learning_curve", "the baseline on fewer training examples", 1),
         ("pairs", "every row against every other", 1),
         ("strength", "selection score against strength", 3),
         ("weights", "weights after training", 3),

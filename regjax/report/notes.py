@@ -50,6 +50,11 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             "than techniques, so each takes more evidence: a technique that helped may still share a letter with the "
             "baseline."
         ),
+        "learning_curve_caption": (
+            "The baseline with as many updates on fewer of its training examples; nothing was chosen by it. "
+            + (f"Bars: 95% interval over {covered(results)}. " if several else "")
+            + "The sentence compares the last two points, run by run."
+        ),
         "strength_heading": f"Validation {measure.name} against strength",
         "strength_text": (
             "Every strength was trained with the same seeds and at most the same number of updates, and compared on "
@@ -127,7 +132,9 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
             if settings.get("fresh_seeds")
             else ""
         )
-        + "The test part was evaluated once, for the chosen setting. Every run ends "
+        + "The test part was evaluated once, for the chosen setting"
+        + (", and for the points of the learning curve" if results.get("learning_curve") else "")
+        + ". Every run ends "
         "with its last weights, except where early stopping is part of the technique: there the best are restored."
     )
     if int(results["seeds"]) > 1:

@@ -120,7 +120,6 @@ def test_too_few_runs_are_told_with_the_number_that_it_takes(seeds, splits, inde
     ("rows", "settings", "words"),
     [
         ([row("l2", GAIN)], {"label_noise": 0.125}, "12.5%"),
-        ([row("l2", GAIN)], {"train_examples": 240}, "--train_examples"),
         ([row("l2", GAIN, diverged=3)], {}, "3 runs"),
         ([row("l2", GAIN, chosen={"value": 1.0, "edge": "low"})], {}, "* "),
     ],
