@@ -15,6 +15,8 @@ from regjax.analysis import Predictions
 from regjax.analysis.metrics import metrics_of
 from regjax.catalog import COMBINATION, METRICS
 from regjax.comparison.choose import Row
+from regjax.comparison.details import column_places, details_of
+from regjax.comparison.importance import summarized
 from regjax.comparison.improvements import paired_statistics
 from regjax.comparison.layout import Layout
 from regjax.comparison.learning_curve import learning_curve
@@ -40,6 +42,7 @@ class SplitResult(NamedTuple):
       tests: the evaluations of each row on the test set, one per run.
       on_train: the metric of each row on its training examples, one per run.
       curve: the evaluations of the learning curve on the test set, by size.
+      importance: by how much the score of each row falls if a column is permuted, see `importances`.
       chance: the scores of a constant guess on the test set.
       train_chance: the scores of a constant guess on the training set.
       references: the test metrics of models of another kind, see `references_of`.
@@ -53,6 +56,7 @@ class SplitResult(NamedTuple):
     tests: Mapping[str, Sequence[Evaluation]]
     on_train: Mapping[str, Sequence[float]]
     curve: Mapping[int, Sequence[Evaluation]]
+    importance: Mapping[str, np.ndarray]
     chance: Chance
     train_chance: Chance
     references: Mapping[str, Mapping[str, float]]
@@ -68,6 +72,7 @@ class SplitResult(NamedTuple):
         tests: Mapping[str, Sequence[Evaluation]],
         on_train: Mapping[str, Sequence[float]],
         curve: Mapping[int, Sequence[Evaluation]],
+        importance: Mapping[str, np.ndarray],
     ) -> SplitResult:
         """Keep of a split what the result needs, but not its training data."""
         splits = plan.splits
@@ -78,6 +83,7 @@ class SplitResult(NamedTuple):
             tests=tests,
             on_train=on_train,
             curve=curve,
+            importance=importance,
             chance=scorer.chance,
             train_chance=chance_of(splits, plan.unit, splits.y_train),
             references=references_of(plan),
@@ -87,17 +93,18 @@ class SplitResult(NamedTuple):
 
     def row(self, name: str) -> Row:
         """Return a row; where a split has no combination, because too little helped, the technique that did."""
-        return self.rows[self._stand_in(name)]
+        return self.rows[self.stand_in(name)]
 
     def test(self, name: str) -> Sequence[Evaluation]:
         """Return the evaluations of `row`."""
-        return self.tests[self._stand_in(name)]
+        return self.tests[self.stand_in(name)]
 
     def trained_score(self, name: str) -> Sequence[float]:
         """Return the metric of `row` on its training examples."""
-        return self.on_train[self._stand_in(name)]
+        return self.on_train[self.stand_in(name)]
 
-    def _stand_in(self, name: str) -> str:
+    def stand_in(self, name: str) -> str:
+        """Return the name of `row`."""
         if name in self.rows:
             return name
         parts = {n: row.pick.select_score for n, row in self.rows.items() if row.technique.combines or n == BASELINE}
@@ -145,6 +152,8 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         predictions=predictions,
         metrics=_metrics(plan.splits.task, predictions),
         references=_references(parts),
+        details=details_of(plan, predictions, _in_detail(results, plain, plan.metric), layout),
+        importance=_importance(plan, parts, names),
         learning_curve=learning_curve(
             {size: [run for part in parts for run in part.curve[size]] for size in parts[0].curve},
             plain,
@@ -152,6 +161,23 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
             plan,
             layout,
         ),
+    )
+
+
+def _in_detail(results: Mapping[str, TechniqueResult], plain: TechniqueResult, metric: str) -> list[str]:
+    """The names of the rows that are shown in detail: the baseline, and the best on validation."""
+    scores = {row.name: row.chosen["select_score"] for row in (plain, *results.values())}
+    best = max(scores, key=lambda name: METRICS[metric].sign * scores[name])
+    return [plain.name] if best == plain.name else [plain.name, best]
+
+
+def _importance(plan: Plan, parts: Sequence[SplitResult], names: Sequence[str]) -> dict[str, Json] | None:
+    """The permutation importance of the columns for each row."""
+    if not parts[0].importance:
+        return None
+    columns = list(column_places(plan.splits))
+    return summarized(
+        columns, {name: np.concatenate([part.importance[part.stand_in(name)] for part in parts]) for name in names}
     )
 
 

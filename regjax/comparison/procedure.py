@@ -11,6 +11,7 @@ from pathlib import Path
 from regjax.catalog import COMBINATION, TECHNIQUES
 from regjax.comparison.choose import Row, pick
 from regjax.comparison.conclude import SplitResult, conclude
+from regjax.comparison.importance import importances
 from regjax.comparison.learning_curve import curve_on_test, train_curve
 from regjax.comparison.options import CompareOptions, with_changes
 from regjax.comparison.plan import Data, Plan, Wanted, make_plan, plan_of_split, training_arrays
@@ -90,7 +91,9 @@ def compare(
         curve = train_curve(plan, runner)
         on_train = training_scores(plan, rows, runner)
         scorer, tests = evaluate_on_test(plan, rows)
-        parts.append(SplitResult.of(plan, rows, scorer, tests, on_train, curve_on_test(scorer, curve)))
+        parts.append(
+            SplitResult.of(plan, rows, scorer, tests, on_train, curve_on_test(scorer, curve), importances(plan, rows))
+        )
         done = runner.done
     return conclude(first, parts, started)
 

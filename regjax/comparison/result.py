@@ -44,6 +44,8 @@ class CompareResult:
     """The result of `rj.compare`; weights (`trained`) and test predictions (`predictions`) are not part of the JSON.
 
     `metrics` of each row and `references`, models of another kind on the same splits, are means of test metrics.
+    `details` are those of the baseline and of the row that is best on validation (`regjax.comparison.details`);
+    `importance` is that of the columns of a table (`regjax.comparison.importance`).
     `pairs`, `groups` and `best` are of the test score. Rows that share a letter of `groups` are not shown to differ.
     """
 
@@ -67,6 +69,8 @@ class CompareResult:
     metrics: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     references: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     learning_curve: LearningCurve | None = None
+    details: dict[str, dict[str, Json]] = dataclasses.field(default_factory=dict)
+    importance: dict[str, Json] | None = None
     trained: Trained | None = dataclasses.field(default=None, repr=False, compare=False)
     predictions: Predictions | None = dataclasses.field(default=None, repr=False, compare=False)
 

@@ -102,18 +102,18 @@ class Scorer:
         self.chance = chance_of(splits, preprocessor, y, metric)
         self._guess = _constant_guess(splits, len(y))
 
-    def __call__(self, weights: Weights, diverged: bool, preprocessor: Preprocessor | None = None) -> Evaluation:
+    def __call__(
+        self, weights: Weights, diverged: bool, preprocessor: Preprocessor | None = None, x: Array | None = None
+    ) -> Evaluation:
         """Evaluate the weights of a run with its preprocessor; None is that of the whole pool.
 
-        A diverged run gets the score and loss of a constant guess.
+        A diverged run gets the score and loss of a constant guess. `x` stands in for the inputs of the examples.
         """
-        own, size = preprocessor or self._whole, len(self._y)
+        own, size, x = preprocessor or self._whole, len(self._y), self._x if x is None else x
         if not diverged:
             cuts = [slice(i, i + BATCH) for i in range(0, size, BATCH)]
             inputs = (own.standardization, own.units_of(self._whole))
-            pieces = [
-                _per_example(self._apply, self.task, weights, *inputs, self._x[cut], self._y[cut]) for cut in cuts
-            ]
+            pieces = [_per_example(self._apply, self.task, weights, *inputs, x[cut], self._y[cut]) for cut in cuts]
             losses = np.concatenate([piece[0] for piece in pieces]).astype(np.float64)
             if np.all(np.isfinite(losses)):
                 loss = float(losses.mean())

@@ -7,6 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from regjax.report import figures, histograms, reliability, strength
+from regjax.report.detail_panels import confusions, ranking_curves, residual_panels
+from regjax.report.detail_tables import (
+    class_table,
+    detail_captions,
+    importance_table,
+    mistake_pictures,
+    mistake_table,
+)
 from regjax.report.learning_curve import curve_panel, more_data_sentence
 from regjax.report.metrics_table import metrics_table
 from regjax.report.notes import captions, notes
@@ -65,6 +73,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "more_data_sentence": more_data_sentence(results),
         "learning_curve": figure(curve) if curve else None,
         "best_sentence": best,
+        **details(results),
         "pairs": [figure(panel) for panel in pairs],
         "strengths": [figure(panel) for panel in strengths],
         "weights": [figure(panel) for panel in weights],
@@ -81,6 +90,20 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         workdir / "figures", results, wide, forest, of_curve, pairs, strengths, weights, curves, reliabilities
     )
     return write(workdir / "report.html", render("compare.html", content))
+
+
+def details(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures, tables and texts on the predictions of the baseline and of the best row on validation."""
+    return {
+        "residuals": [figure(panel) for panel in residual_panels(results)],
+        "confusions": [figure(panel) for panel in confusions(results)],
+        "ranking_curves": [figure(panel) for panel in ranking_curves(results)],
+        "class_table": class_table(results),
+        "mistake_table": mistake_table(results),
+        "mistake_pictures": mistake_pictures(results),
+        "importance_table": importance_table(results),
+        **detail_captions(results),
+    }
 
 
 def _save_figures(folder: Path, results: Mapping[str, Any], wide: Panel | None, *several: list[Panel]) -> None:

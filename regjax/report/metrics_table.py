@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regjax.catalog import METRICS
-from regjax.report.words import NONE, finite
+from regjax.report.words import MINUS, NONE, finite
 
 
 def metrics_table(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -51,5 +51,5 @@ def _unit(name: str) -> str:
 
 def _cell(name: str, value: Any) -> dict[str, Any]:
     unit, title = _unit(name), METRICS[name].title
-    text = NONE if not finite(value) else f"{100 * value:.1f}" if unit == "%" else f"{value:.3g}"
+    text = NONE if not finite(value) else f"{100 * value:.1f}" if unit == "%" else f"{value:.3g}".replace("-", MINUS)
     return {"text": text, "small": "", "flag": False, "label": f"{title}, {unit}" if unit else title}

@@ -9,7 +9,7 @@ from regjax.comparison.conclude import SplitResult, conclude
 
 @pytest.fixture(scope="module")
 def result(stages):
-    part = SplitResult.of(stages.plan, stages.rows, stages.scorer, stages.tests, stages.on_train, {})
+    part = SplitResult.of(stages.plan, stages.rows, stages.scorer, stages.tests, stages.on_train, {}, {})
     return conclude(stages.plan, [part], time.perf_counter())
 
 
@@ -69,7 +69,7 @@ def test_predictions_are_those_of_the_test_part(result, stages):
 def test_a_test_set_of_its_own_has_no_positions(stages):
     plan = stages.plan
     bare = dataclasses.replace(plan, splits=dataclasses.replace(plan.splits, indices={}))
-    part = SplitResult.of(bare, stages.rows, stages.scorer, stages.tests, stages.on_train, {})
+    part = SplitResult.of(bare, stages.rows, stages.scorer, stages.tests, stages.on_train, {}, {})
     result = conclude(bare, [part], time.perf_counter())
     assert result.predictions.rows is None
 

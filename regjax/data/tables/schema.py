@@ -66,6 +66,17 @@ class Schema:
         return tuple(name for column in self.used for name in _inputs_of(column))
 
     @property
+    def places(self) -> dict[str, list[int]]:
+        """The positions of the inputs of each column that is used."""
+        out: dict[str, list[int]] = {}
+        start = 0
+        for column in self.used:
+            width = len(_inputs_of(column))
+            out[column.name] = list(range(start, start + width))
+            start += width
+        return out
+
+    @property
     def imputes(self) -> bool:
         """Whether there are numbers, which may be missing in another table if not in this one."""
         return any(column.role != "category" for column in self.used)
