@@ -122,12 +122,14 @@ def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Dataset, T
     from regjax.cli import setup
     from regjax.cli.regularizers import check_regularizers, regularizer_arguments
     from regjax.cli.repeat import check_flags
+    from regjax.comparison.data_defaults import batch_size_of
     from regjax.comparison.plan import technique_context
     from regjax.comparison.registry import resolve
 
     loaded = setup.load(config, config.split_seed)
     setup.check_sizes(config, loaded.splits)
-    once = dataclasses.replace(config, epochs=config.epochs or 1)
+    size = batch_size_of(config.batch_size, config.train_examples or len(loaded.splits.y_train))
+    once = dataclasses.replace(config, epochs=config.epochs or 1, batch_size=size)
     spec = setup.make_spec(once, setup.Facts.of(loaded.splits), loaded)
     shapes = check_regularizers(config, spec, loaded.preprocessor.transform(loaded.splits.x_train[:1]))
     wanted = wanted | dict.fromkeys(_penalty_techniques(config, shapes), ())

@@ -101,7 +101,9 @@ def comparison_runs(
       rows: the flags of the runs of each technique; None, which gives no runs, if there are no such flags.
       runs: the seed of the split and the seed of each run.
     """
-    base: dict[str, Any] = {name: settings[name] for name in ("train_examples", "epochs")}
+    base: dict[str, Any] = {
+        name: settings[name] for name in ("train_examples", "epochs", "batch_size", "learning_rate")
+    }
     base |= {"label_noise": settings["label_noise"] or None, "validation": "stop", "restore_best": False}
     # Early stopping and augmentation are active only in their own rows.
     base |= {"patience": None, "min_delta": 0.0, "stop_criterion": "patience", "augment": ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,6 +32,47 @@ def weights_of_classes(options: TrainingOptions, counts: Sequence[int] | None) -
     if counts is None:
         raise InputError(f"class_weight {options.class_weight!r} needs classes; this is a regression set")
     return class_weights(counts, options.class_weight)
+
+
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+"""Learning rates among which a comparison searches; those of plain gradient descent are ten times as large."""
+_PLAIN = ("sgd", "momentum", "nesterov")
+
+
+def learning_rates_of(options: TrainingOptions, splits: Splits) -> tuple[float, ...]:
+    """Return the learning rates among which the comparison searches; one if it is given, or in the demonstration."""
+    if options.learning_rate is not None:
+        return (options.learning_rate,)
+    factor = 10.0 if options.optimizer in _PLAIN else 1.0
+    return (3e-3 * factor,) if is_demonstration(splits) else tuple(round(factor * rate, 12) for rate in RATES)
+
+
+def batch_size_of(wanted: int | None, n_train: int) -> int:
+    """Return the number of examples in an update: `wanted`, or a fiftieth of the training set, a power of 2.
+
+    It is from 32 to 1024: small sets need the noise, and large ones fewer updates for a pass.
+
+    Example:
+      >>> [batch_size_of(None, size) for size in (100, 2_000, 10_000, 1_000_000)], batch_size_of(7, 100)
+      ([32, 32, 256, 1024], 7)
+    """
+    if wanted is not None:
+        return wanted
+    return int(min(max(2 ** round(math.log2(max(n_train, 50) / 50)), 32), 1024))
+
+
+def epochs_of(wanted: int | None, steps: int) -> int:
+    """Return the number of passes: `wanted`, or at least 800 updates and 50 passes, but on large sets fewer.
+
+    50 passes of more than 200 updates each are cut to 10,000 updates, and to no fewer than 10 passes.
+
+    Example:
+      >>> [epochs_of(None, steps) for steps in (4, 100, 500, 5_000)]
+      [200, 50, 20, 10]
+    """
+    if wanted is not None:
+        return wanted
+    return max(math.ceil(800 / steps), min(50, max(10, 10_000 // steps)))
 
 
 def is_demonstration(splits: Splits) -> bool:

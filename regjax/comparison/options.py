@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 class CompareOptions(TrainingOptions):
     """Options of a comparison: those of `TrainingOptions` and the ones below.
 
-    Some options of `TrainingOptions` have a special meaning here. `epochs=None` trains for at least 800 updates and 50
-    epochs. The learning rate is the same for every setting. `patience` is used by the technique "early stopping" only;
-    it is fixed, not tuned, and None means 10.
+    Some options of `TrainingOptions` have a special meaning here. `batch_size=None` is a fiftieth of the training set,
+    as a power of 2 from 32 to 1024. `epochs=None` trains for at least 800 updates and 50 epochs, on large sets for
+    10,000 updates and at least 10 epochs. The learning rate is the same for every setting; `learning_rate=None` takes
+    the best of five for the baseline on validation (`regjax.comparison.learning_rate`), on the embedded digits 3e-3.
+    `patience` is used by the technique "early stopping" only; it is fixed, not tuned, and None means 10.
 
     Attributes:
       seeds: number of runs of each setting. A seed determines the initialization, the order of the examples, the noise
@@ -51,6 +53,15 @@ class CompareOptions(TrainingOptions):
         standardized per channel, tables per column and sequences per feature; integers are not standardized.
     """
 
+    batch_size: int | None = whole(  # type: ignore[assignment]
+        "training", None, "examples in an update; default by the size of the data, 32 to 1024"
+    )
+    learning_rate: float | None = number(  # type: ignore[assignment]
+        "training",
+        None,
+        "base learning rate; default: the best of five for the baseline on validation, on digits 0.003",
+        low_open=True,
+    )
     seeds: int = whole("compare", 10, "how many runs of each setting, with seeds from --seed on; below 6 nothing shows")
     splits: int | None = whole(
         "compare", None, "over how many splits of the data the runs are spread, from --split_seed on; default one a run"

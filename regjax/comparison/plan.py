@@ -13,9 +13,12 @@ import numpy as np
 from regjax.catalog import DEFAULT_TECHNIQUES, METRICS
 from regjax.comparison.data_defaults import (
     as_augmentation,
+    batch_size_of,
     class_counts,
+    epochs_of,
     is_demonstration,
     label_noise_of,
+    learning_rates_of,
     train_examples_of,
     weights_of_classes,
 )
@@ -60,6 +63,8 @@ class Plan:
       with_combination: whether to try the combination too.
       curve_sizes: numbers of training examples of the learning curve, rising and below that of the baseline; empty if
         there is no curve, because there are more examples for the technique "more data", or because nobody asked.
+      rates: the learning rates among which is searched; one if it is known.
+      search: the search, once it was made.
       number: the number of the split, from 0.
       dataset: the data from which other splits are made; None if the splits were given.
     """
@@ -74,6 +79,8 @@ class Plan:
     techniques: tuple[Technique, ...]
     with_combination: bool
     curve_sizes: tuple[int, ...]
+    rates: tuple[float, ...]
+    search: Mapping[str, Json] | None
     number: int
     dataset: Dataset | None
 
@@ -122,6 +129,7 @@ class Plan:
             "updates": spec.total_steps,
             "optimizer": spec.optimizer,
             "learning_rate": options.learning_rate,
+            "learning_rate_search": None if self.search is None else dict(self.search),
             "schedule": spec.schedule,
             "label_noise": options.label_noise,
             "class_weight": options.class_weight,
@@ -185,6 +193,8 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
         techniques=tuple(chosen),
         with_combination=with_combination,
         curve_sizes=curve_sizes(techniques, splits, n_train),
+        rates=learning_rates_of(options, splits),
+        search=None,
         number=0,
         dataset=source,
     )
@@ -249,12 +259,15 @@ def check_metric(options: CompareOptions, splits: Splits) -> None:
 def filled_in(options: CompareOptions, splits: Splits) -> tuple[CompareOptions, int, int]:
     """Return the options with their defaults, the size of the training set and the number of updates per epoch."""
     n_train = train_examples_of(options.train_examples, splits)
-    steps = math.ceil(n_train / options.batch_size)
+    batch_size, rates = batch_size_of(options.batch_size, n_train), learning_rates_of(options, splits)
+    steps = math.ceil(n_train / batch_size)
     filled = dataclasses.replace(
         options,
         train_examples=n_train,
+        batch_size=batch_size,
+        learning_rate=rates[0] if len(rates) == 1 else None,
         label_noise=label_noise_of(options.label_noise, splits),
-        epochs=max(50, math.ceil(800 / steps)) if options.epochs is None else options.epochs,
+        epochs=epochs_of(options.epochs, steps),
         patience=PATIENCE if options.patience is None else options.patience,
     )
     return filled, n_train, steps

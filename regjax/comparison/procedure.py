@@ -13,6 +13,7 @@ from regjax.comparison.choose import Row, pick
 from regjax.comparison.conclude import SplitResult, conclude
 from regjax.comparison.importance import importances
 from regjax.comparison.learning_curve import curve_on_test, train_curve
+from regjax.comparison.learning_rate import searched
 from regjax.comparison.options import CompareOptions, with_changes
 from regjax.comparison.plan import Data, Plan, Wanted, make_plan, plan_of_split, training_arrays
 from regjax.comparison.result import CompareResult
@@ -81,6 +82,7 @@ def compare(
     """
     started = time.perf_counter()
     first = make_plan(model, data, techniques, with_changes(config, options))
+    first = searched(first, lambda plan: make_runner(plan, workers, _folder(directory, plan.number), progress))
     parts, done = [], 0
     for number in range(first.options.splits or 1):
         plan = plan_of_split(first, number)
@@ -123,7 +125,7 @@ def make_runner(
     runner = Runner(
         run_fn=make_run(plan.spec),
         defaults={
-            "learning_rate": plan.options.learning_rate,
+            "learning_rate": plan.options.learning_rate or plan.rates[0],
             "n_train": plan.options.train_examples,
         },
         always=plan.always,

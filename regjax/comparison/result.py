@@ -17,6 +17,7 @@ from regjax.comparison.row import Improvement, LearningCurve, Spread, TechniqueR
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.report.learning_curve import more_data_sentence
+from regjax.report.notes import learning_rate_sentence
 from regjax.report.words import Measure
 from regjax.training.state import Weights
 
@@ -232,6 +233,10 @@ class CompareResult:
                 f"{100 * setting['label_noise']:g}% of the training labels (and only those) are wrong on purpose, "
                 "so that there is something to overfit; --label_noise=0 turns it off."
             )
+        baseline = {"test": {"mean": self.baseline.test.mean}}
+        measure = Measure.of({"task": self.task, "metric": self.metric, "baseline": baseline})
+        if text := learning_rate_sentence(setting, measure):
+            notes.append(text)
         if self.learning_curve:
             notes.append(more_data_sentence(self.to_json()))
         if ties := sum(row.chosen.get("ties", 0) for row in self.rows()):

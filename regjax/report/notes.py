@@ -113,6 +113,8 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
             "that there is something to overfit; training results are measured against these labels, so the gap of a "
             "model without errors is below 0. Validation and test labels are untouched. --label_noise=0 turns it off."
         )
+    if text := learning_rate_sentence(settings, measure):
+        out.append(text)
     out.append(_what_varies(results))
     rule = (
         "the most regularized setting within one standard error of the best"
@@ -237,6 +239,22 @@ def _with_runs(command: str, needed: int, results: Mapping[str, Any]) -> str:
     )
     warning = "Adding runs to the old ones until p falls below 0.05 would void the 5%"
     return f": {shlex.join(words)}. {new}. {warning}"
+
+
+def learning_rate_sentence(settings: Mapping[str, Any], measure: Measure) -> str:
+    """How the learning rate was found; empty where it was given."""
+    search = settings.get("learning_rate_search")
+    if not search:
+        return ""
+    tried = ", ".join(
+        f"{plain(rate)} ({measure.value(score)})" for rate, score in zip(search["rates"], search["scores"], strict=True)
+    )
+    chosen = settings["learning_rate"]
+    edge = " It is at an end of what was tried." if chosen in (search["rates"][0], search["rates"][-1]) else ""
+    return (
+        f"The learning rate of all rows, {plain(chosen)}, was the best of the baseline on validation, of {tried}; mean "
+        f"{measure.name}{measure.unit} of {count(search['runs'], 'run')} each.{edge}"
+    )
 
 
 def _ties(rows: Sequence[Mapping[str, Any]], splits: int, measure: Measure) -> list[str]:

@@ -40,7 +40,8 @@ def test_one_regularizer_is_compared_with_none_on_the_same_data():
     [line] = found["commands"]
     assert set(words(line)) == {
         "--dataset=wine", "--split_seed=4", "--model=linear", "--dropout=0.2", "--train_examples=64", "--epochs=50",
-        "--label_noise=0.0", "--techniques=l2", "--grid=l2=0.1", "--seed=3", "--splits=1", "--workdir=runs/confirm",
+        "--label_noise=0.0", "--techniques=l2", "--grid=l2=0.1", "--seed=3", "--splits=1",
+        "--batch_size=32", "--learning_rate=0.003", "--workdir=runs/confirm",
     }  # fmt: skip
 
 

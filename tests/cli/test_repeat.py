@@ -18,7 +18,10 @@ from regjax.comparison.techniques import combination
 from regjax.training.spec import make_hparams
 
 FACTS = setup.Facts("classification", 3, 3, 1000)
-SETTINGS = {"train_examples": 128, "label_noise": 0.1, "epochs": 6, "steps_per_epoch": 4}
+SETTINGS = {
+    "train_examples": 128, "label_noise": 0.1, "epochs": 6, "steps_per_epoch": 4, "batch_size": 32,
+    "learning_rate": 3e-3,
+}  # fmt: skip
 
 
 def commands_of(*arguments):

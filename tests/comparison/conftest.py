@@ -22,7 +22,7 @@ def table():
 @pytest.fixture(scope="session")
 def stages(table):
     """The stages of a small comparison: its plan, what was trained and chosen, and its evaluation."""
-    options = CompareOptions(seeds=2, epochs=3, train_examples=40, seed=5)
+    options = CompareOptions(seeds=2, epochs=3, train_examples=40, seed=5, learning_rate=3e-3)
     plan = make_plan("linear", table, {"l2": [0.01, 0.1]}, options)
     steps = []
     runner = procedure.make_runner(plan, None, None, lambda *step: steps.append(step))

@@ -8,7 +8,7 @@ from regjax.analysis import run_interval, sign_flip_p
 from regjax.data import Dataset, split
 
 GRID = {"l2": [0.01, 0.3], "dropout": [0.5], "combination": []}
-OPTIONS = {"train_examples": 40, "epochs": 8, "label_noise": 0.1, "batch_size": 16}
+OPTIONS = {"learning_rate": 3e-3, "train_examples": 40, "epochs": 8, "label_noise": 0.1, "batch_size": 16}
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,8 @@ def test_progress_counts_the_runs_of_all_splits(dataset):
     rj.compare(
         "linear", dataset, {"l2": [0.1, 0.2]}, seeds=3, epochs=1, train_examples=40, progress=lambda *s: steps.append(s)
     )
+    search, steps = steps[:15], steps[15:]
+    assert search == [(i, 15, "learning rate") for i in range(1, 16)]
     assert [done for done, _, _ in steps] == list(range(1, 10))
     assert {total for _, total, _ in steps} == {9}
 
