@@ -12,6 +12,7 @@ within a tenth of the run of the true one.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -71,6 +72,95 @@ FAMILIES: dict[str, tuple[str, Callable[[np.ndarray], Curves]]] = {
     "warm restarts": ("correct_fit", _restarts),
 }
 ONSETS = {"overfit from 30%": 0.3, "overfit from 60%": 0.6, "overfit from 85%": 0.85}
+
+
+Fit = Callable[[int, np.random.Generator], tuple[dict[str, np.ndarray], float]]
+
+
+def _path(rate: float = 8.0, epochs: int = 60) -> np.ndarray:
+    """How far the training has come towards its goal at each epoch, `[epochs, 1]`."""
+    share: np.ndarray = 1 - np.exp(-rate * np.linspace(0, 1, epochs))
+    return share[:, None]
+
+
+def _true_function(r2: float, n_train: int = 200) -> Fit:
+    """Regression whose predictions go from the mean to the true function, which explains `r2` of the variance."""
+
+    def fit(n_val: int, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], float]:
+        signals = [math.sqrt(r2) * rng.normal(size=n) for n in (n_train, n_val)]
+        targets = [signal + math.sqrt(1 - r2) * rng.normal(size=len(signal)) for signal in signals]
+        return _of_regression([_path() * signal for signal in signals], targets), 1.0
+
+    return fit
+
+
+def _linear_model(r2: float, n_train: int = 120, parameters: int = 4) -> Fit:
+    """A linear model fitted by gradient descent to data of such a model."""
+
+    def fit(n_val: int, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], float]:
+        x, x_val = rng.normal(size=(n_train, parameters)), rng.normal(size=(n_val, parameters))
+        true = rng.normal(size=parameters)
+        true *= math.sqrt(r2) / np.linalg.norm(true)
+        y, y_val = (part @ true + math.sqrt(1 - r2) * rng.normal(size=len(part)) for part in (x, x_val))
+        weights = _descend(lambda w: x.T @ (x @ w - y) / n_train, parameters, 0.2)
+        return _of_regression([weights @ x.T, weights @ x_val.T], [y, y_val]), 1.0
+
+    return fit
+
+
+def _logistic_model(size: float, n_train: int = 200, parameters: int = 4) -> Fit:
+    """A logistic model fitted by gradient descent to data of such a model, whose coefficients have this norm."""
+
+    def fit(n_val: int, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], float]:
+        x, x_val = rng.normal(size=(n_train, parameters)), rng.normal(size=(n_val, parameters))
+        true = rng.normal(size=parameters)
+        true *= size / np.linalg.norm(true)
+        y, y_val = (rng.random(len(part)) < _sigmoid(part @ true) for part in (x, x_val))
+        weights = _descend(lambda w: x.T @ (_sigmoid(x @ w) - y) / n_train, parameters, 3.0)
+        columns = {}
+        for name, loss, part, target in (("train", "data_loss", x, y), ("val", "loss", x_val, y_val)):
+            logits = weights @ part.T
+            columns[f"{name}/{loss}"] = np.logaddexp(0, np.where(target, -logits, logits)).mean(axis=1)
+            columns[f"{name}/accuracy"] = ((logits > 0) == target).mean(axis=1)
+        return columns, math.log(2)
+
+    return fit
+
+
+def _sigmoid(z: np.ndarray) -> np.ndarray:
+    out: np.ndarray = 1 / (1 + np.exp(-z))
+    return out
+
+
+def _descend(
+    gradient: Callable[[np.ndarray], np.ndarray], parameters: int, rate: float, epochs: int = 60
+) -> np.ndarray:
+    """The weights after each epoch of gradient descent from 0, `[epochs, parameters]`."""
+    weights = np.zeros((epochs + 1, parameters))
+    for epoch in range(epochs):
+        weights[epoch + 1] = weights[epoch] - rate * gradient(weights[epoch])
+    return weights[1:]
+
+
+def _of_regression(predictions: list[np.ndarray], targets: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns of a history, of predictions `[epochs, N]` in training and validation; the target is standardized."""
+    errors = [np.square(p - y).mean(axis=1) for p, y in zip(predictions, targets, strict=True)]
+    train, val = errors
+    unit = targets[0].var()
+    r2 = [1 - error / y.var() for error, y in zip(errors, targets, strict=True)]
+    return {"train/data_loss": train / unit, "val/loss": val / unit, "train/r2": r2[0], "val/r2": r2[1]}
+
+
+FITS: dict[str, Fit] = {
+    "true function, R² 0.5": _true_function(0.5),
+    "true function, R² 0.9": _true_function(0.9),
+    "linear model, R² 0.5": _linear_model(0.5),
+    "linear model, R² 0.9": _linear_model(0.9),
+    "logistic model, accuracy 73%": _logistic_model(1.5),
+    "logistic model, accuracy 87%": _logistic_model(4.0),
+}
+"""Correct fits whose validation set is finite; without noise between epochs."""
+EXAMPLES = (10, 20, 45, 100, 200)
 
 
 def history(family: str, epochs: int, noise: float, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from regjax.analysis.curves import FEWEST_EPOCHS, Rise, level_at_end, relative_noise, rise_at_end, without_spikes
+from regjax.analysis.gaps import gap_interval, least_rise, lowest_loss
 from regjax.core.checks import check_range
 from regjax.core.errors import InputError
 from regjax.core.typing import ArrayLike
@@ -32,7 +33,8 @@ class Diagnosis(NamedTuple):
       course: `"stable"`, `"noisy"`, `"too_short"` (few epochs, or losses still falling) or `"diverged"`.
       generalization_gap: validation loss minus training data loss over the last tenth of the run.
       metric_gap: training minus validation accuracy (or R2) there; None without such a metric.
-      metric_gap_interval: 95% interval of `metric_gap`; None unless the size of the validation set is given.
+      metric_gap_interval: 95% interval of `metric_gap`, for another draw of the examples; None unless the size of the
+        validation set is given.
       onset_epoch: the epoch from which on the validation loss rose; None if no rise is shown.
       onset_interval: the first and the last epoch that may be that one, at 95%.
       generalization_loss: how far validation ended above its lowest loss, in percent of that loss; None for fewer than
@@ -87,10 +89,11 @@ def diagnose(
       constant guess achieves.
     - overfit, if any of these is shown and large enough to matter:
       `E_va` rose above its lowest point (`regjax.analysis.curves.rise_at_end`: the 95% interval of the rise excludes 0,
-      and the rise is more than `max_rise` percent) while `E_tr` did not rise;
-      training accuracy (R2) exceeds validation accuracy by more than `max_gap` (and its interval, if `n_val` is given,
-      excludes 0) while `E_va > E_tr`;
-      less than half of what training gained over a constant guess carries over to validation.
+      the rise is more than `max_rise` percent and more than `n_val` examples can explain) while `E_tr` did not rise;
+      training accuracy (R2) exceeds validation accuracy by more than `max_gap` and its interval excludes 0, while
+      `E_va > E_tr`; without `n_val` a gap has no interval, and shows nothing;
+      less than half of what training gained over a constant guess carries over to validation, beyond what noise and
+      `n_val` examples can explain.
     - undecided: a rise or gap that would matter, of which the interval includes 0; or too little to go by: a single
       epoch, or fewer than 5 and no accuracy.
     - underfit: the training loss ends above `underfit_share` of what a constant guess achieves; where that is not
@@ -102,7 +105,8 @@ def diagnose(
         with `val/accuracy` (or `r2`); or a `rj.History`. Means over seeds are fine, and losses may be negative.
       chance_loss: loss of a constant guess: `log K` for K balanced classes, the variance of y for mse. None uses
         the training loss of the first epoch, and leaves out what needs a true one.
-      n_val: number of validation examples; needed for the interval of the accuracy gap.
+      n_val: number of validation examples, of which the training metric has at least as many. None leaves out what
+        another draw of them could change, and takes no gap of the metric as shown.
       max_gap: largest accuracy gap that is still a correct fit.
       max_rise: how far above its lowest point the validation loss may end, in percent.
       underfit_share: a training loss above this share of `chance_loss` counts as underfit.
@@ -142,8 +146,10 @@ def diagnose(
     gap = _metric_gap(columns, epochs, n_val)
     evidence = [f"training loss {end:.3g} and validation loss {val_end:.3g} at the end of {len(train)} epochs"]
     unit = _unit(val, rise)
-    rising = _rise_sign(train, rise, unit, max_rise, epochs)
-    shared = None if chance_loss is None else _share_sign(train, val, chance_loss)
+    squares = gap is None or gap.name == "r2"
+    least = least_rise(rise.lowest, n_val, squares) if rise else 0.0
+    rising = _rise_sign(train, rise, unit, max_rise, epochs, least)
+    shared = None if chance_loss is None else _share_sign(train, val, chance_loss, n_val)
     signs = [sign for sign in (rising, _gap_sign(gap, val_end - end, max_gap), shared) if sign is not None]
     evidence += [sign.text for sign in signs if sign.text]
     risen = rising is not None and rising.matters and rising.shown
@@ -191,8 +197,10 @@ class _MetricGap(NamedTuple):
     interval: tuple[float, float] | None
 
 
-def _rise_sign(train: np.ndarray, rise: Rise | None, unit: float, max_rise: float, epochs: np.ndarray) -> _Sign | None:
-    """Validation ended above its lowest loss, while training did not rise."""
+def _rise_sign(
+    train: np.ndarray, rise: Rise | None, unit: float, max_rise: float, epochs: np.ndarray, least: float
+) -> _Sign | None:
+    """Validation ended above its lowest loss, by more than `least`, while training did not rise."""
     if rise is None:
         return None
     percent, low, high = (100.0 * value / unit for value in (rise.size, rise.low, rise.high))
@@ -200,7 +208,7 @@ def _rise_sign(train: np.ndarray, rise: Rise | None, unit: float, max_rise: floa
         f"validation loss was lowest, {rise.lowest:.3g}, up to about epoch {epochs[rise.onset]} and ended "
         f"{percent:.0f}% above that (95% interval {low:.0f} to {high:.0f}%)"
     )
-    return _Sign(percent > max_rise and not _training_rose(train, rise), low > 0, text)
+    return _Sign(percent > max_rise and not _training_rose(train, rise), low > 0 and rise.size > least, text)
 
 
 def _gap_sign(gap: _MetricGap | None, loss_gap: float, max_gap: float) -> _Sign | None:
@@ -209,10 +217,10 @@ def _gap_sign(gap: _MetricGap | None, loss_gap: float, max_gap: float) -> _Sign 
         return None
     within = "" if gap.interval is None else f" (95% interval {gap.interval[0]:.3f} to {gap.interval[1]:.3f})"
     text = f"training {gap.name} exceeds validation {gap.name} by {gap.size:.3f}{within}"
-    return _Sign(gap.size > max_gap and loss_gap > 0, gap.interval is None or gap.interval[0] > 0, text)
+    return _Sign(gap.size > max_gap and loss_gap > 0, gap.interval is not None and gap.interval[0] > 0, text)
 
 
-def _share_sign(train: np.ndarray, val: np.ndarray, chance: float) -> _Sign | None:
+def _share_sign(train: np.ndarray, val: np.ndarray, chance: float, n_val: int | None) -> _Sign | None:
     """Less than half of what training gained over a constant guess carries over to validation."""
     end, (val_end, error) = level_at_end(train)[0], level_at_end(val)
     gained = chance - end
@@ -221,7 +229,8 @@ def _share_sign(train: np.ndarray, val: np.ndarray, chance: float) -> _Sign | No
     share = (chance - val_end) / gained
     matters = share < 0.5
     text = f"of what training gained over a constant guess, {100 * share:.0f}% carries over" if matters else ""
-    return _Sign(matters, share + 1.96 * error / gained < 0.5, text)
+    margin = math.hypot(1.96 * error, val_end - lowest_loss(val_end, n_val))
+    return _Sign(matters, share + margin / gained < 0.5, text)
 
 
 def _verdict(course: str, generalization: str, underfit: bool) -> str:
@@ -299,9 +308,7 @@ def _metric_gap(columns: Columns, epochs: np.ndarray, n_val: int | None) -> _Met
     for name in ("accuracy", "r2"):
         if f"train/{name}" in columns and f"val/{name}" in columns:
             train, val = (float(np.median(np.asarray(columns[f"{part}/{name}"])[last])) for part in ("train", "val"))
-            interval = None
-            if n_val is not None and name == "accuracy":
-                half = 1.96 * math.sqrt(max(val * (1 - val), 0.0) / n_val)
-                interval = (train - val - half, train - val + half)
+            # The size of the training part is not known; as many examples as in validation is a careful guess.
+            interval = None if n_val is None else gap_interval(name, train, val, n_val, n_val)
             return _MetricGap(name, train - val, interval)
     return None

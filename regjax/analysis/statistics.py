@@ -82,8 +82,13 @@ def bounded_interval(values: Sequence[float], examples: int, level: float = 0.95
     c = normal_quantile(tail) ** 2 / examples
     if variance > 0:
         c += float(t_quantile(x.size - 1, tail)) ** 2 * float(np.var(x, ddof=1)) / (x.size * variance)
-    middle, half = (mean + c / 2) / (1 + c), math.sqrt(c * variance + c * c / 4) / (1 + c)
-    return Interval(mean, max(middle - half, 0.0), min(middle + half, 1.0))
+    return Interval(mean, *wilson_limits(mean, c))
+
+
+def wilson_limits(mean: float, c: float) -> tuple[float, float]:
+    """Return Wilson's limits of a share, the two `p` with `|mean - p| = sqrt(c p (1 - p))`; `c` is `z^2 / examples`."""
+    middle, half = (mean + c / 2) / (1 + c), math.sqrt(c * mean * (1 - mean) + c * c / 4) / (1 + c)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def sign_flip_p(differences: Sequence[float]) -> float | None:

@@ -3,12 +3,14 @@ import pytest
 from scipy import stats
 
 import regjax as rj
-from experiments.studies.diagnosis import FAMILIES, history
+from experiments.studies.diagnosis import FAMILIES, FITS, history
+from regjax.analysis.gaps import gap_interval
 
 NAN = float("nan")
 T = np.linspace(0.0, 1.0, 60)
 FALLING = 0.02 + 2.2 * np.exp(-9 * T)
 PLATEAU = 0.6 + 1.7 * np.exp(-25 * T)
+R2 = {"train/r2": np.full(60, 0.9), "val/r2": np.full(60, 0.7)}
 
 
 def columns(train, val, **metrics):
@@ -82,9 +84,32 @@ def test_a_gap_of_accuracy_counts_if_its_interval_says_so():
     found = rj.diagnose(curves, n_val=2000)
     assert (found.verdict, found.onset_epoch) == ("overfit", None)
     assert found.metric_gap == pytest.approx(0.06)
-    low, high = found.metric_gap_interval
-    assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(0.9 * 0.1 / 2000))
+    assert found.metric_gap_interval == pytest.approx(gap_interval("accuracy", 0.96, 0.9, 2000, 2000))
     assert rj.diagnose(columns(FALLING, PLATEAU, **accuracies(0.94, 0.9)), n_val=2000).verdict == "correct_fit"
+
+
+def test_a_gap_over_an_unknown_number_of_examples_shows_nothing():
+    for metrics in (accuracies(0.9, 0.7), R2):
+        found = rj.diagnose(columns(FALLING, PLATEAU, **metrics))
+        assert (found.verdict, found.metric_gap_interval) == ("undecided", None)
+
+
+def test_no_right_answer_out_of_three_is_no_certain_gap():
+    found = rj.diagnose(columns(FALLING, PLATEAU, **accuracies(0.6, 0.0)), n_val=3)
+    assert found.verdict == "undecided"
+    assert found.metric_gap_interval[0] < 0.6 < found.metric_gap_interval[1]
+
+
+@pytest.mark.parametrize("n_val", [10, 45, 200])
+@pytest.mark.parametrize("family", FITS)
+def test_a_right_model_is_seldom_called_overfit(family, n_val):
+    """100 runs at a rate of at most 6%: more have a probability below 1e-4."""
+    rng = np.random.default_rng(n_val)
+    wrong = sum(
+        rj.diagnose(run, chance_loss=chance, n_val=n_val).verdict == "overfit"
+        for run, chance in (FITS[family](n_val, rng) for _ in range(100))
+    )
+    assert wrong <= stats.binom.ppf(1 - 1e-4, 100, 0.06)
 
 
 @pytest.mark.parametrize(
@@ -143,9 +168,19 @@ def test_losses_at_and_below_zero():
 
 
 def test_regression_is_judged_by_r2():
-    """No interval is known for R2, so its gap is taken as it is."""
-    metrics = {"train/r2": np.full(60, 0.9), "val/r2": np.full(60, 0.7)}
-    assert rj.diagnose(columns(FALLING, PLATEAU, **metrics)).verdict == "overfit"
+    curves = columns(FALLING, PLATEAU, **R2)
+    assert rj.diagnose(curves, n_val=10).verdict == "undecided"
+    found = rj.diagnose(curves, n_val=200)
+    assert found.verdict == "overfit"
+    assert found.metric_gap_interval == pytest.approx(gap_interval("r2", 0.9, 0.7, 200, 200))
+
+
+def test_a_rise_over_few_examples_is_undecided():
+    """By 0.24 from 0.6: twice the log-likelihood of 4 examples is 1.9 less, and of 100 examples 48."""
+    curves = columns(FALLING, 0.6 + 1.7 * np.exp(-25 * T) + 0.24 * np.clip((T - 0.3) / 0.7, 0, None))
+    few = rj.diagnose({**curves, **accuracies(0.9, 0.9)}, n_val=4)
+    assert (few.verdict, few.onset_epoch) == ("undecided", None)
+    assert rj.diagnose({**curves, **accuracies(0.9, 0.9)}, n_val=100).verdict == "overfit"
 
 
 def test_reads_the_history_of_a_run(spec, blobs):
