@@ -28,7 +28,7 @@ class Diagnosis(NamedTuple):
     Attributes:
       verdict: one of `VERDICTS`: `"diverged"` if the course is; else `"overfit"` if generalization is; else
         `"underfit"` if the fit is; else `"undecided"` if generalization is; else `"correct_fit"`.
-      fit: `"underfit"` or `"adequate"`.
+      fit: `"underfit"`, `"adequate"`, or `"undecided"` for fewer than 5 epochs without a `chance_loss`.
       generalization: `"overfit"`, `"none_shown"` or `"undecided"`.
       course: `"stable"`, `"noisy"`, `"too_short"` (few epochs, or losses still falling) or `"diverged"`.
       generalization_gap: validation loss minus training data loss over the last tenth of the run.
@@ -93,9 +93,10 @@ def diagnose(
       training accuracy (R2) exceeds validation accuracy by more than `max_gap` and its interval excludes 0, while
       `E_va > E_tr`; without `n_val` a gap has no interval, and shows nothing;
       less than half of what training gained over a constant guess carries over to validation, beyond what noise and
-      `n_val` examples can explain.
-    - undecided: a rise or gap that would matter, of which the interval includes 0; or too little to go by: a single
-      epoch, or fewer than 5 and no accuracy.
+      `n_val` examples can explain; with neither `chance_loss` nor a metric, less than a quarter of what training gained
+      since the first epoch, if it more than halved its loss.
+    - undecided: a rise, gap or share that would matter and is not shown; or too little to go by: a single epoch, or
+      fewer than 5 and no accuracy.
     - underfit: the training loss ends above `underfit_share` of what a constant guess achieves; where that is not
       positive, not below it.
     - correct fit: none of these.
@@ -103,8 +104,8 @@ def diagnose(
     Args:
       history: columns by name, as in `metrics.jsonl`: `train/data_loss`, `val/loss` and, optionally, `train/accuracy`
         with `val/accuracy` (or `r2`); or a `rj.History`. Means over seeds are fine, and losses may be negative.
-      chance_loss: loss of a constant guess: `log K` for K balanced classes, the variance of y for mse. None uses
-        the training loss of the first epoch, and leaves out what needs a true one.
+      chance_loss: loss of a constant guess: `log K` for K balanced classes, the variance of y for mse. Give it if you
+        can: None takes the training loss of the first epochs, where a fast model has learned much already.
       n_val: number of validation examples, of which the training metric has at least as many. None leaves out what
         another draw of them could change, and takes no gap of the metric as shown.
       max_gap: largest accuracy gap that is still a correct fit.
@@ -149,7 +150,8 @@ def diagnose(
     squares = gap is None or gap.name == "r2"
     least = least_rise(rise.lowest, n_val, squares) if rise else 0.0
     rising = _rise_sign(train, rise, unit, max_rise, epochs, least)
-    shared = None if chance_loss is None else _share_sign(train, val, chance_loss, n_val)
+    # Without a constant guess to compare with, a metric says more than where the losses began.
+    shared = _share_sign(train, val, chance_loss, n_val) if chance_loss is not None or (rise and not gap) else None
     signs = [sign for sign in (rising, _gap_sign(gap, val_end - end, max_gap), shared) if sign is not None]
     evidence += [sign.text for sign in signs if sign.text]
     risen = rising is not None and rising.matters and rising.shown
@@ -159,7 +161,8 @@ def diagnose(
         generalization = "undecided"
     else:
         generalization = "none_shown"
-    underfit = end > (underfit_share * chance if chance > 0 else chance)
+    fit_known = chance_loss is not None or len(train) >= FEWEST_EPOCHS
+    underfit = fit_known and end > (underfit_share * chance if chance > 0 else chance)
     if underfit:
         evidence.append(f"training loss is above {underfit_share:g} of a constant guess ({chance:.3g})")
     noise = relative_noise(val)
@@ -168,7 +171,7 @@ def diagnose(
         evidence.append(f"training loss rose from {train[0]:.3g} to {end:.3g}")
     return Diagnosis(
         verdict=_verdict(course, generalization, underfit),
-        fit="underfit" if underfit else "adequate",
+        fit="underfit" if underfit else "adequate" if fit_known else "undecided",
         generalization=generalization,
         course=course,
         generalization_gap=val_end - end,
@@ -220,17 +223,28 @@ def _gap_sign(gap: _MetricGap | None, loss_gap: float, max_gap: float) -> _Sign 
     return _Sign(gap.size > max_gap and loss_gap > 0, gap.interval is not None and gap.interval[0] > 0, text)
 
 
-def _share_sign(train: np.ndarray, val: np.ndarray, chance: float, n_val: int | None) -> _Sign | None:
-    """Less than half of what training gained over a constant guess carries over to validation."""
+def _share_sign(train: np.ndarray, val: np.ndarray, chance: float | None, n_val: int | None) -> _Sign | None:
+    """Less than half of what training gained over a constant guess carries over to validation.
+
+    Where a constant guess is unknown, it is less than a quarter of what training gained since the first epoch, if that
+    is more than half of its loss. What both gained before, and how much of it carried over, is not known.
+    """
     end, (val_end, error) = level_at_end(train)[0], level_at_end(val)
-    gained = chance - end
+    begin = val_begin = chance
+    least, since = 0.5, "over a constant guess"
+    if begin is None or val_begin is None:
+        begin, val_begin, least, since = float(train[0]), float(np.median(val[:3])), 0.25, "since the first epoch"
+        if begin <= 0 or end > 0.5 * begin:
+            return None
+        error = math.hypot(error, 1.25 * relative_noise(val) * abs(val_begin) / math.sqrt(3))
+    gained = begin - end
     if gained <= 0:
         return None
-    share = (chance - val_end) / gained
-    matters = share < 0.5
-    text = f"of what training gained over a constant guess, {100 * share:.0f}% carries over" if matters else ""
+    share = (val_begin - val_end) / gained
+    matters = share < least
+    text = f"of what training gained {since}, {100 * share:.0f}% carries over" if matters else ""
     margin = math.hypot(1.96 * error, val_end - lowest_loss(val_end, n_val))
-    return _Sign(matters, share + margin / gained < 0.5, text)
+    return _Sign(matters, share + margin / gained < least, text)
 
 
 def _verdict(course: str, generalization: str, underfit: bool) -> str:

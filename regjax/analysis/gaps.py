@@ -55,8 +55,8 @@ def r2_limits(r2: float, examples: int) -> Limits | None:
       1 - (1 - R2) exp(+-t_{n-1} 2 / sqrt(n))
 
     For normal errors and targets, the delta method gives R2 the standard error
-    `2 (1 - R2) sqrt(1 - c^2 / (1 - R2)) / sqrt(n)`, where `c` is the covariance of error and target over the variance of
-    the target. A right model has `c = 1 - R2`, which gives `2 (1 - R2) sqrt(R2 / n)` (Olkin and Finn). The `c` of a
+    `2 (1 - R2) sqrt(1 - c^2 / (1 - R2)) / sqrt(n)`, where `c` is the covariance of error and target over the variance
+    of the target. A right model has `c = 1 - R2`, which gives `2 (1 - R2) sqrt(R2 / n)` (Olkin and Finn). The `c` of a
     model that may be wrong is unknown, so the formula takes the largest error, that of `c = 0`. It is used on the scale
     of `log(1 - R2)`, where it also holds for few examples.
 

@@ -72,10 +72,22 @@ def test_the_last_value_alone_decides_nothing():
     assert rj.diagnose(columns(0.4 + FALLING, flat), chance_loss=2.3).verdict == "correct_fit"
 
 
-def test_memorized_examples_are_overfitting_without_an_accuracy():
-    found = rj.diagnose(columns(1e-4 + FALLING, np.full(60, 2.25)), chance_loss=2.3)
+@pytest.mark.parametrize("chance_loss", [2.3, None])
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.1])
+def test_memorized_examples_are_overfitting_without_an_accuracy(chance_loss, noise):
+    val = 2.25 * (1 + noise * np.random.default_rng(0).normal(size=60))
+    found = rj.diagnose(columns(1e-4 + FALLING, val), chance_loss=chance_loss)
     assert (found.verdict, found.onset_epoch) == ("overfit", None)
     assert any("carries over" in line for line in found.evidence)
+
+
+def test_without_the_loss_of_a_constant_guess_a_gain_on_validation_is_no_memorizing():
+    """Of 2.2 that training gains in the run, 0.75 is 34%, and may be more of all that it ever gained."""
+    val = 1.5 + 0.75 * np.exp(-9 * T)
+    assert rj.diagnose(columns(1e-4 + FALLING, val)).verdict == "correct_fit"
+    assert rj.diagnose(columns(1e-4 + FALLING, val), chance_loss=2.3).verdict == "overfit"
+    slow = columns(1.5 + FALLING / 4, np.full(60, 2.25))  # training did not gain half of its loss
+    assert rj.diagnose(slow).verdict == "underfit"
 
 
 def test_a_gap_of_accuracy_counts_if_its_interval_says_so():
@@ -143,6 +155,9 @@ def test_few_epochs_decide_little():
     one = rj.diagnose(columns([0.5], [0.6]), chance_loss=2.3)
     assert (one.verdict, one.course, one.noise, one.rise_interval) == ("undecided", "too_short", None, None)
     assert rj.diagnose(columns([2.3], [2.3]), chance_loss=2.3).verdict == "underfit"
+    for short in ([1.0], [1.0, 0.5, 0.4]):  # of which nothing says what a constant guess achieves
+        found = rj.diagnose(columns(short, short))
+        assert (found.verdict, found.fit) == ("undecided", "undecided")
     three = columns([2, 0.5, 0.3], [2, 0.6, 0.35], **accuracies(0.9, 0.88, epochs=3))
     assert rj.diagnose(three, chance_loss=2.3, n_val=200).verdict == "correct_fit"
 
