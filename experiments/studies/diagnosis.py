@@ -163,12 +163,22 @@ FITS: dict[str, Fit] = {
 EXAMPLES = (10, 20, 45, 100, 200)
 
 
-def history(family: str, epochs: int, noise: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def correlated(epochs: int, correlation: float, rng: np.random.Generator) -> np.ndarray:
+    """Normal noise of variance 1 whose neighbouring epochs have this correlation (an autoregression)."""
+    noise = rng.normal(size=epochs)
+    for epoch in range(1, epochs if correlation else 0):
+        noise[epoch] = correlation * noise[epoch - 1] + math.sqrt(1 - correlation**2) * noise[epoch]
+    return noise
+
+
+def history(
+    family: str, epochs: int, noise: float, rng: np.random.Generator, correlation: float = 0.0
+) -> dict[str, np.ndarray]:
     """A noisy run of a family."""
     train, val = FAMILIES[family][1](np.linspace(0.0, 1.0, epochs))
     return {
-        "train/data_loss": train * (1 + noise / 3 * rng.normal(size=epochs)),
-        "val/loss": val * (1 + noise * rng.normal(size=epochs)),
+        "train/data_loss": train * (1 + noise / 3 * correlated(epochs, correlation, rng)),
+        "val/loss": val * (1 + noise * correlated(epochs, correlation, rng)),
     }
 
 

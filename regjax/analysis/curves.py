@@ -1,7 +1,9 @@
 """What a noisy learning curve shows: its noise, its level at the end, and how far it rose above its lowest point.
 
-Estimates are for white noise whose size is proportional to the level, as that of a loss on a fixed validation set is
-nearly. Noise that is correlated between epochs looks like a trend.
+Estimates are for noise whose size is proportional to the level, as that of a loss on a fixed validation set is nearly.
+Noise that is correlated between epochs looks like a trend; in curves of 40 epochs or more the correlation is estimated,
+as that of an autoregression, and intervals are wider for it. They are not quite wide enough: of flat curves, 2.5%
+should show a rise, and about 10% do with a correlation of 0.8.
 """
 
 from __future__ import annotations
@@ -11,9 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regjax.core.typing import Numeric
+
 FEWEST_EPOCHS = 5
 """A shorter curve has no noise that could be estimated."""
 SPIKE = 4.0  # deviations from the running median beyond which a value is cut
+_FEWEST_CORRELATED = 30  # of fewer epochs, the correlation cannot be told from a trend
+_LAG = 4  # beyond it little is left of most correlations, and within it most curves are nearly straight
+_MOST_CORRELATED = 0.9
 
 
 class Rise(NamedTuple):
@@ -61,8 +68,57 @@ def relative_noise(curve: np.ndarray) -> float:
     if len(curve) < FEWEST_EPOCHS:
         return math.nan
     later = curve[min(len(curve) // 4, len(curve) - FEWEST_EPOCHS) :]
-    bends = np.abs(later[:-2] - 2 * later[1:-1] + later[2:]) / math.sqrt(6)
+    bends = np.abs(_second_differences(later)) / math.sqrt(6)
     return float(np.quantile(bends / _levels(later)[1:-1], 0.6827))
+
+
+def noise_correlation(curve: np.ndarray) -> float:
+    """Correlation of the noise of neighbouring epochs: from second differences over 4 epochs and over 1.
+
+      mean (y_{t-k} - 2 y_t + y_{t+k})^2 ~ 6 - 8 rho^k + 2 rho^{2k}
+
+    for the noise of an autoregression, while a trend that is nearly straight over 8 epochs adds little. Like the noise,
+    it is that of the last three quarters of the curve.
+
+    Returns:
+      A correlation from 0 to 0.9; 0 for curves of fewer than 40 epochs, and where independent noise explains it (less
+      than `2 / sqrt(epochs)`, which independent noise exceeds in about 5% of all curves).
+
+    Example:
+      >>> white = np.random.default_rng(0).normal(size=1000)
+      >>> noise_correlation(white), noise_correlation(white.cumsum())
+      (0.0, 0.9)
+    """
+    later = curve[len(curve) // 4 :]
+    if len(later) < _FEWEST_CORRELATED:
+        return 0.0
+    near, far = (float(np.mean(np.square(_second_differences(later, lag)))) for lag in (1, _LAG))
+    if near <= 0:
+        return 0.0
+    possible = np.linspace(0.0, _MOST_CORRELATED, 181)
+    expected = _of_second_differences(possible, _LAG) / _of_second_differences(possible, 1)
+    found = float(possible[np.argmin(np.abs(expected - far / near))])
+    return found if found > 2.0 / math.sqrt(len(later)) else 0.0
+
+
+def _second_differences(curve: np.ndarray, lag: int = 1) -> np.ndarray:
+    differences: np.ndarray = curve[: -2 * lag] - 2 * curve[lag:-lag] + curve[2 * lag :]
+    return differences
+
+
+def _of_second_differences(correlation: Numeric, lag: int) -> Numeric:
+    """The variance of second differences, over that of the noise."""
+    return 6 - 8 * correlation**lag + 2 * correlation ** (2 * lag)
+
+
+def _variance_of_mean(window: int, correlation: float) -> float:
+    """The variance of a mean of `window` epochs, over the square of `relative_noise`."""
+    if correlation == 0:
+        return 1.0 / window
+    lags = np.arange(1, window)
+    pairs = window + 2 * float(np.sum((window - lags) * correlation**lags))
+    # `relative_noise` divides second differences by sqrt(6), which is right for independent noise.
+    return pairs / window**2 * 6.0 / _of_second_differences(correlation, 1)
 
 
 def without_spikes(curve: np.ndarray) -> np.ndarray:
@@ -82,9 +138,10 @@ def end_window(epochs: int) -> int:
 def level_at_end(curve: np.ndarray) -> tuple[float, float]:
     """The median of the last tenth of a curve, and its standard error (0 if the curve is too short for one)."""
     window = end_window(len(curve))
-    level = float(np.median(curve[-window:]))
-    noise = relative_noise(curve)
-    return level, 0.0 if math.isnan(noise) else 1.25 * noise * abs(level) / math.sqrt(window)
+    level, noise = float(np.median(curve[-window:])), relative_noise(curve)
+    if math.isnan(noise):
+        return level, 0.0
+    return level, 1.25 * noise * abs(level) * math.sqrt(_variance_of_mean(window, noise_correlation(curve)))
 
 
 def rise_at_end(curve: np.ndarray, noise: float | None = None) -> Rise | None:
@@ -93,8 +150,9 @@ def rise_at_end(curve: np.ndarray, noise: float | None = None) -> Rise | None:
     The lowest point of a noisy curve is too low, because it is the one with the luckiest noise. Here every other epoch
     says where the lowest point is, and the epochs between say how high the curve is there and at the end; then the
     roles are changed. So the estimate has no such bias: on average it is 0 if the curve is flat, and less than 0 while
-    it falls. The end is the last tenth, or, if that shows no rise and the last fifth does, the last fifth; intervals
-    are those of two tries.
+    it falls. The end is the last tenth of the curve, and the lowest point is as wide. If that shows no rise, the lowest
+    point is taken three times as wide, which can only be higher but is less noisy, and then both again with the last
+    fifth as the end; the interval is that of two tries, because these are much alike.
 
     Args:
       curve: finite values, one per epoch.
@@ -115,11 +173,17 @@ def rise_at_end(curve: np.ndarray, noise: float | None = None) -> Rise | None:
         return None
     noise = relative_noise(curve) if noise is None else noise
     curve = without_spikes(curve)
-    tenth, fifth = (_rise(curve, max(2, epochs // part), noise) for part in (10, 5))
-    return fifth if tenth.low <= 0 < fifth.low else tenth
+    correlation = noise_correlation(curve)
+    first, *others = (
+        _rise(curve, window, wide * window, noise, correlation)
+        for window in (max(2, epochs // 10), max(2, epochs // 5))
+        for wide in (1, 3)
+    )
+    return next((rise for rise in (first, *others) if rise.low > 0), first)
 
 
-def _rise(curve: np.ndarray, window: int, noise: float) -> Rise:
+def _rise(curve: np.ndarray, window: int, width: int, noise: float, correlation: float) -> Rise:
+    """The rise of the last `window` epochs above the lowest point, where the curve is averaged over `width` epochs."""
     epochs = len(curve)
     index = np.arange(epochs)
     at_end = index >= epochs - window
@@ -127,8 +191,8 @@ def _rise(curve: np.ndarray, window: int, noise: float) -> Rise:
     for parity in (0, 1):
         mine = index % 2 == parity
         others = index[~mine]
-        place = others[int(np.argmin(_smoothed(curve[others], max(window // 2, 1))))]
-        near = mine & (np.abs(index - place) <= window // 2)
+        place = others[int(np.argmin(_smoothed(curve[others], max(width // 2, 1))))]
+        near = mine & (np.abs(index - place) <= width // 2)
         near = near if near.any() else np.abs(index - place) <= 1
         end = mine & at_end if (mine & at_end).any() else at_end
         bottoms.append(float(curve[near].mean()))
@@ -136,11 +200,14 @@ def _rise(curve: np.ndarray, window: int, noise: float) -> Rise:
     size, lowest = float(np.mean(sizes)), float(np.mean(bottoms))
     smoothed = _smoothed(curve, max(3, window))
     level = max(abs(float(_levels(curve)[-window:].mean())), 1e-12)
-    # Both means are of about `window` epochs; the deviation of a few second differences is itself uncertain.
-    error = max(noise, 1e-9) * level * math.sqrt(2.0 / window)
-    quantile = 2.24 + 8.0 / epochs  # normal, of two tries; wider for short curves, whose noise is estimated badly
+    deviation = max(noise, 1e-9) * level
+    error = deviation * math.sqrt(_variance_of_mean(window, correlation) + _variance_of_mean(width, correlation))
+    # Normal, of two tries; wider for short curves, whose noise is estimated badly. Epochs whose noise is correlated
+    # share their luck, so that the lowest point is too low, and the correlation itself is uncertain.
+    quantile = 2.24 + 8.0 / epochs + (1.0 if correlation else 0.0)
     first = int(np.flatnonzero(smoothed <= smoothed.min() + 2.0 * error)[0])
-    onset, onset_low, onset_high = (first + place for place in _bend(curve[first:], max(noise, 1e-9) * level))
+    of_means = deviation * math.sqrt(window * _variance_of_mean(window, correlation))
+    onset, onset_low, onset_high = (first + place for place in _bend(curve[first:], of_means))
     return Rise(
         size,
         error,
@@ -156,7 +223,10 @@ def _rise(curve: np.ndarray, window: int, noise: float) -> Rise:
 
 
 def _bend(curve: np.ndarray, deviation: float, most: int = 200) -> tuple[int, int, int]:
-    """The bend of `a + b max(t - bend, 0)`, fitted by least squares, and the ends of its interval."""
+    """The bend of `a + b max(t - bend, 0)`, fitted by least squares, and the ends of its interval.
+
+    Of correlated noise, `deviation` is the one that independent noise with equal errors of means would have.
+    """
     epochs = len(curve)
     if epochs < 3:
         return 0, 0, epochs - 1
@@ -182,7 +252,8 @@ def _smoothed(curve: np.ndarray, window: int) -> np.ndarray:
 
 
 def _running_median(curve: np.ndarray, reach: int = 2) -> np.ndarray:
-    padded = np.pad(curve, reach, mode="edge")
+    # Mirrored at the end, where a repeated last value would be its own median and no spike would be seen.
+    padded = np.concatenate([np.repeat(curve[:1], reach), curve, curve[-2 : -2 - reach : -1]])
     medians: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)
     return medians
 

@@ -45,8 +45,18 @@ def test_a_correct_fit_is_seldom_called_overfit(noise):
     assert wrong <= stats.binom.ppf(1 - 1e-4, 300, 0.05)
 
 
+@pytest.mark.parametrize("correlation", [0.5, 0.8])
+@pytest.mark.parametrize("noise", [0.05, 0.2])
+def test_correlated_noise_is_seldom_taken_for_a_rise(noise, correlation):
+    """200 runs at a rate of at most 7%: more have a probability below 1e-4."""
+    rng = np.random.default_rng(2)
+    runs = (history("correct fit", 100, noise, rng, correlation) for _ in range(200))
+    wrong = sum(rj.diagnose(run, chance_loss=2.3).verdict == "overfit" for run in runs)
+    assert wrong <= stats.binom.ppf(1 - 1e-4, 200, 0.07)
+
+
 @pytest.mark.parametrize(("noise", "power"), [(0.02, 0.95), (0.05, 0.95), (0.1, 0.8)])
-@pytest.mark.parametrize("family", ["overfit from 30%", "overfit from 60%"])
+@pytest.mark.parametrize("family", ["overfit from 30%", "overfit from 60%", "overfit from 85%"])
 def test_a_rise_of_30_percent_is_found(family, noise, power):
     """300 runs at a rate of at least `power`: fewer have a probability below 1e-4."""
     rng = np.random.default_rng(1)
