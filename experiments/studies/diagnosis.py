@@ -1,12 +1,16 @@
 """How often `rj.diagnose` is right on curves whose truth is known.
 
-Command: `python -m experiments.studies.diagnosis` (about two minutes on one core); it prints one JSON object, the
+Command: `python -m experiments.studies.diagnosis` (about MINUTES minutes on one core); it prints one JSON object, the
 record `experiments/records/diagnosis.json`. With a file name behind it, it draws one run of each family.
 
-A family is a pair of smooth curves, training and validation loss over a run. Validation gets independent normal noise
-of 0, 2, 5, 10 or 20% of its level, training a third of that. For each family, length and noise is given how often each
-verdict comes out of 400 runs (standard error at most 0.025), and, where validation rises, how often the onset found is
-within a tenth of the run of the true one.
+- `families`: pairs of smooth curves, training and validation loss over a run. Validation gets normal noise of 0, 2, 5,
+  10 or 20% of its level, training a third of that, independent from epoch to epoch.
+- `correlated`: some of them, where the noise of neighbouring epochs has a correlation of 0.5 or 0.8.
+- `fits`: models fitted to examples that are drawn anew for each run, by the number of validation examples, which is
+  known to the diagnosis. There is no noise between epochs.
+
+Each has how often each verdict comes out of 400 runs (standard error at most 0.025), and, where validation rises, how
+often the onset found is within a tenth of the run of the true one.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,7 +112,7 @@ def _linear_model(r2: float, n_train: int = 120, parameters: int = 4) -> Fit:
     return fit
 
 
-def _logistic_model(size: float, n_train: int = 200, parameters: int = 4) -> Fit:
+def _logistic_model(size: float, n_train: int = 200, parameters: int = 4, rate: float = 3.0) -> Fit:
     """A logistic model fitted by gradient descent to data of such a model, whose coefficients have this norm."""
 
     def fit(n_val: int, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], float]:
@@ -116,7 +120,7 @@ def _logistic_model(size: float, n_train: int = 200, parameters: int = 4) -> Fit
         true = rng.normal(size=parameters)
         true *= size / np.linalg.norm(true)
         y, y_val = (rng.random(len(part)) < _sigmoid(part @ true) for part in (x, x_val))
-        weights = _descend(lambda w: x.T @ (_sigmoid(x @ w) - y) / n_train, parameters, 3.0)
+        weights = _descend(lambda w: x.T @ (_sigmoid(x @ w) - y) / n_train, parameters, rate)
         columns = {}
         for name, loss, part, target in (("train", "data_loss", x, y), ("val", "loss", x_val, y_val)):
             logits = weights @ part.T
@@ -151,16 +155,21 @@ def _of_regression(predictions: list[np.ndarray], targets: list[np.ndarray]) -> 
     return {"train/data_loss": train / unit, "val/loss": val / unit, "train/r2": r2[0], "val/r2": r2[1]}
 
 
-FITS: dict[str, Fit] = {
-    "true function, R² 0.5": _true_function(0.5),
-    "true function, R² 0.9": _true_function(0.9),
-    "linear model, R² 0.5": _linear_model(0.5),
-    "linear model, R² 0.9": _linear_model(0.9),
-    "logistic model, accuracy 73%": _logistic_model(1.5),
-    "logistic model, accuracy 87%": _logistic_model(4.0),
+FITS: dict[str, tuple[str, Fit]] = {
+    "true function, R² 0.5": ("correct_fit", _true_function(0.5)),
+    "true function, R² 0.9": ("correct_fit", _true_function(0.9)),
+    "4 coefficients from 120 rows, R² 0.5": ("correct_fit", _linear_model(0.5)),
+    "4 coefficients from 120 rows, R² 0.9": ("correct_fit", _linear_model(0.9)),
+    "60 coefficients from 80 rows, R² 0.5": ("overfit", _linear_model(0.5, 80, 60)),
+    "60 coefficients from 80 rows, R² 0.9": ("overfit", _linear_model(0.9, 80, 60)),
+    "logistic, 4 from 200 rows, accuracy 73%": ("correct_fit", _logistic_model(1.5)),
+    "logistic, 4 from 200 rows, accuracy 87%": ("correct_fit", _logistic_model(4.0)),
+    "logistic, 60 from 80 rows, accuracy 73%": ("overfit", _logistic_model(1.5, 80, 60, 1.5)),
+    "logistic, 60 from 80 rows, accuracy 87%": ("overfit", _logistic_model(4.0, 80, 60, 1.5)),
 }
-"""Correct fits whose validation set is finite; without noise between epochs."""
+"""Fits to a finite training set, with whether they overfit; the R² or accuracy is that of the true function."""
 EXAMPLES = (10, 20, 45, 100, 200)
+CORRELATED, CORRELATIONS = ("correct fit", "overfit from 60%"), (0.5, 0.8)
 
 
 def correlated(epochs: int, correlation: float, rng: np.random.Generator) -> np.ndarray:
@@ -182,16 +191,28 @@ def history(
     }
 
 
-def rates(family: str, epochs: int, noise: float, runs: int = RUNS) -> dict[str, float]:
+def rates(family: str, epochs: int, noise: float, runs: int = RUNS, correlation: float = 0.0) -> dict[str, float]:
     """The share of each verdict, and of onsets within a tenth of the run of the true one."""
-    rng = np.random.default_rng([epochs, round(1000 * noise)])
-    found = [rj.diagnose(history(family, epochs, noise, rng), chance_loss=CHANCE) for _ in range(runs)]
-    out = {name: count / runs for name, count in sorted(Counter(d.verdict for d in found).items())}
+    rng = np.random.default_rng([epochs, round(1000 * noise), round(1000 * correlation)])
+    found = [rj.diagnose(history(family, epochs, noise, rng, correlation), chance_loss=CHANCE) for _ in range(runs)]
+    out = _shares(found)
     if family in ONSETS:
         true = ONSETS[family] * (epochs - 1)
         near = [d.onset_epoch is not None and abs(d.onset_epoch - true) <= 0.1 * epochs for d in found]
-        out["onset within a tenth"] = float(np.mean(near))
-    return {name: round(share, 4) for name, share in out.items()}
+        out["onset within a tenth"] = round(float(np.mean(near)), 4)
+    return out
+
+
+def fit_rates(name: str, n_val: int, runs: int = RUNS) -> dict[str, float]:
+    """The share of each verdict on a fit, with this many validation examples."""
+    rng = np.random.default_rng(n_val)
+    drawn = (FITS[name][1](n_val, rng) for _ in range(runs))
+    return _shares([rj.diagnose(columns, chance_loss=chance, n_val=n_val) for columns, chance in drawn])
+
+
+def _shares(found: Sequence[rj.Diagnosis]) -> dict[str, float]:
+    counts = Counter(d.verdict for d in found)
+    return {name: round(count / len(found), 4) for name, count in sorted(counts.items())}
 
 
 def run() -> dict[str, Any]:
@@ -206,6 +227,20 @@ def run() -> dict[str, Any]:
                 },
             }
             for family, (truth, _) in FAMILIES.items()
+        },
+        "correlated": {
+            family: {
+                str(correlation): {
+                    str(epochs): {f"{noise:g}": rates(family, epochs, noise, RUNS, correlation) for noise in NOISES[2:]}
+                    for epochs in EPOCHS
+                }
+                for correlation in CORRELATIONS
+            }
+            for family in CORRELATED
+        },
+        "fits": {
+            name: {"truth": truth, "rates": {str(n_val): fit_rates(name, n_val) for n_val in EXAMPLES}}
+            for name, (truth, _) in FITS.items()
         },
     }
 

@@ -173,16 +173,44 @@ def rise_at_end(curve: np.ndarray, noise: float | None = None) -> Rise | None:
         return None
     noise = relative_noise(curve) if noise is None else noise
     curve = without_spikes(curve)
-    correlation = noise_correlation(curve)
-    first, *others = (
-        _rise(curve, window, wide * window, noise, correlation)
+    correlation, deviations = noise_correlation(curve), max(noise, 1e-9) * _levels(curve)
+    sizes = [
+        _size(curve, window, wide * window, deviations, correlation)
         for window in (max(2, epochs // 10), max(2, epochs // 5))
         for wide in (1, 3)
+    ]
+    found = next((size for size in sizes if size.low > 0), sizes[0])
+    smoothed = _smoothed(curve, max(3, found.window))
+    first = int(np.flatnonzero(smoothed <= smoothed.min() + 2.0 * found.error)[0])
+    deviation = found.deviation * math.sqrt(found.window * _variance_of_mean(found.window, correlation))
+    onset, onset_low, onset_high = (first + place for place in _bend(curve[first:], deviation))
+    return Rise(
+        found.size,
+        found.error,
+        found.low,
+        found.high,
+        found.lowest,
+        int(np.argmin(smoothed)),
+        found.window,
+        onset,
+        onset_low,
+        onset_high,
     )
-    return next((rise for rise in (first, *others) if rise.low > 0), first)
 
 
-def _rise(curve: np.ndarray, window: int, width: int, noise: float, correlation: float) -> Rise:
+class _Size(NamedTuple):
+    """A rise without its onset, and the standard deviation of its epochs."""
+
+    size: float
+    error: float
+    low: float
+    high: float
+    lowest: float
+    window: int
+    deviation: float
+
+
+def _size(curve: np.ndarray, window: int, width: int, deviations: np.ndarray, correlation: float) -> _Size:
     """The rise of the last `window` epochs above the lowest point, where the curve is averaged over `width` epochs."""
     epochs = len(curve)
     index = np.arange(epochs)
@@ -197,29 +225,13 @@ def _rise(curve: np.ndarray, window: int, width: int, noise: float, correlation:
         end = mine & at_end if (mine & at_end).any() else at_end
         bottoms.append(float(curve[near].mean()))
         sizes.append(float(curve[end].mean()) - bottoms[-1])
-    size, lowest = float(np.mean(sizes)), float(np.mean(bottoms))
-    smoothed = _smoothed(curve, max(3, window))
-    level = max(abs(float(_levels(curve)[-window:].mean())), 1e-12)
-    deviation = max(noise, 1e-9) * level
+    size = float(np.mean(sizes))
+    deviation = float(deviations[-window:].mean())
     error = deviation * math.sqrt(_variance_of_mean(window, correlation) + _variance_of_mean(width, correlation))
     # Normal, of two tries; wider for short curves, whose noise is estimated badly. Epochs whose noise is correlated
     # share their luck, so that the lowest point is too low, and the correlation itself is uncertain.
-    quantile = 2.24 + 8.0 / epochs + (1.0 if correlation else 0.0)
-    first = int(np.flatnonzero(smoothed <= smoothed.min() + 2.0 * error)[0])
-    of_means = deviation * math.sqrt(window * _variance_of_mean(window, correlation))
-    onset, onset_low, onset_high = (first + place for place in _bend(curve[first:], of_means))
-    return Rise(
-        size,
-        error,
-        size - quantile * error,
-        size + quantile * error,
-        lowest,
-        int(np.argmin(smoothed)),
-        window,
-        onset,
-        onset_low,
-        onset_high,
-    )
+    reach = error * (2.24 + 8.0 / epochs + (1.0 if correlation else 0.0))
+    return _Size(size, error, size - reach, size + reach, float(np.mean(bottoms)), window, deviation)
 
 
 def _bend(curve: np.ndarray, deviation: float, most: int = 200) -> tuple[int, int, int]:
