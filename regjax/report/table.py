@@ -102,7 +102,7 @@ def _loss(spread: Mapping[str, Any], measure: Measure) -> Cell:
 
 def _own_units(spread: Mapping[str, Any] | None) -> Cell:
     mean = spread["mean"] if spread else None
-    return {"text": f"{mean:,.0f}" if finite(mean) and mean >= 100 else fixed(mean, 3)}
+    return {"text": plain(round(mean)) if finite(mean) and mean >= 100 else fixed(mean, 3)}
 
 
 def _gain(gain: Mapping[str, Any], measure: Measure) -> list[Cell]:

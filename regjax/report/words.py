@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 from regjax.catalog import METRICS
 
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
+LARGE = 1e6  # from which on a number has an exponent instead of all of its digits
 
 
 def finite(value: Any) -> TypeGuard[float]:
@@ -20,13 +21,15 @@ def finite(value: Any) -> TypeGuard[float]:
 def fixed(value: Any, digits: int, *, signed: bool = False) -> str:
     """A number with a fixed number of decimals and a proper minus sign; a dash if it is not finite.
 
+    From a million on, as of a loss that explodes, it has three digits and an exponent.
+
     Example:
-      >>> fixed(0.125, 2), fixed(3.0, 1, signed=True), fixed(None, 2)
-      ('0.12', '+3.0', '–')
+      >>> fixed(0.125, 2), fixed(3.0, 1, signed=True), fixed(None, 2), fixed(1e33, 3)
+      ('0.12', '+3.0', '–', '1e+33')
     """
     if not finite(value):
         return NONE
-    text = f"{value:.{digits}f}"
+    text = f"{value:.3g}" if abs(value) >= LARGE else f"{value:.{digits}f}"
     if float(text) == 0:
         return text.lstrip("-")
     return ("+" if signed and value > 0 else "") + text.replace("-", MINUS)

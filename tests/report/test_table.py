@@ -108,3 +108,5 @@ def test_a_regression_in_units_of_its_target_has_one_column_more():
     assert len(with_units["columns"]) == len(plain["columns"]) + 1
     assert [one["cells"][4]["text"] for one in with_units["rows"]] == ["99.500", "2,950"]
     assert with_units["rows"][1]["cells"][2]["text"] == "0.800"
+    made["baseline"]["test_mse"] = spread(1e33)
+    assert table(made, R2)["rows"][0]["cells"][4]["text"] == "1e+33"

@@ -14,6 +14,14 @@ def test_fixed_has_no_negative_zero():
     assert fixed(math.nan, 1) == "–"
 
 
+def test_large_numbers_have_an_exponent():
+    assert fixed(999_999.4, 1) == "999999.4"
+    assert fixed(1e33, 3) == "1e+33"
+    assert fixed(-1.25e9, 3) == "−1.25e+09"
+    assert fixed(1.25e9, 0, signed=True) == "+1.25e+09"
+    assert Measure.of({"metric": "r2", "task": "regression"}).value(-1e33) == "−1e+33"
+
+
 def test_plain():
     assert plain(0.00012345) == "0.0001234"
     assert plain(1e-6) == "1e-06"
