@@ -209,7 +209,7 @@ def _rise_sign(
     percent, low, high = (100.0 * value / unit for value in (rise.size, rise.low, rise.high))
     text = (
         f"validation loss was lowest, {rise.lowest:.3g}, up to about epoch {epochs[rise.onset]} and ended "
-        f"{percent:.0f}% above that (95% interval {low:.0f} to {high:.0f}%)"
+        f"{_number(percent, 0)}% above that{_interval(low, high, 0, '%')}"
     )
     return _Sign(percent > max_rise and not _training_rose(train, rise), low > 0 and rise.size > least, text)
 
@@ -218,8 +218,8 @@ def _gap_sign(gap: _MetricGap | None, loss_gap: float, max_gap: float) -> _Sign 
     """Training does better than validation by the metric, and by the loss."""
     if gap is None:
         return None
-    within = "" if gap.interval is None else f" (95% interval {gap.interval[0]:.3f} to {gap.interval[1]:.3f})"
-    text = f"training {gap.name} exceeds validation {gap.name} by {gap.size:.3f}{within}"
+    within = "" if gap.interval is None else _interval(*gap.interval, 3)
+    text = f"training {gap.name} exceeds validation {gap.name} by {_number(gap.size, 3)}{within}"
     return _Sign(gap.size > max_gap and loss_gap > 0, gap.interval is not None and gap.interval[0] > 0, text)
 
 
@@ -242,9 +242,25 @@ def _share_sign(train: np.ndarray, val: np.ndarray, chance: float | None, n_val:
         return None
     share = (val_begin - val_end) / gained
     matters = share < least
-    text = f"of what training gained {since}, {100 * share:.0f}% carries over" if matters else ""
+    part = f"{100 * share:.0f}%" if share > 0 else "nothing"
+    text = f"of what training gained {since}, {part} carries over" if matters else ""
     margin = math.hypot(1.96 * error, val_end - lowest_loss(val_end, n_val))
     return _Sign(matters, share + margin / gained < least, text)
+
+
+def _interval(low: float, high: float, digits: int, unit: str = "") -> str:
+    """A 95% interval in brackets, with one digit more where its ends look alike, and nothing if they still do."""
+    for more in (digits, digits + 1):
+        ends = _number(low, more), _number(high, more)
+        if ends[0] != ends[1]:
+            return f" (95% interval {ends[0]} to {ends[1]}{unit})"
+    return ""
+
+
+def _number(value: float, digits: int) -> str:
+    """A number with fixed decimals, or an exponent if it is large; no negative zero."""
+    text = f"{value:.3g}" if abs(value) >= 1e6 else f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text
 
 
 def _verdict(course: str, generalization: str, underfit: bool) -> str:

@@ -65,25 +65,36 @@ def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -
     """Return the diagnosis of most of the baseline runs, and the diagnosis of each run.
 
     The verdict is that of more than half of the runs, and without one `"undecided"`. The median onset is the lower one
-    of the runs that show one, an epoch of one of them; None if they are fewer than half.
+    of the runs that show a rise, an epoch of one of them; None if they are fewer than half. `generalization_losses` has
+    how far validation rose in each of these runs, and None of the others; `generalization_loss` is their lower median.
+    The gaps are means over all runs.
     """
     each = [diagnose(result.history, chance_loss=chance_loss, n_val=n_val) for result in results]
     names = [d.verdict for d in each]
     verdicts = {name: names.count(name) for name in sorted(set(names))}
     most = max(verdicts, key=lambda name: verdicts[name])
     verdict = most if 2 * verdicts[most] > len(each) else "undecided"
-    shown = sorted(d.onset_epoch for d in each if d.onset_epoch is not None)
+    onsets = [d.onset_epoch for d in each]
+    losses = [None if d.onset_epoch is None else d.generalization_loss for d in each]
+    shown = len(each) - onsets.count(None)
     typical = next((d for d in each if d.verdict == verdict), each[0])
     return {
         "verdict": verdict,
         "verdicts": verdicts,
-        "onset_epochs": [d.onset_epoch for d in each],
-        "median_onset": shown[(len(shown) - 1) // 2] if shown and 2 * len(shown) >= len(each) else None,
-        "generalization_loss": _mean_of([d.generalization_loss for d in each]),
+        "onset_epochs": onsets,
+        "median_onset": _lower_median(onsets) if 2 * shown >= len(each) else None,
+        "generalization_loss": _lower_median(losses),
+        "generalization_losses": losses,
         "generalization_gap": _mean_of([d.generalization_gap for d in each]),
         "metric_gap": _mean_of([d.metric_gap for d in each]),
         "evidence": [f"run {each.index(typical) + 1} of {len(each)}: {text}" for text in typical.evidence],
     }
+
+
+def _lower_median(values: Sequence[float | None]) -> float | None:
+    """The lower median of the values that are not None, one of them; None if there are none."""
+    known = sorted(value for value in values if value is not None)
+    return known[(len(known) - 1) // 2] if known else None
 
 
 def _mean_of(values: Sequence[float | None]) -> float:

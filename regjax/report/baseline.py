@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regjax.report.words import Measure, count, finite, fixed, listing, plain
@@ -45,10 +45,40 @@ def onset_clause(diagnosis: Mapping[str, Any], loss: str) -> str:
     shown = [epoch for epoch in onsets if finite(epoch)]
     if len(onsets) < 2:
         return f"its validation {loss} rises from epoch {plain(onset)} on"
-    spread = f"; {plain(min(shown))} to {plain(max(shown))}" if len(set(shown)) > 1 else ""
     where = "all runs" if len(shown) == len(onsets) else f"{len(shown)} of {len(onsets)} runs"
-    begins = f"it begins at epoch {plain(onset)} (median{spread})"
+    begins = f"it begins at epoch {plain(onset)} {_median([plain(min(shown)), plain(max(shown))])}"
     return f"where a rise of its validation {loss} is shown ({where}), {begins}"
+
+
+def _median(ends: Sequence[str], unit: str = "") -> str:
+    """That a value is a median, with the lowest and the highest value if they differ."""
+    return "(median)" if ends[0] == ends[1] else f"(median; {ends[0]} to {ends[1]}{unit})"
+
+
+def _rise(diagnosis: Mapping[str, Any], loss: str) -> str:
+    """How far the runs that show a rise end above their lowest loss; empty if that is not known."""
+    size, each = diagnosis.get("generalization_loss"), diagnosis.get("generalization_losses") or []
+    shown = [rise for rise in each if finite(rise)]
+    if not shown or not finite(size):
+        return ""
+    text = f", and the {loss} ends {fixed(size, 0)}% above its lowest"
+    if len(each) < 2:
+        return text
+    return f"{text} {_median([fixed(min(shown), 0), fixed(max(shown), 0)], '%')}"
+
+
+def _gap(results: Mapping[str, Any]) -> str:
+    """How much better training ends than validation, by the metric or else by the loss; empty if that is unknown."""
+    diagnosis, measure = results.get("diagnosis") or {}, Measure.of_training(results)
+    runs = len(diagnosis.get("onset_epochs") or [])
+    of_runs = f", mean of {count(runs, 'run')}" if runs > 1 else ""
+    metric_gap, loss_gap = diagnosis.get("metric_gap"), diagnosis.get("generalization_gap")
+    if finite(metric_gap) and metric_gap > 0:
+        size = f"{measure.value(metric_gap)}{measure.step}"
+        return f" (training {measure.name} is {size} above validation {measure.name}{of_runs})"
+    if finite(loss_gap) and loss_gap > 0:
+        return f" (validation {measure.loss} is {fixed(loss_gap, 3)} above training {measure.loss}{of_runs})"
+    return ""
 
 
 def baseline_clause(results: Mapping[str, Any]) -> str:
@@ -57,11 +87,11 @@ def baseline_clause(results: Mapping[str, Any]) -> str:
     verdict, onset, each = diagnosis.get("verdict"), onset_clause(diagnosis, loss), counted(diagnosis)
     subject, runs = "Without regularization the model", f" (it {each})" if each else ""
     if verdict == "overfit" and onset:
-        rise = diagnosis.get("generalization_loss")
-        tail = f", and the {loss} ends {fixed(rise, 0)}% above its lowest" if finite(rise) and rise > 0 else ""
-        return f"{subject} overfits{runs}: {onset}{tail}"
+        return f"{subject} overfits{runs}: {onset}{_rise(diagnosis, loss)}"
     if verdict == "overfit":
-        return f"{subject} overfits{runs}: it does better on its training examples than on new ones"
+        return (
+            f"{subject} overfits{runs}{_gap(results) or ': it does better on its training examples than on new ones'}"
+        )
     if verdict == "underfit":
         return f"{subject} underfits{runs}"
     if verdict == "correct_fit":

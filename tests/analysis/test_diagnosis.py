@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -206,6 +208,18 @@ def test_a_rise_over_few_examples_is_undecided():
     few = rj.diagnose({**curves, **accuracies(0.9, 0.9)}, n_val=4)
     assert (few.verdict, few.onset_epoch) == ("undecided", None)
     assert rj.diagnose({**curves, **accuracies(0.9, 0.9)}, n_val=100).verdict == "overfit"
+
+
+def test_evidence_has_no_interval_of_one_number_and_no_long_number():
+    risen = 0.6 + 1.7 * np.exp(-25 * T) + 0.2 * np.clip(T - 0.3, 0, None)
+    exact = " ".join(rj.diagnose(columns(FALLING, risen), chance_loss=2.3).evidence)
+    noise = np.random.default_rng(0).normal(size=60)
+    noisy = " ".join(rj.diagnose(columns(FALLING, risen * (1 + 0.0005 * noise)), chance_loss=2.3).evidence)
+    ends = re.search(r"interval ([\d.]+) to ([\d.]+)%", noisy)
+    assert "interval" not in exact
+    assert ends[1] != ends[2]
+    huge = " ".join(rj.diagnose(columns(FALLING, np.where(T < 0.5, risen, 1e33)), chance_loss=2.3).evidence)
+    assert not re.search(r"\d{7}", huge)
 
 
 def test_reads_the_history_of_a_run(spec, blobs):

@@ -113,6 +113,18 @@ def test_the_median_onset_is_an_epoch_of_those_that_are_shown():
     assert diagnose_all([early, never, never], 2.3, 100)["median_onset"] is None  # fewer than half
 
 
+def test_the_rise_is_that_of_the_runs_that_show_one():
+    early, late, never = (turning(onset) for onset in (10, 20, 60))
+    found = diagnose_all([early, never, late, never], 2.3, 100)
+    large, first, small, second = found["generalization_losses"]
+    assert first is second is None
+    assert large > small > 10
+    assert found["generalization_loss"] == small  # the lower one
+    assert diagnose_all([never], 2.3, 100)["generalization_loss"] is None
+    # It ends at 1.43, the mean of the last six epochs, and is 0.51 to 0.56 within three epochs of the lowest.
+    assert 100 * (1.43 / 0.56 - 1) < large < 100 * (1.43 / 0.51 - 1)
+
+
 def test_a_verdict_takes_more_than_half_of_the_runs():
     rising, flat = turning(10), turning(60)
     lost = run({"train/data_loss": [np.nan] * 60, "val/loss": [np.nan] * 60})

@@ -200,7 +200,8 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
         references={"constant guess": {metric: 0.1, other: 0.5}},
         diagnosis={
             "verdict": "overfit", "verdicts": {"overfit": seeds}, "onset_epochs": onsets,
-            "median_onset": float(np.median(known)), "generalization_loss": 36.2, "generalization_gap": 0.78,
+            "median_onset": float(np.median(known)), "generalization_loss": 36.2,
+            "generalization_losses": [None if one is None else 36.2 for one in onsets], "generalization_gap": 0.78,
             "metric_gap": 0.19, "evidence": ["training loss 0.002 and validation loss 0.780 at epoch 199"],
         },
         chance={"score": 0.1, "loss": 2.303},

@@ -14,6 +14,32 @@ def test_the_onset_is_an_epoch_of_those_that_show_one():
     assert "median" not in one
 
 
+def lead(**diagnosis):
+    return baseline_clause({"metric": "accuracy", "diagnosis": OVERFIT | diagnosis})
+
+
+def test_the_size_of_a_rise_is_that_of_the_runs_that_show_one():
+    sizes = {"generalization_loss": 22.4, "generalization_losses": [12.3, None, 60.0, 22.4]}
+    assert lead(**sizes).endswith("22% above its lowest (median; 12 to 60%)")
+    assert lead(**sizes | {"generalization_losses": [22.4, None, None, 22.1]}).endswith("22% above its lowest (median)")
+    assert lead(onset_epochs=[21], generalization_loss=22.4, generalization_losses=[22.4]).endswith(
+        "22% above its lowest"
+    )
+    # Of an older file, in which it is the mean over all runs.
+    assert "%" not in lead(generalization_loss=22.4)
+    assert "1e+33%" in lead(generalization_loss=1e33, generalization_losses=[1e33])
+
+
+def test_a_gap_has_its_size_and_unit():
+    gap = {"median_onset": None, "metric_gap": 0.146, "generalization_gap": 0.57}
+    assert "14.6 points above validation accuracy, mean of 4 runs" in lead(**gap)
+    assert "0.570 above training loss" in lead(**gap | {"metric_gap": None})
+    assert "mean of" not in lead(**gap | {"onset_epochs": [None]})
+    regression = {"metric": "rmse", "task": "regression", "diagnosis": OVERFIT | gap}
+    assert "training R² is 0.146 above validation R²" in baseline_clause(regression)
+    assert "above" not in lead(median_onset=None)
+
+
 @pytest.mark.parametrize("change", [{"median_onset": None}, {"verdict": "correct_fit"}, {"verdict": "undecided"}])
 def test_no_epoch_is_named_for_few_runs_or_another_verdict(change):
     diagnosis = OVERFIT | change

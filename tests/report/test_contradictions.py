@@ -14,8 +14,13 @@ from regjax.report.verdict import LABELS, best_sentence, groups, headline, judge
 from regjax.report.words import Measure
 
 DIAGNOSES = {
-    "overfit": {"median_onset": 19.0, "onset_epochs": [19, 20], "generalization_loss": 36.0},
-    "overfit without an onset": {"median_onset": None, "onset_epochs": [None, None]},
+    "overfit": {
+        "median_onset": 19.0,
+        "onset_epochs": [19, 20],
+        "generalization_loss": 36.0,
+        "generalization_losses": [36.0, 41.0],
+    },
+    "overfit without an onset": {"median_onset": None, "onset_epochs": [None, None], "metric_gap": 0.15},
     "underfit": {"median_onset": None, "onset_epochs": [None, None]},
     "correct_fit": {"median_onset": 12.0, "onset_epochs": [12, None]},  # one run of two rose
     "undecided in a tie": {
@@ -173,6 +178,11 @@ def check(results):
     assert lead.startswith("Without regularization the model overfits") == (verdict == "overfit")
     assert heading.startswith("The baseline overfits") == (verdict == "overfit")
     assert ("epoch 19" in lead) == ("epoch 19" in words["picture"]["caption"])
+    assert ("36% above its lowest (median; 36 to 41%)" in lead) == (
+        results["diagnosis"].get("generalization_loss") == 36
+    )
+    if "does better on its training examples" in lead:
+        assert ("15.0 points above" if measure.step else "0.150 above") in lead
     assert "epoch" not in heading  # one that some runs show is no epoch of all
     each = results["diagnosis"].get("verdicts") or {}
     for text in (lead, words["picture"]["caption"]):

@@ -75,7 +75,12 @@ def results(metric="accuracy", seeds=10, diagnosis=None, **effects):
     return {"metric": metric, "seeds": seeds, "techniques": rows, "diagnosis": diagnosis}
 
 
-OVERFIT = {"verdict": "overfit", "median_onset": 19.0, "generalization_loss": 36.2}
+OVERFIT = {
+    "verdict": "overfit",
+    "median_onset": 19.0,
+    "generalization_loss": 36.2,
+    "generalization_losses": [36.2],
+}
 
 
 def test_headline_overfit_and_mixed():
