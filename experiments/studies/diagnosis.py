@@ -1,6 +1,6 @@
 """How often `rj.diagnose` is right on curves whose truth is known.
 
-Command: `python -m experiments.studies.diagnosis` (about MINUTES minutes on one core); it prints one JSON object, the
+Command: `python -m experiments.studies.diagnosis` (about six minutes on one core); it prints one JSON object, the
 record `experiments/records/diagnosis.json`. With a file name behind it, it draws one run of each family.
 
 - `families`: pairs of smooth curves, training and validation loss over a run. Validation gets normal noise of 0, 2, 5,

@@ -96,13 +96,61 @@ def diagnosis(records: Path, link: str) -> list[str]:
     )
     wrong, undecided = (100 * missed[name] for name in ("correct_fit", "undecided"))
     errors = (
-        "Noise hides overfitting sooner than it invents it: with 20% noise over 50 epochs, “overfit from 30%” is "
-        f"called a correct fit in {wrong:.1f}% of the runs and undecided in {undecided:.0f}%, while “overfit” is said "
-        f"of other curves in at most {_up(alarms['50'])}% at 50 epochs and {_up(max(alarms.values()))}% at any length "
-        "and noise."
+        "Independent noise hides overfitting sooner than it invents it: with 20% noise over 50 epochs, “overfit from "
+        f"30%” is called a correct fit in {wrong:.1f}% of the runs and undecided in {undecided:.0f}%, while “overfit” "
+        f"is said of other curves in at most {_up(alarms['50'])}% at 50 epochs and {_up(max(alarms.values()))}% at any "
+        "length and noise."
     )
-    wrap = {"width": 120, "break_on_hyphens": False}
-    return [*table(head, rows), "", *textwrap.wrap(text, **wrap), "", *textwrap.wrap(errors, **wrap)]
+    return [*table(head, rows), "", *_wrap(text), "", *_wrap(errors), "", *_correlated(record), "", *_fits(record)]
+
+
+def _wrap(text: str) -> list[str]:
+    return textwrap.wrap(text, width=120, break_on_hyphens=False)
+
+
+def _correlated(record: Mapping[str, Any]) -> list[str]:
+    """How often curves with correlated noise are called overfit, beside those with independent noise."""
+    noises, lengths = ("0.05", "0.1", "0.2"), ("20", "50", "100", "300")
+    rows, alarms = [], dict.fromkeys(lengths, 0.0)
+    for name, of_correlations in record["correlated"].items():
+        for correlation, rates in ({"0": record["families"][name]["rates"]} | of_correlations).items():
+            found = {length: [rates[length][noise] for noise in noises] for length in lengths}
+            rows.append([name, correlation, *(" / ".join(map(_overfit, found[length])) for length in lengths)])
+            if record["families"][name]["truth"] != "overfit":
+                for length in lengths:
+                    alarms[length] = max(alarms[length], *(one.get("overfit", 0.0) for one in found[length]))
+    head = (
+        "curves", "correlation of neighbouring epochs", "called overfit (undecided), %, 20 epochs, noise 5 / 10 / 20%",
+        "50 epochs", "100 epochs", "300 epochs",
+    )  # fmt: skip
+    text = (
+        "Noise that is correlated between epochs, of the same size: correct fits are called overfit in at most "
+        f"{_up(alarms['50'])}% at 50 epochs, {_up(alarms['100'])}% at 100 and {_up(alarms['300'])}% at 300. Of fewer "
+        f"than 40 epochs the correlation cannot be estimated, and up to {_up(alarms['20'])}% of runs of 20 epochs are "
+        "called overfit."
+    )
+    return [*table(head, rows), "", *_wrap(text)]
+
+
+def _fits(record: Mapping[str, Any]) -> list[str]:
+    """How often fits to few examples are called overfit, by the number of validation examples."""
+    numbers = list(next(iter(record["fits"].values()))["rates"])
+    rows = [
+        [name, fit["truth"].replace("_", " "), *(_overfit(fit["rates"][number]) for number in numbers)]
+        for name, fit in record["fits"].items()
+    ]
+    right = [fit for fit in record["fits"].values() if fit["truth"] != "overfit"]
+    alarm = max(one.get("overfit", 0.0) for fit in right for one in fit["rates"].values())
+    head = ("fit", "truth", f"called overfit (undecided), %, {numbers[0]} validation examples", *numbers[1:])
+    text = (
+        "Models fitted to examples drawn anew for each run, with R² or accuracy as their metric; what is named is that "
+        f"of the true function. Correct ones are called overfit in at most {_up(alarm)}%."
+    )
+    return [*table(head, rows), "", *_wrap(text)]
+
+
+def _overfit(rates: Mapping[str, float]) -> str:
+    return _right(rates, "overfit")
 
 
 def _right(rates: Mapping[str, float], truth: str) -> str:
