@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from regjax.augment import Augmentation, make
+from regjax.catalog import NOISES
 from regjax.core.errors import InputError
+from regjax.core.typing import Value
 from regjax.data import Splits
 from regjax.losses import class_weights
 from regjax.training.options import TrainingOptions
@@ -32,6 +34,28 @@ def weights_of_classes(options: TrainingOptions, counts: Sequence[int] | None) -
     if counts is None:
         raise InputError(f"class_weight {options.class_weight!r} needs classes; this is a regression set")
     return class_weights(counts, options.class_weight)
+
+
+def described_arguments(always: Mapping[str, Value]) -> list[str]:
+    """Describe the arguments of `make_hparams` that every run has, such as `["l2(0.01)", "dropout 0.5"]`."""
+    out = []
+    for name, value in always.items():
+        if name == "penalties":
+            out += [_described(term) for penalty in value.values() for term in penalty.flat()]
+        elif name == "rates":
+            out += [f"{NOISES[rate].title if rate in NOISES else rate} {float(size):g}" for rate, size in value.items()]
+        elif name == "output_penalties":
+            out += [penalty.kind.replace("_", " ") for penalty in value]
+        else:
+            title = name.replace("_", " ")
+            out.append(f"{title} {float(value):g}" if isinstance(value, int | float | np.number) else title)
+    return out
+
+
+def _described(term: Value) -> str:
+    strength = term.strength
+    one_number = not callable(strength) and not isinstance(strength, dict) and np.ndim(strength) == 0
+    return f"{term.kind}({float(strength):g})" if one_number else str(term.kind)
 
 
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)

@@ -85,7 +85,8 @@ def baseline_clause(results: Mapping[str, Any]) -> str:
     """The first clause of the headline."""
     diagnosis, loss = results.get("diagnosis") or {}, Measure.of(results).loss
     verdict, onset, each = diagnosis.get("verdict"), onset_clause(diagnosis, loss), counted(diagnosis)
-    subject, runs = "Without regularization the model", f" (it {each})" if each else ""
+    runs, given = f" (it {each})" if each else "", _always(results)
+    subject = f"With {given} in every run the model" if given else "Without regularization the model"
     if verdict == "overfit" and onset:
         return f"{subject} overfits{runs}: {onset}{_rise(diagnosis, loss)}"
     if verdict == "overfit":
@@ -97,12 +98,22 @@ def baseline_clause(results: Mapping[str, Any]) -> str:
     if verdict == "correct_fit":
         return f"{subject} is not shown to overfit{runs}"
     if verdict == "undecided" and each:
-        return f"Whether the model overfits without regularization differs between runs: it {each}"
+        return f"Whether the model overfits {_with(given)} differs between runs: it {each}"
     if verdict == "undecided":
-        return f"Whether the model overfits without regularization cannot be told from its validation {loss}"
+        return f"Whether the model overfits {_with(given)} cannot be told from its validation {loss}"
     if verdict == "diverged":
-        return f"Without regularization the training diverged{runs}"
-    return "The unregularized baseline was compared with each technique"
+        text = _with(given)
+        return f"{text[0].upper()}{text[1:]} the training diverged{runs}"
+    return f"The {'' if given else 'unregularized '}baseline was compared with each technique"
+
+
+def _always(results: Mapping[str, Any]) -> str:
+    """The regularizers that every run has, the baseline included; empty if there are none."""
+    return listing([str(one) for one in (results.get("settings") or {}).get("always") or []])
+
+
+def _with(given: str) -> str:
+    return f"with {given} in every run" if given else "without regularization"
 
 
 def picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[str, str]:
@@ -116,7 +127,8 @@ def picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[st
         "undecided": "Whether the baseline overfits " + ("differs between runs" if each else "cannot be told"),
         "diverged": "The training of the baseline diverged",
     }.get(str(verdict), "The baseline")
-    text = f"The unregularized baseline, {shade}."
+    given = _always(results)
+    text = f"The baseline, with {given} like every row, {shade}." if given else f"The unregularized baseline, {shade}."
     if each:
         text += f" It {each}."
     if onset:

@@ -342,6 +342,7 @@ def _setup(settings: Mapping[str, Any]) -> str:
         *fact("batch_size", "batches of {}"),
         *fact("optimizer", "optimizer {}"),
         *fact("learning_rate", "learning rate {}"),
+        *([f"in every run {listing(settings['always'])}"] if settings.get("always") else []),
         *fact("class_weight", "{} weights of classes in the loss"),
         *fact("patience", "patience {} epochs"),
         *fact("augmentation", "augmentation {}"),

@@ -5,7 +5,12 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 import regjax as rj
-from regjax.comparison.data_defaults import class_counts, default_augmentation, weights_of_classes
+from regjax.comparison.data_defaults import (
+    class_counts,
+    default_augmentation,
+    described_arguments,
+    weights_of_classes,
+)
 from regjax.comparison.options import CompareOptions
 from regjax.core.errors import InputError
 
@@ -36,3 +41,14 @@ def test_a_regression_has_no_classes_to_weigh(table):
     numbers = dataclasses.replace(table, task="regression", num_classes=0, y_train=np.ones(4, np.float32))
     with pytest.raises(InputError, match="class_weight 'balanced' needs classes"):
         weights_of_classes(CompareOptions(class_weight="balanced"), class_counts(numbers))
+
+
+def test_what_every_run_has_is_described():
+    always = {
+        "penalties": {"loss": rj.l2(0.01)}, "rates": {"dropout": 0.5}, "label_smoothing": 0.1,
+        "output_penalties": [rj.confidence(0.1)], "constraint": rj.max_norm(2.0),
+    }  # fmt: skip
+    found = described_arguments(always)
+    assert found[1:] == ["dropout 0.5", "label smoothing 0.1", "confidence", "constraint"]
+    assert "0.01" in found[0]
+    assert described_arguments({}) == []

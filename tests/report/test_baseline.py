@@ -1,6 +1,7 @@
 import pytest
 
-from regjax.report.baseline import baseline_clause, counted, median_onset, onset_clause
+from regjax.report.baseline import baseline_clause, counted, median_onset, onset_clause, picture
+from regjax.report.words import Measure
 
 OVERFIT = {"verdict": "overfit", "median_onset": 21, "onset_epochs": [11, None, 40, 21], "verdicts": {"overfit": 4}}
 
@@ -53,3 +54,15 @@ def test_the_verdicts_of_runs_are_counted_where_they_differ():
     text = baseline_clause({"metric": "accuracy", "diagnosis": {"verdict": "undecided", "verdicts": tie}})
     assert all(part in text for part in ("overfits in 4 of 10 runs", "in 4 and", "in 2"))
     assert counted({"verdicts": {"overfit": 10}}) == counted({}) == ""
+
+
+@pytest.mark.parametrize("verdict", ["overfit", "correct_fit", "underfit", "undecided", "diverged", None])
+def test_a_baseline_with_regularizers_is_not_called_unregularized(verdict):
+    results = {"diagnosis": {"verdict": verdict}, "settings": {"always": ["dropout 0.5", "l2(0.01)"]}}
+    for text in (baseline_clause(results), picture(results, Measure.of(results), "one run")["caption"]):
+        assert "without regularization" not in text.lower()
+        assert "unregularized" not in text
+    assert verdict is None or "dropout 0.5 and l2(0.01) in every run" in baseline_clause(results).replace(
+        "With", "with"
+    )
+    assert "unregularized" in picture({}, Measure.of({}), "one run")["caption"]
