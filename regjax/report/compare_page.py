@@ -21,6 +21,7 @@ from regjax.report.notes import captions, notes
 from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.pairs import pair_matrix
 from regjax.report.panels import Panel, save
+from regjax.report.posterior_table import posterior_table
 from regjax.report.reach import independent_runs, too_few_runs
 from regjax.report.table import loss_table, table
 from regjax.report.verdict import (
@@ -67,6 +68,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "forest": [figure(panel) for panel in forest],
         "table": table(results, measure),
         "loss_table": loss_table(results, measure),
+        "posterior_table": posterior_table(results),
         "metrics_table": metrics_table(results),
         "next": results.get("next") or [],
         "data": (results.get("settings") or {}).get("data") or [],

@@ -57,11 +57,12 @@ def test_page_says_what_was_found(written, check):
 
 def test_table_has_every_row_and_number(written, digits, check):
     page = check(written.read_text())
-    # The table, that of the losses, and that of further metrics, which has a reference.
-    assert page.tags.count("tr") == (1 + 8) + (1 + 7) + (1 + 8 + 1)
+    # The table, that of the losses, that of the posterior, and that of further metrics, which has a reference.
+    assert page.tags.count("tr") == (1 + 8) + (1 + 7) + (1 + 7) + (1 + 8 + 1)
     assert [value for name, value in page.attributes if name == "scope"] == [
         *(["col"] * 13 + ["row"] * 8),
         *(["col"] * 5 + ["row"] * 7),
+        *(["col"] * 7 + ["row"] * 7),
         *(["col"] * 3 + ["row"] * 9),
     ]
     for row in [digits["baseline"], *digits["techniques"].values()]:
