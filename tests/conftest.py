@@ -208,13 +208,13 @@ def run(server, environment, tmp_path):
     """Run a command in `tmp_path` and check its exit code, if one is expected.
 
     With `kill_after` it gets SIGKILL after so many seconds, if it is still there, counted from when it first writes
-    the file `once_written` if one is given; with `variables` more of an environment.
+    the file `once_written` if one is given; with `variables` more of an environment; without the packages `hidden`.
     """
 
-    def command(module, *arguments, code=0, kill_after=None, once_written=None, variables=None):
+    def command(module, *arguments, code=0, kill_after=None, once_written=None, variables=None, hidden=()):
         argv, known = [module, *arguments], environment | (variables or {})
         request = {"argv": argv, "cwd": str(tmp_path), "env": known}
-        request |= {"kill_after": kill_after, "once_written": once_written}
+        request |= {"kill_after": kill_after, "once_written": once_written, "hidden": list(hidden)}
         server.stdin.write(json.dumps(request) + "\n")
         server.stdin.flush()
         done = SimpleNamespace(**json.loads(server.stdout.readline()))

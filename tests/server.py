@@ -2,6 +2,7 @@
 
 Reads one JSON line a command, `{"argv": [...], "cwd": ..., "env": {...}, "kill_after": seconds or None}`; answers
 `{"code", "stdout", "stderr"}`. The seconds count from the start, or from the next change of the file `"once_written"`.
+Packages of the list `"hidden"` cannot be imported.
 """
 
 import importlib
@@ -36,12 +37,20 @@ def preload():
         importlib.import_module(name)
 
 
+def hide(package):
+    """Have imports of a package fail as if it were not installed."""
+    for name in [package, *(name for name in sys.modules if name.startswith(f"{package}."))]:
+        sys.modules[name] = None
+
+
 def child(request, stdout, stderr):
     """Run a command in this process and end it with the command's exit code."""
     os.dup2(stdout.fileno(), 1)
     os.dup2(stderr.fileno(), 2)
     os.chdir(request["cwd"])
     os.environ.update(request["env"])
+    for package in request.get("hidden", ()):
+        hide(package)
     sys.argv = [request["argv"][0], *request["argv"][1:]]
     warnings.resetwarnings()  # as Python starts: the server itself ignores those of its imports
     for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):

@@ -19,12 +19,23 @@ from typing import Any, TypeVar
 from regjax.cli import cluster, flags
 from regjax.cli.options import DeviceOptions, ResumableOptions
 from regjax.core.errors import InputError
+from regjax.core.extras import MissingPackage, require
 from regjax.core.options import Options
 
 Config = TypeVar("Config", bound=Options)
 
 _at_end: list[Callable[[], None]] = []
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
+
+# What each command imports of the extra `run`, whatever its flags are. The readers check what a kind of file needs.
+NEEDS = {
+    "train": ("matplotlib", "orbax", "rich"),
+    "predict": ("orbax",),
+    "compare": ("jinja2", "matplotlib", "rich"),
+    "sweep": ("jinja2", "matplotlib", "rich"),
+    "export": ("flatbuffers", "orbax", "safetensors"),
+    "gallery": ("PIL", "jinja2"),
+}
 
 
 def run(name: str, main: Callable[[Config], int], options: type[Config], description: str) -> None:
@@ -36,6 +47,7 @@ def run(name: str, main: Callable[[Config], int], options: type[Config], descrip
     flags.define(options)
     try:
         config = flags.parse(sys.argv, options, description)
+        require(*NEEDS[name])
         workdir = getattr(config, "workdir", "")
         devices = config if isinstance(config, DeviceOptions) else devices
         cluster.check(devices)
@@ -44,7 +56,7 @@ def run(name: str, main: Callable[[Config], int], options: type[Config], descrip
         _setup()
         cluster.join(devices)
         code = main(config)
-    except flags.FlagError as error:
+    except (flags.FlagError, MissingPackage) as error:
         print(f"error: {error}", file=sys.stderr)
         code = BAD_INPUT
     except KeyboardInterrupt:

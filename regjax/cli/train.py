@@ -20,6 +20,7 @@ from regjax.cli import app, cluster, flags, workdirs
 from regjax.cli.metrics import Metrics
 from regjax.cli.options import RunOptions, SharedBatchOptions
 from regjax.cli.signals import Signals
+from regjax.core.extras import require
 from regjax.core.options import choice, number, switch, text, whole
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def main(config: Config) -> int:
     )
     loader = None
     if config.loader == "stream":
+        require("grain")
         arrays, loader = setup.stream_data(loaded, config, spec, config.read_threads)
         print(_held(arrays, loaded.splits))
     else:

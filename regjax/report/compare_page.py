@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from regjax.core.extras import require
 from regjax.report import figures, histograms, reliability, strength
 from regjax.report.detail_panels import confusions, ranking_curves, residual_panels
 from regjax.report.detail_tables import (
@@ -46,6 +47,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     Returns:
       The path of `report.html`.
     """
+    require("jinja2", "matplotlib")
     results, workdir = clean(results), Path(workdir)
     measure = Measure.of(results)
     rows = list(results["techniques"].values())

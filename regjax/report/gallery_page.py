@@ -63,6 +63,7 @@ def write_gallery(dataset: str, groups: Mapping[str, Sequence[Card]], facts: Any
     Raises:
       ValueError: no card, or a card without pictures.
     """
+    require("PIL", "jinja2")
     workdir = Path(workdir)
     cards = [card for group in groups.values() for card in group]
     if not cards or not all(card.columns and len(card.columns[0].pixels) for card in cards):
@@ -121,7 +122,6 @@ def _stacked(pixels: np.ndarray) -> np.ndarray:
 
 
 def _png(pixels: np.ndarray) -> bytes:
-    require("PIL")
     from PIL import Image
 
     file = io.BytesIO()

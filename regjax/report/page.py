@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from regjax.core.extras import require
 from regjax.report.panels import Panel
 from regjax.report.style import DARK, LIGHT, css_variables
 from regjax.report.words import duration, finite, plain
@@ -23,7 +22,6 @@ def render(template: str, content: Mapping[str, Any]) -> str:
       template: a file name in `templates/`.
       content: the variables of the template; a missing one is an error.
     """
-    require("jinja2")
     import jinja2
     from markupsafe import Markup
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from regjax.core.extras import require
 from regjax.report.style import LIGHT, PLACEHOLDER, Palette, drawing
 from regjax.report.svg import inline_svg, standalone_svg
 
@@ -41,6 +42,7 @@ class Panel:
 
     def inline(self) -> str:
         """The panel as a themed `<svg>` element."""
+        require("matplotlib")
         from matplotlib.figure import Figure
 
         with drawing():
@@ -72,6 +74,7 @@ def save(panels: Sequence[Panel], stem: Path, title: str, *, columns: int = 1, s
       columns: number of panels side by side.
       svg: whether to write the SVG too.
     """
+    require("matplotlib")
     from matplotlib.figure import Figure
 
     head, gap = 34.0, 24.0 if any(panel.title for panel in panels) else 6.0

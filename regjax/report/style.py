@@ -7,8 +7,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from regjax.core.extras import require
-
 Palette = Mapping[str, str]  # role -> colour as #rrggbb
 
 LIGHT: Palette = {
@@ -65,7 +63,6 @@ def drawing() -> Iterator[None]:
     Mathtext is off, so a `$` in a name is a dollar sign. Missing glyphs cause no warning, because browsers have their
     own fonts.
     """
-    require("matplotlib")
     import matplotlib
 
     with warnings.catch_warnings(), matplotlib.rc_context():

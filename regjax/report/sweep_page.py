@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from regjax.core.extras import require
 from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.panels import Panel, number_ticks, save
 from regjax.report.scale import Scale
@@ -74,6 +75,7 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
     Raises:
       ValueError: there is no parameter or no setting.
     """
+    require("jinja2", "matplotlib")
     results, workdir = clean(results), Path(workdir)
     parameters = results.get("parameters") or {}
     names = list(parameters)

@@ -76,3 +76,47 @@ def test_a_link_to_nothing_is_one_line_that_names_it(run, pets):
     [line] = done.stderr.splitlines()
     assert "cat/gone.png" in line
     assert "room" not in line
+
+
+# What is not installed with the core, whose dependencies bring the rest of the extra `run`.
+ONLY_IN_EXTRA = {"PIL", "flatbuffers", "grain", "jinja2", "markupsafe", "matplotlib", "safetensors", "sklearn"}
+INSTALLS = {"jinja2": {"markupsafe"}, "matplotlib": {"PIL"}}  # what packages of the extra depend on
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [(name, package) for name, needs in app.NEEDS.items() for package in needs]
+)
+def test_a_command_whose_package_is_missing_names_the_extra_before_it_does_anything(run, tmp_path, name, package):
+    refused = run(name, "--workdir=w", hidden=[package], code=2)
+    assert refused.stderr.startswith(f"error: {package} ")
+    assert refused.stderr.endswith("pip install 'regjax[run]'\n")
+    assert refused.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_commands_need_no_package_that_they_do_not_name(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(80, 3)).astype(np.float32), np.arange(80) % 2
+    np.savez(tmp_path / "d.npz", x=x, y=y)
+    np.savez(tmp_path / "images.npz", x=rng.integers(0, 255, (40, 6, 6, 1)).astype(np.uint8), y=y[:40])
+    short = ["--dataset=d.npz", "--model=linear", "--epochs=2"]
+    for name, *flags in (
+        ("train", *short, "--workdir=run"),
+        ("predict", "--workdir=run", "--input=d.npz", "--output=p.csv"),
+        ("export", "--workdir=run", "--output=exported"),
+        ("compare", *short, "--techniques=l2", "--seeds=2", "--workdir=compare"),
+        ("sweep", *short, "--sweep=l2=0.1,0.2", "--workdir=sweep"),
+        ("gallery", "--dataset=images.npz", "--images=1", "--workdir=gallery"),
+    ):
+        needed = set(app.NEEDS[name]).union(*(INSTALLS.get(package, ()) for package in app.NEEDS[name]))
+        run(name, *flags, hidden=ONLY_IN_EXTRA - needed)
+
+
+def test_what_the_flags_need_is_checked_before_training_too(run, tmp_path):
+    np.savez(tmp_path / "d.npz", x=np.arange(240, dtype=np.float32).reshape(80, 3), y=np.arange(80) % 2)
+    streamed = run("train", "--dataset=d.npz", "--loader=stream", "--workdir=w", hidden=["grain"], code=2)
+    assert streamed.stderr.startswith("error: grain ")
+    empty = {"REGJAX_CACHE": str(tmp_path / "empty")}
+    embedded = run("train", "--dataset=wine", "--workdir=w", hidden=["sklearn"], variables=empty, code=2)
+    assert embedded.stderr.startswith("error: sklearn ")
+    assert not (tmp_path / "w").exists()

@@ -6,6 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -28,6 +29,13 @@ try:
     rj.data.load("digits")
 except ModuleNotFoundError as error:
     print(error)
+"""
+
+COMPARE = """
+import numpy as np, regjax as rj
+
+data = np.load("d.npz")
+print(rj.compare("linear", (data["x"], data["y"]), techniques=["l2"], seeds=2, epochs=2))
 """
 
 
@@ -81,6 +89,14 @@ def test_the_core_alone_trains_an_own_loop_and_names_the_extra(wheel, tmp_path):
     zeros, refused = run(str(programs / "python"), "-c", OWN_LOOP, cwd=tmp_path).splitlines()
     assert int(zeros) > 0
     assert "pip install 'regjax[run]'" in refused
+    np.savez(tmp_path / "d.npz", x=np.arange(240.0).reshape(80, 3), y=np.arange(80) % 2)
+    for name in ("train", "compare", "sweep", "export"):
+        done = subprocess.run([programs / "regjax", name], cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "pip install 'regjax[run]'" in done.stderr
+    assert not (tmp_path / "runs").exists()
+    compared = run(str(programs / "python"), "-c", COMPARE, cwd=tmp_path)
+    assert "L2 in the loss" in compared
 
 
 def test_with_the_extra_the_command_compares(wheel, tmp_path):
