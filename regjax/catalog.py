@@ -1,7 +1,7 @@
 """Every method by name, with what a reader needs to know of it: title, unit, range, default grid, source.
 
-This is the one place where names stand. It imports nothing, so that `--help` starts no JAX; the functions behind the
-names are in the rooms, in registries with these keys, and a test compares both.
+Flags, tables and reports take names from here. It imports nothing, so that `--help` starts no JAX; the functions behind
+the names are in the rooms, in registries with the same keys, which a test compares with these.
 """
 
 from __future__ import annotations

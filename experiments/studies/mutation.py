@@ -1,8 +1,8 @@
 """The tests notice small faults in the arithmetic and the decisions of the package: a mutation run.
 
-Command: `python -m experiments.studies.mutation --own --most=70` (about 45 minutes on one core). It needs cosmic-ray 8,
-which no extra of this package installs. It prints one JSON object; `experiments/records/mutation.json` is that object
-with a judgement of each mutant that survived: `equivalent` where no test could tell it from the text, or `accepted`.
+Command: `python -m experiments.studies.mutation --own --most=70` (about 45 minutes on one core). It needs cosmic-ray,
+which the extra `bench` installs. It prints one JSON object; `experiments/records/mutation.json` is that object with a
+judgement of each mutant that survived: `equivalent` where no test could tell it from the original, or `accepted`.
 
 The operators of cosmic-ray change one thing in a module: an operator, a number, a condition, a decorator, a loop. Each
 mutant is tested by the tests of the module itself, and without `--own` by others that concern it, in a fork of a

@@ -24,6 +24,7 @@ from regjax.core.options import Options
 
 Config = TypeVar("Config", bound=Options)
 
+CHECKOUT = Path(__file__).resolve().parents[2]  # of an installed package it holds neither experiments nor .git
 _at_end: list[Callable[[], None]] = []
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 75
 
@@ -39,7 +40,15 @@ NEEDS = {
 
 
 def run(name: str, main: Callable[[Config], int], options: type[Config], description: str) -> None:
-    """Parse flags, run `main` with them, and exit with its code. Errors of the user print one line and exit with 2."""
+    """Parse flags, run `main` with them, and exit with its code. Errors of the user print one line and exit with 2.
+
+    Args:
+      name: name of the command.
+      main: the command.
+      options: the options that become flags.
+      description: the beginning of `--help`, with an example that starts as `regjax NAME`.
+    """
+    description = description.replace(f"  regjax {name} ", f"  {' '.join(program(name))} ")
     gc.set_threshold(100_000)  # imports and traces create permanent objects; scanning them takes a tenth of the time
     warnings.showwarning = _show_warning
     resumable = issubclass(options, ResumableOptions)
@@ -173,7 +182,8 @@ def reproduce(name: str, started: float) -> dict[str, Any]:
 
 def program(name: str) -> list[str]:
     """Return the start of the command line: the installed command, or the module of the checkout."""
-    return ["regjax", name] if Path(sys.argv[0]).stem == "regjax" else ["python", "-m", f"experiments.{name}"]
+    in_checkout = (CHECKOUT / "experiments/train.py").is_file() and Path(sys.argv[0]).stem != "regjax"
+    return ["python", "-m", f"experiments.{name}"] if in_checkout else ["regjax", name]
 
 
 def version() -> str:
@@ -185,7 +195,7 @@ def version() -> str:
 
 def _commit() -> str | None:
     """Read the commit of the checkout from .git; None outside a checkout."""
-    git = Path(__file__).resolve().parents[2] / ".git"
+    git = CHECKOUT / ".git"
     try:
         head = (git / "HEAD").read_text().strip()
         return (git / head[5:]).read_text().strip()[:12] if head.startswith("ref: ") else head[:12]

@@ -1,6 +1,6 @@
 """Compare techniques against overfitting: tune each on the validation set and evaluate it once on the test set.
 
-  python -m experiments.compare --workdir=runs/compare
+  regjax compare --workdir=runs/compare
 
 Writes results.json, table.csv, report.html, figures/, predictions.npz, flags/ (a flag file of train for each row, and
 best.flags) and winner/ (the model of the row that is best on validation, which predict reads) into --workdir; about a

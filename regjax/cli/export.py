@@ -1,6 +1,6 @@
 """Export a trained model to files that other programs run, without this package.
 
-  python -m experiments.export --workdir=runs/train --output=runs/exported
+  regjax export --workdir=runs/train --output=runs/exported
 
 --output gets model.bin, the prediction as one deterministic function of raw inputs and weights (serialized by
 jax.export), weights.safetensors, manifest.json (inputs, classes, versions, SHA-256 of the files) and run.py, which
@@ -49,7 +49,7 @@ class Config(Options):
     """The options of the command."""
 
     workdir: str = text(
-        "export", "runs/train", "directory of a run of experiments.train, or of a comparison, whose winner is exported"
+        "export", "runs/train", "directory of a run of train, or of a comparison, whose winner is exported"
     )
     output: str | None = text("export", None, "the directory to write")
     overwrite: bool = switch("export", False, "replace the files in --output")

@@ -1,6 +1,6 @@
 """Show every augmentation on real images at three strengths.
 
-  python -m experiments.gallery --dataset=digits --workdir=runs/gallery
+  regjax gallery --dataset=digits --workdir=runs/gallery
 
 Writes report.html and one PNG for each augmentation into --workdir; takes about 20 seconds, and a few seconds when it
 runs again. The images come from the training set, with as many classes as possible, and are augmented as in training.

@@ -1,6 +1,6 @@
 """Predict with the model of a trained run.
 
-  python -m experiments.predict --workdir=runs/train --input=test --output=runs/predictions.csv
+  regjax predict --workdir=runs/train --input=test --output=runs/predictions.csv
 
 --input is a table with the training columns, a .npz with x, a folder of images, a split of the training dataset (train,
 validation, test), or - for a .csv from a pipe. --output gets one row per example: its id, the predicted class, its
@@ -36,7 +36,7 @@ class Config(Options):
     """The options of the command."""
 
     workdir: str = text(
-        "predict", "runs/train", "directory of a run of experiments.train, or of a comparison, whose winner predicts"
+        "predict", "runs/train", "directory of a run of train, or of a comparison, whose winner predicts"
     )
     input: str | None = text(
         "predict",

@@ -22,8 +22,9 @@ def train_command(config: RunOptions, changes: Mapping[str, Any], seed: int, wor
       workdir: directory for the results of the command.
 
     Example:
-      >>> train_command(RunOptions(dataset="wine", l2=0.1), {"epochs": 3}, 7, "runs/one")
-      'python -m experiments.train --dataset=wine --epochs=3 --l2=0.1 --seed=7 --workdir=runs/one'
+      >>> line = train_command(RunOptions(dataset="wine", l2=0.1), {"epochs": 3}, 7, "runs/one")
+      >>> line[line.index("--") :]
+      '--dataset=wine --epochs=3 --l2=0.1 --seed=7 --workdir=runs/one'
     """
     return command_of(train_run(config, changes, seed, workdir))
 

@@ -1,6 +1,6 @@
 """Sweep hyperparameters over seeds: train every combination of the given values with one compiled program.
 
-  python -m experiments.sweep --sweep=l2='logspace(-5,-1,9)' --seeds=3 --workdir=runs/sweep
+  regjax sweep --sweep=l2='logspace(-5,-1,9)' --seeds=3 --workdir=runs/sweep
 
 Writes results.json, lanes.csv and report.html into --workdir; this command takes about 20 seconds on two cores. Use
 --resume to continue a sweep that was interrupted (exit code 75). Scores are on the validation set; the test set is not

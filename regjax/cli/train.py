@@ -1,6 +1,6 @@
 """Train one run, with checkpoints and early stopping.
 
-  python -m experiments.train --dataset=digits --l2=0.001 --dropout=0.3 --patience=10 --workdir=runs/train
+  regjax train --dataset=digits --l2=0.001 --dropout=0.3 --patience=10 --workdir=runs/train
 
 Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json and checkpoints/ into --workdir; takes
 about 5 seconds with the default flags. Exit codes: 0 done, 2 bad input, 3 diverged, 75 interrupted (use --resume to

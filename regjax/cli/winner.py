@@ -95,7 +95,7 @@ def directory_of_run(workdir: Path) -> Path:
     Raises:
       FlagError: there is none.
     """
-    flags.check(workdir.exists(), "workdir", "no such directory; name that of a run of experiments.train or compare")
+    flags.check(workdir.exists(), "workdir", "no such directory; name that of a run of train or compare")
     flags.check(workdir.is_dir(), "workdir", "is a file; name the directory of a run")
     saved = (workdirs.read_config(workdir) or {}).get("experiment")
     if saved == "compare":

@@ -52,7 +52,7 @@ def check(config: WorkdirOptions, experiment: str) -> Path:
     if names and not (overwrite or resume):
         flags.check(False, "workdir", "holds another run; use --overwrite to replace it or name another directory")
     if names and not overwrite:
-        flags.check(experiment in experiments, "workdir", f"holds no run of experiments.{experiment}")
+        flags.check(experiment in experiments, "workdir", f"holds no run of {experiment}")
     flags.check(os.access(parent, os.W_OK), "workdir", "cannot be written to")
     return path
 
@@ -130,7 +130,7 @@ def check_same_flags(workdir: Path, experiment: str, config: WorkdirOptions, fre
       FlagError: names every flag that differs, with both values.
     """
     saved = read_config(workdir) or {}
-    flags.check(saved.get("experiment") == experiment, "workdir", f"holds no run of experiments.{experiment}")
+    flags.check(saved.get("experiment") == experiment, "workdir", f"holds no run of {experiment}")
     before, now = flags_of(workdir), config.to_json()
     loose = {name for name, option in config.options().items() if not option.fixed}
     names = sorted((set(before) | set(now)) - {*free, *loose})

@@ -40,7 +40,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     """Write `report.html`, a self-contained file, and `figures/` (SVG and PNG) for use elsewhere.
 
     Args:
-      results: the content of `results.json` of `experiments.compare`; without `reproduce`, curves, weights,
+      results: the content of `results.json` of a comparison; without `reproduce`, curves, weights,
         calibration or diagnosis, the page lacks their sections.
       workdir: directory to write into; created if needed.
 

@@ -1,5 +1,6 @@
 """The command `regjax`: what it lists, starts and refuses."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import regjax
+from regjax.cli import app
 from regjax.cli.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +32,34 @@ def test_help_lists_every_command(arguments):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_of_its_own(name):
     assert "--workdir" in called(name, "--help").stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_the_installed_command_names_no_module_of_the_checkout(name):
+    installed = "import sys; from regjax.cli.__main__ import main; sys.argv = ['regjax', *sys.argv[1:]]; main()"
+    done = subprocess.run([sys.executable, "-c", installed, name, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert f"  regjax {name} --" in done.stdout
+    assert "experiments" not in done.stdout
+
+
+def test_texts_of_the_package_name_no_module_of_the_checkout():
+    """Help and errors are texts too. `program` alone knows where a command is started from."""
+    naming = {
+        path.name
+        for path in (ROOT / "regjax").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "experiments." in node.value
+    }
+    assert naming == {"app.py"}
+
+
+def test_a_command_line_starts_as_this_process_was_started(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/regjax"])
+    assert app.program("train") == ["regjax", "train"]
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    assert app.program("train") == ["python", "-m", "experiments.train"]
+    monkeypatch.setattr(app, "CHECKOUT", tmp_path)
+    assert app.program("train") == ["regjax", "train"]
 
 
 def test_the_version_is_that_of_the_package():

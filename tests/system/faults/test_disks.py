@@ -176,12 +176,10 @@ def test_resume_of_another_command_touches_nothing(run, tmp_path):
     assert before
     for module, own in (("train", SMALL), ("sweep", ("--sweep=l2=0.1",))):
         refused = run(module, *own, "--workdir=w", "--resume", code=2)
-        assert f"holds no run of experiments.{module}" in refused.stderr
+        assert f"holds no run of {module}" in refused.stderr
     assert sorted((tmp_path / "w").rglob("*")) == before
     run("train", *SMALL, "--workdir=t")
-    assert (
-        "holds no run of experiments.sweep" in run("sweep", "--sweep=l2=0.1", "--workdir=t", "--resume", code=2).stderr
-    )
+    assert "holds no run of sweep" in run("sweep", "--sweep=l2=0.1", "--workdir=t", "--resume", code=2).stderr
 
 
 def test_a_checkpoint_of_another_run_in_the_directory_is_refused(run, tmp_path):
