@@ -242,3 +242,7 @@ METRICS = MappingProxyType(
         )
     }
 )
+SCORE = MappingProxyType(
+    {task: next(name for name, metric in METRICS.items() if metric.task == task) for task in TASKS}
+)
+"""The default metric of each task, which training computes after every epoch; a higher value is better."""

@@ -17,7 +17,7 @@ import optax
 from regjax.catalog import CLASS_WEIGHTS, SMOOTHINGS
 from regjax.core.checks import check_array, check_choice, check_range
 from regjax.core.dtypes import widened
-from regjax.core.labels import as_indices, check_labels, distributions, is_class, is_indices
+from regjax.core.labels import as_indices, check_labels, check_logits, distributions, is_class, is_indices
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 Loss = Callable[[Array, Array], Array]
@@ -146,8 +146,7 @@ def weighted_mean(values: Array, weight: Array | None) -> Array:
 
 def _as_logits(name: str, logits: Array, targets: Array, ignore_index: int | None) -> Array:
     check_array(f"{name}: logits", logits)
-    if logits.ndim < 2 or logits.shape[-1] < 2:
-        raise ValueError(f"{name}: logits must be [..., K] of at least 2 classes, got shape {logits.shape}")
+    check_logits(name, logits.shape)
     check_labels(name, targets, logits.shape[-1], ignore_index=ignore_index, shape=logits.shape[:-1])
     return widened(logits)
 

@@ -13,6 +13,7 @@ import optax
 from regjax.averaging.base import Average, update_count
 from regjax.catalog import TASKS
 from regjax.core.checks import check_choice, check_range
+from regjax.core.labels import check_logits
 from regjax.core.typing import Array, ArrayLike, PyTree
 
 
@@ -144,7 +145,6 @@ def ensemble_outputs(outputs: Array, taken: ArrayLike, *, task: str = "classific
     is_used = is_used.reshape(-1, *[1] * (outputs.ndim - 1))
     if task == "regression":
         return jnp.sum(outputs, axis=0, where=is_used) / taken
-    if outputs.ndim < 3 or outputs.shape[-1] < 2:
-        raise ValueError(f"ensemble_outputs: logits must be [M, ..., K] of at least 2 classes, got {outputs.shape}")
+    check_logits("ensemble_outputs", outputs.shape, lead=2)
     log_probs = jax.nn.log_softmax(outputs, axis=-1)
     return jax.nn.logsumexp(log_probs, axis=0, where=is_used) - jnp.log(jnp.asarray(taken, log_probs.dtype))

@@ -9,6 +9,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from regjax.catalog import SCORE
+
 
 class Bar:
     """A progress bar with a status text; without a terminal, at most one line every `every` seconds.
@@ -73,7 +75,7 @@ class Bar:
 
 def epoch_status(epoch: int, row: dict[str, float], wait: int, patience: int) -> str:
     """Return the status text of a training run: epoch (from 0), losses, metric, countdown of early stopping."""
-    metric = "accuracy" if "val/accuracy" in row else "r2"
+    metric = next(name for name in SCORE.values() if f"val/{name}" in row)
     words = (
         f"epoch {epoch}: loss {row['train/loss']:.4f}  val {row['val/loss']:.4f}  {metric} {row[f'val/{metric}']:.3f}"
     )

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regjax.catalog import NOISES, NUMBERS
+from regjax.catalog import NOISES, NUMBERS, SCORE
 from regjax.cli import app, cluster, flags, workdirs
 from regjax.cli.grid import Point, off_values, points_of
 from regjax.cli.options import RunOptions, SharedBatchOptions
@@ -128,7 +128,6 @@ def main(config: Config) -> int:
     from regjax.report.sweep_words import sweep_sentences
     from regjax.sweeps import Lane, LaneStore, plan_lanes, run_lanes
     from regjax.training.compilations import CompilationCounter
-    from regjax.training.evaluate import SCORE
     from regjax.training.run import make_run
 
     loaded = setup.load(config, config.split_seed)
@@ -239,7 +238,6 @@ def _table(
 ) -> list[dict[str, Any]]:
     """Return one row for each lane; `units` are the factors that give all losses one unit."""
     from regjax.stopping import REASONS
-    from regjax.training.evaluate import SCORE
 
     table = []
     for result, unit, (point, seed) in zip(results, units, itertools.product(points, seeds), strict=True):

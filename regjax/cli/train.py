@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regjax.catalog import SCORE
 from regjax.cli import app, cluster, flags, workdirs
 from regjax.cli.metrics import Metrics
 from regjax.cli.options import RunOptions, SharedBatchOptions
@@ -328,7 +329,7 @@ def _finished(workdir: Path, epochs: int) -> str | None:
 
 
 def _print(summary: dict[str, Any], workdir: Path, compilations: CompilationCounter) -> None:
-    metric = "accuracy" if "test/accuracy" in summary else "r2"
+    metric = next(name for name in SCORE.values() if f"test/{name}" in summary)
     reason = f" ({summary['stop_reason']})" if summary["stop_reason"] else ""
     weights = f"{summary['weights']}{f', {average} average' if (average := summary['average']) else ''}"
     print(f"{summary['status']}{reason} after {summary['epochs_run']} epochs; weights: {weights}")

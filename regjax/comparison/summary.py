@@ -191,7 +191,7 @@ def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Json]:
     return {
         "edges": [round(float(edge), 6) for edge in edges],
         "counts": counts.tolist(),
-        "zero_fraction": float((values == 0).sum() / total),
+        "zero_fraction": zero_fraction([result.weights.params for result in results]),
         "small_fraction": float((np.abs(nonzero) < SMALL).sum() / total),
     }
 

@@ -10,6 +10,8 @@ loss is 0, and it never counts as correct. `ignore_index` is a value that is tre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -97,6 +99,31 @@ def check_labels(
         raise ValueError(
             f"{name}: a distribution must be >= 0 and sum to 1 (or be 0, which counts for nothing), "
             f"got sum {total[place]:g}, smallest {low[place]:g} in row {place[0] if len(place) == 1 else place}"
+        )
+
+
+def check_logits(name: str, shape: Sequence[int], *, lead: int = 1, hint: str = "") -> None:
+    """Refuse outputs that cannot be logits, because they are of fewer than 2 classes or of no axis of classes.
+
+    Args:
+      name: the function, for the message.
+      shape: shape of the outputs.
+      lead: number of axes at least before that of the classes.
+      hint: the end of the message.
+
+    Raises:
+      ValueError: names the shape.
+
+    Example:
+      >>> check_logits("evaluate", (8, 3))
+      >>> check_logits("evaluate", (8, 1))
+      Traceback (most recent call last):
+      ...
+      ValueError: evaluate: outputs must be logits [..., K] of at least 2 classes, got shape (8, 1)
+    """
+    if len(shape) <= lead or shape[-1] < 2:
+        raise ValueError(
+            f"{name}: outputs must be logits [..., K] of at least 2 classes, got shape {tuple(shape)}{hint}"
         )
 
 

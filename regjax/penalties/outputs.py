@@ -18,6 +18,7 @@ import jax.numpy as jnp
 
 from regjax.core.checks import check_range
 from regjax.core.dtypes import canonical, widened
+from regjax.core.labels import check_logits
 from regjax.core.parse import parse_sum
 from regjax.core.typing import Array, ArrayLike, Batch, Numeric, PRNGKey
 from regjax.losses import weighted_mean
@@ -334,6 +335,5 @@ def _strength(name: str, value: ArrayLike) -> Numeric:
 
 
 def _logits(name: str, outputs: Array) -> Array:
-    if outputs.ndim < 2 or outputs.shape[-1] < 2:
-        raise ValueError(f"{name}: outputs must be logits [..., K] of at least 2 classes, got shape {outputs.shape}")
+    check_logits(name, outputs.shape)
     return widened(outputs)

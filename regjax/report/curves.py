@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from regjax.catalog import METRICS, SCORE
 from regjax.report.figures import mark_onset
 from regjax.report.page import clean
 from regjax.report.panels import Panel, legend, number_ticks, save
 from regjax.report.series import EPOCH, as_array
 from regjax.report.style import Palette
 from regjax.report.words import finite
-
-_METRICS = (("accuracy", "accuracy (%)", 100.0), ("r2", "R²", 1.0))
 
 
 def write_curves(
@@ -54,10 +53,12 @@ def write_curves(
             f"history: no train/data_loss, train/loss or val/loss; there are {', '.join(sorted(history)) or 'none'}"
         )
     panels = [_panel(history, "loss", present, "loss", 1.0, onset)]
-    for metric, label, scale in _METRICS:
-        columns = [(f"train/{metric}", "train", "training"), (f"val/{metric}", "val", "validation")]
-        if all(name in history for name, _, _ in columns):
-            panels.append(_panel(history, metric, columns, label, scale, onset))
+    for name in SCORE.values():
+        columns = [(f"train/{name}", "train", "training"), (f"val/{name}", "val", "validation")]
+        if all(column in history for column, _, _ in columns):
+            title, percent = METRICS[name].title, METRICS[name].percent
+            label, scale = (f"{title} (%)", 100.0) if percent else (title, 1.0)
+            panels.append(_panel(history, name, columns, label, scale, onset))
             break
     path.parent.mkdir(parents=True, exist_ok=True)
     save(panels, path.with_suffix(""), clean(title), columns=2, svg=False)

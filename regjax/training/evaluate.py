@@ -10,15 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.averaging import Ensemble, ensemble_outputs
+from regjax.catalog import SCORE as SCORE
 from regjax.core.checks import check_array, check_choice, check_range, is_traced
 from regjax.core.dtypes import widened
-from regjax.core.labels import check_labels, is_indices, without_ignored
+from regjax.core.labels import check_labels, check_logits, is_indices, without_ignored
 from regjax.core.typing import ApplyFn, Array, ArrayLike, PyTree
 from regjax.losses import TASK_LOSSES, correct, get_loss
 from regjax.models.call import call_model
 
 METRICS = {"classification": ("loss", "accuracy"), "regression": ("loss", "mse", "r2")}
-SCORE = {"classification": "accuracy", "regression": "r2"}  # the main metric; larger is better
 
 
 def evaluate(
@@ -218,10 +218,7 @@ def _check_labels(
         return
     example = jax.ShapeDtypeStruct((1, *np.shape(x)[1:]), jnp.result_type(x))
     shape = jax.eval_shape(lambda x: predict(apply_fn, params, model_state, standardize(x)), example).shape
-    if len(shape) < 2 or shape[-1] < 2:
-        raise ValueError(
-            f"evaluate: outputs must be logits [..., K] of at least 2 classes, got {(np.shape(x)[0], *shape[1:])}"
-        )
+    check_logits("evaluate", (np.shape(x)[0], *shape[1:]))
     check_labels("evaluate: y", y, shape[-1], ignore_index=ignore_index, shape=(np.shape(x)[0], *shape[1:-1]))
 
 

@@ -10,7 +10,7 @@ from flax.errors import FlaxError
 from regjax.core.checks import check_array, check_range, is_traced
 from regjax.core.dtypes import float_dtype
 from regjax.core.errors import InputError
-from regjax.core.labels import check_labels, is_indices
+from regjax.core.labels import check_labels, check_logits, is_indices
 from regjax.core.tree import is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, Batch, ModelLike
 from regjax.data.targets import check_unmasked
@@ -160,7 +160,8 @@ def check_run(
     if pool is None:
         check_order(data.order, np.shape(data.x)[0], n_train)
     inputs = jax.ShapeDtypeStruct(np.shape(data.x), jnp.float32) if standardized else data.x
-    outputs = output_shape(spec.model, inputs, train=True)[1:]
+    shape = output_shape(spec.model, inputs, train=True)
+    outputs = shape[1:]
     seeds = np.shape(data.y)[: np.ndim(data.order) - 1]
     parts: list[tuple[str, ArrayLike, tuple[int, ...]]] = [
         ("y", data.y, (*seeds, np.shape(data.x)[0])),
@@ -171,8 +172,7 @@ def check_run(
         for name, y, lead in parts:
             _check_numbers(name, y, (*lead, *outputs))
         return
-    if not outputs or outputs[-1] < 2:
-        raise ValueError(f"outputs must be logits [..., K] of at least 2 classes, got {list(outputs)} for an example")
+    check_logits("the model", shape)
     if spec.num_classes and spec.num_classes != outputs[-1]:
         raise ValueError(f"num_classes is {spec.num_classes}, but the model gives {outputs[-1]} logits")
     for name, y, lead in parts:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from regjax.averaging import Ensemble
 from regjax.core.checks import check_array, check_choice, check_range
 from regjax.core.dtypes import widened
+from regjax.core.labels import check_logits
 from regjax.core.typing import ApplyFn, Array, ArrayLike, PRNGKey, PyTree
 from regjax.models.call import call_with_noise, takes_rates
 from regjax.training.evaluate import METRICS
@@ -112,11 +113,8 @@ def mc_predict(
         return (mean, squares + change * (p - mean), entropy + (_entropy(p) if classes else 0.0)), None
 
     shape = jax.eval_shape(sample, jnp.int32(0)).shape
-    if classes and (len(shape) < 2 or shape[-1] < 2):
-        raise ValueError(
-            f"mc_predict: outputs must be logits [..., K] of at least 2 classes, got shape {shape}; "
-            "task='regression' takes them as numbers"
-        )
+    if classes:
+        check_logits("mc_predict", shape, hint="; task='regression' takes them as numbers")
     zeros = jnp.zeros(shape)
     start = (zeros, zeros, jnp.zeros(shape[:-1] if classes else ()))
     (mean, squares, entropy), _ = jax.lax.scan(add, start, jnp.arange(samples))

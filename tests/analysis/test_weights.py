@@ -36,3 +36,8 @@ def test_zeros_are_counted_among_the_weights_alone():
     assert zero_fraction(PARAMS) == pytest.approx(1 / 6)
     assert zero_fraction({"w": np.array([0.0, 1.0, 0.0])}) == pytest.approx(2 / 3)  # a model without matrices
     assert zero_fraction({"kernel": np.array([[1e-30, 0.0]])}) == 0.5
+
+
+def test_zeros_of_several_runs_are_pooled():
+    runs = [{"kernel": np.array([[0.0, 1.0]]), "bias": np.zeros(9)}, {"kernel": np.array([[1.0, 1.0]])}]
+    assert zero_fraction(runs) == 0.25
