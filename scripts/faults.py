@@ -21,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT)]
+from regjax import catalog  # noqa: E402
+
 TRAIN = ("--dataset=digits", "--train_examples=64", "--batch_size=32", "--epochs=150")
 KINDS = (
     ("--widths=16", "--dropout=0.2", "--patience=140"),
@@ -43,6 +46,7 @@ SWEEPS = (
 )
 # For each flag values that are right, at the edge, and wrong.
 FLAGS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys([*catalog.NOISES, *catalog.NUMBERS], ("0", "0.1", "1", "1e30", "-1", "nan")),
     "dataset": ("digits", "wine", "diabetes", "spirals", "", "nothing", "FILE", "/", "..", "x.csv", "x.npz"),
     "target": ("target", "y", "", "0"),
     "train_examples": ("64", "1", "0", "-1", "100000000", "1e3", "nan"),
@@ -52,24 +56,20 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "batch_size": ("16", "1", "0", "99999999999"),
     "epochs": ("1", "2", "0", "x"),
     "learning_rate": ("0.01", "1e30", "0", "-1", "nan", "1e-45"),
-    "optimizer": ("adam", "sgd", "momentum", "lion"),
-    "schedule": ("constant", "cosine", "step"),
-    "precision": ("float32", "bfloat16", "float64"),
+    "optimizer": (*catalog.OPTIMIZERS, "none"),
+    "schedule": (*catalog.SCHEDULES, "step"),
+    "precision": (*catalog.PRECISIONS, "float64"),
     "l1": ("0", "0.01", "1e38", "-1", "nan"),
     "l2": ("0", "0.01", "1e39", "inf"),
     "penalty": ("", "mcp(0.01)", "l1(0.1) + l1(0.1)", "l0(1)", "nuclear(1)", "l1(", "1+1", "l1(1, where='zzz')"),
-    "penalty_mode": ("loss", "proximal", "coupled", "independent", "none"),
+    "penalty_mode": (*catalog.PENALTY_MODES, "none"),
     "constraint": ("", "max_norm(1)", "max_norm(-1)", "box(1, -1)", "open('x')"),
     "average": ("", "ema(0.9)", "ema(2)", "snapshots(size=2, period=5)", "swa("),
     "dropout": ("0", "0.5", "0.999999", "1", "-0.5", "nan"),
-    "drop_path": ("0.1", "2"),
-    "weight_noise": ("0.1", "-1", "1e30"),
     "augment": ("", "default", "noise=0.1", "flip=0.5", "noise=nan", "explode=1", "rand_augment(9, layers=0)"),
-    "mixup": ("0", "0.2", "-1", "1e9"),
-    "label_smoothing": ("0.1", "1"),
     "output_penalty": ("", "confidence(0.1)", "jacobian(0.1)", "confidence"),
     "patience": ("0", "3", "-1", "1.5"),
-    "stop_criterion": ("patience", "gl", "best"),
+    "stop_criterion": (*catalog.STOP_CRITERIA, "best"),
     "loader": ("memory", "stream", "disk"),
     "cpu_devices": ("1", "2", "0"),
     "data_devices": ("1", "2", "3"),

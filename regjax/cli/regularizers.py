@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.averaging import parse_average
-from regjax.catalog import NOISES
+from regjax.catalog import NOISES, NUMBERS
 from regjax.cli import flags
 from regjax.cli.options import RunOptions
 from regjax.core.typing import Batch, PyTree
@@ -56,7 +56,7 @@ def regularizer_arguments(config: RunOptions, present: Collection[str] = ()) -> 
         arguments["output_penalties"] = list(parsed)
     both = config.sam and config.gradient_noise
     flags.check(not both, "gradient_noise", "excludes --sam, which moves on by a second gradient")
-    for name in ("label_smoothing", "mixup", "cutmix", "sam", "gradient_noise"):
+    for name in NUMBERS:
         if getattr(config, name) or name in present:
             arguments[name] = getattr(config, name)
     return arguments

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from regjax.catalog import NOISES, NUMBERS, SCORE
 from regjax.cli import app, cluster, flags, workdirs
-from regjax.cli.grid import Point, off_values, points_of
+from regjax.cli.grid import REGULARIZERS, Point, off_values, points_of
 from regjax.cli.options import RunOptions, SharedBatchOptions
 from regjax.core.options import choice, switch, text, texts, whole
 
@@ -32,10 +32,7 @@ if TYPE_CHECKING:
     from regjax.cli.setup import Facts
     from regjax.training.run import RunResult
 
-NAMES = (
-    "l1", "l2", "penalty", "output_penalty", "sam", "gradient_noise", *NOISES, "learning_rate", "label_smoothing",
-    "mixup", "cutmix", "augment", "patience", "min_delta", "train_examples",
-)  # fmt: skip
+NAMES = (*REGULARIZERS, "learning_rate", "patience", "min_delta", "train_examples")
 FACTORS = ("penalty", "output_penalty")  # sweeping these multiplies the strengths of the flag
 WHOLE = ("patience", "train_examples")
 BELOW_ONE = tuple(name for name, method in (NOISES | NUMBERS).items() if method.high_open)

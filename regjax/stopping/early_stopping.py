@@ -26,7 +26,7 @@ from regjax.stopping.criteria import CRITERIA
 from regjax.stopping.gains import RULES, arithmetic, bounded, join_float32, rounded_like, split_float32
 
 NEVER = np.iinfo(np.int32).max  # a patience that never runs out
-REASONS = ["running", "patience", "gl", "pq", "up", "target", "diverged"]  # then the criteria from outside
+REASONS = ["running", *STOP_CRITERIA, "target", "diverged"]  # then the criteria from outside
 _WHOLE = ("patience", "strips", "start_from_epoch", "min_epochs")
 _LIMITS = ("baseline", "target", "divergence_threshold")
 _LOWEST = {"patience": 0, "min_delta": 0.0, "alpha": 0.0, "strips": 1, "start_from_epoch": 0, "min_epochs": 0} | (

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import regjax as rj
-from regjax.stopping import NEVER, EarlyStopping
+from regjax.stopping import NEVER, REASONS, EarlyStopping
 from regjax.stopping.gains import RULES
 
 EXAMPLE = [4.0, 3.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0]
@@ -336,3 +336,8 @@ def test_keep_best_takes_the_candidate_where_improved():
 def test_errors_name_the_argument(options, message):
     with pytest.raises(ValueError, match=message):
         EarlyStopping(**options).init()
+
+
+def test_reasons_keep_their_codes():
+    """Checkpoints hold the codes."""
+    assert REASONS[:7] == ["running", "patience", "gl", "pq", "up", "target", "diverged"]
