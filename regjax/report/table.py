@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from regjax.report.reach import covered, independent_runs, too_few_runs
 from regjax.report.verdict import LABELS, judge
 from regjax.report.words import NONE, Measure, count, ends, finite, fixed, p_value, plain, span
 
 Cell = dict[str, Any]  # text, small, flag, label
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes:
+      name: the heading; it may break at soft hyphens.
+      unit: below the heading.
+      brief: beside each cell on narrow screens, in one line with the unit; empty takes the heading.
+    """
+
+    name: str
+    unit: str = ""
+    brief: str = ""
+
+
+TECHNIQUE = Column("technique")
 
 
 def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
@@ -26,19 +43,17 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     tested = results.get("seeds") != 1  # a single run has no test
     unit, step = measure.unit.strip(), measure.step.strip()
     columns = [
-        ("chosen", ""),
-        (f"train {measure.name}", unit),
-        (f"test {measure.name}", unit),
-        *([("group", "")] if letters else []),
-        (f"test {measure.loss}", "standardized target" if units else ""),
-        *([("test MSE", "target's own unit")] if units else []),
-        ("gap", step),
-        (f"change of {measure.name}", step),
-        *([("p", ""), ("adjusted p", ""), ("detect\N{SOFT HYPHEN}able", step)] if tested else []),
-        ("exact zeros", "%"),
-        ("epochs", ""),
+        Column("chosen"),
+        *(Column(f"{part} {measure.name}", unit, f"{part}, {unit}" if unit else "") for part in ("train", "test")),
+        *([Column("group")] if letters else []),
+        Column(f"test {measure.loss}", "standardized target" if units else "", f"test {measure.loss}"),
+        *([Column("test MSE", "target's own unit", "test MSE, own unit")] if units else []),
+        Column("gap", step, _with_unit("gap", step)),
+        Column(f"change of {measure.name}", step, _with_unit("change", step)),
+        *([Column("p"), Column("adjusted p"), _detectable(step)] if tested else []),
+        Column("exact zeros", "%", "exact zeros, %"),
+        Column("epochs"),
     ]
-    labels = [_brief(name, unit, measure) for name, unit in columns]
     rows = []
     for row in [base, *results["techniques"].values()]:
         gain = row.get("improvement")
@@ -55,24 +70,21 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             {"text": fixed(100 * row["zero_fraction"], 0) if finite(row.get("zero_fraction")) else NONE},
             {"text": fixed(row["epochs"]["mean"], 0)},
         ]
-        rows.append(_line(row, status, labels, cells))
-    heads = [{"name": "technique", "unit": ""}, *({"name": name, "unit": unit} for name, unit in columns)]
+        rows.append(_line(row, status, columns, cells))
     return {
         "label": "Baseline and techniques",
-        "columns": heads,
+        "columns": [column._asdict() for column in (TECHNIQUE, *columns)],
         "rows": rows,
         "caption": _caption(results, bool(letters)),
     }
 
 
-def _brief(name: str, unit: str, measure: Measure) -> str:
-    """The short heading of a cell, for narrow screens."""
-    name = name.replace("\N{SOFT HYPHEN}", "").replace(f" of {measure.name}", "")
-    if unit and unit == measure.step.strip():
-        return f"{name}, {unit}"
-    if measure.unit:
-        name = name.replace(f" {measure.name}", "")
-    return f"{name}, %" if unit == "%" else f"{name}, own unit" if unit.startswith("target") else name
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name}, {unit}" if unit else name
+
+
+def _detectable(unit: str) -> Column:
+    return Column("detect\N{SOFT HYPHEN}able", unit, _with_unit("detectable", unit))
 
 
 def _chosen(row: Mapping[str, Any], results: Mapping[str, Any]) -> Cell:
@@ -119,8 +131,7 @@ def loss_table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any] |
     rows = [row for row in results["techniques"].values() if (row.get("loss_improvement") or {}).get("p") is not None]
     if not rows:
         return None
-    columns = [(f"change of {measure.loss}", ""), ("p", ""), ("adjusted p", ""), ("detect\N{SOFT HYPHEN}able", "")]
-    labels = [name.replace("\N{SOFT HYPHEN}", "") for name, _ in columns]
+    columns = [Column(f"change of {measure.loss}"), Column("p"), Column("adjusted p"), _detectable("")]
     lines = []
     for row in rows:
         gain = row["loss_improvement"]
@@ -135,11 +146,10 @@ def loss_table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any] |
             {"text": p_value(gain.get("p_adjusted"))},
             {"text": measure.loss_value(gain.get("minimum_detectable_effect"))},
         ]
-        lines.append(_line(row, status, labels, cells))
-    heads = [{"name": "technique", "unit": ""}, *({"name": name, "unit": unit} for name, unit in columns)]
+        lines.append(_line(row, status, columns, cells))
     return {
         "label": f"Test {measure.loss} of each technique",
-        "columns": heads,
+        "columns": [column._asdict() for column in (TECHNIQUE, *columns)],
         "rows": lines,
         "caption": (
             f"Below 0 is better. The intervals are over {covered(results)}. The statistic of the test is the mean over "
@@ -148,7 +158,7 @@ def loss_table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any] |
     }
 
 
-def _line(row: Mapping[str, Any], status: str, labels: Sequence[str], cells: Sequence[Cell]) -> dict[str, Any]:
+def _line(row: Mapping[str, Any], status: str, columns: Sequence[Column], cells: Sequence[Cell]) -> dict[str, Any]:
     """A row of a table: its name with the verdict, and its cells with their headings."""
     return {
         "title": row["title"],
@@ -158,7 +168,8 @@ def _line(row: Mapping[str, Any], status: str, labels: Sequence[str], cells: Seq
         "label": LABELS.get(status, ""),
         "mark": "",
         "cells": [
-            {"small": "", "flag": False, "label": label, **cell} for label, cell in zip(labels, cells, strict=True)
+            {"small": "", "flag": False, "label": column.brief or column.name, **cell}
+            for column, cell in zip(columns, cells, strict=True)
         ],
     }
 

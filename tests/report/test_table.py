@@ -62,15 +62,16 @@ def test_the_losses_have_a_table_with_their_tests():
 
 def test_a_single_run_has_no_columns_of_a_test():
     several, one = (table(results(row("l2", GAIN)) | {"seeds": seeds}, ACCURACY) for seeds in (10, 1))
-    gone = {head["name"].replace("\N{SOFT HYPHEN}", "") for head in several["columns"]}
-    gone -= {head["name"] for head in one["columns"]}
-    assert gone == {"p", "adjusted p", "detectable"}
+    shown, shown_of_one = ({cell["label"] for cell in made["rows"][0]["cells"]} for made in (several, one))
+    assert shown - shown_of_one == {"p", "adjusted p", "detectable, points"}
     assert all(len(line["cells"]) + 1 == len(one["columns"]) for line in one["rows"])
 
 
 def test_cells_of_narrow_screens_have_their_unit():
     labels = {cell["label"] for cell in table(results(row("l2", GAIN)), ACCURACY)["rows"][1]["cells"]}
-    assert {"gap, points", "change, points", "detectable, points", "test, %"} <= labels
+    assert {"gap, points", "change, points", "detectable, points", "test, %", "exact zeros, %"} <= labels
+    labels = {cell["label"] for cell in table(results(row("l2", GAIN)), R2)["rows"][1]["cells"]}
+    assert {"gap", "change", "detectable", "test R²", "test MSE"} <= labels
 
 
 def test_a_loss_says_so():
