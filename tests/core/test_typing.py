@@ -1,10 +1,7 @@
-from typing import get_args
-
 import jax
 import jax.numpy as jnp
 
-from regjax.catalog import PENALTY_MODES
-from regjax.core.typing import Aux, Batch, PenaltyMode
+from regjax.core.typing import Aux, Batch
 
 
 def test_batches_and_what_losses_return_are_pytrees():
@@ -14,8 +11,3 @@ def test_batches_and_what_losses_return_are_pytrees():
     assert isinstance(doubled, Batch)
     assert len(jax.tree.leaves(doubled)) == 2  # a weight of None is no leaf
     assert jax.tree.leaves(Aux({"data_loss": 1.0, "l2": 2.0}, {})) == [1.0, 2.0]
-
-
-def test_the_type_of_a_penalty_mode_has_the_names_of_the_catalogue():
-    """A type checker needs them written out."""
-    assert get_args(PenaltyMode) == PENALTY_MODES
