@@ -18,17 +18,6 @@ import pytest
 import regjax as rj
 
 HERE = Path(__file__).parent
-# Whole trainings, processes, pages: everything here counts as slow, and every test that runs a command by `run`.
-SLOW = (
-    "augment/test_suite.py", "cli/test___main__.py", "cli/test_gallery.py", "comparison/test_procedure.py",
-    "data/test_arrays.py", "data/test_shuffle.py", "experiments", "models/test_conv.py", "models/test_interface.py",
-    "models/test_parameters.py", "models/test_suite.py", "optim/test_pytrees.py", "report/test_compare_page.py",
-    "solvers/test_accelerated.py", "solvers/test_derivatives.py", "solvers/test_lasso.py",
-    "solvers/test_lasso_data.py", "sweeps/test_run.py", "sweeps/test_plan.py", "sweeps/test_store.py",
-    "system/devices", "system/faults", "system/precision", "system/scripts", "system/test_readme.py",
-    "training/test_accumulate.py", "training/test_compose.py", "training/test_precision.py",
-    "training/test_stream.py", "training/test_stream_runs.py", "training/test_fit.py",
-)  # fmt: skip
 
 
 # Compiled programs stay until they are dropped: two megabytes and several of the 65,530 memory maps of a process each,
@@ -157,14 +146,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RestoreRegistries())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of `SLOW` and those that run commands as slow, so that `-m "not slow"` leaves them out."""
-    for item in items:
-        runs_commands = "run" in getattr(item, "fixturenames", ())
-        if runs_commands or any(item.path.is_relative_to(HERE / name) for name in SLOW):
-            item.add_marker(pytest.mark.slow)
-
-
 @pytest.fixture(scope="session")
 def blobs() -> rj.TrainData:
     """Two overlapping classes, 96 rows in training and 64 in validation, with label noise for two seeds."""
@@ -204,18 +185,19 @@ def server(environment):
 
 
 @pytest.fixture
-def run(server, environment, tmp_path):
+def run(request, server, environment, tmp_path):
     """Run a command in `tmp_path` and check its exit code, if one is expected.
 
     With `kill_after` it gets SIGKILL after so many seconds, if it is still there, counted from when it first writes
     the file `once_written` if one is given; with `variables` more of an environment; without the packages `hidden`.
     """
+    assert request.node.get_closest_marker("slow"), "a test that runs a command takes seconds: mark it as slow"
 
     def command(module, *arguments, code=0, kill_after=None, once_written=None, variables=None, hidden=()):
         argv, known = [module, *arguments], environment | (variables or {})
-        request = {"argv": argv, "cwd": str(tmp_path), "env": known}
-        request |= {"kill_after": kill_after, "once_written": once_written, "hidden": list(hidden)}
-        server.stdin.write(json.dumps(request) + "\n")
+        wanted = {"argv": argv, "cwd": str(tmp_path), "env": known}
+        wanted |= {"kill_after": kill_after, "once_written": once_written, "hidden": list(hidden)}
+        server.stdin.write(json.dumps(wanted) + "\n")
         server.stdin.flush()
         done = SimpleNamespace(**json.loads(server.stdout.readline()))
         assert code is None or done.code == code, f"exit {done.code}\n{done.stdout}\n{done.stderr}"

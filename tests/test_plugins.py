@@ -143,6 +143,7 @@ def test_a_row_that_no_flags_repeat_has_no_commands(with_plugin):
     assert len(rows["l2"]["commands"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "message"),
     [(UNKNOWN_FLAG, "train has no --rate"), (BAD_FLAG, "learning_rate must be a number > 0")],
@@ -196,12 +197,14 @@ def test_a_format_is_trained_on_and_predicted_from(with_plugin, run, tmp_path):
     assert [line.split(",")[0] for line in lines] == ["id", *(f"row {number}" for number in range(5))]
 
 
+@pytest.mark.slow
 def test_a_plugin_that_cannot_be_imported_is_named_in_one_line(with_plugin):
     done, _ = with_plugin("import nothing_of_this_name", "train", code=2)
     assert "REGJAX_PLUGINS: 'my_methods' cannot be imported: ModuleNotFoundError" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_help_lists_a_noise_from_outside(with_plugin):
     done, _ = with_plugin(NOISE, "train", "--help")
     assert "--sign_noise=float" in done.stdout

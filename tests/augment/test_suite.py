@@ -11,6 +11,8 @@ from regjax import catalog
 from regjax.augment import AUGMENTATIONS
 from regjax.core.typing import Batch
 
+pytestmark = pytest.mark.slow
+
 KEY = jax.random.key(3)
 MAGNITUDES = {name: kind.typical * (10.0 if kind.per_side else 1.0) for name, kind in AUGMENTATIONS.items()}
 IMAGES = [name for name, kind in AUGMENTATIONS.items() if kind.takes != "rows"]

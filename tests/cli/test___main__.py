@@ -13,6 +13,8 @@ import regjax
 from regjax.cli import app
 from regjax.cli.__main__ import COMMANDS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -55,6 +55,7 @@ def notes(done):
     return [line for line in done.stderr.splitlines() if line.startswith("note: ")]
 
 
+@pytest.mark.slow
 def test_what_is_done_to_images_is_said_once_the_same_in_training_and_prediction(run, pets, tmp_path):
     flags = ["--dataset=pets", "--epochs=2", "--widths=4"]
     first = run("train", *flags, "--workdir=w")
@@ -70,6 +71,7 @@ def test_what_is_done_to_images_is_said_once_the_same_in_training_and_prediction
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_a_link_to_nothing_is_one_line_that_names_it(run, pets):
     (pets / "cat" / "gone.png").symlink_to("nowhere.png")
     done = run("train", "--dataset=pets", "--workdir=w", code=2)
@@ -83,6 +85,7 @@ ONLY_IN_EXTRA = {"PIL", "flatbuffers", "grain", "jinja2", "markupsafe", "matplot
 INSTALLS = {"jinja2": {"markupsafe"}, "matplotlib": {"PIL"}}  # what packages of the extra depend on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "package"), [(name, package) for name, needs in app.NEEDS.items() for package in needs]
 )
@@ -94,6 +97,7 @@ def test_a_command_whose_package_is_missing_names_the_extra_before_it_does_anyth
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_commands_need_no_package_that_they_do_not_name(run, tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(80, 3)).astype(np.float32), np.arange(80) % 2
@@ -112,6 +116,7 @@ def test_commands_need_no_package_that_they_do_not_name(run, tmp_path):
         run(name, *flags, hidden=ONLY_IN_EXTRA - needed)
 
 
+@pytest.mark.slow
 def test_what_the_flags_need_is_checked_before_training_too(run, tmp_path):
     np.savez(tmp_path / "d.npz", x=np.arange(240, dtype=np.float32).reshape(80, 3), y=np.arange(80) % 2)
     streamed = run("train", "--dataset=d.npz", "--loader=stream", "--workdir=w", hidden=["grain"], code=2)

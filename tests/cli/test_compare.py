@@ -13,6 +13,7 @@ from regjax.cli.flags import FlagError
 from tests.cli.shared import SMALL
 
 
+@pytest.mark.slow
 def test_compare_writes_table_report_and_results(run, tmp_path):
     out = run(
         "compare", "--workdir=w", "--seeds=2", *SMALL, "--techniques=early_stopping,l2,l1,combination",
@@ -38,6 +39,7 @@ def test_compare_writes_table_report_and_results(run, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["w"]
 
 
+@pytest.mark.slow
 def test_compare_has_the_defaults_of_the_library(run, tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 3))
     np.savez(tmp_path / "digits.npz", x=x, y=(x[:, 0] > 0).astype(int))

@@ -111,6 +111,7 @@ def test_a_loop_over_new_seeds_of_a_setting_without_another():
     assert loop == f"for seed in 1 2 3 4 5 6 7 8 9 10; do {line}; done"
 
 
+@pytest.mark.slow
 def test_the_command_of_compare_confirms_on_the_test_examples(run, tmp_path):
     """One of 40 features decides, so that a linear model of 60 examples is better with L1 than without."""
     x = np.random.default_rng(0).normal(size=(200, 40))
@@ -137,6 +138,7 @@ def test_the_command_of_compare_confirms_on_the_test_examples(run, tmp_path):
     assert (settings["test_examples"], results["validation_examples"]) == (40, 40)
 
 
+@pytest.mark.slow
 def test_the_loops_run_with_each_of_their_seeds(run, tmp_path):
     run("sweep", "--dataset=wine", "--model=linear", "--sweep=learning_rate=0.1,0.00001", "--epochs=2", "--workdir=s")
     results = json.loads((tmp_path / "s/results.json").read_text())

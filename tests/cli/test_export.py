@@ -12,6 +12,8 @@ from regjax import data
 from regjax.cli.restored import restore
 from tests.cli.shared import read_csv
 
+pytestmark = pytest.mark.slow
+
 # As in an environment without this package.
 ALONE = "import runpy, sys; sys.modules['regjax'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0])"
 
@@ -23,7 +25,6 @@ def call(folder, x, tmp_path):
     return np.load(tmp_path / "y.npy")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "flags"),
     [("digits", ("--model=cnn", "--widths=4", "--train_examples=64")), ("diabetes", ()), ("shop.csv", ())],

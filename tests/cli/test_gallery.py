@@ -8,9 +8,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from regjax.augment import AUGMENTATIONS
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = [name for name, kind in AUGMENTATIONS.items() if kind.takes != "rows"] + ["mixup", "cutmix"]

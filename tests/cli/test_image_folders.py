@@ -9,6 +9,8 @@ from PIL import Image
 from tests.cli.shared import read_csv
 from tests.data.sets import save_image
 
+pytestmark = pytest.mark.slow
+
 FAST = ["--model=linear", "--epochs=2", "--batch_size=8"]
 
 

@@ -11,6 +11,7 @@ from regjax.cli.predict import Config
 from tests.cli.shared import read_csv
 
 
+@pytest.mark.slow
 def test_regression_and_csv(run, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 3))

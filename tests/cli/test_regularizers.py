@@ -13,6 +13,7 @@ from regjax.cli.regularizers import check_regularizers, penalties_of, regularize
 from tests.cli.shared import SMALL, read_csv
 
 
+@pytest.mark.slow
 def test_every_parameter_regularizer_from_flags(run, tmp_path):
     out = run(
         "train", "--workdir=w", "--penalty=group_lasso(0.02, axis=0) + l2(1e-4, where='output')",
@@ -36,6 +37,7 @@ def test_every_parameter_regularizer_from_flags(run, tmp_path):
     assert row["chosen"]["parameter"] == "factor"
 
 
+@pytest.mark.slow
 def test_noise_outputs_and_models_from_flags(run, tmp_path):
     run(
         "train", "--workdir=w", "--model=mlp(widths=(16, 16), skip=True, batch_norm=True)", "--dropout=0.3",

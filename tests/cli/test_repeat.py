@@ -147,6 +147,7 @@ def test_every_row_of_a_comparison_is_repeated_bit_for_bit(run, tmp_path):
         assert repeated(run, tmp_path, row["commands"][seed]) == row["params_sha256"][seed], row["commands"][seed]
 
 
+@pytest.mark.slow
 def test_a_penalty_that_was_tried_is_repeated_too(run, tmp_path):
     text = "group_lasso(1e-3, axis=0) + l1(1e-4)"
     run("compare", "--dataset=wine", "--model=linear", "--techniques=", f"--try_penalty={text}", "--l2=0.01",
@@ -155,6 +156,7 @@ def test_a_penalty_that_was_tried_is_repeated_too(run, tmp_path):
     assert repeated(run, tmp_path, row["commands"][0]) == row["params_sha256"][0]
 
 
+@pytest.mark.slow
 def test_a_run_of_a_sweep_has_its_command_with_its_numbers(run, tmp_path):
     run("sweep", "--dataset=wine", "--model=linear", "--sweep=penalty=0.5,2", "--penalty=l1(0.01)",
         "--penalty_mode=proximal", "--sweep=train_examples=20,60", "--epochs=4", "--seed=3", "--workdir=s")  # fmt: skip

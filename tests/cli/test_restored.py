@@ -14,6 +14,7 @@ def test_runs_of_an_earlier_version_cut_the_data_by_their_seed():
     assert up_to_date({"seed": 7, "split_seed": 0})["split_seed"] == 0
 
 
+@pytest.mark.slow
 def test_the_weights_are_those_of_the_checkpoint_or_of_a_file(run, tmp_path):
     run("train", "--dataset=wine", "--epochs=2", "--widths=4", "--workdir=w")
     model = restore(tmp_path / "w")

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--epochs=3", "--batch_size=16"]
 UNLIKE = {"seconds", "compilations", "compile_seconds"}
 

@@ -17,6 +17,7 @@ from regjax.training.state import History
 from tests.cli.shared import SMALL, read_csv
 
 
+@pytest.mark.slow
 def test_sweep_writes_one_line_a_run(run, tmp_path):
     run("sweep", "--workdir=w", "--sweep=l2=logspace(-4,-2,3)", "--sweep=dropout=0,0.5", "--seeds=2", *SMALL)
     rows = read_csv(tmp_path / "w/lanes.csv")
@@ -25,6 +26,7 @@ def test_sweep_writes_one_line_a_run(run, tmp_path):
     assert (tmp_path / "w/report.html").exists()
 
 
+@pytest.mark.slow
 def test_the_reference_is_trained_like_the_others_in_the_same_program(run, tmp_path):
     run("sweep", "--workdir=w", "--sweep=l2=0.01", "--sweep=dropout=0.5", "--gaussian_noise=0.1", "--seeds=2", *SMALL)
     results = json.loads((tmp_path / "w/results.json").read_text())
@@ -48,6 +50,7 @@ def test_the_reference_is_trained_like_the_others_in_the_same_program(run, tmp_p
     assert alone["best_val_loss"] == pytest.approx(lanes[2]["val_loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["penalty", "output_penalty", "augment", "patience", "sam"])
 def test_other_regularizers_are_off_in_the_reference(run, tmp_path, name):
     """Its scores are those of a run whose flags do not name the regularizer, to rounding."""

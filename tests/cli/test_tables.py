@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.shared import read_csv
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--epochs=5", "--widths=8"]
 
 

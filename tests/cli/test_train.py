@@ -17,6 +17,7 @@ from regjax.cli.train import Config
 from tests.cli.shared import SMALL, read_csv
 
 
+@pytest.mark.slow
 def test_train_writes_the_contract_and_predict_reads_it(run, tmp_path):
     out = run("train", "--workdir=w", "--dropout=0.2", "--l2=0.001", "--augment=default", *SMALL)
     assert "epochs 4/4  epoch 3: " in out.stderr  # plain lines without a terminal
@@ -57,6 +58,7 @@ def test_train_writes_the_contract_and_predict_reads_it(run, tmp_path):
     assert (tmp_path / "pipe.csv").is_fifo()
 
 
+@pytest.mark.slow
 def test_same_flags_same_weights_and_resume_is_bitwise(run, tmp_path):
     for name in ("a", "b"):
         run("train", f"--workdir={name}", "--dropout=0.2", *SMALL)
@@ -71,6 +73,7 @@ def test_same_flags_same_weights_and_resume_is_bitwise(run, tmp_path):
     assert "--dropout was 0.2 and is 0.3" in refused.stderr
 
 
+@pytest.mark.slow
 def test_terminated_run_resumes_to_the_same_weights(run, environment, tmp_path):
     flags = ["--dropout=0.2", "--epochs=300", "--train_examples=64", "--widths=16", "--seed=3"]
     run("train", "--workdir=whole", *flags)
@@ -93,6 +96,7 @@ def test_terminated_run_resumes_to_the_same_weights(run, environment, tmp_path):
     assert epochs == list(range(300))
 
 
+@pytest.mark.slow
 def test_divergence_exits_3_with_what_was_measured(run, tmp_path):
     run("train", "--workdir=w", "--optimizer=sgd", "--learning_rate=1e30", *SMALL, code=3)
     summary = json.loads((tmp_path / "w/summary.json").read_text())

@@ -8,6 +8,8 @@ import pytest
 import regjax as rj
 from regjax.comparison.train import Runner
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def result(table):

@@ -9,6 +9,8 @@ import regjax as rj
 from regjax.core.errors import InputError
 from regjax.data import Preprocessor, from_arrays, split
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 N, T, F = 80, 6, 3
 Y = np.arange(N) % 2

@@ -7,8 +7,9 @@ from scipy import stats
 
 from regjax.data.shuffle import _scale, shuffled_indices
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(1, 300), seed=st.integers(0, 5))
 def test_each_pass_visits_every_example_once(n, seed):
@@ -39,7 +40,6 @@ def test_all_orders_of_five_are_equally_likely():
     assert stats.chisquare(counts).pvalue > 1e-6
 
 
-@pytest.mark.slow
 def test_pairs_of_a_longer_pass_are_uniform():
     """First two examples of a pass of 40: chi-square over 1,560 pairs; a fair shuffle fails once in a million."""
     keys = jax.random.split(jax.random.key(1), 40_000)

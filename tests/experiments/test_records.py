@@ -9,10 +9,11 @@ import pytest
 
 import regjax as rj
 
+pytestmark = pytest.mark.slow
+
 RECORD = Path(__file__).resolve().parents[2] / "experiments/records/digits/results.json"
 
 
-@pytest.mark.slow
 def test_the_record_of_digits_is_what_the_code_gives():
     """Its first two runs, at the values that were chosen for them. `scripts/records --run digits` makes it anew."""
     record = json.loads(RECORD.read_text())

@@ -13,10 +13,11 @@ from scipy import stats
 from experiments.studies import diagnosis, mutation, pairs, splits, step_down, unreached_entries, verdicts
 from regjax.data import Dataset, split
 
+pytestmark = pytest.mark.slow
+
 RECORDS = Path(__file__).resolve().parents[2] / "experiments/records"
 
 
-@pytest.mark.slow
 def test_entries_without_a_gradient():
     record = json.loads((RECORDS / "unreached_entries.json").read_text())["answers"]
     for name, make in unreached_entries.ANSWERS.items():
@@ -176,7 +177,6 @@ def same_share(found, known):
         assert abs(found.get(name, 0.0) - share) < 4.9 * np.sqrt(max(share * (1 - share), 0.01) / 100)
 
 
-@pytest.mark.slow
 def test_the_designs_of_splits_spend_ten_runs_each():
     """On one data set: which test examples a run has, and that without any effect the true change is 0 in the mean."""
     source = splits.SOURCES["breast_cancer"]()

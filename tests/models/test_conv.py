@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from regjax.models.conv import Conv, avg_pool, conv2d, max_pool
 
+pytestmark = pytest.mark.slow
+
 sides = st.integers(3, 7)
 small = st.integers(1, 3)
 pads = st.tuples(st.integers(0, 2), st.integers(0, 2))

@@ -12,6 +12,8 @@ from regjax.comparison.plan import noises_of
 from regjax.models.interface import FLAGS, as_model
 from tests.models.shared import KEYS, X, Y, loss_of
 
+pytestmark = pytest.mark.slow
+
 
 class Body(nn.Module):
     """Dropout and batch statistics, told by `off`."""

@@ -12,6 +12,8 @@ import regjax as rj
 from regjax.models.interface import FLAGS, as_model
 from tests.models.shared import KEYS, X, Y, loss_of
 
+pytestmark = pytest.mark.slow
+
 
 def with_dropout(params, x, key):
     return (x if key is None else rj.noise.dropout(key, x, 0.5)) @ params

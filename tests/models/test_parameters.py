@@ -10,6 +10,8 @@ from flax import nnx
 
 import regjax as rj
 
+pytestmark = pytest.mark.slow
+
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.int32)

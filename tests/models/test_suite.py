@@ -10,6 +10,8 @@ import pytest
 
 from regjax.models import MODELS, make_model
 
+pytestmark = pytest.mark.slow
+
 KEY = jax.random.key(0)
 RNGS = {"dropout": jax.random.key(1)}
 X = jax.random.normal(jax.random.key(2), (4, 8, 8, 1))
@@ -149,7 +151,6 @@ def test_gradients_are_finite_even_at_rate_one(name):
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient(rate)))
 
 
-@pytest.mark.slow
 @each
 def test_a_model_fits_four_points(name):
     model, variables = small(name)

@@ -13,6 +13,8 @@ from flax import nnx
 import regjax as rj
 from regjax.core.tree import leaf_names
 
+pytestmark = pytest.mark.slow
+
 X = jax.random.normal(jax.random.key(0), (16, 4))
 KEY = jax.random.key(1)
 

@@ -8,6 +8,8 @@ import pytest
 
 from regjax.report import write_compare_report
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<img src=x onerror=alert(1)>\"'&$\\frac{x}$\x0b{{ 7*7 }}"
 FIGURES = ("overfitting", "improvement", "pairs", "strength", "weights", "curves", "reliability")
 

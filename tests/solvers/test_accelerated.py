@@ -7,6 +7,8 @@ from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
 
 import regjax as rj
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 12)) * np.geomspace(1, 5, 12)  # badly scaled, so that acceleration matters
 Y = X[:, :3] @ np.array([1.0, -2.0, 0.5]) + 0.5 * RNG.normal(size=100)

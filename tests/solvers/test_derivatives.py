@@ -8,6 +8,8 @@ import pytest
 
 import regjax as rj
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 6))
 Y = X[:, :3] @ np.array([1.0, -2.0, 0.5]) + 0.5 * RNG.normal(size=40)

@@ -10,6 +10,8 @@ import regjax as rj
 from regjax.data.generated import sparse_regression_problem
 from regjax.solvers import lasso as module
 
+pytestmark = pytest.mark.slow
+
 
 def problem(n, p, seed=0):
     x, y = make_regression(n, p, n_informative=10, noise=5.0, random_state=seed)
@@ -89,7 +91,6 @@ def test_errors_name_argument_and_value(call, message):
         call()
 
 
-@pytest.mark.slow
 def test_the_minimum_of_sklearn_at_full_size_in_float32():
     """N = 1000, p = 2000: objectives within 1e-6 of scikit-learn's, by the path and by both proximal solvers."""
     x, y = make_regression(1000, 2000, n_informative=100, noise=10.0, random_state=0)

@@ -10,6 +10,8 @@ from sklearn.linear_model import ElasticNet, Lasso, LinearRegression
 
 import regjax as rj
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 N, P = 80, 12
 SCALES = np.geomspace(1e-3, 1e3, P)

@@ -7,6 +7,8 @@ import regjax as rj
 from regjax.sweeps.plan import fit_chunk
 from regjax.training.compilations import CompilationCounter
 
+pytestmark = pytest.mark.slow
+
 
 def test_lanes_are_mapped_on_cpu_and_the_plan_says_why(lanes, blobs):
     plan = rj.plan_lanes(lanes, blobs)

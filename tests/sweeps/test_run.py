@@ -8,6 +8,8 @@ import regjax as rj
 from regjax.sweeps import programs
 from tests.helpers import assert_trees_equal
 
+pytestmark = pytest.mark.slow
+
 
 def stopped_at(results):
     return [int(result.epochs) for result in results]

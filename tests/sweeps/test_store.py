@@ -7,6 +7,8 @@ import regjax as rj
 from regjax.sweeps import LaneWarning, programs
 from tests.helpers import assert_trees_equal
 
+pytestmark = pytest.mark.slow
+
 
 class Stop(Exception):
     """Ends a sweep in the middle."""

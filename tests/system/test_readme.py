@@ -14,6 +14,8 @@ import pytest
 import regjax as rj
 from regjax.penalties import PENALTIES
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text()

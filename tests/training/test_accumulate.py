@@ -8,6 +8,8 @@ import regjax as rj
 from regjax.training.accumulate import loss_and_grads
 from tests.helpers import assert_trees_equal
 
+pytestmark = pytest.mark.slow
+
 MODEL = rj.models.make_model("mlp", num_outputs=3, widths=(8,))
 X = jax.random.normal(jax.random.key(0), (12, 4))
 BATCH = rj.Batch(X, jnp.arange(12, dtype=jnp.int32) % 3)

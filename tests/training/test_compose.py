@@ -15,6 +15,8 @@ import pytest
 import regjax as rj
 from tests.helpers import assert_trees_equal
 
+pytestmark = pytest.mark.slow
+
 X = jax.random.normal(jax.random.key(0), (32, 6))
 Y = X @ jnp.array([[1.0, -2.0], [0.5, 0.0], [0.0, 0.0], [0.0, 0.0], [0.3, 0.3], [0.0, 1.0]])
 PARAMS = {"first": {"kernel": 0.3 * jax.random.normal(jax.random.key(1), (6, 2))}, "bias": jnp.zeros(2)}
@@ -136,7 +138,6 @@ print("sharded")
 """
 
 
-@pytest.mark.slow
 def test_sharded_parameters_give_the_same():
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "PYTHONPATH": str(root)}

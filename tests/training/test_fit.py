@@ -15,6 +15,8 @@ from regjax.training.checkpoint import Checkpoints
 from regjax.training.fit import history_row
 from tests.helpers import assert_trees_equal
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "plain": {},
     "l2": {"penalties": {"loss": rj.l2(0.01)}},

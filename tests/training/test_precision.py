@@ -11,6 +11,8 @@ import pytest
 import regjax as rj
 from regjax.core.typing import Batch
 
+pytestmark = pytest.mark.slow
+
 
 class Probe(nn.Module):
     """Records in which types it computes, and keeps a running mean."""

@@ -7,6 +7,8 @@ import regjax as rj
 from regjax.data import Standardization
 from regjax.sweeps import Lane, run_lanes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pixels():

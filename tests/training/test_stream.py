@@ -17,6 +17,8 @@ from regjax.data import as_rows
 from regjax.training.batches import batch_rows
 from tests.helpers import Reading
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 X = np.arange(60, dtype=np.float32)[:, None]
 ORDER = np.random.default_rng(0).permutation(60).astype(np.int32)

@@ -15,6 +15,8 @@ from regjax.data import Preprocessor, as_rows, noisy_labels
 from regjax.training.checkpoint import Checkpoints
 from tests.helpers import assert_trees_equal
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 KEY = jax.random.key(2)
 

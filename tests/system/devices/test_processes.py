@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 SWEEP = ("--sweep=l2=0.001,0.01,0.1", "--seeds=3", "--epochs=4", "--train_examples=128", "--model=linear")
 TRAIN = ("--epochs=12", "--train_examples=256", "--dropout=0.2", "--widths=32", "--patience=50")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 # Sums over parts of a batch, and over lanes side by side, have another order; the weights are of the order of 0.1
 # to 1. Measured: below 2e-7 for split batches, 5e-7 for lanes side by side.

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--dataset=digits", "--train_examples=64", "--widths=16", "--epochs=6")
 
 

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # Forty kills in all; scripts/faults.py does more of the same. The seeds fix the moments, the machine the rest.
 TRAIN = ("--dataset=digits", "--train_examples=64", "--batch_size=32", "--widths=16", "--epochs=150")
 RUNS = {

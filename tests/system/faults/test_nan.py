@@ -11,6 +11,8 @@ from regjax.stopping import REASONS
 from regjax.training.checkpoint import Checkpoints
 from tests.helpers import assert_trees_equal
 
+pytestmark = pytest.mark.slow
+
 VICTIM, SPARED = 0.5, 0.25  # learning rates of the lane in the middle: with one of them it gets the NaN
 STEP = 7  # the eighth update, in the third epoch of three updates
 

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # One epoch of 900 updates, a few seconds long.
 LONG = (
     "--dataset=digits", "--train_examples=900", "--model=mlp(widths=(512, 512))", "--batch_size=1", "--epochs=1",

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--epochs=2", "--widths=8")
 NASTY = '<img src=x onerror=alert(1)>&"'
 CODE = "__import__('pathlib').Path('hacked').touch()"

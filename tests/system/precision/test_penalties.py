@@ -21,6 +21,8 @@ from tests.system.precision.settings import (
     soft,
 )
 
+pytestmark = pytest.mark.slow
+
 S, T = 0.3, 0.7  # neither is a number of float32
 W = np.array([[0.4, -1.7], [0.01, 0.33], [-2.6, 0.9]])
 ANCHOR = np.array([[0.5, 0.0], [-1.0, 2.0]])

@@ -17,6 +17,8 @@ from regjax.penalties.outputs import OUTPUT_PENALTIES
 from tests.augment.test_suite import MAGNITUDES, call, examples
 from tests.system.precision.settings import PrecisionSetting, each_setting, soft
 
+pytestmark = pytest.mark.slow
+
 KEY = jax.random.key(0)
 LOGITS = np.array([[0.3, -1.7, 2.2], [0.1, 0.7, -0.4]])
 SOFT = np.array([[0.2, 0.5, 0.3], [0.9, 0.05, 0.05]])

@@ -11,6 +11,8 @@ import pytest
 
 from regjax import catalog
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 BENCHMARKS = "scripts/docs/pages/benchmarks.md"
 DIGITS = json.loads((ROOT / "experiments/records/digits/results.json").read_text())
