@@ -48,7 +48,7 @@ def register_penalty(method: Method, make: Callable[..., Penalty], *, mode: Pena
       mode: how the row of a comparison enters the training.
 
     Raises:
-      InputError: a name that is taken or is no name.
+      InputError: the name is taken or not a valid one.
 
     Example:
       >>> from regjax.penalties import l1, parse_penalty
@@ -69,7 +69,7 @@ def register_output_penalty(method: Method, make: Callable[..., OutputPenalty]) 
       make: `(strength, ...) -> output penalty`.
 
     Raises:
-      InputError: a name that is taken or is no name.
+      InputError: the name is taken or not a valid one.
 
     Example:
       >>> from regjax.penalties.outputs import confidence, parse_output_penalties
@@ -92,7 +92,7 @@ def register_noise(method: Method, function: Callable[..., Array], *, on_weights
         `accepted_rates`.
 
     Raises:
-      InputError: a name that is taken or is no name.
+      InputError: the name is taken or not a valid one.
 
     Example:
       >>> method = Method("halves", "halves", "rate", high=1.0, high_open=True)
@@ -128,7 +128,7 @@ def register_augmentation(
         pixels or floats from 0 (black) to 1 (white). None: what is for images alone acts on pixels.
 
     Raises:
-      InputError: a name that is taken or is no name.
+      InputError: the name is taken or not a valid one.
 
     Example:
       >>> from regjax.augment import make
@@ -157,7 +157,7 @@ def register_optimizer(
       stepsize: `(learning rate, **hyperparameters) -> StepSize` of the proximal map; None where theory gives none.
 
     Raises:
-      InputError: a name that is taken or is no name.
+      InputError: the name is taken or not a valid one.
 
     Example:
       >>> from regjax.optim import stepsizes
@@ -179,7 +179,7 @@ def register_model(name: str, model: type[NoisyModel]) -> None:
       model: a Linen module with the fields `num_outputs` and `task`; see `regjax.models.NoisyModel`.
 
     Raises:
-      InputError: a name that is taken or is no name.
+      InputError: the name is taken or not a valid one.
 
     Example:
       >>> from regjax.models import MLP, make_model
@@ -201,7 +201,7 @@ def register_criterion(name: str, criterion: Criterion) -> None:
       criterion: a state and how it moves.
 
     Raises:
-      InputError: a name that is taken or is no name.
+      InputError: the name is taken or not a valid one.
 
     Example:
       >>> from regjax.stopping import EarlyStopping
@@ -226,7 +226,7 @@ def register_technique(technique: Technique) -> None:
       technique: as for `rj.compare`; with `flags`, the commands that repeat its runs are known too.
 
     Raises:
-      InputError: a name that is taken or is no name.
+      InputError: the name is taken or not a valid one.
 
     Example:
       >>> slow = Technique("slow", "slow", "learning rate", (1e-4, 1e-3), lambda rate: {"learning_rate": rate})
@@ -247,7 +247,7 @@ def register_reader(ending: str, reader: Format) -> None:
       reader: what reads them; see `regjax.data.readers.Format`.
 
     Raises:
-      InputError: an ending that is taken or is none.
+      InputError: the ending is taken or not a valid one.
 
     Example:
       >>> import numpy as np
@@ -261,7 +261,7 @@ def register_reader(ending: str, reader: Format) -> None:
       >>> register_reader(".dat", Format(load, inputs))
     """
     if not re.fullmatch(r"\.[a-z0-9]+", ending):
-        raise InputError(f"register: {ending!r} is no ending; write it in small letters with its dot, as '.tsv'")
+        raise InputError(f"register: {ending!r} is not an ending; write it in small letters with its dot, as '.tsv'")
     if ending in FORMATS:
         raise InputError(f"register: the ending {ending!r} is taken")
     FORMATS[ending] = reader
@@ -295,7 +295,7 @@ def _add_name(names: list[str], name: str) -> None:
 
 def _check_name(names: Collection[str], name: str) -> None:
     if not name.isidentifier():
-        raise InputError(f"register: {name!r} is no name; accepted: letters, digits and _, not first a digit")
+        raise InputError(f"register: {name!r} is not a valid name; accepted: letters, digits and _, not first a digit")
     if name in names:
         raise InputError(f"register: the name {name!r} is taken")
 

@@ -184,7 +184,7 @@ def fuzz(count: int, seed: int, folder: Path, environment: dict[str, str]) -> li
 def random_command(
     draw: random.Random, folder: Path, workdir: Path, trained: Path
 ) -> tuple[str, list[str], tuple[Path, str]]:
-    """An experiment, its flags, and where its results have to be, with a file that is among them."""
+    """A random command, its flags, and the path of its results with a file that they must hold."""
     kind = draw.choices(("train", "compare", "sweep", "predict", "gallery", "resume"), (50, 12, 12, 12, 2, 12))[0]
     if kind == "resume":
         damaged_copy(draw, trained, workdir)

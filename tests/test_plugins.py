@@ -214,9 +214,9 @@ def test_help_lists_a_noise_from_outside(with_plugin):
     ("register", "message"),
     [
         (lambda: rj.register_penalty(rj.Method("l1", "L1"), rj.l1), "'l1' is taken"),
-        (lambda: rj.register_noise(rj.Method("a b", ""), lambda key, x, rate: x), "'a b' is no name"),
+        (lambda: rj.register_noise(rj.Method("a b", ""), lambda key, x, rate: x), "'a b' is not a valid name"),
         (lambda: rj.register_reader(".csv", None), "'.csv' is taken"),
-        (lambda: rj.register_reader("csv", None), "'csv' is no ending"),
+        (lambda: rj.register_reader("csv", None), "'csv' is not an ending"),
         (lambda: rj.register_optimizer("adam", lambda rate: None), "'adam' is taken"),
         (lambda: rj.register_criterion("diverged", rj.Criterion(lambda: (), lambda *a: a)), "'diverged' is taken"),
     ],

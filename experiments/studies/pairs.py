@@ -28,7 +28,7 @@ from regjax.analysis import all_pairs, holm
 
 ROWS, COMPARISONS, LEVEL, EFFECT = 6, 10_000, 0.05, 1.5
 RUNS = (5, 6, 8, 10)
-BETTER = 3  # so many rows are better where not all are equal
+BETTER = 3  # number of rows that are better, where not all are equal
 
 
 def scores(rng: np.random.Generator, runs: int, effect: float, skewed: bool = False) -> np.ndarray:
@@ -49,7 +49,7 @@ def counts(table: np.ndarray, effect: float) -> dict[str, tuple[bool, int]]:
 
 
 def rates(runs: int, comparisons: int = COMPARISONS) -> dict[str, Any]:
-    """Errors and power of both corrections with so many runs."""
+    """Errors and power of both corrections for a number of runs."""
     cases = {
         "family_wise_error": (0.0, False),
         "family_wise_error_beside_true_differences": (EFFECT, False),

@@ -59,7 +59,7 @@ def rejected(d: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def rates(runs: int, comparisons: int = COMPARISONS) -> dict[str, Any]:
-    """Errors and power of both corrections with so many runs."""
+    """Errors and power of both corrections for a number of runs."""
     rng, effect = np.random.default_rng(runs), uncorrected_effect(runs)
     cases = {
         "family_wise_error": np.zeros(TECHNIQUES),

@@ -177,7 +177,7 @@ def _checked(name: str, probabilities: np.ndarray, labels: np.ndarray) -> tuple[
     check_labels(f"{name}: probabilities", p, p.shape[1])
     check_range(
         f"{name}: largest probability of each row", p.max(axis=1), 0.0, low_open=True
-    )  # zeros are no distribution
+    )  # a row of zeros is not a distribution
     if not is_indices(y):
         raise ValueError(f"{name}: labels must be class indices int[{len(p)}], got {y.dtype}{list(y.shape)}")
     check_labels(f"{name}: labels", y, p.shape[1], shape=(len(p),))

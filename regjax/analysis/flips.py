@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 EXACT_RUNS = 20
-"""Up to so many runs all sign flips are enumerated: half a million, because a flip of all signs changes nothing."""
+"""Up to this number of runs all flips are enumerated: half a million, because a flip of all signs changes nothing."""
 RANDOM_FLIPS = 100_000
 FEWEST_RUNS = 6
 """With fewer, the smallest possible p, `2 / 2^n`, is above 5%."""

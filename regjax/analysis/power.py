@@ -13,10 +13,10 @@ from regjax.analysis.statistics import RunVariance, normal_quantile, t_quantile
 from regjax.core.checks import check_range
 
 MOST_RUNS = 500
-"""No larger number of runs is searched."""
+"""The search for a number of runs ends here."""
 _NUMBERS = [*range(FEWEST_RUNS, 100), *range(100, MOST_RUNS + 1, 10)]  # a third digit would be noise
 _EXACT_RUNS = 11
-"""Up to so many runs all signs of each simulated comparison are flipped, beyond that there is one critical value."""
+"""Up to this number of runs, all signs of each simulated comparison are flipped; beyond, one critical value is used."""
 _FLIPS = 1_024
 _COMPARISONS = 4_000  # that are simulated where one costs two numbers
 
@@ -93,7 +93,7 @@ class VerdictPower:
         self._critical: dict[int, float] = {}
 
     def found(self, technique: int, effect: float, runs: int) -> float:
-        """The share of comparisons with so many runs in which an effect of this technique, above 0, is found."""
+        """The share of comparisons with `runs` runs that find an effect of this technique above 0."""
         rng = np.random.default_rng([self._seed, runs, 1])
         draws = self._draws if runs <= _EXACT_RUNS else _COMPARISONS
         degrees = len(self._differences) - 1
@@ -162,18 +162,18 @@ class VerdictPower:
         return quantile * math.sqrt(variance) + normal_quantile(self._power) * math.sqrt(shared)
 
     def _half(self, technique: int, of_groups: np.ndarray, runs: int) -> np.ndarray:
-        """Half the width of the interval for these variances of the mean over runs; 0 for the test alone."""
+        """Half the width of the interval, given variances of the mean over runs; 0 if only the test decides."""
         if not self._variances:
             return np.zeros_like(of_groups)
         more = self._parts(technique).beyond_groups(runs) + self._of_counts(technique, runs)
         return float(t_quantile(runs - 1, 1 - self._level / 2)) * np.sqrt(of_groups + more)
 
     def _of_counts(self, technique: int, runs: float) -> float:
-        """What the interval adds for counts, `1 / m^2` with the examples that so many runs test."""
+        """What the interval adds for counts, `1 / m^2` with the m examples that `runs` runs test."""
         parts = self._parts(technique)
         examples = parts.examples
         if self._population and runs > parts.groups:
-            # A run tests a share of the examples, of which so many were seen.
+            # Each run tests a share of the examples; this is the share that none of them has tested.
             missed = max(0.0, 1.0 - examples / self._population) ** (runs / parts.groups)
             examples = max(examples, self._population * (1.0 - missed))
         return parts.counted / examples**2

@@ -52,7 +52,7 @@ def rank_settings(scores: np.ndarray, losses: np.ndarray) -> list[int]:
 def whole_hits(accuracies: np.ndarray, examples: int) -> np.ndarray:
     """Accuracies in float64 that are whole numbers of hits, so that equal ones tie in spite of float32.
 
-    What is no such number, to the precision of float32, is kept: the accuracy of tokens is a mean over more than that.
+    Other numbers, to the precision of float32, are kept: the accuracy of tokens is a mean over more of them.
 
     Example:
       >>> whole_hits(np.array([np.float32(1 / 3), 0.4]), 3).tolist()

@@ -17,8 +17,8 @@ def check_colors(name: str, x: Array, *, gray_or_rgb: bool = False) -> Array:
     """Check that `x` is a batch of images whose black and white are known, and return it as an array.
 
     Raises:
-      ValueError: names the function, what it got and what it accepts; floating-point values that are traced are not
-        looked at.
+      ValueError: names the function, what it got and what it accepts; traced floating-point values are not
+        checked.
     """
     x = check_images(name, x)
     if gray_or_rgb and x.shape[-1] not in (1, 3):

@@ -63,7 +63,7 @@ def main() -> None:
     if first not in COMMANDS:
         near = difflib.get_close_matches(first, COMMANDS, 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        _refuse(f"{first!r} is no command{hint}; accepted: {', '.join(COMMANDS)}")
+        _refuse(f"{first!r} is not a command{hint}; accepted: {', '.join(COMMANDS)}")
     del sys.argv[1]
     run(first)
 

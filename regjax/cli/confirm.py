@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from regjax.cli.setup import Facts
 
 SEEDS = 10
-"""At least so many; with fewer than 6 no test can show a difference."""
+"""The fewest seeds of a confirmation; with fewer than 6 no test can show a difference."""
 FOLDER = "runs/confirm"
 
 

@@ -38,7 +38,7 @@ for name, entry in header.items():
         low, high = (start + offset for offset in entry["data_offsets"])
         arrays[name] = np.frombuffer(content[low:high], types[entry["dtype"]]).reshape(entry["shape"])
 model = jax.export.deserialize(bytearray((here / "model.bin").read_bytes()))
-inputs = np.load(sys.argv[1]).astype(manifest["dtype"], casting="same_kind")  # floats are no pixels of 8 bits
+inputs = np.load(sys.argv[1]).astype(manifest["dtype"], casting="same_kind")  # floats cannot stand for pixels of 8 bits
 outputs = model.call([arrays[name] for name in manifest["weights"]], inputs)
 np.save(sys.argv[2], np.asarray(outputs))
 '''

@@ -11,7 +11,7 @@ from regjax.catalog import NOISES, NUMBERS
 REGULARIZERS = ("l1", "l2", "penalty", "output_penalty", "augment", *NOISES, *NUMBERS)
 """What can be swept and is off at 0."""
 CONDITION = "train_examples"
-"""Each of its values has a reference of its own, because more data are no choice of the training."""
+"""Each of its values has a reference of its own, because more data is not a setting of the training."""
 
 
 class Point(NamedTuple):
@@ -45,8 +45,8 @@ def off_values(names: Collection[str], epochs: int) -> dict[str, float]:
 def points_of(swept: Mapping[str, Sequence[float]], off: Mapping[str, float]) -> list[Point]:
     """Return the points of the grid in order, and then the references that it lacks.
 
-    There is one reference for each combination of the values of what is no regularizer; without a swept regularizer
-    there is none.
+    There is one reference for each combination of the other swept values, such as learning rates; without a swept
+    regularizer there is none.
 
     Args:
       swept: the values by name.

@@ -25,7 +25,7 @@ class Metrics:
 
         written = self.path.read_bytes().splitlines() if self.path.exists() else []
         lines: list[dict[str, Any]] = []
-        anew = 0
+        restored = 0
         for epoch in range(done):
             line = self._line(epoch, history_row(state, epoch))
             try:
@@ -34,11 +34,11 @@ class Metrics:
                 sound = old == line | {"seconds": seconds} and isinstance(seconds, float | None)
             except (IndexError, ValueError, KeyError, TypeError, RecursionError):
                 sound = False
-            anew += not sound
+            restored += not sound
             lines.append(old if sound else line | {"seconds": None})
-        if anew:
+        if restored:
             warning = (
-                f"{anew} of {done} lines were damaged or missing; written anew from the checkpoint, without seconds"
+                f"{restored} of {done} lines were damaged or missing; restored from the checkpoint, without seconds"
             )
             warnings.warn(f"{self.path}: {warning}", stacklevel=2)
         self.path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))

@@ -52,7 +52,10 @@ class Config(Options):
     )
     data_dir: str | None = text("predict", None, "where prepared TFDS sets are, for a split")
     mc_samples: int = whole(
-        "predict", 0, "predict with so many passes of the noise of training, and say how they differ", low=0
+        "predict",
+        0,
+        "number of passes with the noise of training, whose spread is reported; 0 predicts without noise",
+        low=0,
     )
     seed: int = whole("predict", 0, "of the noise of --mc_samples", low=0)
     overwrite: bool = switch("predict", False, "replace --output")

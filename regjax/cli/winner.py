@@ -93,7 +93,7 @@ def directory_of_run(workdir: Path) -> Path:
     """Return the directory of the trained run, which for a comparison is that of its winner.
 
     Raises:
-      FlagError: there is none.
+      FlagError: there is no trained run.
     """
     flags.check(workdir.exists(), "workdir", "no such directory; name that of a run of train or compare")
     flags.check(workdir.is_dir(), "workdir", "is a file; name the directory of a run")

@@ -44,7 +44,7 @@ class Layout:
 
     @property
     def unit(self) -> float:
-        """The factor that makes a mean over the runs of a split of what `grouped` gives."""
+        """The factor that turns the sums of `grouped` into means over the runs of a split."""
         return self.groups / len(self.splits)
 
     def interval(self, values: Sequence[np.ndarray] | np.ndarray, *, counted: bool = False) -> Interval:

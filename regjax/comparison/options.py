@@ -44,8 +44,8 @@ class CompareOptions(TrainingOptions):
         unit of its own. 2% is a fifteenth of the standard deviation over seeds of the digits' loss.
       augmentation: the augmentation at strength 1, such as `"shift=1,rotate=15,noise=0.2"`; None chooses one for
         the kind of data.
-      fresh_seeds: whether the chosen settings, and the baseline, are trained anew for the test with the seeds after the
-        others. Weights that were chosen for their validation score do a little better than other weights of the same
+      fresh_seeds: whether the chosen settings, and the baseline, are trained again for the test, with the seeds that
+        follow. Weights that were chosen for their validation score do a little better than other weights of the same
         setting; with fresh ones there is no such bias, for about a quarter more runs.
       always: keyword arguments of `make_hparams` for every run, including the baseline, such as
         `{"rates": {"dropout": 0.5}}`. The comparison then shows what helps in addition to them.
@@ -91,7 +91,7 @@ class CompareOptions(TrainingOptions):
     )
     augmentation: Augmentation | str | None = None
     fresh_seeds: bool = switch(
-        "compare", False, "train the chosen settings anew for the test, with seeds that the choice has not seen"
+        "compare", False, "train the chosen settings again for the test, with seeds that the choice has not seen"
     )
     always: Mapping[str, Value] | None = None
     standardize: str = "auto"
@@ -131,7 +131,7 @@ def with_changes(options: CompareOptions | None, changes: Mapping[str, Value]) -
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             raise TypeError(
-                f"compare: {name!r} is no option{f' (did you mean {near[0]!r}?)' if near else ''}; "
+                f"compare: {name!r} is not an option{f' (did you mean {near[0]!r}?)' if near else ''}; "
                 f"accepted: {', '.join(names)}"
             )
     return dataclasses.replace(options or CompareOptions(), **changes)

@@ -1,6 +1,6 @@
-"""Models of another kind on the same examples, by which a user sees whether a net is the right tool.
+"""Models other than nets on the same examples, which show whether a net is the right tool.
 
-They are no rows of the comparison: nothing is tuned or tested. Each is fitted with the defaults of scikit-learn on the
+They are not rows of the comparison: nothing is tuned or tested. Each is fitted with the defaults of scikit-learn on the
 training examples of the first run of each split.
 """
 
@@ -17,7 +17,7 @@ from regjax.comparison.reference_notes import BOOSTING, CONSTANT, LINEAR
 from regjax.core.typing import Estimator
 from regjax.data import Preprocessors, Splits, noisy_labels, training_rows
 
-MOST_ROWS = 20_000  # a reference is fitted on at most so many examples, which takes some seconds
+MOST_ROWS = 20_000  # most examples that a reference is fitted on, which takes some seconds
 
 
 def references_of(plan: Plan) -> dict[str, dict[str, float]]:
@@ -69,7 +69,7 @@ def _boosting(task: str) -> Estimator:
 
 def _fitted(model: Estimator, x: np.ndarray, x_test: np.ndarray, y: np.ndarray, splits: Splits) -> np.ndarray:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a reference that has not converged is one all the same
+        warnings.simplefilter("ignore")  # a reference is reported even if its solver has not converged
         if splits.task == "regression":
             model.fit(x, y.reshape(len(y), -1))
             return np.asarray(model.predict(x_test)).reshape(len(x_test), -1)

@@ -163,7 +163,7 @@ def resolve(
             continue
         if not isinstance(item, str):
             raise InputError(
-                f"technique {in_short(item)} is no name and no Technique; a penalty becomes one by "
+                f"technique {in_short(item)} is neither a name nor a Technique; a penalty becomes one by "
                 "rj.penalty_technique(name, penalty, mode='proximal')"
             )
         check_choice("technique", item, TECHNIQUES)

@@ -37,7 +37,7 @@ class Improvement:
       p_adjusted: by step-down maxT over jointly flipped splits, or with one split its runs
         (`regjax.analysis.joint_flips`), which decides.
       p_monte_carlo_error: standard error of `p_adjusted`; 0 where all flips are enumerated, up to 20 of them.
-      minimum_detectable_effect: the true effect that gets its verdict with 80% power, with so many runs and these rows:
+      minimum_detectable_effect: the true effect that gets its verdict with 80% power, with these rows and as many runs:
         a `p_adjusted` of at most 5% and a `ci95` without 0 (`regjax.analysis.VerdictPower`). None where no effect can
         be found, as with fewer than 6 splits, or with one split 6 runs; and where fewer than 10 answers differ, from
         which nobody can tell how much they vary. The same holds for the next two.

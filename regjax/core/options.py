@@ -171,7 +171,7 @@ class Options:
         """
         unknown = sorted(set(values) - set(cls.options()))
         if unknown:
-            raise InputError(f"{unknown[0]!r} is no option")
+            raise InputError(f"{unknown[0]!r} is not an option")
         return cls(**values)
 
 

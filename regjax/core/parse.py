@@ -146,7 +146,7 @@ def _call(node: ast.expr, functions: Mapping[str, Callable[..., Result]], what: 
 def _factor(node: ast.expr, what: str) -> float:
     factor = node.value if isinstance(node, ast.Constant) else None
     if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor < float("inf"):
-        raise InputError(f"{what}: {_shown(node)} is no factor; write NUMBER * CALL, the number >= 0")
+        raise InputError(f"{what}: {_shown(node)} is not a factor; write NUMBER * CALL, the number >= 0")
     return factor
 
 

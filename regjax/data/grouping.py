@@ -17,7 +17,7 @@ from regjax.data.dataset import Dataset
 from regjax.data.source import slices
 
 FEWEST_DISTINCT = 0.2
-"""With a smaller share of distinct examples, equal ones are no copies: there are few possible examples, as in a table
+"""With a smaller share of distinct examples, equal ones are not copies: there are few possible examples, as in a table
 of a few categories."""
 
 
@@ -174,8 +174,8 @@ class Members:
     def fill(self, order: np.ndarray, labels: np.ndarray, quota: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Take groups for a set of `quota.sum()` examples.
 
-        A group is taken if its class still needs as many examples; then any that fits; if none does, some examples of
-        the smallest one, the others of which are lost.
+        A group is taken if its class still needs as many examples; then any that fits; if none does, the
+        smallest one is cut, and its other examples are lost.
 
         Args:
           order: the groups, in the order in which they are considered.
@@ -203,6 +203,6 @@ class Members:
         return examples, left
 
     def most_left_out(self, sets: int) -> int:
-        """Return how many examples may be lost by filling so many sets: none if half of them are alone in a group."""
+        """Return how many examples may be lost by filling a number of sets: 0 if half are alone in a group."""
         alone = int(np.sum(self.counts == 1))
         return 0 if 2 * alone >= self.counts.sum() else sets * (int(self.counts.max()) - 1)

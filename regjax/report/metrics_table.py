@@ -1,4 +1,4 @@
-"""The table of further metrics: of the rows of a comparison, and of models of another kind."""
+"""The table of further metrics, for the rows of a comparison and for its reference models."""
 
 from __future__ import annotations
 

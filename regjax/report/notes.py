@@ -41,7 +41,7 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             + ("Grey band: changes too small to matter. " if _sizes(rows, measure) else "")
             + "Each technique is compared with the baseline, not with its neighbours."
         ),
-        "pairs_caption": ""  # which a single run has not
+        "pairs_caption": ""  # a single run has no pairs
         if not several
         else (
             f"By how much{measure.step and f' (in{measure.step})'} the mean of each row is "
@@ -129,7 +129,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         f"did not use. The test {measure.loss} had no say and can be worse. The baseline has no setting to choose: a "
         "change includes what choosing gains. "
         + (
-            "The chosen settings and the baseline were trained anew for the test, with seeds that the choice has not "
+            "The chosen settings and the baseline were trained again for the test, with seeds that the choice has not "
             "seen. "
             if settings.get("fresh_seeds")
             else ""
@@ -183,7 +183,7 @@ def _more_runs(results: Mapping[str, Any], measure: Measure) -> list[str]:
     size = max(abs(row["improvement"]["mean"]) for row in missed)
     if measure.value(size) == measure.value(0.0):  # which no comparison shows
         return []
-    # Those that are as large in the digits that are shown.
+    # All that look as large after rounding.
     largest = [row for row in missed if measure.value(abs(row["improvement"]["mean"])) == measure.value(size)]
     gains = [row["improvement"] for row in largest]
     each = [f"{measure.change(row['improvement']['mean'])}{measure.step} with {short(row['title'])}" for row in largest]
@@ -290,7 +290,7 @@ def _simulated(splits: int, seeds: int, shared_test: bool) -> str:
 
 
 def _what_varies(results: Mapping[str, Any]) -> str:
-    """What differs between the runs, and of what the intervals therefore know."""
+    """What differs between the runs, and so what their intervals cover."""
     splits = int(results.get("splits") or 1)
     seeds = (
         "A run's seed determines the initial weights, the order of examples, dropout and augmentation noise, and which "

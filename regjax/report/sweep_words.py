@@ -135,7 +135,7 @@ def confirmation(results: Results) -> str:
 
 
 def reading_of_confirmation(results: Results) -> str:
-    """What to know of the results of the commands that confirm; empty if there is nothing."""
+    """How to read the results of the confirming commands; empty if there is nothing to add."""
     confirm, measure = results.get("confirm") or {}, Measure.of(results)
     if confirm.get("command") == "train":
         return f"Each run prints its test {measure.name}, which its summary.json has too."

@@ -24,7 +24,7 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
 
     - `"same"`: the whole 95% interval is within the smallest change that matters, on both sides of 0, and so is the
       mean plus or minus what so few examples cannot resolve. This comes before the next two: a change that is certain
-      and too small to matter is no help.
+      but too small to matter does not help.
     - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the adjusted p is at most `level`.
     - `"none"`: tested, and none of these: no difference that this number of runs can show, which does not mean that
       there is none.

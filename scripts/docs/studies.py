@@ -54,7 +54,7 @@ def splits(records: Path, link: str) -> list[str]:
 
 
 def _one_split(record: Mapping[str, Any]) -> str:
-    """What false alarms of one split leave out: a technique that changes nothing on average, but something there."""
+    """What the false alarms of one split do not show: an effect on that split of a technique without one on average."""
     designs = record["sources"]["breast_cancer"]
     one, many = (designs[name]["loss"]["l2"] for name in ("1 split x 10 seeds", "10 splits x 1 seed"))
     called, called_many = (100 * row["intervals"]["two-way"]["excludes_0_and_flips"] for row in (one, many))

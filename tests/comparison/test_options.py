@@ -16,9 +16,9 @@ def test_options_by_name_change_those_given():
 
 
 def test_a_keyword_that_is_no_option_is_named_with_the_nearest():
-    with pytest.raises(TypeError, match=r"'epoch' is no option \(did you mean 'epochs'\?\); accepted: .*seeds"):
+    with pytest.raises(TypeError, match=r"'epoch' is not an option \(did you mean 'epochs'\?\); accepted: .*seeds"):
         with_changes(None, {"epoch": 3})
-    with pytest.raises(TypeError, match=r"'zzz' is no option; accepted"):
+    with pytest.raises(TypeError, match=r"'zzz' is not an option; accepted"):
         with_changes(None, {"zzz": 3})
 
 

@@ -97,9 +97,9 @@ def test_what_is_written_is_read_back(made):
 
 def test_a_file_of_an_earlier_version_has_the_defaults_of_what_it_lacks():
     assert Larger.from_json({"rate": 0.1}) == Larger(rate=0.1)
-    with pytest.raises(InputError, match="'other' is no option"):
+    with pytest.raises(InputError, match="'other' is not an option"):
         Small.from_json({"other": 1})
-    with pytest.raises(InputError, match="'derived' is no option"):
+    with pytest.raises(InputError, match="'derived' is not an option"):
         Small.from_json({"derived": 1.0})
 
 

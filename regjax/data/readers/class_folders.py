@@ -241,7 +241,7 @@ def _part_folders(scan: _Scan) -> dict[str, Path]:
         "for each class"
     )
     if others:
-        raise InputError(f"{root.name}: {others[0]!r} is no part of the data as {parts[0].name!r} is; {accepted}")
+        raise InputError(f"{root.name}: {others[0]!r} is not a part of the data as {parts[0].name!r} is; {accepted}")
     found: dict[str, Path] = {}
     for folder in parts:
         other = found.setdefault(PARTS[folder.name.lower()], folder)

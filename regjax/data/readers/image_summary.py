@@ -54,7 +54,7 @@ class Changes(NamedTuple):
 
 
 _SKIPPED = {
-    "no_images": ("file is no image, skipped", "files are no images, skipped"),
+    "no_images": ("file is not an image, skipped", "files are not images, skipped"),
     "in_no_class": ("image is in no class folder, skipped", "images are in no class folder, skipped"),
     "ignored": ("hidden or system file or folder is ignored", "hidden or system files and folders are ignored"),
     "empty_classes": ("class folder has no images, left out", "class folders have no images, left out"),
@@ -84,7 +84,7 @@ class ImageSummary(NamedTuple):
 
     Example:
       >>> ImageSummary(5, Changes(oriented=2), Skipped(no_images=("a.txt",))).lines("pets", (8, 8), ImageRule())
-      ['pets: 1 file is no image, skipped: a.txt', 'pets: 2 of 5 images are turned as their EXIF orientation says']
+      ['pets: 1 file is not an image, skipped: a.txt', 'pets: 2 of 5 images are turned as their EXIF orientation says']
     """
 
     images: int

@@ -184,7 +184,7 @@ def _read_npz(
             arrays = {key: map_member(path, key) if key in mapped else stored[key] for key in found}
             for key, array in arrays.items():
                 if not isinstance(array, np.ndarray):  # NumPy returns bytes for a member that is not an array
-                    raise InputError(f"{path.name}: {key!r} is no array; accepted: arrays of numbers or text")
+                    raise InputError(f"{path.name}: {key!r} is not an array; accepted: arrays of numbers or text")
             return arrays
     except InputError:
         raise

@@ -22,7 +22,7 @@ def to_days(cells: Any, name: str) -> np.ndarray:
       name: of the column, for messages.
 
     Raises:
-      InputError: a cell is no date, or it cannot be told which number is the day and which the month.
+      InputError: a cell is not a date, or the order of day and month is ambiguous.
 
     Example:
       >>> import pyarrow as pa
@@ -46,12 +46,12 @@ def to_days(cells: Any, name: str) -> np.ndarray:
             (text for match, text in zip(matches, texts, strict=True) if match is None and text is not None), None
         )
         if bad is not None:
-            raise InputError(f"column {name!r}: {bad!r} is no date, accepted: 2024-05-31, 31.05.2024 or 05/31/2024")
+            raise InputError(f"column {name!r}: {bad!r} is not a date, accepted: 2024-05-31, 31.05.2024 or 05/31/2024")
         firsts = max(int(match[1]) for match in matches if match)
         seconds = max(int(match[2]) for match in matches if match)
         if (firsts > 12) == (seconds > 12):
             raise InputError(
-                f"column {name!r}: it cannot be told whether {next(text for text in texts if text)!r} starts with the "
+                f"column {name!r}: it is ambiguous whether {next(text for text in texts if text)!r} starts with the "
                 "day or the month; write dates as 2024-05-31"
             )
         day, month = (1, 2) if firsts > 12 else (2, 1)

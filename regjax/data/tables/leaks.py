@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 ORDERED = 0.99
-"""From this rank correlation on, an input gives numbers away."""
+"""An input with at least this rank correlation gives a number away."""
 
 SEPARATED = 0.99
-"""From this area under the ROC curve on, it gives one of two classes away."""
+"""An input with at least this area under the ROC curve gives one of two classes away."""
 
-MOST_ROWS, MOST_INPUTS = 20_000, 500  # what is looked at, so that it takes less than a second
+MOST_ROWS, MOST_INPUTS = 20_000, 500  # the rest is not examined, so that it takes less than a second
 
 
 def leaks(x: np.ndarray, y: np.ndarray, names: Sequence[str], task: str) -> list[str]:
@@ -20,7 +20,7 @@ def leaks(x: np.ndarray, y: np.ndarray, names: Sequence[str], task: str) -> list
 
     Args:
       x: inputs `[N, F]`; rows in which one is missing (NaN) do not count for it.
-      y: numbers `[N]`, or labels of two classes; for other targets nothing is looked at.
+      y: numbers `[N]`, or labels of two classes; inputs are not examined for other targets.
       names: of the inputs.
       task: `"classification"` or `"regression"`.
 

@@ -20,9 +20,9 @@ class TableOptions:
       categorical: names of columns whose cells are levels, such as numbers that are codes.
       numeric: names of columns whose cells are numbers; other cells count as missing.
       dates: names of columns with dates to use, as year, month, weekday and days since 1970.
-      group: name of a column whose equal cells stay in one part of a split, such as the patient; it is no input.
-      time: name of a column with dates or numbers: later rows are the test; it is no input.
-      id_column: name of the column that identifies an example; it is no input, and predictions carry it along.
+      group: name of a column whose equal cells stay in one part of a split, such as the patient; it is not an input.
+      time: name of a column with dates or numbers: later rows are the test; it is not an input.
+      id_column: name of the column that identifies an example; it is not an input, and predictions carry it along.
       impute: one of `regjax.catalog.IMPUTE`.
       encoding: of a text file.
       separator: of the cells of a text file; None finds it.

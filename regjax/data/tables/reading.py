@@ -25,7 +25,7 @@ MAX_COLUMNS = 100_000
 """More columns than this are refused."""
 
 MAX_HEADER_BYTES = 2**26
-"""More of the first line is not looked at."""
+"""Only this much of the first line is searched for a header."""
 
 UNNAMED = ""
 """Name of the first column if the header has none, as pandas and R write it for row names."""
@@ -62,7 +62,7 @@ def read_table(path: Path, options: TableOptions, as_text: tuple[str, ...] = ())
       as_text: names of columns whose cells are kept as text, such as labels.
 
     Raises:
-      InputError: it is no table; the message says where.
+      InputError: it is not a table; the message says where.
     """
     import pyarrow as pa
 
@@ -88,7 +88,7 @@ def read_frame(frame: Any, name: str = "data") -> RawTable:
     """Read a data frame of pandas or polars, a `pyarrow.Table`, or a mapping of columns to arrays.
 
     Raises:
-      InputError: it is none of these, or a column has another form.
+      InputError: it is none of these, or a column has an unsupported shape.
     """
     import pyarrow as pa
 
@@ -102,7 +102,9 @@ def read_frame(frame: Any, name: str = "data") -> RawTable:
         elif hasattr(frame, "__arrow_c_stream__"):
             table = pa.table(frame)
         else:
-            raise InputError(f"{name}: {type(frame).__name__} is no table; accepted: a data frame, or a dict of arrays")
+            raise InputError(
+                f"{name}: {type(frame).__name__} is not a table; accepted: a data frame, or a dict of arrays"
+            )
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise InputError(f"{name}: {' '.join(str(error).split())[:300]}") from None
     _check_header(name, list(table.column_names))

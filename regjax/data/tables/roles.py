@@ -17,7 +17,7 @@ ROLES = ("number", "boolean", "category", "date", "id", "text", "constant", "ign
 USED = ("number", "boolean", "category")
 
 MAX_LEVELS = 100
-"""A text column with more levels is no category, unless the user says so."""
+"""A text column with more levels is not categorical, unless the user says so."""
 
 FREE_TEXT_WORDS = 5.0
 """Mean number of words of a cell from which a column of distinct texts is free text."""
@@ -44,7 +44,7 @@ class Column:
       missing: number of missing cells.
       levels: of a category, in order.
       thousands: whether its numbers are written with a comma between thousands.
-      lenient: whether cells that are no numbers count as missing.
+      lenient: whether cells that are not numbers count as missing.
       parts: whether a date is used.
     """
 
@@ -69,7 +69,7 @@ def infer_columns(raw: RawTable, options: TableOptions, target: str | None = Non
     Args:
       raw: the table.
       options: what the user says about its columns.
-      target: name of the column that is no input.
+      target: name of the target column, which is not an input.
 
     Raises:
       InputError: a column that is named is not there, or columns hold what cannot be used; all of them are named.
@@ -243,5 +243,5 @@ def _date(raw: RawTable, name: str, reason: str, *, parts: bool) -> Column:
     if parts:
         from regjax.data.tables.dates import to_days
 
-        to_days(cells, name)  # refuses what is no date, before anything is trained
+        to_days(cells, name)  # refuses cells that are not dates, before anything is trained
     return Column(name, "date", reason, cells.null_count, parts=parts)

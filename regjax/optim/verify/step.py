@@ -137,7 +137,7 @@ def check_moves(
             uphill = -uphill  # a stand-in may have the opposite sign
         if np.any(uphill > 0):
             raise ValueError(
-                f"this optimizer moves {name} uphill in some updates, which are no steps of its own, and a penalty "
+                f"this optimizer moves {name} uphill in some updates, which are not steps of its own, and a penalty "
                 f"beside it would act on them as well; wrap the other way round. {WAY_OUT}"
             )
     last = [update[_NAN, _SPECIAL] for name, update in record.updates.items() if name not in frozen]

@@ -1,4 +1,4 @@
-"""What a case consists of, and what a contender is given and gives back."""
+"""The parts of a benchmark case, the context that a contender gets and the measurement that it returns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Round = Callable[[], Measured]
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """What a contender is told.
+    """What a contender gets to know of its case.
 
     Attributes:
       case: name of the case.
@@ -56,7 +56,7 @@ class Contender(NamedTuple):
       setup: prepares everything and returns the function of a round; the first round it returns is still cold.
       needs: modules it imports; when one is not installed the contender is named as missing.
       warmups: rounds before the measured ones. The first of ours is timed: it compiles.
-      rounds: at most so many rounds, for contenders that take long; None takes those of the case.
+      rounds: the most rounds, for contenders that take long; None takes those of the case.
     """
 
     setup: Callable[[Context], Round]

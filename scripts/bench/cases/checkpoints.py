@@ -114,7 +114,7 @@ def sha256sum(context: Context) -> Round:
 
 
 def only_read(context: Context) -> Round:
-    """The floor: the bytes of the same files, read and not looked at."""
+    """The floor: the bytes of the same files, read without being parsed."""
     path = _checkpoint(context)
 
     def read() -> None:

@@ -27,7 +27,7 @@ MODULES = {
 
 
 class UnknownCaseError(Exception):
-    """A name that is no case; the text is one line for stderr."""
+    """A name that is not a case; the text is one line for stderr."""
 
 
 def find(name: str) -> Case:

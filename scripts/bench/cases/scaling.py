@@ -16,7 +16,7 @@ LANES, EPOCHS = 16, 20
 
 
 class Members:
-    """Processes of one run, each on a core of its own, that train when they are told to."""
+    """Processes of one run, each on a core of its own, that train on request."""
 
     def __init__(self, context: Context, count: int):
         with socket.socket() as probe:
@@ -98,7 +98,7 @@ def torch_loop(context: Context) -> Round:
 
 
 def _swept(context: Context, lanes: int, width: int) -> Any:
-    """A function that trains so many lanes of so wide a net."""
+    """A function that trains a number of lanes of a net of this width."""
     data, made = _problem(dict(context.shared), lanes, context.size(EPOCHS, 2), width)
     import regjax as rj
 

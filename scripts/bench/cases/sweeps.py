@@ -144,7 +144,7 @@ def torch_vmap(context: Context) -> Round:
 
 
 def keras_runs(given: dict[str, Any], lanes: list[int]) -> float:
-    """Train lanes one after the other with one compiled model whose weights are drawn anew."""
+    """Train lanes one after the other with one compiled model whose weights are drawn again for each."""
     import keras
 
     global _KERAS

@@ -29,7 +29,7 @@ def wine_dir(tmp_path_factory):
 
 @pytest.fixture
 def pets(tmp_path):
-    """A folder of two classes: two cats and a dog, and files that are no images."""
+    """A folder of two classes: two cats and a dog, and files that are not images."""
     root = tmp_path / "pets"
     save_image(root / "dog" / "1.png", np.full((4, 6), 10))
     save_image(root / "cat" / "b.png", np.full((4, 6), 30))

@@ -39,8 +39,8 @@ def test_missing_dates_stay_missing():
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["1.2.2024", "3.4.2024"], "cannot be told whether '1.2.2024' starts with the day or the month"),
-        (["2024-05-31", "soon"], "'2024-05-31' is no date|'soon' is no date"),
+        (["1.2.2024", "3.4.2024"], "it is ambiguous whether '1.2.2024' starts with the day or the month"),
+        (["2024-05-31", "soon"], "'2024-05-31' is not a date|'soon' is not a date"),
         (["2024-13-31"], "Month out of range"),
     ],
 )

@@ -66,7 +66,7 @@ def test_every_form_gives_the_same_table(tmp_path, form):
 def test_a_dict_of_arrays():
     raw = read_frame({"a": np.arange(3), "b": np.array(["x", "y", "?"])})
     assert raw.table.to_pydict() == {"a": [0, 1, 2], "b": ["x", "y", None]}
-    with pytest.raises(InputError, match="list is no table"):
+    with pytest.raises(InputError, match="list is not a table"):
         read_frame([1, 2])
     with pytest.raises(InputError, match=r"toy: .*length"):
         read_frame({"a": np.arange(3), "b": np.arange(2)}, "toy")
