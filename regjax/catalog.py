@@ -223,6 +223,8 @@ SMOOTHINGS = ("uniform", "others")
 CLASS_WEIGHTS = ("balanced", "effective")
 STOP_CRITERIA = ["patience", "gl", "pq", "up"]
 SELECTIONS = ("best", "1se")
+LAYOUTS = ("auto", "map", "vmap")
+"""How the runs of a sweep are laid out: one by one on each core, or side by side; auto chooses by the device."""
 
 # What a comparison may choose and test by; the first one of each task is the default.
 METRICS = MappingProxyType(

@@ -22,22 +22,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regjax.catalog import NOISES, NUMBERS, SCORE
+from regjax.catalog import LAYOUTS, NOISES, NUMBERS, SCORE
 from regjax.cli import app, cluster, flags, workdirs
 from regjax.cli.grid import REGULARIZERS, Point, off_values, points_of
 from regjax.cli.options import RunOptions, SharedBatchOptions
 from regjax.core.options import choice, switch, text, texts, whole
 
 if TYPE_CHECKING:
-    from regjax.cli.setup import Facts
+    from regjax.cli.setup import Facts, Loaded
+    from regjax.sweeps import Lane, LanePlan
     from regjax.training.run import RunResult
+    from regjax.training.spec import Spec
+    from regjax.training.state import TrainData
 
 NAMES = (*REGULARIZERS, "learning_rate", "patience", "min_delta", "train_examples")
 FACTORS = ("penalty", "output_penalty")  # sweeping these multiplies the strengths of the flag
 WHOLE = ("patience", "train_examples")
 BELOW_ONE = tuple(name for name, method in (NOISES | NUMBERS).items() if method.high_open)
 MAX_LANES = 100_000
-LAYOUTS = ("auto", "map", "vmap")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,8 +102,33 @@ def parse_sweep(text: str) -> tuple[str, list[float]]:
     return name, values
 
 
+@dataclasses.dataclass(frozen=True)
+class _Prepared:
+    """What is known before any run: options, data, specification and points, with the values of regularizers off."""
+
+    config: Config
+    swept: dict[str, list[float]]
+    loaded: Loaded
+    spec: Spec
+    arrays: TrainData
+    off: dict[str, float]
+    points: list[Point]
+
+    @property
+    def facts(self) -> Facts:
+        """Properties of the data."""
+        from regjax.cli.setup import Facts
+
+        return Facts.of(self.loaded.splits)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of each point."""
+        return list(range(self.config.seed, self.config.seed + self.config.seeds))
+
+
 def main(config: Config) -> int:
-    """Run the experiment; returns the exit code."""
+    """Check the flags, prepare data and lanes, run them, and write the results; returns the exit code."""
     started = time.time()
     cluster.first(lambda: workdirs.check(config, "sweep"))
     workdir = Path(config.workdir).expanduser()
@@ -113,19 +140,32 @@ def main(config: Config) -> int:
         print(f"{workdir}: this sweep is finished; nothing to do")
         return app.DONE
 
-    from regjax.cli import setup
-    from regjax.cli.progress import Bar
-    from regjax.cli.regularizers import check_regularizers
-    from regjax.cli.repeat import train_command
-    from regjax.cli.settings import settings_of
-    from regjax.core.mesh import make_mesh
-    from regjax.core.rng import run_key
-    from regjax.data import Preprocessors
-    from regjax.report import write_sweep_report
     from regjax.report.sweep_words import sweep_sentences
-    from regjax.sweeps import Lane, LaneStore, plan_lanes, run_lanes
     from regjax.training.compilations import CompilationCounter
-    from regjax.training.run import make_run
+
+    prepared = _prepared(config, swept)
+    lanes, units = _lanes(prepared)
+    with CompilationCounter() as compilations:
+        results, plan = _run(prepared, lanes)
+    if not cluster.leads():
+        return app.DONE
+    table = _table(results, prepared.points, prepared.seeds, prepared.spec.task, units)
+    content = _content(prepared, table, plan) | {
+        "compilations": compilations.count,
+        "compile_seconds": round(compilations.seconds, 3),
+        "reproduce": app.reproduce("sweep", started),
+    }
+    _write(config, workdir, content, table)
+    print("\n".join(sweep_sentences(content)))
+    print(f"{compilations.describe()}; {time.time() - started:.0f} s in all")
+    print(f"report: {workdir / 'report.html'}   runs: {workdir / 'lanes.csv'}")
+    return app.DONE
+
+
+def _prepared(config: Config, swept: dict[str, list[float]]) -> _Prepared:
+    """Load the data, and check sizes and regularizers against them."""
+    from regjax.cli import setup
+    from regjax.cli.regularizers import check_regularizers
 
     loaded = setup.load(config, config.split_seed)
     setup.check_sizes(config, loaded.splits)
@@ -133,74 +173,100 @@ def main(config: Config) -> int:
     for size in swept.get("train_examples", []):
         flags.check(size <= facts.pool, "sweep", f"train_examples must be at most {facts.pool}")
     spec = setup.make_spec(config, facts, loaded)
-    seeds = list(range(config.seed, config.seed + config.seeds))
-    arrays = setup.train_data(loaded, config, seeds)
+    arrays = setup.train_data(loaded, config, list(range(config.seed, config.seed + config.seeds)))
     check_regularizers(config, spec, loaded.preprocessor.transform(loaded.splits.x_train[:1]), present=swept)
-    run = make_run(spec)
     off = off_values(list(swept), config.epochs)
-    points = points_of(swept, off)
+    return _Prepared(config, swept, loaded, spec, arrays, off, points_of(swept, off))
+
+
+def _lanes(prepared: _Prepared) -> tuple[list[Lane], list[float]]:
+    """Return a lane for each point and seed, and the factors that give their losses one unit."""
+    from regjax.cli import setup
+    from regjax.core.rng import run_key
+    from regjax.data import Preprocessors
+    from regjax.sweeps import Lane
+    from regjax.training.run import make_run
+
+    config, run = prepared.config, make_run(prepared.spec)
     lanes: list[Lane] = []
-    preprocessors, units = Preprocessors(loaded.splits, loaded.preprocessor), []
-    for point in points:
+    preprocessors, units = Preprocessors(prepared.loaded.splits, prepared.loaded.preprocessor), []
+    for point in prepared.points:
         at_point = dataclasses.replace(config, **_as_options(config, point.values))
         hparams = setup.hparams_of(
             at_point,
-            facts,
+            prepared.facts,
             restore_best=config.restore_best,
             standardization=None,
             augment=point.values.get("augment", 1.0),
-            present=swept,
+            present=prepared.swept,
         )
-        for i, seed in enumerate(seeds):
+        for i, seed in enumerate(prepared.seeds):
             own = preprocessors.of(seed, at_point.train_examples)
             units.append(own.loss_unit(preprocessors.whole))
             lanes.append(Lane(run, hparams._replace(standardization=own.standardization), run_key(seed), i))
-    mesh = None
+    return lanes, units
+
+
+def _run(prepared: _Prepared, lanes: list[Lane]) -> tuple[list[RunResult], LanePlan]:
+    """Plan the layout of the lanes and train them; return the results and the plan."""
+    from regjax.cli.progress import Bar
+    from regjax.core.mesh import make_mesh
+    from regjax.sweeps import LaneStore, plan_lanes, run_lanes
+
+    config, mesh = prepared.config, None
     if config.data_devices > 1:
         mesh = flags.about("data_devices", lambda: make_mesh(data=config.data_devices))
     layout: dict[str, Any] = {name: getattr(config, name) for name in ("layout", "chunk", "workers", "memory_limit")}
     layout |= {"compact": config.compact, "mesh": mesh}
-    with CompilationCounter() as compilations:
-        plan = flags.about("memory_limit", lambda: plan_lanes(lanes, arrays, **layout))
-        if config.explain_plan:
-            print(plan.describe())
-        app.terminate_as_interrupt()
-        with workdirs.unfinished(config, "sweep") as directory, Bar("runs", len(plan.share.lanes)) as bar:
-            done = itertools.count(1)
-            results = run_lanes(
-                lanes,
-                arrays,
-                keep_weights=False,  # the table does not need them, and memory must not grow with the number of lanes
-                store=LaneStore(directory / "lanes"),
-                on_done=lambda i, result, seconds: bar.update(next(done), ""),
-                **layout,
-            )
-    if not cluster.leads():
-        return app.DONE
-    table = _table(results, points, seeds, spec.task, units)
-    runs = itertools.product(points, seeds)
+    plan = flags.about("memory_limit", lambda: plan_lanes(lanes, prepared.arrays, **layout))
+    if config.explain_plan:
+        print(plan.describe())
+    app.terminate_as_interrupt()
+    with workdirs.unfinished(config, "sweep") as directory, Bar("runs", len(plan.share.lanes)) as bar:
+        done = itertools.count(1)
+        results = run_lanes(
+            lanes,
+            prepared.arrays,
+            keep_weights=False,  # the table does not need them, and memory must not grow with the number of lanes
+            store=LaneStore(directory / "lanes"),
+            on_done=lambda i, result, seconds: bar.update(next(done), ""),
+            **layout,
+        )
+    return results, plan
+
+
+def _content(prepared: _Prepared, table: list[dict[str, Any]], plan: LanePlan) -> dict[str, Any]:
+    """Return the content of `results.json`, except what depends on the time."""
+    from regjax.cli.repeat import train_command
+    from regjax.cli.settings import settings_of
+
+    config, spec, points, off = prepared.config, prepared.spec, prepared.points, prepared.off
     commands = [
         train_command(config, _train_options(config, point, spec.steps_per_epoch), seed, f"runs/repeat/run-{i}")
-        for i, (point, seed) in enumerate(runs)
+        for i, (point, seed) in enumerate(itertools.product(points, prepared.seeds))
     ]
-    found = settings_of(table, points, off, len(arrays.x_val) if spec.task == "classification" else None)
-    content = {
-        "dataset": loaded.splits.name,
+    examples = len(prepared.arrays.x_val)
+    found = settings_of(table, points, off, examples if spec.task == "classification" else None)
+    return {
+        "dataset": prepared.loaded.splits.name,
         "task": spec.task,
         "metric": SCORE[spec.task],
         "seeds": config.seeds,
-        "parameters": swept,
-        "validation_examples": len(arrays.x_val),
+        "parameters": prepared.swept,
+        "validation_examples": examples,
         **found,
-        "confirm": _confirm(config, found, points, off, facts, spec.steps_per_epoch),
+        "confirm": _confirm(config, found, points, off, prepared.facts, spec.steps_per_epoch),
         "restore_best": config.restore_best,
         "lanes": [row | {"command": command} for row, command in zip(table, commands, strict=True)],
         "plan": plan.to_json(),
         "processes": cluster.count(),
-        "compilations": compilations.count,
-        "compile_seconds": round(compilations.seconds, 3),
-        "reproduce": app.reproduce("sweep", started),
     }
+
+
+def _write(config: Config, workdir: Path, content: dict[str, Any], table: list[dict[str, Any]]) -> None:
+    """Write the files of the sweep, which appear together."""
+    from regjax.report import write_sweep_report
+
     with workdirs.written_aside(workdir) as aside:
         workdirs.write_json(aside / "config.json", {"experiment": "sweep", "flags": config.to_json()})
         workdirs.write_json(aside / "results.json", content)
@@ -209,10 +275,6 @@ def main(config: Config) -> int:
             writer.writeheader()
             writer.writerows(table)
         write_sweep_report(content, aside)
-    print("\n".join(sweep_sentences(content)))
-    print(f"{compilations.describe()}; {time.time() - started:.0f} s in all")
-    print(f"report: {workdir / 'report.html'}   runs: {workdir / 'lanes.csv'}")
-    return app.DONE
 
 
 def _swept(config: Config) -> dict[str, list[float]]:

@@ -25,10 +25,12 @@ from regjax.core.extras import require
 from regjax.core.options import choice, number, switch, text, whole
 
 if TYPE_CHECKING:
-    from regjax.cli.setup import Facts, Loaded
+    from regjax.cli.setup import Loaded
     from regjax.training.compilations import CompilationCounter
     from regjax.training.fit import FitResult
-    from regjax.training.state import RunState
+    from regjax.training.spec import Hparams, Spec
+    from regjax.training.state import RunState, TrainData
+    from regjax.training.stream import StreamLoader
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
 
@@ -68,9 +70,50 @@ class Config(SharedBatchOptions, RunOptions):
     read_threads: int = whole("run", 2, "threads that read, with --loader=stream", fixed=False)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Prepared:
+    """What is known before the run: options, data, specification and hyperparameters."""
+
+    config: Config
+    workdir: Path
+    resuming: bool
+    loaded: Loaded
+    spec: Spec
+    hparams: Hparams
+    arrays: TrainData
+    loader: StreamLoader | None
+
+
 def main(config: Config) -> int:
-    """Run the experiment; returns the exit code."""
+    """Check the flags, prepare the data, train, and write the summary; returns the exit code."""
     started = time.time()
+    _check_flags(config)
+    cluster.first(lambda: workdirs.check(config, "train"))
+    workdir = Path(config.workdir).expanduser()
+    resuming = config.resume and (workdir / "config.json").exists()
+    finished = _checked_for_resume(workdir, config) if resuming else None
+    if finished is not None:
+        print(f"{workdir}: this run is finished ({finished}); nothing to do")
+        return EXIT_CODE.get(finished, app.DONE)
+
+    from regjax.training.compilations import CompilationCounter
+
+    prepared = _prepared(config, workdir, resuming)
+    stopping = Signals()
+    cluster.first(lambda: _begin(prepared, started))
+    with CompilationCounter() as compilations:
+        result = _fit(prepared, stopping)
+    if not cluster.leads():
+        return EXIT_CODE.get(result.status, app.DONE)
+    summary = _summary(result, prepared, compilations)
+    workdirs.write_json(workdir / "summary.json", summary)
+    _draw(result, workdir, prepared.loaded.splits.task, summary)
+    _print(summary, workdir, compilations)
+    return EXIT_CODE.get(result.status, app.DONE)
+
+
+def _check_flags(config: Config) -> None:
+    """Check that the flags fit each other."""
     flags.check_stopping(config)
     exclusive = config.checkpoint_steps is None or config.checkpoint_seconds is None
     flags.check(exclusive, "checkpoint_steps", "and --checkpoint_seconds exclude each other")
@@ -78,32 +121,30 @@ def main(config: Config) -> int:
     flags.check(strength, "augment_strength", "is of no use without --augment")
     whole_part = config.validation == "all" or config.loader == "memory"
     flags.check(whole_part, "validation", "is for --loader=memory; a streamed run evaluates what memory holds")
-    cluster.first(lambda: workdirs.check(config, "train"))
-    workdir = Path(config.workdir).expanduser()
-    resuming = config.resume and (workdir / "config.json").exists()
-    if resuming:
-        workdirs.check_same_flags(workdir, "train", config, _free(config))
-        before = workdirs.flags_of(workdir)["epochs"]
-        grows = isinstance(before, int) and config.epochs >= before
-        flags.check(grows, "epochs", f"may grow in a resumed run, which has {before}")
-        finished = _finished(workdir, config.epochs)
-        if finished is not None:
-            print(f"{workdir}: this run is finished ({finished}); nothing to do")
-            return EXIT_CODE.get(finished, app.DONE)
 
+
+def _checked_for_resume(workdir: Path, config: Config) -> str | None:
+    """Check that a run can be resumed with these flags; return its status if it is finished."""
+    workdirs.check_same_flags(workdir, "train", config, _free(config))
+    before = workdirs.flags_of(workdir)["epochs"]
+    grows = isinstance(before, int) and config.epochs >= before
+    flags.check(grows, "epochs", f"may grow in a resumed run, which has {before}")
+    return _finished(workdir, config.epochs)
+
+
+def _prepared(config: Config, workdir: Path, resuming: bool) -> _Prepared:
+    """Load the data, make specification and hyperparameters, and check the regularizers against them."""
     from regjax.cli import setup
-    from regjax.cli.progress import Bar, epoch_status
     from regjax.cli.regularizers import check_regularizers
-    from regjax.core.rng import run_key
     from regjax.data import Preprocessor, Preprocessors
-    from regjax.training.checkpoint import Checkpoints
-    from regjax.training.compilations import CompilationCounter
-    from regjax.training.fit import fit
 
+    streamed = config.loader == "stream"
+    if streamed:
+        require("grain")
     fitted = None
-    if resuming and config.loader == "stream":
+    if resuming and streamed:
         fitted = Preprocessor.from_json((workdir / "preprocess.json").read_text())
-    loaded = setup.load(config, config.split_seed, fitted, lazy=config.loader == "stream")
+    loaded = setup.load(config, config.split_seed, fitted, lazy=streamed)
     setup.check_sizes(config, loaded.splits)
     if fitted is None:
         own = Preprocessors(loaded.splits, loaded.preprocessor).of(config.seed, config.train_examples)
@@ -118,8 +159,7 @@ def main(config: Config) -> int:
         augment=config.augment_strength,
     )
     loader = None
-    if config.loader == "stream":
-        require("grain")
+    if streamed:
         arrays, loader = setup.stream_data(loaded, config, spec, config.read_threads)
         print(_held(arrays, loaded.splits))
     else:
@@ -128,14 +168,20 @@ def main(config: Config) -> int:
     if config.penalty:
         for mode, penalty in hparams.penalties.items():
             print(f"--penalty_mode={mode}:\n{penalty.anchored(shapes).plan(shapes)}")
+    return _Prepared(config, workdir, resuming, loaded, spec, hparams, arrays, loader)
 
-    stopping = Signals()
-    devices = 1 if spec.mesh is None else spec.mesh.size
-    cluster.first(lambda: _begin(workdir, config, facts, loaded, started, resuming, devices))
 
-    with CompilationCounter() as compilations, Bar("epochs", spec.epochs) as bar:
+def _fit(prepared: _Prepared, stopping: Signals) -> FitResult:
+    """Train, with a progress bar, checkpoints and `metrics.jsonl`."""
+    from regjax.cli.progress import Bar, epoch_status
+    from regjax.core.rng import run_key
+    from regjax.training.checkpoint import Checkpoints
+    from regjax.training.fit import fit
+
+    config, spec, hparams = prepared.config, prepared.spec, prepared.hparams
+    with Bar("epochs", spec.epochs) as bar:
         # Every process trains and has the same results; one of them writes.
-        metrics = Metrics(workdir / "metrics.jsonl", spec.steps_per_epoch)
+        metrics = Metrics(prepared.workdir / "metrics.jsonl", spec.steps_per_epoch)
 
         def on_start(done: int, state: RunState) -> None:
             if cluster.leads():
@@ -147,12 +193,12 @@ def main(config: Config) -> int:
                 metrics.write(epoch, row)
             bar.update(epoch + 1, epoch_status(epoch, row, int(state.stop.wait), int(hparams.stopping.patience)))
 
-        result = fit(
+        return fit(
             spec,
             hparams,
             run_key(config.seed),
-            arrays,
-            checkpoints=Checkpoints(workdir / "checkpoints", config=_identity(config)),
+            prepared.arrays,
+            checkpoints=Checkpoints(prepared.workdir / "checkpoints", config=_identity(config)),
             checkpoint_every=config.checkpoint_every,
             checkpoint_steps=config.checkpoint_steps,
             checkpoint_seconds=config.checkpoint_seconds,
@@ -160,30 +206,19 @@ def main(config: Config) -> int:
             on_epoch=on_epoch,
             # All processes must agree, because a process that continues alone would wait for the others.
             interrupted=lambda: cluster.any_of(stopping.received),
-            loader=loader,
+            loader=prepared.loader,
         )
-    if not cluster.leads():
-        return EXIT_CODE.get(result.status, app.DONE)
-    summary = _summary(result, spec, loaded, hparams, compilations, len(arrays.x_val), _devices_of(workdir)[:-1])
-    workdirs.write_json(workdir / "summary.json", summary)
-    _draw(result, workdir, facts.task, summary)
-    _print(summary, workdir, compilations)
-    return EXIT_CODE.get(result.status, app.DONE)
 
 
-def _begin(
-    workdir: Path,
-    config: Config,
-    facts: Facts,
-    loaded: Loaded,
-    started: float,
-    resuming: bool,
-    devices: int,
-) -> None:
+def _begin(prepared: _Prepared, started: float) -> None:
     """Claim the working directory for this run, and write its configuration."""
+    from regjax.cli.setup import Facts
+
+    config, workdir = prepared.config, prepared.workdir
+    devices = 1 if prepared.spec.mesh is None else prepared.spec.mesh.size
     workdirs.claim(config, "train")
     before = []
-    if resuming:
+    if prepared.resuming:
         before = _devices_of(workdir)
         if before and before[-1] != devices:
             print(
@@ -192,7 +227,8 @@ def _begin(
             )
     else:
         workdirs.emptied(workdir)
-        (workdir / "preprocess.json").write_text(loaded.preprocessor.to_json())
+        (workdir / "preprocess.json").write_text(prepared.loaded.preprocessor.to_json())
+    facts = Facts.of(prepared.loaded.splits)
     content: dict[str, Any] = {"experiment": "train", "flags": config.to_json(), "facts": facts._asdict()}
     content["devices"] = [*before, *([] if before[-1:] == [devices] else [devices])]
     workdirs.write_json(workdir / "config.json", content | {"reproduce": app.reproduce("train", started)})
@@ -213,25 +249,44 @@ def _held(arrays: Any, splits: Any) -> str:
     )
 
 
-def _summary(
-    result: FitResult,
-    spec: Any,
-    loaded: Any,
-    hparams: Any,
-    compilations: CompilationCounter,
-    n_val: int,
-    earlier: list[int],
-) -> dict[str, Any]:
+def _summary(result: FitResult, prepared: _Prepared, compilations: CompilationCounter) -> dict[str, Any]:
+    """Return the content of `summary.json`: how the run ended, the test metrics of its weights, and a diagnosis."""
+    from regjax.analysis.weights import params_sha256, zero_fraction
+
+    spec, hparams, state, weights = prepared.spec, prepared.hparams, result.state, result.weights
+    summary: dict[str, Any] = {
+        "status": result.status,
+        "stop_reason": None if result.status in ("completed", "interrupted") else state.stop.reason_name,
+        "epochs_run": int(state.epoch),
+        "best_epoch": int(state.stop.best_step),
+        "best_val_loss": float(state.stop.best_value),
+        "weights": "best" if bool(hparams.restore_best) else "last",
+        "average": None if hparams.average is None else hparams.average.kind,
+        "gradients_per_update": 1 if hparams.sam is None else 2,
+        **{f"test/{name}": value for name, value in _tested(result, prepared).items()},
+        "zero_fraction": zero_fraction(weights.params),
+        "params_sha256": params_sha256(weights.params),
+        "compilations": compilations.count,
+        "compile_seconds": round(compilations.seconds, 3),
+        "devices": 1 if spec.mesh is None else spec.mesh.size,
+        "devices_before": _devices_of(prepared.workdir)[:-1],
+        "processes": cluster.count(),
+        "seconds": round(result.seconds, 3),
+    }
+    return app.without_nan(summary | _diagnosis(result, prepared))
+
+
+def _tested(result: FitResult, prepared: _Prepared) -> dict[str, float]:
+    """Return the metrics on the test examples; of a regression in the units of the target."""
     import jax
     import numpy as np
 
-    from regjax.analysis import diagnose
-    from regjax.analysis.weights import params_sha256, zero_fraction
     from regjax.models.interface import as_model
     from regjax.training.evaluate import evaluate_parts, predict
 
-    state, weights, pre = result.state, result.weights, loaded.preprocessor
-    x, y, size = loaded.splits.x_test, pre.target_transform(loaded.splits.y_test), spec.eval_batch_size
+    spec, weights, pre = prepared.spec, result.weights, prepared.loaded.preprocessor
+    splits = prepared.loaded.splits
+    x, y, size = splits.x_test, pre.target_transform(splits.y_test), spec.eval_batch_size
     apply_fn, outputs = as_model(spec.model).apply, []
     predicted = jax.jit(lambda weights, x: predict(apply_fn, weights.params, weights.model_state, x, task=spec.task))
 
@@ -247,28 +302,21 @@ def _summary(
         test |= _calibration(np.concatenate(outputs), y)
     if pre.y_scale is not None:
         test["mse"] *= float(np.mean(np.square(pre.y_scale)))  # convert to the units of the target
-    summary: dict[str, Any] = {
-        "status": result.status,
-        "stop_reason": None if result.status in ("completed", "interrupted") else state.stop.reason_name,
-        "epochs_run": int(state.epoch),
-        "best_epoch": int(state.stop.best_step),
-        "best_val_loss": float(state.stop.best_value),
-        "weights": "best" if bool(hparams.restore_best) else "last",
-        "average": None if hparams.average is None else hparams.average.kind,
-        "gradients_per_update": 1 if hparams.sam is None else 2,
-        **{f"test/{name}": value for name, value in test.items()},
-        "zero_fraction": zero_fraction(weights.params),
-        "params_sha256": params_sha256(weights.params),
-        "compilations": compilations.count,
-        "compile_seconds": round(compilations.seconds, 3),
-        "devices": 1 if spec.mesh is None else spec.mesh.size,
-        "devices_before": earlier,
-        "processes": cluster.count(),
-        "seconds": round(result.seconds, 3),
-    }
+    return test
+
+
+def _diagnosis(result: FitResult, prepared: _Prepared) -> dict[str, Any]:
+    """Return the diagnosis of the learning curves."""
+    import jax
+    import numpy as np
+
+    from regjax.analysis import diagnose
+
+    spec, loaded = prepared.spec, prepared.loaded
+    y = loaded.preprocessor.target_transform(loaded.splits.y_test)
     chance = float(np.log(spec.num_classes)) if spec.task == "classification" else float(np.var(y))
-    found = diagnose(jax.device_get(state.history), chance_loss=chance, n_val=n_val)
-    summary |= {
+    found = diagnose(jax.device_get(result.state.history), chance_loss=chance, n_val=len(prepared.arrays.x_val))
+    return {
         "diagnosis": found.verdict,
         "fit": found.fit,
         "generalization": found.generalization,
@@ -277,7 +325,6 @@ def _summary(
         "onset_epoch": found.onset_epoch,
         "evidence": list(found.evidence),
     }
-    return app.without_nan(summary)
 
 
 def _calibration(outputs: Any, y: Any) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """Sweeps: many runs with different hyperparameters and seeds, over cores, devices and processes."""
 
+from regjax.catalog import LAYOUTS
 from regjax.sweeps.lane import Lane
 from regjax.sweeps.memory import parse_memory, shown_bytes
-from regjax.sweeps.plan import LAYOUTS, LanePlan, plan_lanes
+from regjax.sweeps.plan import LanePlan, plan_lanes
 from regjax.sweeps.run import run_lanes, sweep
 from regjax.sweeps.store import LaneStore, LaneWarning
 

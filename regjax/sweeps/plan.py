@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import jax
 from jax.sharding import Mesh
 
+from regjax.catalog import LAYOUTS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.core.mesh import data_size
@@ -26,8 +27,6 @@ from regjax.sweeps.memory import (
 from regjax.sweeps.share import ProcessShare, process_share
 from regjax.sweeps.slots import bucket, epochs_at_once
 from regjax.training.state import TrainData
-
-LAYOUTS = ("auto", "map", "vmap")
 
 
 @dataclasses.dataclass(frozen=True)
