@@ -44,7 +44,7 @@ SWEEPS = (
     "l2=nan",
     "l2",
 )
-# For each flag values that are right, at the edge, and wrong.
+# Right, borderline and wrong values of each flag.
 FLAGS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys([*catalog.NOISES, *catalog.NUMBERS], ("0", "0.1", "1", "1e30", "-1", "nan")),
     "dataset": ("digits", "wine", "diabetes", "spirals", "", "nothing", "FILE", "/", "..", "x.csv", "x.npz"),
@@ -100,7 +100,7 @@ def command(module: str, *flags: str) -> list[str]:
 
 
 def summary(folder: Path) -> dict[str, Any]:
-    """What a run says about itself."""
+    """The `summary.json` of a run."""
     return json.loads((folder / "summary.json").read_text())
 
 
@@ -247,7 +247,7 @@ def random_file(draw: random.Random, folder: Path) -> str:
 
 
 def judged(answer: dict[str, Any], result: tuple[Path, str], resumed: bool) -> str | None:
-    """What is wrong with an answer, None if nothing is."""
+    """Describe what is wrong with an answer; None if nothing is."""
     code, lines = answer["code"], answer["stderr"].strip().splitlines()
     if "Traceback" in answer["stderr"]:
         return "a traceback"
@@ -264,7 +264,7 @@ def judged(answer: dict[str, Any], result: tuple[Path, str], resumed: bool) -> s
 
 
 def main() -> int:
-    """Break what was asked for; returns the exit code."""
+    """Run the requested check; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("kills", "fuzz"))
     parser.add_argument("--count", type=int, required=True, metavar="N", help="kills, or cases")

@@ -18,7 +18,7 @@ _NUMBERS = [*range(FEWEST_RUNS, 100), *range(100, MOST_RUNS + 1, 10)]  # a third
 _EXACT_RUNS = 11
 """Up to this number of runs, all signs of each simulated comparison are flipped; beyond, one critical value is used."""
 _FLIPS = 1_024
-_COMPARISONS = 4_000  # that are simulated where one costs two numbers
+_COMPARISONS = 4_000  # simulated where each costs only two numbers
 
 
 class _Simulated(NamedTuple):
@@ -118,7 +118,7 @@ class VerdictPower:
         return float((shown & (mean > self._half(technique, variance / runs, runs))).mean())
 
     def detectable(self, technique: int) -> float | None:
-        """The smallest effect that is found with the power asked for, with as many runs as there are.
+        """The smallest effect that is found with the requested power by as many runs as there are.
 
         It is never below half the width of the interval. None where no effect can be found, because the smallest p of
         so few runs is above the level, or where nothing is known, because the differences do not vary.
@@ -138,7 +138,7 @@ class VerdictPower:
         return high
 
     def runs_needed(self, technique: int, effect: float) -> int | None:
-        """The number of runs of a new comparison that finds an effect of this size with the power asked for.
+        """The number of runs of a new comparison that finds an effect of this size with the requested power.
 
         It is rounded up to two digits. None if `MOST_RUNS` are too few.
         """
@@ -153,7 +153,7 @@ class VerdictPower:
         return _NUMBERS[high]
 
     def least(self, technique: int) -> float:
-        """The effect that is found with the power asked for if there are runs without end: what the examples allow."""
+        """The effect that is found with the requested power by unlimited runs: the limit set by the examples."""
         if not self._variances:
             return 0.0
         shared = self._parts(technique).shared
@@ -203,7 +203,7 @@ class VerdictPower:
         return self._simulated[runs]
 
     def _critical_value(self, runs: int) -> float:
-        """What the largest statistic of random flips exceeds with the probability `level`, over comparisons."""
+        """The value that the largest statistic of random flips exceeds with probability `level`, over comparisons."""
         if runs not in self._critical:
             draws = max(20, math.ceil(10.0 / self._level / _FLIPS))
             noise, rng = self._noise(runs, draws)

@@ -56,7 +56,7 @@ def confirmation(
         return {"command": "train", "commands": [_loop(config, setting, part, new) for part, setting in parts.items()]}
     default = CompareConfig()
     changes = shared_options(config, default)
-    # The row of the technique alone has it, and all rows have what is swept and no regularizer.
+    # Only the row of the technique has the regularizer; all rows have the other swept values.
     changes |= {option: getattr(default, option) for option in off if option != name or name != "augment"}
     changes |= {option: best.options[option] for option in best.values if option not in off}
     changes |= {"techniques": technique, "grid": (f"{technique}={best.values[name]!r}",), "workdir": FOLDER}
@@ -75,7 +75,7 @@ def confirmation(
 def _regularizer(
     config: RunOptions, best: Mapping[str, float], other: Mapping[str, float], off: Mapping[str, float]
 ) -> str | None:
-    """Return the regularizer by which alone two settings differ, if `compare` can do all the rest; else None."""
+    """Return the one regularizer in which two settings differ, if `compare` can do the rest; else None."""
     # `compare` stops early and augments in rows of their own, and chooses the number of updates by itself.
     if config.patience is not None or config.stop_criterion != "patience" or {"patience", CONDITION} & set(best):
         return None

@@ -66,7 +66,7 @@ def points_of(swept: Mapping[str, Sequence[float]], off: Mapping[str, float]) ->
 def references_of(points: Sequence[Point], ranking: Sequence[int]) -> list[int | None]:
     """Return the position of the reference of each point; None if it has none.
 
-    It is the best of those with as many training examples, so that it is tuned as the other settings are.
+    It is the best of those with the same number of training examples, so that it is tuned as the other settings are.
 
     Args:
       points: the points of the sweep.

@@ -68,7 +68,7 @@ def settings_of(
 
 
 def _described(off: Mapping[str, float], points: Sequence[Point]) -> dict[str, Any] | None:
-    """Describe the reference: what is off, what was chosen for it, and what each value has one of its own for."""
+    """Describe the reference: what is off, what was chosen for it, and which name has a reference for each value."""
     if not off:
         return None
     free = [name for name in points[0].values if name not in off and name != CONDITION]

@@ -1,4 +1,4 @@
-"""Which runs of a comparison share a split, and what follows for means over them."""
+"""Which runs of a comparison share a split, and the intervals of means that follow from it."""
 
 from __future__ import annotations
 

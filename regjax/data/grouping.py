@@ -174,7 +174,7 @@ class Members:
     def fill(self, order: np.ndarray, labels: np.ndarray, quota: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Take groups for a set of `quota.sum()` examples.
 
-        A group is taken if its class still needs as many examples; then any that fits; if none does, the
+        A group is taken if its class still needs that many examples; then any group that fits; if none does, the
         smallest one is cut, and its other examples are lost.
 
         Args:

@@ -12,7 +12,7 @@ Results = Mapping[str, Any]
 
 
 def sweep_sentences(results: Results) -> list[str]:
-    """What the terminal says of a sweep: the best setting, the second, and the commands that confirm the best.
+    """What the terminal prints about a sweep: the best setting, the second, and the commands that confirm the best.
 
     Args:
       results: the content of `results.json`.
@@ -57,7 +57,7 @@ def best_setting(results: Results) -> Mapping[str, Any] | None:
 
 
 def optimism(results: Results) -> list[str]:
-    """That the best was chosen by the examples it is scored on, and how many settings there were to choose from."""
+    """Says that the best was chosen on the examples that score it, and from how many settings."""
     if best_setting(results) is None:
         return []
     settings, examples = len(results["settings"]), results.get("validation_examples")
@@ -104,7 +104,7 @@ def told_apart(gain: Mapping[str, Any]) -> bool:
 
 
 def reference_sentence(results: Results) -> str:
-    """What the reference is, or why there is none."""
+    """Describes the reference, or says why there is none."""
     reference = results.get("reference")
     if not reference:
         swept = listing(list(results["parameters"]))
@@ -118,7 +118,7 @@ def reference_sentence(results: Results) -> str:
 
 
 def confirmation(results: Results) -> str:
-    """What the commands that confirm the best setting do; why there are none, if there are none."""
+    """Describes the commands that confirm the best setting, or says why there are none."""
     best, confirm = best_setting(results), results.get("confirm")
     if best is None:
         return ""

@@ -1,4 +1,4 @@
-"""Finds inputs that give the target away, such as a copy of it in another unit, or what is known only afterwards."""
+"""Finds inputs that give the target away, such as a copy of it in another unit or a fact known only afterwards."""
 
 from __future__ import annotations
 

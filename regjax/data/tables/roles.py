@@ -1,4 +1,4 @@
-"""What each column of a table is, as its cells suggest or the user says."""
+"""The role of each column of a table, inferred from its cells or given by the user."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Column:
 
 
 def infer_columns(raw: RawTable, options: TableOptions, target: str | None = None) -> list[Column]:
-    """Say what each column except the target is.
+    """Return the role of each column except the target.
 
     Args:
       raw: the table.

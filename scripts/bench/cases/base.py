@@ -16,7 +16,7 @@ class Measured(NamedTuple):
 
     Attributes:
       values: by variant, in the unit of the case; lower is better.
-      quality: what was achieved with that work; None where a contender achieves nothing, as the floor.
+      quality: a measure of the result of that work; None where there is none, as for the floor.
     """
 
     values: dict[str, float]

@@ -1,4 +1,4 @@
-"""How a sweep grows: from one core to two processes with a core each, with the number of lanes, with their width."""
+"""How the time of a sweep scales: with a second process on its own core, with the number of lanes, with their width."""
 
 from __future__ import annotations
 
