@@ -44,7 +44,7 @@ def test_weighted_mean():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: cross_entropy(jnp.zeros(3), jnp.zeros(3)), r"logits must .*\(3,\)"),
+        (lambda: cross_entropy(jnp.zeros(3), jnp.zeros(3)), r"must be logits .*\(3,\)"),
         (lambda: cross_entropy(jnp.zeros((3, 2)), jnp.zeros((2,), jnp.int32)), r"int32\[2\]"),
         (lambda: squared_error(jnp.zeros((3, 1)), jnp.zeros(3)), r"\(3, 1\) and targets \(3,\)"),
         (lambda: smooth_labels(jnp.array([0]), 1.5, 2), r"smoothing must be in \[0, 1\], got 1.5"),

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from regjax.core.tree import leaf_names, weight_leaves
-from regjax.core.typing import PyTree
+from regjax.core.typing import ArrayLike, PyTree
 
 
 def params_sha256(params: PyTree) -> str:
@@ -36,5 +36,15 @@ def zero_fraction(params: PyTree) -> float:
       >>> zero_fraction({"kernel": np.array([[0.0, 1.0]], np.float32)})
       0.5
     """
-    leaves = [np.asarray(leaf) for leaf in weight_leaves(params)]
-    return sum(int((leaf == 0).sum()) for leaf in leaves) / sum(leaf.size for leaf in leaves)
+    return share_of_zeros(*weight_leaves(params))
+
+
+def share_of_zeros(*arrays: ArrayLike) -> float:
+    """Fraction of the elements of all arrays that are exactly zero; 0 if there are no elements.
+
+    Example:
+      >>> share_of_zeros(np.zeros(1), np.arange(3))
+      0.5
+    """
+    size = sum(np.size(array) for array in arrays)
+    return sum(int(np.sum(np.asarray(array) == 0)) for array in arrays) / max(size, 1)

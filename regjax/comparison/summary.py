@@ -17,7 +17,7 @@ from regjax.analysis import (
     mean_interval,
     reliability_curve,
 )
-from regjax.analysis.weights import params_sha256, zero_fraction
+from regjax.analysis.weights import params_sha256, share_of_zeros, zero_fraction
 from regjax.catalog import METRICS
 from regjax.comparison.layout import Layout
 from regjax.comparison.row import Calibration, GridPoint, Spread, TechniqueResult, spread
@@ -191,7 +191,7 @@ def _histogram(results: Sequence[RunResult], bins: int = 60) -> dict[str, Json]:
     return {
         "edges": [round(float(edge), 6) for edge in edges],
         "counts": counts.tolist(),
-        "zero_fraction": zero_fraction([result.weights.params for result in results]),
+        "zero_fraction": share_of_zeros(values),
         "small_fraction": float((np.abs(nonzero) < SMALL).sum() / total),
     }
 

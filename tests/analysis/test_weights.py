@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from regjax.analysis.weights import params_sha256, zero_fraction
+from regjax.analysis.weights import params_sha256, share_of_zeros, zero_fraction
 
 PARAMS = {"a": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "bias": np.zeros(3, np.float32)}}
 
@@ -38,6 +38,6 @@ def test_zeros_are_counted_among_the_weights_alone():
     assert zero_fraction({"kernel": np.array([[1e-30, 0.0]])}) == 0.5
 
 
-def test_zeros_of_several_runs_are_pooled():
-    runs = [{"kernel": np.array([[0.0, 1.0]]), "bias": np.zeros(9)}, {"kernel": np.array([[1.0, 1.0]])}]
-    assert zero_fraction(runs) == 0.25
+def test_zeros_of_several_arrays_are_pooled():
+    assert share_of_zeros(np.array([[0.0, 1.0]]), np.array([1.0, np.nan])) == 0.25
+    assert share_of_zeros(np.array([])) == share_of_zeros() == 0.0
