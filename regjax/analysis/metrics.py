@@ -61,7 +61,7 @@ def contributions(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray
 
     Example:
       >>> contributions("balanced_accuracy", np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]]), np.array([0, 1, 1]))
-      array([1.5 , 0.75, 0.  ])
+      array([0.75 , 1.125, 0.375])
 
     Reference:
       Hampel, The influence curve and its role in robust estimation, 1974; DeLong, DeLong and Clarke-Pearson, Comparing
@@ -86,8 +86,10 @@ def _accuracy(p: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _balanced_accuracy(p: np.ndarray, y: np.ndarray) -> np.ndarray:
-    counts = np.bincount(y)
-    return _accuracy(p, y) * len(y) / (np.count_nonzero(counts) * counts[y])
+    """The mean recall plus the influences: how far the answer is from the recall of its class."""
+    right, counts = _accuracy(p, y), np.bincount(y)
+    recall, classes = np.bincount(y, right) / np.maximum(counts, 1), np.count_nonzero(counts)
+    return recall.sum() / classes + (right - recall[y]) * len(y) / (classes * counts[y])
 
 
 def _log_loss(p: np.ndarray, y: np.ndarray) -> np.ndarray:
