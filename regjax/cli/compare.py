@@ -95,7 +95,7 @@ def main(config: Config) -> int:
         if row["name"] in runs:
             row["commands"] = [command_of(run) for run in runs[row["name"]]]
     best = winner_of(content)
-    steps = next_commands(config, best)
+    steps = next_commands(config, best, content)
     content |= {"winner": {key: best[key] for key in ("name", "title")}, "next": steps}
     content |= {"reproduce": app.reproduce("compare", started)}
     content |= {"compilations": compilations.count, "compile_seconds": round(compilations.seconds, 3)}
@@ -103,7 +103,7 @@ def main(config: Config) -> int:
         workdirs.write_json(directory / "config.json", {"experiment": "compare", "flags": config.to_json()})
         workdirs.write_json(directory / "results.json", content)
         (directory / "table.csv").write_text(result.csv())
-        write_flags(directory, runs, best["name"])
+        write_flags(directory, runs, best["name"], best["kept_epochs"])
         write_model(directory, result, runs[best["name"]], best["name"], facts)
         if result.predictions is not None:
             write_predictions(result.predictions, directory / "predictions.npz")

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 class Metrics:
     """The file metrics.jsonl, with one line per epoch and without gaps or duplicates after a resume."""
 
-    def __init__(self, path: Path, steps_per_epoch: int):
-        self.path, self.steps = path, steps_per_epoch
+    def __init__(self, path: Path, steps_per_epoch: int, left_out: tuple[str, ...] = ()):
+        self.path, self.steps, self.left_out = (
+            path,
+            steps_per_epoch,
+            left_out,
+        )  # prefixes of columns that are not written
         self._last = time.perf_counter()
 
     def open(self, done: int, state: RunState) -> None:
@@ -45,7 +49,8 @@ class Metrics:
 
     def _line(self, epoch: int, row: dict[str, float]) -> dict[str, Any]:
         line: dict[str, Any] = {"epoch": epoch, "step": (epoch + 1) * self.steps}
-        return line | {name: value if abs(value) < float("inf") else None for name, value in row.items()}
+        kept = {name: value for name, value in row.items() if not name.startswith(self.left_out)}
+        return line | {name: value if abs(value) < float("inf") else None for name, value in kept.items()}
 
     def write(self, epoch: int, row: dict[str, float]) -> None:
         """Append the line of an epoch; numbers that are not finite become null."""

@@ -75,10 +75,11 @@ class Bar:
 
 def epoch_status(epoch: int, row: dict[str, float], wait: int, patience: int) -> str:
     """Return the status text of a training run: epoch (from 0), losses, metric, countdown of early stopping."""
-    metric = next(name for name in SCORE.values() if f"val/{name}" in row)
-    words = (
-        f"epoch {epoch}: loss {row['train/loss']:.4f}  val {row['val/loss']:.4f}  {metric} {row[f'val/{metric}']:.3f}"
-    )
+    part = "val" if "val/loss" in row else "train"  # a final run has no validation examples
+    metric = next(name for name in SCORE.values() if f"{part}/{name}" in row)
+    words = f"epoch {epoch}: loss {row['train/loss']:.4f}"
+    words += f"  val {row['val/loss']:.4f}" if part == "val" else ""
+    words += f"  {metric if part == 'val' else f'training {metric}'} {row[f'{part}/{metric}']:.3f}"
     if patience < 2**31 - 1:
         words += f"  stops in {max(patience - wait, 0)}"
     return words

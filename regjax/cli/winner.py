@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from regjax.catalog import METRICS
 from regjax.cli import app, flags, workdirs
+from regjax.cli.final import final_options
 from regjax.cli.train import Config as TrainConfig
+from regjax.report.words import Measure
 
 if TYPE_CHECKING:
     from regjax.cli.setup import Facts
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 FLAGS = "flags"  # the folder of the flag files
 WINNER = "winner"  # the folder of the winner's model
 BEST = "best"
+FINAL = "final"
 WEIGHTS = "weights.npz"
 
 
@@ -46,13 +49,16 @@ def typical(runs: Sequence[TrainConfig]) -> int:
     return settings.index(most)
 
 
-def write_flags(directory: Path, rows: Mapping[str, Sequence[TrainConfig]], winner: str) -> None:
-    """Write a flag file of `train` for the typical run of each row, and `best.flags` for the winner.
+def write_flags(
+    directory: Path, rows: Mapping[str, Sequence[TrainConfig]], winner: str, kept_epochs: Sequence[int]
+) -> None:
+    """Write a flag file of `train` for the typical run of each row, and for the winner `best.flags` and `final.flags`.
 
     Args:
       directory: directory of the comparison.
       rows: the runs of each row.
       winner: name of a row.
+      kept_epochs: of the runs of the winner, see `final_options`.
     """
     folder = directory / FLAGS
     folder.mkdir()
@@ -65,6 +71,9 @@ def write_flags(directory: Path, rows: Mapping[str, Sequence[TrainConfig]], winn
         (folder / f"{name if name.isidentifier() else f'row_{number}'}.flags").write_text(text)
         if name == winner:
             (folder / f"{BEST}.flags").write_text(text)
+            options = final_options(run, kept_epochs)
+            lines = flags.arguments(TrainConfig(**options))
+            (folder / f"{FINAL}.flags").write_text("".join(f"{line}\n" for name in options for line in lines[name]))
 
 
 def write_model(directory: Path, result: CompareResult, runs: Sequence[TrainConfig], name: str, facts: Facts) -> None:
@@ -110,13 +119,18 @@ def directory_of_run(workdir: Path) -> Path:
     return workdir
 
 
-def next_commands(config: Any, winner: Mapping[str, Any]) -> list[dict[str, str]]:
+def next_commands(config: Any, winner: Mapping[str, Any], results: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the commands that come next, each with what it does.
 
     Args:
       config: the options of the comparison.
       winner: the row of the winner.
+      results: the results of the comparison.
     """
+    measure = Measure.of(results)
+    interval = measure.range(winner["test"]["ci95"])
+    expected = f"a test {measure.name} of {measure.value(winner['test']['mean'])}{measure.unit}"
+    expected += f" (95% interval {interval})" if interval else ""
     workdir = config.workdir.rstrip("/")
     is_file = Path(config.dataset).expanduser().exists()
     run = " ".join(app.program("train"))
@@ -126,6 +140,11 @@ def next_commands(config: Any, winner: Mapping[str, Any]) -> list[dict[str, str]
         {
             "what": f"train the winner by validation, {winner['title']}, as a run of its own",
             "command": f"{run} --flagfile={quoted}/{FLAGS}/{BEST}.flags --workdir={quoted}-winner",
+        },
+        {
+            "what": "train it on training and validation examples together, to use it; expect what the comparison "
+            f"found, {expected}",
+            "command": f"{run} --flagfile={quoted}/{FLAGS}/{FINAL}.flags --workdir={quoted}-final",
         },
         {
             "what": "predict with the winner's model, here the examples of the comparison; name a file of new ones",

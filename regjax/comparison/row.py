@@ -126,6 +126,7 @@ class TechniqueResult:
     seconds: float  # compute time of those runs, summed over workers
     curves: dict[str, Json]  # means and confidence intervals over runs, by epoch
     weights: dict[str, Json]  # histogram of the weights
+    kept_epochs: tuple[int, ...] = ()  # after how many epochs each run's weights were taken
     params_sha256: tuple[str, ...] = ()  # of the final parameters of each seed
     flags: tuple[dict[str, Value], ...] | None = None  # of the command `train` for the chosen setting, by run
     calibration: Calibration | None = None  # classification

@@ -154,6 +154,7 @@ def summarize_row(
         seconds=seconds,
         curves=_curves(results, SCORE[task]),
         weights=_histogram(results),
+        kept_epochs=tuple(int(result.end_epoch) + 1 for result in results),
         params_sha256=tuple(params_sha256(result.weights.params) for result in results),
         flags=None if flags is None else tuple(dict(of_run) for of_run in flags),
     )

@@ -147,10 +147,3 @@ def test_a_resumed_run_may_have_more_epochs_unless_schedules_end_with_them():
     assert "epochs" in cosine.keys() - plain.keys()
     assert {"l2", "seed", "dataset"} <= plain.keys()
     assert {"workdir", "resume", "overwrite", "checkpoint_every"}.isdisjoint(cosine)
-
-
-@pytest.mark.parametrize(("devices", "expected"), [([1, 2], [1, 2]), (None, []), ([1, "2"], []), ("12", [])])
-def test_the_devices_of_a_run(tmp_path, devices, expected):
-    content = {"experiment": "train", "flags": {}, "devices": devices}
-    (tmp_path / "config.json").write_text(json.dumps(content))
-    assert train._devices_of(tmp_path) == expected

@@ -48,4 +48,6 @@ def test_the_next_commands_work_as_they_are_printed(run, tmp_path):
     rows = read_csv(tmp_path / "c-predictions.csv")
     assert rows == read_csv(tmp_path / "again.csv")
     assert [line["id"] for line in rows] == [f"c{i}" for i in range(80)]
-    assert {path.name for path in (tmp_path / "c/flags").iterdir()} == {"best.flags", "baseline.flags", "l2.flags"}
+    names = {"best", "final", "baseline", "l2"}
+    assert {path.name for path in (tmp_path / "c/flags").iterdir()} == {f"{name}.flags" for name in names}
+    assert json.loads((tmp_path / "c-final/summary.json").read_text())["train_examples"] == 64
