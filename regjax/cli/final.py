@@ -8,8 +8,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from regjax.cli.options import RunOptions
     from regjax.cli.setup import Loaded
-    from regjax.cli.train import Config as TrainConfig
 
 _OF_VALIDATION = ("validation", "restore_best", "patience", "min_delta", "stop_criterion")
 _OF_SIZE = ("train_examples", "steps_per_epoch")
@@ -27,7 +27,7 @@ def with_validation(loaded: Loaded) -> Loaded:
     return dataclasses.replace(loaded, splits=dataclasses.replace(splits, x_train=x, y_train=y))
 
 
-def final_options(run: TrainConfig, kept_epochs: Sequence[int]) -> dict[str, Any]:
+def final_options(run: RunOptions, kept_epochs: Sequence[int]) -> dict[str, Any]:
     """Return the options that differ from the defaults in the final run of a row of a comparison.
 
     Args:

@@ -88,11 +88,14 @@ def test_every_row_gets_the_commands_that_repeat_it():
         "baseline": {"flags": [{}, {}]},
         "runs": [(0, 7), (1, 8)],
         "techniques": rows,
-        "settings": {"train_examples": 64, "steps_per_epoch": 2, "epochs": 4, "label_noise": 0.1, "augmentation": ""},
-    }
+        "settings": {
+            "train_examples": 64, "steps_per_epoch": 2, "epochs": 4, "label_noise": 0.1, "augmentation": "",
+            "batch_size": 32, "learning_rate": 0.01,
+        },
+    }  # fmt: skip
     runs = compare._runs(content, Config(seeds=2, seed=7))
     first, second = runs["l2"]
-    assert (first.l2, first.split_seed, first.seed) == (0.1, 0, 7)
+    assert (first.l2, first.learning_rate, first.split_seed, first.seed) == (0.1, 0.01, 0, 7)
     assert (second.l2, second.split_seed, second.seed) == (0.2, 1, 8)
     assert len(runs["baseline"]) == 2
     assert "own" not in runs

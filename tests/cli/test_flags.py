@@ -89,7 +89,7 @@ BAD = [
     (("train", "--validation=stop", "--loader=stream"), r"--validation=stop: is for --loader=memory"),
     (("train", "--validation=none"), r"--validation=none: .*accepted: all, stop"),
     (("train", "--penalty=l1(1, mode='proximl')"), r"--penalty=.*did you mean 'proximal'"),
-    (("train", "--penalty=-1 * l1(1)"), r"--penalty=.*no factor; write NUMBER \* CALL"),
+    (("train", "--penalty=-1 * l1(1)"), r"--penalty=.*not a factor; write NUMBER \* CALL"),
     (("gallery", "--train_examples=3"), r"train_examples"),
     (("sweep", "--sweep=l2=0,1", "--min_delta=0.1"), r"--min_delta=0.1: .*--patience"),
     (("sweep", "--sweep=min_delta=0,0.1"), r"--sweep=.*min_delta.*--patience"),

@@ -37,7 +37,8 @@ def spec_of(loaded, **options):
 
 def test_a_dataset_is_loaded_split_and_standardized():
     loaded = setup.load(DataOptions(dataset="wine"), 0)
-    assert Facts.of(loaded.splits) == Facts("classification", 3, 3, len(loaded.splits.y_train))
+    counts = tuple(np.bincount(loaded.splits.y_train).tolist())
+    assert Facts.of(loaded.splits) == Facts("classification", 3, 3, len(loaded.splits.y_train), counts)
     x = loaded.preprocessor.transform(loaded.splits.x_train)
     np.testing.assert_allclose(x.mean(0), 0, atol=1e-5)
     other = setup.load(DataOptions(dataset="wine"), 1, loaded.preprocessor)
