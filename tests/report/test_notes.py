@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from regjax.comparison.options import CompareOptions
-from regjax.report.notes import captions, notes
+from regjax.report.notes import captions, learning_rate_sentence, notes
 from regjax.report.verdict import short
 from regjax.report.words import Measure
 
@@ -171,3 +171,15 @@ def test_without_a_change_that_is_missed_no_command_is_given(results):
     for row in results["techniques"].values():
         row["improvement"] |= {"ci95": [0.01, 0.02], "mean": 0.015, "p_adjusted": 0.01}
     assert not [note for note in said(results) if "would show" in note]
+
+
+def test_the_learning_rate_is_told_with_what_was_tried():
+    search = {"rates": [0.001, 0.01], "scores": [0.81, 0.9], "runs": 3}
+    measure = Measure.of({"metric": "accuracy"})
+    text = learning_rate_sentence({"learning_rate": 0.01, "learning_rate_search": search}, measure)
+    assert "0.001 (81.0), 0.01 (90.0)" in text
+    assert "3 runs" in text
+    assert "end of what was tried" in text
+    middle = {**search, "rates": [0.001, 0.01, 0.1], "scores": [0.81, 0.9, 0.5]}
+    assert "end of" not in learning_rate_sentence({"learning_rate": 0.01, "learning_rate_search": middle}, measure)
+    assert learning_rate_sentence({"learning_rate": 0.01}, measure) == ""
