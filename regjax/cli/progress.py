@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from regjax.catalog import SCORE
+from regjax.report.words import duration
 
 
 class Bar:
@@ -38,6 +39,7 @@ class Bar:
         )
         self._task = self._live.add_task(what, total=total, status="") if self._live else None
         self._started = self._last = time.monotonic()
+        self._begun, self._first, self._done = self._started, 0, 0  # of the part whose rest is estimated
 
     def __enter__(self) -> Bar:
         """Start the display."""
@@ -54,23 +56,34 @@ class Bar:
 
     def start_at(self, done: int) -> None:
         """Set the number that was already done when a run was resumed."""
+        self._begun, self._first, self._done = time.monotonic(), done, done
         if self._live and self._task is not None:
             self._live.update(self._task, completed=done)
 
     def update(self, done: int, status: str, total: int | None = None) -> None:
         """Show that `done` are finished, with a status text."""
         self.total = total or self.total
+        now = time.monotonic()
+        if done <= self._done:  # another part has begun
+            self._begun, self._first = now, done
+        self._done = done
         if self._live and self._task is not None:
             self._live.update(self._task, completed=done, total=self.total, status=status)
             return
-        now = time.monotonic()
         if now - self._last >= self.every or done >= self.total:
             self._last = now
             print(
-                f"{self.what} {done}/{self.total}  {status}  {now - self._started:.0f} s",
+                f"{self.what} {done}/{self.total}  {status}  {now - self._started:.0f} s{self._left(now, done)}",
                 file=sys.stderr,
                 flush=True,
             )
+
+    def _left(self, now: float, done: int) -> str:
+        """The time that is left if the rest goes as fast; empty at the end, and as long as nothing is known."""
+        if done >= self.total or done <= self._first:
+            return ""
+        left = (now - self._begun) * (self.total - done) / (done - self._first)
+        return f", about {duration(round(left))} left"
 
 
 def epoch_status(epoch: int, row: dict[str, float], wait: int, patience: int) -> str:

@@ -252,8 +252,8 @@ def learning_rate_sentence(settings: Mapping[str, Any], measure: Measure) -> str
     chosen = settings["learning_rate"]
     edge = " It is at an end of what was tried." if chosen in (search["rates"][0], search["rates"][-1]) else ""
     return (
-        f"The learning rate of all rows, {plain(chosen)}, was the best of the baseline on validation, of {tried}: the mean "
-        f"{measure.name}{' in %' if measure.unit else ''} of {count(search['runs'], 'run')} each.{edge}"
+        f"The learning rate of all rows, {plain(chosen)}, was the best of the baseline on validation, of {tried}: the "
+        f"mean {measure.name}{' in %' if measure.unit else ''} of {count(search['runs'], 'run')} each.{edge}"
     )
 
 

@@ -26,6 +26,20 @@ def test_every_line_is_shown_if_there_is_time(capsys):
     assert [line.split("  ")[0] for line in shown(capsys)] == ["runs 3/5", "runs 4/4"]
 
 
+def test_what_is_left_is_estimated_from_the_part_that_runs(capsys, monkeypatch):
+    clock = iter([0.0, 10.0, 100.0, 110.0, 150.0])
+    monkeypatch.setattr("regjax.cli.progress.time.monotonic", lambda: next(clock))
+    with Bar("runs", 0, every=0.0) as bar:
+        bar.update(1, "search", 2)  # after 10 s, of which one more is left
+        bar.update(1, "rows", 5)  # another part: nothing is known yet
+        bar.update(2, "rows", 5)
+        bar.update(5, "rows", 5)
+    lines = shown(capsys)
+    assert lines[0].endswith("about 10 s left")
+    assert "left" not in lines[1] + lines[3]
+    assert lines[2].endswith("about 30 s left")
+
+
 def test_the_status_has_the_metric_and_the_countdown():
     row = {"train/loss": 0.5, "val/loss": 0.25, "val/accuracy": 0.875}
     assert epoch_status(7, row, wait=2, patience=NEVER) == "epoch 7: loss 0.5000  val 0.2500  accuracy 0.875"
