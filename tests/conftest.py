@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 
 # Compiled programs stay until they are dropped: two megabytes and several of the 65,530 memory maps of a process each,
 # and a worker that runs out of either dies.
-MOST_MEMORY = 1.5e9
+MOST_MEMORY = 1.3e9
 MOST_PROGRAMS = 1e9  # bytes on disk; those of one session take a tenth of it
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from regjax.core.barrier import opaque_call
 from regjax.core.checks import check_range
-from regjax.core.rng import stream
+from regjax.core.rng import APPLIED, stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 
 Arguments = ParamSpec("Arguments")
@@ -139,7 +139,7 @@ def applied(
 @functools.cache
 def _gated(transform: Transform, high: float) -> Transform:
     def gated(key: PRNGKey, x: Array, magnitude: Array, probability: Array, *arguments: ArrayLike) -> Array:
-        chosen = (draws(stream(key, "applied"), (x.shape[0],)) < probability) & (magnitude > 0.0)
+        chosen = (draws(stream(key, APPLIED), (x.shape[0],)) < probability) & (magnitude > 0.0)
         changed = transform(key, x, jnp.clip(magnitude, 0.0, np.float32(high)), *arguments)
         return jnp.where(over(chosen, x), changed, x)
 

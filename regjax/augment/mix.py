@@ -14,7 +14,7 @@ from regjax.augment.tables import random_ranks
 from regjax.core import random_bits as bits
 from regjax.core.checks import check_choice, check_range
 from regjax.core.labels import check_labels, is_indices, one_hot
-from regjax.core.rng import stream
+from regjax.core.rng import PARTNER, PLACE, SHARE, stream
 from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey
 
 PER = ("example", "batch")
@@ -108,7 +108,7 @@ def cutmix(
     y, share, partner = _drawn("cutmix", key, batch, alpha, num_classes, per)
     size = jnp.asarray(x.shape[1:3], jnp.float32)[:, None]
     sides = jnp.round(jnp.sqrt(1.0 - share) * size)
-    center = draws(stream(key, "place"), (2, len(share) if per == "example" else 1))
+    center = draws(stream(key, PLACE), (2, len(share) if per == "example" else 1))
     # The center is at a pixel or between two, so that a rectangle with whole sides covers exactly as many pixels.
     first = jnp.round(center * size - sides / 2.0)
     box = boxes(x, first + sides / 2.0, sides)
@@ -157,9 +157,7 @@ def row_cutmix(
     x = check_rows("row_cutmix", batch.x)
     y, share, partner = _drawn("row_cutmix", key, batch, alpha, num_classes, per)
     rows = len(share) if per == "example" else 1
-    is_replaced = (
-        random_ranks(stream(key, "place"), (rows, x.shape[1])) < jnp.round((1.0 - share) * x.shape[1])[:, None]
-    )
+    is_replaced = random_ranks(stream(key, PLACE), (rows, x.shape[1])) < jnp.round((1.0 - share) * x.shape[1])[:, None]
     share = 1.0 - is_replaced.mean(1, dtype=jnp.float32)
     return Batch(jnp.where(is_replaced, x[partner], x), _mixed(y, partner, share), batch.weight)
 
@@ -213,10 +211,10 @@ def _drawn(
         raise ValueError(f"{name}: weight must be one number an example [B], got shape {batch.weight.shape}")
     if y.shape[0] != count:
         raise ValueError(f"{name}: x and y must have as many examples, got {count} and {y.shape[0]}")
-    share = beta_symmetric(stream(key, "share"), alpha, (count if per == "example" else 1,))
+    share = beta_symmetric(stream(key, SHARE), alpha, (count if per == "example" else 1,))
     # Beta(0, 0) is 0 or 1; without mixing the share is 1.
     share = jnp.broadcast_to(jnp.where(jnp.asarray(alpha) > 0.0, share, 1.0), (count,))
-    partner = jnp.argsort(bits.random_words(stream(key, "partner"), (count,)))
+    partner = jnp.argsort(bits.random_words(stream(key, PARTNER), (count,)))
     if batch.weight is not None:
         share = jnp.where(batch.weight[partner] > 0, share, 1.0)
     return y, share, partner

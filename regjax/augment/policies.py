@@ -12,7 +12,7 @@ from jax import lax
 from regjax.augment.batched import applied, check_fill, check_numbers, draws, over, takes_batches, variant
 from regjax.augment.levels import check_colors
 from regjax.augment.operations import OPERATIONS, STANDARD, WIDE, operated
-from regjax.core.rng import stream
+from regjax.core.rng import LENGTH, MIX, OPERATION, SIGN, STRENGTH, WEIGHTS, stream
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 FULL = 10.0
@@ -68,7 +68,7 @@ def rand_augment(
 
 def _rand_augment(key: PRNGKey, x: Array, magnitude: Array, fill: Array, *, layers: int) -> Array:
     shape = (layers, x.shape[0])
-    choices = _choices(stream(key, "operation"), shape, len(OPERATIONS))
+    choices = _choices(stream(key, OPERATION), shape, len(OPERATIONS))
     strengths = _with_sign(key, jnp.full(shape, magnitude / FULL))
     return _in_turn(x, choices, strengths, OPERATIONS, fill)
 
@@ -113,8 +113,8 @@ def trivial_augment(
 
 
 def _trivial_augment(key: PRNGKey, x: Array, magnitude: Array, fill: Array, *, wide: bool) -> Array:
-    choices = _choices(stream(key, "operation"), x.shape[:1], len(OPERATIONS))
-    strengths = _with_sign(key, magnitude / FULL * draws(stream(key, "strength"), x.shape[:1]))
+    choices = _choices(stream(key, OPERATION), x.shape[:1], len(OPERATIONS))
+    strengths = _with_sign(key, magnitude / FULL * draws(stream(key, STRENGTH), x.shape[:1]))
     return operated(x, choices, strengths, OPERATIONS, fill, space=WIDE if wide else STANDARD)
 
 
@@ -168,21 +168,21 @@ def aug_mix(
 def _aug_mix(key: PRNGKey, x: Array, magnitude: Array, fill: Array, *, width: int, depth: int) -> Array:
     batch = x.shape[0]
     shape = (depth, width * batch)
-    choices = _choices(stream(key, "operation"), shape, len(AUGMIX))
+    choices = _choices(stream(key, OPERATION), shape, len(AUGMIX))
     least = jnp.minimum(magnitude, 1.0)
-    drawn = least + (magnitude - least) * draws(stream(key, "strength"), shape)
+    drawn = least + (magnitude - least) * draws(stream(key, STRENGTH), shape)
     # An operation beyond the length of its chain has strength 0, which is the identity.
-    lengths = 1 + _choices(stream(key, "length"), shape[1:], depth)
+    lengths = 1 + _choices(stream(key, LENGTH), shape[1:], depth)
     strengths = jnp.where(jnp.arange(depth)[:, None] < lengths, _with_sign(key, drawn / FULL), 0.0)
     chains = _in_turn(jnp.concatenate([x] * width), choices, strengths, AUGMIX, fill)
     # Exponential numbers divided by their sum are Dirichlet(1, ..., 1); the sum is never 0.
-    weights = -jnp.log1p(-draws(stream(key, "weights"), (width, batch))) + 1e-6
+    weights = -jnp.log1p(-draws(stream(key, WEIGHTS), (width, batch))) + 1e-6
     weights = weights / weights.sum(0)
     mean = jnp.zeros(x.shape, jnp.float32)
     for weight, chain in zip(weights, jnp.split(chains, width), strict=True):
         mean = mean + over(weight, x) * chain.astype(jnp.float32)
     start = x.astype(jnp.float32)
-    mixed = start + over(draws(stream(key, "mix"), (batch,)), x) * (mean - start)
+    mixed = start + over(draws(stream(key, MIX), (batch,)), x) * (mean - start)
     return (jnp.round(mixed) if x.dtype == jnp.uint8 else mixed).astype(x.dtype)
 
 
@@ -202,7 +202,7 @@ def _choices(key: PRNGKey, shape: tuple[int, ...], count: int) -> Array:
 
 def _with_sign(key: PRNGKey, strengths: Array) -> Array:
     """The strengths with random signs."""
-    return jnp.where(draws(stream(key, "sign"), strengths.shape) < 0.5, -strengths, strengths)
+    return jnp.where(draws(stream(key, SIGN), strengths.shape) < 0.5, -strengths, strengths)
 
 
 def _check(name: str, x: Array, magnitude: ArrayLike, fill: ArrayLike, probability: ArrayLike) -> Array:

@@ -10,7 +10,7 @@ from regjax.augment.geometry import check_moved
 from regjax.augment.resample import affined, displaced, matrix
 from regjax.core import random_bits as bits
 from regjax.core.checks import check_range
-from regjax.core.rng import stream
+from regjax.core.rng import FIELD, stream
 from regjax.core.typing import Array, ArrayLike, PRNGKey
 
 
@@ -123,7 +123,7 @@ def elastic(
 
 def _elastic(key: PRNGKey, x: Array, pixels: Array, fill: ArrayLike, sigma: ArrayLike, *, interpolation: str) -> Array:
     batch, height, width = x.shape[:3]
-    noise = bits.random_normal(stream(key, "field"), (2 * batch, height, width))
+    noise = bits.random_normal(stream(key, FIELD), (2 * batch, height, width))
     rows, columns = _window(height, sigma), _window(width, sigma)
     smooth = pixels * jnp.einsum("ik,bkl,jl->bij", rows, noise, columns)
     return displaced(x, smooth[:batch], smooth[batch:], fill, interpolation)

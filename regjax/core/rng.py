@@ -21,6 +21,18 @@ BATCH = "batch"  # changes to a batch before the loss:
 AUGMENT = "augment"  # augmentation
 MIXUP = "mixup"  # mixup
 CUTMIX = "cutmix"  # CutMix
+# Within one augmentation or one mix of examples:
+APPLIED = "applied"  # which examples it is applied to
+OPERATION = "operation"  # which operation of a policy
+STRENGTH = "strength"  # how strong it is
+SIGN = "sign"  # its direction
+LENGTH = "length"  # of a chain of operations
+WEIGHTS = "weights"  # of the chains
+MIX = "mix"  # of the chains with the image
+FIELD = "field"  # of an elastic deformation
+SHARE = "share"  # of the other example in a mix
+PARTNER = "partner"  # the other example
+PLACE = "place"  # where its patch is
 # Each noise and each augmentation draws from the stream of its own name, as "dropout".
 
 

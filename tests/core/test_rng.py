@@ -1,6 +1,10 @@
+import re
+from pathlib import Path
+
 import jax
 import numpy as np
 
+from regjax.core import rng
 from regjax.core.rng import stream
 
 
@@ -24,3 +28,12 @@ def test_a_key_depends_on_nothing_but_its_arguments():
 def test_step_may_be_traced():
     key = jax.random.key(1)
     assert bits(jax.jit(lambda s: stream(key, "x", s))(3)) == bits(stream(key, "x", 3))
+
+
+def test_streams_are_named_by_constants_in_one_place():
+    """A name that is spelt twice could be spelt in two ways; two names that are alike would share their draws."""
+    sources = [path for path in Path(rng.__file__).parents[1].rglob("*.py") if path.name != "rng.py"]
+    literal = re.compile(r"""\bstream\([^()]*,\s*f?["']""")
+    assert not [path.name for path in sources if literal.search(path.read_text())]
+    names = [value for name, value in vars(rng).items() if name.isupper() and isinstance(value, str)]
+    assert len(names) == len(set(names)) > 15
