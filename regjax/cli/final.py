@@ -24,7 +24,11 @@ def with_validation(loaded: Loaded) -> Loaded:
     splits = loaded.splits
     x = data.joined([splits.x_train, splits.x_stop, splits.x_select])
     y = np.concatenate([splits.y_train, splits.y_stop, splits.y_select])
-    return dataclasses.replace(loaded, splits=dataclasses.replace(splits, x_train=x, y_train=y))
+    weight = loaded.dataset.weights if splits.weight_train is not None else None
+    if weight is not None:
+        weight = np.concatenate([weight[splits.indices[part]] for part in ("train", "stop", "select")])
+    made = dataclasses.replace(splits, x_train=x, y_train=y, weight_train=weight)
+    return dataclasses.replace(loaded, splits=made)
 
 
 def final_options(run: RunOptions, kept_epochs: Sequence[int]) -> dict[str, Any]:

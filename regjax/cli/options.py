@@ -43,6 +43,7 @@ class DataOptions(SplitOptions):
     dates: str = text("tables", "", "columns of dates to use, as year, month, weekday and days since 1970")
     group: str | None = text("tables", None, "column whose equal cells stay in one part, such as the patient")
     time: str | None = text("tables", None, "column of dates or numbers: later rows are the test")
+    weight_column: str | None = text("tables", None, "column of how much each row counts in the loss of updates, >= 0")
     id_column: str | None = text("tables", None, "column that identifies examples; predictions carry it along")
     impute: str = choice("tables", "median", catalog.IMPUTE, "what becomes of missing cells")
     encoding: str = text("tables", "utf-8", "of a text file, such as latin1")

@@ -111,6 +111,7 @@ def table_options(options: DataOptions) -> data.TableOptions | None:
             **lists,
             group=options.group,
             time=options.time,
+            weight=options.weight_column,
             id_column=options.id_column,
             impute=options.impute,
             encoding=options.encoding,
@@ -266,6 +267,7 @@ def train_data(loaded: Loaded, config: RunOptions, seeds: Sequence[int], *, vali
         order=jax.device_put(order),
         x_val=jax.device_put(x_val),
         y_val=jax.device_put(y_val),
+        weight=None if splits.weight_train is None else jax.device_put(splits.weight_train),
     )
 
 
@@ -276,6 +278,7 @@ def stream_data(loaded: Loaded, config: RunOptions, spec: Spec, threads: int) ->
       FlagError: a record cannot be read.
     """
     splits = loaded.splits
+    flags.check(splits.weight_train is None, "weight_column", "is for --loader=memory")
     y, order = _targets_and_order(splits, config, [config.seed])
     loader = StreamLoader(splits.x_train, y[0], order[0], threads=threads)
     x_val, y_val = validation_part(splits)

@@ -324,6 +324,7 @@ def training_arrays(plan: Plan, seeds: range | None = None) -> TrainData:
         order=jnp.asarray(order),
         x_val=jnp.asarray(splits.x_stop[stop]),
         y_val=jnp.asarray(splits.y_stop[stop]),
+        weight=None if splits.weight_train is None else jnp.asarray(splits.weight_train),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.float32 import check_float32
-from regjax.data.grouping import check_groups, check_times, with_duplicates_together
+from regjax.data.grouping import check_groups, check_times, check_weights, with_duplicates_together
 from regjax.data.targets import as_vector, check_unmasked, encode_targets, infer_task, task_reason
 
 
@@ -21,6 +21,7 @@ def from_arrays(
     name: str = "data",
     groups: Any = None,
     times: Any = None,
+    weights: Any = None,
 ) -> Dataset:
     """Make a dataset from arrays.
 
@@ -33,6 +34,7 @@ def from_arrays(
       groups: `[N]` of any kind: examples with equal ones, such as those of one patient, stay in one part of a split.
         Without groups, exact duplicates stay together.
       times: `[N]` numbers or dates: later examples are the test set.
+      weights: `[N]` numbers >= 0: how much each example counts in the loss of updates; metrics count each once.
 
     Raises:
       InputError: an array is masked or its numbers are too large for float32; the labels are of mixed types; it is
@@ -69,6 +71,7 @@ def from_arrays(
         class_names=class_names,
         groups=None if groups is None else check_groups(name, groups, len(x)),
         times=None if times is None else check_times(name, times, len(x)),
+        weights=None if weights is None else check_weights(name, weights, len(x)),
     )
     return with_duplicates_together(made)
 

@@ -38,6 +38,8 @@ class Dataset:
         divided.
       times: `float64[N]`: later examples are the test set, and none is trained on that is later than a tested one; None
         if the order does not matter.
+      weights: `float32[N]` >= 0, of each example in the loss of updates; None weighs all alike. Metrics count every
+        example once.
       schema: of a table with columns that are not all plain numbers; then a NaN in x is a missing number.
       embedded: whether it is one of `regjax.data.EMBEDDED`, rather than another dataset with the same name.
       image_rule: how the files of a folder of images were brought to one size; None for other datasets.
@@ -65,6 +67,7 @@ class Dataset:
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
     image_rule: ImageRule | None = None
+    weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check_choice("dataset: task", self.task, TASKS)
@@ -80,7 +83,7 @@ class Dataset:
                 raise InputError(f"{self.name}: class_names belong to classification, task is {self.task!r}")
             if len(set(self.class_names)) != len(self.class_names):
                 raise InputError(f"{self.name}: class_names are not distinct: {_shorten(self.class_names)}")
-        for name in ("groups", "times"):
+        for name in ("groups", "times", "weights"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self):
                 raise InputError(f"{self.name}: {len(values)} {name} for {len(self)} examples")

@@ -134,6 +134,22 @@ def check_times(name: str, times: Any, total: int) -> np.ndarray:
     return made.astype(np.float64)
 
 
+def check_weights(name: str, weights: Any, total: int) -> np.ndarray:
+    """Return weights as `float32[N]`, whose mean is 1.
+
+    Raises:
+      InputError: there is not one finite number >= 0 for each example, or all are 0.
+    """
+    made = np.asarray(weights)
+    numbers = made.shape == (total,) and made.dtype.kind in "iuf"
+    if not numbers or not np.isfinite(made).all() or made.min() < 0 or not made.any():
+        raise InputError(
+            f"{name}: weights must be {total} finite numbers >= 0, not all 0; got {made.dtype}{list(made.shape)}"
+            + (f" from {made.min():g} to {made.max():g}" if numbers else "")
+        )
+    return (made / made.mean(dtype=np.float64)).astype(np.float32)
+
+
 def majority_labels(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the most frequent label of each group; ties go to the lower one.
 

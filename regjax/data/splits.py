@@ -40,9 +40,9 @@ class Splits:
       columns: names of the columns, or None.
       embedded: whether the dataset is one of `regjax.data.EMBEDDED`.
       official_test: whether the test set is the official one of the dataset.
-      schema: that of the table, or None.
       indices: positions in `dataset.x` of the examples of each part that was split from it.
-      image_rule: that of the dataset.
+      schema: that of the table, or None, as `image_rule` is that of images.
+      weight_train: `float32[N]`, weights of the training examples in the loss; None weighs all alike.
     """
 
     x_train: np.ndarray
@@ -64,6 +64,7 @@ class Splits:
     schema: Schema | None = None
     indices: dict[str, np.ndarray] = field(default_factory=dict)
     image_rule: ImageRule | None = None
+    weight_train: np.ndarray | None = None
 
     @property
     def num_outputs(self) -> int:
@@ -163,6 +164,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
         schema=dataset.schema,
         indices=indices,
         image_rule=dataset.image_rule,
+        weight_train=None if dataset.weights is None else dataset.weights[train],
     )
 
 

@@ -58,7 +58,7 @@ def put(tree: PyTree, device: DeviceOrMesh) -> PyTree:
 def data_digest(data: TrainData) -> str:
     """SHA-256 of all arrays of the data."""
     digest = hashlib.sha256()
-    for leaf in data:
+    for leaf in jax.tree.leaves(data):
         _update_digest(digest, np.asarray(leaf))
     return digest.hexdigest()
 

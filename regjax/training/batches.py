@@ -71,4 +71,4 @@ def next_block(
     """
     if isinstance(source, Batch):
         return Block(source, jnp.arange(most))
-    return Block(Batch(source.x, source.y), batch_rows(spec, key, step, most, source.order, n_train))
+    return Block(Batch(source.x, source.y, source.weight), batch_rows(spec, key, step, most, source.order, n_train))

@@ -24,6 +24,7 @@ class TrainData(NamedTuple):
       order: `int32[N]` or `int32[S, N]`: a run uses the examples `order[:n_train]`.
       x_val: validation inputs, like `x`; used for early stopping.
       y_val: validation targets.
+      weight: `float32[N]` >= 0, of the examples in the loss of updates; None weighs all alike.
     """
 
     x: Array
@@ -31,6 +32,7 @@ class TrainData(NamedTuple):
     order: Array
     x_val: Array
     y_val: Array
+    weight: Array | None = None
 
     def for_seed(self, seed: Array | int) -> TrainData:
         """Return the arrays of one seed; arrays without an axis of seeds are shared."""

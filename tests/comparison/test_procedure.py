@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -269,3 +270,15 @@ def test_the_weights_of_the_chosen_settings_are_kept(result, table):
             found = np.asarray(rj.predict(kept.apply, *weights, preprocessor.transform(table.x_test))).argmax(axis=1)
             assert (found == table.y_test).mean() == pytest.approx(accuracy)
     assert "trained" not in json.loads(result.dumps())
+
+
+def test_the_weights_of_rows_reach_the_runs(table):
+    """Twice the weight for all changes nothing, other weights do."""
+    alike = dataclasses.replace(table, weight_train=np.ones(len(table.y_train), np.float32))
+    other = dataclasses.replace(table, weight_train=(1.0 + table.y_train).astype(np.float32))
+    found = [
+        rj.compare("linear", splits, {"l2": [0.1]}, seeds=1, epochs=2, learning_rate=0.01).baseline
+        for splits in (table, alike, other)
+    ]
+    assert found[0].test_loss.mean == pytest.approx(found[1].test_loss.mean, rel=1e-5)
+    assert found[0].test_loss.mean != pytest.approx(found[2].test_loss.mean, rel=1e-3)

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from regjax.core.errors import InputError
 from regjax.data import Dataset, from_arrays, split
-from regjax.data.grouping import FEWEST_DISTINCT, duplicate_files, duplicates, group_numbers, with_duplicates_together
+from regjax.data.grouping import (
+    FEWEST_DISTINCT,
+    check_weights,
+    duplicate_files,
+    duplicates,
+    group_numbers,
+    with_duplicates_together,
+)
 
 PARTS = ("train", "stop", "select", "test")
 
@@ -132,3 +139,10 @@ def test_what_does_not_fit_is_refused():
     assert np.diff(from_arrays(x, y, times=days).times).tolist() == [86400] * 3
     with pytest.raises(InputError, match="the groups are too large"):
         split(from_arrays(np.eye(40), np.arange(40) % 2, groups=np.arange(40) // 20))
+
+
+def test_weights_have_the_mean_one():
+    np.testing.assert_allclose(check_weights("toy", [1, 0, 5], 3), [0.5, 0, 2.5])
+    for wrong in ([1.0, -1.0, 2.0], [0.0, 0.0, 0.0], [1.0, 2.0], [1.0, np.nan, 1.0], ["a", "b", "c"]):
+        with pytest.raises(InputError, match="toy: weights must be 3 finite numbers >= 0"):
+            check_weights("toy", wrong, 3)

@@ -26,3 +26,11 @@ def test_a_block_gives_the_examples_of_each_update(spec, pool):
             batch = jax.jit(lambda block, i: block.batch(i))(block, i)
             np.testing.assert_array_equal(batch.x[:, 0], rows[i])
             np.testing.assert_array_equal(batch.y, 10 * rows[i])
+
+
+def test_weights_of_rows_come_with_their_examples(spec, pool):
+    weighted = jax.tree.map(jnp.asarray, pool._replace(weight=np.arange(20, dtype=np.float32)))
+    block = next_block(spec, KEY, 5, weighted, 11, 3)
+    for i in range(3):
+        np.testing.assert_array_equal(block.batch(i).weight, block.batch(i).x[:, 0])
+    assert next_block(spec, KEY, 5, jax.tree.map(jnp.asarray, pool), 11, 3).batch(0).weight is None

@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,3 +49,21 @@ def test_each_lane_has_its_own_standardization(pixels, run, layout):
         alone = jax.jit(run)(lane.hparams, lane.key, pixels)
         np.testing.assert_allclose(result.history.table, alone.history.table, rtol=1e-4, atol=1e-5)
     assert not np.allclose(results[0].history.table, results[1].history.table, rtol=1e-3)
+
+
+def test_a_row_of_weight_zero_does_not_train():
+    """Wrong labels of weight 0 change nothing; without the weights they do."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 3)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int32)
+    weight = (rng.random(64) < 0.5).astype(np.float32)
+    spec = rj.Spec(nn.Dense(2), num_classes=2, batch_size=16, steps_per_epoch=4, epochs=2)
+
+    def trained(labels, weight):
+        arrays = rj.TrainData(x, labels, np.arange(64), x[:8], y[:8], weight)
+        run = rj.make_run(spec)
+        return run(rj.make_hparams(n_train=64), jax.random.key(0), jax.tree.map(jnp.asarray, arrays)).weights.params
+
+    wrong = np.where(weight > 0, y, 1 - y)
+    jax.tree.map(np.testing.assert_array_equal, trained(wrong, weight), trained(y, weight))
+    assert not np.array_equal(trained(wrong, None)["kernel"], trained(y, None)["kernel"])

@@ -15,7 +15,7 @@ from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.float32 import WHOLE
-from regjax.data.grouping import check_times, group_numbers, with_duplicates_together
+from regjax.data.grouping import check_times, check_weights, group_numbers, with_duplicates_together
 from regjax.data.preprocess import Preprocessor
 from regjax.data.source import as_rows
 from regjax.data.tables import Column, RawTable, Schema, TableOptions, infer_columns, read_frame, read_table
@@ -203,6 +203,7 @@ def _dataset(raw: RawTable, name: str, target: str, task: str | None, options: T
         schema=schema,
         groups=groups,
         times=None if options.time is None else _times(raw, options.time),
+        weights=None if options.weight is None else _weights(raw, options.weight),
     )
     return with_duplicates_together(data, rows=raw.rows)
 
@@ -216,6 +217,16 @@ def _times(raw: RawTable, column: str) -> np.ndarray:
     if pa.types.is_timestamp(cells.type):
         return check_times(raw.name, cells.cast(pa.timestamp("s"), safe=False).to_numpy(), len(cells))
     return to_days(cells, column)
+
+
+def _weights(raw: RawTable, column: str) -> np.ndarray:
+    import pyarrow as pa
+
+    cells = raw.table.column(column)
+    if not (pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type)) or cells.null_count:
+        what = f"{cells.null_count} missing cells" if cells.null_count else "cells that are not numbers"
+        raise InputError(f"{raw.name}: column {column!r} has {what}; a weight is a number >= 0 in every row")
+    return check_weights(f"{raw.name}: column {column!r}", cells.to_numpy(), len(cells))
 
 
 def _left_out(schema: Schema) -> str:

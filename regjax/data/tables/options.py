@@ -22,6 +22,7 @@ class TableOptions:
       dates: names of columns with dates to use, as year, month, weekday and days since 1970.
       group: name of a column whose equal cells stay in one part of a split, such as the patient; it is not an input.
       time: name of a column with dates or numbers: later rows are the test; it is not an input.
+      weight: name of a column with the weight >= 0 of each row in the loss; it is not an input.
       id_column: name of the column that identifies an example; it is not an input, and predictions carry it along.
       impute: one of `regjax.catalog.IMPUTE`.
       encoding: of a text file.
@@ -41,6 +42,7 @@ class TableOptions:
     dates: tuple[str, ...] = ()
     group: str | None = None
     time: str | None = None
+    weight: str | None = None
     id_column: str | None = None
     impute: str = "median"
     encoding: str = "utf-8"
@@ -56,7 +58,7 @@ class TableOptions:
         """Return the option that names each column."""
         found: dict[str, str] = {}
         lists = {name: getattr(self, name) for name in ("ignore", "categorical", "numeric", "dates")}
-        singles = {name: getattr(self, name) for name in ("group", "time", "id_column")}
+        singles = {name: getattr(self, name) for name in ("group", "time", "weight", "id_column")}
         lists |= {name: () if column is None else (column,) for name, column in singles.items()}
         for option, columns in lists.items():
             for column in columns:

@@ -13,7 +13,12 @@ from regjax.data.float32 import WHOLE
 from regjax.data.tables.options import TableOptions, check_known
 from regjax.data.tables.reading import UNNAMED, RawTable
 
-ROLES = ("number", "boolean", "category", "date", "id", "text", "constant", "ignored", "group", "time")
+_REASONS = {
+    "group": "equal cells stay in one part",
+    "time": "later rows are the test",
+    "weight": "how much a row counts in the loss",
+}
+ROLES = ("number", "boolean", "category", "date", "id", "text", "constant", "ignored", "group", "time", "weight")
 USED = ("number", "boolean", "category")
 
 MAX_LEVELS = 100
@@ -108,10 +113,10 @@ def _column(raw: RawTable, name: str, said: str | None) -> Column:
         return Column(name, "ignored", "you said so", missing)
     if said == "id_column":
         return Column(name, "id", "you said so", missing)
-    if said in ("group", "time"):
+    if said in _REASONS:
         if missing:
             raise InputError(f"column {name!r} is the {said} of each row, but {missing} of its cells are missing")
-        return Column(name, said, "equal cells stay in one part" if said == "group" else "later rows are the test")
+        return Column(name, said, _REASONS[said])
     if said is None and name == UNNAMED and name == raw.table.column_names[0]:
         return Column(name, "id", "the first column, without a name: numbers or names of the rows", missing)
     if said == "categorical":

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from regjax.core.errors import InputError
-from regjax.data import Preprocessor, TableOptions, load, load_table, read_inputs
+from regjax.data import Preprocessor, TableOptions, load, load_table, read_inputs, split
 from regjax.data.readers import table
 
 
@@ -141,3 +141,24 @@ def test_new_rows_are_read_in_the_encoding_of_training_or_as_utf_8(csv_file, enc
     x, _ = read_inputs(csv_file("city,n\nKöln,1\n", encoding=encoding), made, notes.append)
     assert x[0].tolist() == [1, 0, 1]
     assert not any("level" in note for note in notes)
+
+
+def test_a_column_of_weights_is_no_input(tmp_path):
+    rows = "".join(f"{i},{i % 5},{'a' if i % 2 else 'b'}\n" for i in range(20))
+    path = tmp_path / "survey.csv"
+    path.write_text(f"age,times,answer\n{rows}")
+    found = load_table(path, target="answer", table=TableOptions(weight="times"))
+    assert found.columns == ("age",)
+    np.testing.assert_allclose(found.weights, np.arange(20) % 5 / 2.0)
+    parts = split(found)
+    np.testing.assert_allclose(parts.weight_train, parts.x_train[:, 0] % 5 / 2.0)
+    assert split(load_table(path, target="answer")).weight_train is None
+    path.write_text(f"age,times,answer\n{rows}21,,a\n")
+    with pytest.raises(InputError, match="'times' is the weight of each row, but 1 of its cells are missing"):
+        load_table(path, target="answer", table=TableOptions(weight="times"))
+    path.write_text(f"age,times,answer\n{rows}21,-1,a\n")
+    with pytest.raises(InputError, match="column 'times': weights must be 21 finite numbers >= 0"):
+        load_table(path, target="answer", table=TableOptions(weight="times"))
+    path.write_text(f"age,times,answer\n{rows}21,many,a\n")
+    with pytest.raises(InputError, match="cells that are not numbers"):
+        load_table(path, target="answer", table=TableOptions(weight="times"))
