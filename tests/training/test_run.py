@@ -61,8 +61,8 @@ def test_a_row_of_weight_zero_does_not_train():
 
     def trained(labels, weight):
         arrays = rj.TrainData(x, labels, np.arange(64), x[:8], y[:8], weight)
-        run = rj.make_run(spec)
-        return run(rj.make_hparams(n_train=64), jax.random.key(0), jax.tree.map(jnp.asarray, arrays)).weights.params
+        lane = Lane(rj.make_run(spec), rj.make_hparams(n_train=64), jax.random.key(0), 0)
+        return run_lanes([lane], jax.tree.map(jnp.asarray, arrays))[0].weights.params
 
     wrong = np.where(weight > 0, y, 1 - y)
     jax.tree.map(np.testing.assert_array_equal, trained(wrong, weight), trained(y, weight))
