@@ -19,7 +19,7 @@ from regjax.data.cache import CacheWarning, cache_root
 from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
 from regjax.data.image_rule import ImageRule
-from regjax.data.loading import load, read_inputs
+from regjax.data.loading import load, read_inputs, stream_inputs
 from regjax.data.preprocess import Preprocessor, Standardization
 from regjax.data.preprocessors import Preprocessors
 from regjax.data.readers.embedded import load_embedded, prepare
@@ -70,5 +70,6 @@ __all__ = [
     "sparse_regression_problem",
     "spirals_problem",
     "split",
+    "stream_inputs",
     "training_rows",
 ]

@@ -24,7 +24,9 @@ class Spread(NamedTuple):
     deviation: np.ndarray
 
 
-def check_float32(name: str, values: Any, columns: Sequence[str] | None = None, spread: Spread | None = None) -> None:
+def check_float32(
+    name: str, values: Any, columns: Sequence[str] | None = None, spread: Spread | None = None, start: int = 0
+) -> None:
     """Check that float32 can represent numbers and their differences; seconds since 1970, for example, are refused.
 
     Args:
@@ -34,6 +36,7 @@ def check_float32(name: str, values: Any, columns: Sequence[str] | None = None, 
         checked here.
       columns: names of the columns, for the message.
       spread: mean and standard deviation of the training set, if `values` are those of another set.
+      start: number of the first example, for the message.
 
     Raises:
       InputError: a number overflows in float32, or rounding changes it by more than a thousandth of the standard
@@ -46,7 +49,6 @@ def check_float32(name: str, values: Any, columns: Sequence[str] | None = None, 
         return
     spread = spread or (spread_of(values) if values.ndim < 4 else None)
     with np.errstate(all="ignore"):
-        start = 0
         for part in slices(values):
             wide = _by_column(part)
             narrow = wide.astype(np.float32)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.grouping import with_duplicates_together
+from regjax.data.inputs import Piece
 from regjax.data.preprocess import Preprocessor
 from regjax.data.readers import FORMATS, Format
 from regjax.data.readers.embedded import load_embedded
@@ -138,6 +139,29 @@ def read_inputs(
     """
     path = Path(os.path.expanduser(path))
     return _format_of(path, "input", "images").inputs(path, preprocessor, note)
+
+
+def stream_inputs(
+    path: str | os.PathLike[str], preprocessor: Preprocessor, note: Callable[[str], None] | None = None
+) -> Iterator[Piece]:
+    """Read examples for prediction like `read_inputs`, piece by piece, in memory that does not depend on their number.
+
+    Args:
+      path: as of `read_inputs`.
+      preprocessor: the preprocessor of the trained model.
+      note: a function that is called with messages; those that depend on all examples come at the end.
+
+    Returns:
+      An iterator of `(x, ids, share)`, where `share` is the share of the input that has been read.
+
+    Raises:
+      InputError: the file does not fit the model, when the iteration reaches the example.
+    """
+    path = Path(os.path.expanduser(path))
+    read = _format_of(path, "input", "images")
+    if read.pieces is None:
+        return iter([Piece(*read.inputs(path, preprocessor, note))])
+    return read.pieces(path, preprocessor, note)
 
 
 def _format_of(path: Path, what: str, folders: str, given: Mapping[str, object] | None = None) -> Format:

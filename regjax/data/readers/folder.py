@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from regjax.data.cache import Arrays, file_fingerprint
 from regjax.data.dataset import Dataset
 from regjax.data.grouping import with_duplicates_together
 from regjax.data.image_rule import ImageRule
+from regjax.data.inputs import Note, Piece
 from regjax.data.preprocess import Preprocessor
 from regjax.data.readers.class_folders import SUFFIXES, ImageFolder, list_folder, list_images
 from regjax.data.readers.image_summary import Changes, ImageSummary
 from regjax.data.readers.images import RULE, changes, common_shape, decode_files, header
-from regjax.data.source import Source
+from regjax.data.source import Source, as_rows, slices
 from regjax.data.stored import Facts, Stored, load_stored
 
 MAX_FOLDER_BYTES = 4 * 2**30
@@ -156,30 +157,34 @@ class ImageFiles:
         return decode_files(self.root, [self.files[i] for i in indices.tolist()], self.example_shape, self.rule)
 
 
-def folder_inputs(
-    path: Path, preprocessor: Preprocessor, note: Callable[[str], None] | None = None
-) -> tuple[np.ndarray, list[str]]:
-    """Read all images below a folder in the shape and range used in training; return them and their relative paths.
+def folder_pieces(path: Path, preprocessor: Preprocessor, note: Note | None = None) -> Iterator[Piece]:
+    """Read all images below a folder in the shape and range used in training; the ids are their relative paths.
 
     Raises:
-      InputError: the model is for tables, or `read_images` fails.
+      InputError: the model is for tables, there is no image, an image cannot be read, or a link leads outside the
+        folder.
     """
     if preprocessor.kind != "image":
         raise InputError(f"input {str(path)!r}: a folder of images, the model was trained on a table")
-    x, names = read_images(path, preprocessor.shape, preprocessor.image_rule or ImageRule(), note)
-    if preprocessor.pixel_max == 255.0:
-        return x, names
-    # Files contain values in 0..255; floating-point images in training are in [0, 1].
-    return x * np.float32((preprocessor.pixel_max or 1.0) / 255.0), names
+    images = images_of(path, preprocessor.shape, preprocessor.image_rule or ImageRule(), note)
+    names = [file.relative_to(images.root).as_posix() for file in images.files]
+    start = 0
+    for x in slices(as_rows(path.name, images)):
+        stop = start + len(x)
+        if preprocessor.pixel_max != 255.0:
+            # Files contain values in 0..255; floating-point images in training are in [0, 1].
+            x = x * np.float32((preprocessor.pixel_max or 1.0) / 255.0)
+        yield Piece(x, names[start:stop], stop / len(names))
+        start = stop
 
 
-def read_images(
+def images_of(
     path: str | os.PathLike[str],
     shape: tuple[int, ...],
     rule: ImageRule,
-    note: Callable[[str], None] | None = None,
-) -> tuple[np.ndarray, list[str]]:
-    """Read all images below a folder in the order of their relative paths, decoded as in training.
+    note: Note | None = None,
+) -> ImageFiles:
+    """Find all images below a folder, in the order of their relative paths, to be decoded as in training.
 
     Args:
       path: the folder, flat or nested.
@@ -187,11 +192,8 @@ def read_images(
       rule: how images of other sizes are brought to this shape.
       note: a function that is called with messages about conversions and skipped files.
 
-    Returns:
-      `(x, names)`: `uint8[N, H, W, C]` and relative paths.
-
     Raises:
-      InputError: there is no image, an image cannot be read, or a link leads outside the folder.
+      InputError: there is no image, the header of one cannot be read, or a link leads outside the folder.
     """
     root = Path(path).resolve()
     if len(shape) != 3 or shape[-1] not in (1, 3):
@@ -203,4 +205,4 @@ def read_images(
         changed = changes([header(root, file) for file in files], shape, rule)
         for line in ImageSummary(len(files), changed, skipped).lines(root.name, (shape[0], shape[1]), rule):
             note(line)
-    return decode_files(root, files, shape, rule), [file.relative_to(root).as_posix() for file in files]
+    return ImageFiles(root, tuple(files), shape, rule)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import numpy as np
 from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.float32 import check_float32, spread_of
-from regjax.data.preprocess import Preprocessor
 from regjax.data.source import ArraySource, Rows, as_rows
 from regjax.data.targets import encode_targets
 
@@ -72,35 +72,6 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
     )
 
 
-def npz_inputs(
-    path: Path, preprocessor: Preprocessor, note: Callable[[str], None] | None = None
-) -> tuple[np.ndarray, list[str]]:
-    """Read the array `x` of a `.npz` file in the form used in training, and the index of each example.
-
-    Raises:
-      InputError: the array does not fit the model.
-    """
-    given = _read_npz(path, required=("x",))["x"]
-    x = as_inputs(path.name, given)
-    if x.shape[1:] != preprocessor.shape or (preprocessor.kind == "image" and str(x.dtype) != preprocessor.dtype):
-        if preprocessor.kind == "table" and x.ndim == 2:
-            names = preprocessor.columns or ()
-            which = f" ({', '.join(names[:12])}{', ...' if len(names) > 12 else ''})" if names else ""
-            raise InputError(
-                f"{path.name}: x has {x.shape[1]} columns, the model was trained on {preprocessor.shape[0]}{which}"
-            )
-        raise InputError(
-            f"{path.name}: x is {x.dtype}{list(x.shape[1:])}, "
-            f"the model was trained on {preprocessor.dtype}{list(preprocessor.shape)}"
-        )
-    if preprocessor.pixel_max is not None and (x.min(initial=0) < 0 or x.max(initial=0) > preprocessor.pixel_max):
-        found = f"[{x.min():g}, {x.max():g}]"
-        raise InputError(f"{path.name}: pixels must be in [0, {preprocessor.pixel_max:g}], found {found}")
-    if preprocessor.kind == "table":
-        check_float32(f"{path.name}: x", given, spread=preprocessor.spread)
-    return x, [str(i) for i in range(len(x))]
-
-
 def _check_inputs(name: str, arrays: dict[str, np.ndarray]) -> None:
     """Check that float32 can represent the rows of a table; `as_inputs` checks everything else."""
     x, x_test = arrays["x"], arrays.get("x_test")
@@ -110,8 +81,13 @@ def _check_inputs(name: str, arrays: dict[str, np.ndarray]) -> None:
             check_float32(f"{name}: x_test", x_test, spread=spread_of(x))
 
 
-def as_inputs(name: str, x: np.ndarray) -> np.ndarray:
+def as_inputs(name: str, x: np.ndarray, start: int = 0) -> np.ndarray:
     """Convert inputs to the form of a `Dataset`: uint8 or float32 images `[N, H, W, C]`, or `float32[N, F]`.
+
+    Args:
+      name: name of the source, for messages.
+      x: the inputs.
+      start: number of the first of them, for messages.
 
     Raises:
       InputError: the inputs are not numbers, have another rank, overflow in float32, or are `[N, H, W]` but not pixels.
@@ -133,7 +109,8 @@ def as_inputs(name: str, x: np.ndarray) -> np.ndarray:
         cast = np.ascontiguousarray(x, np.float32)
     if x.dtype.kind == "f" and not np.isfinite(cast).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
-        raise InputError(f"{name}: x must be finite and within float32, found {x[place]} at index {place}")
+        at = (place[0] + start, *place[1:])
+        raise InputError(f"{name}: x must be finite and within float32, found {x[place]} at index {at}")
     if len(given) == 3 and (cast.min(initial=0) < 0 or cast.max(initial=0) > 1):
         found = f"[{cast.min():g}, {cast.max():g}]"
         raise InputError(f"{name}: {_as_gray(given)}, whose pixels are uint8 or in [0, 1], found {found}; {_AS_ROWS}")
@@ -163,7 +140,7 @@ def _read_npz(
     path: Path, required: tuple[str, ...], optional: tuple[str, ...] = (), mapped: tuple[str, ...] = ()
 ) -> dict[str, np.ndarray]:
     """Return the arrays of a file by name; those in `mapped` are views of the file."""
-    try:
+    with readable_npz(path):
         with zipfile.ZipFile(path) as archive:
             sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
         total = sum(size for name, size in sizes.items() if name not in mapped)
@@ -174,18 +151,30 @@ def _read_npz(
                 "stream it with --loader=stream"
             )
         with np.load(path, allow_pickle=False) as stored:
-            missing = [key for key in required if key not in stored.files]
-            if missing:
-                raise InputError(
-                    f"{path.name}: no array {missing[0]!r}; it has {', '.join(stored.files) or 'nothing'}, "
-                    f"accepted: {', '.join(required + optional)}"
-                )
+            check_members(path, stored.files, required, optional)
             found = [key for key in required + optional if key in stored.files]
             arrays = {key: map_member(path, key) if key in mapped else stored[key] for key in found}
             for key, array in arrays.items():
                 if not isinstance(array, np.ndarray):  # NumPy returns bytes for a member that is not an array
                     raise InputError(f"{path.name}: {key!r} is not an array; accepted: arrays of numbers or text")
             return arrays
+
+
+def check_members(path: Path, names: Sequence[str], required: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
+    """Check that a `.npz` file has the arrays that are required; raises an InputError that lists those it has."""
+    missing = [key for key in required if key not in names]
+    if missing:
+        raise InputError(
+            f"{path.name}: no array {missing[0]!r}; it has {', '.join(names) or 'nothing'}, "
+            f"accepted: {', '.join(required + optional)}"
+        )
+
+
+@contextlib.contextmanager
+def readable_npz(path: Path) -> Iterator[None]:
+    """Convert the errors of reading a `.npz` file; raises an InputError that names it."""
+    try:
+        yield
     except InputError:
         raise
     except ValueError as error:
@@ -195,6 +184,13 @@ def _read_npz(
         raise InputError(f"{path.name}: not a readable .npz file ({error})") from None
     except Exception as error:  # a damaged member raises zlib.error, which has no public base class
         raise InputError(f"{path.name}: damaged .npz file ({error})") from None
+
+
+def read_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Read the header of a stored array: its shape, whether it is in the order of Fortran, and its dtype."""
+    version = np.lib.format.read_magic(file)
+    known = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    return known[version](file)
 
 
 def map_member(path: Path, key: str) -> np.ndarray:
@@ -230,9 +226,7 @@ def map_member(path: Path, key: str) -> np.ndarray:
             file.seek(member.header_offset)
             name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
             file.seek(name_length + extra_length, 1)
-            version = np.lib.format.read_magic(file)
-            read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-            shape, fortran, dtype = read_header[version](file)
+            shape, fortran, dtype = read_header(file)
             offset = file.tell()
         if dtype.hasobject:
             raise InputError(f"{path.name}: {key!r} holds Python objects; accepted: arrays of numbers")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.float32 import WHOLE
 from regjax.data.grouping import check_times, check_weights, group_numbers, with_duplicates_together
-from regjax.data.preprocess import Preprocessor
 from regjax.data.source import as_rows
-from regjax.data.tables import Column, RawTable, Schema, TableOptions, infer_columns, read_frame, read_table
+from regjax.data.tables import RawTable, Schema, TableOptions, infer_columns, read_frame, read_table
 from regjax.data.tables.dates import to_days
 from regjax.data.tables.leaks import leaks
 from regjax.data.tables.options import check_known
@@ -100,48 +98,6 @@ def from_frame(
       ('regression', ('size', 'kind=a', 'kind=b'))
     """
     return _dataset(read_frame(frame, name), name, target, task, table or TableOptions(), lazy=False)
-
-
-def table_inputs(
-    path: Path, preprocessor: Preprocessor, note: Callable[[str], None] | None = None
-) -> tuple[np.ndarray, list[str]]:
-    """Read the columns of the training table; the ids are the cells of its id column, or the numbers of the rows.
-
-    Raises:
-      InputError: a column is missing, or a cell is not what its column was in training.
-    """
-    schema = preprocessor.schema
-    if schema is None:
-        if preprocessor.columns is None:
-            raise InputError(f"input {path.name}: the model was trained without column names; accepted: .npz, folders")
-        schema = Schema(tuple(Column(name, "number", "") for name in preprocessor.columns))
-    as_text = tuple(column.name for column in schema.used if column.role == "category")
-    ids = schema.id_column
-    as_text = as_text if ids is None else (*as_text, ids)
-    try:
-        raw = read_table(path, TableOptions(), as_text)
-    except InputError:
-        if schema.encoding == "utf-8":
-            raise
-        raw = read_table(path, TableOptions(encoding=schema.encoding), as_text)
-    x, unexpected = schema.encode(raw, preprocessor.spread)
-    if preprocessor.fill is None and (holes := np.argwhere(np.isnan(x))).size:
-        row, j = holes[0]
-        raise InputError(
-            f"{raw.place(row, schema.inputs[j])}: the cell is empty; training had none to learn a median of"
-        )
-    say = note or (lambda text: None)
-    known = {column.name for column in schema.columns} | {schema.target}
-    extra = [name for name in raw.table.column_names if name not in known]
-    for line in (*raw.notes, *unexpected, *([f"columns that are not read: {', '.join(extra[:12])}"] if extra else [])):
-        say(line)
-    if ids is not None and ids in raw.table.column_names:
-        return x, [
-            str(row) if cell is None else str(cell)
-            for cell, row in zip(raw.table[ids].to_pylist(), raw.rows, strict=True)
-        ]
-    say("the ids are the numbers of the rows; the header is row 1")
-    return x, [str(row) for row in raw.rows]
 
 
 def labelled_table(

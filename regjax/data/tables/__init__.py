@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from regjax.data.tables.options import TableOptions
+from regjax.data.tables.parts import Part, read_parts
 from regjax.data.tables.reading import RawTable, read_frame, read_table
 from regjax.data.tables.roles import Column, infer_columns
 from regjax.data.tables.schema import Schema
 
-__all__ = ["Column", "RawTable", "Schema", "TableOptions", "infer_columns", "read_frame", "read_table"]
+__all__ = [
+    "Column",
+    "Part",
+    "RawTable",
+    "Schema",
+    "TableOptions",
+    "infer_columns",
+    "read_frame",
+    "read_parts",
+    "read_table",
+]

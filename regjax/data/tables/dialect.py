@@ -148,6 +148,24 @@ def check_quotes(path: Path, dialect: Dialect, encoding: str) -> None:
             raise InputError(f"{path.name}: row {row + 1}: {error}; a quote is not closed") from None
 
 
+def check_decodes(path: Path, encoding: str) -> None:
+    """Check that the whole of a text file, which may be packed, is text in its encoding.
+
+    Raises:
+      InputError: it is not.
+    """
+    if path.suffix.lower() != ".gz":
+        check_text(path, encoding)
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        try:
+            while part := file.read(SAMPLE_BYTES):
+                decoder.decode(part)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            raise InputError(f"{path.name}: it is not {encoding.upper()}") from None
+
+
 def undecodable(content: bytes, encoding: str) -> str:
     """Describe the position and line of the first byte that is not text, and how to mend it."""
     try:

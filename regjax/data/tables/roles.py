@@ -11,7 +11,8 @@ import numpy as np
 from regjax.core.errors import InputError
 from regjax.data.float32 import WHOLE
 from regjax.data.tables.options import TableOptions, check_known
-from regjax.data.tables.reading import UNNAMED, RawTable
+from regjax.data.tables.reading import RawTable
+from regjax.data.tables.text import UNNAMED
 
 _REASONS = {
     "group": "equal cells stay in one part",

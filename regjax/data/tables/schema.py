@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,43 @@ from regjax.data.tables.reading import RawTable
 from regjax.data.tables.roles import FALSE, TRUE, Column
 
 MISSING_LEVEL = "(missing)"
+
+
+class Unexpected(NamedTuple):
+    """Cells of a column that training did not have.
+
+    Attributes:
+      column: name of the column.
+      role: its role.
+      missing: number of missing cells, if no training example had one.
+      unknown: number of cells with an unknown level.
+      example: one of these levels.
+    """
+
+    column: str
+    role: str
+    missing: int = 0
+    unknown: int = 0
+    example: str | None = None
+
+    def joined(self, other: Unexpected) -> Unexpected:
+        """Return what was unexpected in this part and in a later one."""
+        return self._replace(
+            missing=self.missing + other.missing,
+            unknown=self.unknown + other.unknown,
+            example=self.example if self.unknown else other.example,
+        )
+
+    def line(self) -> str:
+        """Say it in one line."""
+        if self.role != "category":
+            return f"{self.column}: {self.missing} missing, as in no training example: median"
+        words = []
+        if self.unknown:
+            words.append(f"{self.unknown} rows with a level that training did not have, as {self.example!r}")
+        if self.missing:
+            words.append(f"{self.missing} missing, as in no training example")
+        return f"{self.column}: {', '.join(words)}: no level"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,16 +128,21 @@ class Schema:
         Raises:
           InputError: a column is missing, or a cell is not what its column was in training; the message has its place.
         """
+        x, unexpected = self.encode_part(raw, spread)
+        return x, tuple(found.line() for found in unexpected)
+
+    def encode_part(self, raw: RawTable, spread: Spread | None = None) -> tuple[np.ndarray, tuple[Unexpected, ...]]:
+        """Do what `encode` does, and return what was unexpected in a form whose parts can be joined."""
         check_known(raw.name, "column", [column.name for column in self.used], raw.table.column_names)
         x = np.empty((raw.table.num_rows, len(self.inputs)), np.float32)
-        notes, start = [], 0
+        unexpected, start = [], 0
         for column in self.used:
             width = len(_inputs_of(column))
             of_column = None if spread is None else Spread(*(part[start : start + 1] for part in spread))
-            note = _fill(x[:, start : start + width], raw, column, of_column)
-            notes += [note] if note else []
+            found = _fill(x[:, start : start + width], raw, column, of_column)
+            unexpected += [found] if found.missing or found.unknown else []
             start += width
-        return x, tuple(notes)
+        return x, tuple(unexpected)
 
     def lines(self, rows: int, most: int = 40) -> list[str]:
         """Return a table of the columns for the terminal.
@@ -151,12 +193,12 @@ def _what(column: Column, rows: int) -> str:
     return ("" if column.used else "left out: ") + "; ".join(words)
 
 
-def _fill(out: np.ndarray, raw: RawTable, column: Column, spread: Spread | None) -> str:
+def _fill(out: np.ndarray, raw: RawTable, column: Column, spread: Spread | None) -> Unexpected:
     """Write the inputs of a column; returns what was unexpected."""
     if column.role == "category":
         return _fill_levels(out, raw, column)
     if column.role == "date":
-        values = date_parts(to_days(raw.table.column(column.name), column.name))
+        values = date_parts(to_days(raw.table.column(column.name), column.name, raw.orders.get(column.name)))
     else:
         values = _numbers(raw, column)[:, None]
     missing = np.isnan(values[:, 0])
@@ -170,9 +212,8 @@ def _fill(out: np.ndarray, raw: RawTable, column: Column, spread: Spread | None)
         check_float32(raw.name, _exact(raw, column, values[~missing, :1]), [column.name], spread)
     if column.missing:
         out[:, -1] = missing
-        return ""
-    count = int(missing.sum())
-    return f"{column.name}: {count} missing, as in no training example: median" if count else ""
+        return Unexpected(column.name, column.role)
+    return Unexpected(column.name, column.role, missing=int(missing.sum()))
 
 
 def _exact(raw: RawTable, column: Column, values: np.ndarray) -> np.ndarray:
@@ -184,7 +225,7 @@ def _exact(raw: RawTable, column: Column, values: np.ndarray) -> np.ndarray:
     return pc.drop_null(cells).to_numpy()[:, None] if pa.types.is_integer(cells.type) else values
 
 
-def _fill_levels(out: np.ndarray, raw: RawTable, column: Column) -> str:
+def _fill_levels(out: np.ndarray, raw: RawTable, column: Column) -> Unexpected:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -202,13 +243,13 @@ def _fill_levels(out: np.ndarray, raw: RawTable, column: Column) -> str:
     if column.missing:
         out[missing, -1] = 1
     unknown = ~known & ~missing
-    words = []
-    if unknown.any():
-        example = cells[int(np.argmax(unknown))].as_py()
-        words.append(f"{int(unknown.sum())} rows with a level that training did not have, as {example!r}")
-    if missing.any() and not column.missing:
-        words.append(f"{int(missing.sum())} missing, as in no training example")
-    return f"{column.name}: {', '.join(words)}: no level" if words else ""
+    return Unexpected(
+        column.name,
+        column.role,
+        missing=0 if column.missing else int(missing.sum()),
+        unknown=int(unknown.sum()),
+        example=cells[int(np.argmax(unknown))].as_py() if unknown.any() else None,
+    )
 
 
 def _numbers(raw: RawTable, column: Column) -> np.ndarray:
