@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import shutil
 import sys
 import tempfile
@@ -20,15 +21,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regjax.cli import app, flags, prediction_table
+from regjax.cli import app, flags, prediction_file, prediction_table
+from regjax.cli.prediction_file import PredictionFile
 from regjax.cli.train import Config as TrainConfig
 from regjax.cli.winner import directory_of_run
 from regjax.core.options import Options, number, switch, text, whole
 
 if TYPE_CHECKING:
+    from regjax.cli.progress import Bar
     from regjax.data import Preprocessor
+    from regjax.data.inputs import Piece
 
 SPLITS = ("train", "validation", "test")
+SPLIT_ROWS = 8192  # of a split that are predicted at once, about
+PROGRESS_AFTER = 2.0  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,81 +80,82 @@ def main(config: Config) -> int:
     flags.check(output.is_file() or not output.exists(), "output", "is a device or a pipe, accepted: a file")
     flags.check(config.overwrite or not output.exists(), "output", "exists; use --overwrite to replace it")
     flags.check(output.absolute().parent.is_dir(), "output", "its directory does not exist")
-    endings = prediction_table.ENDINGS
+    endings = prediction_file.ENDINGS
     flags.check(output.suffix.lower() in endings, "output", f"must end in {' or '.join(endings)}")
-
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
 
     from regjax import data
     from regjax.averaging import Ensemble
+    from regjax.cli.predictor import predictor
     from regjax.cli.restored import restore
-    from regjax.core.rng import run_key
-    from regjax.models.interface import as_model
-    from regjax.training.evaluate import predict
-    from regjax.training.uncertainty import mc_predict
+    from regjax.data.inputs import in_batches
 
     model = restore(workdir)
-    spec, hparams, pre, weights = model.spec, model.hparams, model.preprocessor, model.weights
-    if where in SPLITS and not Path(where).exists():
-        x, truth = _split(
-            dataclasses.replace(model.options, data_dir=config.data_dir or model.options.data_dir), where, pre
-        )
-        ids = [str(i) for i in range(len(x))]  # inputs of a streamed run are read below, in batches
-    else:
-        with _file_of(where) as path:
-            x, ids = flags.about("input", lambda: data.read_inputs(path, pre, app.note))
-        truth = None
+    pre, size = model.preprocessor, config.batch_size
     two = pre.task == "classification" and len(pre.class_names or ()) == 2
     flags.check(config.threshold is None or two, "threshold", "is for models of two classes")
-    flags.about("input", lambda: pre.transform(x[:1]))  # raises an error for another shape
+    if config.mc_samples:
+        noisy, ensemble = bool(model.hparams.rates), isinstance(model.weights.params, Ensemble)
+        flags.check(noisy, "mc_samples", "the run was trained without noise, so all passes are the same")
+        flags.check(not ensemble, "mc_samples", "the run keeps an ensemble of snapshots")
+    outputs_of = predictor(model, size, samples=config.mc_samples, seed=config.seed)
+    truth, right = None, 0
+    with contextlib.ExitStack() as stack:
+        if where in SPLITS and not Path(where).exists():
+            options = dataclasses.replace(model.options, data_dir=config.data_dir or model.options.data_dir)
+            x, truth = _split(options, where, pre)
+            pieces = _pieces(x, size)
+        else:
+            path = stack.enter_context(_file_of(where))
+            pieces = in_batches(data.stream_inputs(path, pre, app.note), size)
+        file, bar = stack.enter_context(PredictionFile(output)), stack.enter_context(_progress())
+        while piece := flags.about("input", lambda: next(pieces, None)):
+            first, last = file.rows, file.rows + len(piece.ids)
+            outputs, unsure = flags.about("input", functools.partial(outputs_of, piece.x, first))
+            targets = None if truth is None else truth[first:last]
+            file.write({"id": piece.ids} | _columns(outputs, unsure, targets, pre, config.threshold))
+            if targets is not None and pre.task == "classification":
+                right += int((outputs.argmax(axis=1) == targets).sum())
+            bar.update(int(100 * piece.share), f"{last} rows")
+    accuracy = f"; accuracy {right / file.rows:.4f}" if truth is not None and pre.task == "classification" else ""
+    print(f"{file.rows} predictions in {output}{accuracy}")
+    return app.DONE
 
-    apply_fn = as_model(spec.model).apply
-    samples, key = config.mc_samples, run_key(config.seed)
-    if samples:
-        flags.check(bool(hparams.rates), "mc_samples", "the run was trained without noise, so all passes are the same")
-        flags.check(not isinstance(weights.params, Ensemble), "mc_samples", "the run keeps an ensemble of snapshots")
 
-    @jax.jit
-    def predicted(rows: Any, index: Any) -> tuple[Any, dict[str, Any]]:
-        if not samples:
-            return predict(apply_fn, *weights, rows, task=spec.task), {}
-        batch_key, state = jax.random.fold_in(key, index), weights.model_state
-        sampled = mc_predict(
-            apply_fn, weights.params, rows, batch_key, samples, rates=hparams.rates, model_state=state, task=spec.task
-        )
-        if spec.task == "regression":
-            return sampled.mean, {"std": jnp.sqrt(sampled.variance)}
-        unsure = {
-            "predictive_entropy": sampled.predictive_entropy,
-            "mutual_information": sampled.mutual_information,
-        }
-        return jnp.log(sampled.mean), unsure
+def _columns(
+    outputs: Any, unsure: dict[str, Any], targets: Any, pre: Preprocessor, threshold: float | None
+) -> dict[str, list[Any]]:
+    """Return the columns of the output beside the ids."""
+    import numpy as np
 
-    size = config.batch_size
-    parts = [predicted(jnp.asarray(pre.transform(x[i : i + size])), i) for i in range(0, len(x), size)]
-    outputs = np.concatenate([np.asarray(part[0]) for part in parts])
-    unsure = {name: np.concatenate([np.asarray(part[1][name]) for part in parts]) for name in parts[0][1]}
-
-    columns: dict[str, list[Any]] = {"id": ids}
     if pre.task == "regression":
-        columns |= prediction_table.number_columns(outputs, pre)
-        if truth is not None:
-            columns |= prediction_table.numbered("target", np.reshape(truth, (len(ids), -1)))
+        columns = prediction_table.number_columns(outputs, pre)
+        if targets is not None:
+            columns |= prediction_table.numbered("target", np.reshape(targets, (len(outputs), -1)))
     else:
-        columns |= prediction_table.class_columns(outputs, pre.class_names, config.threshold)
-        if truth is not None:
-            columns["target"] = [pre.class_names[t] if pre.class_names else str(t) for t in truth]
+        columns = prediction_table.class_columns(outputs, pre.class_names, threshold)
+        if targets is not None:
+            columns["target"] = [pre.class_names[t] if pre.class_names else str(t) for t in targets]
     scale = 1.0 if pre.y_scale is None else pre.y_scale  # a standard deviation in the units of the target
     for name, column in unsure.items():
-        columns |= prediction_table.numbered(name, (column * scale).reshape(len(ids), -1).astype(np.float64).round(6))
-    prediction_table.write(columns, output)
-    note = ""
-    if truth is not None and pre.task == "classification":
-        note = f"; accuracy {np.mean(np.argmax(outputs, axis=1) == truth):.4f}"
-    print(f"{len(ids)} predictions in {output}{note}")
-    return app.DONE
+        rounded = (column * scale).reshape(len(outputs), -1).astype(np.float64).round(prediction_table.DIGITS)
+        columns |= prediction_table.numbered(name, rounded)
+    return columns
+
+
+def _progress() -> Bar:
+    from regjax.cli.progress import Bar
+
+    return Bar("percent", 100, after=PROGRESS_AFTER)
+
+
+def _pieces(x: Any, size: int) -> Iterator[Piece]:
+    """Yield the examples of a split, which are read from the disk if they are streamed."""
+    from regjax.data.inputs import Piece
+
+    rows = max(SPLIT_ROWS // size, 1) * size
+    for start in range(0, len(x), rows):
+        part = x[start : start + rows]
+        yield Piece(part, [str(start + i) for i in range(len(part))], (start + len(part)) / len(x))
 
 
 @contextlib.contextmanager

@@ -1,9 +1,7 @@
-"""The file that `predict` writes: one row for each example."""
+"""The columns that `predict` writes: one row for each example."""
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +9,6 @@ if TYPE_CHECKING:
 
     from regjax.data import Preprocessor
 
-ENDINGS = (".csv", ".parquet")
 MOST_CLASSES = 100  # with more, only the probability of the predicted class is written
 DIGITS = 6
 
@@ -53,19 +50,3 @@ def numbered(name: str, values: np.ndarray) -> dict[str, list[Any]]:
     if values.shape[1] == 1:
         return {name: values[:, 0].tolist()}
     return {f"{name}_{i}": values[:, i].tolist() for i in range(values.shape[1])}
-
-
-def write(columns: dict[str, list[Any]], path: Path) -> None:
-    """Write the columns to a `.csv` or a `.parquet`, which appears when it is complete."""
-    partial = path.with_name(path.name + ".partial")
-    if path.suffix.lower() == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet
-
-        pyarrow.parquet.write_table(pa.table(columns), partial)
-    else:
-        with partial.open("w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
-    partial.rename(path)

@@ -20,10 +20,11 @@ class Bar:
       what: what is counted, such as `"epochs"`.
       total: total count.
       every: minimum number of seconds between plain lines.
+      after: number of seconds after which the progress is shown; what ends before shows nothing.
     """
 
-    def __init__(self, what: str, total: int, every: float = 5.0):
-        self.what, self.total, self.every = what, total, every
+    def __init__(self, what: str, total: int, every: float = 5.0, after: float = 0.0):
+        self.what, self.total, self.every, self.after = what, total, every, after
         console = Console(stderr=True)
         self._live = (
             Progress(
@@ -43,7 +44,7 @@ class Bar:
 
     def __enter__(self) -> Bar:
         """Start the display."""
-        if self._live:
+        if self._live and not self.after:
             self._live.start()
         return self
 
@@ -67,7 +68,10 @@ class Bar:
         if done <= self._done:  # another part has begun
             self._begun, self._first = now, done
         self._done = done
+        if now - self._started < self.after:
+            return
         if self._live and self._task is not None:
+            self._live.start()  # does nothing if it was started
             self._live.update(self._task, completed=done, total=self.total, status=status)
             return
         if now - self._last >= self.every or done >= self.total:

@@ -3,11 +3,13 @@
 import json
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 from regjax.cli import predict
 from regjax.cli.flags import FlagError
 from regjax.cli.predict import Config
+from regjax.data.tables import text
 from tests.cli.shared import read_csv
 
 
@@ -54,3 +56,33 @@ def test_what_cannot_be_predicted_is_refused_at_once(trained, monkeypatch, missi
         (trained / missing).unlink()
     with pytest.raises(FlagError, match=message):
         predict.main(Config(workdir="w", **options))
+
+
+def test_pieces_are_predicted_as_the_whole_and_an_error_in_the_last_leaves_no_file(run, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    lines = [
+        f"{x:.3f},{['Rome', 'Oslo'][i % 2]},{'yes' if x > 0 else 'no'}" for i, x in enumerate(rng.normal(size=120))
+    ]
+    (tmp_path / "d.csv").write_text("\n".join(["x,city,target", *lines]))
+    run("train", "--dataset=d.csv", "--epochs=1", "--widths=8", "--dropout=0.5", "--workdir=w")
+    monkeypatch.chdir(tmp_path)
+
+    def predicted(output, **options):
+        predict.main(Config(workdir="w", input="d.csv", output=output, batch_size=16, mc_samples=2, **options))
+        return (tmp_path / output).read_bytes()
+
+    whole = {ending: predicted(f"whole{ending}") for ending in (".csv", ".parquet")}
+    monkeypatch.setattr(text, "PART_BYTES", 300)
+    assert predicted("pieces.csv") == whole[".csv"]
+    predicted("pieces.parquet")
+    assert pyarrow.parquet.ParquetFile("pieces.parquet").num_row_groups > 2
+    tables = [pyarrow.parquet.read_table(name) for name in ("pieces.parquet", "whole.parquet")]
+    assert tables[0].equals(tables[1])
+    with (tmp_path / "d.csv").open("a") as file:
+        file.write("\nsoon,Rome,yes\n")
+    with pytest.raises(FlagError, match=r"d\.csv: row 122, column 'x': 'soon' is not a number"):
+        predicted("bad.csv")
+    with pytest.raises(FlagError, match="row 122"):
+        predicted("pieces.csv", overwrite=True)
+    assert (tmp_path / "pieces.csv").read_bytes() == whole[".csv"]
+    assert not list(tmp_path.glob("bad*"))

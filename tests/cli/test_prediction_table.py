@@ -1,11 +1,8 @@
-import csv
-
 import numpy as np
-import pyarrow.parquet
 import pytest
 from scipy.special import softmax
 
-from regjax.cli.prediction_table import MOST_CLASSES, class_columns, number_columns, numbered, write
+from regjax.cli.prediction_table import MOST_CLASSES, class_columns, number_columns, numbered
 from regjax.data import Preprocessor
 
 LOGITS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
@@ -42,16 +39,3 @@ def test_numbers_are_in_the_units_of_the_target():
     found = number_columns(made.target_transform(y), made)["prediction"]
     np.testing.assert_allclose(found, y, rtol=1e-6)
     assert list(numbered("std", np.ones((2, 2)))) == ["std_0", "std_1"]
-
-
-def test_both_kinds_of_files_hold_the_same(tmp_path):
-    columns = {"id": ["a", "b,c"], "prediction": ["x", 'y"z'], "probability": [0.25, 1.0]}
-    for ending in (".csv", ".parquet"):
-        write(columns, tmp_path / f"p{ending}")
-    with (tmp_path / "p.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [[row["id"], row["prediction"], float(row["probability"])] for row in rows] == [
-        list(row) for row in zip(*columns.values(), strict=True)
-    ]
-    assert pyarrow.parquet.read_table(tmp_path / "p.parquet").to_pydict() == columns
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.csv", "p.parquet"]

@@ -40,6 +40,12 @@ def test_what_is_left_is_estimated_from_the_part_that_runs(capsys, monkeypatch):
     assert lines[2].endswith("about 30 s left")
 
 
+def test_what_ends_soon_shows_nothing(capsys):
+    with Bar("percent", 100, after=1000.0) as bar:
+        bar.update(100, "all")
+    assert shown(capsys) == []
+
+
 def test_the_status_has_the_metric_and_the_countdown():
     row = {"train/loss": 0.5, "val/loss": 0.25, "val/accuracy": 0.875}
     assert epoch_status(7, row, wait=2, patience=NEVER) == "epoch 7: loss 0.5000  val 0.2500  accuracy 0.875"
