@@ -8,6 +8,7 @@ from regjax.analysis.calibration import (
     log_loss,
     reliability_curve,
 )
+from regjax.analysis.conformal import conformal_quantile
 from regjax.analysis.diagnosis import Diagnosis, diagnose
 from regjax.analysis.flips import FEWEST_RUNS, FlipTest, joint_flips
 from regjax.analysis.paired import McNemar, mcnemar, paired_bootstrap
@@ -28,6 +29,7 @@ from regjax.analysis.statistics import (
     two_way_interval,
     variance_components,
 )
+from regjax.analysis.thresholds import Threshold, threshold_of_cost, threshold_of_precision
 
 __all__ = [
     "FEWEST_RUNS",
@@ -43,12 +45,14 @@ __all__ = [
     "Predictions",
     "ReliabilityCurve",
     "RunVariance",
+    "Threshold",
     "VerdictPower",
     "all_pairs",
     "best_row",
     "bounded_interval",
     "brier_score",
     "choose",
+    "conformal_quantile",
     "detectable_effect",
     "diagnose",
     "differ",
@@ -67,6 +71,8 @@ __all__ = [
     "run_interval",
     "run_variance",
     "sign_flip_p",
+    "threshold_of_cost",
+    "threshold_of_precision",
     "two_way_interval",
     "variance_components",
     "write_predictions",

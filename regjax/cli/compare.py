@@ -12,6 +12,7 @@ demonstration of overfitting: 128 training examples, of which 10% have wrong lab
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import time
@@ -67,7 +68,7 @@ def main(config: Config) -> int:
     from regjax.analysis import write_predictions
     from regjax.cli.progress import Bar
     from regjax.cli.repeat import command_of
-    from regjax.cli.winner import next_commands, winner_of, write_flags, write_model
+    from regjax.cli.winner import WINNER, next_commands, winner_of, write_flags, write_model
     from regjax.comparison.procedure import compare
     from regjax.report import write_compare_report
     from regjax.training.compilations import CompilationCounter
@@ -105,6 +106,7 @@ def main(config: Config) -> int:
         (directory / "table.csv").write_text(result.csv())
         write_flags(directory, runs, best["name"], best["kept_epochs"])
         write_model(directory, result, runs[best["name"]], best["name"], facts)
+        _keep_validation(directory / WINNER, dataset)
         if result.predictions is not None:
             write_predictions(result.predictions, directory / "predictions.npz")
         write_compare_report(content, directory)
@@ -115,6 +117,21 @@ def main(config: Config) -> int:
     print(f"\n{compilations.describe()}")
     print(f"report: {workdir / 'report.html'}   numbers: {workdir / 'results.json'}   {time.time() - started:.0f} s")
     return app.DONE
+
+
+def _keep_validation(directory: Path, dataset: Dataset) -> None:
+    """Keep what the model of the winner says for the validation examples of its run, if there is a model."""
+    from regjax import data
+    from regjax.cli import held_out
+    from regjax.cli.restored import restore
+
+    if not directory.exists():
+        return
+    with contextlib.suppress(flags.FlagError):  # `predict` says why a model cannot be restored
+        restored = restore(directory)
+        options = restored.options
+        splits = data.split(dataset, seed=options.split_seed, **options.fractions())
+        held_out.write(directory, restored.model, splits)
 
 
 def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Dataset, Techniques, CompareOptions, Facts]:

@@ -169,3 +169,38 @@ class RunOptions(ResumableOptions, RegularizerOptions, TrainingOptions, DataOpti
     widths: tuple[int, ...] | None = widths(
         "model", "units of hidden layers (mlp) or channels (cnn, resnet); default 256, 32,64 or 32,64,128"
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class DecisionOptions(Options):
+    """What a prediction says beside the outputs of the model."""
+
+    threshold: float | None = number(
+        "predict",
+        None,
+        "of two classes: the probability from which on the second one is predicted; default 0.5",
+        high=1.0,
+    )
+    precision: float | None = number(
+        "predict",
+        None,
+        "of two classes: predict the second one from the lowest probability with this precision on validation examples",
+        high=1.0,
+    )
+    cost: str | None = text(
+        "predict",
+        None,
+        "of two classes: costs of a false negative and of a false positive, such as 5:1; the threshold has the least "
+        "cost on validation examples",
+    )
+    interval: float = number(
+        "predict",
+        0.9,
+        "of numbers: the share of new targets that low to high should hold, by the errors on validation examples; 0 "
+        "writes no interval",
+        high=1.0,
+        high_open=True,
+    )
+    mc_samples: int = whole(
+        "predict", 0, "predict with so many passes of the noise of training, and say how they differ", low=0
+    )

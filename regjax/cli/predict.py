@@ -6,7 +6,8 @@
 validation, test), or - for a .csv from a pipe. --output gets one row per example: its id, the predicted class, its
 probability and that of each class, or the predicted number in the units of the target. Only the files of the run are
 needed, unless --input is a split. With --mc_samples, the noise of training is active, and the output also has the
-predictive entropy and the mutual information (in nats), or a standard deviation.
+predictive entropy and the mutual information (in nats), or a standard deviation. An interval of numbers, and a
+threshold by --precision or --cost, come from the validation examples of the run.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regjax.cli import app, flags, prediction_file, prediction_table
+from regjax.cli.options import DecisionOptions
 from regjax.cli.prediction_file import PredictionFile
 from regjax.cli.train import Config as TrainConfig
 from regjax.cli.winner import directory_of_run
-from regjax.core.options import Options, number, switch, text, whole
+from regjax.core.options import switch, text, whole
 
 if TYPE_CHECKING:
     from regjax.cli.progress import Bar
@@ -38,7 +40,7 @@ PROGRESS_AFTER = 2.0  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Options):
+class Config(DecisionOptions):
     """The options of the command."""
 
     workdir: str = text(
@@ -50,19 +52,7 @@ class Config(Options):
         "a table, a .npz, a folder of images, a split (train, validation, test), or - for a .csv from a pipe",
     )
     output: str | None = text("predict", None, "the .csv or .parquet to write")
-    threshold: float | None = number(
-        "predict",
-        None,
-        "of two classes: the probability from which on the second one is predicted; default 0.5",
-        high=1.0,
-    )
     data_dir: str | None = text("predict", None, "where prepared TFDS sets are, for a split")
-    mc_samples: int = whole(
-        "predict",
-        0,
-        "number of passes with the noise of training, whose spread is reported; 0 predicts without noise",
-        low=0,
-    )
     seed: int = whole("predict", 0, "of the noise of --mc_samples", low=0)
     overwrite: bool = switch("predict", False, "replace --output")
     batch_size: int = whole("predict", 1024, "examples at a time; bounds the memory")
@@ -85,23 +75,26 @@ def main(config: Config) -> int:
 
     from regjax import data
     from regjax.averaging import Ensemble
+    from regjax.cli import decisions, held_out
     from regjax.cli.predictor import predictor
     from regjax.cli.restored import restore
     from regjax.data.inputs import in_batches
 
-    model = restore(workdir)
+    restored = restore(workdir)
+    model = restored.model
     pre, size = model.preprocessor, config.batch_size
-    two = pre.task == "classification" and len(pre.class_names or ()) == 2
-    flags.check(config.threshold is None or two, "threshold", "is for models of two classes")
     if config.mc_samples:
         noisy, ensemble = bool(model.hparams.rates), isinstance(model.weights.params, Ensemble)
         flags.check(noisy, "mc_samples", "the run was trained without noise, so all passes are the same")
         flags.check(not ensemble, "mc_samples", "the run keeps an ensemble of snapshots")
+    held = held_out.read(workdir, model)
+    threshold = decisions.threshold_of(config, model, held)
+    half_width = decisions.half_width_of(config, model, held)
     outputs_of = predictor(model, size, samples=config.mc_samples, seed=config.seed)
     truth, right = None, 0
     with contextlib.ExitStack() as stack:
         if where in SPLITS and not Path(where).exists():
-            options = dataclasses.replace(model.options, data_dir=config.data_dir or model.options.data_dir)
+            options = dataclasses.replace(restored.options, data_dir=config.data_dir or restored.options.data_dir)
             x, truth = _split(options, where, pre)
             pieces = _pieces(x, size)
         else:
@@ -112,7 +105,7 @@ def main(config: Config) -> int:
             first, last = file.rows, file.rows + len(piece.ids)
             outputs, unsure = flags.about("input", functools.partial(outputs_of, piece.x, first))
             targets = None if truth is None else truth[first:last]
-            file.write({"id": piece.ids} | _columns(outputs, unsure, targets, pre, config.threshold))
+            file.write({"id": piece.ids} | _columns(outputs, unsure, targets, pre, threshold, half_width))
             if targets is not None and pre.task == "classification":
                 right += int((outputs.argmax(axis=1) == targets).sum())
             bar.update(int(100 * piece.share), f"{last} rows")
@@ -122,13 +115,13 @@ def main(config: Config) -> int:
 
 
 def _columns(
-    outputs: Any, unsure: dict[str, Any], targets: Any, pre: Preprocessor, threshold: float | None
+    outputs: Any, unsure: dict[str, Any], targets: Any, pre: Preprocessor, threshold: float | None, half_width: Any
 ) -> dict[str, list[Any]]:
     """Return the columns of the output beside the ids."""
     import numpy as np
 
     if pre.task == "regression":
-        columns = prediction_table.number_columns(outputs, pre)
+        columns = prediction_table.number_columns(outputs, pre, half_width)
         if targets is not None:
             columns |= prediction_table.numbered("target", np.reshape(targets, (len(outputs), -1)))
     else:

@@ -13,6 +13,14 @@ MOST_CLASSES = 100  # with more, only the probability of the predicted class is 
 DIGITS = 6
 
 
+def probabilities(outputs: np.ndarray) -> np.ndarray:
+    """Return the probabilities `float64[N, K]` of logits, or of logarithms of probabilities, `[N, K]`."""
+    import numpy as np
+
+    shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float64)
+
+
 def class_columns(
     outputs: np.ndarray, classes: tuple[str, ...] | None, threshold: float | None = None
 ) -> dict[str, list[Any]]:
@@ -25,8 +33,7 @@ def class_columns(
     """
     import numpy as np
 
-    shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    probability = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float64)
+    probability = probabilities(outputs)
     names = classes or tuple(str(k) for k in range(outputs.shape[1]))
     best = np.argmax(outputs, axis=1) if threshold is None else (probability[:, 1] >= threshold).astype(int)
     of_best = probability[np.arange(len(best)), best]
@@ -37,12 +44,24 @@ def class_columns(
     return columns
 
 
-def number_columns(outputs: np.ndarray, preprocessor: Preprocessor) -> dict[str, list[Any]]:
-    """Return the columns of a regression, in the units of the targets: one for each target."""
+def number_columns(
+    outputs: np.ndarray, preprocessor: Preprocessor, half_width: np.ndarray | None = None
+) -> dict[str, list[Any]]:
+    """Return the columns of a regression, in the units of the targets: one for each target, and its interval.
+
+    Args:
+      outputs: standardized numbers, `[N]` or `[N, D]`.
+      preprocessor: that of the model.
+      half_width: half the width of the interval of each target, `[D]`; None leaves intervals out.
+    """
     import numpy as np
 
     predicted = np.asarray(preprocessor.target_inverse(outputs)).reshape(len(outputs), -1)
-    return numbered("prediction", predicted)
+    columns = numbered("prediction", predicted)
+    if half_width is not None:
+        for name, sign in (("low", -1), ("high", 1)):
+            columns |= numbered(name, (predicted + sign * half_width).astype(predicted.dtype))
+    return columns
 
 
 def numbered(name: str, values: np.ndarray) -> dict[str, list[Any]]:

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.cli.restored import Restored
 from regjax.core.rng import run_key
+from regjax.data import Preprocessor
 from regjax.models.interface import as_model
 from regjax.training.evaluate import predict
+from regjax.training.spec import Hparams, Spec
+from regjax.training.state import Weights
 from regjax.training.uncertainty import mc_predict
 
 
+class TrainedModel(NamedTuple):
+    """A trained model.
+
+    Attributes:
+      spec: the definition of its run.
+      hparams: the hyperparameters.
+      preprocessor: of its inputs and targets.
+      weights: its weights.
+    """
+
+    spec: Spec
+    hparams: Hparams
+    preprocessor: Preprocessor
+    weights: Weights
+
+
 def predictor(
-    model: Restored, batch_size: int, *, samples: int = 0, seed: int = 0
+    model: TrainedModel, batch_size: int, *, samples: int = 0, seed: int = 0
 ) -> Callable[[Any, int], tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Return a function from examples, and the number of the first, to outputs and what says how unsure they are.
 
@@ -27,7 +45,7 @@ def predictor(
       samples: number of passes with the noise of training; 0 is one pass without it.
       seed: of the noise.
     """
-    spec, hparams, pre, weights = model.spec, model.hparams, model.preprocessor, model.weights
+    spec, hparams, pre, weights = model
     apply_fn, key = as_model(spec.model).apply, run_key(seed)
 
     @jax.jit

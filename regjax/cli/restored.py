@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from regjax.cli import flags, setup, workdirs
+from regjax.cli.predictor import TrainedModel
 from regjax.cli.train import Config as TrainConfig
 from regjax.cli.winner import WEIGHTS
 from regjax.data import Preprocessor
@@ -35,6 +36,11 @@ class Restored(NamedTuple):
     hparams: Hparams
     preprocessor: Preprocessor
     weights: Weights
+
+    @property
+    def model(self) -> TrainedModel:
+        """The model without the options of its run."""
+        return TrainedModel(self.spec, self.hparams, self.preprocessor, self.weights)
 
 
 def restore(workdir: Path) -> Restored:

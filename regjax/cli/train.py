@@ -2,9 +2,9 @@
 
   regjax train --dataset=digits --l2=0.001 --dropout=0.3 --patience=10 --workdir=runs/train
 
-Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json and checkpoints/ into --workdir; takes
-about 5 seconds with the default flags. Exit codes: 0 done, 2 bad input, 3 diverged, 75 interrupted (use --resume to
-continue).
+Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json, validation.npz and checkpoints/ into
+--workdir; takes about 5 seconds with the default flags. Exit codes: 0 done, 2 bad input, 3 diverged, 75 interrupted
+(use --resume to continue).
 """
 
 from __future__ import annotations
@@ -85,6 +85,8 @@ def main(config: Config) -> int:
         print(f"{workdir}: this run is finished ({finished}); nothing to do")
         return EXIT_CODE.get(finished, app.DONE)
 
+    from regjax.cli import held_out
+    from regjax.cli.predictor import TrainedModel
     from regjax.training.compilations import CompilationCounter
 
     prepared = _prepared(config, workdir, resuming)
@@ -95,6 +97,9 @@ def main(config: Config) -> int:
     if not cluster.leads():
         return EXIT_CODE.get(result.status, app.DONE)
     summary = summary_of(result, prepared, compilations)
+    if not config.final:  # whose validation examples were trained on
+        model = TrainedModel(prepared.spec, prepared.hparams, prepared.loaded.preprocessor, result.weights)
+        held_out.write(workdir, model, prepared.loaded.splits)
     workdirs.write_json(workdir / "summary.json", summary)
     draw(result, workdir, prepared.loaded.splits.task, summary)
     describe(summary, workdir, compilations)

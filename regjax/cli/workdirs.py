@@ -19,7 +19,7 @@ from regjax.cli.options import WorkdirOptions
 OUR_FILES = {
     "config.json", "metrics.jsonl", "summary.json", "curves.png", "preprocess.json", "checkpoints", "results.json",
     "table.csv", "report.html", "figures", "lanes.csv", "unfinished", "config.json.partial", "summary.json.partial",
-    "results.json.partial", "predictions.npz", "flags", "winner",
+    "results.json.partial", "predictions.npz", "validation.npz", "flags", "winner",
 }  # fmt: skip
 UNFINISHED = "unfinished"  # the finished runs of a sweep or comparison, inside its working directory
 

@@ -5,12 +5,15 @@ import json
 import numpy as np
 import pyarrow.parquet
 import pytest
+from sklearn.metrics import precision_score, recall_score
 
 from regjax.cli import predict
 from regjax.cli.flags import FlagError
 from regjax.cli.predict import Config
 from regjax.data.tables import text
 from tests.cli.shared import read_csv
+
+VALIDATION_COLUMNS = ("prediction", "low", "high", "target")
 
 
 @pytest.mark.slow
@@ -27,6 +30,42 @@ def test_regression_and_csv(run, tmp_path):
     run("predict", "--workdir=w", "--input=d.csv", "--output=p.csv")
     predicted = [float(row["prediction"]) for row in read_csv(tmp_path / "p.csv")]
     assert np.corrcoef(predicted, rows[:, 3])[0, 1] > 0.99
+
+    run("predict", "--workdir=w", "--input=validation", "--interval=0.8", "--output=v.csv")
+    found = {name: [float(row[name]) for row in read_csv(tmp_path / "v.csv")] for name in VALIDATION_COLUMNS}
+    errors = np.sort(np.abs(np.subtract(found["prediction"], found["target"])))
+    half = errors[int(np.ceil(0.8 * (len(errors) + 1))) - 1]
+    np.testing.assert_allclose(np.subtract(found["high"], found["prediction"]), half, rtol=1e-3)
+    np.testing.assert_allclose(np.subtract(found["prediction"], found["low"]), half, rtol=1e-3)
+    run("predict", "--workdir=w", "--input=d.csv", "--interval=0", "--output=q.csv")
+    assert list(read_csv(tmp_path / "q.csv")[0]) == ["id", "prediction"]
+    (tmp_path / "w/validation.npz").unlink()
+    out = run("predict", "--workdir=w", "--input=d.csv", "--output=r.csv")
+    assert "no interval: the run keeps no predictions" in out.stderr
+    assert (tmp_path / "r.csv").read_bytes() == (tmp_path / "q.csv").read_bytes()
+
+
+def test_a_threshold_gives_what_was_asked_for_on_validation_examples(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2))
+    np.savez(tmp_path / "d.npz", x=x, y=np.where(x[:, 0] + rng.normal(size=400) > 0.5, "yes", "no"))
+    run("train", "--dataset=d.npz", "--epochs=2", "--widths=8", "--workdir=w")
+
+    def predicted(*flags):
+        out = run("predict", "--workdir=w", "--input=validation", "--output=p.csv", "--overwrite", *flags)
+        rows = read_csv(tmp_path / "p.csv")
+        return out.stdout, *(np.array([row[name] == "yes" for row in rows]) for name in ("prediction", "target"))
+
+    out, found, truth = predicted("--precision=0.8")
+    precision, recall = precision_score(truth, found), recall_score(truth, found)
+    assert precision >= 0.8
+    assert f"precision {precision:.3f}, recall {recall:.3f} on {len(truth)} validation examples" in out
+    cost = {}
+    for flags in ((), ("--cost=5:1",)):
+        out, found, truth = predicted(*flags)
+        cost[flags] = np.mean(5 * (truth & ~found) + 1 * (found & ~truth))
+    assert cost[("--cost=5:1",)] < cost[()]
+    assert f"cost {cost[('--cost=5:1',)]:.4g} an example, {cost[()]:.4g} with threshold 0.5" in out
 
 
 @pytest.fixture

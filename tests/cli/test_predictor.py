@@ -10,7 +10,7 @@ def test_outputs_do_not_depend_on_where_the_examples_are_cut(run, tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
     np.savez(tmp_path / "d.npz", x=x, y=(x[:, 0] > 0).astype(int))
     run("train", "--dataset=d.npz", "--epochs=1", "--model=linear", "--workdir=w")
-    model = restore(tmp_path / "w")
+    model = restore(tmp_path / "w").model
     outputs_of = predictor(model, 16)
     whole, unsure = outputs_of(x, 0)
     assert unsure == {}
