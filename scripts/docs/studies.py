@@ -162,3 +162,26 @@ def _right(rates: Mapping[str, float], truth: str) -> str:
 def _up(share: float) -> str:
     """A share in percent, rounded up to a tenth, for what is at most so large."""
     return f"{math.ceil(1000 * share - 1e-9) / 10:.1f}"
+
+
+def intervals(records: Path, link: str) -> list[str]:
+    """The share of new examples in the intervals of `predict`, by the number of validation examples."""
+    record = read(records / "intervals.json")
+    rows = []
+    for size, found in record["validation_examples"].items():
+        cells = [size, f"{100 * found['exchangeable']:.1f}"]
+        for name in ("best epoch", "last epoch"):
+            covered, error = 100 * found[name]["covered"], 100 * found[name]["standard_error"]
+            cells.append(f"{covered:.1f} ± {error:.1f} ({found[name]['width']:.2f})")
+        rows.append(cells)
+    head = (
+        "validation examples", "covered by errors that chose nothing, %", "weights of the best epoch, % (width)",
+        "of the last epoch",
+    )  # fmt: skip
+    text = (
+        f"*Record: [`experiments/records/intervals.json`]({link}/intervals.json), by `python -m "
+        f"experiments.studies.intervals`: {record['data_sets']:,} data sets of a regression with noise, "
+        f"{record['fresh']:,} new examples each, nominal {100 * record['level']:.0f}%, ± one standard error; the width "
+        "is in standard deviations of the target.*"
+    )
+    return [*table(head, rows), "", *textwrap.wrap(text, 120, break_on_hyphens=False)]

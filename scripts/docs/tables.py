@@ -293,6 +293,7 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "digits": digits,
     "diagnosis": studies.diagnosis,
     "splits": studies.splits,
+    "intervals": studies.intervals,
     "verdicts": verdict_study.verdicts,
     "bench": bench,
     "unreached_entries": unreached_entries,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.studies import diagnosis, mutation, pairs, splits, step_down, unreached_entries, verdicts
+from experiments.studies import diagnosis, intervals, mutation, pairs, splits, step_down, unreached_entries, verdicts
 from regjax.data import Dataset, split
 
 pytestmark = pytest.mark.slow
@@ -44,6 +44,21 @@ def test_step_down_finds_what_the_record_says():
         for case in ("family_wise_error", "family_wise_error_beside_true_effects"):
             assert runs[case]["step_down"] <= record["level"]
         assert runs["power"]["step_down"] >= runs["power"]["holm"]
+
+
+def test_intervals_hold_what_the_record_says():
+    """30 of the 1,000 data sets: 4.9 standard errors of their mean. The errors of the last epoch chose nothing."""
+    record = json.loads((RECORDS / "intervals.json").read_text())
+    known = record["validation_examples"]
+    assert set(known) == {str(size) for size in intervals.SIZES}
+    found = intervals.rates(20, data_sets=30)
+    for name in ("best epoch", "last epoch"):
+        spread = known["20"][name]["standard_error"] * np.sqrt(record["data_sets"] / 30)
+        assert abs(found[name]["covered"] - known["20"][name]["covered"]) < 4.9 * spread
+    for rates in known.values():
+        error = rates["last epoch"]["standard_error"]
+        assert abs(rates["last epoch"]["covered"] - rates["exchangeable"]) < 4.9 * error
+        assert rates["best epoch"]["covered"] < rates["last epoch"]["covered"] + 4.9 * error
 
 
 def test_pairs_are_found_as_often_as_the_record_says():
