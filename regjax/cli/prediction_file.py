@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+
+from regjax.cli.csv_text import csv_lines
 
 ENDINGS = (".csv", ".parquet")
 
@@ -23,13 +24,13 @@ class PredictionFile:
     def __init__(self, path: Path):
         self.path, self.rows = path, 0
         self._partial = path.with_name(path.name + ".partial")
-        self._text: IO[str] | None = None
+        self._text: IO[bytes] | None = None
         self._parquet: Any = None
 
     def __enter__(self) -> PredictionFile:
         """Begin the file."""
         if self.path.suffix.lower() != ".parquet":
-            self._text = self._partial.open("w", newline="")
+            self._text = self._partial.open("wb")
         return self
 
     def __exit__(
@@ -54,10 +55,9 @@ class PredictionFile:
         """
         first, self.rows = self.rows == 0, self.rows + len(next(iter(columns.values())))
         if self._text is not None:
-            writer = csv.writer(self._text, lineterminator="\n")
             if first:
-                writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
+                self._text.write(csv_lines({name: [name] for name in columns}))
+            self._text.write(csv_lines(columns))
             return
         import pyarrow as pa
         import pyarrow.parquet

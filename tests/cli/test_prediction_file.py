@@ -1,11 +1,8 @@
 import csv
-import io
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from regjax.cli.prediction_file import ENDINGS, PredictionFile
 
@@ -33,17 +30,6 @@ def test_both_kinds_of_files_hold_the_same(tmp_path):
 def test_one_piece_makes_the_parquet_file_of_arrow(tmp_path):
     pyarrow.parquet.write_table(pa.table(COLUMNS), tmp_path / "arrow.parquet")
     assert written(tmp_path / "p.parquet", COLUMNS).read_bytes() == (tmp_path / "arrow.parquet").read_bytes()
-
-
-@given(st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.floats(), st.floats(width=32)), min_size=1))
-def test_cells_are_written_as_by_the_csv_module(tmp_path_factory, rows):
-    expected = io.StringIO()
-    writer = csv.writer(expected, lineterminator="\n")
-    writer.writerows([["id", "x", "y"], *rows])
-    path = tmp_path_factory.mktemp("p") / "p.csv"
-    columns = dict(zip(("id", "x", "y"), map(list, zip(*rows, strict=True)), strict=True))
-    found = written(path, columns).read_bytes()
-    assert found == expected.getvalue().encode()
 
 
 def interrupted(path, error):
