@@ -109,9 +109,9 @@ def load(
                 return data
             return with_test_file(data, test_file, read.load, target=target, table=table, lazy=lazy)
         text, data_dir = found, path
-    for option, value in {**options, "test_file": test_file}.items():
+    for option, value in {**options, "test_file": test_file and os.fspath(test_file)}.items():
         if value is not None:
-            raise InputError(f"{option} {str(value)!r}: only for files, {text!r} is a dataset by name")
+            raise InputError(f"{option} {value!r}: only for files, {text!r} is a dataset by name")
     if text not in EMBEDDED:
         return load_tfds(text, data_dir=data_dir, task=task, cache_dir=cache_dir, lazy=lazy)
     data = load_embedded(text, cache_dir=cache_dir, lazy=lazy)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from regjax.cli import held_out, setup
 from regjax.cli.restored import restore
@@ -6,6 +7,7 @@ from regjax.cli.restored import restore
 FLAGS = ("--dataset=d.npz", "--epochs=2", "--widths=8")
 
 
+@pytest.mark.slow
 def test_train_and_compare_keep_what_the_model_says(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)

@@ -45,6 +45,7 @@ def test_regression_and_csv(run, tmp_path):
     assert (tmp_path / "r.csv").read_bytes() == (tmp_path / "q.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_threshold_gives_what_was_asked_for_on_validation_examples(run, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 2))
@@ -97,6 +98,7 @@ def test_what_cannot_be_predicted_is_refused_at_once(trained, monkeypatch, missi
         predict.main(Config(workdir="w", **options))
 
 
+@pytest.mark.slow
 def test_pieces_are_predicted_as_the_whole_and_an_error_in_the_last_leaves_no_file(run, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     lines = [

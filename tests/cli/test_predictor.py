@@ -6,6 +6,7 @@ from regjax.cli.predictor import predictor
 from regjax.cli.restored import restore
 
 
+@pytest.mark.slow
 def test_outputs_do_not_depend_on_where_the_examples_are_cut(run, tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
     np.savez(tmp_path / "d.npz", x=x, y=(x[:, 0] > 0).astype(int))
