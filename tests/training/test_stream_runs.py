@@ -45,7 +45,7 @@ class Case:
 @pytest.fixture(scope="module")
 def table(blobs, spec):
     data = blobs.for_seed(1)
-    x, y, order, x_val, y_val = (np.asarray(part) for part in data)
+    x, y, order, x_val, y_val = map(np.asarray, data[:5])
     seven = dataclasses.replace(spec, steps_per_epoch=7, epochs=3, eval_train_examples=40)
     return Case(
         seven, x, y, order, x_val, y_val, n_train=80, rates={"dropout": 0.3}, mixup=0.2,
