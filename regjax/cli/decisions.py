@@ -10,7 +10,10 @@ from regjax.cli.held_out import HeldOut
 from regjax.cli.options import DecisionOptions
 from regjax.cli.predictor import TrainedModel
 
-NONE_KEPT = "the run keeps no predictions for its validation examples, as runs of earlier versions; train it anew"
+NONE_KEPT = (
+    "the run keeps no predictions for validation examples: one of an earlier version, which can be trained anew, or a "
+    "--final one, which has trained on them (its comparison keeps those of the winner)"
+)
 
 
 def threshold_of(config: DecisionOptions, model: TrainedModel, held: HeldOut | None) -> float | None:

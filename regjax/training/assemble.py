@@ -51,11 +51,20 @@ def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -
     if hparams.cutmix is not None:
         mix = cutmix if batch.x.ndim == 4 else row_cutmix
         batch = mix(stream(key, CUTMIX), batch, hparams.cutmix, num_classes=classes)
-    return batch if hparams.class_weights is None else _weighted(batch, jnp.asarray(hparams.class_weights))
+    return batch if hparams.class_weights is None else _weighted(spec, batch, jnp.asarray(hparams.class_weights))
 
 
-def _weighted(batch: Batch, class_weights: Array) -> Batch:
-    """Return the batch with the weight of each example's class, or the mean one of its distribution over classes."""
+def _weighted(spec: Spec, batch: Batch, class_weights: Array) -> Batch:
+    """Return the batch with the weight of each example's class, or the mean one of its distribution over classes.
+
+    Raises:
+      ValueError: there is not one weight for each class; JAX would take the last one for every class beyond.
+    """
+    if spec.task != "classification" or class_weights.shape != (spec.num_classes,):
+        raise ValueError(
+            f"class_weights must have one number for each of the {spec.num_classes} classes of Spec.num_classes, got "
+            f"shape {list(class_weights.shape)} for task {spec.task!r}"
+        )
     y = batch.y
     weight = class_weights[as_indices(y)] if is_indices(y) else y @ class_weights.astype(y.dtype)
     if batch.weight is not None:

@@ -142,7 +142,8 @@ def check_run(
       InputError: the model does not accept the inputs, has several outputs, or needs a training flag that it does not
         take; or inputs are masked.
       ValueError: labels are not classes of the model or are all ignored; targets of a regression are not finite or do
-        not match the examples and outputs; integers overflow in JAX; or the order contains invalid positions.
+        not match the examples and outputs; integers overflow in JAX; the order contains invalid positions; or there is
+        not one weight >= 0 for each example.
 
     Example:
       >>> import flax.linen as nn
@@ -152,8 +153,13 @@ def check_run(
       ...
       ValueError: y: class indices must be in [0, 2], got 3 at position 3
     """
+    if data.weight is not None and np.shape(data.weight) != np.shape(data.x)[:1]:
+        found = list(np.shape(data.weight))
+        raise ValueError(f"weight must have one number for each of the {len(data.x)} examples, got shape {found}")
     if is_traced(data.y):
         return
+    if data.weight is not None:
+        check_range("weight of examples", data.weight, 0.0, high_open=True)
     for name, x in (("x", data.x), ("x_val", data.x_val)):
         check_unmasked(name, x)
         _check_integers(name, x)

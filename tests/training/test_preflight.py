@@ -127,3 +127,19 @@ def test_a_regression_ignores_no_index():
         spec_of("regression", ignore_index=-100)
     with pytest.raises(ValueError, match=r"ignore_index.*-100"):
         rj.evaluate(lambda v, x: x[:, 0], {}, None, X, np.arange(N), task="regression", ignore_index=-100)
+
+
+@pytest.mark.parametrize("weight", [np.ones(N - 1), np.ones((N, 1)), -np.ones(N), np.full(N, np.nan)])
+@pytest.mark.parametrize("run", ["fit", "sweep", "make_run"])
+def test_weights_that_do_not_fit_the_examples_are_refused(run, weight):
+    """Too few would be read beyond their end, where JAX takes the last one."""
+    made = data("classification", weight=weight.astype(np.float32))
+    with pytest.raises(ValueError, match="weight"):
+        RUNS[run](spec_of("classification", num_classes=2), made)
+
+
+@pytest.mark.parametrize(("task", "classes", "weights"), [("classification", 2, [1.0]), ("regression", 0, [1.0, 1.0])])
+def test_class_weights_that_do_not_fit_the_classes_are_refused(task, classes, weights):
+    hparams = rj.make_hparams(n_train=N, class_weights=weights)
+    with pytest.raises(ValueError, match="class_weights must have one number for each of the"):
+        rj.fit(spec_of(task, num_classes=classes), hparams, KEY, data(task))
