@@ -129,8 +129,7 @@ class CompareResult:
 
     def __str__(self) -> str:
         """Format the table for a terminal."""
-        baseline = {"test": {"mean": self.baseline.test.mean}, "test_loss": {"mean": self.baseline.test_loss.mean}}
-        measure = Measure.of({"task": self.task, "metric": self.metric, "baseline": baseline})
+        measure = self._measure()
         scale, digits, unit = measure.scale, measure.digits, measure.unit
         sign, with_letters = METRICS[self.metric].sign, self._has_letters()
 
@@ -185,6 +184,11 @@ class CompareResult:
             lines[:0] = [demonstration(self.settings), ""]
         return "\n".join(lines)
 
+    def _measure(self) -> Measure:
+        """The name and format of the metric."""
+        baseline = {"test": {"mean": self.baseline.test.mean}, "test_loss": {"mean": self.baseline.test_loss.mean}}
+        return Measure.of({"task": self.task, "metric": self.metric, "baseline": baseline})
+
     def _has_letters(self) -> bool:
         """Whether there are runs enough to tell rows apart."""
         return bool(self.groups) and (self.splits if self.splits > 1 else self.seeds) >= FEWEST_RUNS
@@ -233,9 +237,7 @@ class CompareResult:
                 f"{100 * setting['label_noise']:g}% of the training labels (and only those) are wrong on purpose, "
                 "so that there is something to overfit; --label_noise=0 turns it off."
             )
-        baseline = {"test": {"mean": self.baseline.test.mean}}
-        measure = Measure.of({"task": self.task, "metric": self.metric, "baseline": baseline})
-        if text := learning_rate_sentence(setting, measure):
+        if text := learning_rate_sentence(setting, self._measure()):
             notes.append(text)
         if self.learning_curve:
             notes.append(more_data_sentence(self.to_json()))

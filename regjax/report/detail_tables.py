@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regjax.report.detail_panels import detail_rows
+from regjax.report.plain_table import cell, labelled, line, plain_table
 from regjax.report.verdict import short
 from regjax.report.words import NONE, Measure, count, finite, fixed, plain, span
 
@@ -21,12 +22,12 @@ def class_table(results: Mapping[str, Any]) -> dict[str, Any] | None:
     columns = [("examples", ""), ("precision", "%"), ("recall", "%"), ("F1", "%")]
     lines = []
     for one, other in zip(best, base, strict=True):
-        cells = [_cell("examples", plain(one["examples"]))]
+        cells = [cell("examples", plain(one["examples"]))]
         for name, label in (("precision", "precision, %"), ("recall", "recall, %"), ("f1", "F1, %")):
             small = f"baseline {_percent(other[name])}" if len(rows) > 1 else ""
-            cells.append(_cell(label, _percent(one[name]), small))
-        lines.append(_line(str(one["name"]), cells))
-    return _table(f"Test results by class, {title}", columns, lines)
+            cells.append(cell(label, _percent(one[name]), small))
+        lines.append(line(str(one["name"]), cells))
+    return plain_table(f"Test results by class, {title}", columns, lines)
 
 
 def mistake_table(results: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -45,14 +46,14 @@ def mistake_table(results: Mapping[str, Any]) -> dict[str, Any] | None:
     for one in mistakes:
         inputs = "; ".join(f"{name} {plain(value)}" for name, value in (one.get("inputs") or {}).items())
         cells = [
-            _cell("label", str(one["label"])),
-            _cell("predicted", str(one["predicted"])),
-            _cell("probability of it, %", _percent(one["confidence"], 0)),
-            _cell("wrong in, runs that tested it", f"{one['wrong']} of {one['tested']}"),
-            _cell("inputs", "", inputs),
+            cell("label", str(one["label"])),
+            cell("predicted", str(one["predicted"])),
+            cell("probability of it, %", _percent(one["confidence"], 0)),
+            cell("wrong in, runs that tested it", f"{one['wrong']} of {one['tested']}"),
+            cell("inputs", "", inputs),
         ]
-        lines.append(_line(f"example {one['example']}", cells))
-    return _table("The surest mistakes", columns, lines)
+        lines.append(line(f"example {one['example']}", cells))
+    return plain_table("The surest mistakes", columns, lines)
 
 
 def mistake_pictures(results: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -85,9 +86,9 @@ def importance_table(results: Mapping[str, Any]) -> dict[str, Any] | None:
             found = importance["rows"][row["name"]][i]
             text = fixed(found["mean"] * measure.scale, measure.digits) if finite(found["mean"]) else NONE
             small = span(found["ci95"], measure.scale, measure.digits)
-            cells.append(_cell(f"{title}, {unit}" if unit else title, text, small))
-        lines.append(_line(str(columns[i]), cells))
-    return _table("Permutation importance of the columns", heads, lines)
+            cells.append(cell(labelled(title, unit), text, small))
+        lines.append(line(str(columns[i]), cells))
+    return plain_table("Permutation importance of the columns", heads, lines)
 
 
 def detail_captions(results: Mapping[str, Any]) -> dict[str, str]:
@@ -130,16 +131,3 @@ def _mean(found: Mapping[str, Any]) -> float:
 
 def _percent(value: Any, digits: int = 1) -> str:
     return fixed(100 * value, digits) if finite(value) else NONE
-
-
-def _cell(label: str, text: str, small: str = "") -> dict[str, Any]:
-    return {"text": text or (small and " "), "small": small, "flag": False, "label": label}
-
-
-def _line(title: str, cells: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"title": title, "text": "", "verdict": "", "mark": "", "cells": cells}
-
-
-def _table(label: str, columns: list[tuple[str, str]], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    heads = [{"name": "", "unit": ""}, *({"name": name, "unit": unit} for name, unit in columns)]
-    return {"label": label, "columns": heads, "rows": rows}

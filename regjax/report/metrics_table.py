@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regjax.catalog import METRICS
+from regjax.report.plain_table import cell, labelled, line, plain_table
 from regjax.report.words import MINUS, NONE, finite
 
 
@@ -24,22 +25,9 @@ def metrics_table(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if not shown:
         return None
     names = [name for name in METRICS if name in shown[0][1]]
-    columns = [{"name": METRICS[name].title, "unit": _unit(name)} for name in names]
-    lines = [
-        {
-            "title": title,
-            "text": "",
-            "verdict": "",
-            "mark": "",
-            "cells": [_cell(name, found.get(name)) for name in names],
-        }
-        for title, found in shown
-    ]
-    return {
-        "label": "Further metrics on the test examples",
-        "columns": [{"name": "", "unit": ""}, *columns],
-        "rows": lines,
-    }
+    columns = [(METRICS[name].title, _unit(name)) for name in names]
+    lines = [line(title, [_cell(name, found.get(name)) for name in names]) for title, found in shown]
+    return plain_table("Further metrics on the test examples", columns, lines)
 
 
 def _unit(name: str) -> str:
@@ -50,6 +38,6 @@ def _unit(name: str) -> str:
 
 
 def _cell(name: str, value: Any) -> dict[str, Any]:
-    unit, title = _unit(name), METRICS[name].title
+    unit = _unit(name)
     text = NONE if not finite(value) else f"{100 * value:.1f}" if unit == "%" else f"{value:.3g}".replace("-", MINUS)
-    return {"text": text, "small": "", "flag": False, "label": f"{title}, {unit}" if unit else title}
+    return cell(labelled(METRICS[name].title, unit), text)

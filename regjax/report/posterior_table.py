@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from regjax.report.plain_table import cell, line, plain_table
 from regjax.report.reach import independent_runs, too_few_runs
 from regjax.report.verdict import lost, short
 from regjax.report.words import NONE, Measure, finite, fixed
@@ -29,12 +30,9 @@ def posterior_table(results: Mapping[str, Any]) -> dict[str, Any] | None:
             for side in ("worse", "same", "better"):
                 value = posterior.get(side)
                 text = _percent(value) if finite(value) and not lost(row.get(key)) else NONE
-                cells.append({"text": text, "small": "", "flag": False, "label": f"{name}, {side}, %"})
-        lines.append({"title": short(row["title"]), "text": "", "verdict": "", "mark": "", "cells": cells})
-    return {
-        "label": "Probabilities of the true change, by a Bayesian t-test",
-        "columns": [{"name": "", "unit": ""}, *({"name": name, "unit": unit} for name, unit in heads)],
-        "rows": lines,
+                cells.append(cell(f"{name}, {side}, %", text))
+        lines.append(line(short(row["title"]), cells))
+    return plain_table("Probabilities of the true change, by a Bayesian t-test", heads, lines) | {
         "caption": (
             "Same: a change smaller than the smallest that matters. Normal differences and a flat prior are assumed, "
             "row by row and without correction; the verdicts do not use these numbers."
