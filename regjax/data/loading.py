@@ -107,7 +107,7 @@ def load(
             data = data if searched else with_duplicates_together(data)
             if test_file is None:
                 return data
-            return with_test_file(data, test_file, read.load, target=target, table=table, lazy=lazy)
+            return with_test_file(data, path, test_file, read.load, target=target, table=table, lazy=lazy)
         text, data_dir = found, path
     for option, value in {**options, "test_file": test_file and os.fspath(test_file)}.items():
         if value is not None:

@@ -13,13 +13,15 @@ from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.grouping import MAX_COMPARED_BYTES, duplicates
 from regjax.data.readers.table import labelled_table
-from regjax.data.tables import TableOptions
+from regjax.data.tables import TableOptions, read_table
+from regjax.data.tables.options import check_known
 
 Load = Callable[..., Dataset]
 
 
 def with_test_file(
     data: Dataset,
+    trained_on: Path,
     path: str | os.PathLike[str],
     load: Load,
     *,
@@ -30,10 +32,12 @@ def with_test_file(
     """Return the dataset with the examples of another file as its test set.
 
     The columns of a table are what they are in the training table; images are brought to the size of the training
-    images by the same rule. A test example that equals a training example is counted in the notes.
+    images by the same rule. A test example that equals a training example, or is of a group that has one, is counted in
+    the notes.
 
     Args:
       data: the training data.
+      trained_on: the file or folder that they are from.
       path: the file or folder, in the same form.
       load: the function that reads such data, with the options of images; not used for tables.
       target: target column of a table.
@@ -50,6 +54,8 @@ def with_test_file(
         raise InputError(f"test_file {str(path)!r}: {data.name} has a test set of its own; leave the option out")
     if data.schema is not None:
         x, y, notes = labelled_table(path, data, target, table)
+        if table is not None and table.group is not None:
+            notes += _shared_groups(trained_on, path, table, table.group)
     else:
         made = load(path, task=data.task, lazy=lazy, **_of_images(data))
         if made.test is not None or made.validation is not None:
@@ -89,6 +95,18 @@ def _as_in_training(path: Path, made: Dataset, data: Dataset) -> np.ndarray:
         )
     number = {name: i for i, name in enumerate(data.class_names)}
     return np.array([number.get(name, 0) for name in made.class_names], np.int32)[made.y]
+
+
+def _shared_groups(trained_on: Path, path: Path, table: TableOptions, column: str) -> list[str]:
+    """A note on the test rows of groups that are trained on."""
+    options = dataclasses.replace(TableOptions(), encoding=table.encoding, separator=table.separator)
+    known, tested = (read_table(file, options, (column,)) for file in (trained_on, path))
+    check_known(tested.name, "group column", [column], tested.table.column_names)
+    groups = {str(cell) for cell in known.table.column(column).to_pylist()}
+    shared = [str(cell) for cell in tested.table.column(column).to_pylist() if str(cell) in groups]
+    if not shared:
+        return []
+    return [f"{len(shared)} test rows belong to groups ({column}) that are trained on, too, {len(set(shared))} of them"]
 
 
 def _seen(data: Dataset, x: np.ndarray) -> list[str]:

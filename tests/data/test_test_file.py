@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from regjax.core.errors import InputError
-from regjax.data import load, split
+from regjax.data import TableOptions, load, split
 
 TRAIN = "age,city,sold\n" + "".join(
     f"{20 + i},{'Oslo' if i % 3 else 'Rome'},{'yes' if i % 2 else 'no'}\n" for i in range(30)
@@ -86,3 +86,16 @@ def test_a_second_test_set_is_refused(tmp_path):
     (tmp_path / "train.csv").write_text(TRAIN)
     with pytest.raises(InputError, match="no such file or folder"):
         load(tmp_path / "train.csv", target="sold", test_file=tmp_path / "missing.csv")
+
+
+def test_groups_that_are_in_both_files_are_counted(tmp_path):
+    """Rows of one patient in training and test make the test too easy; nothing can keep them apart here."""
+    for name, patients in (("train", range(20)), ("test", (3, 3, 40))):
+        rows = "".join(f"{i},{patient},{'yes' if i % 2 else 'no'}\n" for i, patient in enumerate(patients))
+        (tmp_path / f"{name}.csv").write_text(f"age,patient,ill\n{rows}")
+    options = {"target": "ill", "table": TableOptions(group="patient"), "test_file": tmp_path / "test.csv"}
+    found = load(tmp_path / "train.csv", **options)
+    assert any("2 test rows belong to groups (patient)" in note for note in found.notes)
+    (tmp_path / "test.csv").write_text("age,ill\n1,yes\n")
+    with pytest.raises(InputError, match="no group column 'patient'"):
+        load(tmp_path / "train.csv", **options)
