@@ -52,7 +52,10 @@ def duplicates(x: Any) -> np.ndarray:
       [0, 1, 0]
     """
     sums = np.concatenate([_sums(part) for part in slices(x)])
-    return group_numbers(sums[:, 0] ^ (sums[:, 1] << np.uint64(1)))
+    keys = sums[:, 0] ^ (sums[:, 1] << np.uint64(1))
+    ordered = np.sort(keys)
+    # Mostly all are distinct, which sorting alone shows.
+    return group_numbers(keys) if (ordered[1:] == ordered[:-1]).any() else np.arange(len(keys))
 
 
 def _sums(x: np.ndarray) -> np.ndarray:

@@ -1,12 +1,16 @@
 """Numbers whose differences float32 does not hold are refused, wherever they come from; right ones are taken."""
 
+import contextlib
 import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from regjax.core.errors import InputError
 from regjax.data import Preprocessor, from_arrays, load, read_inputs
+from regjax.data.float32 import check_float32
 from tests.data.sets import make_set
 
 N = 40
@@ -162,3 +166,11 @@ def test_whole_numbers_of_prepared_sets_are_held_to_the_same(tmp_path, lazy, nam
         made("merged", SECONDS, years)
     with pytest.raises(InputError, match=r"test part, column [1b].*float32"):
         made("merged_test", 1.7e9 + 128 * (np.arange(N) % 3), SECONDS)
+
+
+@given(st.floats(0, 9), st.floats(-3, 3), st.integers(0, 1000))
+def test_numbers_are_refused_from_a_rounding_error_of_a_thousandth_of_the_deviation(offset, scale, seed):
+    values = 10.0**offset + 10.0**scale * np.random.default_rng(seed).normal(size=50)
+    is_coarse = np.abs(values - values.astype(np.float32)).max() > 1e-3 * values.std()
+    with pytest.raises(InputError, match="too coarse") if is_coarse else contextlib.nullcontext():
+        check_float32("toy", values)

@@ -214,10 +214,8 @@ def _targets(raw: RawTable, target: str, task: str | None) -> tuple[str, np.ndar
     column = raw.table.column(target)
     if pa.types.is_temporal(column.type):
         raise InputError(f"{raw.name}: target column {target!r} holds dates; accepted: numbers or labels")
-    if pa.types.is_large_string(column.type):
-        values = _of_text(raw, target, column.to_pylist(), task)
-    else:
-        values = column.to_numpy()
+    is_text = pa.types.is_large_string(column.type)
+    values = _of_text(raw, target, column, task) if is_text else column.to_numpy()
     reason = "as you said" if task else ""
     if not task:
         from regjax.data.targets import task_reason
@@ -236,35 +234,39 @@ def _targets(raw: RawTable, target: str, task: str | None) -> tuple[str, np.ndar
     return made, y, names, reason
 
 
-def _of_text(raw: RawTable, column: str, cells: list[str], task: str | None) -> np.ndarray:
+def _of_text(raw: RawTable, name: str, column: Any, task: str | None) -> np.ndarray:
     """Numbers for regression, otherwise labels, which are the text of the cells.
 
     If no task is given and all cells are numbers, they are labels if one has leading zeros or
     `regjax.data.targets.infer_task` infers classification.
     """
-    kinds = {cell: _is_number(cell) for cell in set(cells)}
-    numeric = [kinds[cell] for cell in cells]
-    if all(numeric):
+    import pyarrow.compute as pc
+
+    distinct = column.unique()
+    codes = pc.index_in(column, distinct).to_numpy()
+    cells = distinct.to_pylist()
+    numeric = np.array([_is_number(cell) for cell in cells])
+    if numeric.all():
         values = np.array([float(cell) for cell in cells])
         if not np.isfinite(values).all():
-            i = int(np.argmin(np.isfinite(values)))
-            raise InputError(f"{raw.place(i, column)}: {cells[i]!r} is not finite")
-        if (task or _task_of(cells, values)) != "regression":
-            return np.array(cells)
-        return _exact(cells) if np.abs(values).max() >= WHOLE else values
-    if task == "regression" or (task is None and any(numeric)):
-        i = numeric.index(False)
+            i = int(np.argmin(np.isfinite(values)[codes]))
+            raise InputError(f"{raw.place(i, name)}: {cells[codes[i]]!r} is not finite")
+        if (task or _task_of(cells, codes, values)) != "regression":
+            return np.array(cells)[codes]
+        return (_exact(cells) if np.abs(values).max() >= WHOLE else values)[codes]
+    if task == "regression" or (task is None and numeric.any()):
+        i = int(np.argmin(numeric[codes]))
         hint = "" if task else "; the others are numbers (task 'classification' reads all as labels)"
-        raise InputError(f"{raw.place(i, column)}: {cells[i]!r} is not a number{hint}")
-    return np.array(cells)
+        raise InputError(f"{raw.place(i, name)}: {cells[codes[i]]!r} is not a number{hint}")
+    return np.array(cells)[codes]
 
 
-def _task_of(cells: list[str], values: np.ndarray) -> str:
-    """Infer the task from numeric targets; distinct cells are counted as text, because float64 may merge them."""
+def _task_of(cells: list[str], codes: np.ndarray, values: np.ndarray) -> str:
+    """Infer the task from distinct numbers; whole ones are counted as text, because float64 may merge them."""
     if any(_CODE.fullmatch(cell) for cell in cells):
         return "classification"
     whole = bool(np.all(values == np.floor(values)))
-    return infer_task(np.unique(cells, return_inverse=True)[1] if whole else values)
+    return infer_task(codes if whole else values[codes])
 
 
 def _exact(cells: list[str]) -> np.ndarray:

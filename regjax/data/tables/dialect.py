@@ -127,8 +127,11 @@ def check_text(path: Path, encoding: str) -> None:
                 start = file.read(SAMPLE_BYTES)
 
 
-def check_quotes(path: Path, dialect: Dialect, encoding: str) -> None:
+def check_quotes(path: Path, dialect: Dialect, encoding: str) -> bool:
     """Check that every quoted cell ends; Arrow would take the rest of the file for the cell.
+
+    Returns:
+      Whether the file has quotes.
 
     Raises:
       InputError: names the row where the last one starts.
@@ -138,7 +141,7 @@ def check_quotes(path: Path, dialect: Dialect, encoding: str) -> None:
         while part := file.read(SAMPLE_BYTES):
             quotes += part.count(b'"')
     if quotes % 2 == 0 or dialect.separator == " ":
-        return
+        return quotes > 0
     with opened(path, "rt", newline="", encoding=encoding, errors="replace") as text:
         reader, row = csv.reader(text, delimiter=dialect.separator, strict=True), 0
         try:
@@ -146,6 +149,7 @@ def check_quotes(path: Path, dialect: Dialect, encoding: str) -> None:
                 pass
         except csv.Error as error:
             raise InputError(f"{path.name}: row {row + 1}: {error}; a quote is not closed") from None
+    return True
 
 
 def check_decodes(path: Path, encoding: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,9 @@ from regjax.data.tables.reading import RawTable
 from regjax.data.tables.roles import FALSE, TRUE, Column
 
 MISSING_LEVEL = "(missing)"
+
+BLOCK_INPUTS = 16
+"""As many inputs are encoded together: one cache line of a row."""
 
 
 class Unexpected(NamedTuple):
@@ -135,13 +138,21 @@ class Schema:
         """Do what `encode` does, and return what was unexpected in a form whose parts can be joined."""
         check_known(raw.name, "column", [column.name for column in self.used], raw.table.column_names)
         x = np.empty((raw.table.num_rows, len(self.inputs)), np.float32)
-        unexpected, start = [], 0
-        for column in self.used:
-            width = len(_inputs_of(column))
-            of_column = None if spread is None else Spread(*(part[start : start + 1] for part in spread))
-            found = _fill(x[:, start : start + width], raw, column, of_column)
-            unexpected += [found] if found.missing or found.unknown else []
-            start += width
+        unexpected, first = [], 0
+        for columns in _in_blocks(self.used):
+            width = sum(len(_inputs_of(column)) for column in columns)
+            inputs, start = x[:, first : first + width], first
+            # Rows are long, so writing them column by column would pass through all of `x` for each column.
+            block = inputs if width > BLOCK_INPUTS else np.empty((width, len(x)), np.float32).T
+            for column in columns:
+                stop = start + len(_inputs_of(column))
+                of_column = None if spread is None else Spread(*(part[start : start + 1] for part in spread))
+                found = _fill(block[:, start - first : stop - first], raw, column, of_column)
+                unexpected += [found] if found.missing or found.unknown else []
+                start = stop
+            if block is not inputs:
+                inputs[:] = block
+            first += width
         return x, tuple(unexpected)
 
     def lines(self, rows: int, most: int = 40) -> list[str]:
@@ -175,6 +186,21 @@ class Schema:
         return cls(tuple(columns), content["target"], content.get("encoding", "utf-8"))
 
 
+def _in_blocks(columns: Sequence[Column]) -> Iterator[list[Column]]:
+    """Yield consecutive columns that make at most `BLOCK_INPUTS` inputs together, and wider ones alone."""
+    block: list[Column] = []
+    width = 0
+    for column in columns:
+        more = len(_inputs_of(column))
+        if block and width + more > BLOCK_INPUTS:
+            yield block
+            block, width = [], 0
+        block.append(column)
+        width += more
+    if block:
+        yield block
+
+
 def _inputs_of(column: Column) -> list[str]:
     """The names of its inputs."""
     if column.role == "category":
@@ -205,11 +231,13 @@ def _fill(out: np.ndarray, raw: RawTable, column: Column, spread: Spread | None)
     for j in range(values.shape[1]):
         with np.errstate(over="ignore"):
             out[:, j] = values[:, j]
-        if not np.isfinite(out[~missing, j]).all():
-            bad = int(np.flatnonzero(~missing)[np.argmin(np.isfinite(out[~missing, j]))])
+        usable = np.isfinite(out[:, j]) | missing
+        if not usable.all():
+            bad = int(np.argmin(usable))
             raise InputError(f"{raw.place(bad, column.name)}: {values[bad, j]} is not a finite float32")
     if column.role == "number":
-        check_float32(raw.name, _exact(raw, column, values[~missing, :1]), [column.name], spread)
+        present = values[~missing, :1] if missing.any() else values[:, :1]
+        check_float32(raw.name, _exact(raw, column, present), [column.name], spread)
     if column.missing:
         out[:, -1] = missing
         return Unexpected(column.name, column.role)

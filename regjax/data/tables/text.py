@@ -56,6 +56,7 @@ class TextFile:
       dialect: how it writes cells.
       header: the names in the first line, as they are written there.
       as_text: names of columns whose cells are kept as text.
+      quoted: whether there are quotes, so that a cell may hold the end of a line.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class TextFile:
     dialect: Dialect
     header: tuple[str, ...]
     as_text: frozenset[str]
+    quoted: bool
 
     @classmethod
     def open(cls, path: Path, options: TableOptions, as_text: Collection[str] = ()) -> TextFile:
@@ -86,9 +88,9 @@ class TextFile:
             sample = sample[: sample.rfind("\n") + 1] or sample
         dialect = sniff(sample, options.separator)
         header = _header(path.name, sample, dialect)
-        check_quotes(path, dialect, options.encoding)
+        quoted = check_quotes(path, dialect, options.encoding)
         named = {*as_text, *options.categorical, *([] if options.id_column is None else [options.id_column])}
-        return cls(path, options.encoding, dialect, tuple(header), frozenset(named))
+        return cls(path, options.encoding, dialect, tuple(header), frozenset(named), quoted)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -100,8 +102,21 @@ class TextFile:
         source: Any = self.path
         if self.dialect.separator == " ":
             source = self._content()
-        table = self._parsed(source, self.encoding)
+        table = self._parsed(source, self.encoding, types=self._types_at_start())
         return _with_points(table, columns_with_commas(self, [table]))
+
+    def _types_at_start(self) -> dict[str, Any]:
+        """The types of the columns in the first part of a long file.
+
+        While Arrow infers types, it keeps the text of all cells, which takes more memory than the table.
+        """
+        import pyarrow as pa
+
+        if self.path.stat().st_size < 4 * PART_BYTES:
+            return {}
+        part = next(self.parts(), None)
+        fields = [] if part is None else zip(self.header, part.table.schema.types, strict=True)
+        return {name: kind for name, kind in fields if not pa.types.is_null(kind)}
 
     def parts(self, only: Collection[str] | None = None, commas: Collection[str] = ()) -> Iterator[TextPart]:
         """Yield the rows in parts of about `PART_BYTES`, which together are the table.
@@ -135,14 +150,22 @@ class TextFile:
         return gzip.decompress(self.path.read_bytes()) if _packed(self.path) else self.path.read_bytes()
 
     def _parsed(
-        self, source: Path | bytes, encoding: str, first: int | None = None, only: Collection[str] | None = None
+        self,
+        source: Path | bytes,
+        encoding: str,
+        first: int | None = None,
+        only: Collection[str] | None = None,
+        types: dict[str, Any] | None = None,
     ) -> Any:
-        """Parse a file, or rows of it without the header, of which the first has the number `first`."""
+        """Parse a file, or rows of it without the header, of which the first has the number `first`.
+
+        Arrow infers the types of the columns except of those in `types`, unless a cell does not have that type.
+        """
         import pyarrow as pa
         import pyarrow.csv as arrow
 
         spaces = self.dialect.separator == " "
-        quoted = not isinstance(source, bytes) or b'"' in source
+        quoted = b'"' in source if isinstance(source, bytes) else self.quoted
         if spaces and isinstance(source, bytes):
             source = re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", source))
         narrow: list[tuple[int | None, int, int]] = []
@@ -151,7 +174,7 @@ class TextFile:
             narrow.append((row.number, row.actual_columns, row.expected_columns))
             return "skip"
 
-        def read(threads: bool) -> Any:
+        def read(threads: bool, types: dict[str, Any] | None = None) -> Any:
             narrow.clear()
             return arrow.read_csv(
                 io.BytesIO(source) if isinstance(source, bytes) else source,
@@ -169,14 +192,20 @@ class TextFile:
                     strings_can_be_null=True,
                     quoted_strings_can_be_null=True,
                     decimal_point=self.dialect.decimal,
-                    column_types={raw: pa.string() for raw in self.header if raw.strip() in self.as_text},
+                    column_types=(types or {})
+                    | {raw: pa.string() for raw in self.header if raw.strip() in self.as_text},
                     include_columns=None if only is None else [raw for raw in self.header if raw.strip() in only],
                 ),
             )
 
         name = self.path.name
         try:
-            table = read(threads=True)
+            try:
+                table = read(threads=True, types=types)
+            except pa.ArrowInvalid:
+                if not types:
+                    raise
+                table = read(threads=True)
             if narrow:
                 table = read(threads=False)  # one thread numbers the rows
         except UnicodeDecodeError as error:

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
@@ -144,3 +144,21 @@ def test_lines_for_the_terminal_count_everything():
     assert "2 missing (33.3%)" in lines[0]
     assert lines[-1] == "6 rows; 4 columns make 8 inputs; left out: same, id"
     assert schema_of(FRAME).lines(6, most=1)[1] == "and 3 more columns"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(["number", "boolean", "few", "many", "hole"]), min_size=1, max_size=30))
+def test_inputs_of_many_columns_are_those_of_each_column(kinds):
+    """Inputs are encoded in blocks; a category of more levels than a block holds is one of its own."""
+    cells = {
+        "number": np.arange(40.0) / 4,
+        "boolean": np.arange(40) % 2 == 0,
+        "few": [f"L{i % 3}" for i in range(40)],
+        "many": [f"L{i % 19}" for i in range(40)],
+        "hole": np.where(np.arange(40) % 5 == 0, np.nan, np.arange(40.0)),
+    }
+    frame = pd.DataFrame({f"{kind}{i}": cells[kind] for i, kind in enumerate(kinds)}).assign(constant=1)
+    x, _ = schema_of(frame).encode(read_frame(frame))
+    parts = [frame[[name, "constant"]] for name in frame if name != "constant"]
+    alone = [schema_of(part).encode(read_frame(part))[0] for part in parts]
+    np.testing.assert_array_equal(x, np.concatenate(alone, axis=1))

@@ -40,3 +40,31 @@ def test_bytes_that_are_no_text_are_refused_in_a_later_part(tmp_path, monkeypatc
     path.write_bytes(b"a,b\n" + b"x,1\n" * 100 + b"caf\xe9,1\n")
     with pytest.raises(InputError, match=r"byte 407 .0xe9. in line 102 is not UTF-8"):
         list(TextFile.open(path, TableOptions()).parts())
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("1", "2.5"),  # whole numbers that turn out to be decimals
+        ("1", "many"),
+        ("1.5", "many"),
+        ("true", "maybe"),
+        ("2024-01-31", "soon"),
+        ("", "7"),
+        ("007", "8"),
+    ],
+)
+def test_types_of_the_start_change_nothing(tmp_path, monkeypatch, start, end):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + f"{start},1\n" * 200 + f"{end},2\n")
+    whole = TextFile.open(path, TableOptions()).read()
+    monkeypatch.setattr(text, "PART_BYTES", 100)
+    file = TextFile.open(path, TableOptions())
+    assert file._types_at_start()["b"] == "int64"
+    assert file.read().equals(whole)
+
+
+def test_a_quoted_cell_may_hold_the_end_of_a_line(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('a,b\n1,"x\ny"\n')
+    assert TextFile.open(path, TableOptions()).read()["b"].to_pylist() == ["x\ny"]
