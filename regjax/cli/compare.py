@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from regjax.cli.setup import Facts
     from regjax.cli.train import Config as TrainConfig
+    from regjax.comparison.budget import Forecast
     from regjax.comparison.techniques import Technique
     from regjax.core.typing import PenaltyMode, PyTree
     from regjax.data import Dataset
@@ -86,6 +87,7 @@ def main(config: Config) -> int:
             wanted,
             options,
             directory=directory / "lanes",
+            announce=_announce,
             progress=lambda done, total, name: bar.update(done, name if len(name) <= 30 else f"{name[:29]}…", total),
         )
     if not cluster.leads():
@@ -117,6 +119,21 @@ def main(config: Config) -> int:
     print(f"\n{compilations.describe()}")
     print(f"report: {workdir / 'report.html'}   numbers: {workdir / 'results.json'}   {time.time() - started:.0f} s")
     return app.DONE
+
+
+def _announce(forecast: Forecast) -> None:
+    """Say what will be trained and how long it takes."""
+    from regjax.report.words import duration
+
+    cut = forecast.cut
+    if cut is not None:
+        strengths = "every strength" if cut.every == 1 else f"one of {cut.every} strengths"
+        print(f"within the budget: {cut.seeds} runs of each setting, {strengths} of each grid")
+    print(
+        f"{forecast.runs} runs of {forecast.epochs} epochs, {forecast.programs} programs to compile: "
+        f"about {duration(forecast.seconds)}",
+        flush=True,
+    )
 
 
 def _keep_validation(directory: Path, dataset: Dataset) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from regjax.augment import Augmentation, make
-from regjax.catalog import NOISES
+from regjax.catalog import DEFAULT_TECHNIQUES, NOISES
+from regjax.comparison.techniques import Technique
 from regjax.core.errors import InputError
 from regjax.core.typing import Value
 from regjax.data import Splits
@@ -58,6 +59,9 @@ def _described(term: Value) -> str:
     return f"{term.kind}({float(strength):g})" if one_number else str(term.kind)
 
 
+FEWEST_OF_CURVE = 8
+"""Training examples of a point of the learning curve at least."""
+
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """Learning rates among which a comparison searches; those of plain gradient descent are ten times as large."""
 _PLAIN = ("sgd", "momentum", "nesterov")
@@ -97,6 +101,19 @@ def epochs_of(wanted: int | None, steps: int) -> int:
     if wanted is not None:
         return wanted
     return max(math.ceil(800 / steps), min(50, max(10, 10_000 // steps)))
+
+
+def curve_sizes(techniques: Collection[str | Technique] | None, splits: Splits, n_train: int) -> tuple[int, ...]:
+    """Return the sizes of the learning curve: an eighth, a quarter and half of the training examples.
+
+    There is one if more data are wanted and all training examples are in use; sizes with fewer than `FEWEST_OF_CURVE`
+    examples, or fewer than two for each class, are left out.
+    """
+    wanted = DEFAULT_TECHNIQUES if techniques is None else techniques
+    if "more_data" not in wanted or n_train < len(splits.y_train):
+        return ()
+    least = max(FEWEST_OF_CURVE, 2 * splits.num_classes)
+    return tuple(size for size in (n_train // 8, n_train // 4, n_train // 2) if size >= least)
 
 
 def is_demonstration(splits: Splits) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from regjax.catalog import METRICS, SELECTIONS
 from regjax.core.errors import InputError
-from regjax.core.options import choice, number, switch, whole
+from regjax.core.options import choice, number, switch, text, whole
 from regjax.training.options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class CompareOptions(TrainingOptions):
       fresh_seeds: whether the chosen settings, and the baseline, are trained again for the test, with the seeds that
         follow. Weights that were chosen for their validation score do a little better than other weights of the same
         setting; with fresh ones there is no such bias, for about a quarter more runs.
+      budget: about how long the comparison may take, as `"90s"`, `"5min"` or `"2h"`. If it would take longer, there are
+        fewer runs of each setting, down to 6, then shorter grids; see `regjax.comparison.budget`.
       always: keyword arguments of `make_hparams` for every run, including the baseline, such as
         `{"rates": {"dropout": 0.5}}`. The comparison then shows what helps in addition to them.
       standardize: how to standardize the inputs, one of `regjax.data.preprocess.STANDARDIZE`. By default, images are
@@ -93,11 +96,16 @@ class CompareOptions(TrainingOptions):
     fresh_seeds: bool = switch(
         "compare", False, "train the chosen settings again for the test, with seeds that the choice has not seen"
     )
+    budget: str | None = text(
+        "compare", None, "about how long it may take, as 90s, 5min or 2h; fewer runs of each setting if need be"
+    )
     always: Mapping[str, Value] | None = None
     standardize: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.budget is not None:
+            seconds_of(self.budget)
         if self.splits is not None and self.seeds % self.splits:
             raise InputError(f"splits {self.splits}: {self.seeds} seeds cannot be spread evenly over them")
 
@@ -113,6 +121,25 @@ class CompareOptions(TrainingOptions):
     def tested_seeds(self, chosen: range) -> range:
         """Return the seeds of the runs that are tested, where those of the choice are `chosen`."""
         return range(chosen.start + self.seeds, chosen.stop + self.seeds) if self.fresh_seeds else chosen
+
+
+UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+def seconds_of(duration: str) -> float:
+    """Return the seconds of a duration.
+
+    Raises:
+      InputError: it is not a number with one of the `UNITS`.
+
+    Example:
+      >>> seconds_of("90s"), seconds_of("5min"), seconds_of("1.5 h")
+      (90.0, 300.0, 5400.0)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(s|min|h)\s*", duration)
+    if not found or not float(found[1]):
+        raise InputError(f"budget {duration!r} is not a duration; accepted: a number and a unit, as 90s, 5min or 2h")
+    return float(found[1]) * UNITS[found[2]]
 
 
 def with_changes(options: CompareOptions | None, changes: Mapping[str, Value]) -> CompareOptions:

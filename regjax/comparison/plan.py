@@ -10,11 +10,12 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.catalog import DEFAULT_TECHNIQUES, METRICS
+from regjax.catalog import COMBINATION, METRICS, TECHNIQUES
 from regjax.comparison.data_defaults import (
     as_augmentation,
     batch_size_of,
     class_counts,
+    curve_sizes,
     described_arguments,
     epochs_of,
     is_demonstration,
@@ -25,7 +26,7 @@ from regjax.comparison.data_defaults import (
 )
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.registry import TechniqueContext, resolve
-from regjax.comparison.techniques import Technique, check_together, merge
+from regjax.comparison.techniques import Technique, baseline, check_together, merge
 from regjax.core.checks import in_short
 from regjax.core.errors import InputError
 from regjax.core.typing import Json, ModelLike, PyTree, Value
@@ -41,7 +42,6 @@ from regjax.training.spec import Spec, make_hparams
 from regjax.training.state import TrainData
 
 MAX_STOP_EXAMPLES = 2000  # validation examples that are evaluated after every epoch; selection uses all of its own
-FEWEST_OF_CURVE = 8  # training examples of a point of the learning curve
 PATIENCE = 10  # epochs; for the technique "early stopping"
 
 Data = Splits | Dataset | tuple[np.ndarray, np.ndarray]
@@ -66,6 +66,7 @@ class Plan:
         there is no curve, because there are more examples for the technique "more data", or because nobody asked.
       rates: the learning rates among which is searched; one if it is known.
       search: the search, once it was made.
+      cut: what a budget of time has left; None without a budget.
       number: the number of the split, from 0.
       dataset: the data from which other splits are made; None if the splits were given.
     """
@@ -84,6 +85,7 @@ class Plan:
     search: Mapping[str, Json] | None
     number: int
     dataset: Dataset | None
+    cut: Mapping[str, Json] | None = None
 
     @property
     def always(self) -> Mapping[str, Value]:
@@ -95,6 +97,17 @@ class Plan:
     def seeds(self) -> range:
         """The seeds of the runs on this split."""
         return self.options.seeds_of(self.number)
+
+    @property
+    def trials(self) -> int:
+        """The number of settings that are trained on a split, with the sizes of the learning curve."""
+        settings = sum(len(technique.values) for technique in [baseline(), *self.techniques])
+        return settings + (len(TECHNIQUES[COMBINATION].grid) if self.with_combination else 0) + len(self.curve_sizes)
+
+    @property
+    def rows_tested(self) -> int:
+        """The number of rows of the result."""
+        return 1 + len(self.techniques) + self.with_combination
 
     @property
     def stop_examples(self) -> int:
@@ -145,6 +158,7 @@ class Plan:
             "splits": options.splits,
             "data": [] if self.dataset is None else list(self.dataset.notes),
             "fresh_seeds": options.fresh_seeds,
+            "budget": None if self.cut is None else dict(self.cut),
             "task": self.task,
         }
 
@@ -209,19 +223,6 @@ def plan_of_split(first: Plan, number: int) -> Plan:
     splits = split(first.dataset, seed=first.options.split_seed + number, **first.options.fractions())
     preprocessor = Preprocessor.for_splits(splits, standardize=first.options.standardize)
     return dataclasses.replace(first, splits=splits, preprocessor=preprocessor, number=number)
-
-
-def curve_sizes(techniques: Wanted, splits: Splits, n_train: int) -> tuple[int, ...]:
-    """Return the sizes of the learning curve: an eighth, a quarter and half of the training examples.
-
-    There is one if more data are wanted and all training examples are in use; sizes with fewer than `FEWEST_OF_CURVE`
-    examples, or fewer than two for each class, are left out.
-    """
-    wanted = DEFAULT_TECHNIQUES if techniques is None else techniques
-    if "more_data" not in wanted or n_train < len(splits.y_train):
-        return ()
-    least = max(FEWEST_OF_CURVE, 2 * splits.num_classes)
-    return tuple(size for size in (n_train // 8, n_train // 4, n_train // 2) if size >= least)
 
 
 def _check_splits(dataset: Dataset | Splits, options: CompareOptions) -> None:

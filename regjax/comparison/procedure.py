@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from regjax.catalog import COMBINATION, TECHNIQUES
+from regjax.comparison.budget import Forecast, within_budget
 from regjax.comparison.choose import Row, pick
 from regjax.comparison.conclude import SplitResult, conclude
 from regjax.comparison.importance import importances
@@ -36,6 +36,7 @@ def compare(
     workers: int | None = None,
     directory: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    announce: Callable[[Forecast], None] | None = None,
     **options: Value,
 ) -> CompareResult:
     """Compare regularizers on a model and a dataset.
@@ -60,6 +61,8 @@ def compare(
       workers: number of host threads; None is one per core.
       directory: where to save each finished run, including its weights; runs that are saved there are not repeated.
       progress: a callback `(finished runs, total runs, name of the technique)`.
+      announce: is told before the first run what will be trained, and about how long it takes, a `Forecast`. For it,
+        and for a `budget`, some epochs of the baseline are timed.
       **options: options by name, which replace those of `config`: `seeds=10`, `select="1se"`, `epochs=50`,
         `learning_rate=1e-3`, ...; `rj.CompareOptions` lists and explains them.
 
@@ -82,6 +85,7 @@ def compare(
     """
     started = time.perf_counter()
     first = make_plan(model, data, techniques, with_changes(config, options))
+    first = within_budget(first, lambda plan: make_runner(plan, workers), directory, announce)
     first = searched(first, lambda plan: make_runner(plan, workers, _folder(directory, plan.number), progress))
     parts, done = [], 0
     for number in range(first.options.splits or 1):
@@ -139,11 +143,7 @@ def make_runner(
         done=done,
         later_splits=(plan.options.splits or 1) - plan.number - 1,
     )
-    settings = sum(len(technique.values) for technique in [baseline(), *plan.techniques])
-    settings += len(TECHNIQUES[COMBINATION].grid) if plan.with_combination else 0
-    settings += len(plan.curve_sizes)
-    rows_tested = 1 + len(plan.techniques) + plan.with_combination
-    runner.expect(settings + (rows_tested if plan.options.fresh_seeds else 0))
+    runner.expect(plan.trials + (plan.rows_tested if plan.options.fresh_seeds else 0))
     return runner
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from regjax.analysis import sign_flip_p
 from regjax.comparison.options import CompareOptions
-from regjax.comparison.plan import curve_sizes
+from regjax.comparison.data_defaults import curve_sizes
 from regjax.comparison.procedure import compare
 
 
