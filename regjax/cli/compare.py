@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -128,10 +129,11 @@ def _announce(forecast: Forecast) -> None:
     cut = forecast.cut
     if cut is not None:
         strengths = "every strength" if cut.every == 1 else f"one of {cut.every} strengths"
-        print(f"within the budget: {cut.seeds} runs of each setting, {strengths} of each grid")
+        print(f"within the budget: {cut.seeds} runs of each setting, {strengths} of each grid", file=sys.stderr)
     print(
         f"{forecast.runs} runs of {forecast.epochs} epochs, {forecast.programs} programs to compile: "
         f"about {duration(forecast.seconds)}",
+        file=sys.stderr,
         flush=True,
     )
 

@@ -342,6 +342,7 @@ def _setup(settings: Mapping[str, Any]) -> str:
         *fact("batch_size", "batches of {}"),
         *fact("optimizer", "optimizer {}"),
         *fact("learning_rate", "learning rate {}"),
+        *_budget(settings.get("budget")),
         *([f"in every run {listing(settings['always'])}"] if settings.get("always") else []),
         *fact("class_weight", "{} weights of classes in the loss"),
         *fact("patience", "patience {} epochs"),
@@ -353,6 +354,14 @@ def _setup(settings: Mapping[str, Any]) -> str:
     if not facts:
         return "The same model, number of updates and learning rate for every row."
     return "The same for every row: " + ", ".join(facts) + "."
+
+
+def _budget(budget: Any) -> list[str]:
+    if not isinstance(budget, Mapping):
+        return []
+    runs = f"{plain(budget['seeds'])} of {plain(budget['wanted_seeds'])} runs of each setting"
+    strengths = "every strength" if budget["every"] == 1 else f"one of {plain(budget['every'])} strengths of each grid"
+    return [f"within {plain(budget['budget'])} {runs} and {strengths}"]
 
 
 def _diverged(rows: list[Mapping[str, Any]]) -> list[str]:

@@ -17,9 +17,10 @@ from tests.cli.shared import SMALL
 def test_compare_writes_table_report_and_results(run, tmp_path):
     out = run(
         "compare", "--workdir=w", "--seeds=2", *SMALL, "--techniques=early_stopping,l2,l1,combination",
-        "--grid=l2=0.01,0.1", "--grid=l1=0.01",
+        "--grid=l2=0.01,0.1", "--grid=l1=0.01", "--budget=1h",
     )  # fmt: skip
     assert "technique" in out.stdout
+    assert "within the budget: 2 runs of each setting, every strength of each grid" in out.stderr
     results = json.loads((tmp_path / "w/results.json").read_text())
     assert len(results["techniques"]["l2"]["grid"]) == 2
     predictions = read_predictions(tmp_path / "w/predictions.npz")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from regjax.analysis import sign_flip_p
-from regjax.comparison.options import CompareOptions
 from regjax.comparison.data_defaults import curve_sizes
+from regjax.comparison.options import CompareOptions
 from regjax.comparison.procedure import compare
 
 

@@ -183,3 +183,10 @@ def test_the_learning_rate_is_told_with_what_was_tried():
     middle = {**search, "rates": [0.001, 0.01, 0.1], "scores": [0.81, 0.9, 0.5]}
     assert "end of" not in learning_rate_sentence({"learning_rate": 0.01, "learning_rate_search": middle}, measure)
     assert learning_rate_sentence({"learning_rate": 0.01}, measure) == ""
+
+
+def test_what_a_budget_has_left_is_told(results):
+    cut = {"budget": "5min", "wanted_seeds": 10, "seeds": 6, "every": 2}
+    text = said(results | {"settings": results["settings"] | {"budget": cut}})[0]
+    assert "within 5min 6 of 10 runs of each setting and one of 2 strengths of each grid" in text
+    assert "5min" not in said(results)[0]
