@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -139,6 +140,9 @@ def drop_damaged(folder: Path) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """For doctests too, which lie beside the tests."""
+    # How long an example takes says more about the machine than about the code.
+    hypothesis.settings.register_profile("suite", deadline=None)
+    hypothesis.settings.load_profile("suite")
     share_programs(config)
     share_bytecode(config)
     compile_quickly()

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regjax.analysis.metrics import LEAST
 from regjax.core.checks import check_choice, check_range
 from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, is_indices
 
 BIN_RULES = ("mass", "width")
-_SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 class ReliabilityCurve(NamedTuple):
@@ -163,7 +163,7 @@ def label_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
       [0.6931, 0.0]
     """
     p, y = _checked("log_loss", probabilities, labels)
-    return -np.log(np.maximum(p[np.arange(len(y)), y], _SMALLEST)) + 0.0  # + 0.0 turns -0.0 into 0.0
+    return -np.log(np.maximum(p[np.arange(len(y)), y], LEAST)) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 def _checked(name: str, probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 from regjax.catalog import METRICS
 from regjax.core.checks import check_choice
 
-LEAST = 1e-12  # a probability of a label below it counts as this one, so that the log loss is finite
+LEAST = float(np.finfo(np.float32).tiny)  # a probability of a label that float32 rounds to 0 counts as this one
 
 
 def metrics_of(task: str, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:

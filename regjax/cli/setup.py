@@ -81,7 +81,7 @@ def load(
         ),
     )
     splits = flags.about("dataset", lambda: data.split(dataset, seed=split_seed, **options.fractions()))
-    flags.about("dataset", splits.check_classes)
+    flags.about("dataset", splits.check_targets)
     for line in dataset.notes:
         app.note(line)
     fitted = preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits))

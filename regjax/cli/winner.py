@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -127,6 +128,8 @@ def next_commands(config: Any, winner: Mapping[str, Any], results: Mapping[str, 
       winner: the row of the winner.
       results: the results of the comparison.
     """
+    if winner["diverged"] >= results["seeds"]:
+        return [_with_smaller_learning_rate(config, results["settings"]["learning_rate"] / 10)]
     measure = Measure.of(results)
     interval = measure.range(winner["test"]["ci95"])
     expected = f"a test {measure.name} of {measure.value(winner['test']['mean'])}{measure.unit}"
@@ -152,6 +155,20 @@ def next_commands(config: Any, winner: Mapping[str, Any], results: Mapping[str, 
             f"--output={quoted}-predictions.csv",
         },
     ]
+
+
+def _with_smaller_learning_rate(config: Any, learning_rate: float) -> dict[str, str]:
+    """The command that comes next if all runs diverged."""
+    import shlex
+
+    own = {"learning_rate": learning_rate, "workdir": f"{config.workdir.rstrip('/')}-smaller", "resume": False}
+    changed = dataclasses.replace(config, **own)
+    default, lines = type(config)().to_json(), flags.arguments(changed)
+    differs = [name for name, value in changed.to_json().items() if value != default[name]]
+    return {
+        "what": "all runs diverged, so there is no model to use; compare with a smaller learning rate",
+        "command": shlex.join([*app.program("compare"), *(line for name in differs for line in lines[name])]),
+    }
 
 
 def _quoted(text: str) -> str:

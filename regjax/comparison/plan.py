@@ -235,7 +235,7 @@ def _check_splits(dataset: Dataset | Splits, options: CompareOptions) -> None:
         raise InputError(f"splits {options.splits}: data with times are cut in one way only; accepted: splits=1")
     for number in range(1, options.splits or 1):
         other = split(dataset, seed=options.split_seed + number, **options.fractions())
-        other.check_classes()
+        other.check_targets()
         check_metric(options, other)
 
 
@@ -378,7 +378,7 @@ def check_outputs(model: ModelLike, x: np.ndarray, splits: Splits) -> None:
     Raises:
       InputError: names the shapes that do not match.
     """
-    splits.check_classes()
+    splits.check_targets()
     output_shape(model, x, train=True)  # raises an error if the model accepts no training flag
     shape = output_shape(model, x)
     wanted: tuple[int, ...] = (1, splits.num_outputs)

@@ -67,7 +67,7 @@ def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -
     The verdict is that of more than half of the runs, and without one `"undecided"`. The median onset is the lower one
     of the runs that show a rise, an epoch of one of them; None if they are fewer than half. `generalization_losses` has
     how far validation rose in each of these runs, and None of the others; `generalization_loss` is their lower median.
-    The gaps are means over all runs.
+    The gaps are means over all runs, and so is the last training loss as a share of that of a constant guess.
     """
     each = [diagnose(result.history, chance_loss=chance_loss, n_val=n_val) for result in results]
     names = [d.verdict for d in each]
@@ -77,6 +77,8 @@ def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -
     onsets = [d.onset_epoch for d in each]
     losses = [None if d.onset_epoch is None else d.generalization_loss for d in each]
     shown = len(each) - onsets.count(None)
+    ends = [at_end(result, "train/data_loss", math.nan) for result in results]
+    shares = [end / chance_loss for end in ends] if chance_loss > 0 else []
     typical = next((d for d in each if d.verdict == verdict), each[0])
     return {
         "verdict": verdict,
@@ -87,6 +89,7 @@ def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -
         "generalization_losses": losses,
         "generalization_gap": _mean_of([d.generalization_gap for d in each]),
         "metric_gap": _mean_of([d.metric_gap for d in each]),
+        "training_loss_share": _mean_of(shares),
         "evidence": [f"run {each.index(typical) + 1} of {len(each)}: {text}" for text in typical.evidence],
     }
 

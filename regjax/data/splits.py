@@ -73,14 +73,19 @@ class Splits:
             return self.num_classes
         return 1 if self.y_train.ndim == 1 else self.y_train.shape[1]
 
-    def check_classes(self) -> None:
-        """Check that a classification has at least two classes.
+    def check_targets(self) -> None:
+        """Check that a classification has at least two classes, and that the targets of a regression differ.
 
         Raises:
           InputError: names the dataset.
         """
         if self.task == "classification" and self.num_classes < 2:
             raise InputError(f"{self.name}: all labels are the same; classification needs at least 2 classes")
+        if self.task == "regression":
+            same = np.ptp(self.y_train.reshape(len(self.y_train), -1), axis=0) == 0
+            which = "the target" if same.size == 1 else f"target {int(np.argmax(same))}"
+            if same.any():
+                raise InputError(f"{self.name}: {which} is the same in all training examples; nothing can be learned")
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -81,6 +81,12 @@ def _gap(results: Mapping[str, Any]) -> str:
     return ""
 
 
+def _left(diagnosis: Mapping[str, Any], loss: str) -> str:
+    """The training loss as a share of that of a constant guess; empty if it is not known."""
+    share = diagnosis.get("training_loss_share")
+    return f" (its training {loss} ends at {fixed(100 * share, 0)}% of a constant guess's)" if finite(share) else ""
+
+
 def baseline_clause(results: Mapping[str, Any]) -> str:
     """The first clause of the headline."""
     diagnosis, loss = results.get("diagnosis") or {}, Measure.of(results).loss
@@ -94,11 +100,11 @@ def baseline_clause(results: Mapping[str, Any]) -> str:
             f"{subject} overfits{runs}{_gap(results) or ': it does better on its training examples than on new ones'}"
         )
     if verdict == "underfit":
-        return f"{subject} underfits{runs}"
+        return f"{subject} underfits, or more cannot be learned from these inputs{_left(diagnosis, loss)}{runs}"
     if verdict == "correct_fit":
         return f"{subject} is not shown to overfit{runs}"
     if verdict == "undecided" and each:
-        return f"Whether the model overfits {_with(given)} differs between runs: it {each}"
+        return f"How the model fits {_with(given)} differs between runs: it {each}"
     if verdict == "undecided":
         return f"Whether the model overfits {_with(given)} cannot be told from its validation {loss}"
     if verdict == "diverged":
@@ -122,9 +128,11 @@ def picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[st
     verdict, onset, each = diagnosis.get("verdict"), onset_clause(diagnosis, measure.loss), counted(diagnosis)
     heading = {
         "overfit": "The baseline overfits",
-        "underfit": "The baseline underfits",
+        "underfit": "The baseline underfits, or more cannot be learned",
         "correct_fit": "The baseline is not shown to overfit",
-        "undecided": "Whether the baseline overfits " + ("differs between runs" if each else "cannot be told"),
+        "undecided": "How the baseline fits differs between runs"
+        if each
+        else "Whether the baseline overfits cannot be told",
         "diverged": "The training of the baseline diverged",
     }.get(str(verdict), "The baseline")
     given = _always(results)

@@ -250,10 +250,15 @@ def learning_rate_sentence(settings: Mapping[str, Any], measure: Measure) -> str
         f"{plain(rate)} ({measure.value(score)})" for rate, score in zip(search["rates"], search["scores"], strict=True)
     )
     chosen = settings["learning_rate"]
+    best = max(search["scores"]) if measure.higher else min(search["scores"])
+    ties = search["scores"].count(best)
+    how = (
+        "was the best" if ties == 1 else f"was, by its lower validation {measure.loss}, the best of the {ties} that tie"
+    )
     edge = " It is at an end of what was tried." if chosen in (search["rates"][0], search["rates"][-1]) else ""
     return (
-        f"The learning rate of all rows, {plain(chosen)}, was the best of the baseline on validation, of {tried}: the "
-        f"mean {measure.name}{' in %' if measure.unit else ''} of {count(search['runs'], 'run')} each.{edge}"
+        f"The learning rate of all rows, {plain(chosen)}, {how} of the baseline on validation, of {tried}: "
+        f"{measure.name}{' in %' if measure.unit else ''}, averaged over {count(search['runs'], 'run')} each.{edge}"
     )
 
 

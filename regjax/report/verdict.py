@@ -128,9 +128,9 @@ def headline(results: Mapping[str, Any]) -> str:
 
 
 def loss_sentence(results: Mapping[str, Any]) -> str:
-    """A sentence on the test loss, by the same rules; empty if no loss was compared."""
+    """A sentence on the test loss, by the same rules; empty if no loss was compared, or if the metric is this loss."""
     rows = [row for row in results["techniques"].values() if row.get("loss_improvement")]
-    if not rows:
+    if not rows or results.get("metric") == "log_loss":
         return ""
     measure, seeds = Measure.of(results), count(int(results["seeds"]), "run")
     base = ((results.get("baseline") or {}).get("test_loss") or {}).get("mean")

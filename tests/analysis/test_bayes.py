@@ -11,7 +11,7 @@ def samples():
     return st.lists(st.integers(-1000, 1000), min_size=2, max_size=20).map(lambda d: np.array(d) / 100)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(samples(), st.floats(0, 5), st.floats(0, 0.9))
 def test_it_is_the_t_distribution_of_scipy(d, practical, correlation):
     if np.ptp(d) == 0:
@@ -33,14 +33,14 @@ def test_by_hand():
     assert found.same == 0.0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(samples(), st.floats(0, 5))
 def test_with_other_signs_worse_and_better_change_places(d, practical):
     found, mirrored = practical_posterior(d, practical), practical_posterior(-d, practical)
     assert mirrored[::-1] == pytest.approx(found, abs=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(samples(), st.floats(0, 5), st.floats(0, 5))
 def test_a_wider_region_takes_from_both_sides(d, one, other):
     narrow, wide = (practical_posterior(d, practical) for practical in sorted((one, other)))

@@ -90,7 +90,7 @@ def calibrated(levels, repeats):
     return np.stack([p, 1 - p], axis=1), y
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     levels=st.lists(st.integers(6, 10), min_size=1, max_size=5, unique=True),
     repeats=st.integers(1, 3),
@@ -103,7 +103,7 @@ def test_a_perfectly_calibrated_model_has_no_error(levels, repeats, rule):
     assert brier_score(p, y) == pytest.approx(np.mean(2 * p[:, 0] * p[:, 1]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     classes=st.integers(2, 5),
     size=st.integers(1, 60),

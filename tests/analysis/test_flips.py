@@ -32,7 +32,7 @@ def brute_force(d):
     return alone, adjusted
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 7), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_counts_equal_enumeration_in_exact_fractions(runs, count, seed):
     """Small counts have many ties, within a technique and between techniques."""

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
+from regjax.analysis.calibration import log_loss
 from regjax.analysis.metrics import contributions, metrics_of
 from regjax.catalog import METRICS
 from regjax.core.errors import InputError
@@ -80,7 +81,7 @@ def weighted(metric, outputs, y, weight):
     return of(y, outputs[:, 1], sample_weight=weight)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @pytest.mark.parametrize("metric", ["balanced_accuracy", "roc_auc", "average_precision", "f1", "mae", "rmse"])
 @given(st.integers(0, 1000), st.booleans())
 def test_a_contribution_is_the_metric_and_its_derivative_by_the_weight_of_the_example(metric, seed, ties):
@@ -101,3 +102,10 @@ def test_a_contribution_is_the_metric_and_its_derivative_by_the_weight_of_the_ex
 def test_an_unknown_metric_is_refused():
     with pytest.raises(InputError, match="roc_auc"):
         contributions("auc", np.ones((2, 2)), np.array([0, 1]))
+
+
+def test_log_loss_is_that_of_the_calibration():
+    """Of probabilities that float32 rounds to 0, too."""
+    p = np.array([[1e-30, 1.0], [0.0, 1.0], [0.7, 0.3]])
+    y = np.array([0, 0, 1])
+    assert metrics_of("classification", p, y)["log_loss"] == pytest.approx(log_loss(p, y))

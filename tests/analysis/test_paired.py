@@ -18,7 +18,7 @@ def hits(both, only_a, only_b, neither):
     return np.repeat([1, 1, 0, 0], times), np.repeat([1, 0, 1, 0], times)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.tuples(*[st.integers(0, 40)] * 4).filter(any))
 def test_mcnemar_equals_the_binomial_test_of_scipy(numbers):
     both, only_a, only_b, neither = numbers

@@ -31,7 +31,7 @@ def test_a_pair_of_equal_rows_is_no_evidence_and_costs_the_others_nothing():
     assert pairs[1].p_adjusted == pairs[2].p_adjusted == 2 / 2**6
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 8), st.integers(2, 5), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_only_signs(runs, count, random):
     values = {str(i): np.array([random.randint(-4, 4) for _ in range(runs)]) for i in range(count)}
@@ -88,7 +88,7 @@ def patterns(draw):
     return count, draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(patterns())
 def test_rows_share_a_letter_if_and_only_if_they_do_not_differ(pattern):
     count, different = pattern

@@ -88,7 +88,7 @@ def test_no_number_of_runs_shows_what_the_examples_cannot():
     assert VerdictPower(table(d)).runs_needed(0, 0.003) < MOST_RUNS
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(6, 13), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
 def test_no_detectable_effect_is_below_half_the_width_of_the_interval(runs, counted, several, seed):
     d, ids = comparison(np.random.default_rng(seed), runs, 0.0, counted=counted, several=several)

@@ -34,7 +34,7 @@ def test_mean_interval_covers():
     assert 0.93 < np.mean(hits) < 0.97
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(-9, 9), min_size=2, max_size=8).filter(lambda d: len(set(d)) > 1))
 def test_sign_flip_equals_enumeration(d):
     flips = [
@@ -102,7 +102,7 @@ def test_minimum_detectable_effect_has_the_power_it_promises():
     assert minimum_detectable_effect([1.0, 1.0]) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(rows=st.integers(2, 10), columns=st.integers(2, 40), seed=st.integers(0, 99))
 def test_two_way_interval_is_never_narrower_than_over_seeds(rows, columns, seed):
     table = np.random.default_rng(seed).normal(size=(rows, columns))
@@ -300,7 +300,7 @@ def test_bounded_interval_covers_another_draw_of_seeds_and_examples(p, seeds, sh
     assert all(0 <= low < high <= 1 for _, low, high in intervals)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 400), st.integers(0, 400))
 def test_bounded_interval_of_seeds_that_agree_is_that_of_wilson(examples, right):
     right = min(right, examples)
@@ -309,7 +309,7 @@ def test_bounded_interval_of_seeds_that_agree_is_that_of_wilson(examples, right)
     np.testing.assert_allclose(interval[1:], (found.low, found.high), atol=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0.01, 0.99), min_size=2, max_size=8), st.integers(2, 1000))
 def test_bounded_interval_is_wider_with_fewer_examples_and_mirrors(values, examples):
     wide, narrow = bounded_interval(values, examples // 2), bounded_interval(values, examples)

@@ -26,7 +26,7 @@ def test_beta_has_its_distribution(alpha):
     assert scipy.stats.binomtest(int((draws > 0.5).sum()), len(draws), 0.5).pvalue > 1e-6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0, 1e6))
 def test_beta_is_never_nan(alpha):
     draws = np.asarray(beta_symmetric(KEY, alpha, (200,)))

@@ -16,7 +16,7 @@ IMAGE = np.random.default_rng(1).normal(size=(7, 6, 2)).astype(np.float32)
 compiled = jax.jit(affined, static_argnames="interpolation")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(-9, 9), st.integers(-9, 9), st.sampled_from([0.0, -1.5]))
 def test_shifted_equals_scipy(down, right, fill):
     expected = scipy.ndimage.shift(IMAGE, (down, right, 0), order=0, mode="grid-constant", cval=fill)
@@ -35,7 +35,7 @@ def test_shifted_pads_as_numpy_does(padding, move):
     assert one.ravel() == 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-180, 180), st.sampled_from([0.0, 2.0]))
 def test_rotated_equals_scipy(degrees, fill):
     options = {"reshape": False, "order": 1, "mode": "grid-constant", "cval": fill}
@@ -51,7 +51,7 @@ def test_quarter_turns_equal_rot90(turns):
     np.testing.assert_allclose(ours, np.rot90(square, turns), atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-1.5, 1.5), min_size=4, max_size=4), st.lists(st.floats(-4, 4), min_size=2, max_size=2))
 def test_affined_equals_scipy(entries, offset):
     linear, middle = np.array(entries).reshape(2, 2), (np.array(IMAGE.shape[:2]) - 1) / 2
@@ -73,7 +73,7 @@ def test_shear_and_scale_are_their_matrices():
     np.testing.assert_allclose(scaled(x, jnp.array([0.5, 1.0, 3.0])), affined(x, by_hand), atol=1e-5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 1000))
 def test_displaced_equals_scipy(seed):
     fields = np.random.default_rng(seed).normal(0, 2, (2, 7, 6))

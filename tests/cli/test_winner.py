@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -51,3 +52,16 @@ def test_the_next_commands_work_as_they_are_printed(run, tmp_path):
     names = {"best", "final", "baseline", "l2"}
     assert {path.name for path in (tmp_path / "c/flags").iterdir()} == {f"{name}.flags" for name in names}
     assert json.loads((tmp_path / "c-final/summary.json").read_text())["train_examples"] == 64
+
+
+@pytest.mark.slow
+def test_a_comparison_whose_runs_all_diverged_has_no_model_to_use(run, tmp_path):
+    flags = ["--dataset=diabetes", "--optimizer=sgd", "--techniques=l2", "--grid=l2=0.01", "--seeds=2", "--epochs=5"]
+    run("compare", "--workdir=c", "--learning_rate=50", *flags)
+    step = json.loads((tmp_path / "c/results.json").read_text())["next"]
+    assert [one["what"].split(",")[0] for one in step] == ["all runs diverged"]
+    assert {"--learning_rate=5.0", "--workdir=c-smaller", *flags} <= set(shlex.split(step[0]["command"]))
+    assert (
+        "the training of this run diverged"
+        in run("predict", "--workdir=c", "--input=test", "--output=p.csv", code=2).stderr
+    )

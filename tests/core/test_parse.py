@@ -114,7 +114,7 @@ def test_anything_else_is_refused_in_one_line(text, message):
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=60) | st.text("l12mcp()+-.,='e3 *[]{}:_", max_size=40))
 def test_any_text_gives_a_penalty_or_one_line(text):
     try:

@@ -15,7 +15,7 @@ words = st.integers(0, 2**32 - 1)
 DRAWS = [bits.random_words, bits.random_u16, bits.random_uniform, bits.random_normal]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(words, words, words, words)
 def test_block_equals_jax(k0, k1, c0, c1):
     counters = np.array([c0, c1, c1, c0], np.uint32)

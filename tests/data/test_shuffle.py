@@ -10,7 +10,7 @@ from regjax.data.shuffle import _scale, shuffled_indices
 pytestmark = pytest.mark.slow
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n=st.integers(1, 300), seed=st.integers(0, 5))
 def test_each_pass_visits_every_example_once(n, seed):
     visited = np.asarray(shuffled_indices(jax.random.key(seed), 0, 300, n))

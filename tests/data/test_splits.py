@@ -43,7 +43,7 @@ def test_digits_has_the_sizes_of_the_study(warm_cache):
     assert splits.indices["test"][:5].tolist() != split(digits, seed=1).indices["test"][:5].tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     counts=st.lists(st.integers(4, 60), min_size=1, max_size=8),
     seed=st.integers(0, 2**40),
@@ -75,7 +75,7 @@ def test_splits_are_disjoint_complete_and_proportional(counts, seed, test_fracti
     assert 0 <= len(splits.y_stop) - len(splits.y_select) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rare=st.integers(4, 9), common=st.integers(100, 400), seed=st.integers(0, 1000))
 def test_every_class_is_in_every_part(rare, common, seed):
     splits = split(labelled([rare, common]), seed=seed)
@@ -129,7 +129,7 @@ def test_refusals(counts, kwargs, message):
         split(labelled(counts), **kwargs)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=10), seed=st.integers(0, 2**40))
 def test_every_prefix_is_stratified(counts, seed):
     y = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
@@ -253,7 +253,7 @@ def best_allotments(counts, size, share, keep):
     return [taken for taken, distance in zip(feasible, far, strict=True) if distance == min(far)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     counts=st.lists(st.integers(0, 9), min_size=1, max_size=4).filter(any),
     portion=st.floats(0, 1),
@@ -282,10 +282,12 @@ def test_the_number_of_outputs():
 
 
 def test_a_classification_has_two_classes():
-    split(labelled([10, 10])).check_classes()
-    split(Dataset("toy", "regression", np.zeros((20, 1), np.float32), np.ones(20, np.float32))).check_classes()
+    split(labelled([10, 10])).check_targets()
+    split(
+        Dataset("toy", "regression", np.zeros((20, 1), np.float32), np.arange(20.0, dtype=np.float32))
+    ).check_targets()
     with pytest.raises(InputError, match="toy: all labels are the same"):
-        split(labelled([20])).check_classes()
+        split(labelled([20])).check_targets()
 
 
 def validation(count):
@@ -375,3 +377,13 @@ def test_labels_of_one_class_can_have_no_noise_but_no_labels_can():
         noisy_labels(np.eye(2, dtype=np.float32), 0.1, 2, 1)
     with pytest.raises(InputError, match="noisy_labels: at least one seed"):
         noisy_labels(np.zeros(3, np.int32), 0.1, 2, [])
+
+
+TWO = np.stack([np.arange(20), np.ones(20)], axis=1)
+
+
+@pytest.mark.parametrize(("y", "which"), [(np.ones(20), "the target"), (TWO, "target 1")])
+def test_a_constant_target_is_refused(y, which):
+    splits = split(Dataset("toy", "regression", np.zeros((20, 1), np.float32), y.astype(np.float32)))
+    with pytest.raises(InputError, match=f"toy: {which} is the same in all training examples"):
+        splits.check_targets()

@@ -11,7 +11,7 @@ from regjax.noise.base import apply_mask, checked_input, decision_shape, keep_ma
 KEY = jax.random.key(0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(0, 1))
 def test_expectation_is_exact(rate):
     # Over all 65536 values of a decision, the mean of the kept and scaled ones is x: no sampling error.

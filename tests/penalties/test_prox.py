@@ -39,7 +39,7 @@ SCALAR = {
 
 
 @pytest.mark.parametrize("name", SCALAR)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(**NUMBERS)
 def test_no_point_of_a_fine_grid_is_better(name, weight, step, strength):
     mapped, penalty = SCALAR[name]

@@ -107,7 +107,7 @@ def test_the_suite_covers_every_penalty():
 
 
 @each
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(w=entries(6), s=st.floats(0, 2, width=32))
 def test_value_matches_numpy_and_skips_biases(name, w, s):
     make, reference, traits = CASES[name]
@@ -187,7 +187,7 @@ def test_bfloat16_keeps_its_dtype(name):
 
 
 @proximable()
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(w=entries(), s=st.floats(0, 2, width=32), t=st.floats(0.0625, 2, width=32), seed=st.integers(0, 99))
 def test_prox_beats_every_point_of_a_random_grid(name, w, s, t, seed):
     make, reference, _ = CASES[name]
@@ -205,7 +205,7 @@ def test_prox_beats_every_point_of_a_random_grid(name, w, s, t, seed):
 
 
 @having("entries")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     w=st.floats(-3, 3, width=32, allow_subnormal=False), s=st.floats(0, 2, width=32), t=st.floats(0.0625, 8, width=32)
 )
@@ -221,7 +221,7 @@ def test_prox_of_an_entry_beats_a_fine_grid_at_any_step(name, w, s, t):
 
 
 @having("convex")
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(u=entries(), v=entries())
 def test_prox_of_a_convex_penalty_is_nonexpansive(name, u, v):
     penalty = CASES[name][0](0.8)

@@ -66,3 +66,14 @@ def test_a_baseline_with_regularizers_is_not_called_unregularized(verdict):
         "With", "with"
     )
     assert "unregularized" in picture({}, Measure.of({}), "one run")["caption"]
+
+
+def test_underfit_has_its_size():
+    diagnosis = {"verdict": "underfit", "training_loss_share": 0.873}
+    results = {"metric": "accuracy", "task": "classification", "diagnosis": diagnosis}
+    assert "its training loss ends at 87% of a constant guess's" in baseline_clause(results)
+
+
+def test_runs_that_differ_without_overfitting_are_not_said_to():
+    diagnosis = {"verdict": "undecided", "verdicts": {"correct_fit": 5, "underfit": 5}}
+    assert "overfits" not in baseline_clause({"diagnosis": diagnosis}).split(": it ")[0]

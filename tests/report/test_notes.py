@@ -190,3 +190,9 @@ def test_what_a_budget_has_left_is_told(results):
     text = said(results | {"settings": results["settings"] | {"budget": cut}})[0]
     assert "within 5min 6 of 10 runs of each setting and one of 2 strengths of each grid" in text
     assert "5min" not in said(results)[0]
+
+
+def test_learning_rates_that_tie_are_told(results):
+    search = {"rates": [0.001, 0.01, 0.1], "scores": [0.9, 0.9, 0.5], "runs": 3}
+    settings = {"learning_rate": 0.01, "learning_rate_search": search}
+    assert "the best of the 2 that tie" in learning_rate_sentence(settings, Measure.of(results))

@@ -116,7 +116,7 @@ def test_headline_never_claims_more():
     ("verdict", "words"),
     [
         ("correct_fit", "the model is not shown to overfit;"),
-        ("underfit", "the model underfits;"),
+        ("underfit", "the model underfits, or more cannot be learned"),
         ("diverged", "the training diverged"),
         ("overfit", "overfits: it does better on its training examples"),
         ("something else", "baseline was compared"),
@@ -200,3 +200,8 @@ def test_what_diverged_with_and_without_the_technique_is_not_compared():
 
 def test_titles_lose_their_brackets():
     assert short("L2 decoupled (AdamW)") == "L2 decoupled"
+
+
+def test_a_loss_that_is_the_metric_has_one_sentence(digits):
+    assert loss_sentence(digits)
+    assert loss_sentence(digits | {"metric": "log_loss"}) == ""

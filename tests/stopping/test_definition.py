@@ -82,7 +82,7 @@ choices = {
 }  # fmt: skip
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(
     values=st.lists(st.one_of(eighths, eighths, eighths, st.sampled_from([np.nan, np.inf, -np.inf])), max_size=14),
     train=st.lists(eighths, min_size=14, max_size=14),

@@ -63,7 +63,7 @@ one_run, runs_side_by_side = jax.jit(scanned), jax.jit(jax.vmap(scanned))
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(values=losses, patience=st.integers(0, 4), delta=deltas)
 def test_scan_and_vmap_equal_the_python_loop(values, patience, delta):
     stopper = EarlyStopping(patience=patience, min_delta=delta).canonical()
@@ -75,7 +75,7 @@ def test_scan_and_vmap_equal_the_python_loop(values, patience, delta):
     np.testing.assert_array_equal(both.reason, [state.reason] * 2)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(values=losses, delta=deltas)
 def test_best_is_the_true_minimum_even_below_min_delta(values, delta):
     _, state = run(EarlyStopping(patience=NEVER, min_delta=delta), values)

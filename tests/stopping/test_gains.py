@@ -10,7 +10,7 @@ from regjax.stopping.gains import RULES, arithmetic, bounded, join_float32, roun
 numbers = st.floats(-3e38, 3e38).filter(lambda x: x == 0 or abs(x) > 1e-18)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(values=st.lists(numbers | st.sampled_from([np.inf, -np.inf, np.nan]), min_size=1, max_size=5))
 def test_a_float64_comes_back_exactly_from_its_float32_parts(values):
     with np.errstate(all="ignore"):

@@ -146,7 +146,7 @@ def test_lines_for_the_terminal_count_everything():
     assert schema_of(FRAME).lines(6, most=1)[1] == "and 3 more columns"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(["number", "boolean", "few", "many", "hole"]), min_size=1, max_size=30))
 def test_inputs_of_many_columns_are_those_of_each_column(kinds):
     """Inputs are encoded in blocks; a category of more levels than a block holds is one of its own."""
