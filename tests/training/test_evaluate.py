@@ -25,6 +25,10 @@ def regress(variables, x):
     return x @ variables["params"][:, 0]
 
 
+def itself(variables, x):
+    return x
+
+
 @pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["plain", "weighted"])
 @pytest.mark.parametrize("batch_size", [5, 37, 2048])
 def test_classification_as_by_scikit_learn(weight, batch_size):
@@ -69,3 +73,19 @@ def test_an_ensemble_is_the_mean_of_its_predictions():
     found = rj.evaluate(classify, ensemble, None, X, CLASSES)
     shares = np.mean([jax.nn.softmax(X @ m) for m in members], axis=0, dtype=np.float64)
     assert float(found["loss"]) == pytest.approx(-np.mean(np.log(shares[np.arange(37), CLASSES])), rel=1e-4)
+
+
+def test_parts_of_several_targets_give_the_metrics_of_the_whole():
+    y = RNG.normal(size=(50, 2)).astype(np.float32)
+    x = (y + RNG.normal(size=(50, 2))).astype(np.float32)
+    cuts = (slice(0, 20), slice(20, 27), slice(27, 50))
+    found = evaluate_parts(itself, {}, None, ((x[cut], y[cut]) for cut in cuts), task="regression")
+    whole = rj.evaluate(itself, {}, None, jnp.asarray(x), jnp.asarray(y), task="regression")
+    assert found == pytest.approx({name: float(value) for name, value in whole.items()}, rel=1e-5)
+
+
+def test_r2_survives_targets_far_from_zero():
+    y = (1000.0 + RNG.normal(size=50)).astype(np.float32)
+    x = (y + 0.1 * RNG.normal(size=50)).astype(np.float32)
+    found = rj.evaluate(itself, {}, None, jnp.asarray(x), jnp.asarray(y), task="regression")
+    np.testing.assert_allclose(found["r2"], r2_score(y.astype(np.float64), x), atol=1e-3)

@@ -1,0 +1,14 @@
+import pytest
+
+from regjax.losses import get_loss
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: get_loss("mae"), "did you mean 'mse'"),
+    ],
+)
+def test_errors(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
