@@ -69,6 +69,26 @@ class Metric(NamedTuple):
         return (-_INF, 1.0) if self.higher else (0.0, _INF)
 
 
+class DataLoss(NamedTuple):
+    """A data loss, which training minimizes.
+
+    Attributes:
+      name: as flags, files and registries have it.
+      title: as sentences and tables have it.
+      task: of whose outputs it is.
+      help: what it does, in a few words.
+      power: of which power of the target's unit it is: 2 for squares, 1 for absolute errors, 0 without a unit.
+      source: where it comes from.
+    """
+
+    name: str
+    title: str
+    task: str
+    help: str
+    power: int = 0
+    source: str = ""
+
+
 def _by_name(*methods: Method) -> dict[str, Method]:
     return {method.name: method for method in methods}
 
@@ -225,6 +245,20 @@ STOP_CRITERIA = ["patience", "gl", "pq", "up"]
 SELECTIONS = ("best", "1se")
 LAYOUTS = ("auto", "map", "vmap")
 """How the runs of a sweep are laid out: one by one on each core, or side by side; auto chooses by the device."""
+
+# What training minimizes; the first one of each task is the default.
+LOSSES = MappingProxyType(
+    {
+        loss.name: loss
+        for loss in (
+            DataLoss("cross_entropy", "loss", "classification", "negative logarithm of the probability of the label"),
+            DataLoss("mse", "MSE", "regression", "square of the error, for the mean", 2),
+            DataLoss("mae", "MAE", "regression", "absolute error, for the median; outliers pull little", 1),
+        )
+    }
+)
+DEFAULT_LOSS = MappingProxyType({task: next(n for n, loss in LOSSES.items() if loss.task == task) for task in TASKS})
+"""The data loss of each task that is trained on unless another one is chosen."""
 
 # What a comparison may choose and test by; the first one of each task is the default.
 METRICS = MappingProxyType(

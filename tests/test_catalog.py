@@ -12,6 +12,7 @@ import regjax as rj
 from regjax import catalog
 from regjax.augment import AUGMENTATIONS
 from regjax.comparison.registry import TechniqueContext, resolve
+from regjax.losses import LOSSES
 from regjax.models.registry import MODELS
 from regjax.noise import NOISES, UNBOUNDED
 from regjax.optim.optimizers import OPTIMIZERS
@@ -31,11 +32,12 @@ PLACES = {"input_dropout", "attention_dropout"}
         (catalog.PENALTIES, PENALTIES),
         (catalog.OUTPUT_PENALTIES, OUTPUT_PENALTIES),
         (catalog.AUGMENTATIONS, AUGMENTATIONS),
+        (catalog.LOSSES, LOSSES),
         (catalog.MODELS, MODELS),
         (catalog.OPTIMIZERS, OPTIMIZERS),
         (set(catalog.NOISES) - PLACES, NOISES),
     ],
-    ids=["penalties", "outputs", "augmentations", "models", "optimizers", "noises"],
+    ids=["penalties", "outputs", "augmentations", "losses", "models", "optimizers", "noises"],
 )
 def test_registries_have_the_names_of_the_catalogue(listed, registry):
     assert set(listed) == set(registry)

@@ -30,9 +30,10 @@ from absl import app
 
 import regjax as rj
 from regjax.analysis import choose, joint_flips, mean_interval, run_interval
+from regjax.catalog import DEFAULT_LOSS
 from regjax.core.rng import run_key
 from regjax.data import Dataset, load, split
-from regjax.losses import TASK_LOSSES, correct, get_loss
+from regjax.losses import correct, get_loss
 from regjax.models.interface import as_model
 from regjax.stopping import NEVER
 from regjax.training.evaluate import predict
@@ -150,7 +151,7 @@ def trainer(source: Source, sizes: dict[str, int]) -> Callable[..., Any]:
         weights = run.result(hparams, key, data).weights
         seen = jnp.concatenate([rows["select"], rows["test"]])
         predicted = predict(apply, *weights, x[seen], task=source.task)
-        losses = get_loss(TASK_LOSSES[source.task])(predicted, y[seen])
+        losses = get_loss(DEFAULT_LOSS[source.task])(predicted, y[seen])
         return losses, correct(predicted, y[seen]) if source.task == "classification" else -losses
 
     return jax.jit(jax.vmap(one))

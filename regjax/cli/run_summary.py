@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regjax.catalog import SCORE
+from regjax.catalog import DEFAULT_LOSS, LOSSES, SCORE
 from regjax.cli import app, cluster, workdirs
 from regjax.cli.final import without_validation
 
@@ -51,6 +51,7 @@ def summary_of(result: FitResult, prepared: Prepared, compilations: CompilationC
         "best_epoch": int(state.stop.best_step),
         "best_val_loss": float(state.stop.best_value),
         "weights": "best" if bool(hparams.restore_best) else "last",
+        "loss": spec.loss,
         "average": None if hparams.average is None else hparams.average.kind,
         "gradients_per_update": 1 if hparams.sam is None else 2,
         **({} if prepared.final else {f"test/{name}": value for name, value in _tested(result, prepared).items()}),
@@ -91,7 +92,7 @@ def _tested(result: FitResult, prepared: Prepared) -> dict[str, float]:
                 outputs.append(np.asarray(predicted(weights, examples), np.float32))
             yield examples, y[start : start + size]
 
-    test = evaluate_parts(apply_fn, *weights, parts(), task=spec.task)
+    test = evaluate_parts(apply_fn, *weights, parts(), task=spec.task, loss=spec.loss)
     if outputs:
         test |= _calibration(np.concatenate(outputs), y)
     if pre.y_scale is not None:
@@ -105,11 +106,13 @@ def _diagnosis(result: FitResult, prepared: Prepared) -> dict[str, Any]:
     import numpy as np
 
     from regjax.analysis import diagnose
+    from regjax.losses import best_constant, constant_losses
 
     spec, loaded = prepared.spec, prepared.loaded
     y = loaded.preprocessor.target_transform(loaded.splits.y_test)
-    chance = float(np.log(spec.num_classes)) if spec.task == "classification" else float(np.var(y))
-    found = diagnose(jax.device_get(result.state.history), chance_loss=chance, n_val=len(prepared.arrays.x_val))
+    y = np.reshape(y, -1) if spec.task == "classification" else y  # of sequences, all tokens
+    chance = constant_losses(spec.loss, best_constant(spec.loss, y, spec.num_classes), y).mean()
+    found = diagnose(jax.device_get(result.state.history), chance_loss=float(chance), n_val=len(prepared.arrays.x_val))
     return {
         "diagnosis": found.verdict,
         "fit": found.fit,
@@ -135,6 +138,17 @@ def _calibration(outputs: Any, y: Any) -> dict[str, float]:
     return {"ece": expected_calibration_error(probabilities, labels), "brier": brier_score(probabilities, labels)}
 
 
+def loss_words(loss: str) -> str:
+    """Return how a data loss is called in sentences: `"loss"` if it is the default of its task.
+
+    Example:
+      >>> loss_words("mse"), loss_words("mae")
+      ('loss', 'loss (MAE)')
+    """
+    record = LOSSES[loss]
+    return "loss" if loss == DEFAULT_LOSS[record.task] else f"loss ({record.title})"
+
+
 def draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) -> None:
     """Draw the curves of the run into `curves.png`."""
     import jax
@@ -146,7 +160,13 @@ def draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) -
     on_host = jax.device_get(result.state.history)  # on the host, taking a column compiles no program
     history = {name: column[on_host.valid].tolist() for name, column in on_host.values.items()}
     history = without_validation(history) if summary.get("final") else history
-    write_curves(history, workdir / "curves.png", title=f"{workdir.name}: {task}", diagnosis=summary)
+    write_curves(
+        history,
+        workdir / "curves.png",
+        title=f"{workdir.name}: {task}",
+        diagnosis=summary,
+        loss=loss_words(summary["loss"]),
+    )
 
 
 def describe(summary: dict[str, Any], workdir: Path, compilations: CompilationCounter) -> None:
@@ -165,7 +185,7 @@ def describe(summary: dict[str, Any], workdir: Path, compilations: CompilationCo
     print(f"{summary['status']}{reason} after {summary['epochs_run']} epochs; weights: {weights}")
     test = [summary["test/loss"], summary[f"test/{metric}"]]
     shown = ["not finite" if value is None else f"{value:.4f}" for value in test]
-    print(f"test loss {shown[0]}, test {metric} {shown[1]}")
+    print(f"test {loss_words(summary['loss'])} {shown[0]}, test {metric} {shown[1]}")
     onset = "" if summary["onset_epoch"] is None else f" from epoch {summary['onset_epoch']} on"
     print(f"diagnosis: {summary['diagnosis']}{onset}")
     for sentence in summary["evidence"]:

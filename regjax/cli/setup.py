@@ -22,7 +22,7 @@ from regjax.comparison.plan import MAX_STOP_EXAMPLES, check_outputs
 from regjax.core.mesh import make_mesh
 from regjax.models import parse_model
 from regjax.stopping import NEVER, EarlyStopping
-from regjax.training.options import TrainingOptions
+from regjax.training.options import TrainingOptions, loss_of_task
 from regjax.training.spec import Hparams, Spec, make_hparams
 from regjax.training.state import TrainData
 from regjax.training.stream import StreamLoader, validation_limit
@@ -132,6 +132,7 @@ def check_sizes(options: TrainingOptions, splits: data.Splits) -> None:
     flags.check(enough, "train_examples", f"at most {pool} of {splits.name} are for training")
     classes = not options.label_noise or splits.task == "classification"
     flags.check(classes, "label_noise", f"{splits.name} is a regression set, it has no classes")
+    flags.about("loss", lambda: loss_of_task(splits.task, options.loss))
     weighted = not options.class_weight or splits.task == "classification"
     flags.check(weighted, "class_weight", f"{splits.name} is a regression set, it has no classes")
 

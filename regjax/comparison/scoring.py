@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.analysis.metrics import contributions
-from regjax.catalog import METRICS
+from regjax.catalog import DEFAULT_LOSS, METRICS
 from regjax.core.typing import ApplyFn, Array, ArrayLike
 from regjax.data import Preprocessor, Splits, Standardization
-from regjax.losses import TASK_LOSSES, correct, get_loss
+from regjax.losses import correct, get_loss
 from regjax.training.evaluate import SCORE, predict
 from regjax.training.state import Weights
 
@@ -183,7 +183,7 @@ def _per_example(
     outputs = predict(apply_fn, *weights, x if standardization is None else standardization.apply(x), task=task)
     if units is not None:
         outputs = outputs * units[0] + units[1]
-    losses = get_loss(TASK_LOSSES[task])(outputs, y)
+    losses = get_loss(DEFAULT_LOSS[task])(outputs, y)
     if task == "regression":
         return losses, jnp.zeros(0), outputs
     return losses, correct(outputs, y), jax.nn.softmax(outputs.astype(jnp.float32))

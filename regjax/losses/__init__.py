@@ -6,16 +6,19 @@ see `squared_error`, `cross_entropy` and `weighted_mean`.
 """
 
 from regjax.losses.classes import class_weights, correct, cross_entropy
+from regjax.losses.constants import best_constant, constant_losses
 from regjax.losses.labels import corrupt_labels, smooth_labels
 from regjax.losses.means import weighted_mean
-from regjax.losses.numbers import squared_error
-from regjax.losses.registry import LOSSES, TASK_LOSSES, Loss, get_loss
+from regjax.losses.numbers import absolute_error, squared_error
+from regjax.losses.registry import LOSSES, Loss, get_loss
 
 __all__ = [
     "LOSSES",
-    "TASK_LOSSES",
     "Loss",
+    "absolute_error",
+    "best_constant",
     "class_weights",
+    "constant_losses",
     "correct",
     "corrupt_labels",
     "cross_entropy",

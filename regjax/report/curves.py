@@ -18,7 +18,12 @@ from regjax.report.words import finite
 
 
 def write_curves(
-    history: Mapping[str, Sequence[float | None]], path: str | Path, *, title: str, diagnosis: Any = None
+    history: Mapping[str, Sequence[float | None]],
+    path: str | Path,
+    *,
+    title: str,
+    diagnosis: Any = None,
+    loss: str = "loss",
 ) -> Path:
     """Draw the losses, and accuracy or R² if available, against epochs, and mark the onset of overfitting.
 
@@ -27,6 +32,7 @@ def write_curves(
         `val/accuracy` or the same of `r2`; `epoch` is optional. Null and NaN are gaps.
       path: path of the PNG.
       title: title of the figure.
+      loss: name of the loss, beside its axis.
       diagnosis: a mapping or object with `onset_epoch`; None marks nothing.
 
     Returns:
@@ -52,7 +58,7 @@ def write_curves(
         raise ValueError(
             f"history: no train/data_loss, train/loss or val/loss; there are {', '.join(sorted(history)) or 'none'}"
         )
-    panels = [_panel(history, "loss", present, "loss", 1.0, onset)]
+    panels = [_panel(history, "loss", present, loss, 1.0, onset)]
     for name in SCORE.values():
         columns = [(f"train/{name}", "train", "training"), (f"val/{name}", "val", "validation")]
         if all(column in history for column, _, _ in columns):

@@ -9,7 +9,7 @@ from regjax.augment import cutmix, mixup, row_cutmix
 from regjax.core.labels import as_indices, is_indices
 from regjax.core.rng import AUGMENT, CUTMIX, MIXUP, stream
 from regjax.core.typing import Array, Batch, PRNGKey, PyTree
-from regjax.losses import TASK_LOSSES, smooth_labels
+from regjax.losses import smooth_labels
 from regjax.models.interface import as_model
 from regjax.optim.gradient_noise import gradient_noise
 from regjax.optim.optimizers import with_penalties
@@ -24,7 +24,7 @@ def loss_of(spec: Spec) -> LossFn:
     """Build the loss of a run; its regularizers are functions of the hyperparameters."""
     return build_loss(
         as_model(spec.model).apply,
-        TASK_LOSSES[spec.task],
+        spec.loss,
         penalty=lambda hparams: hparams.penalties.get("loss"),
         output_penalties=lambda hparams: _fitting(spec, hparams.output_penalties),
         rates=lambda hparams: spec.rates_at(hparams.rates),

@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.averaging import Ensemble, ensemble_outputs
+from regjax.catalog import DEFAULT_LOSS
 from regjax.catalog import SCORE as SCORE
 from regjax.core.checks import check_array, check_choice, check_range, is_traced
 from regjax.core.dtypes import widened
 from regjax.core.labels import check_labels, check_logits, is_indices, without_ignored
 from regjax.core.typing import ApplyFn, Array, ArrayLike, PyTree
-from regjax.losses import TASK_LOSSES, correct, get_loss
+from regjax.losses import Loss, correct, get_loss, squared_error
 from regjax.models.call import call_model
 
 METRICS = {"classification": ("loss", "accuracy"), "regression": ("loss", "mse", "r2")}
@@ -30,6 +31,7 @@ def evaluate(
     weight: Array | None = None,
     *,
     task: str = "classification",
+    loss: str | Loss | None = None,
     batch_size: int = 2048,
     ignore_index: int | None = None,
     standardize: Callable[[Array], Array] | None = None,
@@ -45,13 +47,15 @@ def evaluate(
       weight: optional weights >= 0: `[N]`, or `[N, T]` for tokens; examples of weight 0 are ignored. With `[G, N]`, one
         row for each of `G` groups of examples, the model runs once and each metric is `[G]`.
       task: `"classification"` or `"regression"`.
+      loss: the data loss, as in `rj.build_loss`, with one number for each example (or token); None is the default of
+        the task.
       batch_size: number of examples that are evaluated at once; limits the memory and does not affect the result.
       ignore_index: class indices with this value are ignored, such as padding in sequences.
       standardize: a function from a batch of `x` to inputs of the model; None is the identity.
 
     Returns:
       float32 scalars (or `[G]`), means over all examples or tokens that are not ignored: `loss` and `accuracy`, or
-      `loss`, `mse` and `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`.
+      `loss`, the squared error `mse` and `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`.
 
     Raises:
       InputError: the task is unknown.
@@ -65,7 +69,7 @@ def evaluate(
       (0.0, 1.0)
     """
     check_choice("task", task, METRICS)
-    standardize = standardize or (lambda x: x)
+    standardize, data_loss = standardize or (lambda x: x), get_loss(loss or DEFAULT_LOSS[task])
     if task == "classification":
         _check_labels(apply_fn, params, model_state, x, y, ignore_index, standardize)
     elif ignore_index is not None:
@@ -81,9 +85,11 @@ def evaluate(
     def sums(batch: tuple[Array, ...]) -> dict[str, Array]:
         bx, by, bw, *counted = batch  # weights are [B] or [B, G], with the examples first
         outputs = predict(apply_fn, params, model_state, standardize(bx), task=task)
-        values = {"loss": get_loss(TASK_LOSSES[task])(outputs, by)}
+        values = {"loss": data_loss(outputs, by)}
         if task == "classification":
             values["accuracy"] = correct(outputs, by)
+        elif data_loss is not squared_error:
+            values["mse"] = squared_error(outputs, by)
         if counted:  # weights of the tokens of each example
             values["count"] = jnp.ones(counted[0].shape, jnp.float32)
             values = {name: (v * counted[0]).reshape(v.shape[0], -1).sum(axis=1) for name, v in values.items()}
@@ -97,7 +103,7 @@ def evaluate(
     count = jnp.sum(weight, axis=-1) if counts is None else totals.pop("count")
     result = {name: value / jnp.where(count > 0, count, 1.0) for name, value in totals.items()}
     if task == "regression":
-        result["mse"] = result["loss"]
+        result.setdefault("mse", result["loss"])
         result["r2"] = 1.0 - result["mse"] / _variance(y, weight)
     return result
 
@@ -109,6 +115,7 @@ def evaluate_parts(
     parts: Iterable[tuple[ArrayLike, ArrayLike]],
     *,
     task: str = "classification",
+    loss: str | Loss | None = None,
 ) -> dict[str, float]:
     """Compute the metrics of `evaluate` over parts of a dataset, with one part in memory at a time.
 
@@ -118,6 +125,7 @@ def evaluate_parts(
       model_state: other collections of the model, or None.
       parts: pairs of inputs and targets; at least one.
       task: `"classification"` or `"regression"`.
+      loss: as in `evaluate`.
 
     Returns:
       The metrics of `evaluate` over all parts together.
@@ -132,7 +140,9 @@ def evaluate_parts(
       0.25
     """
     sizes, metrics, targets = [], [], []
-    measure: Callable[..., dict[str, Array]] = functools.partial(evaluate, apply_fn, task=task, batch_size=2**31)
+    measure: Callable[..., dict[str, Array]] = functools.partial(
+        evaluate, apply_fn, task=task, loss=loss, batch_size=2**31
+    )
     if task == "classification":  # one program instead of forty, but it would round r2 differently
         measure = jax.jit(measure)
     for x, y in parts:

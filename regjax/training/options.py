@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from regjax import catalog
+from regjax.core.errors import InputError
 from regjax.core.options import Options, choice, number, text, whole
 
 
@@ -46,6 +47,8 @@ class TrainingOptions(SplitOptions):
       epochs: maximum number of passes over the training set.
       batch_size: number of examples per update.
       optimizer: a name of `rj.make_optimizer`.
+      loss: the data loss, a name of `regjax.catalog.LOSSES`; early stopping and the validation loss use it, too. None
+        is `"cross_entropy"` for classification and `"mse"` for regression.
       learning_rate: base learning rate, which the schedule multiplies.
       schedule: shape of the learning rate over all updates: `"constant"`, `"cosine"` or `"linear"`.
       precision: dtype of the computations of the model in updates, `"float32"` or `"bfloat16"`.
@@ -76,6 +79,13 @@ class TrainingOptions(SplitOptions):
     epochs: int | None = whole("training", None, "passes over the training examples at most")
     batch_size: int = whole("training", 32, "examples in an update")
     optimizer: str = choice("training", "adam", catalog.OPTIMIZERS, "optimizer")
+    loss: str | None = choice(
+        "training",
+        None,
+        tuple(catalog.LOSSES),
+        f"what is minimized: {'; '.join(f'{name}: {loss.help}' for name, loss in catalog.LOSSES.items())}; "
+        f"default {' or '.join(catalog.DEFAULT_LOSS.values())}, by the task",
+    )
     learning_rate: float = number("training", 3e-3, "base learning rate", low_open=True)
     schedule: str = choice("training", "constant", catalog.SCHEDULES, "shape of the learning rate over all updates")
     precision: str = choice(
@@ -104,3 +114,23 @@ class TrainingOptions(SplitOptions):
     )
     min_delta: float = number("stopping", 0.0, "what a gain has to exceed")
     stop_criterion: str = choice("stopping", "patience", catalog.STOP_CRITERIA, "patience, or Prechelt's GL, PQ, UP")
+
+
+def loss_of_task(task: str, loss: str | None) -> str:
+    """Return the name of the data loss for a task; None is the default.
+
+    Raises:
+      InputError: the loss is unknown, or that of another task.
+
+    Example:
+      >>> loss_of_task("regression", None), loss_of_task("regression", "mae")
+      ('mse', 'mae')
+    """
+    own = [name for name, record in catalog.LOSSES.items() if record.task == task]
+    if loss is None or loss in own:
+        return loss or catalog.DEFAULT_LOSS[task]
+    accepted = f"accepted: {', '.join(own)}"
+    if loss not in catalog.LOSSES:
+        raise InputError(f"loss {loss!r} is not known; {accepted}")
+    other = catalog.LOSSES[loss].task
+    raise InputError(f"loss {loss!r} is for {other}, and the task is {task}; {accepted}, or give the task {other!r}")

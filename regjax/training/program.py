@@ -198,6 +198,7 @@ def _measure(
     groups = jnp.stack([index < jnp.minimum(seen, hparams.n_train), index >= seen])
     options: dict[str, Value] = {
         "task": spec.task,
+        "loss": spec.loss,
         "batch_size": spec.eval_batch_size,
         "ignore_index": spec.ignore_index,
     }

@@ -34,7 +34,7 @@ from regjax.penalties.constraints import Constraint, check_projected
 from regjax.penalties.outputs import OutputPenalty
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.training.evaluate import METRICS
-from regjax.training.options import TrainingOptions
+from regjax.training.options import TrainingOptions, loss_of_task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Spec:
     Attributes:
       model: a Flax Linen module, or a pair `(init, apply)`; see `regjax.models.interface`.
       task: `"classification"` or `"regression"`.
+      loss: name of the data loss, of `regjax.catalog.LOSSES`; empty is the default of the task. Early stopping watches
+        it on the validation examples.
       num_classes: number of classes; label smoothing, mixup and CutMix need it.
       batch_size: number of examples per update.
       steps_per_epoch: number of updates between two evaluations.
@@ -64,7 +66,8 @@ class Spec:
       mesh: devices from `rj.make_mesh`; each batch is split over the axis `"data"`. None is one device.
 
     Raises:
-      ValueError: a size is below 1, a name is unknown, or `ignore_index` is given for a regression.
+      ValueError: a size is below 1, a name is unknown, the loss is for another task, or `ignore_index` is given for a
+        regression.
     """
 
     model: ModelLike
@@ -84,10 +87,12 @@ class Spec:
     precision: str = "float32"
     mesh: Mesh | None = None
     ignore_index: int | None = None
+    loss: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", hashable(self.model))
         check_choice("task", self.task, METRICS)
+        object.__setattr__(self, "loss", loss_of_task(self.task, self.loss or None))
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("rate_schedule", self.rate_schedule, RATE_SCHEDULES)

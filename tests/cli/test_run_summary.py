@@ -1,8 +1,11 @@
 import json
+import re
 
+import numpy as np
 import pytest
 
 from regjax.cli.run_summary import devices_of
+from regjax.data import load, split
 
 
 @pytest.mark.parametrize(("devices", "expected"), [([1, 2], [1, 2]), (None, []), ([1, "2"], []), ("12", [])])
@@ -10,3 +13,18 @@ def test_the_devices_of_a_run(tmp_path, devices, expected):
     content = {"experiment": "train", "flags": {}, "devices": devices}
     (tmp_path / "config.json").write_text(json.dumps(content))
     assert devices_of(tmp_path) == expected
+
+
+@pytest.mark.slow
+def test_a_run_with_another_loss_names_it_and_is_judged_by_its_own_constant(run, tmp_path):
+    """Early stopping watches the loss, and a constant guess is the median: its loss is the mean deviation from it."""
+    out = run("train", "--workdir=w", "--dataset=diabetes", "--loss=mae", "--epochs=3", "--model=linear")
+    assert re.search(r"^test loss \(MAE\) 0\.\d+, test r2 ", out.stdout, re.M)
+    summary = json.loads((tmp_path / "w/summary.json").read_text())
+    lines = [json.loads(line) for line in (tmp_path / "w/metrics.jsonl").read_text().splitlines()]
+    assert summary["best_val_loss"] == pytest.approx(min(line["val/loss"] for line in lines))
+    assert all(line["val/loss"] ** 2 < line["val/mse"] for line in lines)  # by Jensen's inequality
+    y = split(load("diabetes")).y_test
+    assert summary["test/loss"] < np.abs(y - np.median(y)).mean() / y.std() * 1.2
+    out = run("train", "--workdir=v", "--dataset=diabetes", "--loss=cross_entropy", code=2)
+    assert "accepted: mse, mae" in out.stderr

@@ -1,12 +1,18 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sklearn.metrics import mean_absolute_error
 
-from regjax.losses import squared_error
+from regjax.losses import absolute_error, squared_error
 
 
 def test_squared_error_has_no_half_and_averages_outputs():
     np.testing.assert_allclose(squared_error(jnp.array([[1.0, 2.0]]), jnp.array([[3.0, 2.0]])), [2.0])
+
+
+def test_absolute_error_equals_sklearn():
+    outputs, targets = np.random.default_rng(0).normal(size=(2, 30, 3)).astype(np.float32)
+    np.testing.assert_allclose(np.mean(absolute_error(outputs, targets)), mean_absolute_error(targets, outputs), 1e-6)
 
 
 @pytest.mark.parametrize("which", ["outputs", "targets", "both"])

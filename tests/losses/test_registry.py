@@ -6,7 +6,7 @@ from regjax.losses import get_loss
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: get_loss("mae"), "did you mean 'mse'"),
+        (lambda: get_loss("mes"), "did you mean 'mse'"),
     ],
 )
 def test_errors(call, message):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
+from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, mean_squared_error, r2_score
 
 import regjax as rj
 from regjax.training.evaluate import evaluate_parts
@@ -89,3 +89,15 @@ def test_r2_survives_targets_far_from_zero():
     x = (y + 0.1 * RNG.normal(size=50)).astype(np.float32)
     found = rj.evaluate(itself, {}, None, jnp.asarray(x), jnp.asarray(y), task="regression")
     np.testing.assert_allclose(found["r2"], r2_score(y.astype(np.float64), x), atol=1e-3)
+
+
+@pytest.mark.parametrize("batch_size", [5, 2048])
+def test_another_loss_leaves_the_metrics_as_they_are(batch_size):
+    found = rj.evaluate(
+        regress, LOGITS, None, X, NUMBERS, WEIGHTS, task="regression", loss="mae", batch_size=batch_size
+    )
+    plain = rj.evaluate(regress, LOGITS, None, X, NUMBERS, WEIGHTS, task="regression", batch_size=batch_size)
+    expected = mean_absolute_error(NUMBERS, X @ LOGITS[:, 0], sample_weight=WEIGHTS)
+    assert float(found["loss"]) == pytest.approx(expected, rel=1e-5)
+    assert float(found["mse"]) == pytest.approx(float(plain["mse"]), rel=1e-6)
+    assert float(found["r2"]) == pytest.approx(float(plain["r2"]), rel=1e-5)

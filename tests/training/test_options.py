@@ -4,7 +4,7 @@ import pytest
 
 from regjax import catalog
 from regjax.core.errors import InputError
-from regjax.training.options import TrainingOptions
+from regjax.training.options import TrainingOptions, loss_of_task
 from regjax.training.spec import Spec
 
 
@@ -13,7 +13,7 @@ def test_defaults_are_a_run_that_can_be_made():
     spec = Spec.of(options, model=None, num_classes=2, epochs=3)
     shared = {field.name for field in dataclasses.fields(Spec)} & set(options.options())
     assert shared >= {"batch_size", "optimizer", "schedule", "precision", "smoothing", "rate_schedule"}
-    for name in shared - {"epochs", "task"}:  # the task is inferred
+    for name in shared - {"epochs", "task", "loss"}:  # the task is inferred, and the loss is that of the task
         assert getattr(spec, name) == getattr(options, name)
 
 
@@ -40,3 +40,27 @@ def test_the_choices_are_those_of_the_catalogue():
         assert TrainingOptions(optimizer=optimizer).optimizer == optimizer
     for criterion in catalog.STOP_CRITERIA:
         assert TrainingOptions(stop_criterion=criterion).stop_criterion == criterion
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "message"),
+    [
+        (
+            "classification",
+            "mae",
+            "loss 'mae' is for regression, and the task is classification; accepted: cross_entropy",
+        ),
+        ("regression", "cross_entropy", "accepted: mse, mae.*, or give the task 'classification'"),
+        ("regression", "l2", "loss 'l2' is not known"),
+    ],
+)
+def test_a_loss_of_another_task_is_refused_with_those_of_this_one(task, loss, message):
+    with pytest.raises(InputError, match=message):
+        loss_of_task(task, loss)
+    with pytest.raises(InputError, match=message):
+        Spec(None, task=task, loss=loss)
+
+
+def test_the_default_loss_is_that_of_the_task():
+    assert [Spec(None, task=task).loss for task in catalog.TASKS] == ["cross_entropy", "mse"]
+    assert Spec(None, task="regression", loss="mse") == Spec(None, task="regression")
