@@ -28,9 +28,16 @@ from .core.errors import InputError as InputError
 from .core.mesh import make_mesh as make_mesh
 from .core.typing import Aux as Aux
 from .core.typing import Batch as Batch
+from .losses import absolute_error as absolute_error
 from .losses import class_weights as class_weights
 from .losses import corrupt_labels as corrupt_labels
+from .losses import cross_entropy as cross_entropy
+from .losses import focal_loss as focal_loss
+from .losses import huber_loss as huber_loss
+from .losses import pinball_loss as pinball_loss
+from .losses import poisson_deviance as poisson_deviance
 from .losses import smooth_labels as smooth_labels
+from .losses import squared_error as squared_error
 from .optim.gradient_noise import gradient_noise as gradient_noise
 from .optim.optimizers import make_optimizer as make_optimizer
 from .optim.penalized import regularize as regularize

@@ -23,6 +23,7 @@ class Method(NamedTuple):
       help: what it does, in a few words; for noises and augmentations what the number means.
       high: largest number; the smallest is 0.
       high_open: whether `high` itself is refused.
+      low_open: whether 0 itself is refused.
       grid: numbers that a comparison tries by default.
       source: where it comes from.
     """
@@ -35,6 +36,7 @@ class Method(NamedTuple):
     high_open: bool = False
     grid: tuple[float, ...] = ()
     source: str = ""
+    low_open: bool = False
 
 
 class Metric(NamedTuple):
@@ -79,6 +81,9 @@ class DataLoss(NamedTuple):
       help: what it does, in a few words.
       power: of which power of the target's unit it is: 2 for squares, 1 for absolute errors, 0 without a unit.
       source: where it comes from.
+      parameter: name of its number, one of `LOSS_PARAMETERS`; empty if it has none.
+      default: of the parameter.
+      link: what an output of the model is: `"identity"`, the number itself, or `"log"`, its logarithm.
     """
 
     name: str
@@ -87,6 +92,9 @@ class DataLoss(NamedTuple):
     help: str
     power: int = 0
     source: str = ""
+    parameter: str = ""
+    default: float | None = None
+    link: str = "identity"
 
 
 def _by_name(*methods: Method) -> dict[str, Method]:
@@ -246,6 +254,18 @@ SELECTIONS = ("best", "1se")
 LAYOUTS = ("auto", "map", "vmap")
 """How the runs of a sweep are laid out: one by one on each core, or side by side; auto chooses by the device."""
 
+# The numbers of data losses; one argument of `rj.make_hparams` each.
+LOSS_PARAMETERS = _by_name(
+    Method("huber_delta", "Huber's delta", "deviations",
+           "of --loss=huber: from which error on it is linear, in standard deviations of the training targets, by "
+           "which they are divided", source="Huber 1964", low_open=True),
+    Method("quantile", "quantile", "quantile",
+           "of --loss=quantile: which one, such as 0.9 for a bound that 90% of targets stay below", 1.0, True,
+           source="Koenker & Bassett 1978", low_open=True),
+    Method("focal_gamma", "focal gamma", "exponent",
+           "of --loss=focal: how much less easy examples weigh; 0 is the cross entropy", source="Lin et al. 2017"),
+)  # fmt: skip
+
 # What training minimizes; the first one of each task is the default.
 LOSSES = MappingProxyType(
     {
@@ -253,10 +273,19 @@ LOSSES = MappingProxyType(
         for loss in (
             DataLoss("cross_entropy", "loss", "classification", "negative logarithm of the probability of the label"),
             DataLoss("mse", "MSE", "regression", "square of the error, for the mean", 2),
-            DataLoss("mae", "MAE", "regression", "absolute error, for the median; outliers pull little", 1),
+            DataLoss("mae", "MAE", "regression", "absolute error, for the median; outliers pull little", 1,
+                     "Koenker & Bassett 1978"),
+            DataLoss("huber", "Huber loss", "regression", "square up to --huber_delta, absolute error beyond", 2,
+                     "Huber 1964", "huber_delta", 1.0),
+            DataLoss("quantile", "pinball loss", "regression", "pinball loss, for the quantile --quantile", 1,
+                     "Koenker & Bassett 1978", "quantile", 0.5),
+            DataLoss("poisson", "Poisson deviance", "regression", "for counts; the model gives the logarithm of a rate",
+                     0, "Nelder & Wedderburn 1972", link="log"),
+            DataLoss("focal", "focal loss", "classification", "cross entropy that weighs easy examples less", 0,
+                     "Lin et al. 2017", "focal_gamma", 2.0),
         )
     }
-)
+)  # fmt: skip
 DEFAULT_LOSS = MappingProxyType({task: next(n for n, loss in LOSSES.items() if loss.task == task) for task in TASKS})
 """The data loss of each task that is trained on unless another one is chosen."""
 

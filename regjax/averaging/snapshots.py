@@ -118,17 +118,21 @@ def snapshot_schedule(learning_rate: ArrayLike, period: ArrayLike) -> Callable[[
     return schedule
 
 
-def ensemble_outputs(outputs: Array, taken: ArrayLike, *, task: str = "classification") -> Array:
+def ensemble_outputs(
+    outputs: Array, taken: ArrayLike, *, task: str = "classification", link: str = "identity"
+) -> Array:
     """One prediction from the outputs of all members; for logits, the logarithm of the mean probability.
 
       classification:  log((1/m) sum_{i < m} softmax(z_i)),  regression:  (1/m) sum_{i < m} z_i
+      regression of logarithms:  log((1/m) sum_{i < m} exp(z_i))
 
-    Its softmax is the mean probability, so it can be used wherever logits are.
+    Its softmax is the mean probability, so it can be used wherever logits are, and its exponential the mean prediction.
 
     Args:
       outputs: `[M, ..., K]` logits, or `[M, B, ...]` numbers.
       taken: m, how many members are in use, counted from the first.
       task: `"classification"` or `"regression"`.
+      link: what the numbers of a regression are: `"identity"`, or `"log"` for logarithms of predictions.
 
     Returns:
       `[B, ...]`.
@@ -143,6 +147,8 @@ def ensemble_outputs(outputs: Array, taken: ArrayLike, *, task: str = "classific
     check_choice("task", task, TASKS)
     is_used = jnp.arange(outputs.shape[0]) < taken
     is_used = is_used.reshape(-1, *[1] * (outputs.ndim - 1))
+    if task == "regression" and link == "log":
+        return jax.nn.logsumexp(outputs, axis=0, where=is_used) - jnp.log(jnp.asarray(taken, outputs.dtype))
     if task == "regression":
         return jnp.sum(outputs, axis=0, where=is_used) / taken
     check_logits("ensemble_outputs", outputs.shape, lead=2)

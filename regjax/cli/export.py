@@ -124,9 +124,11 @@ def _function(model: Any) -> Any:
     def predicted(leaves: Any, x: Any) -> Any:
         weights: Weights = jax.tree.unflatten(structure, leaves)
         inputs = x if pre.standardization is None else pre.standardization.apply(x)
-        outputs = predict(apply_fn, *weights, inputs, task=pre.task)
+        outputs = predict(apply_fn, *weights, inputs, task=pre.task, link=pre.link)
         if pre.task == "classification":
             return jax.nn.softmax(outputs)
+        if pre.link == "log":
+            return jax.numpy.exp(outputs)
         return outputs if pre.y_mean is None else outputs * pre.y_scale + pre.y_mean
 
     return predicted

@@ -24,7 +24,7 @@ class HeldOut(NamedTuple):
     """Validation examples of a run.
 
     Attributes:
-      outputs: of the model, `[N, K]` logits or `[N, D]` standardized numbers.
+      outputs: of the model, `[N, K]` logits or `[N, D]` standardized numbers (with a log link, logarithms).
       targets: class indices `[N]`, or numbers in their units, `[N]` or `[N, D]`.
     """
 

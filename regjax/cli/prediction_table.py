@@ -50,7 +50,7 @@ def number_columns(
     """Return the columns of a regression, in the units of the targets: one for each target, and its interval.
 
     Args:
-      outputs: standardized numbers, `[N]` or `[N, D]`.
+      outputs: of the model, standardized numbers or logarithms, `[N]` or `[N, D]`.
       preprocessor: that of the model.
       half_width: half the width of the interval of each target, `[D]`; None leaves intervals out.
     """
@@ -60,7 +60,8 @@ def number_columns(
     columns = numbered("prediction", predicted)
     if half_width is not None:
         for name, sign in (("low", -1), ("high", 1)):
-            columns |= numbered(name, (predicted + sign * half_width).astype(predicted.dtype))
+            end = (predicted + sign * half_width).astype(predicted.dtype)
+            columns |= numbered(name, np.maximum(end, 0) if preprocessor.link == "log" else end)  # no count is below 0
     return columns
 
 

@@ -51,13 +51,21 @@ def predictor(
     @jax.jit
     def batch(rows: Any, index: Any) -> tuple[Any, dict[str, Any]]:
         if not samples:
-            return predict(apply_fn, *weights, rows, task=spec.task), {}
+            return predict(apply_fn, *weights, rows, task=spec.task, link=spec.link), {}
         batch_key, state = jax.random.fold_in(key, index), weights.model_state
         sampled = mc_predict(
-            apply_fn, weights.params, rows, batch_key, samples, rates=hparams.rates, model_state=state, task=spec.task
+            apply_fn,
+            weights.params,
+            rows,
+            batch_key,
+            samples,
+            rates=hparams.rates,
+            model_state=state,
+            task=spec.task,
+            link=spec.link,
         )
         if spec.task == "regression":
-            return sampled.mean, {"std": jnp.sqrt(sampled.variance)}
+            return jnp.log(sampled.mean) if spec.link == "log" else sampled.mean, {"std": jnp.sqrt(sampled.variance)}
         unsure = {
             "predictive_entropy": sampled.predictive_entropy,
             "mutual_information": sampled.mutual_information,

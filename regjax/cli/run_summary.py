@@ -92,12 +92,18 @@ def _tested(result: FitResult, prepared: Prepared) -> dict[str, float]:
                 outputs.append(np.asarray(predicted(weights, examples), np.float32))
             yield examples, y[start : start + size]
 
-    test = evaluate_parts(apply_fn, *weights, parts(), task=spec.task, loss=spec.loss)
+    test = evaluate_parts(apply_fn, *weights, parts(), task=spec.task, **_loss_of(prepared))
     if outputs:
         test |= _calibration(np.concatenate(outputs), y)
     if pre.y_scale is not None:
         test["mse"] *= float(np.mean(np.square(pre.y_scale)))  # convert to the units of the target
     return test
+
+
+def _loss_of(prepared: Prepared) -> dict[str, Any]:
+    """Return the data loss of a run as arguments of `evaluate`."""
+    loss = prepared.spec.loss
+    return {"loss": loss, "loss_parameter": prepared.hparams.loss_parameter(loss)}
 
 
 def _diagnosis(result: FitResult, prepared: Prepared) -> dict[str, Any]:
@@ -111,7 +117,8 @@ def _diagnosis(result: FitResult, prepared: Prepared) -> dict[str, Any]:
     spec, loaded = prepared.spec, prepared.loaded
     y = loaded.preprocessor.target_transform(loaded.splits.y_test)
     y = np.reshape(y, -1) if spec.task == "classification" else y  # of sequences, all tokens
-    chance = constant_losses(spec.loss, best_constant(spec.loss, y, spec.num_classes), y).mean()
+    loss, parameter = _loss_of(prepared).values()
+    chance = constant_losses(loss, best_constant(loss, y, parameter, spec.num_classes), y, parameter).mean()
     found = diagnose(jax.device_get(result.state.history), chance_loss=float(chance), n_val=len(prepared.arrays.x_val))
     return {
         "diagnosis": found.verdict,

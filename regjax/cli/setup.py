@@ -23,6 +23,7 @@ from regjax.core.mesh import make_mesh
 from regjax.models import parse_model
 from regjax.stopping import NEVER, EarlyStopping
 from regjax.training.options import TrainingOptions, loss_of_task
+from regjax.training.preflight import check_targets
 from regjax.training.spec import Hparams, Spec, make_hparams
 from regjax.training.state import TrainData
 from regjax.training.stream import StreamLoader, validation_limit
@@ -53,7 +54,12 @@ class Facts(NamedTuple):
 
 
 def load(
-    options: DataOptions, split_seed: int, preprocessor: data.Preprocessor | None = None, *, lazy: bool = False
+    options: DataOptions,
+    split_seed: int,
+    preprocessor: data.Preprocessor | None = None,
+    *,
+    lazy: bool = False,
+    link: str = "identity",
 ) -> Loaded:
     """Load and split the dataset that the flags name.
 
@@ -63,6 +69,7 @@ def load(
       preprocessor: preprocessor of a resumed run; None fits one on the whole training pool, for which a streamed pool
         is read twice.
       lazy: whether to keep the inputs on disk.
+      link: that of the preprocessor which is fitted.
 
     Raises:
       FlagError: the dataset cannot be read.
@@ -84,7 +91,7 @@ def load(
     flags.about("dataset", splits.check_targets)
     for line in dataset.notes:
         app.note(line)
-    fitted = preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits))
+    fitted = preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits, link=link))
     return Loaded(dataset, splits, fitted)
 
 
@@ -122,7 +129,7 @@ def table_options(options: DataOptions) -> data.TableOptions | None:
 
 
 def check_sizes(options: TrainingOptions, splits: data.Splits) -> None:
-    """Check that the data have enough examples for --train_examples, and classes for --label_noise.
+    """Check that the data have enough examples for --train_examples, classes for --label_noise, and fit --loss.
 
     Raises:
       FlagError: names the flag.
@@ -132,7 +139,7 @@ def check_sizes(options: TrainingOptions, splits: data.Splits) -> None:
     flags.check(enough, "train_examples", f"at most {pool} of {splits.name} are for training")
     classes = not options.label_noise or splits.task == "classification"
     flags.check(classes, "label_noise", f"{splits.name} is a regression set, it has no classes")
-    flags.about("loss", lambda: loss_of_task(splits.task, options.loss))
+    flags.about("loss", lambda: check_targets(loss_of_task(splits.task, options.loss), splits))
     weighted = not options.class_weight or splits.task == "classification"
     flags.check(weighted, "class_weight", f"{splits.name} is a regression set, it has no classes")
 
@@ -243,6 +250,7 @@ def hparams_of(
         restore_best=restore_best,
         standardization=standardization,
         class_weights=weights_of_classes(config, facts.class_counts),
+        **config.loss_arguments(),
         **regularizer_arguments(config, present),
     )
 

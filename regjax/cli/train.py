@@ -144,7 +144,7 @@ def _prepared(config: Config, workdir: Path, resuming: bool) -> Prepared:
     fitted = None
     if resuming and streamed:
         fitted = Preprocessor.from_json((workdir / "preprocess.json").read_text())
-    loaded = setup.load(config, config.split_seed, fitted, lazy=streamed)
+    loaded = setup.load(config, config.split_seed, fitted, lazy=streamed, link=config.link)
     loaded = with_validation(loaded) if config.final else loaded
     setup.check_sizes(config, loaded.splits)
     if fitted is None:

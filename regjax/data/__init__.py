@@ -20,7 +20,7 @@ from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
 from regjax.data.image_rule import ImageRule
 from regjax.data.loading import load, read_inputs, stream_inputs
-from regjax.data.preprocess import Preprocessor, Standardization
+from regjax.data.preprocess import Preprocessor
 from regjax.data.preprocessors import Preprocessors
 from regjax.data.readers.embedded import load_embedded, prepare
 from regjax.data.readers.folder import load_folder
@@ -32,6 +32,7 @@ from regjax.data.readers.tfds_find import find_prepared
 from regjax.data.readers.tfds_source import TfdsSource, open_prepared
 from regjax.data.source import Rows, Source, as_rows, joined
 from regjax.data.splits import Splits, nested_order, noisy_labels, split, training_rows
+from regjax.data.standardization import Standardization
 from regjax.data.tables import TableOptions
 
 __all__ = [

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from regjax.data.float32 import Spread
 from regjax.data.image_rule import ImageRule
 from regjax.data.source import full_pixel, slices
 from regjax.data.splits import Splits
+from regjax.data.standardization import Standardization
 from regjax.data.tables.schema import Schema
 
 STANDARDIZE = ("auto", "feature", "channel", "global", "none")
@@ -27,56 +28,11 @@ which are then not changed."""
 
 KINDS = ("image", "table", "array")
 
+LINKS = ("identity", "log")
+
 FORMAT = 1
 
 _SILENT = np.float32(2.0**100)  # a scale that makes 0 of every number, and is one in JSON
-
-
-class Standardization(NamedTuple):
-    """`x -> (x - mean) / scale`, and for regression `y -> (y - y_mean) / y_scale`, on the host or in a program.
-
-    The numbers are data of a compiled program, so that runs on different examples share it.
-
-    Attributes:
-      mean: `float32`, in the units of the original examples; broadcasts against one example. None leaves examples as
-        they are, such as token ids.
-      scale: `float32`, like `mean`, never 0.
-      y_mean: `float32[]` or `float32[D]`; None if targets are not standardized.
-      y_scale: like `y_mean`, never 0.
-      fill: what replaces missing numbers (NaN), like `mean`; None if there are none.
-
-    Example:
-      >>> Standardization(np.float32(100.0), np.float32(50.0)).apply(np.array([[0, 200]], np.uint8))
-      array([[-2.,  2.]], dtype=float32)
-    """
-
-    mean: Any
-    scale: Any
-    y_mean: Any = None
-    y_scale: Any = None
-    fill: Any = None
-
-    def apply(self, x: Any) -> Any:
-        """Return standardized examples; `x` is a NumPy or JAX array `[N, ...]` and is not changed."""
-        if self.mean is None:
-            return x
-        if not isinstance(x, np.ndarray):
-            import jax.numpy as jnp  # the array is one of JAX, so this costs nothing
-
-            x = x.astype(np.float32)
-            return ((x if self.fill is None else jnp.where(jnp.isnan(x), self.fill, x)) - self.mean) / self.scale
-        out = x.astype(np.float32)
-        if self.fill is not None:
-            np.copyto(out, self.fill, where=np.isnan(out))
-        out -= self.mean
-        out /= self.scale
-        return out
-
-    def targets(self, y: Any) -> Any:
-        """Return standardized targets, or `y` itself if targets are not standardized."""
-        if self.y_mean is None:
-            return y
-        return ((y - self.y_mean) / self.y_scale).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +52,8 @@ class Preprocessor:
       columns: names of the columns, or None.
       y_mean: `float32[]` or `float32[D]`; None if the targets are not standardized.
       y_scale: like `y_mean`, never 0.
+      link: what the outputs of a regression are: `"identity"`, standardized targets, or `"log"`, logarithms of targets
+        that are not standardized.
       fill: the median of each column, which replaces missing numbers (NaN); None for examples without them.
       schema: of a table: how its columns become inputs.
       image_rule: how image files are brought to `shape`; None if the training examples were not read from image files.
@@ -122,6 +80,7 @@ class Preprocessor:
     fill: np.ndarray | None = None
     schema: Schema | None = None
     image_rule: ImageRule | None = None
+    link: str = "identity"
 
     @classmethod
     def fit(
@@ -204,6 +163,7 @@ class Preprocessor:
         rows: np.ndarray | None = None,
         standardize: str = "auto",
         standardize_target: bool = True,
+        link: str = "identity",
     ) -> Preprocessor:
         """Fit on training examples of `splits`, and store its metadata.
 
@@ -213,15 +173,18 @@ class Preprocessor:
             `regjax.data.training_rows`; None is all of them.
           standardize: one of `STANDARDIZE`.
           standardize_target: whether to standardize the targets of a regression too.
+          link: of a regression; with `"log"`, targets are not standardized.
         """
+        check_choice("preprocess: link", link, LINKS)
+        numbers = splits.task == "regression"
         x, y = splits.x_train, splits.y_train
         if rows is not None:
             x, y = x[rows], y[rows]
-        return cls.fit(
+        made = cls.fit(
             x,
             splits.kind,
             standardize=standardize,
-            y_train=y if splits.task == "regression" and standardize_target else None,
+            y_train=y if numbers and standardize_target and link == "identity" else None,
             task=splits.task,
             name=splits.name,
             class_names=splits.class_names,
@@ -229,6 +192,7 @@ class Preprocessor:
             schema=splits.schema,
             image_rule=splits.image_rule,
         )
+        return replace(made, link=link) if numbers else made
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         """Return standardized examples.
@@ -271,7 +235,12 @@ class Preprocessor:
         return ((y - self.y_mean) / self.y_scale).astype(np.float32)
 
     def target_inverse(self, y: np.ndarray) -> np.ndarray:
-        """Convert predictions to the original units: `y * y_scale + y_mean`, the inverse of `target_transform`."""
+        """Convert outputs of a model to predictions in the units of the targets.
+
+        It is the inverse of `target_transform`, `y * y_scale + y_mean`; with the link `"log"` it is `exp(y)`.
+        """
+        if self.link == "log":
+            return np.exp(y).astype(np.float32)
         if self.y_mean is None or self.y_scale is None:
             return y
         return (y * self.y_scale + self.y_mean).astype(np.float32)
@@ -286,14 +255,16 @@ class Preprocessor:
         mean, scale = np.asarray(other.y_mean, np.float64), np.asarray(other.y_scale, np.float64)
         return np.asarray(self.y_scale / scale, np.float32), np.asarray((self.y_mean - mean) / scale, np.float32)
 
-    def loss_unit(self, other: Preprocessor) -> float:
-        """Return the factor that converts a squared error of standardized targets to the units of another preprocessor.
+    def loss_unit(self, other: Preprocessor, power: int = 2) -> float:
+        """Return the factor that converts a loss of standardized targets to the units of another preprocessor.
+
+        A loss is of the given power of the target's unit: 2 for squares, 1 for absolute errors.
 
         For several targets it is the mean of their factors; 1 if targets are not standardized.
         """
         if self.y_scale is None or other.y_scale is None:
             return 1.0
-        return float(np.mean(np.square(np.asarray(self.y_scale, np.float64) / other.y_scale)))
+        return float(np.mean((np.asarray(self.y_scale, np.float64) / other.y_scale) ** power))
 
     def to_json(self) -> str:
         """Return the text of `preprocess.json`; float32 numbers are restored exactly by `from_json`."""
@@ -314,6 +285,7 @@ class Preprocessor:
             "scale": self.scale.tolist(),
             "y_mean": None if self.y_mean is None else self.y_mean.tolist(),
             "y_scale": None if self.y_scale is None else self.y_scale.tolist(),
+            "link": self.link,
             "fill": None if self.fill is None else self.fill.tolist(),
             "table": None if self.schema is None else self.schema.to_json(),
             "images": None if self.image_rule is None else self.image_rule._asdict(),
@@ -351,9 +323,11 @@ class Preprocessor:
                 fill=None if content.get("fill") is None else np.asarray(content["fill"], np.float32),
                 schema=None if content.get("table") is None else Schema.from_json(content["table"]),
                 image_rule=ImageRule.of_run(content),
+                link=str(content.get("link", "identity")),  # runs of earlier versions have none
             )
             if content["format"] != FORMAT or made.kind not in KINDS:
                 raise ValueError(f"format {content['format']}, kind {made.kind!r}")
+            check_choice("link", made.link, LINKS)
             np.broadcast_shapes(made.mean.shape, made.scale.shape, made.shape)
             if not np.isfinite(made.mean).all() or not (made.scale > 0).all():
                 raise ValueError("mean must be finite and scale positive")

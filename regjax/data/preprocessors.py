@@ -39,6 +39,8 @@ class Preprocessors:
             rows = training_rows(y, seed, self._splits.task, size)
             made = self.whole
             if rows is not None:
-                made = Preprocessor.for_splits(self._splits, rows=rows, standardize=self._standardize)
+                made = Preprocessor.for_splits(
+                    self._splits, rows=rows, standardize=self._standardize, link=self.whole.link
+                )
             self._fitted[seed, size] = made
         return self._fitted[seed, size]

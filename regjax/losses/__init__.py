@@ -5,15 +5,16 @@ apply the weights and average. As in torch, the mean is over all tokens of a bat
 see `squared_error`, `cross_entropy` and `weighted_mean`.
 """
 
-from regjax.losses.classes import class_weights, correct, cross_entropy
+from regjax.losses.classes import class_weights, correct, cross_entropy, focal_loss
 from regjax.losses.constants import best_constant, constant_losses
 from regjax.losses.labels import corrupt_labels, smooth_labels
 from regjax.losses.means import weighted_mean
-from regjax.losses.numbers import absolute_error, squared_error
-from regjax.losses.registry import LOSSES, Loss, get_loss
+from regjax.losses.numbers import absolute_error, huber_loss, pinball_loss, poisson_deviance, squared_error
+from regjax.losses.registry import LOSSES, ChosenLoss, Loss, get_loss, predicted_numbers
 
 __all__ = [
     "LOSSES",
+    "ChosenLoss",
     "Loss",
     "absolute_error",
     "best_constant",
@@ -22,7 +23,12 @@ __all__ = [
     "correct",
     "corrupt_labels",
     "cross_entropy",
+    "focal_loss",
     "get_loss",
+    "huber_loss",
+    "pinball_loss",
+    "poisson_deviance",
+    "predicted_numbers",
     "smooth_labels",
     "squared_error",
     "weighted_mean",

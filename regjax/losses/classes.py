@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
 from regjax.catalog import CLASS_WEIGHTS
-from regjax.core.checks import check_array, check_choice
+from regjax.core.checks import check_array, check_choice, check_range
 from regjax.core.dtypes import widened
-from regjax.core.labels import as_indices, check_labels, check_logits, is_class, is_indices
-from regjax.core.typing import Array
+from regjax.core.labels import as_indices, check_labels, check_logits, distributions, is_class, is_indices
+from regjax.core.typing import Array, ArrayLike
 
 
 def cross_entropy(logits: Array, targets: Array, *, ignore_index: int | None = None) -> Array:
@@ -42,6 +43,43 @@ def cross_entropy(logits: Array, targets: Array, *, ignore_index: int | None = N
         return optax.softmax_cross_entropy(logits, jnp.asarray(targets, logits.dtype))
     index, is_known = _known_classes(targets, logits.shape[-1], ignore_index)
     return jnp.where(is_known, optax.softmax_cross_entropy_with_integer_labels(logits, index), 0.0)
+
+
+def focal_loss(logits: Array, targets: Array, gamma: ArrayLike = 2.0, *, ignore_index: int | None = None) -> Array:
+    """Focal loss of each example or token: cross entropy in which an example that is easy already weighs less.
+
+      -sum_k p_k (1 - q_k)^gamma log q_k,  with q = softmax(logits)
+
+    With gamma = 0 it is `cross_entropy`. Distributions p, as of label smoothing and mixup, weigh the classes. The
+    probabilities of a model that minimizes it are drawn to the middle; its decisions are not.
+
+    Args:
+      logits: `[..., K]`, as `[B, K]` or, of sequences, `[B, T, K]`; K >= 2.
+      targets: class indices `int[...]` or class distributions `[..., K]` in floating point.
+      gamma: >= 0; may be traced.
+      ignore_index: an index whose loss is 0, as in `cross_entropy`.
+
+    Returns:
+      `float32[...]`, or float64 where the arguments are.
+
+    Raises:
+      ValueError: as `cross_entropy`, or a concrete gamma is negative.
+
+    Example:
+      >>> focal_loss(jnp.zeros((1, 2)), jnp.array([1]), 1.0)
+      Array([0.3465736], dtype=float32)
+
+    Reference:
+      Lin et al., Focal loss for dense object detection, 2017. https://arxiv.org/abs/1708.02002
+    """
+    check_range("focal_loss: gamma", gamma, 0.0, high_open=True)
+    logits = _as_logits("focal_loss", logits, targets, ignore_index)
+    p, log_q = distributions(targets, logits.shape[-1], ignore_index), jax.nn.log_softmax(logits, axis=-1)
+    # log(1 - q) of the likeliest class is the sum over the others: 1 - q would round to 0, and its power has no slope.
+    first = jnp.arange(logits.shape[-1]) == jnp.argmax(logits, axis=-1, keepdims=True)
+    others = jax.nn.logsumexp(log_q, axis=-1, keepdims=True, where=~first)
+    log_rest = jnp.where(first, others, jnp.log1p(-jnp.where(first, 0.0, jnp.exp(log_q))))
+    return -jnp.sum(p.astype(log_q.dtype) * jnp.exp(gamma * log_rest) * log_q, axis=-1)
 
 
 def correct(logits: Array, targets: Array, *, ignore_index: int | None = None) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -9,17 +11,20 @@ from regjax.catalog import LOSSES as RECORDS
 from regjax.core.checks import check_choice
 from regjax.losses.registry import LOSSES
 
-LEAST = 1e-12  # a class without an example has this share, so that its logarithm is finite
+LEAST = 1e-12  # the share of a class without an example, and the mean of counts that are all 0: logarithms are finite
+_HALVINGS = 60
 
 
-def best_constant(loss: str, y: np.ndarray, num_classes: int = 0) -> np.ndarray:
+def best_constant(loss: str, y: np.ndarray, parameter: float | None = None, num_classes: int = 0) -> np.ndarray:
     """The constant outputs with the least mean loss on targets.
 
       cross_entropy: the logarithms of the shares of the classes;  mse: the mean;  mae: the median
+      quantile: the quantile;  poisson: the logarithm of the mean;  huber, focal: where the derivative is 0
 
     Args:
       loss: name of the data loss.
-      y: class indices `int[N]`, or numbers `[N]` or `[N, D]` in the units of the outputs.
+      y: class indices `int[N]`, or numbers `[N]` or `[N, D]` in the units of the outputs; of poisson, counts.
+      parameter: number of the loss; None is its default.
       num_classes: number of classes K.
 
     Returns:
@@ -33,23 +38,65 @@ def best_constant(loss: str, y: np.ndarray, num_classes: int = 0) -> np.ndarray:
       (4.0, 2.0)
     """
     check_choice("best_constant: loss", loss, LOSSES)
+    number = float((RECORDS[loss].default or 0.0) if parameter is None else parameter)
     if RECORDS[loss].task == "classification":
-        return np.log(np.maximum(np.bincount(y, minlength=num_classes) / len(y), LEAST))
-    y = np.asarray(y, np.float64)
-    return np.asarray(y.mean(axis=0) if loss == "mse" else np.median(y, axis=0))
+        shares = np.maximum(np.bincount(y, minlength=num_classes) / len(y), LEAST)
+        return np.log(shares if loss == "cross_entropy" else _focal_probabilities(shares, number))
+    return np.asarray(_OF_NUMBERS[loss](np.asarray(y, np.float64), number))
 
 
-def constant_losses(loss: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+def constant_losses(loss: str, outputs: np.ndarray, y: np.ndarray, parameter: float | None = None) -> np.ndarray:
     """The loss of each example if a model gives the same outputs for all, `float64[N]`.
 
     Args:
       loss: name of the data loss.
       outputs: of one example, as `best_constant` returns them.
       y: the targets.
+      parameter: number of the loss; None is its default.
 
     Example:
       >>> constant_losses("mse", np.array(4.0), np.array([1.0, 2.0, 9.0])).tolist()
       [9.0, 4.0, 25.0]
     """
     of_all = jnp.broadcast_to(jnp.asarray(outputs, jnp.float32), (len(y), *np.shape(outputs)))
-    return np.asarray(LOSSES[loss](of_all, jnp.asarray(y)), np.float64)
+    arguments = () if parameter is None else (parameter,)
+    return np.asarray(LOSSES[loss](of_all, jnp.asarray(y), *arguments), np.float64)
+
+
+def _huber_constant(y: np.ndarray, delta: float) -> np.ndarray:
+    """Where the errors, cut at delta, add up to 0."""
+    return _root(lambda c: np.clip(y - c, -delta, delta).sum(axis=0), y.min(axis=0), y.max(axis=0))
+
+
+def _focal_probabilities(shares: np.ndarray, gamma: float) -> np.ndarray:
+    """The probabilities q with the least `-sum_k shares_k (1 - q_k)^gamma log q_k`, by Lagrange's multiplier."""
+
+    def slope(q: np.ndarray) -> np.ndarray:  # how fast the loss of a class falls with the logarithm of its odds
+        rest = 1.0 - q
+        return shares * (rest ** (gamma + 1.0) - gamma * q * rest**gamma * np.log(q)) / (q * rest)
+
+    def probabilities(level: np.ndarray) -> np.ndarray:
+        low, high = np.full_like(shares, LEAST * 1e-3), np.full_like(shares, 1.0 - 1e-15)
+        return _root(lambda q: slope(q) - np.exp(level), low, high)
+
+    level = _root(lambda level: probabilities(level).sum(keepdims=True) - 1.0, np.array([-50.0]), np.array([50.0]))
+    found = probabilities(level)
+    return np.asarray(found / found.sum())
+
+
+def _root(falling: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Where a falling function, one for each entry, is 0: by bisection."""
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        above = falling(middle) > 0
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.asarray((low + high) / 2)
+
+
+_OF_NUMBERS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    "mse": lambda y, _: y.mean(axis=0),
+    "mae": lambda y, _: np.median(y, axis=0),
+    "huber": _huber_constant,
+    "quantile": lambda y, q: np.quantile(y, q, axis=0, method="inverted_cdf"),
+    "poisson": lambda y, _: np.log(np.maximum(y.mean(axis=0), LEAST)),
+}

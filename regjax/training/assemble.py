@@ -31,6 +31,7 @@ def loss_of(spec: Spec) -> LossFn:
         transform_batch=lambda key, batch, hparams: _transform_batch(spec, key, batch, hparams),
         compute_dtype=spec.compute_dtype,
         ignore_index=spec.ignore_index,
+        loss_parameter=lambda hparams: hparams.loss_parameter(spec.loss),
     )
 
 

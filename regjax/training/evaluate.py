@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.averaging import Ensemble, ensemble_outputs
-from regjax.catalog import DEFAULT_LOSS
+from regjax.catalog import DEFAULT_LOSS, LOSSES
 from regjax.catalog import SCORE as SCORE
 from regjax.core.checks import check_array, check_choice, check_range, is_traced
 from regjax.core.dtypes import widened
 from regjax.core.labels import check_labels, check_logits, is_indices, without_ignored
 from regjax.core.typing import ApplyFn, Array, ArrayLike, PyTree
-from regjax.losses import Loss, correct, get_loss, squared_error
+from regjax.losses import Loss, correct, get_loss, predicted_numbers, squared_error
 from regjax.models.call import call_model
 
 METRICS = {"classification": ("loss", "accuracy"), "regression": ("loss", "mse", "r2")}
@@ -32,6 +32,7 @@ def evaluate(
     *,
     task: str = "classification",
     loss: str | Loss | None = None,
+    loss_parameter: ArrayLike | None = None,
     batch_size: int = 2048,
     ignore_index: int | None = None,
     standardize: Callable[[Array], Array] | None = None,
@@ -49,6 +50,7 @@ def evaluate(
       task: `"classification"` or `"regression"`.
       loss: the data loss, as in `rj.build_loss`, with one number for each example (or token); None is the default of
         the task.
+      loss_parameter: a third argument of the data loss, such as the quantile; None leaves it at its default.
       batch_size: number of examples that are evaluated at once; limits the memory and does not affect the result.
       ignore_index: class indices with this value are ignored, such as padding in sequences.
       standardize: a function from a batch of `x` to inputs of the model; None is the identity.
@@ -70,6 +72,8 @@ def evaluate(
     """
     check_choice("task", task, METRICS)
     standardize, data_loss = standardize or (lambda x: x), get_loss(loss or DEFAULT_LOSS[task])
+    link = LOSSES[loss].link if isinstance(loss, str) else "identity"
+    arguments = () if loss_parameter is None else (loss_parameter,)
     if task == "classification":
         _check_labels(apply_fn, params, model_state, x, y, ignore_index, standardize)
     elif ignore_index is not None:
@@ -84,12 +88,12 @@ def evaluate(
 
     def sums(batch: tuple[Array, ...]) -> dict[str, Array]:
         bx, by, bw, *counted = batch  # weights are [B] or [B, G], with the examples first
-        outputs = predict(apply_fn, params, model_state, standardize(bx), task=task)
-        values = {"loss": data_loss(outputs, by)}
+        outputs = predict(apply_fn, params, model_state, standardize(bx), task=task, link=link)
+        values = {"loss": data_loss(outputs, by, *arguments)}
         if task == "classification":
             values["accuracy"] = correct(outputs, by)
         elif data_loss is not squared_error:
-            values["mse"] = squared_error(outputs, by)
+            values["mse"] = squared_error(predicted_numbers(loss, outputs), by)
         if counted:  # weights of the tokens of each example
             values["count"] = jnp.ones(counted[0].shape, jnp.float32)
             values = {name: (v * counted[0]).reshape(v.shape[0], -1).sum(axis=1) for name, v in values.items()}
@@ -116,6 +120,7 @@ def evaluate_parts(
     *,
     task: str = "classification",
     loss: str | Loss | None = None,
+    loss_parameter: ArrayLike | None = None,
 ) -> dict[str, float]:
     """Compute the metrics of `evaluate` over parts of a dataset, with one part in memory at a time.
 
@@ -126,6 +131,7 @@ def evaluate_parts(
       parts: pairs of inputs and targets; at least one.
       task: `"classification"` or `"regression"`.
       loss: as in `evaluate`.
+      loss_parameter: as in `evaluate`.
 
     Returns:
       The metrics of `evaluate` over all parts together.
@@ -141,7 +147,7 @@ def evaluate_parts(
     """
     sizes, metrics, targets = [], [], []
     measure: Callable[..., dict[str, Array]] = functools.partial(
-        evaluate, apply_fn, task=task, loss=loss, batch_size=2**31
+        evaluate, apply_fn, task=task, loss=loss, loss_parameter=loss_parameter, batch_size=2**31
     )
     if task == "classification":  # one program instead of forty, but it would round r2 differently
         measure = jax.jit(measure)
@@ -161,7 +167,13 @@ def evaluate_parts(
 
 
 def predict(
-    apply_fn: ApplyFn, params: PyTree, model_state: PyTree | None, x: Array, *, task: str = "classification"
+    apply_fn: ApplyFn,
+    params: PyTree,
+    model_state: PyTree | None,
+    x: Array,
+    *,
+    task: str = "classification",
+    link: str = "identity",
 ) -> Array:
     """Compute the outputs of a model in evaluation mode; for an ensemble, its mean prediction.
 
@@ -170,7 +182,9 @@ def predict(
       params: parameters, or an `Ensemble` of them.
       model_state: other collections of the model, or None; for an ensemble, those of its members.
       x: inputs `[B, ...]`.
-      task: `"classification"` or `"regression"`; matters for an ensemble, see `regjax.averaging.ensemble_outputs`.
+      task: `"classification"` or `"regression"`; matters for an ensemble, see `regjax.averaging.ensemble_outputs`, as
+        does `link`.
+      link: `"log"` if the outputs of a regression are logarithms.
 
     Returns:
       Logits `[B, K]`, or numbers `[B, ...]`.
@@ -188,7 +202,9 @@ def predict(
         return result
 
     if isinstance(params, Ensemble):
-        return ensemble_outputs(jax.vmap(outputs)(params.members, model_state or {}), params.taken, task=task)
+        return ensemble_outputs(
+            jax.vmap(outputs)(params.members, model_state or {}), params.taken, task=task, link=link
+        )
     return outputs(params, model_state)
 
 

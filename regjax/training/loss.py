@@ -37,6 +37,7 @@ class LossFn:
     transform_batch: Callable[[PRNGKey, Batch, PyTree], Batch] | None
     compute_dtype: DTypeLike | None = None
     ignore_index: int | None = None
+    loss_parameter: ArrayLike | Callable[[PyTree], ArrayLike | None] | None = None
 
     def __call__(
         self,
@@ -69,10 +70,11 @@ class LossFn:
                 recorded=recorded,
             )
 
-        first = forward(batch.x, "dropout")
+        first, parameter = forward(batch.x, "dropout"), resolve(self.loss_parameter, hparams)
+        arguments = () if parameter is None else (parameter,)
 
         def mean_loss(outputs: Array) -> Array:
-            losses, shapes = self.data_loss(outputs, batch.y), _target_shapes(batch)
+            losses, shapes = self.data_loss(outputs, batch.y, *arguments), _target_shapes(batch)
             if not any(losses.shape == shape[: losses.ndim] for shape in shapes):
                 raise ValueError(
                     f"data_loss must give one number, or one for each example or target of "
@@ -133,6 +135,7 @@ def build_loss(
     transform_batch: Callable[[PRNGKey, Batch, PyTree], Batch] | None = None,
     compute_dtype: DTypeLike | None = None,
     ignore_index: int | None = None,
+    loss_parameter: ArrayLike | Callable[[PyTree], ArrayLike | None] | None = None,
 ) -> LossFn:
     """Build `loss_fn(params, batch, key, ...) -> (loss, aux)` with `loss = mean data loss + penalty`.
 
@@ -141,9 +144,10 @@ def build_loss(
         are the parameters. It is called with `rates` and a key (`rngs`, `rng` or `key`) if it accepts them, and with
         the training flags that its `__call__` or the module has, of `train`, `training`, `is_training`,
         `deterministic` and `inference`.
-      data_loss: `"cross_entropy"`, `"mse"`, or a function `(outputs, y) -> [B]`, `[B, T]` for sequences, or one
-        number. A function may take a `y` of any structure, or None. The loss is averaged over all examples or tokens of
-        the batch, weighted by `batch.weight`: `[B]`, or `[B, T]` for tokens.
+      data_loss: a name of `rj.losses.LOSSES`, such as `"cross_entropy"` or `"mse"`, or a function
+        `(outputs, y) -> [B]`, `[B, T]` for sequences, or one number. A function may take a `y` of any structure, or
+        None. The loss is averaged over all examples or tokens of the batch, weighted by `batch.weight`: `[B]`, or
+        `[B, T]` for tokens.
       penalty: a penalty that is added to the loss and never divided by the batch size; may be a function of `hparams`.
       output_penalties: penalties on activations and outputs, such as `rj.confidence(0.1)`, used in training only;
         may be a function of `hparams`.
@@ -155,6 +159,9 @@ def build_loss(
         loss function receives 0 in their place. PyTorch uses -100.
       compute_dtype: dtype of the computations of the model in training, such as `jnp.bfloat16`; None is the dtype of
         the parameters. Parameters, gradients, losses and batch statistics keep their dtype.
+
+      loss_parameter: a third argument of the data loss, such as the quantile of `"quantile"`; None leaves it at its
+        default. May be a function of `hparams`.
 
     Returns:
       A callable. With `train=False` nothing is random and the key may be None. `aux.parts` contains the data loss, each
@@ -179,7 +186,15 @@ def build_loss(
     if isinstance(penalty, Penalty):
         check_penalty_mode(penalty, "loss")
     return LossFn(
-        apply_fn, get_loss(data_loss), penalty, output_penalties, rates, transform_batch, compute_dtype, ignore_index
+        apply_fn,
+        get_loss(data_loss),
+        penalty,
+        output_penalties,
+        rates,
+        transform_batch,
+        compute_dtype,
+        ignore_index,
+        loss_parameter,
     )
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from regjax import catalog
 from regjax.core.errors import InputError
 from regjax.core.options import Options, choice, number, text, whole
+
+if TYPE_CHECKING:
+    from regjax.core.typing import Value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +36,20 @@ class SplitOptions(Options):
         return {"validation_fraction": self.validation_fraction, "test_fraction": self.test_fraction}
 
 
+def _parameter(name: str) -> Value:
+    """A field for the number of a data loss."""
+    record = catalog.LOSS_PARAMETERS[name]
+    default = next(loss.default for loss in catalog.LOSSES.values() if loss.parameter == name)
+    return number(
+        "training",
+        None,
+        f"{record.help}; default {default:g}",
+        high=record.high,
+        low_open=record.low_open,
+        high_open=record.high_open,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions(SplitOptions):
     """Options of training: the training data, the optimizer, and when to stop.
@@ -49,6 +67,10 @@ class TrainingOptions(SplitOptions):
       optimizer: a name of `rj.make_optimizer`.
       loss: the data loss, a name of `regjax.catalog.LOSSES`; early stopping and the validation loss use it, too. None
         is `"cross_entropy"` for classification and `"mse"` for regression.
+      huber_delta: of the loss `"huber"`: from which error on it is linear, in standard deviations of the training
+        targets, by which they are divided. None is 1.
+      quantile: of the loss `"quantile"`: which quantile the model is to give, in (0, 1). None is 0.5, the median.
+      focal_gamma: of the loss `"focal"`: >= 0, how much less easy examples weigh. None is 2.
       learning_rate: base learning rate, which the schedule multiplies.
       schedule: shape of the learning rate over all updates: `"constant"`, `"cosine"` or `"linear"`.
       precision: dtype of the computations of the model in updates, `"float32"` or `"bfloat16"`.
@@ -86,6 +108,9 @@ class TrainingOptions(SplitOptions):
         f"what is minimized: {'; '.join(f'{name}: {loss.help}' for name, loss in catalog.LOSSES.items())}; "
         f"default {' or '.join(catalog.DEFAULT_LOSS.values())}, by the task",
     )
+    huber_delta: float | None = _parameter("huber_delta")
+    quantile: float | None = _parameter("quantile")
+    focal_gamma: float | None = _parameter("focal_gamma")
     learning_rate: float = number("training", 3e-3, "base learning rate", low_open=True)
     schedule: str = choice("training", "constant", catalog.SCHEDULES, "shape of the learning rate over all updates")
     precision: str = choice(
@@ -114,6 +139,28 @@ class TrainingOptions(SplitOptions):
     )
     min_delta: float = number("stopping", 0.0, "what a gain has to exceed")
     stop_criterion: str = choice("stopping", "patience", catalog.STOP_CRITERIA, "patience, or Prechelt's GL, PQ, UP")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in catalog.LOSS_PARAMETERS:
+            own = next(loss.name for loss in catalog.LOSSES.values() if loss.parameter == name)
+            value = getattr(self, name)
+            if value is not None and self.loss != own:
+                other = "that of the task" if self.loss is None else repr(self.loss)
+                raise InputError(f"{name} {value:g} is for loss {own!r}, and the loss is {other}; leave one out")
+
+    @property
+    def link(self) -> str:
+        """What the outputs of a regression are: `"identity"`, or `"log"` for logarithms of predictions."""
+        return catalog.LOSSES[self.loss].link if self.loss else "identity"
+
+    def loss_arguments(self) -> dict[str, Value]:
+        """Return the number of the data loss as an argument of `rj.make_hparams`; empty if it has none."""
+        record = catalog.LOSSES[self.loss] if self.loss else None
+        if record is None or record.default is None:
+            return {}
+        given = getattr(self, record.parameter)
+        return {record.parameter: record.default if given is None else given}
 
 
 def loss_of_task(task: str, loss: str | None) -> str:

@@ -7,12 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax.errors import FlaxError
 
+from regjax.catalog import LOSSES
 from regjax.core.checks import check_array, check_range, is_traced
 from regjax.core.dtypes import float_dtype
 from regjax.core.errors import InputError
 from regjax.core.labels import check_labels, check_logits, is_indices
 from regjax.core.tree import is_weight_leaf, leaf_names
 from regjax.core.typing import Array, ArrayLike, Batch, ModelLike
+from regjax.data.splits import Splits
 from regjax.data.targets import check_unmasked
 from regjax.models.call import call_model
 from regjax.models.interface import as_model
@@ -126,6 +128,33 @@ def check_order(order: ArrayLike, examples: int, n_train: ArrayLike) -> None:
         check_range("order: positions of examples", order, 0, examples - 1)
 
 
+def check_targets(loss: str, splits: Splits) -> None:
+    """Check that a data loss is defined for all targets: those of the Poisson deviance are >= 0, and not all 0.
+
+    Args:
+      loss: name of the data loss.
+      splits: the data.
+
+    Raises:
+      InputError: names the first example with such a target, by its position in the data, and what is accepted.
+    """
+    if LOSSES[loss].link != "log":
+        return
+    for part in ("train", "stop", "select", "test"):
+        y = getattr(splits, f"y_{part}")
+        below = np.flatnonzero((y < 0).reshape(len(y), -1).any(axis=1))
+        if below.size:
+            rows, own = splits.indices.get(part), below
+            where = f"row {own[0]} of the {part} set" if rows is None else f"row {min(rows[own])}"
+            place = own[0] if rows is None else own[np.argmin(rows[own])]
+            raise InputError(
+                f"{splits.name}: the loss {loss!r} is for counts, which are >= 0; {where} (the first is row 0) has "
+                f"{np.min(y[place]):g}; accepted: another loss, such as 'huber'"
+            )
+    if not np.any(splits.y_train):
+        raise InputError(f"{splits.name}: the loss {loss!r} needs a target above 0, all training targets are 0")
+
+
 def check_run(
     spec: Spec, data: TrainData, n_train: ArrayLike, pool: np.ndarray | None = None, *, standardized: bool = False
 ) -> None:
@@ -177,6 +206,8 @@ def check_run(
     if spec.task != "classification":
         for name, y, lead in parts:
             _check_numbers(name, y, (*lead, *outputs))
+            if spec.link == "log" and _concrete(y):
+                check_range(f"{name}: targets of the loss {spec.loss!r}", y, 0.0, high_open=True)
         return
     check_logits("the model", shape)
     if spec.num_classes and spec.num_classes != outputs[-1]:

@@ -199,6 +199,7 @@ def _measure(
     options: dict[str, Value] = {
         "task": spec.task,
         "loss": spec.loss,
+        "loss_parameter": hparams.loss_parameter(spec.loss),
         "batch_size": spec.eval_batch_size,
         "ignore_index": spec.ignore_index,
     }

@@ -19,13 +19,13 @@ from jax.sharding import Mesh
 
 from regjax.augment import Augmentation
 from regjax.averaging import Average
-from regjax.catalog import PENALTY_MODES, PRECISIONS, RATE_SCHEDULES, SCHEDULES, SMOOTHINGS
+from regjax.catalog import LOSS_PARAMETERS, LOSSES, PENALTY_MODES, PRECISIONS, RATE_SCHEDULES, SCHEDULES, SMOOTHINGS
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import float_dtype
 from regjax.core.labels import check_ignore_index
 from regjax.core.mesh import data_size
 from regjax.core.typing import Array, ArrayLike, DType, ModelLike, PenaltyMode, Value
-from regjax.data.preprocess import Standardization
+from regjax.data.standardization import Standardization
 from regjax.models.interface import hashable
 from regjax.noise import UNBOUNDED
 from regjax.optim.optimizers import OPTIMIZERS
@@ -139,6 +139,11 @@ class Spec:
         return None if self.precision == "float32" else jnp.dtype(self.precision)
 
     @property
+    def link(self) -> str:
+        """What the outputs of a regression are: `"identity"`, or `"log"` for logarithms of predictions."""
+        return LOSSES[self.loss].link
+
+    @property
     def total_steps(self) -> int:
         """The number of updates of a run that is not stopped early."""
         return self.steps_per_epoch * self.epochs
@@ -180,6 +185,9 @@ class Hparams(NamedTuple):
     n_train: ArrayLike  # int32: number of training examples, a prefix of the order of the seed
     standardization: Standardization | None = None  # from examples to inputs and targets of the model
     class_weights: ArrayLike | None = None  # float32[K]: of the classes in the loss of an update
+    huber_delta: ArrayLike | None = None  # float32: of the loss "huber", in the units of the outputs
+    quantile: ArrayLike | None = None  # float32: of the loss "quantile"
+    focal_gamma: ArrayLike | None = None  # float32: of the loss "focal"
 
     def standardized(self, x: Array) -> Array:
         """Return standardized examples, the inputs of the model."""
@@ -188,6 +196,21 @@ class Hparams(NamedTuple):
     def standardized_targets(self, y: Array) -> Array:
         """Return standardized targets, in the units of the outputs of the model."""
         return y if self.standardization is None else self.standardization.targets(y)
+
+    def loss_parameter(self, loss: str) -> ArrayLike | None:
+        """Return the number of a data loss, by default that of the catalogue; None if it has none.
+
+        Raises:
+          ValueError: there is a number of another loss, which would have no effect.
+        """
+        own = LOSSES[loss].parameter
+        for name in LOSS_PARAMETERS:
+            if name != own and getattr(self, name) is not None:
+                raise ValueError(
+                    f"hparams: {name} is not a number of the loss {loss!r}; leave it out, or set Spec.loss"
+                )
+        given = getattr(self, own) if own else None
+        return LOSSES[loss].default if given is None else given
 
     @property
     def standardizes_inputs(self) -> bool:
@@ -214,6 +237,9 @@ def make_hparams(
     restore_best: bool = False,
     standardization: Standardization | None = None,
     class_weights: ArrayLike | None = None,
+    huber_delta: ArrayLike | None = None,
+    quantile: ArrayLike | None = None,
+    focal_gamma: ArrayLike | None = None,
 ) -> Hparams:
     """Check the ranges of hyperparameters, and convert each to its dtype.
 
@@ -238,6 +264,10 @@ def make_hparams(
         after augmentation, and in evaluations. With None, the model receives the examples unchanged.
       class_weights: a weight >= 0 for each class, such as `rj.class_weights(counts)`: an update averages its losses by
         them, that of a mixed or smoothed label by the mean weight of its classes. Evaluations count every example once.
+      huber_delta: > 0, of the loss `"huber"`, in the units of the outputs: standard deviations of the training targets
+        where these are standardized. None is 1.
+      quantile: in (0, 1), of the loss `"quantile"`. None is 0.5.
+      focal_gamma: >= 0, of the loss `"focal"`. None is 2.
 
     Returns:
       `Hparams` of host arrays. A regularizer that is None is not part of the compiled program; one of strength 0 is.
@@ -269,6 +299,11 @@ def make_hparams(
     ):
         if value is not None:
             check_range(name, value, 0.0, high, high_open=True)
+    losses = {"huber_delta": huber_delta, "quantile": quantile, "focal_gamma": focal_gamma}
+    for name, value in losses.items():
+        if value is not None:
+            record = LOSS_PARAMETERS[name]
+            check_range(name, value, 0.0, record.high, low_open=record.low_open, high_open=True)
     if class_weights is not None:
         check_range("class_weights", class_weights, 0.0, high_open=True)
     if sam is not None and gradient_noise is not None:
@@ -296,6 +331,7 @@ def make_hparams(
         n_train=np.asarray(n_train, np.int32),
         standardization=standardization,
         class_weights=_optional(class_weights),
+        **{name: _optional(value) for name, value in losses.items()},
     )
 
 

@@ -45,6 +45,7 @@ def mc_predict(
     rates: Mapping[str, ArrayLike] | None = None,
     model_state: PyTree | None = None,
     task: str = "classification",
+    link: str = "identity",
 ) -> McPrediction:
     """Predict with S passes of a model with active noise.
 
@@ -61,6 +62,7 @@ def mc_predict(
         batch statistics.
       model_state: other collections of the model, or None.
       task: `"classification"` (the outputs are logits) or `"regression"`.
+      link: `"log"` if the outputs of a regression are logarithms; mean and variance are those of what they predict.
 
     Returns:
       A `McPrediction`.
@@ -102,7 +104,9 @@ def mc_predict(
             apply_fn, params, model_state, x, train=not rates, rates=rates or {}, key=pass_key
         ).outputs
         check_array("mc_predict: outputs", outputs)
-        return jax.nn.softmax(widened(outputs), axis=-1) if classes else widened(outputs)
+        if classes:
+            return jax.nn.softmax(widened(outputs), axis=-1)
+        return jnp.exp(widened(outputs)) if link == "log" else widened(outputs)
 
     def add(total: tuple[Array, Array, Array], index: Array) -> tuple[tuple[Array, Array, Array], None]:
         mean, squares, entropy = total

@@ -79,3 +79,10 @@ def test_the_schedule_starts_over():
 def test_errors_name_argument_and_value(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_of_logarithms_the_predictions_are_averaged():
+    """Of the two members in use, exp(0) = 1 and exp(log 3) = 3."""
+    members = jnp.log(jnp.array([[1.0, 2.0], [3.0, 4.0], [100.0, 100.0]]))
+    found = jax.jit(lambda m: rj.ensemble_outputs(m, 2, task="regression", link="log"))(members)
+    np.testing.assert_allclose(np.exp(found), [2.0, 3.0], rtol=1e-6)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -39,3 +41,11 @@ def test_numbers_are_in_the_units_of_the_target():
     found = number_columns(made.target_transform(y), made)["prediction"]
     np.testing.assert_allclose(found, y, rtol=1e-6)
     assert list(numbered("std", np.ones((2, 2)))) == ["std_0", "std_1"]
+
+
+def test_an_interval_of_counts_does_not_go_below_0():
+    made = dataclasses.replace(Preprocessor.fit(np.eye(2, dtype=np.float32), "table", task="regression"), link="log")
+    found = number_columns(np.log([1.0, 5.0]).astype(np.float32), made, np.array([2.0]))
+    np.testing.assert_allclose(found["prediction"], [1, 5], rtol=1e-6)
+    np.testing.assert_allclose(found["low"], [0, 3], rtol=1e-6)
+    np.testing.assert_allclose(found["high"], [3, 7], rtol=1e-6)

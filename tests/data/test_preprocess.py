@@ -1,6 +1,5 @@
 import json
 
-import jax
 import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
@@ -61,18 +60,6 @@ def test_transform_leaves_its_argument():
     assert x.tolist() == [[1], [3]]
 
 
-@pytest.mark.parametrize("standardize", ["feature", "channel", "none", "global"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_a_program_standardizes_as_the_host_does(standardize, dtype):
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (9, 4, 4, 3)).astype(dtype) if dtype == np.uint8 else rng.random((9, 4, 4, 3), dtype)
-    made = Preprocessor.fit(x, "image", standardize=standardize)
-    expected = (x / np.float64(255 if dtype == np.uint8 else 1) - made.mean) / made.scale
-    np.testing.assert_allclose(made.transform(x), expected, rtol=1e-5, atol=1e-6)
-    compiled = jax.jit(lambda standardization, x: standardization.apply(x))(made.standardization, x)
-    np.testing.assert_allclose(compiled, made.transform(x), rtol=1e-6, atol=1e-7)
-
-
 def test_token_ids_have_no_standardization():
     assert Preprocessor.fit(np.zeros((3, 5), np.int32), "array").standardization is None
 
@@ -126,7 +113,7 @@ def broken(key, value):
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{}", "null", broken("schema", {}), broken("scale", [0, 0, 0]), broken("mean", [1, 2]),
-     broken("mean", "a"), broken("format", 9)],
+     broken("mean", "a"), broken("format", 9), broken("link", "logit")],
 )  # fmt: skip
 def test_unusable_json_is_refused(text):
     with pytest.raises(InputError, match=r"preprocess.json is not usable"):
@@ -152,3 +139,25 @@ def test_other_shapes_are_refused():
     made = Preprocessor.fit(np.ones((2, 3), np.float32), "table")
     with pytest.raises(InputError, match=r"shape \[4\], the model was trained on \[3\]"):
         made.transform(np.ones((2, 4), np.float32))
+
+
+def test_with_a_log_link_outputs_are_logarithms_of_targets_that_stay(warm_cache):
+    splits = split(load_embedded("diabetes", cache_dir=warm_cache))
+    made = Preprocessor.from_json(Preprocessor.for_splits(splits, link="log").to_json())
+    assert made.target_transform(splits.y_train) is splits.y_train
+    np.testing.assert_allclose(made.target_inverse(np.log(splits.y_train)), splits.y_train, rtol=1e-5)
+    assert made.standardization.y_mean is None
+    assert made.loss_unit(made, 2) == 1.0
+    digits = split(load_embedded("digits", cache_dir=warm_cache))
+    assert Preprocessor.for_splits(digits, link="log").link == "identity"  # its outputs are logits
+    with pytest.raises(InputError, match="link 'logit' is not known"):
+        Preprocessor.for_splits(splits, link="logit")
+
+
+def test_a_loss_is_converted_by_its_power_of_the_unit():
+    """Deviations of 2 in units of 4 are half as many, and their squares a quarter."""
+    x = np.zeros((4, 1), np.float32)
+    small, large = (
+        Preprocessor.fit(x, "table", y_train=np.array([-s, s, -s, s], np.float32), task="regression") for s in (2, 4)
+    )
+    assert [small.loss_unit(large, power) for power in (0, 1, 2)] == [1.0, 0.5, 0.25]

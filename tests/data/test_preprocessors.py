@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from regjax.data import Dataset, Preprocessors, nested_order, split
+from regjax.data import Dataset, Preprocessor, Preprocessors, nested_order, split
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +38,9 @@ def test_losses_of_two_preprocessors_have_a_common_unit(splits):
     standardized = own.target_transform(splits.y_train)
     np.testing.assert_allclose(standardized * factor + offset, whole.target_transform(splits.y_train), atol=1e-5)
     assert whole.units_of(whole) is None
+
+
+def test_all_runs_have_the_link_of_the_whole(splits):
+    made = Preprocessors(splits, Preprocessor.for_splits(splits, link="log"))
+    assert made.of(0, 20).link == "log"
+    assert made.of(0, 20).y_scale is None

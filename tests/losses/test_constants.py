@@ -13,13 +13,16 @@ NUMBERS = RNG.gamma(1.0, size=(31, 2)).astype(np.float32)
 CLASSES = RNG.choice(3, 40, p=[0.6, 0.3, 0.1])
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_no_other_constant_has_a_lower_loss(loss):
+@pytest.mark.parametrize(
+    ("loss", "parameter"),
+    [*((loss, None) for loss in LOSSES), ("huber", 0.2), ("quantile", 0.9), ("focal", 0.5), ("focal", 0.0)],
+)
+def test_no_other_constant_has_a_lower_loss(loss, parameter):
     classes = LOSSES[loss].task == "classification"
     y = CLASSES if classes else NUMBERS
-    found = best_constant(loss, y, 3)
-    least = constant_losses(loss, found, y).mean()
-    search = minimize(lambda c: constant_losses(loss, c, y).mean(), found + 0.3, method="Nelder-Mead")
+    found = best_constant(loss, y, parameter, 3)
+    least = constant_losses(loss, found, y, parameter).mean()
+    search = minimize(lambda c: constant_losses(loss, c, y, parameter).mean(), found + 0.3, method="Nelder-Mead")
     assert least == pytest.approx(search.fun, rel=1e-4)
     assert least <= search.fun + 1e-6
 
@@ -27,7 +30,9 @@ def test_no_other_constant_has_a_lower_loss(loss):
 def test_the_loss_of_a_constant_by_hand():
     assert best_constant("mae", np.array([1.0, 2.0, 9.0])) == 2.0
     np.testing.assert_allclose(constant_losses("mae", np.array(2.0), np.array([1.0, 2.0, 9.0])), [1, 0, 7])
-    np.testing.assert_allclose(np.exp(best_constant("cross_entropy", np.array([0, 0, 1, 0]), 3)), [0.75, 0.25, 1e-12])
+    np.testing.assert_allclose(
+        np.exp(best_constant("cross_entropy", np.array([0, 0, 1, 0]), None, 3)), [0.75, 0.25, 1e-12]
+    )
 
 
 def test_an_unknown_loss_is_refused():

@@ -4,7 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, mean_squared_error, r2_score
+from sklearn.metrics import (
+    accuracy_score,
+    log_loss,
+    mean_absolute_error,
+    mean_pinball_loss,
+    mean_poisson_deviance,
+    mean_squared_error,
+    r2_score,
+)
 
 import regjax as rj
 from regjax.training.evaluate import evaluate_parts
@@ -101,3 +109,19 @@ def test_another_loss_leaves_the_metrics_as_they_are(batch_size):
     assert float(found["loss"]) == pytest.approx(expected, rel=1e-5)
     assert float(found["mse"]) == pytest.approx(float(plain["mse"]), rel=1e-6)
     assert float(found["r2"]) == pytest.approx(float(plain["r2"]), rel=1e-5)
+
+
+def test_counts_are_compared_on_their_own_scale():
+    counts = RNG.poisson(2.0, 37).astype(np.float32)
+    found = rj.evaluate(regress, 0.2 * LOGITS, None, X, counts, task="regression", loss="poisson")
+    rates = np.exp(0.2 * X @ LOGITS[:, 0])
+    assert float(found["loss"]) == pytest.approx(mean_poisson_deviance(counts, rates), rel=1e-5)
+    assert float(found["mse"]) == pytest.approx(mean_squared_error(counts, rates), rel=1e-5)
+    assert float(found["r2"]) == pytest.approx(r2_score(counts, rates), rel=1e-4)
+
+
+def test_the_parameter_of_a_loss_reaches_it():
+    found = rj.evaluate(
+        regress, LOGITS, None, X, NUMBERS, task="regression", loss="quantile", loss_parameter=0.8, batch_size=5
+    )
+    assert float(found["loss"]) == pytest.approx(mean_pinball_loss(NUMBERS, X @ LOGITS[:, 0], alpha=0.8), rel=1e-5)

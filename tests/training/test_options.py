@@ -5,7 +5,7 @@ import pytest
 from regjax import catalog
 from regjax.core.errors import InputError
 from regjax.training.options import TrainingOptions, loss_of_task
-from regjax.training.spec import Spec
+from regjax.training.spec import Spec, make_hparams
 
 
 def test_defaults_are_a_run_that_can_be_made():
@@ -64,3 +64,29 @@ def test_a_loss_of_another_task_is_refused_with_those_of_this_one(task, loss, me
 def test_the_default_loss_is_that_of_the_task():
     assert [Spec(None, task=task).loss for task in catalog.TASKS] == ["cross_entropy", "mse"]
     assert Spec(None, task="regression", loss="mse") == Spec(None, task="regression")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"quantile": 0.9, "loss": "mse"}, "quantile 0.9 is for loss 'quantile', and the loss is 'mse'; leave one out"),
+        ({"huber_delta": 2.0}, "huber_delta 2 is for loss 'huber', and the loss is that of the task"),
+        ({"focal_gamma": 1.0, "loss": "quantile"}, "focal_gamma 1 is for loss 'focal'"),
+        ({"quantile": 1.0, "loss": "quantile"}, r"quantile must be a number in \(0, 1\), got 1.0"),
+        ({"huber_delta": 0.0, "loss": "huber"}, "huber_delta must be a number > 0, got 0.0"),
+        ({"focal_gamma": -1.0, "loss": "focal"}, "focal_gamma must be a number >= 0, got -1.0"),
+    ],
+)
+def test_a_number_of_another_loss_or_out_of_range_is_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        TrainingOptions(**options)
+
+
+def test_the_number_of_a_loss_is_an_argument_of_make_hparams():
+    assert TrainingOptions().loss_arguments() == TrainingOptions(loss="mae").loss_arguments() == {}
+    for name, loss in catalog.LOSSES.items():
+        if loss.parameter:
+            assert TrainingOptions(loss=name).loss_arguments() == {loss.parameter: loss.default}
+            given = TrainingOptions(loss=name, **{loss.parameter: 0.25}).loss_arguments()
+            assert make_hparams(n_train=1, **given).loss_parameter(name) == 0.25
+    assert [TrainingOptions(loss=name).link for name in (None, "mae", "poisson")] == ["identity", "identity", "log"]

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax.data import as_rows
+from regjax.core.errors import InputError
+from regjax.data import Dataset, as_rows, split
+from regjax.training.preflight import check_targets
 
 N = 8
 KEY = jax.random.key(0)
@@ -143,3 +145,24 @@ def test_class_weights_that_do_not_fit_the_classes_are_refused(task, classes, we
     hparams = rj.make_hparams(n_train=N, class_weights=weights)
     with pytest.raises(ValueError, match="class_weights must have one number for each of the"):
         rj.fit(spec_of(task, num_classes=classes), hparams, KEY, data(task))
+
+
+def test_counts_below_0_are_refused_with_their_row():
+    """Named by its place in the data set, wherever the split has put it."""
+    y = np.ones(40, np.float32)
+    y[23] = -3.0
+    for seed in range(4):
+        splits = split(Dataset("visits", "regression", np.eye(40, dtype=np.float32), y), seed=seed)
+        check_targets("huber", splits)
+        with pytest.raises(InputError, match=r"visits: .* counts, .* row 23 \(the first is row 0\) has -3"):
+            check_targets("poisson", splits)
+    with pytest.raises(InputError, match="needs a target above 0"):
+        check_targets("poisson", split(Dataset("none", "regression", np.eye(40, dtype=np.float32), 0 * y)))
+
+
+@pytest.mark.parametrize("part", ["y", "y_val"])
+def test_a_run_on_counts_below_0_is_refused(part):
+    counts = np.arange(N, dtype=np.float32)
+    made = data(y=counts, y_val=counts)._replace(**{part: counts - 1})
+    with pytest.raises(ValueError, match=f"^{part}: targets of the loss 'poisson' must be >= 0, got -1"):
+        rj.fit(spec_of("regression", loss="poisson"), HPARAMS, KEY, made)

@@ -83,3 +83,15 @@ def test_noises_without_an_upper_end_and_those_with():
         rj.make_hparams(n_train=8, rates={"drop_path": 1.0})
     with pytest.raises(ValueError, match="gradient_noise and sam exclude each other"):
         rj.make_hparams(n_train=8, sam=0.1, gradient_noise=0.1)
+
+
+def test_a_number_of_another_loss_is_refused_where_the_loss_is_known():
+    hparams = rj.make_hparams(n_train=4, quantile=0.9)
+    assert hparams.loss_parameter("quantile") == np.float32(0.9)
+    assert rj.make_hparams(n_train=4).loss_parameter("quantile") == 0.5
+    assert rj.make_hparams(n_train=4).loss_parameter("mse") is None
+    with pytest.raises(ValueError, match="quantile is not a number of the loss 'mse'"):
+        hparams.loss_parameter("mse")
+    for bad in ({"quantile": 0.0}, {"quantile": 1.0}, {"huber_delta": 0.0}, {"focal_gamma": -0.5}):
+        with pytest.raises(ValueError, match=f"{next(iter(bad))} must be "):
+            rj.make_hparams(n_train=4, **bad)

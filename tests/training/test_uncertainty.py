@@ -102,3 +102,13 @@ def test_batch_statistics_of_training_are_refused():
 def test_errors(options, message):
     with pytest.raises(ValueError, match=message):
         rj.mc_predict(MODEL.apply, **{"params": PARAMS, "x": X, "key": KEY, "samples": 2, **options})
+
+
+def test_of_logarithms_mean_and_variance_are_those_of_the_predictions():
+    both = [rj.mc_predict(MODEL.apply, PARAMS, X, KEY, 9, rates={"dropout": 0.5}, task="regression", link=link)
+            for link in ("log", "identity")]  # fmt: skip
+    passes = np.stack([MODEL.apply({"params": PARAMS}, X, rates={"dropout": 0.5},
+                                   rngs={"dropout": jax.random.fold_in(KEY, s)}) for s in range(9)])  # fmt: skip
+    np.testing.assert_allclose(both[0].mean, np.exp(passes).mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(both[0].variance, np.exp(passes).var(axis=0), rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(both[1].mean, passes.mean(axis=0), rtol=1e-4, atol=1e-6)
