@@ -49,6 +49,7 @@ class Metric(NamedTuple):
       higher: whether a higher value is better.
       percent: whether it is a fraction that is shown in percent, and its changes in points.
       needs_classes: whether it is defined only where examples of two classes are.
+      of_loss: whether it is a share of the data loss, whichever that is.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Metric(NamedTuple):
     higher: bool = True
     percent: bool = False
     needs_classes: bool = False
+    of_loss: bool = False
 
     @property
     def sign(self) -> float:
@@ -304,6 +306,7 @@ METRICS = MappingProxyType(
             Metric("r2", "R²", "regression"),
             Metric("mae", "mean absolute error", "regression", higher=False),
             Metric("rmse", "root mean squared error", "regression", higher=False),
+            Metric("d2", "D²", "regression", of_loss=True),
         )
     }
 )
@@ -311,3 +314,13 @@ SCORE = MappingProxyType(
     {task: next(name for name, metric in METRICS.items() if metric.task == task) for task in TASKS}
 )
 """The default metric of each task, which training computes after every epoch; a higher value is better."""
+
+
+def default_metric(task: str, loss: str) -> str:
+    """The metric by which settings are chosen: `SCORE`, or D² if a regression is not after the mean.
+
+    Example:
+      >>> default_metric("regression", "mse"), default_metric("regression", "quantile")
+      ('r2', 'd2')
+    """
+    return SCORE[task] if task == "classification" or loss == DEFAULT_LOSS[task] else "d2"

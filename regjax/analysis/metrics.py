@@ -18,7 +18,8 @@ def metrics_of(task: str, outputs: np.ndarray, y: np.ndarray) -> dict[str, float
     - Classification: `accuracy`; `balanced_accuracy`, the mean recall of the classes; `roc_auc`; `average_precision`;
       `f1`; `log_loss`; `brier`, summed over classes. The middle three are those of the second class if there are two,
       otherwise the mean over classes, each against the rest; classes without an example are left out.
-    - Regression: `r2`, `mae` and `rmse`, in the units of the target; the mean over several targets.
+    - Regression: `r2`, `mae` and `rmse`, in the units of the target; the mean over several targets. D² is computed
+      where the data loss is known (`regjax.comparison.explained`).
 
     Args:
       task: `"classification"` or `"regression"`.
@@ -35,7 +36,7 @@ def metrics_of(task: str, outputs: np.ndarray, y: np.ndarray) -> dict[str, float
 
     Reference: the functions of the same names in `sklearn.metrics`.
     """
-    names = [name for name, metric in METRICS.items() if metric.task == task]
+    names = [name for name, metric in METRICS.items() if metric.task == task and not metric.of_loss]
     return {name: float(np.mean(contributions(name, outputs, y))) for name in names}
 
 
@@ -49,7 +50,7 @@ def contributions(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray
     targets as known.
 
     Args:
-      metric: a name of `regjax.catalog.METRICS`.
+      metric: a name of `regjax.catalog.METRICS`; not D², which needs the data loss.
       outputs: as in `metrics_of`.
       y: as in `metrics_of`.
 
@@ -67,7 +68,7 @@ def contributions(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray
       Hampel, The influence curve and its role in robust estimation, 1974; DeLong, DeLong and Clarke-Pearson, Comparing
       the areas under two or more correlated receiver operating characteristic curves, 1988.
     """
-    check_choice("metric", metric, METRICS)
+    check_choice("metric", metric, [name for name, one in METRICS.items() if not one.of_loss])
     outputs, y = np.asarray(outputs, np.float64), np.asarray(y)
     if METRICS[metric].task == "regression":
         targets = np.reshape(y, (len(y), -1)).astype(np.float64)

@@ -22,7 +22,8 @@ _ROW = "row/"
 class Predictions(NamedTuple):
     """Predictions on the test examples, by the runs of the chosen setting of each row of a comparison.
 
-    A run that diverged has those of a constant guess: the class frequencies or the mean target of the training data.
+    A run that diverged has those of a constant guess, the best one under the data loss for the training targets: by the
+    default losses, the class frequencies or the mean target.
 
     Attributes:
       task: `"classification"` or `"regression"`.

@@ -162,7 +162,7 @@ def _prepared(config: Config, wanted: Techniques) -> tuple[nn.Module, Dataset, T
     from regjax.comparison.plan import technique_context
     from regjax.comparison.registry import resolve
 
-    loaded = setup.load(config, config.split_seed)
+    loaded = setup.load(config, config.split_seed, link=config.link)
     setup.check_sizes(config, loaded.splits)
     size = batch_size_of(config.batch_size, config.train_examples or len(loaded.splits.y_train))
     once = dataclasses.replace(config, epochs=config.epochs or 1, batch_size=size)

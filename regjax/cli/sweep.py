@@ -18,11 +18,11 @@ import dataclasses
 import itertools
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regjax.catalog import LAYOUTS, NOISES, NUMBERS, SCORE
+from regjax.catalog import LAYOUTS, LOSSES, NOISES, NUMBERS, SCORE, default_metric
 from regjax.cli import app, cluster, flags, workdirs
 from regjax.cli.grid import REGULARIZERS, Point, off_values, points_of
 from regjax.cli.options import RunOptions, SharedBatchOptions
@@ -149,7 +149,7 @@ def main(config: Config) -> int:
         results, plan = _run(prepared, lanes)
     if not cluster.leads():
         return app.DONE
-    table = _table(results, prepared.points, prepared.seeds, prepared.spec.task, units)
+    table = _table(results, prepared.points, prepared.seeds, _score_of(prepared), units)
     content = _content(prepared, table, plan) | {
         "compilations": compilations.count,
         "compile_seconds": round(compilations.seconds, 3),
@@ -167,7 +167,7 @@ def _prepared(config: Config, swept: dict[str, list[float]]) -> _Prepared:
     from regjax.cli import setup
     from regjax.cli.regularizers import check_regularizers
 
-    loaded = setup.load(config, config.split_seed)
+    loaded = setup.load(config, config.split_seed, link=config.link)
     setup.check_sizes(config, loaded.splits)
     facts = setup.Facts.of(loaded.splits)
     for size in swept.get("train_examples", []):
@@ -202,7 +202,7 @@ def _lanes(prepared: _Prepared) -> tuple[list[Lane], list[float]]:
         )
         for i, seed in enumerate(prepared.seeds):
             own = preprocessors.of(seed, at_point.train_examples)
-            units.append(own.loss_unit(preprocessors.whole))
+            units.append(own.loss_unit(preprocessors.whole, LOSSES[prepared.spec.loss].power))
             lanes.append(Lane(run, hparams._replace(standardization=own.standardization), run_key(seed), i))
     return lanes, units
 
@@ -250,7 +250,8 @@ def _content(prepared: _Prepared, table: list[dict[str, Any]], plan: LanePlan) -
     return {
         "dataset": prepared.loaded.splits.name,
         "task": spec.task,
-        "metric": SCORE[spec.task],
+        "metric": default_metric(spec.task, spec.loss),
+        "loss": dict(zip(("name", "parameter"), (spec.loss, *config.loss_arguments().values(), None), strict=False)),
         "seeds": config.seeds,
         "parameters": prepared.swept,
         "validation_examples": examples,
@@ -292,10 +293,30 @@ def _swept(config: Config) -> dict[str, list[float]]:
     return swept
 
 
+def _score_of(prepared: _Prepared) -> Callable[[str, dict[str, float], float], float]:
+    """Return the function from a part, the metrics of an epoch and the loss there to the metric of the sweep."""
+    import numpy as np
+
+    from regjax.comparison.explained import least_loss
+    from regjax.losses import ChosenLoss
+
+    spec, config, pre = prepared.spec, prepared.config, prepared.loaded.preprocessor
+    if default_metric(spec.task, spec.loss) == SCORE[spec.task]:
+        return lambda part, row, loss: row[f"{part}/{SCORE[spec.task]}"]
+    chosen = ChosenLoss(spec.loss, next(iter(config.loss_arguments().values()), None))
+    targets = {"val": np.asarray(prepared.arrays.y_val), "train": prepared.loaded.splits.y_train}
+    least = {part: least_loss(chosen, pre.target_transform(y)) for part, y in targets.items()}
+    return lambda part, row, loss: 1.0 - loss / least[part]
+
+
 def _table(
-    results: Sequence[RunResult], points: Sequence[Point], seeds: list[int], task: str, units: Sequence[float]
+    results: Sequence[RunResult],
+    points: Sequence[Point],
+    seeds: list[int],
+    score_of: Callable[[str, dict[str, float], float], float],
+    units: Sequence[float],
 ) -> list[dict[str, Any]]:
-    """Return one row for each lane; `units` are the factors that give all losses one unit."""
+    """Return one row for each lane; `units` are the factors that give all losses one unit, `score_of` is of a part."""
     from regjax.stopping import REASONS
 
     table = []
@@ -308,9 +329,9 @@ def _table(
                     **point.values,
                     "seed": seed,
                     "reference": point.reference,
-                    "val_score": row[f"val/{SCORE[task]}"],
+                    "val_score": score_of("val", row, row["val/loss"] * unit),
                     "val_loss": row["val/loss"] * unit,
-                    "train_score": row[f"train/{SCORE[task]}"],
+                    "train_score": score_of("train", row, row["train/data_loss"] * unit),
                     "train_loss": row["train/data_loss"] * unit,
                     "epochs": int(result.epochs),
                     "best_epoch": int(result.best_epoch),

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from regjax.analysis import Predictions
-from regjax.analysis.metrics import metrics_of
-from regjax.catalog import COMBINATION, METRICS
+from regjax.catalog import COMBINATION, LOSSES, METRICS
 from regjax.comparison.choose import Row
 from regjax.comparison.details import column_places, details_of
 from regjax.comparison.importance import summarized
@@ -22,7 +21,7 @@ from regjax.comparison.layout import Layout
 from regjax.comparison.learning_curve import learning_curve
 from regjax.comparison.plan import Plan
 from regjax.comparison.ranking import rank, with_practical
-from regjax.comparison.references import references_of
+from regjax.comparison.references import all_metrics, references_of
 from regjax.comparison.result import CompareResult, Trained
 from regjax.comparison.row import GridPoint, TechniqueResult
 from regjax.comparison.scoring import Chance, Evaluation, Scorer, chance_of
@@ -85,7 +84,7 @@ class SplitResult(NamedTuple):
             curve=curve,
             importance=importance,
             chance=scorer.chance,
-            train_chance=chance_of(splits, plan.unit, splits.y_train),
+            train_chance=chance_of(splits, plan.unit, splits.y_train, loss=plan.loss),
             references=references_of(plan),
             y_test=splits.y_test,
             test_rows=splits.indices.get("test"),
@@ -150,7 +149,7 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
             {n: tuple(result.weights for part in parts for result in part.row(n).chosen.results) for n in names},
         ),
         predictions=predictions,
-        metrics=_metrics(plan.splits.task, predictions),
+        metrics=_metrics(plan, predictions),
         references=_references(parts),
         details=details_of(plan, predictions, _in_detail(results, plain, plan.metric), layout),
         importance=_importance(plan, parts, names),
@@ -181,10 +180,10 @@ def _importance(plan: Plan, parts: Sequence[SplitResult], names: Sequence[str]) 
     )
 
 
-def _metrics(task: str, predictions: Predictions) -> dict[str, dict[str, float]]:
+def _metrics(plan: Plan, predictions: Predictions) -> dict[str, dict[str, float]]:
     """The test metrics of each row, mean over runs."""
     of_rows = {
-        name: [metrics_of(task, run, y) for run, y in zip(outputs, predictions.y, strict=True)]
+        name: [all_metrics(plan, run, y) for run, y in zip(outputs, predictions.y, strict=True)]
         for name, outputs in predictions.outputs.items()
     }
     return {name: _means(runs) for name, runs in of_rows.items()}
@@ -232,7 +231,7 @@ def _row_of_table(
     used = [part.row(name) for part in parts]
     whole, scale = plan.unit, plan.unit.y_scale
     results = [
-        in_unit(result, preprocessor.loss_unit(whole))
+        in_unit(result, preprocessor.loss_unit(whole, LOSSES[plan.loss.name].power))
         for row in used
         for result, preprocessor in zip(row.chosen.results, row.chosen.preprocessors, strict=True)
     ]

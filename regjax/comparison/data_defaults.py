@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Collection, Mapping, Sequence
 
+import flax.linen as nn
 import numpy as np
 
 from regjax.augment import Augmentation, make
 from regjax.catalog import DEFAULT_TECHNIQUES, NOISES
 from regjax.comparison.techniques import Technique
+from regjax.core.checks import in_short
 from regjax.core.errors import InputError
-from regjax.core.typing import Value
+from regjax.core.typing import ModelLike, Value
 from regjax.data import Splits
 from regjax.losses import class_weights
 from regjax.training.options import TrainingOptions
@@ -57,6 +60,22 @@ def _described(term: Value) -> str:
     strength = term.strength
     one_number = not callable(strength) and not isinstance(strength, dict) and np.ndim(strength) == 0
     return f"{term.kind}({float(strength):g})" if one_number else str(term.kind)
+
+
+def described_model(model: ModelLike) -> str:
+    """Describe a model in one line, such as `MLP(num_outputs=10, widths=(256,))`."""
+    if not dataclasses.is_dataclass(model):
+        return "(init, apply)"
+    names = [field.name for field in dataclasses.fields(model) if field.name not in ("parent", "name")]
+    return f"{type(model).__name__}({', '.join(f'{name}={_value(getattr(model, name))}' for name in names)})"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, nn.Module):
+        return described_model(value)
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_value, value))})"
+    return getattr(value, "__name__", None) or in_short(value)
 
 
 FEWEST_OF_CURVE = 8

@@ -45,7 +45,7 @@ def importances(plan: Plan, rows: Mapping[str, Row]) -> dict[str, np.ndarray]:
     if len(places) > MOST_COLUMNS or len(places) * len(rows) * len(plan.seeds) * splits > MOST_EVALUATIONS:
         return {}
     x, y = np.asarray(plan.splits.x_test[:MOST_EXAMPLES]), plan.splits.y_test[:MOST_EXAMPLES]
-    scorer = Scorer.of_examples(as_model(plan.spec.model).apply, plan.splits, plan.unit, (x, y), plan.metric)
+    scorer = Scorer.of_examples(as_model(plan.spec.model).apply, plan.splits, plan.unit, (x, y), plan.metric, plan.loss)
     runs = [
         (name, i, result.weights, own)
         for name, row in rows.items()

@@ -6,17 +6,17 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
-import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.catalog import COMBINATION, METRICS, TECHNIQUES
+from regjax.catalog import COMBINATION, METRICS, TECHNIQUES, default_metric
 from regjax.comparison.data_defaults import (
     as_augmentation,
     batch_size_of,
     class_counts,
     curve_sizes,
     described_arguments,
+    described_model,
     epochs_of,
     is_demonstration,
     label_noise_of,
@@ -32,11 +32,12 @@ from regjax.core.errors import InputError
 from regjax.core.typing import Json, ModelLike, PyTree, Value
 from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
 from regjax.data.targets import task_reason
+from regjax.losses import ChosenLoss
 from regjax.models import make_model
 from regjax.models.call import takes_rates
 from regjax.models.interface import as_model
-from regjax.training.evaluate import SCORE
-from regjax.training.preflight import check_loss, output_shape
+from regjax.training.options import loss_of_task
+from regjax.training.preflight import check_loss, check_targets, output_shape
 from regjax.training.program import weight_shapes
 from regjax.training.spec import Spec, make_hparams
 from regjax.training.state import TrainData
@@ -88,10 +89,16 @@ class Plan:
     cut: Mapping[str, Json] | None = None
 
     @property
+    def loss(self) -> ChosenLoss:
+        """The data loss."""
+        return ChosenLoss(self.spec.loss, next(iter(self.options.loss_arguments().values()), None))
+
+    @property
     def always(self) -> Mapping[str, Value]:
         """The arguments of `make_hparams` that every run gets."""
         weights = weights_of_classes(self.options, class_counts(self.splits))
-        return {**(self.options.always or {}), **({} if weights is None else {"class_weights": weights})}
+        of_loss = self.options.loss_arguments() | ({} if weights is None else {"class_weights": weights})
+        return {**(self.options.always or {}), **of_loss}
 
     @property
     def seeds(self) -> range:
@@ -117,7 +124,7 @@ class Plan:
     @property
     def metric(self) -> str:
         """The metric by which settings are chosen and tested."""
-        return self.options.metric or SCORE[self.splits.task]
+        return self.options.metric or default_metric(self.splits.task, self.spec.loss)
 
     @property
     def population(self) -> int:
@@ -130,7 +137,7 @@ class Plan:
         """Return the settings that the results and the report list."""
         options, splits, spec = self.options, self.splits, self.spec
         return {
-            "model": _described(spec.model),
+            "model": described_model(spec.model),
             "train_examples": options.train_examples,
             "pool": len(splits.y_train),
             "stop_examples": self.stop_examples,
@@ -141,6 +148,7 @@ class Plan:
             "steps_per_epoch": spec.steps_per_epoch,
             "epochs": spec.epochs,
             "updates": spec.total_steps,
+            "loss": self.loss._asdict(),
             "optimizer": spec.optimizer,
             "learning_rate": options.learning_rate,
             "learning_rate_search": None if self.search is None else dict(self.search),
@@ -176,8 +184,9 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
         options = dataclasses.replace(options, splits=1 if one else options.seeds)
     _check_splits(dataset, options)
     check_metric(options, splits)
+    check_targets(loss_of_task(splits.task, options.loss), splits)
     module = make_model(model, num_outputs=splits.num_outputs, task=splits.task) if isinstance(model, str) else model
-    preprocessor = Preprocessor.for_splits(splits, standardize=options.standardize)
+    preprocessor = Preprocessor.for_splits(splits, standardize=options.standardize, link=options.link)
     augmentation = as_augmentation(options.augmentation, splits)
     options, n_train, steps = filled_in(options, splits)
     context = technique_context(options, splits, module, has_augmentation=bool(augmentation.steps))
@@ -221,7 +230,8 @@ def plan_of_split(first: Plan, number: int) -> Plan:
     if number == 0 or first.dataset is None:
         return first
     splits = split(first.dataset, seed=first.options.split_seed + number, **first.options.fractions())
-    preprocessor = Preprocessor.for_splits(splits, standardize=first.options.standardize)
+    link = first.options.link
+    preprocessor = Preprocessor.for_splits(splits, standardize=first.options.standardize, link=link)
     return dataclasses.replace(first, splits=splits, preprocessor=preprocessor, number=number)
 
 
@@ -237,6 +247,7 @@ def _check_splits(dataset: Dataset | Splits, options: CompareOptions) -> None:
         other = split(dataset, seed=options.split_seed + number, **options.fractions())
         other.check_targets()
         check_metric(options, other)
+        check_targets(loss_of_task(other.task, options.loss), other)
 
 
 def check_metric(options: CompareOptions, splits: Splits) -> None:
@@ -296,7 +307,9 @@ def _check_technique(
     technique: Technique, spec: Spec, params: PyTree, options: CompareOptions, example: np.ndarray, splits: Splits
 ) -> None:
     """Raise an `InputError` if the program cannot run a technique."""
-    arguments = merge([dict(options.always or {}), technique.arguments(technique.values[0])])
+    arguments = merge(
+        [{**(options.always or {}), **options.loss_arguments()}, technique.arguments(technique.values[0])]
+    )
     try:
         check_together(arguments, params)
         hparams = make_hparams(**{"n_train": options.train_examples, **arguments})
@@ -327,22 +340,6 @@ def training_arrays(plan: Plan, seeds: range | None = None) -> TrainData:
         y_val=jnp.asarray(splits.y_stop[stop]),
         weight=None if splits.weight_train is None else jnp.asarray(splits.weight_train),
     )
-
-
-def _described(model: ModelLike) -> str:
-    """Describe a model in one line, such as `MLP(num_outputs=10, widths=(256,))`."""
-    if not dataclasses.is_dataclass(model):
-        return "(init, apply)"
-    names = [field.name for field in dataclasses.fields(model) if field.name not in ("parent", "name")]
-    return f"{type(model).__name__}({', '.join(f'{name}={_value(getattr(model, name))}' for name in names)})"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, nn.Module):
-        return _described(value)
-    if isinstance(value, list | tuple):
-        return f"({', '.join(map(_value, value))})"
-    return getattr(value, "__name__", None) or in_short(value)
 
 
 def as_dataset(data: Data, task: str | None = None) -> Dataset | Splits:

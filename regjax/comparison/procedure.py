@@ -125,7 +125,7 @@ def make_runner(
       progress: as in `compare`.
       done: number of runs on earlier splits.
     """
-    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.unit, "select", plan.metric)
+    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.unit, "select", plan.metric, plan.loss)
     runner = Runner(
         run_fn=make_run(plan.spec),
         defaults={
@@ -195,7 +195,7 @@ def train_anew(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> tuple[dic
 def evaluate_on_test(plan: Plan, rows: Mapping[str, Row]) -> tuple[Scorer, dict[str, list[Evaluation]]]:
     """Evaluate the chosen setting of each row once on the test set, for each seed."""
     # The scorer of the test set is made only here, so that no earlier step can use it.
-    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.unit, "test", plan.metric)
+    scorer = Scorer(as_model(plan.spec.model).apply, plan.splits, plan.unit, "test", plan.metric, plan.loss)
     tests = {
         name: [
             scorer(result.weights, diverged(result), own)

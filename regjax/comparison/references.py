@@ -1,7 +1,8 @@
 """Models other than nets on the same examples, which show whether a net is the right tool.
 
 They are not rows of the comparison: nothing is tuned or tested. Each is fitted with the defaults of scikit-learn on the
-training examples of the first run of each split.
+training examples of the first run of each split, by the data loss of the comparison or one that is after the same. The
+penalties of quantile and Poisson regressions, whose defaults leave little of a model, are none and small.
 """
 
 from __future__ import annotations
@@ -12,18 +13,23 @@ import warnings
 import numpy as np
 
 from regjax.analysis.metrics import metrics_of
+from regjax.catalog import LOSSES, default_metric
+from regjax.comparison.explained import d2_of
 from regjax.comparison.plan import Plan
 from regjax.comparison.reference_notes import BOOSTING, CONSTANT, LINEAR
 from regjax.core.typing import Estimator
 from regjax.data import Preprocessors, Splits, noisy_labels, training_rows
+from regjax.losses import ChosenLoss, best_constant
 
 MOST_ROWS = 20_000  # most examples that a reference is fitted on, which takes some seconds
+MOST_OF_QUANTILES = 4_000  # of the linear program of a quantile regression
 
 
 def references_of(plan: Plan) -> dict[str, dict[str, float]]:
     """Return the test metrics of each reference (the names are in `regjax.comparison.reference_notes`) on a split.
 
-    The linear model is a logistic or ridge regression on standardized inputs; the trees of the gradient boosting see
+    The linear model is a logistic or ridge regression on standardized inputs, or the quantile, Huber or Poisson
+    regression of the data loss; the trees of the gradient boosting see
     the inputs as they are, and missing numbers as missing. For images and sequences there is the constant guess alone.
 
     Args:
@@ -36,35 +42,68 @@ def references_of(plan: Plan) -> dict[str, dict[str, float]]:
     if splits.task == "classification" and plan.options.label_noise:
         y = noisy_labels(y, plan.options.label_noise, splits.num_classes, [seed])[0]
     y = y if rows is None else y[rows]
-    outputs = {CONSTANT: _constant(y, splits.task, splits.num_classes, len(splits.y_test))}
+    outputs = {CONSTANT: _constant(plan, y, len(splits.y_test))}
     if splits.kind == "table" and importlib.util.find_spec("sklearn"):
         x = splits.x_train[:] if rows is None else splits.x_train[rows]
         preprocessor = Preprocessors(splits, plan.preprocessor).of(seed, size)
         x_test = splits.x_test[:]
         standardized, of_test = preprocessor.transform(x), preprocessor.transform(x_test)
-        outputs[LINEAR] = _fitted(_linear(splits.task), standardized, of_test, y, splits)
-        outputs[BOOSTING] = _fitted(_boosting(splits.task), x, x_test, y, splits)
-    return {name: metrics_of(splits.task, found, splits.y_test) for name, found in outputs.items()}
+        few = slice(MOST_OF_QUANTILES if plan.loss.name in ("mae", "quantile") else None)
+        outputs[LINEAR] = _fitted(_linear(plan.loss), standardized[few], of_test, y[few], splits)
+        outputs[BOOSTING] = _fitted(_boosting(plan.loss), x, x_test, y, splits)
+    return {name: all_metrics(plan, found, splits.y_test) for name, found in outputs.items()}
 
 
-def _constant(y: np.ndarray, task: str, classes: int, size: int) -> np.ndarray:
-    guess = np.bincount(y, minlength=classes) / len(y) if task == "classification" else np.mean(y, axis=0)
+def all_metrics(plan: Plan, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Return the metrics of predictions, with D² where the plan is not after the mean.
+
+    Args:
+      plan: the plan, which has the data loss and its unit.
+      outputs: as in `regjax.analysis.metrics.metrics_of`.
+      y: the targets.
+    """
+    found = metrics_of(plan.splits.task, outputs, y)
+    if "d2" in (plan.metric, default_metric(plan.splits.task, plan.spec.loss)):
+        found["d2"] = d2_of(plan.loss, plan.unit, outputs, y)
+    return found
+
+
+def _constant(plan: Plan, y: np.ndarray, size: int) -> np.ndarray:
+    """The best constant under the data loss for the training targets, as predictions."""
+    name, parameter = plan.loss
+    if plan.splits.task == "classification":
+        guess = np.exp(best_constant(name, y, parameter, plan.splits.num_classes))
+    else:
+        guess = plan.unit.target_inverse(best_constant(name, plan.unit.target_transform(y), parameter))
     return np.broadcast_to(guess, (size, *np.shape(guess)))
 
 
-def _linear(task: str) -> Estimator:
-    from sklearn.linear_model import LogisticRegression, Ridge
+def _linear(loss: ChosenLoss) -> Estimator:
+    from sklearn.linear_model import HuberRegressor, LogisticRegression, PoissonRegressor, QuantileRegressor, Ridge
+    from sklearn.multioutput import MultiOutputRegressor
 
-    return LogisticRegression(max_iter=1000) if task == "classification" else Ridge()
+    made = {
+        "mse": Ridge,
+        "mae": lambda: QuantileRegressor(alpha=0.0),
+        "quantile": lambda: QuantileRegressor(quantile=loss.parameter, alpha=0.0),
+        "huber": lambda: HuberRegressor(max_iter=1000),
+        "poisson": lambda: PoissonRegressor(alpha=1e-3, max_iter=1000),
+    }
+    if loss.name not in made:
+        return LogisticRegression(max_iter=1000)
+    return made[loss.name]() if loss.name == "mse" else MultiOutputRegressor(made[loss.name]())
 
 
-def _boosting(task: str) -> Estimator:
+def _boosting(loss: ChosenLoss) -> Estimator:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.multioutput import MultiOutputRegressor
 
-    if task == "classification":
+    if LOSSES[loss.name].task == "classification":
         return HistGradientBoostingClassifier(random_state=0)
-    return MultiOutputRegressor(HistGradientBoostingRegressor(random_state=0))
+    names = {"mse": "squared_error", "mae": "absolute_error", "quantile": "quantile", "poisson": "poisson"}
+    own = names.get(loss.name, "absolute_error")  # it has no Huber loss
+    quantile = loss.parameter if own == "quantile" else None
+    return MultiOutputRegressor(HistGradientBoostingRegressor(loss=own, quantile=quantile, random_state=0))
 
 
 def _fitted(model: Estimator, x: np.ndarray, x_test: np.ndarray, y: np.ndarray, splits: Splits) -> np.ndarray:

@@ -10,10 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.analysis.metrics import contributions
-from regjax.catalog import DEFAULT_LOSS, METRICS
+from regjax.catalog import DEFAULT_LOSS, LOSSES, METRICS
+from regjax.comparison.explained import explained, least_loss
 from regjax.core.typing import ApplyFn, Array, ArrayLike
 from regjax.data import Preprocessor, Splits, Standardization
-from regjax.losses import correct, get_loss
+from regjax.losses import (
+    ChosenLoss,
+    best_constant,
+    constant_losses,
+    correct,
+    get_loss,
+    predicted_numbers,
+    squared_error,
+)
 from regjax.training.evaluate import SCORE, predict
 from regjax.training.state import Weights
 
@@ -31,6 +40,7 @@ class Evaluation(NamedTuple):
     losses: np.ndarray  # [N], the loss of each example
     hits: np.ndarray  # [N], 1 for a correct prediction; empty if the metric is not the accuracy
     outputs: np.ndarray = np.zeros(0)  # class probabilities [N, K], or numbers like y; empty on the selection part
+    squares: np.ndarray = np.zeros(0)  # [N], of a regression the squared error of each example
     contributions: np.ndarray | None = None  # [N], of each example to the score, if it is neither accuracy nor R2
     diverged: bool = False  # the scores are those of the constant guess
 
@@ -39,13 +49,16 @@ class Evaluation(NamedTuple):
         """What each example contributes to the score, `[N]`; their mean is the score."""
         if self.contributions is not None:
             return self.contributions
-        if self.hits.size or not self.loss:
+        if self.hits.size or not self.squares.any():
             return self.hits if self.hits.size else np.full(len(self.losses), self.score)
-        return 1.0 - (1.0 - self.score) / self.loss * self.losses
+        return 1.0 - (1.0 - self.score) / self.squares.mean() * self.squares
 
 
 class Chance(NamedTuple):
-    """The scores of a constant guess: the class frequencies or the mean target of the training set."""
+    """The scores of a constant guess: the best one under the data loss for the targets of the training set.
+
+    By the default losses, it is the class frequencies or the mean target.
+    """
 
     score: float
     loss: float
@@ -60,12 +73,20 @@ class Scorer:
       preprocessor: the one of the whole pool, which gives the losses of all runs one unit.
       part: `"select"` or `"test"`.
       metric: name of the metric; None is the default of the task.
+      loss: the data loss; None is the default of the task.
     """
 
     def __init__(
-        self, apply_fn: ApplyFn, splits: Splits, preprocessor: Preprocessor, part: str, metric: str | None = None
+        self,
+        apply_fn: ApplyFn,
+        splits: Splits,
+        preprocessor: Preprocessor,
+        part: str,
+        metric: str | None = None,
+        loss: ChosenLoss | None = None,
     ):
-        self._keep(apply_fn, splits, preprocessor, getattr(splits, f"x_{part}"), getattr(splits, f"y_{part}"), metric)
+        examples = getattr(splits, f"x_{part}"), getattr(splits, f"y_{part}")
+        self._keep(apply_fn, splits, preprocessor, *examples, metric, loss)
         self._keeps_outputs = part == "test"  # those of all settings on the selection part would fill the memory
 
     @classmethod
@@ -76,10 +97,11 @@ class Scorer:
         preprocessor: Preprocessor,
         examples: tuple[ArrayLike, np.ndarray],
         metric: str | None = None,
+        loss: ChosenLoss | None = None,
     ) -> Scorer:
         """Make the scorer of other examples `(x, y)`, as they are before standardization; it keeps no outputs."""
         scorer = cls.__new__(cls)
-        scorer._keep(apply_fn, splits, preprocessor, *examples, metric)
+        scorer._keep(apply_fn, splits, preprocessor, *examples, metric, loss)
         scorer._keeps_outputs = False
         return scorer
 
@@ -91,16 +113,19 @@ class Scorer:
         x: ArrayLike,
         y: np.ndarray,
         metric: str | None,
+        loss: ChosenLoss | None,
     ) -> None:
         self.task = splits.task
+        self._loss = loss or ChosenLoss(DEFAULT_LOSS[splits.task])
         self.metric = metric or SCORE[splits.task]
         self._apply = apply_fn
         self._whole = preprocessor
         self._x = jnp.asarray(x)
         self._targets = y
         self._y = jnp.asarray(preprocessor.target_transform(y))
-        self.chance = chance_of(splits, preprocessor, y, metric)
-        self._guess = _constant_guess(splits, len(y))
+        self.chance = chance_of(splits, preprocessor, y, metric, self._loss)
+        self._guess = _constant_guess(splits, preprocessor, self._loss)
+        self._least = least_loss(self._loss, np.asarray(self._y)) if self.metric == "d2" else 1.0
 
     def __call__(
         self, weights: Weights, diverged: bool, preprocessor: Preprocessor | None = None, x: Array | None = None
@@ -113,79 +138,99 @@ class Scorer:
         if not diverged:
             cuts = [slice(i, i + BATCH) for i in range(0, size, BATCH)]
             inputs = (own.standardization, own.units_of(self._whole))
-            pieces = [_per_example(self._apply, self.task, weights, *inputs, x[cut], self._y[cut]) for cut in cuts]
+            fixed = (self._apply, self.task, self._loss.name)
+            parameter = self._loss.parameter
+            pieces = [_per_example(*fixed, parameter, weights, *inputs, x[cut], self._y[cut]) for cut in cuts]
             losses = np.concatenate([piece[0] for piece in pieces]).astype(np.float64)
             if np.all(np.isfinite(losses)):
                 loss = float(losses.mean())
                 outputs = np.concatenate([piece[2] for piece in pieces])
                 outputs = self._whole.target_inverse(outputs) if self.task == "regression" else outputs
-                hits = np.concatenate([piece[1] for piece in pieces]).astype(np.float64) if pieces[0][1].size else None
-                return self._evaluation(loss, losses, hits, outputs)
+                other = np.concatenate([piece[1] for piece in pieces]).astype(np.float64)
+                return self._evaluation(loss, losses, other, outputs)
         return self._of_guess()
 
     def _of_guess(self) -> Evaluation:
-        guess, y = self._guess, np.asarray(self._y)
+        y, guess = np.asarray(self._y), _predicted(self._guess, self._whole, self.task, len(self._y))
+        losses = constant_losses(self._loss.name, self._guess, y, self._loss.parameter)
         if self.task == "classification":
-            losses = -np.log(np.maximum(guess[np.arange(len(y)), y], 1e-12, dtype=np.float64))
-            hits = (guess.argmax(axis=1) == y).astype(np.float64)
+            other = (guess.argmax(axis=1) == y).astype(np.float64)
         else:
-            errors = np.square(self._whole.target_transform(guess) - y)
-            losses, hits = errors.reshape(len(y), -1).mean(axis=1, dtype=np.float64), None
-        return self._evaluation(self.chance.loss, losses, hits, guess)._replace(diverged=True)
+            other = _squares(self._whole.target_transform(guess), y)
+        return self._evaluation(self.chance.loss, losses, other, guess)._replace(diverged=True)
 
-    def _evaluation(self, loss: float, losses: np.ndarray, hits: np.ndarray | None, outputs: np.ndarray) -> Evaluation:
-        kept = outputs if self._keeps_outputs else np.zeros(0)
-        if self.metric == "accuracy" and hits is not None:
-            return Evaluation(float(hits.mean()), loss, losses, hits, kept)
+    def _evaluation(self, loss: float, losses: np.ndarray, other: np.ndarray, outputs: np.ndarray) -> Evaluation:
+        """Return the evaluation; `other` are the hits of a classification, or the squared errors of a regression."""
+        kept, none = outputs if self._keeps_outputs else np.zeros(0), np.zeros(0)
+        squares = other if self.task == "regression" else none
+        if self.metric == "accuracy":
+            return Evaluation(float(other.mean()), loss, losses, other, kept)
+        if self.metric == "d2":
+            scores = explained(losses, self._least)
+            return Evaluation(float(scores.mean()), loss, losses, none, kept, squares, scores)
         if self.metric == "r2":
-            return Evaluation(1.0 - loss / _variance(np.asarray(self._y)), loss, losses, np.zeros(0), kept)
+            score = 1.0 - float(squares.mean()) / _variance(np.asarray(self._y))
+            return Evaluation(score, loss, losses, none, kept, squares)
         scores = METRICS[self.metric].sign * contributions(self.metric, outputs, self._targets)
-        return Evaluation(float(scores.mean()), loss, losses, np.zeros(0), kept, scores)
+        return Evaluation(float(scores.mean()), loss, losses, none, kept, squares, scores)
 
 
-def chance_of(splits: Splits, preprocessor: Preprocessor, y: np.ndarray, metric: str | None = None) -> Chance:
-    """Score the constant guess from the training set on the targets `y`; `metric` is as in `Scorer`."""
-    metric = metric or SCORE[splits.task]
-    if metric not in SCORE.values():
-        scores = METRICS[metric].sign * contributions(metric, _constant_guess(splits, len(y)), y)
-        return Chance(float(scores.mean()), chance_of(splits, preprocessor, y).loss)
-    if splits.task == "regression":
-        guess = preprocessor.target_transform(splits.y_train).mean(axis=0)
-        targets = preprocessor.target_transform(y)
-        loss = float(np.mean(np.square(targets - guess)))
-        return Chance(1.0 - loss / _variance(targets), loss)
-    share = np.bincount(splits.y_train, minlength=splits.num_classes) / len(splits.y_train)
-    counts = np.bincount(y, minlength=splits.num_classes) / len(y)
-    loss = -np.sum(counts * np.log(np.maximum(share, 1e-12)))
-    return Chance(float(counts[int(np.argmax(share))]), float(loss))
+def chance_of(
+    splits: Splits,
+    preprocessor: Preprocessor,
+    y: np.ndarray,
+    metric: str | None = None,
+    loss: ChosenLoss | None = None,
+) -> Chance:
+    """Score the constant guess from the training set on the targets `y`; `metric` and `loss` are as in `Scorer`."""
+    metric, loss = metric or SCORE[splits.task], loss or ChosenLoss(DEFAULT_LOSS[splits.task])
+    guess = _constant_guess(splits, preprocessor, loss)
+    targets = preprocessor.target_transform(y)
+    mean = float(constant_losses(loss.name, guess, targets, loss.parameter).mean())
+    if metric == "d2":
+        return Chance(1.0 - mean / least_loss(loss, targets), mean)
+    predicted = _predicted(guess, preprocessor, splits.task, len(y))
+    if metric == "r2":
+        squares = _squares(preprocessor.target_transform(predicted), targets)
+        return Chance(1.0 - float(squares.mean()) / _variance(targets), mean)
+    return Chance(float((METRICS[metric].sign * contributions(metric, predicted, y)).mean()), mean)
 
 
-def _constant_guess(splits: Splits, size: int) -> np.ndarray:
-    """The outputs of the constant guess for `size` examples, as in `Evaluation`."""
-    if splits.task == "regression":
-        guess = np.mean(splits.y_train, axis=0, dtype=np.float64)
-    else:
-        guess = np.bincount(splits.y_train, minlength=splits.num_classes) / len(splits.y_train)
-    return np.broadcast_to(guess.astype(np.float32), (size, *guess.shape))
+def _constant_guess(splits: Splits, preprocessor: Preprocessor, loss: ChosenLoss) -> np.ndarray:
+    """The outputs of a model, for one example, with the least mean loss on the training targets."""
+    return best_constant(loss.name, preprocessor.target_transform(splits.y_train), loss.parameter, splits.num_classes)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+def _predicted(guess: np.ndarray, preprocessor: Preprocessor, task: str, size: int) -> np.ndarray:
+    """The predictions of the constant guess for `size` examples, as in `Evaluation`."""
+    of_one = preprocessor.target_inverse(guess) if task == "regression" else np.exp(guess)
+    return np.broadcast_to(np.asarray(of_one, np.float32), (size, *guess.shape))
+
+
+def _squares(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    return np.square(outputs - targets).reshape(len(targets), -1).mean(axis=1, dtype=np.float64)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _per_example(
     apply_fn: ApplyFn,
     task: str,
+    loss: str,
+    loss_parameter: ArrayLike | None,
     weights: Weights,
     standardization: Standardization | None,
     units: tuple[Array, Array] | None,
     x: Array,
     y: Array,
 ) -> tuple[Array, Array, Array]:
-    """The loss, whether it is right, and the prediction of each example: probabilities, or standardized targets."""
-    outputs = predict(apply_fn, *weights, x if standardization is None else standardization.apply(x), task=task)
+    """The loss of each example, whether it is right or its squared error, and the outputs: probabilities or numbers."""
+    inputs = x if standardization is None else standardization.apply(x)
+    outputs = predict(apply_fn, *weights, inputs, task=task, link=LOSSES[loss].link)
     if units is not None:
         outputs = outputs * units[0] + units[1]
-    losses = get_loss(DEFAULT_LOSS[task])(outputs, y)
+    losses = get_loss(loss)(outputs, y) if loss_parameter is None else get_loss(loss)(outputs, y, loss_parameter)
     if task == "regression":
-        return losses, jnp.zeros(0), outputs
+        return losses, squared_error(predicted_numbers(loss, outputs), y), outputs
     return losses, correct(outputs, y), jax.nn.softmax(outputs.astype(jnp.float32))
 
 

@@ -131,7 +131,6 @@ def summarize_row(
     of_loss = within(layout.interval([run.losses for run in tests]), LOSS_RANGE)
     test = [sign * evaluation.score for evaluation in tests]
     loss = [evaluation.loss for evaluation in tests]
-    regression = task == "regression"
     return TechniqueResult(
         name=technique.name,
         title=technique.title,
@@ -139,9 +138,7 @@ def summarize_row(
         grid=grid,
         test=spread(test, of_score),
         test_loss=spread(loss, of_loss),
-        test_mse=spread([v * mse_unit for v in loss], Interval(*(v * mse_unit for v in of_loss)))
-        if regression
-        else None,
+        test_mse=_own_unit(tests, layout, mse_unit) if task == "regression" else None,
         train=spread_of(train, limits),
         train_loss=spread_of(
             [chance.loss if lost(result) else at_end(result, "train/data_loss", chance.loss) for result in results],
@@ -161,6 +158,12 @@ def summarize_row(
         params_sha256=tuple(params_sha256(result.weights.params) for result in results),
         flags=None if flags is None else tuple(dict(of_run) for of_run in flags),
     )
+
+
+def _own_unit(tests: Sequence[Evaluation], layout: Layout, unit: float) -> Spread:
+    """The mean squared error over runs; `unit` converts it to the units of the target."""
+    interval = within(layout.interval([run.squares for run in tests]), LOSS_RANGE)
+    return spread([float(run.squares.mean()) * unit for run in tests], Interval(*(end * unit for end in interval)))
 
 
 def at_end(result: RunResult, column: str, otherwise: float) -> float:

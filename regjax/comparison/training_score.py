@@ -29,7 +29,9 @@ def training_scores(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> dict
       rows: the rows with their chosen settings.
       runner: the runner of these runs.
     """
-    guess = chance_of(plan.splits, plan.unit, plan.splits.y_train, plan.metric).score * METRICS[plan.metric].sign
+    guess = (
+        chance_of(plan.splits, plan.unit, plan.splits.y_train, plan.metric, plan.loss).score * METRICS[plan.metric].sign
+    )
     if plan.metric == SCORE[plan.splits.task]:
         return {
             name: [
@@ -56,6 +58,7 @@ def _score(plan: Plan, row: Row, run: int, result: RunResult, runner: Runner, gu
         plan.unit,
         (runner.data.x[examples], np.asarray(runner.data.y[run])[examples]),
         plan.metric,
+        plan.loss,
     )
     found = scorer(result.weights, False, row.chosen.preprocessors[run])
     return METRICS[plan.metric].sign * found.score

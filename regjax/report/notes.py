@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from regjax.catalog import DEFAULT_LOSS, LOSSES
 from regjax.report.baseline import picture
 from regjax.report.reach import (
     MOST_RUNS,
@@ -345,6 +346,7 @@ def _setup(settings: Mapping[str, Any]) -> str:
         *fact("updates", "{} updates a run"),
         *fact("epochs", "{} epochs at most"),
         *fact("batch_size", "batches of {}"),
+        *_loss_fact(settings),
         *fact("optimizer", "optimizer {}"),
         *fact("learning_rate", "learning rate {}"),
         *_budget(settings.get("budget")),
@@ -367,6 +369,16 @@ def _budget(budget: Any) -> list[str]:
     runs = f"{plain(budget['seeds'])} of {plain(budget['wanted_seeds'])} runs of each setting"
     strengths = "every strength" if budget["every"] == 1 else f"one of {plain(budget['every'])} strengths of each grid"
     return [f"within {plain(budget['budget'])} {runs} and {strengths}"]
+
+
+def _loss_fact(settings: Mapping[str, Any]) -> list[str]:
+    """The data loss with its number, if it is not the default of its task."""
+    loss = settings.get("loss") or {}
+    record = LOSSES.get(loss.get("name", ""))
+    if record is None or record.name == DEFAULT_LOSS[record.task]:
+        return []
+    number = loss.get("parameter")
+    return [f"trained on the {record.title}" + (f" ({record.parameter} {plain(number)})" if finite(number) else "")]
 
 
 def _diverged(rows: list[Mapping[str, Any]]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from regjax.report.reach import covered, independent_runs, too_few_runs
 from regjax.report.verdict import LABELS, judge
-from regjax.report.words import NONE, Measure, count, ends, finite, fixed, p_value, plain, span
+from regjax.report.words import NONE, Measure, count, ends, finite, fixed, loss_of, p_value, plain, span
 
 Cell = dict[str, Any]  # text, small, flag, label
 
@@ -37,16 +37,16 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
       measure: of the headline metric.
     """
     base = results["baseline"]
-    regression = measure.loss == "MSE"
     letters = {} if too_few_runs(independent_runs(results)) else results.get("groups") or {}
-    units = regression and bool(base.get("test_mse"))
+    units = bool(base.get("test_mse"))
+    unit_of_loss = "standardized target" if units and loss_of(results).link == "identity" else ""
     tested = results.get("seeds") != 1  # a single run has no test
     unit, step = measure.unit.strip(), measure.step.strip()
     columns = [
         Column("chosen"),
         *(Column(f"{part} {measure.name}", unit, f"{part}, {unit}" if unit else "") for part in ("train", "test")),
         *([Column("group")] if letters else []),
-        Column(f"test {measure.loss}", "standardized target" if units else "", f"test {measure.loss}"),
+        Column(f"test {measure.loss}", unit_of_loss, f"test {measure.loss}"),
         *([Column("test MSE", "target's own unit", "test MSE, own unit")] if units else []),
         Column("gap", step, _with_unit("gap", step)),
         Column(f"change of {measure.name}", step, _with_unit("change", step)),

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-from regjax.catalog import METRICS
+from regjax.catalog import DEFAULT_LOSS, LOSSES, METRICS, SCORE, DataLoss
 
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 LARGE = 1e6  # from which on a number has an exponent instead of all of its digits
@@ -107,6 +107,20 @@ def ends(interval: Any) -> tuple[float, float] | None:
     return float(interval[0]), float(interval[1])
 
 
+def loss_of(results: Mapping[str, Any]) -> DataLoss:
+    """The record of the data loss of a results file; those of earlier versions have the default of the task.
+
+    Example:
+      >>> loss_of({"task": "regression"}).title, loss_of({"loss": {"name": "mae"}}).title
+      ('MSE', 'MAE')
+    """
+    settings = results.get("settings")  # of a comparison; those of a sweep are a list of points
+    named = results.get("loss") or (settings.get("loss") if isinstance(settings, Mapping) else None) or {}
+    metric = METRICS.get(str(results.get("metric", "")))
+    task = results.get("task") or (metric.task if metric else "classification")
+    return LOSSES[named.get("name") or DEFAULT_LOSS[task]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Measure:
     """The name and format of the headline metric.
@@ -135,7 +149,7 @@ class Measure:
     def of(cls, results: Mapping[str, Any]) -> Measure:
         """The measure of a results file: percent for fractions, otherwise four digits of the baseline's value."""
         name = str(results.get("metric", "accuracy"))
-        loss = "MSE" if results.get("task") == "regression" or name == "r2" else "loss"
+        loss = loss_of(results).title
         metric, baseline = METRICS.get(name), results.get("baseline") or {}
         of_loss = max(_digits(baseline.get("test_loss"), 3), 3)
         if metric is None:
@@ -148,9 +162,8 @@ class Measure:
     @classmethod
     def of_training(cls, results: Mapping[str, Any]) -> Measure:
         """The measure of the curves of training, which is the first one of the task."""
-        return cls.of(
-            {"task": results.get("task"), "metric": "r2" if results.get("task") == "regression" else "accuracy"}
-        )
+        metric = SCORE[loss_of(results).task]
+        return cls.of({**{name: results.get(name) for name in ("task", "loss", "settings")}, "metric": metric})
 
     @property
     def better(self) -> str:

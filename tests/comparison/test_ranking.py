@@ -19,7 +19,10 @@ def classified(*correct, loss=0.5):
 
 def fitted(*scores):
     """Evaluations of a regression."""
-    return [Evaluation(score, 1 - score, np.full(100, 1 - score), np.zeros(0)) for score in scores]
+    return [
+        Evaluation(score, 1 - score, np.full(100, 1 - score), np.zeros(0), squares=np.full(100, 1 - score))
+        for score in scores
+    ]
 
 
 SIX, THREE, ONE = (Layout(np.zeros(runs, int), None) for runs in (6, 3, 1))

@@ -60,3 +60,16 @@ def test_images_have_the_constant_guess_alone():
     data = from_arrays(images, np.arange(60) % 2)
     plan = make_plan("linear", data, ["l2"], CompareOptions(epochs=1, seeds=2))
     assert list(references_of(plan)) == [CONSTANT]
+
+
+@pytest.mark.parametrize(
+    ("loss", "options"), [("mae", {}), ("huber", {}), ("quantile", {"quantile": 0.9}), ("poisson", {})]
+)
+def test_references_are_after_what_the_loss_is_after(loss, options):
+    """By its D², each beats the constant guess, which explains next to nothing."""
+    counts = np.random.default_rng(1).poisson(np.exp(0.5 + X[:, 0])).astype(np.float32)
+    plan = plan_of(counts, "regression", loss=loss, **options)
+    found = references_of(plan)
+    assert found[CONSTANT]["d2"] <= 0.001
+    assert found[LINEAR]["d2"] > found[CONSTANT]["d2"]
+    assert found[BOOSTING]["d2"] > found[CONSTANT]["d2"]

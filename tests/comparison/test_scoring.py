@@ -3,10 +3,13 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.metrics import d2_absolute_error_score, d2_pinball_score, d2_tweedie_score, r2_score
 
+from regjax.catalog import LOSSES
 from regjax.comparison import scoring
 from regjax.comparison.scoring import Scorer, chance_of
 from regjax.data import Preprocessor, Splits
+from regjax.losses import ChosenLoss
 from regjax.training.state import Weights
 
 X = np.zeros((4, 2), np.float32)
@@ -49,7 +52,7 @@ def test_a_diverged_run_scores_as_the_constant_guess(logits, diverged):
     found = scorer(Weights({"logits": np.array(logits, np.float32)}, {}), diverged)
     assert (found.score, found.loss) == scorer.chance
     assert found.diverged
-    np.testing.assert_allclose(found.losses, -np.log([0.75, 0.25, 0.25, 0.25]))
+    np.testing.assert_allclose(found.losses, -np.log([0.75, 0.25, 0.25, 0.25]), rtol=1e-6)
     np.testing.assert_array_equal(found.hits, [1, 0, 0, 0])
     np.testing.assert_array_equal(found.outputs, [[0.75, 0.25]] * 4)
     assert found.outputs.dtype == np.float32
@@ -89,3 +92,44 @@ def test_a_scorer_knows_one_part(table):
     blank = dataclasses.replace(table, x_test=table.x_test[:0], y_test=table.y_test[:0])
     scorers = [Scorer(lambda v, x: x, part, Preprocessor.for_splits(part), "select") for part in (table, blank)]
     assert scorers[0].chance == scorers[1].chance
+
+
+@pytest.mark.parametrize(
+    ("loss", "guess"),
+    [
+        (ChosenLoss("mae"), np.median),
+        (ChosenLoss("quantile", 0.75), lambda y: np.quantile(y, 0.75, method="inverted_cdf")),
+        (ChosenLoss("poisson"), np.mean),
+    ],
+)
+def test_chance_is_the_best_constant_under_the_loss(loss, guess):
+    """A diverged run predicts it, and what is measured on the target's scale does not depend on the loss."""
+    y = np.array([0.0, 1.0, 4.0, 7.0, 40.0], np.float32)
+    x = np.zeros((5, 2), np.float32)
+    splits = dataclasses.replace(SPLITS, task="regression", num_classes=0, x_train=x, y_train=y, x_test=x, y_test=y + 1)
+    link = LOSSES[loss.name].link
+    preprocessor = Preprocessor.for_splits(splits, link=link)
+
+    def same(variables, x):
+        return variables["params"]["w"] * np.ones(len(x), np.float32)
+
+    made = {m: Scorer(same, splits, preprocessor, "test", m, loss) for m in ("r2", "rmse", "d2")}
+    lost = {m: scorer(Weights({"w": np.float32(0)}, {}), diverged=True) for m, scorer in made.items()}
+    np.testing.assert_allclose(lost["r2"].outputs, [guess(y)] * 5, rtol=1e-5)
+    assert lost["r2"].loss == pytest.approx(lost["r2"].losses.mean(), rel=1e-6)
+    assert lost["r2"].score == pytest.approx(r2_score(y + 1, [guess(y)] * 5), abs=1e-5)
+    assert lost["rmse"].score == pytest.approx(-np.sqrt(np.mean((y + 1 - guess(y)) ** 2)), rel=1e-5)
+    for scorer, metric in zip(made.values(), made, strict=True):
+        assert (lost[metric].score, lost[metric].loss) == pytest.approx(scorer.chance, rel=1e-5)
+    output = 1.5 if link == "log" else (np.exp(1.5) - y.mean()) / y.std()  # of which the prediction is exp(1.5)
+    found = {m: scorer(Weights({"w": np.float32(output)}, {}), diverged=False) for m, scorer in made.items()}
+    np.testing.assert_allclose(found["r2"].outputs, [np.exp(1.5)] * 5, rtol=1e-5)
+    assert found["r2"].score == pytest.approx(r2_score(y + 1, [np.exp(1.5)] * 5), abs=1e-5)
+    assert found["r2"].scores.mean() == pytest.approx(found["r2"].score)
+    oracle = {
+        "mae": d2_absolute_error_score,
+        "quantile": lambda y, p: d2_pinball_score(y, p, alpha=0.75),
+        "poisson": lambda y, p: d2_tweedie_score(y, p, power=1),
+    }[loss.name]
+    assert found["d2"].score == pytest.approx(oracle(y + 1, [np.exp(1.5)] * 5), abs=1e-5)
+    assert found["d2"].scores.mean() == pytest.approx(found["d2"].score)

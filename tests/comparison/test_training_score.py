@@ -23,7 +23,12 @@ def data(task):
 
 def by_scikit_learn(metric, outputs, y):
     if METRICS[metric].task == "regression":
-        of = {"r2": oracle.r2_score, "mae": oracle.mean_absolute_error, "rmse": oracle.root_mean_squared_error}
+        of = {
+            "d2": oracle.r2_score,
+            "r2": oracle.r2_score,
+            "mae": oracle.mean_absolute_error,
+            "rmse": oracle.root_mean_squared_error,
+        }
         return of[metric](y, outputs)
     if metric in ("accuracy", "balanced_accuracy", "f1"):
         return getattr(oracle, f"{metric}_score")(y, outputs.argmax(axis=1))

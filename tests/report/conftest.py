@@ -171,8 +171,9 @@ def make_result(seeds=10, task="classification", effects=None) -> CompareResult:
     plain = row("baseline", "baseline", "", (0.0,), 0.0, 1.0, 0.0)
     evaluations = {
         one.name: [
-            scoring.Evaluation(score, loss, loss + np.array([-0.01, 0.01]), np.zeros(0))
+            scoring.Evaluation(score, loss, each, np.zeros(0), squares=each)
             for score, loss in zip(one.test.values, one.test_loss.values, strict=True)
+            for each in [loss + np.array([-0.01, 0.01])]
         ]
         for one in (plain, *techniques.values())
     }

@@ -1,5 +1,8 @@
 import math
 
+import pytest
+
+from regjax.catalog import LOSSES, default_metric
 from regjax.report.words import Measure, count, ends, finite, fixed, plain, slug, span
 
 
@@ -52,3 +55,16 @@ def test_slugs_are_safe_and_differ():
     slugs = [slug(name) for name in names]
     assert len(set(slugs)) == len(names)
     assert all(c.isascii() and (c.isalnum() or c in "-_") for s in slugs for c in s)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_loss_has_its_own_name(loss):
+    task = LOSSES[loss].task
+    results = {"task": task, "metric": default_metric(task, loss), "settings": {"loss": {"name": loss}}}
+    assert Measure.of(results).loss == Measure.of_training(results).loss == LOSSES[loss].title
+    assert Measure.of({"task": task, "loss": {"name": loss}}).loss == LOSSES[loss].title
+
+
+def test_results_without_a_loss_have_that_of_their_task():
+    assert Measure.of({"metric": "r2"}).loss == "MSE"
+    assert Measure.of({"task": "classification", "metric": "roc_auc"}).loss == "loss"
