@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 TABLES = {
+    "losses": ("LOSSES", "loss", "what it minimizes"),
     "augmentations": ("AUGMENTATIONS", "augmentation", "its magnitude"),
     "noises": ("NOISES", "noise", "its number"),
     "output_penalties": ("OUTPUT_PENALTIES", "penalty", "what it penalizes"),
@@ -34,9 +35,9 @@ def methods(root: Path, name: str) -> list[str]:
 
 def _described(method: Any) -> str:
     """What a method does or what its number is, and the largest one where there is a limit."""
-    text = method.help or method.unit
+    text = method.help or method.unit  # a loss has no unit of its own
     text = text.replace("|", "\\|")
-    if not math.isfinite(method.high) or method.unit == "rate" or method.high_open:
+    if not math.isfinite(getattr(method, "high", math.inf)) or method.unit == "rate" or method.high_open:
         return text
     return f"{text}, at most {method.high:g}"
 
