@@ -228,14 +228,14 @@ def test_a_name_that_is_taken_is_refused(register, message):
 
 
 def test_every_registry_of_the_catalogue_can_be_added_to():
-    """A kind of method that nobody outside can add would be a gap; NUMBERS are arguments of `make_hparams`."""
+    """A kind of method that nobody outside can add would be a gap; numbers are arguments of `make_hparams`."""
     registries = {
         "PENALTIES": rj.register_penalty, "OUTPUT_PENALTIES": rj.register_output_penalty, "NOISES": rj.register_noise,
         "AUGMENTATIONS": rj.register_augmentation, "OPTIMIZERS": rj.register_optimizer, "MODELS": rj.register_model,
         "STOP_CRITERIA": rj.register_criterion, "TECHNIQUES": rj.register_technique,
     }  # fmt: skip
     listed = {name for name, value in vars(catalog).items() if name.isupper() and isinstance(value, dict | list)}
-    assert listed == {*registries, "NUMBERS"}
+    assert listed == {*registries, "NUMBERS", "LOSS_PARAMETERS"}
     assert {*registries.values(), rj.register_reader} == {
         getattr(plugins, name) for name in dir(plugins) if name.startswith("register_")
     }

@@ -143,7 +143,11 @@ def test_the_table_has_the_epoch_whose_weights_are_kept():
     history = History(np.array([[0.5, 1.0, 0.6, 0.9], [0.75, 0.5, 0.8, np.nan]]), np.ones(2, bool), names)
     ended = SimpleNamespace(history=history, end_epoch=1, best_epoch=1, epochs=2, reason=REASONS.index("diverged"))
     other = SimpleNamespace(**vars(ended) | {"end_epoch": 0, "reason": 0})
-    first, second = sweep._table([ended, other], [Point({"l2": 0.1}, False)], [3, 4], "classification", [1.0, 2.0])
+
+    def score_of(part, row, loss):
+        return row[f"{part}/accuracy"]
+
+    first, second = sweep._table([ended, other], [Point({"l2": 0.1}, False)], [3, 4], score_of, [1.0, 2.0])
     assert first == {
         "l2": 0.1, "seed": 3, "reference": False, "val_score": 0.75, "val_loss": 0.5, "train_score": 0.8,
         "train_loss": None, "epochs": 2, "best_epoch": 1, "status": "diverged",
