@@ -40,7 +40,16 @@ def test_losses(setting):
     with PrecisionSetting(setting) as at:
         outputs, targets = at.array(LOGITS), at.array(SOFT)
         z, y = np.asarray(outputs, np.float64), np.asarray(targets, np.float64)
-        expected = {"cross_entropy": -(y * log_softmax(z)).sum(-1), "mse": ((z - y) ** 2).mean(-1)}
+        size, log_q = np.abs(z - y), log_softmax(z)
+        expected = {
+            "cross_entropy": -(y * log_q).sum(-1),
+            "focal": -(y * (1 - np.exp(log_q)) ** 2 * log_q).sum(-1),
+            "mse": (size**2).mean(-1),
+            "mae": size.mean(-1),
+            "huber": np.where(size <= 1, size**2, 2 * size - 1).mean(-1),
+            "quantile": size.mean(-1) / 2,
+            "poisson": 2 * (np.exp(z) - y - y * z + y * np.log(y)).mean(-1),
+        }
         assert set(expected) == set(LOSSES)
         for name, value in expected.items():
             for loss in (LOSSES[name], jax.jit(LOSSES[name])):
