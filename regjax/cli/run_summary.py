@@ -115,10 +115,14 @@ def _diagnosis(result: FitResult, prepared: Prepared) -> dict[str, Any]:
     from regjax.losses import best_constant, constant_losses
 
     spec, loaded = prepared.spec, prepared.loaded
-    y = loaded.preprocessor.target_transform(loaded.splits.y_test)
+    y = loaded.preprocessor.target_transform(loaded.splits.y_train)
     y = np.reshape(y, -1) if spec.task == "classification" else y  # of sequences, all tokens
     loss, parameter = _loss_of(prepared).values()
-    chance = constant_losses(loss, best_constant(loss, y, parameter, spec.num_classes), y, parameter).mean()
+    weights = prepared.hparams.class_weights
+    weights = None if weights is None else np.asarray(weights)
+    # A net with constant outputs would learn the least weighted loss; the curves have no weights.
+    guess = best_constant(loss, y, parameter, spec.num_classes, weights)
+    chance = constant_losses(loss, guess, y, parameter).mean()
     found = diagnose(jax.device_get(result.state.history), chance_loss=float(chance), n_val=len(prepared.arrays.x_val))
     return {
         "diagnosis": found.verdict,

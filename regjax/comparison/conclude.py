@@ -84,7 +84,9 @@ class SplitResult(NamedTuple):
             curve=curve,
             importance=importance,
             chance=scorer.chance,
-            train_chance=chance_of(splits, plan.unit, splits.y_train, loss=plan.loss),
+            train_chance=chance_of(
+                splits, plan.unit, splits.y_train, loss=plan.loss, class_weights=plan.always.get("class_weights")
+            ),
             references=references_of(plan),
             y_test=splits.y_test,
             test_rows=splits.indices.get("test"),

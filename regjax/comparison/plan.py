@@ -155,6 +155,7 @@ class Plan:
             "schedule": spec.schedule,
             "label_noise": options.label_noise,
             "class_weight": options.class_weight,
+            "class_names": list(splits.class_names or ()) if splits.num_classes == 2 else None,
             "always": described_arguments(options.always or {}),
             "demonstration": is_demonstration(splits),
             "augmentation": str(spec.augmentation),

@@ -29,8 +29,8 @@ def references_of(plan: Plan) -> dict[str, dict[str, float]]:
     """Return the test metrics of each reference (the names are in `regjax.comparison.reference_notes`) on a split.
 
     The linear model is a logistic or ridge regression on standardized inputs, or the quantile, Huber or Poisson
-    regression of the data loss; the trees of the gradient boosting see
-    the inputs as they are, and missing numbers as missing. For images and sequences there is the constant guess alone.
+    regression of the data loss; the trees of the gradient boosting see the inputs as they are, and missing numbers as
+    missing. Both weigh classes and examples as the runs do. For images and sequences there is the constant guess alone.
 
     Args:
       plan: the plan on the split.
@@ -42,6 +42,7 @@ def references_of(plan: Plan) -> dict[str, dict[str, float]]:
     if splits.task == "classification" and plan.options.label_noise:
         y = noisy_labels(y, plan.options.label_noise, splits.num_classes, [seed])[0]
     y = y if rows is None else y[rows]
+    weight = _weights(plan, y, rows)
     outputs = {CONSTANT: _constant(plan, y, len(splits.y_test))}
     if splits.kind == "table" and importlib.util.find_spec("sklearn"):
         x = splits.x_train[:] if rows is None else splits.x_train[rows]
@@ -49,8 +50,9 @@ def references_of(plan: Plan) -> dict[str, dict[str, float]]:
         x_test = splits.x_test[:]
         standardized, of_test = preprocessor.transform(x), preprocessor.transform(x_test)
         few = slice(MOST_OF_QUANTILES if plan.loss.name in ("mae", "quantile") else None)
-        outputs[LINEAR] = _fitted(_linear(plan.loss), standardized[few], of_test, y[few], splits)
-        outputs[BOOSTING] = _fitted(_boosting(plan.loss), x, x_test, y, splits)
+        of_few = None if weight is None else weight[few]
+        outputs[LINEAR] = _fitted(_linear(plan.loss), standardized[few], of_test, y[few], of_few, splits)
+        outputs[BOOSTING] = _fitted(_boosting(plan.loss), x, x_test, y, weight, splits)
     return {name: all_metrics(plan, found, splits.y_test) for name, found in outputs.items()}
 
 
@@ -66,6 +68,15 @@ def all_metrics(plan: Plan, outputs: np.ndarray, y: np.ndarray) -> dict[str, flo
     if "d2" in (plan.metric, default_metric(plan.splits.task, plan.spec.loss)):
         found["d2"] = d2_of(plan.loss, plan.unit, outputs, y)
     return found
+
+
+def _weights(plan: Plan, y: np.ndarray, rows: np.ndarray | None) -> np.ndarray | None:
+    """How much each training example counts in the loss, by its class and its own weight; None for all the same."""
+    of_classes, of_rows = plan.always.get("class_weights"), plan.splits.weight_train
+    if of_classes is None and of_rows is None:
+        return None
+    weight = np.ones(len(y)) if of_classes is None else np.asarray(of_classes, np.float64)[y]
+    return weight if of_rows is None else weight * (of_rows if rows is None else of_rows[rows])
 
 
 def _constant(plan: Plan, y: np.ndarray, size: int) -> np.ndarray:
@@ -106,7 +117,9 @@ def _boosting(loss: ChosenLoss) -> Estimator:
     return MultiOutputRegressor(HistGradientBoostingRegressor(loss=own, quantile=quantile, random_state=0))
 
 
-def _fitted(model: Estimator, x: np.ndarray, x_test: np.ndarray, y: np.ndarray, splits: Splits) -> np.ndarray:
+def _fitted(
+    model: Estimator, x: np.ndarray, x_test: np.ndarray, y: np.ndarray, weight: np.ndarray | None, splits: Splits
+) -> np.ndarray:
     from threadpoolctl import threadpool_limits
 
     # Threads of OpenMP wait for each other by spinning: on a busy machine boosting on 341 rows takes 30 s with two of
@@ -114,12 +127,12 @@ def _fitted(model: Estimator, x: np.ndarray, x_test: np.ndarray, y: np.ndarray, 
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a reference is reported even if its solver has not converged
         if splits.task == "regression":
-            model.fit(x, y.reshape(len(y), -1))
+            model.fit(x, y.reshape(len(y), -1), sample_weight=weight)
             return np.asarray(model.predict(x_test)).reshape(len(x_test), -1)
         out = np.zeros((len(x_test), splits.num_classes))
         if len(np.unique(y)) < 2:
             out[:, y[0]] = 1.0
             return out
-        model.fit(x, y)
+        model.fit(x, y, sample_weight=weight)
         out[:, model.classes_] = model.predict_proba(x_test)
     return out

@@ -189,6 +189,11 @@ class CompareResult:
         baseline = {"test": {"mean": self.baseline.test.mean}, "test_loss": {"mean": self.baseline.test_loss.mean}}
         return Measure.of({"task": self.task, "metric": self.metric, "baseline": baseline})
 
+    def _second_class(self) -> str | None:
+        """The name of the second of two classes; None for more, or for numbers."""
+        names = self.settings.get("class_names")
+        return str(names[1]) if isinstance(names, list) and len(names) == 2 else None
+
     def _has_letters(self) -> bool:
         """Whether there are runs enough to tell rows apart."""
         return bool(self.groups) and (self.splits if self.splits > 1 else self.seeds) >= FEWEST_RUNS
@@ -219,7 +224,7 @@ class CompareResult:
                 "many runs show, by test and interval, with an expected power of 80%. train: mean over the runs alone."
             )
         titles = {row.name: row.title for row in self.rows()}
-        notes += reference_notes(self.metric, titles, self.metrics, self.references)
+        notes += reference_notes(self.metric, titles, self.metrics, self.references, self._second_class())
         if self._has_letters():
             notes.append("group: rows that share a letter are not shown to differ (all pairs, step-down maxT).")
         if self.best and self.best.better_than:

@@ -181,10 +181,14 @@ def chance_of(
     y: np.ndarray,
     metric: str | None = None,
     loss: ChosenLoss | None = None,
+    class_weights: np.ndarray | None = None,
 ) -> Chance:
-    """Score the constant guess from the training set on the targets `y`; `metric` and `loss` are as in `Scorer`."""
+    """Score the constant guess from the training set on the targets `y`; `metric` and `loss` are as in `Scorer`.
+
+    With weights of the classes, it is the guess with the least weighted loss, as a net with constant outputs would be.
+    """
     metric, loss = metric or SCORE[splits.task], loss or ChosenLoss(DEFAULT_LOSS[splits.task])
-    guess = _constant_guess(splits, preprocessor, loss)
+    guess = _constant_guess(splits, preprocessor, loss, class_weights)
     targets = preprocessor.target_transform(y)
     mean = float(constant_losses(loss.name, guess, targets, loss.parameter).mean())
     if metric == "d2":
@@ -196,9 +200,12 @@ def chance_of(
     return Chance(float((METRICS[metric].sign * contributions(metric, predicted, y)).mean()), mean)
 
 
-def _constant_guess(splits: Splits, preprocessor: Preprocessor, loss: ChosenLoss) -> np.ndarray:
+def _constant_guess(
+    splits: Splits, preprocessor: Preprocessor, loss: ChosenLoss, class_weights: np.ndarray | None = None
+) -> np.ndarray:
     """The outputs of a model, for one example, with the least mean loss on the training targets."""
-    return best_constant(loss.name, preprocessor.target_transform(splits.y_train), loss.parameter, splits.num_classes)
+    targets = preprocessor.target_transform(splits.y_train)
+    return best_constant(loss.name, targets, loss.parameter, splits.num_classes, class_weights)
 
 
 def _predicted(guess: np.ndarray, preprocessor: Preprocessor, task: str, size: int) -> np.ndarray:

@@ -15,7 +15,13 @@ LEAST = 1e-12  # the share of a class without an example, and the mean of counts
 _HALVINGS = 60
 
 
-def best_constant(loss: str, y: np.ndarray, parameter: float | None = None, num_classes: int = 0) -> np.ndarray:
+def best_constant(
+    loss: str,
+    y: np.ndarray,
+    parameter: float | None = None,
+    num_classes: int = 0,
+    class_weights: np.ndarray | None = None,
+) -> np.ndarray:
     """The constant outputs with the least mean loss on targets.
 
       cross_entropy: the logarithms of the shares of the classes;  mse: the mean;  mae: the median
@@ -26,6 +32,7 @@ def best_constant(loss: str, y: np.ndarray, parameter: float | None = None, num_
       y: class indices `int[N]`, or numbers `[N]` or `[N, D]` in the units of the outputs; of poisson, counts.
       parameter: number of the loss; None is its default.
       num_classes: number of classes K.
+      class_weights: `[K]`, how much each class counts in the loss; None for all the same.
 
     Returns:
       `float64[K]`, `float64[]` or `float64[D]`: outputs of a model, for one example.
@@ -40,7 +47,8 @@ def best_constant(loss: str, y: np.ndarray, parameter: float | None = None, num_
     check_choice("best_constant: loss", loss, LOSSES)
     number = float((RECORDS[loss].default or 0.0) if parameter is None else parameter)
     if RECORDS[loss].task == "classification":
-        shares = np.maximum(np.bincount(y, minlength=num_classes) / len(y), LEAST)
+        counts = np.bincount(y, minlength=num_classes) * (1.0 if class_weights is None else np.asarray(class_weights))
+        shares = np.maximum(counts / counts.sum(), LEAST)
         return np.log(shares if loss == "cross_entropy" else _focal_probabilities(shares, number))
     return np.asarray(_OF_NUMBERS[loss](np.asarray(y, np.float64), number))
 

@@ -28,3 +28,15 @@ def test_a_run_with_another_loss_names_it_and_is_judged_by_its_own_constant(run,
     assert summary["test/loss"] < np.abs(y - np.median(y)).mean() / y.std() * 1.2
     out = run("train", "--workdir=v", "--dataset=diabetes", "--loss=cross_entropy", code=2)
     assert "accepted: mse, mae" in out.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weigh", [[], ["--class_weight=balanced"]])
+def test_a_model_that_gives_the_shares_of_unequal_classes_has_learned_nothing(run, tmp_path, weigh):
+    """Its loss is far below log 2, which would be that of a constant guess of equal classes."""
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "rare.npz", x=rng.normal(size=(400, 3)), y=(np.arange(400) % 14 == 0).astype(int))
+    run("train", "--dataset=rare.npz", "--l2=10", "--epochs=60", "--learning_rate=0.01", "--workdir=w", *weigh)
+    summary = json.loads((tmp_path / "w/summary.json").read_text())
+    assert summary["fit"] == "underfit"
+    assert summary["diagnosis"] == "underfit"

@@ -13,3 +13,16 @@ def test_a_rare_class_is_noticed():
     assert "baseline 50." in notes(0.95)[1]
     assert "baseline 25." in notes(0.95)[1]
     assert reference_notes("r2", {}, {}, {}) == []
+
+
+def test_the_class_of_a_metric_and_a_constant_guess_that_is_not_beaten_are_named():
+    rows = {"baseline": {"f1": 0.964}, "l2": {"f1": 0.979}}
+    references = {CONSTANT: {"f1": 0.979, "accuracy": 0.6}}
+    notes = " ".join(reference_notes("f1", dict.fromkeys(rows, ""), rows, references, "well"))
+    assert "that of 'well'" in notes
+    assert "No row has a better mean than the constant guess" in notes
+    rows["l2"]["f1"] = 0.98
+    assert "No row" not in " ".join(reference_notes("f1", dict.fromkeys(rows, ""), rows, references))
+    losses = {"baseline": {"mae": 0.5}}
+    assert "No row" not in " ".join(reference_notes("mae", {"baseline": ""}, losses, {CONSTANT: {"mae": 0.6}}))
+    assert "No row" in " ".join(reference_notes("mae", {"baseline": ""}, losses, {CONSTANT: {"mae": 0.4}}))

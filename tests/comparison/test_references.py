@@ -73,3 +73,17 @@ def test_references_are_after_what_the_loss_is_after(loss, options):
     assert found[CONSTANT]["d2"] <= 0.001
     assert found[LINEAR]["d2"] > found[CONSTANT]["d2"]
     assert found[BOOSTING]["d2"] > found[CONSTANT]["d2"]
+
+
+def test_references_weigh_classes_and_rows_as_the_runs_do():
+    weights = np.where(X[:, 3] > 0, 2.0, 0.0).astype(np.float32)
+    data = from_arrays(X, (X[:, 0] > 1).astype(np.int32), weights=weights)
+    options = CompareOptions(epochs=1, seeds=2, class_weight="balanced")
+    plan = make_plan("linear", data, ["l2"], options)
+    splits = plan.splits
+    scaler = StandardScaler().fit(splits.x_train)
+    counts = np.bincount(splits.y_train)
+    of_rows = splits.weight_train / counts[splits.y_train] * len(splits.y_train) / 2
+    linear = LogisticRegression(max_iter=1000).fit(scaler.transform(splits.x_train), splits.y_train, of_rows)
+    expected = metrics_of("classification", linear.predict_proba(scaler.transform(splits.x_test)), splits.y_test)
+    assert references_of(plan)[LINEAR] == pytest.approx(expected, abs=2e-3)

@@ -38,3 +38,11 @@ def test_the_loss_of_a_constant_by_hand():
 def test_an_unknown_loss_is_refused():
     with pytest.raises(InputError, match=r"loss 'mes' is not known \(did you mean 'mse'\?\)"):
         best_constant("mes", NUMBERS)
+
+
+def test_weights_of_classes_move_the_constant():
+    """Three to one with weights one to three is even; focal loss keeps that."""
+    y = np.array([0, 0, 0, 1])
+    for loss in ("cross_entropy", "focal"):
+        found = np.exp(best_constant(loss, y, num_classes=2, class_weights=np.array([1.0, 3.0])))
+        np.testing.assert_allclose(found, [0.5, 0.5], rtol=1e-6)
