@@ -205,3 +205,6 @@ def test_titles_lose_their_brackets():
 def test_a_loss_that_is_the_metric_has_one_sentence(digits):
     assert loss_sentence(digits)
     assert loss_sentence(digits | {"metric": "log_loss"}) == ""
+    for loss, said in (("mae", False), ("mse", True)):
+        settings = digits["settings"] | {"loss": {"name": loss, "parameter": None}}
+        assert bool(loss_sentence(digits | {"metric": "mae", "settings": settings})) == said
