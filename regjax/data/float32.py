@@ -47,9 +47,9 @@ def check_float32(
     """
     if not loses(values.dtype) or not len(values):
         return
-    spread = spread or (spread_of(values) if values.ndim < 4 else None)
-    if spread is not None and isinstance(values, np.ndarray) and _is_fine(values, spread):
+    if isinstance(values, np.ndarray) and values.size == len(values) and _is_fine(values, spread):
         return
+    spread = spread or (spread_of(values) if values.ndim < 4 else None)
     with np.errstate(all="ignore"):
         for part in slices(values):
             wide = _by_column(part)
@@ -76,12 +76,13 @@ def check_float32(
                 )
 
 
-def _is_fine(values: np.ndarray, spread: Spread) -> bool:
-    """Whether the largest numbers alone show that rounding, by at most 2^-24 of each, changes none of them much."""
-    flat = values.reshape(-1, _width(values))
-    largest = np.maximum(np.abs(flat.min(axis=0).astype(np.float64)), np.abs(flat.max(axis=0).astype(np.float64)))
-    rounded = largest * 2.0**-24 <= _TOO_COARSE * spread.deviation
-    return bool(np.all(rounded & (largest < (WHOLE if values.dtype.kind != "f" else np.finfo(np.float32).max))))
+def _is_fine(column: np.ndarray, spread: Spread | None) -> bool:
+    """Whether the largest number alone shows that rounding, by at most 2^-24 of each, changes none of them much."""
+    largest = max(abs(float(column.min())), abs(float(column.max())))
+    if not largest < (WHOLE if column.dtype.kind != "f" else float(np.finfo(np.float32).max)):
+        return False
+    deviation = float(column.std(dtype=np.float64)) if spread is None else float(spread.deviation[0])
+    return largest * 2.0**-24 <= _TOO_COARSE * deviation
 
 
 def loses(dtype: np.dtype) -> bool:

@@ -110,7 +110,7 @@ def check_text(path: Path, encoding: str) -> None:
       InputError: the position of the first byte that is not, and how to mend it.
     """
     with path.open("rb") as file:
-        start, line = file.read(SAMPLE_BYTES), 1
+        start, before = file.read(SAMPLE_BYTES), 0
         if b"\0" in start[:4] or start[:4] in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
             wide = start[:4] in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE) or start[:4].count(0) == 3
             if encoding in ("utf-8", "utf8"):
@@ -121,9 +121,10 @@ def check_text(path: Path, encoding: str) -> None:
         if not encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
             while start:
                 if (at := start.find(b"\0")) >= 0:
-                    line += len(_NEWLINE.findall(start[:at]))
+                    file.seek(0)
+                    line = 1 + len(_NEWLINE.findall(file.read(before + at)))
                     raise InputError(f"{path.name}: line {line} has a NUL character, accepted: text")
-                line += start.count(b"\n") or start.count(b"\r")
+                before += len(start)
                 start = file.read(SAMPLE_BYTES)
 
 
