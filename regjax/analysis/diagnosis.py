@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from regjax.analysis.curves import FEWEST_EPOCHS, Rise, level_at_end, relative_noise, rise_at_end, without_spikes
-from regjax.analysis.gaps import gap_interval, least_rise, lowest_loss
+from regjax.analysis.gaps import gap_interval, highest_loss, least_rise, lowest_loss
 from regjax.core.checks import check_range
 from regjax.core.errors import InputError
 from regjax.core.typing import ArrayLike
@@ -76,6 +76,7 @@ def diagnose(
     *,
     chance_loss: float | None = None,
     n_val: int | None = None,
+    n_train: int | None = None,
     max_gap: float = 0.05,
     max_rise: float = 10.0,
     underfit_share: float = 0.5,
@@ -106,8 +107,9 @@ def diagnose(
         with `val/accuracy` (or `r2`); or a `rj.History`. Means over seeds are fine, and losses may be negative.
       chance_loss: loss of a constant guess: `log K` for K balanced classes, the variance of y for mse. Give it if you
         can: None takes the training loss of the first epochs, where a fast model has learned much already.
-      n_val: number of validation examples, of which the training metric has at least as many. None leaves out what
+      n_val: number of validation examples; of groups that belong together, the number of groups. None leaves out what
         another draw of them could change, and takes no gap of the metric as shown.
+      n_train: number of training examples of the training columns; None is at least as many as `n_val`.
       max_gap: largest accuracy gap that is still a correct fit.
       max_rise: how far above its lowest point the validation loss may end, in percent.
       underfit_share: a training loss above this share of `chance_loss` counts as underfit.
@@ -132,6 +134,8 @@ def diagnose(
     check_range("diagnose: max_rise", max_rise, 0.0)
     if n_val is not None:
         check_range("diagnose: n_val", n_val, 1)
+    if n_train is not None:
+        check_range("diagnose: n_train", n_train, 1)
     columns = _columns(history)
     train, val = _column(columns, "train/data_loss"), _column(columns, "val/loss")
     if len(train) != len(val):
@@ -144,14 +148,16 @@ def diagnose(
 
     rise, chance = rise_at_end(val), float(np.median(train[:3])) if chance_loss is None else chance_loss
     end, val_end = level_at_end(train)[0], level_at_end(val)[0]
-    gap = _metric_gap(columns, epochs, n_val)
+    gap = _metric_gap(columns, epochs, n_val, n_train or n_val)
     evidence = [f"training loss {end:.3g} and validation loss {val_end:.3g} at the end of {len(train)} epochs"]
     unit = _unit(val, rise)
     squares = gap is None or gap.name == "r2"
     least = least_rise(rise.lowest, n_val, squares) if rise else 0.0
     rising = _rise_sign(train, rise, unit, max_rise, epochs, least)
     # Without a constant guess to compare with, a metric says more than where the losses began.
-    shared = _share_sign(train, val, chance_loss, n_val) if chance_loss is not None or (rise and not gap) else None
+    shared = (
+        _share_sign(train, val, chance_loss, n_val, n_train) if chance_loss is not None or (rise and not gap) else None
+    )
     signs = [sign for sign in (rising, _gap_sign(gap, val_end - end, max_gap), shared) if sign is not None]
     evidence += [sign.text for sign in signs if sign.text]
     risen = rising is not None and rising.matters and rising.shown
@@ -223,7 +229,9 @@ def _gap_sign(gap: _MetricGap | None, loss_gap: float, max_gap: float) -> _Sign 
     return _Sign(gap.size > max_gap and loss_gap > 0, gap.interval is not None and gap.interval[0] > 0, text)
 
 
-def _share_sign(train: np.ndarray, val: np.ndarray, chance: float | None, n_val: int | None) -> _Sign | None:
+def _share_sign(
+    train: np.ndarray, val: np.ndarray, chance: float | None, n_val: int | None, n_train: int | None
+) -> _Sign | None:
     """Less than half of what training gained over a constant guess carries over to validation.
 
     Where a constant guess is unknown, it is less than a quarter of what training gained since the first epoch, if that
@@ -244,7 +252,7 @@ def _share_sign(train: np.ndarray, val: np.ndarray, chance: float | None, n_val:
     matters = share < least
     part = f"{100 * share:.0f}%" if share > 0 else "nothing"
     text = f"of what training gained {since}, {part} carries over" if matters else ""
-    margin = math.hypot(1.96 * error, val_end - lowest_loss(val_end, n_val))
+    margin = math.hypot(1.96 * error, val_end - lowest_loss(val_end, n_val), highest_loss(end, n_train) - end)
     return _Sign(matters, share + margin / gained < least, text)
 
 
@@ -332,13 +340,13 @@ def _column(columns: Columns, name: str) -> np.ndarray:
     return np.asarray(columns[name], np.float64)
 
 
-def _metric_gap(columns: Columns, epochs: np.ndarray, n_val: int | None) -> _MetricGap | None:
+def _metric_gap(columns: Columns, epochs: np.ndarray, n_val: int | None, n_train: int | None) -> _MetricGap | None:
     """The gap over the last tenth, with an interval from the number of validation examples."""
     last = epochs[-max(1, len(epochs) // 10) :]
     for name in ("accuracy", "r2"):
         if f"train/{name}" in columns and f"val/{name}" in columns:
             train, val = (float(np.median(np.asarray(columns[f"{part}/{name}"])[last])) for part in ("train", "val"))
             # The size of the training part is not known; as many examples as in validation is a careful guess.
-            interval = None if n_val is None else gap_interval(name, train, val, n_val, n_val)
+            interval = None if n_val is None or n_train is None else gap_interval(name, train, val, n_train, n_val)
             return _MetricGap(name, train - val, interval)
     return None

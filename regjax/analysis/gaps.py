@@ -87,6 +87,13 @@ def lowest_loss(loss: float, examples: int | None) -> float:
     return loss * _exp(-normal_quantile(_TAIL) * math.sqrt(2.0 / examples))
 
 
+def highest_loss(loss: float, examples: int | None) -> float:
+    """The upper 95% limit of a mean loss: `loss exp(z sqrt(2 / n))`, as `lowest_loss`."""
+    if examples is None or loss <= 0:
+        return loss
+    return loss * _exp(normal_quantile(_TAIL) * math.sqrt(2.0 / examples))
+
+
 def least_rise(lowest: float, examples: int | None, squares: bool) -> float:
     """How far a loss must rise above its lowest value before another draw of the examples cannot explain it.
 

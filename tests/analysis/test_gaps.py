@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from regjax.analysis.gaps import accuracy_limits, gap_interval, least_rise, lowest_loss, r2_limits
+from regjax.analysis.gaps import accuracy_limits, gap_interval, highest_loss, least_rise, lowest_loss, r2_limits
 
 
 @pytest.mark.parametrize(("hits", "examples"), [(0, 3), (3, 3), (9, 20), (1800, 2000)])
@@ -46,7 +46,8 @@ def test_r2_lies_above_its_upper_limit_seldom(r2, noise, examples):
 
 def test_the_limit_of_a_loss():
     assert lowest_loss(2.0, 50) == pytest.approx(2.0 * math.exp(-1.959964 * 0.2))
-    assert lowest_loss(2.0, None) == 2.0
+    assert highest_loss(2.0, 50) == pytest.approx(2.0 * math.exp(1.959964 * 0.2))
+    assert lowest_loss(2.0, None) == highest_loss(2.0, None) == 2.0
     assert lowest_loss(-2.0, 50) == -2.0
 
 
