@@ -100,7 +100,8 @@ def power(runs: int, size: int, share: float, designs: int = DESIGNS, fresh: int
         d, ids = comparison(rng, runs, size, share, (0.0, 0.0, 0.0))
         rows = dict(zip("abc", d, strict=True))
         layout = Layout(np.arange(runs), ids, size)
-        found = improvements(rows, {n: row.sum(axis=1) for n, row in rows.items()}, layout, 5 / size, counted=True)["a"]
+        ones = {n: np.ones(row.shape) for n, row in rows.items()}
+        found = improvements(rows, {n: row.sum(axis=1) for n, row in rows.items()}, layout, 5 / size, ones)["a"]
         effects.append(found.minimum_detectable_effect)
     at_effect = [np.mean([shown(rng, runs, size, share, e) for _ in range(fresh)]) for e in effects if e is not None]
     out: dict[str, Any] = {"nothing_printed": round(effects.count(None) / designs, 3)}

@@ -82,6 +82,54 @@ def contributions(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray
     return np.mean([_OF_ONE_CLASS[metric](outputs, y == k, k) for k in present], axis=0)
 
 
+def reaches(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return how far one answer can move what its example contributes to a metric, `float64[N]`.
+
+    For `N` examples, `n` of them of the class of the example:
+
+    - accuracy: 1, from wrong to right;
+    - balanced accuracy: `N / (K n)` with `K` classes;
+    - ROC AUC: `N / (2 n)`, from the right side of all others to a rank at random;
+    - average precision: `N / n`, from precision 1 to 0, of the examples of the class; 0 of the others;
+    - F1: `N (2 - F1) / (predicted + true)` of the examples of the class, `N F1 / (predicted + true)` of the others.
+
+    Of a mean over classes, it is the part of the own class and the largest of another one, over the number of classes.
+    A single example of a rare class moves such a metric far, and how far it does is not seen in the variance where none
+    of the few has moved. Other metrics are no counts of answers: 0.
+
+    Args:
+      metric: a name of `regjax.catalog.METRICS`.
+      outputs: as in `metrics_of`.
+      y: as in `metrics_of`.
+
+    Raises:
+      InputError: the metric is unknown.
+
+    Example:
+      >>> reaches("roc_auc", np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.6, 0.4], [0.8, 0.2]]), [0, 1, 0, 0, 0])
+      array([0.625, 2.5  , 0.625, 0.625, 0.625])
+    """
+    check_choice("metric", metric, METRICS)
+    y, size = np.asarray(y), len(y)
+    if metric == "accuracy":
+        return np.ones(size)
+    if metric == "balanced_accuracy":
+        counts = np.bincount(y)
+        return size / (np.count_nonzero(counts) * counts[y])
+    if metric not in _OF_ONE_CLASS:
+        return np.zeros(size)
+    outputs = np.asarray(outputs)
+    classes = [1] if outputs.shape[1] == 2 else range(outputs.shape[1])
+    present = [k for k in classes if 0 < np.sum(y == k) < size]
+    guess, own, other = outputs.argmax(axis=1), np.zeros(size), np.zeros(size)
+    for k in present:
+        truth = y == k
+        within, beyond = _REACHES[metric](guess == k, truth)
+        own[truth] = within
+        other[~truth] = np.maximum(other[~truth], beyond)
+    return size * (own + other) / max(len(present), 1)
+
+
 def _accuracy(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (p.argmax(axis=1) == y).astype(np.float64)
 
@@ -143,6 +191,23 @@ def _f1(p: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
     return f1 + (2.0 * (guess & truth) - f1 * parts) / parts.mean()
 
 
+def _reach_of_auc(guess: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """The reach over `N` of an example of the class, and of one of another; as are the next two."""
+    del guess
+    return 0.5 / truth.sum(), 0.5 / (~truth).sum()
+
+
+def _reach_of_precision(guess: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    del guess
+    return 1.0 / truth.sum(), 0.0
+
+
+def _reach_of_f1(guess: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    total = guess.sum() + truth.sum()
+    f1 = 2.0 * np.sum(guess & truth) / total
+    return (2.0 - f1) / total, f1 / total
+
+
 def _r2(error: np.ndarray, y: np.ndarray) -> np.ndarray:
     spread = np.var(y, axis=0)
     if len(y) < 2:
@@ -172,5 +237,10 @@ _OF_ONE_CLASS: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = 
     "roc_auc": _roc_auc,
     "average_precision": _average_precision,
     "f1": _f1,
+}
+_REACHES: dict[str, Callable[[np.ndarray, np.ndarray], tuple[float, float]]] = {
+    "roc_auc": _reach_of_auc,
+    "average_precision": _reach_of_precision,
+    "f1": _reach_of_f1,
 }
 _OF_NUMBERS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"r2": _r2, "mae": _mae, "rmse": _rmse}

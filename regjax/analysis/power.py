@@ -165,18 +165,19 @@ class VerdictPower:
         """Half the width of the interval, given variances of the mean over runs; 0 if only the test decides."""
         if not self._variances:
             return np.zeros_like(of_groups)
-        more = self._parts(technique).beyond_groups(runs) + self._of_counts(technique, runs)
-        return float(t_quantile(runs - 1, 1 - self._level / 2)) * np.sqrt(of_groups + more)
+        parts = self._parts(technique)
+        more = parts.beyond_groups(runs) + self._of_counts(technique, runs)
+        return float(t_quantile(parts.degrees(runs), 1 - self._level / 2)) * np.sqrt(of_groups + more)
 
     def _of_counts(self, technique: int, runs: float) -> float:
-        """What the interval adds for counts, `1 / m^2` with the m examples that `runs` runs test."""
+        """What the interval adds for answers, `(counted / m)^2` with the m examples that `runs` runs test."""
         parts = self._parts(technique)
         examples = parts.examples
         if self._population and runs > parts.groups:
             # Each run tests a share of the examples; this is the share that none of them has tested.
             missed = max(0.0, 1.0 - examples / self._population) ** (runs / parts.groups)
             examples = max(examples, self._population * (1.0 - missed))
-        return parts.counted / examples**2
+        return (parts.counted / examples) ** 2
 
     def _parts(self, technique: int) -> RunVariance:
         assert self._variances is not None

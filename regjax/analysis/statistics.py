@@ -183,29 +183,33 @@ def run_interval(
     *,
     splits: Sequence[int] | None = None,
     examples: np.ndarray | None = None,
-    counted: bool = False,
+    counted: float = 0.0,
     level: float = 0.95,
 ) -> Interval:
     """Interval of a mean over fresh splits, seeds and test examples, from runs on one or several splits.
 
-      mean +- t_{g-1} sqrt(max(v_groups, v_groups + v_examples - v_both))
+      mean +- t_d sqrt(max(v_groups, v_groups + v_examples - v_both) + (counted / m)^2),  d = min(g, m) - 1
       v_groups = var(means of the groups, ddof=1) / g
       v_examples = m / (m - 1) sum_e (sum of the deviations of example e)^2 / n^2
       v_both = sum_(g, e) (sum of the deviations of example e in group g)^2 / n^2, and 0 with one split
 
-    for `m` examples and `n` values. The groups are the splits, whose means vary with the training data, the seed and
-    the test examples; an example that several splits test counts once more in `v_examples`, and `v_both` takes out what
-    both hold. With one split the groups are its runs: what another split would change in the training data cannot be
-    seen, so that nothing is taken out, and the interval still covers too seldom. How often each covers, and why
-    ten splits with a seed each are the default: `experiments/records/splits.json`.
+    for `m` examples, `n` values and `g` groups. The groups are the splits, whose means vary with the training data, the
+    seed and the test examples; an example that several splits test counts once more in `v_examples`, and `v_both` takes
+    out what both hold. With one split the groups are its runs: what another split would change in the training data
+    cannot be seen, so that nothing is taken out, and the interval still covers too seldom. How often each covers, and
+    why ten splits with a seed each are the default: `experiments/records/splits.json`.
 
     Args:
       values: `[runs, n]`, what each test example contributes, for instance 1 for a right answer of the technique minus
         1 for one of the baseline.
       splits: the split of each run, `[runs]`; None is one split.
-      examples: which example each value is of, `[runs, n]`; None means the same `n` examples in every run.
-      counted: whether the values are right answers or differences of them. Then `1 / m^2` is added to the variance, as
-        if one more example had been answered differently: where no answer differs, another data set still may.
+      examples: which example each value is of, `[runs, n]`; None means the same `n` examples in every run. Where
+        examples belong together, such as those of one patient, the number of their group: the groups are what another
+        data set draws anew.
+      counted: by how much one answer changes the value of its example: 1 (or True) if the values are right answers or
+        differences of them, the largest of `regjax.analysis.metrics.reaches` for another metric, 0 where nothing is
+        answered. `(counted / m)^2` is added to the variance, as if one more example had been answered differently:
+        where no answer differs, another data set still may.
       level: coverage, in (0, 1).
 
     Returns:
@@ -223,7 +227,7 @@ def run_interval(
     found = run_variance(values, splits=splits, examples=examples, counted=counted)
     if found.groups < 2 or found.examples < 2:
         return Interval(found.mean, math.nan, math.nan)
-    half = float(t_quantile(found.groups - 1, (1 + level) / 2) * math.sqrt(found.variance))
+    half = float(t_quantile(found.degrees(found.groups), (1 + level) / 2) * math.sqrt(found.variance))
     return Interval(found.mean, found.mean - half, found.mean + half)
 
 
@@ -235,7 +239,7 @@ class RunVariance(NamedTuple):
       groups: the number of splits, or with one split of its runs.
       examples: the number of distinct test examples.
       several: whether there are several splits.
-      counted: whether the values are right answers or differences of them.
+      counted: by how much one answer changes the value of its example.
       of_groups: `v_groups`, which falls as `1 / groups`.
       of_examples: `v_examples`.
       of_both: `v_both`, also with one split, where it is not taken out.
@@ -245,7 +249,7 @@ class RunVariance(NamedTuple):
     groups: int
     examples: int
     several: bool
-    counted: bool
+    counted: float
     of_groups: float
     of_examples: float
     of_both: float
@@ -254,7 +258,11 @@ class RunVariance(NamedTuple):
     def variance(self) -> float:
         """The variance of the mean."""
         both = self.of_both if self.several else 0.0
-        return max(self.of_groups, self.of_groups + self.of_examples - both) + self.counted / self.examples**2
+        return max(self.of_groups, self.of_groups + self.of_examples - both) + (self.counted / self.examples) ** 2
+
+    def degrees(self, groups: int) -> int:
+        """The degrees of freedom of Student's t with this number of groups: few examples tell no more than few runs."""
+        return min(groups, self.examples) - 1
 
     @property
     def shared(self) -> float:
@@ -281,7 +289,7 @@ def run_variance(
     *,
     splits: Sequence[int] | None = None,
     examples: np.ndarray | None = None,
-    counted: bool = False,
+    counted: float = 0.0,
 ) -> RunVariance:
     """The variance of a mean over fresh splits, seeds and test examples, in parts; arguments as in `run_interval`.
 

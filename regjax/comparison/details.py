@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from regjax.analysis import Predictions, mean_interval
-from regjax.analysis.metrics import contributions
+from regjax.analysis.metrics import contributions, reaches
 from regjax.comparison.layout import Layout
 from regjax.comparison.plan import Plan
 from regjax.core.typing import Json
@@ -87,7 +87,10 @@ def _of_classes(
             "low": [_short(max(i.low, 0.0)) for i in intervals],
             "high": [_short(min(i.high, 1.0)) for i in intervals],
         }
-        interval = layout.interval([contributions(metric, *run) for run in zip(p, y, strict=True)])
+        runs = list(zip(p, y, strict=True))
+        interval = layout.interval(
+            [contributions(metric, *run) for run in runs], [reaches(metric, *run) for run in runs]
+        )
         ends = [_short(max(interval.low, 0.0)), _short(min(interval.high, 1.0))]
         out[metric] = {"mean": _short(interval.mean), "ci95": ends}
     return out

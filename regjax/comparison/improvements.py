@@ -27,12 +27,13 @@ def paired_statistics(
     pairs = {n: list(zip(tests[n], baseline, strict=True)) for n in rows}
     scores = {n: np.stack([a.scores - b.scores for a, b in pairs[n]]) for n in rows}
     losses = {n: np.stack([b.losses - a.losses for a, b in pairs[n]]) for n in rows}
+    reaches = {n: np.stack([np.maximum(a.reach, b.reach) for a, b in pairs[n]]) for n in rows}
     if all(len(run.hits) for run in baseline):  # counts, whose sums and ties are exact
         size = len(baseline[0].hits)
-        hits = {n: d.sum(axis=1) for n, d in scores.items()}
-        by_score = improvements(scores, hits, layout, 1.0 / size, counted=True)
+        by_score = improvements(scores, {n: d.sum(axis=1) for n, d in scores.items()}, layout, 1.0 / size, reaches)
     else:
-        by_score = improvements(scores, {n: np.array([a.score - b.score for a, b in pairs[n]]) for n in rows}, layout)
+        by_run = {n: np.array([a.score - b.score for a, b in pairs[n]]) for n in rows}
+        by_score = improvements(scores, by_run, layout, reaches=reaches)
     by_loss = improvements(losses, {n: np.array([b.loss - a.loss for a, b in pairs[n]]) for n in rows}, layout)
     lost = {n: sum(a.diverged and b.diverged for a, b in pairs[n]) for n in rows}
     return {
@@ -69,8 +70,7 @@ def improvements(
     by_run: Mapping[str, np.ndarray],
     layout: Layout,
     unit: float = 1.0,
-    *,
-    counted: bool = False,
+    reaches: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, Improvement]:
     """The improvement of each row.
 
@@ -79,22 +79,25 @@ def improvements(
       by_run: the difference of each run, `[runs]`; for counts an exact one.
       layout: of the runs.
       unit: the factor that brings `by_run` to the unit of the metric.
-      counted: whether the metric counts right answers.
+      reaches: how far one answer moves each of `by_example`, `[runs, N]`: 1 for right answers, see
+        `regjax.analysis.metrics.reaches`. None, or 0, where nothing is answered, as of losses.
     """
     if not by_run:
         return {}
+    reach = {name: of_row for name, of_row in (reaches or {}).items() if of_row.any()}
     table = np.stack([layout.grouped(differences) for differences in by_run.values()], axis=1)
     scale = unit * layout.unit
     tests = joint_flips(table) if len(table) > 1 else None
     corrected = holm([test.p for test in tests]) if tests else None
     power = None
     if len(table) >= FEWEST_RUNS:
-        variances = [layout.variance(by_example[name], counted=counted) for name in by_run]
+        variances = [layout.variance(by_example[name], reach.get(name)) for name in by_run]
         power = VerdictPower(scale * table, variances, population=layout.population)
     out = {}
     for i, name in enumerate(by_run):
-        interval = layout.interval(by_example[name], counted=counted)
-        known = power if not counted or np.count_nonzero(by_example[name]) >= FEWEST_DIFFERENT else None
+        values, own = by_example[name], reach.get(name)
+        interval = layout.interval(values, own)
+        known = power if own is None or layout.differing(values, own) >= FEWEST_DIFFERENT else None
         of_runs = mean_interval((scale * table[:, i]).tolist())
         out[name] = Improvement(
             mean=of_runs.mean,
@@ -109,6 +112,6 @@ def improvements(
             runs_needed=known.runs_needed(i, of_runs.mean) if known else None,
             least_detectable=known.least(i) if known else None,
             observations=len(table),
-            resolution=math.log(40) / layout.tested(by_example[name]) if counted else None,
+            resolution=None if own is None else math.log(40) * layout.reach(own) / layout.tested(values),
         )
     return out

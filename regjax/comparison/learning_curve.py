@@ -59,8 +59,8 @@ def learning_curve(
     metric = METRICS[plan.metric]
 
     def of_score(runs: Sequence[Evaluation]) -> Spread:
-        counted = all(run.hits.size for run in runs)
-        interval = within(layout.interval([metric.sign * run.scores for run in runs], counted=counted), metric.limits)
+        reaches = [run.reach for run in runs]
+        interval = within(layout.interval([metric.sign * run.scores for run in runs], reaches), metric.limits)
         return spread([metric.sign * run.score for run in runs], interval)
 
     def of_loss(runs: Sequence[Evaluation]) -> Spread:

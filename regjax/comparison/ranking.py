@@ -91,8 +91,8 @@ def with_practical(
 def _interval(a: Sequence[Evaluation], b: Sequence[Evaluation], layout: Layout) -> tuple[float, float]:
     """The interval of the mean difference of two rows, over fresh splits, seeds and test examples."""
     differences = [one.scores - other.scores for one, other in zip(a, b, strict=True)]
-    counted = all(run.hits.size for run in (*a, *b))
-    interval = layout.interval(differences, counted=counted)
+    reaches = [np.maximum(one.reach, other.reach) for one, other in zip(a, b, strict=True)]
+    interval = layout.interval(differences, reaches)
     return interval.low, interval.high
 
 

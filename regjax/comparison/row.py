@@ -40,7 +40,8 @@ class Improvement:
       minimum_detectable_effect: the true effect that gets its verdict with 80% power, with these rows and as many runs:
         a `p_adjusted` of at most 5% and a `ci95` without 0 (`regjax.analysis.VerdictPower`). None where no effect can
         be found, as with fewer than 6 splits, or with one split 6 runs; and where fewer than 10 answers differ, from
-        which nobody can tell how much they vary. The same holds for the next two.
+        which nobody can tell how much they vary (`Layout.differing`: of a metric by class, answers on the rarest ones).
+        The same holds for the next two.
       runs_needed: the number of independent observations, splits or with one split runs, of a new comparison that would
         show a true change as large as `mean` with 80% power, rounded up to two digits; None where 500 are too few, or
         where nothing can be found.
@@ -51,8 +52,10 @@ class Improvement:
         (`regjax.analysis.practical_posterior`); None with a single seed.
       observations: the number of independent observations: splits, or with one split runs. With fewer than 6 nothing is
         called better, worse or practically the same.
-      resolution: where right answers are counted on `m` test examples, `ln(40) / m`: a true difference as large leaves
-        no answer different in 2.5% of the draws. It is practically the same only beyond it. Otherwise None.
+      resolution: `ln(40) r / m` with `m` test examples, of which one answer moves the metric by at most `r / m`: a true
+        difference as large leaves no answer different in 2.5% of the draws. It is practically the same only beyond it.
+        `r` is 1 for accuracy, and large where a class is rare (`regjax.analysis.metrics.reaches`); None for metrics
+        that answers do not decide, and for losses.
       both_diverged: the number of runs that diverged with the technique as without it. If they are more than half,
         nothing is tested, because two constant guesses are compared.
     """

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.analysis.metrics import contributions
+from regjax.analysis.metrics import contributions, reaches
 from regjax.catalog import DEFAULT_LOSS, LOSSES, METRICS
 from regjax.comparison.explained import explained, least_loss
 from regjax.core.typing import ApplyFn, Array, ArrayLike
@@ -43,6 +43,7 @@ class Evaluation(NamedTuple):
     squares: np.ndarray = np.zeros(0)  # [N], of a regression the squared error of each example
     contributions: np.ndarray | None = None  # [N], of each example to the score, if it is neither accuracy nor R2
     diverged: bool = False  # the scores are those of the constant guess
+    reaches: np.ndarray | None = None  # [N], how far an answer moves its contribution; None with hits, and for numbers
 
     @property
     def scores(self) -> np.ndarray:
@@ -52,6 +53,13 @@ class Evaluation(NamedTuple):
         if self.hits.size or not self.squares.any():
             return self.hits if self.hits.size else np.full(len(self.losses), self.score)
         return 1.0 - (1.0 - self.score) / self.squares.mean() * self.squares
+
+    @property
+    def reach(self) -> np.ndarray:
+        """How far one answer moves what its example contributes to the score, `[N]`; 0 where nothing is answered."""
+        if self.reaches is not None:
+            return self.reaches
+        return np.full(len(self.losses), float(self.hits.size > 0))
 
 
 class Chance(NamedTuple):
@@ -172,7 +180,8 @@ class Scorer:
             score = 1.0 - float(squares.mean()) / _variance(np.asarray(self._y))
             return Evaluation(score, loss, losses, none, kept, squares)
         scores = METRICS[self.metric].sign * contributions(self.metric, outputs, self._targets)
-        return Evaluation(float(scores.mean()), loss, losses, none, kept, squares, scores)
+        reach = reaches(self.metric, outputs, self._targets) if self._keeps_outputs else None
+        return Evaluation(float(scores.mean()), loss, losses, none, kept, squares, scores, reaches=reach)
 
 
 def chance_of(

@@ -126,8 +126,8 @@ def summarize_row(
 ) -> TechniqueResult:
     """Summarize one row of the comparison, without its paired statistics."""
     sign, limits = METRICS[metric].sign, METRICS[metric].limits
-    counted = all(run.hits.size for run in tests)
-    of_score = within(layout.interval([sign * run.scores for run in tests], counted=counted), limits)
+    reaches = [run.reach for run in tests]
+    of_score = within(layout.interval([sign * run.scores for run in tests], reaches), limits)
     of_loss = within(layout.interval([run.losses for run in tests]), LOSS_RANGE)
     test = [sign * evaluation.score for evaluation in tests]
     loss = [evaluation.loss for evaluation in tests]

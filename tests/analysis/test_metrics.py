@@ -4,8 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
+<<<<<<< HEAD
 from regjax.analysis.calibration import log_loss
 from regjax.analysis.metrics import contributions, metrics_of
+=======
+from regjax.analysis.metrics import contributions, metrics_of, reaches
+>>>>>>> dcbefa9 (Count what a rare class leaves open in metrics by class)
 from regjax.catalog import METRICS
 from regjax.core.errors import InputError
 
@@ -104,8 +108,48 @@ def test_an_unknown_metric_is_refused():
         contributions("auc", np.ones((2, 2)), np.array([0, 1]))
 
 
+<<<<<<< HEAD
 def test_log_loss_is_that_of_the_calibration():
     """Of probabilities that float32 rounds to 0, too."""
     p = np.array([[1e-30, 1.0], [0.0, 1.0], [0.7, 0.3]])
     y = np.array([0, 0, 1])
     assert metrics_of("classification", p, y)["log_loss"] == pytest.approx(log_loss(p, y))
+=======
+def test_reaches_by_hand():
+    p = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.8, 0.2]])
+    y = np.array([0, 1, 0, 1])
+    assert reaches("accuracy", p, y).tolist() == [1.0] * 4
+    np.testing.assert_allclose(reaches("balanced_accuracy", p, np.array([0, 1, 0, 0])), 4 / 2 / np.array([3, 1, 3, 3]))
+    np.testing.assert_allclose(reaches("roc_auc", p, np.array([0, 1, 0, 0])), 4 / 2 / np.array([3, 1, 3, 3]))
+    assert reaches("average_precision", p, y).tolist() == [0.0, 2.0, 0.0, 2.0]
+    # One of two found and no false one: F1 = 2 / 3, and 1 guessed + 2 true.
+    np.testing.assert_allclose(reaches("f1", p, y), 4 * np.array([2 / 3, 4 / 3, 2 / 3, 4 / 3]) / 3)
+    for name in ("log_loss", "brier"):
+        assert not reaches(name, p, y).any()
+    assert not reaches("mae", np.ones(3), np.zeros(3)).any()
+    assert not reaches("roc_auc", p, np.zeros(4, int)).any()  # not defined
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "f1"])
+@pytest.mark.parametrize("classes", [2, 4])
+def test_an_answer_moves_the_metric_at_most_by_its_reach(metric, classes):
+    """Every change of one answer, among 300 examples: linear up to 1 / 300 of the reach times a constant."""
+    rng = np.random.default_rng(classes)
+    y = rng.permutation(np.repeat(np.arange(classes), 300 // classes))
+    outputs = np.eye(classes)[np.where(rng.random(300) < 0.7, y, rng.integers(0, classes, 300))]
+    reach, before = reaches(metric, outputs, y), contributions(metric, outputs, y).mean()
+    largest = np.zeros(classes)
+    for example in range(300):
+        for guess in range(classes):
+            changed = outputs.copy()
+            changed[example] = np.eye(classes)[guess]
+            moved = abs(contributions(metric, changed, y).mean() - before)
+            assert moved <= 1.02 * reach[example] / 300
+            largest[y[example]] = max(largest[y[example]], moved * 300 / reach[example])
+    assert largest[-1] > 0.7  # it is no bound out of sight
+
+
+def test_an_unknown_metric_has_no_reach():
+    with pytest.raises(InputError, match="roc_auc"):
+        reaches("auc", np.ones((2, 2)), np.array([0, 1]))
+>>>>>>> dcbefa9 (Count what a rare class leaves open in metrics by class)

@@ -91,6 +91,14 @@ def test_the_parts_at_the_number_of_runs_seen_are_those_of_the_interval(several)
     assert interval.high - interval.mean == pytest.approx(stats.t.ppf(0.975, 7) * np.sqrt(parts.variance))
 
 
+def test_what_an_answer_moves_widens_the_interval_and_few_examples_have_few_degrees():
+    d = np.random.default_rng(0).normal(size=(8, 3))
+    found = run_variance(d, counted=2.5)
+    assert found.variance == pytest.approx(run_variance(d).variance + (2.5 / 3) ** 2)
+    interval = run_interval(d, counted=2.5)
+    assert interval.high - interval.mean == pytest.approx(stats.t.ppf(0.975, 2) * np.sqrt(found.variance))
+
+
 def test_minimum_detectable_effect_has_the_power_it_promises():
     """Power of the t-test at that effect, from the noncentral t distribution: 80%, within 3 points."""
     d = np.random.default_rng(0).normal(size=12)

@@ -2,8 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from regjax.analysis import holm, joint_flips, run_interval, sign_flip_p
+from regjax.analysis.metrics import contributions, reaches
 from regjax.comparison.improvements import improvements, paired_statistics
 from regjax.comparison.layout import Layout
 from regjax.comparison.scoring import Evaluation
@@ -48,7 +50,8 @@ def test_runs_of_a_split_are_one_observation():
     rng = np.random.default_rng(0)
     hits = rng.integers(-1, 2, (12, 30)) + (rng.random((12, 30)) < 0.2)
     layout = Layout(np.repeat(np.arange(6), 2), rng.integers(0, 90, (12, 30)))
-    (gain,) = improvements({"a": hits}, {"a": hits.sum(axis=1)}, layout, 1 / 30, counted=True).values()
+    ones = {"a": np.ones(hits.shape)}
+    (gain,) = improvements({"a": hits}, {"a": hits.sum(axis=1)}, layout, 1 / 30, ones).values()
     sums = hits.sum(axis=1).reshape(6, 2).sum(axis=1)
     assert gain.p == sign_flip_p(sums)
     assert gain.mean == pytest.approx(hits.mean())
@@ -82,8 +85,43 @@ def test_how_answers_vary_is_not_told_by_a_few(different, known):
     hits = np.zeros((10, 40), int)
     hits.ravel()[:: 400 // different][:different] = 1
     (gain,) = improvements(
-        {"a": hits}, {"a": hits.sum(axis=1)}, Layout(np.arange(10), None), 1 / 40, counted=True
+        {"a": hits}, {"a": hits.sum(axis=1)}, Layout(np.arange(10), None), 1 / 40, {"a": np.ones(hits.shape)}
     ).values()
     assert (gain.minimum_detectable_effect is not None) == known
     assert (gain.least_detectable is not None) == known
     assert gain.resolution == pytest.approx(np.log(40) / 40)
+
+
+def by_class(metric, lost_rare, lost_common, size=120, rare=24):
+    """Eight runs on the same examples; the technique answers these numbers of each class wrong in every run."""
+    y = (np.arange(size) < rare).astype(int)
+    right = np.ones(size, bool)
+    right[:lost_rare] = right[size - lost_common :] = False
+    guesses = [np.eye(2)[np.where(answers, y, 1 - y)] for answers in (right, np.ones(size, bool))]
+    loss = [Evaluation(0.0, 0.5, np.full(size, 0.5), np.zeros(0))] * 8
+    both = []
+    for p in guesses:
+        scores = contributions(metric, p, y)
+        of_row = {"score": scores.mean(), "contributions": scores, "reaches": reaches(metric, p, y)}
+        both.append([run._replace(**of_row) for run in loss])
+    return paired_statistics({"l2": row("l2")}, {"l2": both[0]}, both[1], Layout(np.arange(8), None))["l2"].improvement
+
+
+def test_what_a_rare_class_leaves_open_is_its_own():
+    """One of 24 rare answers moves balanced accuracy by 1 / 48: that is the unit, not 1 / 120."""
+    gain = by_class("balanced_accuracy", 1, 0)
+    assert gain.mean == pytest.approx(-1 / 48)
+    assert gain.resolution == pytest.approx(np.log(40) / 48)
+    same = by_class("balanced_accuracy", 0, 0)
+    assert same.ci95[1] == pytest.approx(stats.t.ppf(0.975, 7) / 48)  # not 0: another data set may differ
+    assert by_class("f1", 0, 0).resolution == pytest.approx(np.log(40) / 48)  # (2 - 1) / (24 + 24)
+    assert by_class("average_precision", 0, 0).resolution == pytest.approx(np.log(40) / 24)
+    assert by_class("roc_auc", 0, 0).resolution == pytest.approx(np.log(40) / 48)
+    assert by_class("log_loss", 0, 0).resolution is None
+
+
+@pytest.mark.parametrize(("rare", "common", "known"), [(0, 30, False), (9, 0, False), (9, 30, False), (11, 0, True)])
+def test_answers_on_the_common_class_do_not_tell_how_those_on_the_rare_one_vary(rare, common, known):
+    gain = by_class("balanced_accuracy", rare, common)
+    assert (gain.minimum_detectable_effect is not None) == known
+    assert (gain.least_detectable is not None) == known

@@ -13,3 +13,17 @@ def test_the_runs_of_several_splits_are_summed(splits, groups, grouped):
     assert layout.groups == groups
     assert layout.grouped([1, 2, 3, 5]).tolist() == grouped
     assert layout.unit * layout.grouped([1, 2, 3, 5]).mean() == pytest.approx(np.mean([1, 2, 3, 5]))
+
+
+def test_how_many_answers_differ():
+    layout = Layout(np.arange(2), np.array([[0, 1, 2, 3], [0, 1, 4, 5]]))
+    ones = np.ones((2, 4))
+    assert layout.differing([[1, 0, 0, -1], [1, 0, 0, 0]], ones) == 3  # right answers, over all runs
+    # Of another metric by example: number 0 in both runs and number 3, alike; all others do not differ.
+    assert layout.differing([[2, 0, 0, -2], [2, 0, 0, 0]], ones) == pytest.approx(2)
+    assert layout.differing([[8, 0, 0, 0], [8, 0, 1, 0]], ones) == pytest.approx(1, abs=0.05)
+    # The common class moves the metric by less than half as much, so that its answers do not count.
+    reaches = np.array([[4.0, 4, 4, 1], [4.0, 4, 4, 1]])
+    assert layout.differing([[4, 0, 0, 1.5], [4, 0, 0, 1.5]], reaches) == pytest.approx(1)
+    assert layout.differing([[-0.5, -0.5, -0.5, 1.5], [0, 0, 0, 1.5]], reaches) == 0  # a shift is no difference
+    assert (layout.reach(reaches), layout.reach(None)) == (4.0, 0.0)

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.studies import diagnosis, intervals, mutation, pairs, splits, step_down, unreached_entries, verdicts
+from experiments.studies import (
+    diagnosis,
+    intervals,
+    mutation,
+    pairs,
+    splits,
+    step_down,
+    units,
+    unreached_entries,
+    verdicts,
+)
 from regjax.data import Dataset, split
 
 pytestmark = pytest.mark.slow
@@ -230,3 +240,17 @@ def test_verdicts_are_as_often_right_as_the_record_says():
         assert abs(found[name] - share) < 4.9 * np.sqrt(max(share * (1 - share), 1 / number) / number)
     for case in record["cases"]:
         assert case["same"]["wrong"] < 0.025 + 4.9 * np.sqrt(0.025 * 0.975 / record["comparisons"])
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "f1"])
+@pytest.mark.parametrize("case", [case for case in units.RARE if case != (1000, 0.05, 0.01)])
+def test_a_loss_on_a_rare_class_is_not_called_the_same(metric, case):
+    """200 comparisons each: 2.5% is nominal, and 13 of 200 are 3.6 standard errors more. It was 19 to 59%."""
+    assert units.rare(metric, *case, comparisons=200)["same"] <= 0.065
+
+
+@pytest.mark.parametrize("metric", units.METRICS)
+def test_intervals_cover_with_15_examples_of_the_rare_class(metric):
+    """150 comparisons: at least 90% is aimed at, and 85% are 2 standard errors less. It was 71 to 84%."""
+    found = units.covered(metric, 300, 0.05, 3.0, comparisons=150)
+    assert min(found["level"], found["change"]) >= 0.85
