@@ -122,8 +122,10 @@ def _diagnosis(result: FitResult, prepared: Prepared) -> dict[str, Any]:
     weights = None if weights is None else np.asarray(weights)
     # A net with constant outputs would learn the least weighted loss; the curves have no weights.
     guess = best_constant(loss, y, parameter, spec.num_classes, weights)
-    chance = constant_losses(loss, guess, y, parameter).mean()
-    found = diagnose(jax.device_get(result.state.history), chance_loss=float(chance), n_val=len(prepared.arrays.x_val))
+    chance = float(constant_losses(loss, guess, y, parameter).mean())
+    n_val = loaded.splits.independent("stop", len(prepared.arrays.x_val))  # of a group, all examples count as one
+    n_train = min(int(prepared.hparams.n_train), spec.eval_train_examples)
+    found = diagnose(jax.device_get(result.state.history), chance_loss=chance, n_val=n_val, n_train=n_train)
     return {
         "diagnosis": found.verdict,
         "fit": found.fit,

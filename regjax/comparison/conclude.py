@@ -47,6 +47,8 @@ class SplitResult(NamedTuple):
       references: the test metrics of models of another kind, see `references_of`.
       y_test: the test targets.
       test_rows: positions of the test examples in the dataset; None if it came with a test set of its own.
+      test_groups: the group of each test example; None if the dataset has no groups, or came with a test set.
+      stop_independent: see `Plan`.
     """
 
     split_seed: int
@@ -61,6 +63,8 @@ class SplitResult(NamedTuple):
     references: Mapping[str, Mapping[str, float]]
     y_test: np.ndarray
     test_rows: np.ndarray | None
+    test_groups: np.ndarray | None
+    stop_independent: int
 
     @classmethod
     def of(
@@ -90,6 +94,8 @@ class SplitResult(NamedTuple):
             references=references_of(plan),
             y_test=splits.y_test,
             test_rows=splits.indices.get("test"),
+            test_groups=splits.groups.get("test"),
+            stop_independent=plan.stop_independent,
         )
 
     def row(self, name: str) -> Row:
@@ -128,6 +134,7 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
     plain = results.pop(BASELINE)
     techniques = paired_statistics(results, tests, tests[BASELINE], layout)
     of_baseline = [result for part in parts for result in part.rows[BASELINE].chosen.results]
+    n_val = [part.stop_independent for part in parts for _ in part.rows[BASELINE].chosen.results]
     chances = np.array([part.chance for part in parts]).mean(axis=0)
     return CompareResult(
         dataset=plan.splits.name,
@@ -140,7 +147,7 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         settings=plan.settings(),
         baseline=plain,
         techniques=with_practical(techniques, tests, plan.options, layout),
-        diagnosis=diagnose_all(of_baseline, parts[0].train_chance.loss, plan.stop_examples),
+        diagnosis=diagnose_all(of_baseline, parts[0].train_chance.loss, n_val, plan.spec.eval_train_examples),
         chance={"score": METRICS[plan.metric].sign * float(chances[0]), "loss": float(chances[1])},
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
@@ -201,10 +208,15 @@ def _means(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _layout(plan: Plan, parts: Sequence[SplitResult]) -> Layout:
-    """Return which runs share a split and test examples."""
+    """Return which runs share a split and test examples, or where these belong together, the groups of these."""
     of_run = np.repeat(np.arange(len(parts)), [len(part.seeds) for part in parts])
-    rows = [part.test_rows for part in parts for _ in part.seeds if part.test_rows is not None]
-    return Layout(of_run, np.stack(rows), plan.population) if rows else Layout(of_run, None)
+    rows, population = [part.test_rows for part in parts for _ in part.seeds], plan.population
+    if parts[0].test_groups is not None:
+        rows = [part.test_groups for part in parts for _ in part.seeds]
+        known_groups = None if plan.dataset is None else plan.dataset.groups
+        population = len(np.unique(parts[0].test_groups if known_groups is None else known_groups))
+    known = [row for row in rows if row is not None]
+    return Layout(of_run, np.stack(known), population) if known else Layout(of_run, None)
 
 
 def _predictions(plan: Plan, parts: Sequence[SplitResult], tests: Mapping[str, Sequence[Evaluation]]) -> Predictions:

@@ -18,9 +18,10 @@ class Layout:
 
     Attributes:
       splits: number of the split of each run, `[runs]`, from 0; the same number of runs on each.
-      examples: positions of the test examples of each run in the dataset, `[runs, N]`; None if all runs share them.
-      population: the number of examples that further splits may test; None if it is not known, or if all runs share
-        their test examples.
+      examples: positions of the test examples of each run in the dataset, `[runs, N]`, or the numbers of their groups:
+        those of one group are not independent, and count as one example. None if all runs share them.
+      population: the number of examples, or groups, that further splits may test; None if it is not known, or if all
+        runs share their test examples.
     """
 
     splits: np.ndarray
@@ -60,36 +61,55 @@ class Layout:
         return run_interval(np.stack(list(values)), splits=splits, examples=self.examples, counted=counted)
 
     def reach(self, reaches: Rows | None) -> float:
-        """How far one answer moves the value of its example, where it moves it most; 0 without reaches."""
-        return 0.0 if reaches is None else float(np.max(np.stack(list(reaches))))
+        """How far one answer moves the value of its example, where it moves it most; 0 without reaches.
+
+        Of groups it is that of all answers of a group, times the size of the group of a random example over the mean
+        size, so that it is to be divided by the number of groups.
+        """
+        if reaches is None:
+            return 0.0
+        largest = float(np.max(np.stack(list(reaches))))
+        if self.examples is None:
+            return largest
+        sizes = np.concatenate([np.unique(row, return_counts=True)[1] for row in self.examples])
+        return largest * float(np.mean(np.square(sizes)) / np.mean(sizes) ** 2)
 
     def differing(self, values: Rows, reaches: Rows) -> float:
         """How many answers differ, of the examples that can move the metric most.
 
-        Right answers are counted over all runs. Of another metric it is the effective number of examples that differ,
+        It is the effective number
 
           (sum of squares)^2 / sum of fourth powers
 
-        of the differences of all examples whose reach is at least half of the largest: of a rare class, only its own
-        count. The differences are deviations from the median of their run, which answers that do not differ have, and
-        means over the runs that test an example. It is their number if all differ alike.
+        of differences, which is their number if all differ alike. Of right answers it is over all examples and runs.
+        Of another metric it is over the examples whose reach is at least half of the largest, so of a rare class only
+        over its own, by their means over runs; the differences are deviations from the median of their run, which
+        answers that do not differ have. The examples of a group are added up, and count as one.
         """
         reach, d = np.stack(list(reaches)), np.stack(list(values))
+        ids = np.broadcast_to(np.arange(d.shape[1]), d.shape) if self.examples is None else self.examples
+        _, place = np.unique(ids, return_inverse=True)
+        place = place.reshape(d.shape)
+        cells = place + (int(place.max()) + 1) * np.arange(len(d))[:, None]
         if np.all(np.isin(d, (-1.0, 0.0, 1.0))):
-            return float(np.count_nonzero(d))
+            return _effective(np.bincount(cells.ravel(), d.ravel()))
         far = reach >= 0.5 * reach.max()
         middle = [np.median(row[own]) if own.any() else 0.0 for row, own in zip(d, far, strict=True)]
         d = np.where(far, d - np.array(middle)[:, None], 0.0)
-        ids = np.broadcast_to(np.arange(d.shape[1]), d.shape) if self.examples is None else self.examples
-        _, place = np.unique(ids, return_inverse=True)
-        squares = np.square(np.bincount(place.ravel(), d.ravel()) / np.bincount(place.ravel()))
-        return float(squares.sum() ** 2 / max(np.square(squares).sum(), 1e-300))
+        runs = np.bincount(np.unique(cells) % (int(place.max()) + 1))
+        return _effective(np.bincount(place.ravel(), d.ravel()) / runs)
 
     def tested(self, values: Rows) -> int:
-        """The number of distinct test examples."""
+        """The number of distinct test examples, or of their groups."""
         return np.shape(values)[-1] if self.examples is None else len(np.unique(self.examples))
 
     def variance(self, values: Rows, reaches: Rows | None = None) -> RunVariance:
         """The variance behind `interval`, in parts."""
         splits, counted = self.splits.tolist(), self.reach(reaches)
         return run_variance(np.stack(list(values)), splits=splits, examples=self.examples, counted=counted)
+
+
+def _effective(values: np.ndarray) -> float:
+    """The number of values that differ from 0 if they are alike, and fewer otherwise."""
+    squares = np.square(values)
+    return float(squares.sum() ** 2 / max(float(np.square(squares).sum()), 1e-300))

@@ -122,6 +122,11 @@ class Plan:
         return min(len(self.splits.y_stop), MAX_STOP_EXAMPLES)
 
     @property
+    def stop_independent(self) -> int:
+        """The effective number of these that are independent of each other: groups, or examples."""
+        return self.splits.independent("stop", MAX_STOP_EXAMPLES)
+
+    @property
     def metric(self) -> str:
         """The metric by which settings are chosen and tested."""
         return self.options.metric or default_metric(self.splits.task, self.spec.loss)

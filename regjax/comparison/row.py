@@ -32,7 +32,8 @@ class Improvement:
       ci95_runs: 95% confidence interval of the mean over the splits alone, or with one split over its runs.
       components: variances of the improvement of one run: between splits, and between the seeds of a split. The first
         is that of both together if no split has several seeds; the second is None then.
-      p: p-value of the two-sided sign-flip test of this row alone; None with a single run.
+      p: p-value of the two-sided sign-flip test of this row alone; None with a single run. With one split it is
+        conditional on its test examples, which all runs share; only `ci95` covers others, and a verdict needs both.
       p_holm: by Holm's correction over all rows of the table, for comparison.
       p_adjusted: by step-down maxT over jointly flipped splits, or with one split its runs
         (`regjax.analysis.joint_flips`), which decides.

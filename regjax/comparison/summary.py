@@ -61,15 +61,21 @@ def within(interval: Interval, limits: tuple[float, float]) -> Interval:
     return Interval(interval.mean, low, high)
 
 
-def diagnose_all(results: Sequence[RunResult], chance_loss: float, n_val: int) -> dict[str, Json]:
+def diagnose_all(
+    results: Sequence[RunResult], chance_loss: float, n_val: Sequence[int], n_train: int | None = None
+) -> dict[str, Json]:
     """Return the diagnosis of most of the baseline runs, and the diagnosis of each run.
 
     The verdict is that of more than half of the runs, and without one `"undecided"`. The median onset is the lower one
     of the runs that show a rise, an epoch of one of them; None if they are fewer than half. `generalization_losses` has
     how far validation rose in each of these runs, and None of the others; `generalization_loss` is their lower median.
-    The gaps are means over all runs, and so is the last training loss as a share of that of a constant guess.
+    The gaps are means over all runs, and so is the last training loss as a share of that of a constant guess. `n_val` has
+    the number of independent validation examples of each run, and `n_train` is the number of training examples.
     """
-    each = [diagnose(result.history, chance_loss=chance_loss, n_val=n_val) for result in results]
+    each = [
+        diagnose(result.history, chance_loss=chance_loss, n_val=own, n_train=n_train)
+        for result, own in zip(results, n_val, strict=True)
+    ]
     names = [d.verdict for d in each]
     verdicts = {name: names.count(name) for name in sorted(set(names))}
     most = max(verdicts, key=lambda name: verdicts[name])

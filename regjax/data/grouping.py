@@ -165,6 +165,37 @@ def majority_labels(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return counts.reshape(-1, classes).argmax(axis=1)
 
 
+def effective_number(groups: np.ndarray) -> int:
+    """Return how many groups of one size tell as much, `N^2 / sum of size^2`, rounded down; that of examples is `N`.
+
+    It counts the examples of a group as one, as if all had the same answer and the same error (Kish).
+
+    Example:
+      >>> effective_number(np.array([0, 0, 1, 1])), effective_number(np.array([0, 0, 0, 1]))
+      (2, 1)
+
+    Reference:
+      Kish, Survey sampling, 1965.
+    """
+    sizes = np.unique(groups, return_counts=True)[1].astype(np.float64)
+    return max(1, int(sizes.sum() ** 2 / max(float(np.square(sizes).sum()), 1.0) + 1e-9))
+
+
+def rank_in_class(labels: np.ndarray) -> np.ndarray:
+    """Count, for each example, the earlier examples with the same label, `int64[N]`.
+
+    Example:
+      >>> rank_in_class(np.array([1, 0, 1, 1])).tolist()
+      [0, 0, 1, 2]
+    """
+    by_class = np.argsort(labels, kind="stable")
+    counts = np.bincount(labels)
+    starts = np.cumsum(counts) - counts
+    rank = np.empty(len(labels), np.int64)
+    rank[by_class] = np.arange(len(labels)) - np.repeat(starts, counts)
+    return rank
+
+
 class Members:
     """The examples of each group.
 

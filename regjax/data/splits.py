@@ -41,6 +41,7 @@ class Splits:
       embedded: whether the dataset is one of `regjax.data.EMBEDDED`.
       official_test: whether the test set is the official one of the dataset.
       indices: positions in `dataset.x` of the examples of each part that was split from it.
+      groups: of the same parts, the group of each example, `int64[N]`; empty if the dataset has none.
       schema: that of the table, or None, as `image_rule` is that of images.
       weight_train: `float32[N]`, weights of the training examples in the loss; None weighs all alike.
     """
@@ -65,6 +66,13 @@ class Splits:
     indices: dict[str, np.ndarray] = field(default_factory=dict)
     image_rule: ImageRule | None = None
     weight_train: np.ndarray | None = None
+    groups: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def independent(self, part: str, most: int | None = None) -> int:
+        """The effective number of independent examples among the first `most` of a part: of groups, or examples."""
+        if part not in self.groups:
+            return len(getattr(self, f"y_{part}")[:most])
+        return grouping.effective_number(self.groups[part][:most])
 
     @property
     def num_outputs(self) -> int:
@@ -170,6 +178,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
         indices=indices,
         image_rule=dataset.image_rule,
         weight_train=None if dataset.weights is None else dataset.weights[train],
+        groups={} if dataset.groups is None else {part: dataset.groups[own] for part, own in indices.items()},
     )
 
 
@@ -236,18 +245,8 @@ def _cut(order: np.ndarray, labels: np.ndarray, size: int, *, share: int, keep: 
     own = labels[order]
     counts = np.bincount(own)
     taken = _allot(counts, size, share=share, keep=keep)
-    first = _rank_in_class(own) < taken[own]
+    first = grouping.rank_in_class(own) < taken[own]
     return order[first], order[~first]
-
-
-def _rank_in_class(labels: np.ndarray) -> np.ndarray:
-    """Count, for each example, the earlier examples with the same label, `int64[N]`."""
-    by_class = np.argsort(labels, kind="stable")
-    counts = np.bincount(labels)
-    starts = np.cumsum(counts) - counts
-    rank = np.empty(len(labels), np.int64)
-    rank[by_class] = np.arange(len(labels)) - np.repeat(starts, counts)
-    return rank
 
 
 def _allot(counts: np.ndarray, size: int, *, share: int, keep: int) -> np.ndarray:
@@ -315,7 +314,7 @@ def nested_order(y: np.ndarray, seeds: Sequence[int] | int, task: str, *, size: 
     for members, classes in zip(shuffled, _class_sequence(counts, ties, size), strict=True):
         # The j-th occurrence of class k is filled with the j-th shuffled example of class k.
         by_class = members[np.argsort(y[members], kind="stable")]
-        rows.append(by_class[starts[classes] + _rank_in_class(classes)])
+        rows.append(by_class[starts[classes] + grouping.rank_in_class(classes)])
     return np.asarray(rows, np.int32)
 
 

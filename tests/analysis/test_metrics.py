@@ -4,12 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-<<<<<<< HEAD
 from regjax.analysis.calibration import log_loss
-from regjax.analysis.metrics import contributions, metrics_of
-=======
 from regjax.analysis.metrics import contributions, metrics_of, reaches
->>>>>>> dcbefa9 (Count what a rare class leaves open in metrics by class)
 from regjax.catalog import METRICS
 from regjax.core.errors import InputError
 
@@ -108,13 +104,13 @@ def test_an_unknown_metric_is_refused():
         contributions("auc", np.ones((2, 2)), np.array([0, 1]))
 
 
-<<<<<<< HEAD
 def test_log_loss_is_that_of_the_calibration():
     """Of probabilities that float32 rounds to 0, too."""
     p = np.array([[1e-30, 1.0], [0.0, 1.0], [0.7, 0.3]])
     y = np.array([0, 0, 1])
     assert metrics_of("classification", p, y)["log_loss"] == pytest.approx(log_loss(p, y))
-=======
+
+
 def test_reaches_by_hand():
     p = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.8, 0.2]])
     y = np.array([0, 1, 0, 1])
@@ -152,4 +148,3 @@ def test_an_answer_moves_the_metric_at_most_by_its_reach(metric, classes):
 def test_an_unknown_metric_has_no_reach():
     with pytest.raises(InputError, match="roc_auc"):
         reaches("auc", np.ones((2, 2)), np.array([0, 1]))
->>>>>>> dcbefa9 (Count what a rare class leaves open in metrics by class)

@@ -1,11 +1,12 @@
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from regjax.cli.run_summary import devices_of
-from regjax.data import load, split
+from regjax.cli.run_summary import _diagnosis, devices_of
+from regjax.data import from_arrays, load, split
 
 
 @pytest.mark.parametrize(("devices", "expected"), [([1, 2], [1, 2]), (None, []), ([1, "2"], []), ("12", [])])
@@ -40,3 +41,25 @@ def test_a_model_that_gives_the_shares_of_unequal_classes_has_learned_nothing(ru
     summary = json.loads((tmp_path / "w/summary.json").read_text())
     assert summary["fit"] == "underfit"
     assert summary["diagnosis"] == "underfit"
+
+
+def test_the_examples_of_a_group_are_one_for_the_diagnosis():
+    """A gap of 0.2 is shown by 80 examples, and by eight patients with ten each it is not."""
+    epoch = np.arange(40)
+    gained = 1 - np.exp(-epoch / 5)
+    columns = {"train/data_loss": 0.69 - 0.55 * gained, "val/loss": 0.69 - 0.25 * gained}
+    columns |= {"train/accuracy": 0.5 + 0.45 * gained, "val/accuracy": 0.5 + 0.25 * gained}
+    x = np.random.default_rng(0).normal(size=(400, 2))
+    found = []
+    for patients in (400, 40):
+        data = from_arrays(x, np.arange(400) // 10 % 2, groups=np.arange(400) // (400 // patients))
+        splits = split(data, validation_fraction=0.4)
+        prepared = SimpleNamespace(
+            spec=SimpleNamespace(task="classification", num_classes=2, loss="cross_entropy", eval_train_examples=2048),
+            hparams=SimpleNamespace(n_train=200, class_weights=None, loss_parameter=lambda name: None),
+            loaded=SimpleNamespace(splits=splits, preprocessor=SimpleNamespace(target_transform=np.asarray)),
+            arrays=SimpleNamespace(x_val=splits.x_stop),
+        )
+        result = SimpleNamespace(state=SimpleNamespace(history=columns))
+        found.append(_diagnosis(result, prepared)["diagnosis"])
+    assert found == ["overfit", "undecided"]

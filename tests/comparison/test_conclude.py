@@ -4,6 +4,8 @@ import time
 import numpy as np
 import pytest
 
+from regjax.analysis import diagnose, run_interval
+from regjax.comparison import summary
 from regjax.comparison.conclude import SplitResult, conclude
 
 
@@ -72,6 +74,23 @@ def test_a_test_set_of_its_own_has_no_positions(stages):
     part = SplitResult.of(bare, stages.rows, stages.scorer, stages.tests, stages.on_train, {}, {})
     result = conclude(bare, [part], time.perf_counter())
     assert result.predictions.rows is None
+
+
+def test_groups_are_the_units_of_intervals_and_of_the_diagnosis(stages, monkeypatch):
+    """Eight rows of each patient: intervals and resolution go by patients, and so do the limits of the gap."""
+    plan = stages.plan
+    groups = {part: np.arange(len(rows)) // 8 for part, rows in plan.splits.indices.items()}
+    grouped = dataclasses.replace(plan, splits=dataclasses.replace(plan.splits, groups=groups))
+    seen = []
+    monkeypatch.setattr(summary, "diagnose", lambda *args, n_val, **more: seen.append(n_val) or diagnose(*args, **more))
+    part = SplitResult.of(grouped, stages.rows, stages.scorer, stages.tests, stages.on_train, {}, {})
+    result = conclude(grouped, [part], time.perf_counter())
+    assert seen == [len(plan.splits.y_stop) // 8] * 2
+    hits = {name: result.predictions.hits(name).astype(float) for name in ("baseline", "l2")}
+    interval = run_interval(hits["l2"] - hits["baseline"], examples=np.stack([groups["test"]] * 2), counted=True)
+    gain = result.techniques["l2"].improvement
+    assert gain.ci95 == pytest.approx(interval[1:])
+    assert gain.resolution == pytest.approx(np.log(40) / (len(groups["test"]) // 8))
 
 
 def test_facts_of_the_comparison(result, stages):

@@ -49,7 +49,7 @@ def test_runs_of_a_split_are_one_observation():
     """Six splits with two seeds each: p is that of the six sums, and the change is the mean over all runs."""
     rng = np.random.default_rng(0)
     hits = rng.integers(-1, 2, (12, 30)) + (rng.random((12, 30)) < 0.2)
-    layout = Layout(np.repeat(np.arange(6), 2), rng.integers(0, 90, (12, 30)))
+    layout = Layout(np.repeat(np.arange(6), 2), np.stack([rng.permutation(90)[:30] for _ in range(12)]))
     ones = {"a": np.ones(hits.shape)}
     (gain,) = improvements({"a": hits}, {"a": hits.sum(axis=1)}, layout, 1 / 30, ones).values()
     sums = hits.sum(axis=1).reshape(6, 2).sum(axis=1)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from regjax.analysis import run_interval
 from regjax.comparison.layout import Layout
 
 
@@ -27,3 +28,20 @@ def test_how_many_answers_differ():
     assert layout.differing([[4, 0, 0, 1.5], [4, 0, 0, 1.5]], reaches) == pytest.approx(1)
     assert layout.differing([[-0.5, -0.5, -0.5, 1.5], [0, 0, 0, 1.5]], reaches) == 0  # a shift is no difference
     assert (layout.reach(reaches), layout.reach(None)) == (4.0, 0.0)
+
+
+def test_the_examples_of_a_group_count_as_one():
+    """Two runs of four groups; in the second, one group has three of the rows."""
+    layout = Layout(np.arange(2), np.array([[7, 7, 3, 3], [5, 5, 5, 1]]))
+    ones = np.ones((2, 4))
+    assert layout.tested(ones) == 4
+    # Sizes 2, 2, 3 and 1: mean square 4.5 over the squared mean 4.
+    assert layout.reach(ones) == pytest.approx(4.5 / 4)
+    assert Layout(np.arange(2), np.array([[7, 7, 3, 3], [5, 5, 1, 1]])).reach(ones) == 1
+    assert layout.differing([[1, 1, 0, 0], [0, 0, 0, 0]], ones) == 1
+    assert layout.differing([[1, 1, -1, -1], [1, 1, 0, 0]], ones) == 3
+    assert layout.differing([[1, -1, 0, 0], [0, 0, 0, 1]], ones) == 1  # right and wrong of one group add up to nothing
+    interval = layout.interval([[1, 1, 0, 0], [1, 1, 1, 0]], ones)
+    assert interval == run_interval(
+        np.array([[1, 1, 0, 0], [1, 1, 1, 0]]), splits=[0, 1], examples=layout.examples, counted=4.5 / 4
+    )

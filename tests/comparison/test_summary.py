@@ -90,7 +90,7 @@ def test_no_interval_has_an_end_that_is_impossible():
 
 def test_runs_that_all_diverged_have_no_other_diagnosis():
     lost = run({"train/data_loss": [np.nan, np.nan], "val/loss": [np.nan, np.nan]})
-    found = diagnose_all([lost, lost], 1.0, 100)
+    found = diagnose_all([lost, lost], 1.0, 2 * [100])
     assert (found["verdict"], found["verdicts"], found["median_onset"]) == ("diverged", {"diverged": 2}, None)
 
 
@@ -103,24 +103,24 @@ def turning(onset, level=0.5):
 
 def test_the_median_onset_is_an_epoch_of_those_that_are_shown():
     early, middle, late, never = (turning(onset) for onset in (10, 15, 20, 60))
-    each = diagnose_all([early, middle, late, never], 2.3, 100)
+    each = diagnose_all([early, middle, late, never], 2.3, 4 * [100])
     first, second, third, none = each["onset_epochs"]
     assert first < second < third
     assert none is None
     assert each["median_onset"] == second
-    assert diagnose_all([early, late], 2.3, 100)["median_onset"] == first  # the lower one, not an epoch between
-    assert diagnose_all([early, never], 2.3, 100)["median_onset"] == first
-    assert diagnose_all([early, never, never], 2.3, 100)["median_onset"] is None  # fewer than half
+    assert diagnose_all([early, late], 2.3, 2 * [100])["median_onset"] == first  # the lower one, not an epoch between
+    assert diagnose_all([early, never], 2.3, 2 * [100])["median_onset"] == first
+    assert diagnose_all([early, never, never], 2.3, 3 * [100])["median_onset"] is None  # fewer than half
 
 
 def test_the_rise_is_that_of_the_runs_that_show_one():
     early, late, never = (turning(onset) for onset in (10, 20, 60))
-    found = diagnose_all([early, never, late, never], 2.3, 100)
+    found = diagnose_all([early, never, late, never], 2.3, 4 * [100])
     large, first, small, second = found["generalization_losses"]
     assert first is second is None
     assert large > small > 10
     assert found["generalization_loss"] == small  # the lower one
-    assert diagnose_all([never], 2.3, 100)["generalization_loss"] is None
+    assert diagnose_all([never], 2.3, 1 * [100])["generalization_loss"] is None
     # It ends at 1.43, the mean of the last six epochs, and is 0.51 to 0.56 within three epochs of the lowest.
     assert 100 * (1.43 / 0.56 - 1) < large < 100 * (1.43 / 0.51 - 1)
 
@@ -128,8 +128,9 @@ def test_the_rise_is_that_of_the_runs_that_show_one():
 def test_a_verdict_takes_more_than_half_of_the_runs():
     rising, flat = turning(10), turning(60)
     lost = run({"train/data_loss": [np.nan] * 60, "val/loss": [np.nan] * 60})
-    assert diagnose_all([rising, rising, flat], 2.3, 100)["verdict"] == "overfit"
-    tie = diagnose_all([rising, rising, flat, flat], 2.3, 100)
+    assert diagnose_all([rising, rising, flat], 2.3, 3 * [100])["verdict"] == "overfit"
+    tie = diagnose_all([rising, rising, flat, flat], 2.3, 4 * [100])
     assert (tie["verdict"], tie["verdicts"]) == ("undecided", {"correct_fit": 2, "overfit": 2})
     assert tie["evidence"]
-    assert diagnose_all([rising, rising, flat, lost], 2.3, 100)["verdict"] == "undecided"  # most frequent, not most
+    four = diagnose_all([rising, rising, flat, lost], 2.3, 4 * [100])
+    assert four["verdict"] == "undecided"  # most frequent, not most

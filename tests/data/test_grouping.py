@@ -12,6 +12,7 @@ from regjax.data.grouping import (
     check_weights,
     duplicate_files,
     duplicates,
+    effective_number,
     group_numbers,
     with_duplicates_together,
 )
@@ -146,3 +147,21 @@ def test_weights_have_the_mean_one():
     for wrong in ([1.0, -1.0, 2.0], [0.0, 0.0, 0.0], [1.0, 2.0], [1.0, np.nan, 1.0], ["a", "b", "c"]):
         with pytest.raises(InputError, match="toy: weights must be 3 finite numbers >= 0"):
             check_weights("toy", wrong, 3)
+
+
+def test_parts_know_their_groups_and_how_many_are_independent():
+    groups = np.repeat(np.arange(20), 5)
+    splits = split(made(groups=groups, n=100, task="regression"), seed=1)
+    for part in PARTS:
+        np.testing.assert_array_equal(splits.groups[part], groups[splits.indices[part]])
+    assert splits.independent("test") == len(splits.y_test) // 5 == 4
+    assert splits.independent("test", 10) == 2  # of the first ten examples
+    plain = split(made(n=100, task="regression"), seed=1)
+    assert plain.groups == {}
+    assert (plain.independent("stop"), plain.independent("stop", 3)) == (len(plain.y_stop), 3)
+
+
+def test_groups_of_other_sizes_tell_less_than_their_number():
+    assert effective_number(np.repeat(np.arange(4), 3)) == 4
+    assert effective_number(np.array([0] * 90 + list(range(1, 11)))) == 1  # 100^2 / (90^2 + 10) = 1.2
+    assert effective_number(np.arange(7)) == 7

@@ -254,3 +254,10 @@ def test_intervals_cover_with_15_examples_of_the_rare_class(metric):
     """150 comparisons: at least 90% is aimed at, and 85% are 2 standard errors less. It was 71 to 84%."""
     found = units.covered(metric, 300, 0.05, 3.0, comparisons=150)
     assert min(found["level"], found["change"]) >= 0.85
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_what_changes_whole_groups_is_no_effect(several):
+    """200 comparisons each: 5% is nominal, and 10% are 3.2 standard errors more. By rows it is 20% and more."""
+    found = units.alarms(40, 10, several, comparisons=200)
+    assert found["by_group"] <= 0.1 < found["by_row"]
