@@ -134,6 +134,7 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
     plain = results.pop(BASELINE)
     techniques = paired_statistics(results, tests, tests[BASELINE], layout)
     of_baseline = [result for part in parts for result in part.rows[BASELINE].chosen.results]
+    n_train = min(plan.spec.eval_train_examples, plan.splits.independent("train"))
     n_val = [part.stop_independent for part in parts for _ in part.rows[BASELINE].chosen.results]
     chances = np.array([part.chance for part in parts]).mean(axis=0)
     return CompareResult(
@@ -147,7 +148,7 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         settings=plan.settings(),
         baseline=plain,
         techniques=with_practical(techniques, tests, plan.options, layout),
-        diagnosis=diagnose_all(of_baseline, parts[0].train_chance.loss, n_val, plan.spec.eval_train_examples),
+        diagnosis=diagnose_all(of_baseline, parts[0].train_chance.loss, n_val, n_train),
         chance={"score": METRICS[plan.metric].sign * float(chances[0]), "loss": float(chances[1])},
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},

@@ -69,8 +69,8 @@ def diagnose_all(
     The verdict is that of more than half of the runs, and without one `"undecided"`. The median onset is the lower one
     of the runs that show a rise, an epoch of one of them; None if they are fewer than half. `generalization_losses` has
     how far validation rose in each of these runs, and None of the others; `generalization_loss` is their lower median.
-    The gaps are means over all runs, and so is the last training loss as a share of that of a constant guess. `n_val` has
-    the number of independent validation examples of each run, and `n_train` is the number of training examples.
+    The gaps are means over all runs, and so is the last training loss as a share of that of a constant guess. `n_val`
+    has the number of independent validation examples of each run, and `n_train` is that of training examples.
     """
     each = [
         diagnose(result.history, chance_loss=chance_loss, n_val=own, n_train=n_train)
