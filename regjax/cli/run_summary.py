@@ -124,9 +124,8 @@ def _diagnosis(result: FitResult, prepared: Prepared) -> dict[str, Any]:
     guess = best_constant(loss, y, parameter, spec.num_classes, weights)
     chance = float(constant_losses(loss, guess, y, parameter).mean())
     n_val = loaded.splits.independent("stop", len(prepared.arrays.x_val))  # of a group, all examples count as one
-    n_train = min(
-        int(np.asarray(prepared.hparams.n_train)), spec.eval_train_examples, loaded.splits.independent("train")
-    )
+    trained_on = min(int(np.asarray(prepared.hparams.n_train)), spec.eval_train_examples)
+    n_train = min(trained_on, loaded.splits.independent("train"))
     found = diagnose(jax.device_get(result.state.history), chance_loss=chance, n_val=n_val, n_train=n_train)
     return {
         "diagnosis": found.verdict,

@@ -90,10 +90,7 @@ class Splits:
         if self.task == "classification" and self.num_classes < 2:
             raise InputError(f"{self.name}: all labels are the same; classification needs at least 2 classes")
         if self.task == "regression":
-            same = np.ptp(self.y_train.reshape(len(self.y_train), -1), axis=0) == 0
-            which = "the target" if same.size == 1 else f"target {int(np.argmax(same))}"
-            if same.any():
-                raise InputError(f"{self.name}: {which} is the same in all training examples; nothing can be learned")
+            check_varied(self.name, self.y_train)
 
     @property
     def sizes(self) -> dict[str, int]:

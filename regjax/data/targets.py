@@ -160,6 +160,18 @@ def encode_targets(
     return task, encoded, tuple(_text(label) for label in labels)
 
 
+def check_varied(name: str, y: np.ndarray) -> None:
+    """Check that targets `[N]` or `[N, D]` are not the same for all training examples.
+
+    Raises:
+      InputError: they are, or those of one column; R2 has no meaning then.
+    """
+    same = np.ptp(y.reshape(len(y), -1), axis=0) == 0
+    which = "the target" if same.size == 1 else f"target {int(np.argmax(same))}"
+    if same.any():
+        raise InputError(f"{name}: {which} is the same in all training examples; nothing can be learned")
+
+
 def check_unmasked(what: str, values: Any) -> None:
     """Check that no entry of an array is masked, because masked entries have no meaningful value.
 
