@@ -2,12 +2,12 @@
 
 The study behind `regjax.analysis.metrics.reaches`, and behind groups as the units of intervals.
 
-Command: `python -m experiments.studies.units` (about three minutes on one core); it prints one JSON object, the record
+Command: `python -m experiments.studies.units` (about five minutes on one core); it prints one JSON object, the record
 `experiments/records/units.json`. Each comparison has a new data set and ten runs.
 
 - `rare`: the technique loses answers on the rare class alone, so that balanced accuracy and F1 change by a known number
   of points. `same` is how often it is called practically the same although it changes by the smallest change that
-  matters, 1 point, or by more (2.5% is nominal).
+  matters, 1 point, or by more (2.5% is nominal); of 6,000 examples also by a quarter of it, and not at all.
 - `scores`: two fixed functions whose scores are normal around their class. How often the interval of the level and that
   of the change cover the true ones, and how wide it is.
 - `groups`: a technique without an effect on average, which changes all answers of a group alike. How often it is called
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +31,10 @@ from regjax.report.verdict import judge
 COMPARISONS, RUNS, PRACTICAL = 1_000, 10, 0.01
 METRICS = ("balanced_accuracy", "f1", "roc_auc", "average_precision")
 RIGHT = (0.97, 0.7)  # of the answers on the common and on the rare class
-RARE = ((300, 0.1, 0.01), (300, 0.1, 0.03), (600, 0.05, 0.01), (1000, 0.05, 0.01), (1500, 0.05, 0.01))
+RARE = (
+    (300, 0.1, 0.01), (300, 0.1, 0.03), (600, 0.05, 0.01), (1000, 0.05, 0.01), (1500, 0.05, 0.01), (6000, 0.1, 0.01),
+    (6000, 0.1, 0.0025), (6000, 0.1, 0.0),
+)  # fmt: skip
 """The number of examples, the share of the rare class, and by how much balanced accuracy falls."""
 SCORES = ((300, 0.1, 2.0), (300, 0.05, 3.0), (1000, 0.05, 2.0))
 """The number of examples, the share of the rare class, and the distance of the classes in standard deviations."""
@@ -63,7 +65,7 @@ class Compared(NamedTuple):
             "p_adjusted": joint_flips(layout.grouped(d.mean(axis=1))[:, None])[0].p_adjusted,
             "practical": PRACTICAL,
             "observations": layout.groups,
-            "resolution": math.log(40) * layout.reach(self.reaches) / layout.tested(d),
+            "resolution": layout.resolution(d, self.reaches),
         }
         return judge(gain)
 
@@ -174,7 +176,7 @@ def run(comparisons: int = COMPARISONS) -> dict[str, Any]:
         "comparisons": comparisons,
         "rare": [
             {"metric": metric, "examples": case[0], "share": case[1]}
-            | {"change": -round(case[2] if metric == "balanced_accuracy" else change_of_f1(*case[1:]), 4)}
+            | {"change": 0.0 - round(case[2] if metric == "balanced_accuracy" else change_of_f1(*case[1:]), 4)}
             | rare(metric, *case, comparisons)
             for metric in METRICS[:2]
             for case in RARE

@@ -112,6 +112,6 @@ def improvements(
             runs_needed=known.runs_needed(i, of_runs.mean) if known else None,
             least_detectable=known.least(i) if known else None,
             observations=len(table),
-            resolution=None if own is None else math.log(40) * layout.reach(own) / layout.tested(values),
+            resolution=None if own is None else layout.resolution(values, own),
         )
     return out

@@ -63,16 +63,21 @@ class Layout:
     def reach(self, reaches: Rows | None) -> float:
         """How far one answer moves the value of its example, where it moves it most; 0 without reaches.
 
-        Of groups it is that of all answers of a group, times the size of the group of a random example over the mean
-        size, so that it is to be divided by the number of groups.
+        Of groups it is that of the answers of a group that move it far (at least half as far as the largest), times the
+        mean number of groups of a run over its examples, so that it is to be divided by the number of groups. The group
+        is that of a random one of these examples: large ones count more.
         """
         if reaches is None:
             return 0.0
-        largest = float(np.max(np.stack(list(reaches))))
-        if self.examples is None:
+        all_reaches = np.stack(list(reaches))
+        largest = float(all_reaches.max())
+        units, runs = self._units(all_reaches)
+        cells = (units + (units.max() + 1) * runs)[all_reaches >= 0.5 * largest]
+        together = np.unique(cells, return_counts=True)[1]
+        tested = sum(len(np.unique(row)) for row in units)
+        if tested == units.size:
             return largest
-        sizes = np.concatenate([np.unique(row, return_counts=True)[1] for row in self.examples])
-        return largest * float(np.mean(np.square(sizes)) / np.mean(sizes) ** 2)
+        return largest * float(np.mean(np.square(together)) / np.mean(together)) * tested / units.size
 
     def differing(self, values: Rows, reaches: Rows) -> float:
         """How many answers differ, of the examples that can move the metric most.
@@ -86,18 +91,44 @@ class Layout:
         over its own, by their means over runs; the differences are deviations from the median of their run, which
         answers that do not differ have. The examples of a group are added up, and count as one.
         """
-        reach, d = np.stack(list(reaches)), np.stack(list(values))
+        d = np.stack(list(values))
+        if _are_answers(d):
+            units, cells = self._units(d)
+            return _effective(np.bincount((units + (units.max() + 1) * cells).ravel(), d.ravel()))
+        return _effective(self._deviations(d, reaches))
+
+    def resolution(self, values: Rows, reaches: Rows) -> float:
+        """The true difference that leaves no more answers different than were seen, in 2.5% of the draws.
+
+          (gammaincinv(k + 1, 0.975) - k) r / m
+
+        for `m` examples of which one answer moves the metric by at most `r / m`: with `k` answers that differ, all in
+        one direction, the first term is the upper 97.5% limit of a Poisson mean. It is `ln(40) r / m` where none does,
+        and of right answers always. Of another metric, `k` is the sum of the sizes of the differences of `differing`,
+        each in units of `r`.
+        """
+        from scipy.special import gammaincinv  # as in `statistics`, SciPy is imported where it is needed
+
+        d, reach = np.stack(list(values)), self.reach(reaches)
+        moved = 0.0 if _are_answers(d) else float(np.abs(self._deviations(d, reaches)).sum()) / reach
+        return float(gammaincinv(moved + 1.0, 0.975) - moved) * reach / self.tested(d)
+
+    def _units(self, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The number of the example, or group, of each value, and that of its run."""
         ids = np.broadcast_to(np.arange(d.shape[1]), d.shape) if self.examples is None else self.examples
         _, place = np.unique(ids, return_inverse=True)
-        place = place.reshape(d.shape)
-        cells = place + (int(place.max()) + 1) * np.arange(len(d))[:, None]
-        if np.all(np.isin(d, (-1.0, 0.0, 1.0))):
-            return _effective(np.bincount(cells.ravel(), d.ravel()))
+        return place.reshape(d.shape), np.broadcast_to(np.arange(len(d))[:, None], d.shape)
+
+    def _deviations(self, d: np.ndarray, reaches: Rows) -> np.ndarray:
+        """How each example, or group, differs: mean over the runs that test it, 0 where its reach is small."""
+        reach = np.stack(list(reaches))
         far = reach >= 0.5 * reach.max()
         middle = [np.median(row[own]) if own.any() else 0.0 for row, own in zip(d, far, strict=True)]
         d = np.where(far, d - np.array(middle)[:, None], 0.0)
-        runs = np.bincount(np.unique(cells) % (int(place.max()) + 1))
-        return _effective(np.bincount(place.ravel(), d.ravel()) / runs)
+        units, cells = self._units(d)
+        number = int(units.max()) + 1
+        runs = np.bincount(np.unique(units + number * cells) % number)
+        return np.bincount(units.ravel(), d.ravel()) / runs
 
     def tested(self, values: Rows) -> int:
         """The number of distinct test examples, or of their groups."""
@@ -107,6 +138,11 @@ class Layout:
         """The variance behind `interval`, in parts."""
         splits, counted = self.splits.tolist(), self.reach(reaches)
         return run_variance(np.stack(list(values)), splits=splits, examples=self.examples, counted=counted)
+
+
+def _are_answers(d: np.ndarray) -> bool:
+    """Whether the differences are those of right answers."""
+    return bool(np.all(np.isin(d, (-1.0, 0.0, 1.0))))
 
 
 def _effective(values: np.ndarray) -> float:

@@ -55,6 +55,7 @@ class Improvement:
         called better, worse or practically the same.
       resolution: `ln(40) r / m` with `m` test examples, of which one answer moves the metric by at most `r / m`: a true
         difference as large leaves no answer different in 2.5% of the draws. It is practically the same only beyond it.
+        More where answers on a rare class differ (`Layout.resolution`).
         `r` is 1 for accuracy, and large where a class is rare (`regjax.analysis.metrics.reaches`); None for metrics
         that answers do not decide, and for losses.
       both_diverged: the number of runs that diverged with the technique as without it. If they are more than half,

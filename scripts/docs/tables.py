@@ -295,6 +295,7 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "splits": studies.splits,
     "intervals": studies.intervals,
     "verdicts": verdict_study.verdicts,
+    "units": verdict_study.units,
     "bench": bench,
     "unreached_entries": unreached_entries,
 }

@@ -1,4 +1,4 @@
-"""The table of how often a verdict "practically the same" is wrong, and what a detectable effect promises."""
+"""The tables of how often verdicts are right: "practically the same", detectable effects, rare classes, groups."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import textwrap
 from pathlib import Path
 
 from cells import read, table
+
+TITLES = {
+    "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+}
 
 
 def verdicts(records: Path, link: str) -> list[str]:
@@ -49,3 +56,43 @@ def verdicts(records: Path, link: str) -> list[str]:
     )
     wrap = {"width": 120, "break_on_hyphens": False}
     return [*table(head, rows), "", *textwrap.wrap(text, **wrap), "", *textwrap.wrap(summary, **wrap)]
+
+
+def units(records: Path, link: str) -> list[str]:
+    """How often intervals and verdicts are right where a rare class or whole groups decide."""
+    record = read(records / "units.json")
+
+    def data(case: dict[str, float]) -> list[str]:
+        return [f"{case['examples']:,}", f"{100 * case['share']:g}%"]
+
+    rare = [
+        [TITLES[case["metric"]], *data(case), f"{100 * case['change']:.2f}".replace("-", "−"),
+         f"{100 * case['same']:.1f}%", f"{100 * case['hurt']:.1f}%"]
+        for case in record["rare"]
+    ]  # fmt: skip
+    scores = [
+        [TITLES[case["metric"]], *data(case), f"{100 * case['level']:.1f}% ({100 * case['width_of_level']:.0f})",
+         f"{100 * case['change']:.1f}% ({100 * case['width_of_change']:.0f})"]
+        for case in record["scores"]
+    ]  # fmt: skip
+    groups = [
+        [str(case["groups"]), str(case["rows"]), str(case["splits"]), f"{100 * case['by_group']:.1f}%",
+         f"{100 * case['by_row']:.1f}%"]
+        for case in record["groups"]
+    ]  # fmt: skip
+    text = (
+        f"*Record: [`experiments/records/units.json`]({link}/units.json), `python -m experiments.studies.units`: "
+        f"{record['comparisons']:,} comparisons each, ten runs, each on a new data set of which a split tests a fifth. "
+        "The smallest change that matters is 1 point. First, a technique that loses answers on the rare class alone; "
+        "then, how often intervals of two fixed functions cover the truth; last, a technique that changes all answers "
+        "of a group alike, and has no effect on average.*"
+    )
+    return [
+        *table(("metric", "examples", "rare class", "true change, points", "called the same", "called worse"), rare),
+        "",
+        *table(("metric", "examples", "rare class", "level covered (width)", "change covered (width)"), scores),
+        "",
+        *table(("groups", "rows each", "splits of ten runs", "false alarms", "if rows were counted"), groups),
+        "",
+        *textwrap.wrap(text, width=120, break_on_hyphens=False),
+    ]

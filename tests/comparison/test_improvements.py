@@ -111,9 +111,10 @@ def test_what_a_rare_class_leaves_open_is_its_own():
     """One of 24 rare answers moves balanced accuracy by 1 / 48: that is the unit, not 1 / 120."""
     gain = by_class("balanced_accuracy", 1, 0)
     assert gain.mean == pytest.approx(-1 / 48)
-    assert gain.resolution == pytest.approx(np.log(40) / 48)
+    assert gain.resolution == pytest.approx((stats.chi2.ppf(0.975, 4) / 2 - 1) / 48)  # one answer differs
     same = by_class("balanced_accuracy", 0, 0)
     assert same.ci95[1] == pytest.approx(stats.t.ppf(0.975, 7) / 48)  # not 0: another data set may differ
+    assert same.resolution == pytest.approx(np.log(40) / 48)
     assert by_class("f1", 0, 0).resolution == pytest.approx(np.log(40) / 48)  # (2 - 1) / (24 + 24)
     assert by_class("average_precision", 0, 0).resolution == pytest.approx(np.log(40) / 24)
     assert by_class("roc_auc", 0, 0).resolution == pytest.approx(np.log(40) / 48)

@@ -38,6 +38,11 @@ def test_the_examples_of_a_group_count_as_one():
     # Sizes 2, 2, 3 and 1: mean square 4.5 over the squared mean 4.
     assert layout.reach(ones) == pytest.approx(4.5 / 4)
     assert Layout(np.arange(2), np.array([[7, 7, 3, 3], [5, 5, 1, 1]])).reach(ones) == 1
+    # One example of each group is rare: the others of its group move nothing with it. Two of one group are.
+    rare = np.array([[8.0, 1, 8, 1], [8.0, 1, 8, 1]])
+    pairs = Layout(np.arange(2), np.array([[7, 7, 3, 3], [5, 5, 1, 1]]))
+    assert pairs.reach(rare) == 8 * 1 * 2 / 4
+    assert pairs.reach(np.array([[8.0, 8, 1, 1], [8.0, 8, 1, 1]])) == 8
     assert layout.differing([[1, 1, 0, 0], [0, 0, 0, 0]], ones) == 1
     assert layout.differing([[1, 1, -1, -1], [1, 1, 0, 0]], ones) == 3
     assert layout.differing([[1, -1, 0, 0], [0, 0, 0, 1]], ones) == 1  # right and wrong of one group add up to nothing
