@@ -19,6 +19,7 @@ from regjax.data import grouping, keyed_random
 from regjax.data.dataset import Dataset
 from regjax.data.image_rule import ImageRule
 from regjax.data.tables.schema import Schema
+from regjax.data.targets import check_varied
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,16 +71,14 @@ class Splits:
 
     def independent(self, part: str, most: int | None = None) -> int:
         """The effective number of independent examples among the first `most` of a part: of groups, or examples."""
-        if part not in self.groups:
-            return len(getattr(self, f"y_{part}")[:most])
-        return grouping.effective_number(self.groups[part][:most])
+        groups = self.groups.get(part)
+        return len(getattr(self, f"y_{part}")[:most]) if groups is None else grouping.effective_number(groups[:most])
 
     @property
     def num_outputs(self) -> int:
         """The number of outputs that a model for these data needs."""
-        if self.task == "classification":
-            return self.num_classes
-        return 1 if self.y_train.ndim == 1 else self.y_train.shape[1]
+        numbers = 1 if self.y_train.ndim == 1 else self.y_train.shape[1]
+        return self.num_classes if self.task == "classification" else int(numbers)
 
     def check_targets(self) -> None:
         """Check that a classification has at least two classes, and that the targets of a regression differ.
