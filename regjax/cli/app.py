@@ -84,7 +84,7 @@ def run(name: str, main: Callable[[Config], int], options: type[Config], descrip
             print("what was saved stays; go on with --resume when there is room", file=sys.stderr)
         code = FAILED
     except InputError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {flags.as_flags(' '.join(str(error).split()))}", file=sys.stderr)
         code = BAD_INPUT
     except Exception as error:  # a bug, which is shown with its traceback
         if devices.distributed and cluster.lost_another(error):
@@ -127,7 +127,7 @@ def is_full(error: BaseException | None) -> bool:
 def note(message: str) -> None:
     """Print a message about the input to stderr, on the first process only."""
     if cluster.leads():
-        print(f"note: {message}", file=sys.stderr)
+        print(f"note: {flags.as_flags(message)}", file=sys.stderr)
 
 
 def _setup() -> None:

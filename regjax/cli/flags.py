@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from absl import flags
 
+from regjax.cli.options import DataOptions
 from regjax.core.options import SWITCH, TEXTS, Option, Options
 from regjax.training.options import TrainingOptions
 
@@ -142,7 +144,18 @@ def about(name: str, function: Callable[[], Any], value: Any = None) -> Any:
     try:
         return function()
     except ValueError as error:
-        raise FlagError(_one_line(f"{_given(name, value)}: {error}")) from None
+        raise FlagError(_one_line(f"{_given(name, value)}: {as_flags(str(error))}")) from None
+
+
+def as_flags(message: str) -> str:
+    """Write options of the data that a message names, such as `ignore=city`, as the flags that they are here.
+
+    Example:
+      >>> as_flags("column 'city' is free text; leave it out with ignore=city")
+      "column 'city' is free text; leave it out with --ignore=city"
+    """
+    names = [name for name, option in DataOptions.options().items() if option.group in ("data", "tables")]
+    return re.sub(rf"(?<= )({'|'.join(names)})=", r"--\1=", message)
 
 
 def _given(name: str, value: Any = None) -> str:

@@ -15,7 +15,7 @@ from regjax.analysis import Predictions
 from regjax.catalog import COMBINATION, LOSSES, METRICS
 from regjax.comparison.choose import Row
 from regjax.comparison.details import column_places, details_of
-from regjax.comparison.importance import summarized
+from regjax.comparison.importance import left_out, summarized
 from regjax.comparison.improvements import paired_statistics
 from regjax.comparison.layout import Layout
 from regjax.comparison.learning_curve import learning_curve
@@ -145,7 +145,7 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         splits=len(parts),
         runs=tuple((part.split_seed, seed) for part in parts for seed in part.seeds),
         select=plan.options.select,
-        settings=plan.settings(),
+        settings=plan.settings() | {"importance_left_out": left_out(plan, len(names))},
         baseline=plain,
         techniques=with_practical(techniques, tests, plan.options, layout),
         diagnosis=diagnose_all(of_baseline, parts[0].train_chance.loss, n_val, n_train),

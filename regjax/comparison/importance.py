@@ -22,6 +22,19 @@ MOST_COLUMNS, MOST_EVALUATIONS = 60, 4_000
 MOST_EXAMPLES = 2_000  # of a test set
 
 
+def left_out(plan: Plan, rows: int) -> str:
+    """Why there is no importance of the columns of a table, in words; empty if there is."""
+    columns = len(column_places(plan.splits)) if plan.splits.kind == "table" else 0
+    evaluations = columns * rows * plan.options.seeds
+    if columns > MOST_COLUMNS:
+        return f"there are {columns} columns, and at most {MOST_COLUMNS} are permuted"
+    if evaluations > MOST_EVALUATIONS:
+        return (
+            f"{columns} columns, {rows} rows and {plan.options.seeds} runs are more than {MOST_EVALUATIONS} evaluations"
+        )
+    return ""
+
+
 def importances(plan: Plan, rows: Mapping[str, Row]) -> dict[str, np.ndarray]:
     """Return by how much the score of each run falls when a column of the test examples is permuted.
 
@@ -38,12 +51,9 @@ def importances(plan: Plan, rows: Mapping[str, Row]) -> dict[str, np.ndarray]:
     Reference:
       Breiman, Random forests, 2001; Fisher, Rudin and Dominici, All models are wrong, but many are useful, 2019.
     """
-    if plan.splits.kind != "table":
+    if plan.splits.kind != "table" or left_out(plan, len(rows)):
         return {}
     places = column_places(plan.splits)
-    splits = plan.options.splits or 1
-    if len(places) > MOST_COLUMNS or len(places) * len(rows) * len(plan.seeds) * splits > MOST_EVALUATIONS:
-        return {}
     x, y = np.asarray(plan.splits.x_test[:MOST_EXAMPLES]), plan.splits.y_test[:MOST_EXAMPLES]
     scorer = Scorer.of_examples(as_model(plan.spec.model).apply, plan.splits, plan.unit, (x, y), plan.metric, plan.loss)
     runs = [

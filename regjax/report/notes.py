@@ -163,6 +163,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
     if edges:
         out.append(f"Chosen at the end of the grid: {listing(edges)}. A wider grid might hold a better value.")
     out.extend(_diverged([results["baseline"], *rows]))
+    out.extend(_importance_left_out(results.get("settings") or {}))
     out.append(
         "Explicit regularization is a knob to tune, not the whole reason why networks generalize: they "
         "can fit random labels with it and often generalize without it (Zhang et al., Understanding deep "
@@ -379,6 +380,11 @@ def _loss_fact(settings: Mapping[str, Any]) -> list[str]:
         return []
     number = loss.get("parameter")
     return [f"trained on the {record.title}" + (f" ({record.parameter} {plain(number)})" if finite(number) else "")]
+
+
+def _importance_left_out(settings: Mapping[str, Any]) -> list[str]:
+    reason = settings.get("importance_left_out")
+    return [f"Which columns the models rely on is left out: {plain(reason)}."] if reason else []
 
 
 def _diverged(rows: list[Mapping[str, Any]]) -> list[str]:

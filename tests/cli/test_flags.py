@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from regjax.cli import flags
+
 pytestmark = pytest.mark.slow
 
 
@@ -171,3 +173,19 @@ def test_flagfile(run, tmp_path):
     (tmp_path / "flags.txt").write_text("--epochs=2\n--train_examples=64\n# a comment\n--widths=8\n")
     run("train", "--flagfile=flags.txt", "--workdir=w")
     assert len((tmp_path / "w/metrics.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            "say numeric=a (or missing), categorical=a or ignore=a",
+            "say --numeric=a (or missing), --categorical=a or --ignore=a",
+        ),
+        ("say --encoding=latin1 (encoding= in Python)", "say --encoding=latin1 (encoding= in Python)"),
+        ("group=A alone orders the targets: ignore=group", "group=A alone orders the targets: --ignore=group"),
+        ("x=1 is no option", "x=1 is no option"),
+    ],
+)
+def test_options_of_the_data_in_messages_are_flags_here(message, shown):
+    assert flags.as_flags(message) == shown

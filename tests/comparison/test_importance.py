@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from regjax.comparison import importance
-from regjax.comparison.importance import importances, summarized
+from regjax.comparison.importance import importances, left_out, summarized
 from regjax.comparison.procedure import choose, compare, make_runner, train
 from regjax.data import keyed_random
 
@@ -35,9 +35,13 @@ def test_columns_that_matter_stand_out(table):
 def test_too_many_evaluations_are_left_out(stages, monkeypatch):
     monkeypatch.setattr(importance, "MOST_EVALUATIONS", 10)
     assert importances(stages.plan, stages.rows) == {}
+    assert "3 rows and 2 runs are more than 10" in left_out(stages.plan, 3)
+    monkeypatch.setattr(importance, "MOST_COLUMNS", 3)
+    assert "columns, and at most 3" in left_out(stages.plan, 3)
     assert summarized([], {}) is None
     image = dataclasses.replace(stages.plan, splits=dataclasses.replace(stages.plan.splits, kind="image"))
     assert importances(image, stages.rows) == {}
+    assert left_out(image, 3) == ""
 
 
 def test_a_diverged_run_relies_on_nothing(stages):

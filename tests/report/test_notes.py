@@ -196,3 +196,10 @@ def test_learning_rates_that_tie_are_told(results):
     search = {"rates": [0.001, 0.01, 0.1], "scores": [0.9, 0.9, 0.5], "runs": 3}
     settings = {"learning_rate": 0.01, "learning_rate_search": search}
     assert "the best of the 2 that tie" in learning_rate_sentence(settings, Measure.of(results))
+
+
+def test_columns_that_are_not_permuted_have_a_reason(results):
+    results["settings"]["importance_left_out"] = "there are 75 columns"
+    assert any("rely on is left out: there are 75 columns" in note for note in said(results))
+    results["settings"]["importance_left_out"] = ""
+    assert not any("rely on" in note for note in said(results))
