@@ -103,6 +103,8 @@ def examples_text(results: Mapping[str, Any]) -> str:
     """The examples that any number of runs would test, as `the 178 examples of this data set`."""
     settings = results.get("settings") or {}
     population, tested = settings.get("population"), settings.get("test_examples")
+    if finite(groups := settings.get("groups")) and population != tested:
+        return f"the {plain(groups)} groups of examples of this data set"
     if finite(population) and population != tested:
         return f"the {plain(population)} examples of this data set"
     return f"the {plain(tested)} test examples" if finite(tested) else "these test examples"

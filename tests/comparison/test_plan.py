@@ -15,7 +15,7 @@ from regjax.comparison.plan import (
     noises_of,
     training_arrays,
 )
-from regjax.data import Dataset, split
+from regjax.data import Dataset, from_arrays, split
 
 
 def planned(table, techniques=("l2",), model="linear", **options):
@@ -113,3 +113,12 @@ def test_data_are_splits_a_dataset_or_two_arrays(table):
     for data in (np.zeros((3, 2)), (np.zeros((3, 2)),), "digits"):
         with pytest.raises(rj.InputError, match=r"data must be arrays \(x, y\), a Dataset or Splits, got "):
             as_dataset(data)
+
+
+def test_settings_count_the_groups():
+    x = np.random.default_rng(0).normal(size=(120, 3)).astype(np.float32)
+    y = np.arange(120) // 4 % 2
+    options = CompareOptions(seeds=2, epochs=1)
+    grouped = make_plan("linear", from_arrays(x, y, groups=np.arange(120) // 4), ["l2"], options)
+    assert grouped.settings()["groups"] == 30
+    assert make_plan("linear", from_arrays(x, y), ["l2"], options).settings()["groups"] is None

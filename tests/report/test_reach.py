@@ -49,4 +49,5 @@ def test_what_it_takes_is_a_number_of_runs_or_the_reason_why_there_is_none(chang
 def test_the_examples_are_all_that_splits_can_test():
     assert "178" in examples_text({"settings": {"population": 178, "test_examples": 18}})
     assert "360" in examples_text({"settings": {"population": 360, "test_examples": 360}})
+    assert "9 groups" in examples_text({"settings": {"population": 178, "test_examples": 18, "groups": 9}})
     assert examples_text({})
