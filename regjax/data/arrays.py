@@ -10,6 +10,7 @@ from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.float32 import check_float32
 from regjax.data.grouping import check_groups, check_times, check_weights, with_duplicates_together
+from regjax.data.near_duplicates import with_near_duplicates_noted
 from regjax.data.targets import as_vector, check_unmasked, encode_targets, infer_task, task_reason
 
 
@@ -73,7 +74,7 @@ def from_arrays(
         times=None if times is None else check_times(name, times, len(x)),
         weights=None if weights is None else check_weights(name, weights, len(x)),
     )
-    return with_duplicates_together(made)
+    return with_near_duplicates_noted(with_duplicates_together(made))
 
 
 def _targets(name: str, y: Any) -> np.ndarray:

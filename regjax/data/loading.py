@@ -19,6 +19,7 @@ from regjax.core.errors import InputError
 from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.grouping import with_duplicates_together
 from regjax.data.inputs import Piece
+from regjax.data.near_duplicates import with_near_duplicates_noted
 from regjax.data.preprocess import Preprocessor
 from regjax.data.readers import FORMATS, Format
 from regjax.data.readers.embedded import load_embedded
@@ -104,7 +105,7 @@ def load(
             wanted = {option: given[option] for option in read.options if given[option] is not None}
             data = read.load(path, task=task, lazy=lazy, **wanted)
             searched = path.is_dir() or data.schema is not None
-            data = data if searched else with_duplicates_together(data)
+            data = data if searched else with_near_duplicates_noted(with_duplicates_together(data))
             if test_file is None:
                 return data
             return with_test_file(data, path, test_file, read.load, target=target, table=table, lazy=lazy)

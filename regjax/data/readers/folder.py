@@ -15,6 +15,7 @@ from regjax.data.dataset import Dataset
 from regjax.data.grouping import with_duplicates_together
 from regjax.data.image_rule import ImageRule
 from regjax.data.inputs import Note, Piece
+from regjax.data.near_duplicates import with_near_duplicates_noted
 from regjax.data.preprocess import Preprocessor
 from regjax.data.readers.class_folders import SUFFIXES, ImageFolder, list_folder, list_images
 from regjax.data.readers.image_summary import Changes, ImageSummary
@@ -79,7 +80,8 @@ def load_folder(
         given={"task": "classification", "class_names": found.class_names, "image_rule": rule},
     )
     data = load_stored(stored, lazy=lazy, cache_dir=cache_dir)
-    return with_duplicates_together(data, [file for file, _ in found.parts[""]])
+    files = [file for file, _ in found.parts[""]]
+    return with_near_duplicates_noted(with_duplicates_together(data, files), files)
 
 
 def _checked_size(name: str, image_size: tuple[int, ...] | int) -> tuple[int, int]:
