@@ -23,7 +23,6 @@ from regjax.core.typing import PenaltyMode
         ("ridge", ["rj.l2"]),
         ("early_stopping", ["rj.EarlyStopping"]),
         ("label_smoothing", ["rj.smooth_labels"]),
-        ("cross_entropy", ["rj.losses.cross_entropy"]),
         ("Elastic_Net", ["rj.elastic_net"]),
         ("lasso_pth", ["rj.lasso_path"]),
     ],

@@ -140,7 +140,11 @@ def test_files_of_one_record_that_disagree_are_refused(copy):
     ("old", "new", "named"),
     [
         ("<!-- record: bench -->", "<!-- record: bnch -->", "'bnch' is no record"),
-        ("<!-- record: bench -->", "<!-- catalogue: bench -->", "'bench' is no catalogue; accepted: augmentations"),
+        (
+            "<!-- record: bench -->",
+            "<!-- catalogue: bench -->",
+            "'bench' is no catalogue; accepted: losses, augmentations",
+        ),
         ("<!-- end -->", "", "<!-- end -->"),
     ],
 )
