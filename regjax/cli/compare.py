@@ -130,12 +130,8 @@ def _announce(forecast: Forecast) -> None:
     if cut is not None:
         strengths = "every strength" if cut.every == 1 else f"one of {cut.every} strengths"
         print(f"within the budget: {cut.seeds} runs of each setting, {strengths} of each grid", file=sys.stderr)
-    print(
-        f"{forecast.runs} runs of {forecast.epochs} epochs, {forecast.programs} programs to compile: "
-        f"about {duration(forecast.seconds)}",
-        file=sys.stderr,
-        flush=True,
-    )
+    runs = f"{forecast.runs} runs of {forecast.epochs} epochs"
+    print(f"{runs}: about {duration(forecast.seconds)}", file=sys.stderr, flush=True)
 
 
 def _keep_validation(directory: Path, dataset: Dataset) -> None:

@@ -117,7 +117,8 @@ def _diagnosis(result: FitResult, prepared: Prepared) -> dict[str, Any]:
     spec, loaded = prepared.spec, prepared.loaded
     y = loaded.preprocessor.target_transform(loaded.splits.y_train)
     y = np.reshape(y, -1) if spec.task == "classification" else y  # of sequences, all tokens
-    loss, parameter = _loss_of(prepared).values()
+    of_run = _loss_of(prepared)
+    loss, parameter = of_run["loss"], of_run["loss_parameter"]
     weights = prepared.hparams.class_weights
     weights = None if weights is None else np.asarray(weights)
     # A net with constant outputs would learn the least weighted loss; the curves have no weights.

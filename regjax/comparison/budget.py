@@ -20,6 +20,7 @@ from regjax.comparison.techniques import baseline, merge
 from regjax.comparison.train import Runner, Trial
 from regjax.core.errors import InputError
 from regjax.stopping import EarlyStopping
+from regjax.sweeps.share import process_share
 from regjax.training.spec import make_hparams
 
 FEWEST_SEEDS = 6
@@ -81,7 +82,7 @@ def measure(plan: Plan, make: Callable[[Plan], Runner]) -> Timing:
       make: makes the runner of a plan, without a directory.
     """
     runner = make(plan)
-    workers = runner.workers or os.cpu_count() or 1
+    workers = len(process_share(1, None, runner.workers).worker_devices)
 
     def train(epochs: int, count: int) -> float:
         # Every loss reaches this target, so the run stops once it has had the least number of epochs.
@@ -169,27 +170,40 @@ def within_budget(
 ) -> Plan:
     """Cut a comparison to its budget, if it has one, and say how long it will take.
 
-    A comparison that is resumed keeps the cut that was made when it began; it is in the file `FILE`.
+    A comparison that is resumed keeps the cut that was made when it began, which is in the file `FILE`, and nothing is
+    said, because some of its runs are there already. Nor is it of several processes, whose times differ.
 
     Args:
       plan: the plan on the first split.
       make: makes the runner of a plan, without a directory.
       directory: of the runs, or None.
       announce: is told, before the first run.
+
+    Raises:
+      InputError: the budget is too small, or is that of several processes.
     """
+    several = jax.process_count() > 1
+    if several and plan.options.budget is not None:
+        raise InputError(
+            f"budget {plan.options.budget}: each of {jax.process_count()} processes would cut to its own times; "
+            "accepted: one process, or fewer seeds"
+        )
+    file = None if directory is None else Path(directory, FILE)
+    if plan.options.budget is not None and file is not None and file.exists():
+        return with_cut(plan, Cut(**json.loads(file.read_text())))
+    begun = file is not None and file.parent.exists() and any(file.parent.iterdir())
+    announce = None if several or begun else announce
     if plan.options.budget is None and announce is None:
         return plan
     timing, cut = measure(plan, make), None
     if plan.options.budget is not None:
-        file = None if directory is None else Path(directory, FILE)
-        if file is not None and file.exists():
-            cut = Cut(**json.loads(file.read_text()))
-        else:
-            cut = cut_to_fit(plan, timing)
-            if file is not None:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(json.dumps(cut._asdict()))
+        cut = cut_to_fit(plan, timing)
         plan = with_cut(plan, cut)
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            partial = file.with_name(f"{FILE}.partial")
+            partial.write_text(json.dumps(cut._asdict()))
+            partial.rename(file)
     if announce is not None:
         announce(Forecast(expected_seconds(plan, timing), runs(plan), plan.spec.epochs, programs(plan), cut))
     return plan

@@ -140,7 +140,7 @@ class Plan:
 
     def settings(self) -> dict[str, Json]:
         """Return the settings that the results and the report list."""
-        options, splits, spec, own = self.options, self.splits, self.spec, self.dataset
+        options, splits, spec, dataset = self.options, self.splits, self.spec, self.dataset
         return {
             "model": described_model(spec.model),
             "train_examples": options.train_examples,
@@ -149,7 +149,7 @@ class Plan:
             "select_examples": len(splits.y_select),
             "test_examples": len(splits.y_test),
             "population": self.population,
-            "groups": None if own is None or own.groups is None else len(np.unique(own.groups)),
+            "groups": None if dataset is None or dataset.groups is None else len(np.unique(dataset.groups)),
             "batch_size": spec.batch_size,
             "steps_per_epoch": spec.steps_per_epoch,
             "epochs": spec.epochs,

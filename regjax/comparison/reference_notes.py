@@ -41,8 +41,8 @@ def reference_notes(
 
     chosen = METRICS[metric]
     notes = [
-        f"For reference, test {chosen.title}{' in %' if chosen.percent else ''} on the same splits, with the defaults "
-        f"of scikit-learn: {listed(metric, {name: name for name in references}, references)}."
+        f"For reference, test {chosen.title}{' in %' if chosen.percent else ''} on the same splits, of models of "
+        f"scikit-learn that are not tuned: {listed(metric, {name: name for name in references}, references)}."
     ]
     if metric in _OF_SECOND and second_class is not None:
         notes.append(f"Test {chosen.title} is that of {second_class!r}, the second class in the order of the names.")

@@ -1,6 +1,6 @@
 """Models other than nets on the same examples, which show whether a net is the right tool.
 
-They are not rows of the comparison: nothing is tuned or tested. Each is fitted with the defaults of scikit-learn on the
+They are not rows of the comparison: nothing is tuned or tested. Each is a model of scikit-learn, fitted on the
 training examples of the first run of each split, by the data loss of the comparison or one that is after the same. The
 penalties of quantile and Poisson regressions, whose defaults leave little of a model, are none and small.
 """

@@ -23,7 +23,7 @@ LEAST_CONTRAST = 0.05
 MOST_IMAGES = 50_000
 """Sets of more images are not searched, which takes ten seconds for so many."""
 
-_SIDE, _BLOCK = 16, 2048  # pixels of a thumbnail, and images that are compared at once
+_SIDE, _BLOCK = 16, 512  # pixels of a thumbnail, and images that are compared at once
 
 
 def near_duplicates(images: np.ndarray) -> np.ndarray:
@@ -49,11 +49,10 @@ def near_duplicates(images: np.ndarray) -> np.ndarray:
     scaled = thumbnails[seen] - thumbnails[seen].mean(axis=1, keepdims=True)
     scaled /= spread[seen, None] * _SIDE
     first = np.full(len(seen), -1)
-    for start in range(0, len(seen), _BLOCK):
+    for start in reversed(range(0, len(seen), _BLOCK)):
         alike = scaled[start : start + _BLOCK] @ scaled[start:].T >= ALIKE
         rows, columns = np.nonzero(np.triu(alike, 1))
-        for row, column in zip(rows[::-1] + start, columns[::-1] + start, strict=True):
-            first[column] = row if first[column] < 0 else min(first[column], row)
+        first[columns[::-1] + start] = rows[::-1] + start  # of several, the last one counts: the first image
     later = np.flatnonzero(first >= 0)
     return np.stack([seen[first[later]], seen[later]], axis=1)
 

@@ -118,3 +118,12 @@ def test_what_is_no_duration_is_refused(text):
 def test_a_comparison_without_a_budget_is_not_timed(monkeypatch):
     monkeypatch.setattr(budget, "measure", lambda plan, make: math.nan)
     assert compare("linear", DATA, {"l2": [0.1]}, seeds=2, epochs=1, learning_rate=0.1).settings["budget"] is None
+
+
+def test_a_comparison_that_goes_on_says_no_time(tmp_path):
+    """It would be that of the whole, some of whose runs are there."""
+    told = []
+    for _ in range(2):
+        options = {"seeds": 2, "epochs": 1, "learning_rate": 0.1, "directory": tmp_path}
+        compare("linear", DATA, {"l2": [0.1]}, announce=told.append, **options)
+    assert len(told) == 1

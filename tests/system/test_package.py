@@ -23,6 +23,7 @@ from regjax.core.typing import PenaltyMode
         ("ridge", ["rj.l2"]),
         ("early_stopping", ["rj.EarlyStopping"]),
         ("label_smoothing", ["rj.smooth_labels"]),
+        ("weighted_mean", ["rj.losses.weighted_mean"]),
         ("Elastic_Net", ["rj.elastic_net"]),
         ("lasso_pth", ["rj.lasso_path"]),
     ],

@@ -206,3 +206,15 @@ def test_the_tpu_recipe_quotes_its_flags(tmp_path):
     remote = out.splitlines()[-1].removeprefix("--command=").partition("&& ")[2]
     words = subprocess.run(["bash", "-c", f"printf '%s\\n' {remote}"], capture_output=True, text=True, check=True)
     assert words.stdout.splitlines()[-2:] == flags[-2:]
+
+
+def test_a_comparison_over_two_processes_equals_one(tmp_path, environment):
+    """Neither measures how long it takes: the times of two processes differ, and so would what they train."""
+    flags = ("--techniques=l2", "--grid=l2=0.01,0.1", "--seeds=2", "--epochs=3", "--model=linear")
+    said = ended(pair("compare", *flags, "--workdir=two", tmp_path=tmp_path, environment=environment), 0, 0)
+    assert not any("about" in line for _, errors in said for line in errors.splitlines() if "epochs" in line)
+    alone("compare", *flags, "--workdir=one", tmp_path=tmp_path, environment=environment)
+    two, one = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("two", "one"))
+    assert two["techniques"]["l2"]["params_sha256"] == one["techniques"]["l2"]["params_sha256"]
+    refused = ended(pair("compare", "--budget=1h", "--workdir=w", tmp_path=tmp_path, environment=environment), 2, 2)
+    assert sum("budget 1h: each of 2 processes" in errors for _, errors in refused) >= 1
