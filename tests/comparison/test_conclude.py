@@ -95,7 +95,7 @@ def test_groups_are_the_units_of_intervals_and_of_the_diagnosis(stages, monkeypa
 
 def test_facts_of_the_comparison(result, stages):
     assert (result.dataset, result.task, result.metric, result.seeds) == ("table", "classification", "accuracy", 2)
-    assert result.settings == stages.plan.settings()
+    assert result.settings == stages.plan.settings() | {"importance_left_out": ""}
     assert result.chance == {"score": stages.scorer.chance.score, "loss": stages.scorer.chance.loss}
     assert {"jax", "numpy"} <= result.versions.keys()
     assert 0 <= result.seconds < 60
