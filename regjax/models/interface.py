@@ -369,6 +369,9 @@ class _PairInit:
 
 @dataclasses.dataclass(frozen=True)
 class _PairApply:
+    # Without a docstring, dataclasses ask for the signature of the class, which in Python 3.11.2 is that property.
+    """Call the `apply` of a pair of functions with the arguments that it takes."""
+
     apply: ApplyFn
 
     @property
