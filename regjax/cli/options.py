@@ -19,14 +19,16 @@ class DataOptions(SplitOptions):
         "data",
         "digits",
         f"{', '.join(catalog.DATASETS)}; a TFDS name; "
-        "or a path: a table (.csv, .tsv, .txt, also .gz, .parquet, .feather), .npz with x and y, "
+        "or a path: a table (.csv, .tsv, .txt, also .gz, .parquet, .feather), .npz with x and y, x.npy beside y.npy, "
         "a folder of class folders of images",
     )
     data_dir: str | None = text(
         "data", None, "where prepared TFDS sets are; default $TFDS_DATA_DIR or ~/tensorflow_datasets", fixed=False
     )
     test_file: str | None = text("data", None, "a file or folder like --dataset whose examples are the test set")
-    target: str | None = text("data", None, "target column of a table; default 'target'")
+    target: str | None = text(
+        "data", None, "target column of a table; default 'target'; or the .npy file of the targets"
+    )
     image_size: tuple[int, ...] | None = sizes(
         "data", "HEIGHT,WIDTH or one number for both, for a folder of images; default: the most frequent size there"
     )

@@ -2,10 +2,10 @@
 
   regjax predict --workdir=runs/train --input=test --output=runs/predictions.csv
 
---input is a table with the training columns, a .npz with x, a folder of images, a split of the training dataset (train,
-validation, test), or - for a .csv from a pipe. --output gets one row per example: its id, the predicted class, its
-probability and that of each class, or the predicted number in the units of the target. Only the files of the run are
-needed, unless --input is a split. With --mc_samples, the noise of training is active, and the output also has the
+--input is a table with the training columns, a .npz with x, a .npy, a folder of images, a split of the training dataset
+(train, validation, test), or - for a .csv from a pipe. --output gets one row per example: its id, the predicted class,
+its probability and that of each class, or the predicted number in the units of the target. Only the files of the run
+are needed, unless --input is a split. With --mc_samples, the noise of training is active, and the output also has the
 predictive entropy and the mutual information (in nats), or a standard deviation. An interval of numbers, and a
 threshold by --precision or --cost, come from the validation examples of the run.
 """
@@ -49,7 +49,7 @@ class Config(DecisionOptions):
     input: str | None = text(
         "predict",
         None,
-        "a table, a .npz, a folder of images, a split (train, validation, test), or - for a .csv from a pipe",
+        "a table, a .npz, a .npy, a folder of images, a split (train, validation, test), or - for a .csv from a pipe",
     )
     output: str | None = text("predict", None, "the .csv or .parquet to write")
     data_dir: str | None = text("predict", None, "where prepared TFDS sets are, for a split")

@@ -29,7 +29,7 @@ from regjax.data.tables import TableOptions
 from regjax.data.test_file import with_test_file
 
 _ONLY = {
-    "target": "only tables have a target column",
+    "target": "only tables have a target column, and .npy files a file of targets",
     "table": "only tables have columns with roles",
     "image_size": "only folders of images are resized",
     "image_fit": "only folders of images are resized",
@@ -59,10 +59,10 @@ def load(
     TFDS comes before files. A folder with a prepared TFDS dataset is read as such.
 
     Args:
-      name: one of `EMBEDDED`; a `.npz`, a table (`load_table`) or a folder; or a TFDS name, such as `mnist` or
-        `mnist:3.0.1`.
+      name: one of `EMBEDDED`; a `.npz`, a `.npy` with the targets in another one (`x.npy` and `y.npy`), a table
+        (`load_table`) or a folder; or a TFDS name, such as `mnist` or `mnist:3.0.1`.
       data_dir: directory of prepared TFDS datasets; None looks in `$TFDS_DATA_DIR` and `~/tensorflow_datasets`.
-      target: target column of a table (default `target`).
+      target: target column of a table (default `target`), or the `.npy` of the targets, if its name does not tell.
       task: `"classification"` or `"regression"`; None infers it from the targets.
       table: how to read a table, and what its columns are.
       image_size: `(height, width)` for a folder of images, or one number for both; see `load_folder`.
@@ -127,8 +127,9 @@ def read_inputs(
     """Read examples for prediction, without targets, in the form that `Preprocessor.transform` takes.
 
     Args:
-      path: a `.npz` with `x`; a table with the columns of the training table, in any order (other columns, including
-        the target, are ignored); or a folder of images, flat or nested, which are resized to the size used in training.
+      path: a `.npz` with `x`; a `.npy`; a table with the columns of the training table, in any order (other columns,
+        including the target, are ignored); or a folder of images, flat or nested, which are resized to the size used in
+        training.
       preprocessor: the preprocessor of the trained model.
       note: a function that is called with messages about images that were converted or skipped.
 

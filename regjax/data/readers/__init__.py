@@ -10,6 +10,7 @@ import numpy as np
 from regjax.data.dataset import Dataset
 from regjax.data.inputs import Piece, at_once
 from regjax.data.readers.folder import folder_pieces, load_folder
+from regjax.data.readers.npy import load_npy, npy_pieces
 from regjax.data.readers.npz import load_npz
 from regjax.data.readers.npz_inputs import npz_pieces
 from regjax.data.readers.table import load_table
@@ -37,6 +38,7 @@ class Format(NamedTuple):
 
 FORMATS: dict[str, Format] = {
     ".npz": Format(load_npz, at_once(npz_pieces), pieces=npz_pieces),
+    ".npy": Format(load_npy, at_once(npy_pieces), ("target",), npy_pieces),
     **{
         ending: Format(load_table, at_once(table_pieces), ("target", "table"), table_pieces)
         for ending in (*TEXT_ENDINGS, ".parquet", ".feather")

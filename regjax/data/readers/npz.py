@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import struct
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,11 @@ import numpy as np
 
 from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
-from regjax.data.float32 import check_float32, spread_of
-from regjax.data.source import ArraySource, Rows, as_rows
-from regjax.data.targets import encode_targets
+from regjax.data.readers.array_files import dataset_of_arrays, readable
 
 MAX_NPZ_BYTES = 4 * 2**30
 """Files whose arrays are larger in total, without compression, are refused."""
 
-_AS_ROWS = "for rows of a table give x.reshape(len(x), -1)"
 _LOCAL_HEADER = struct.Struct("<26x2H")  # of a member: 26 bytes, then the lengths of its name and of its extra field
 _CHUNK = 2**22
 
@@ -50,97 +46,14 @@ def load_npz(path: str | os.PathLike[str], *, task: str | None = None, lazy: boo
     arrays = _read_npz(path, required=("x", "y"), optional=("x_test", "y_test"), mapped=("x", "x_test") if lazy else ())
     if ("x_test" in arrays) != ("y_test" in arrays):
         raise InputError(f"{path.name}: x_test and y_test belong together, found only one of them")
-    as_form = as_lazy_inputs if lazy else as_inputs
-    _check_inputs(path.name, arrays)
-    inputs: dict[str, Any] = {key: as_form(path.name, value) for key, value in arrays.items() if key.startswith("x")}
-    targets = [np.asarray(arrays[key]) for key in ("y", "y_test") if key in arrays]
-    targets = [y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for y in targets]
-    for y in targets:
-        if y.ndim not in (1, 2):
-            raise InputError(f"{path.name}: y must be [N] or [N, D], got shape {y.shape}")
-    task, encoded, class_names = encode_targets(path.name, targets, task)
-    shape = arrays["x"].shape
-    said = f"{path.name}: {_as_gray(shape)}; {_AS_ROWS}"
-    return Dataset(
-        name=path.stem,
-        task=task,
-        x=inputs["x"],
-        y=encoded[0],
-        class_names=class_names,
-        test=(inputs["x_test"], encoded[1]) if "x_test" in inputs else None,
-        notes=(said,) if len(shape) == 3 else (),
-    )
-
-
-def _check_inputs(name: str, arrays: dict[str, np.ndarray]) -> None:
-    """Check that float32 can represent the rows of a table; `as_inputs` checks everything else."""
-    x, x_test = arrays["x"], arrays.get("x_test")
-    if x.ndim in (1, 2) and x.dtype.kind in "iuf":
-        check_float32(f"{name}: x", x)
-        if x_test is not None and x_test.shape[1:] == x.shape[1:]:
-            check_float32(f"{name}: x_test", x_test, spread=spread_of(x))
-
-
-def as_inputs(name: str, x: np.ndarray, start: int = 0) -> np.ndarray:
-    """Convert inputs to the form of a `Dataset`: uint8 or float32 images `[N, H, W, C]`, or `float32[N, F]`.
-
-    Args:
-      name: name of the source, for messages.
-      x: the inputs.
-      start: number of the first of them, for messages.
-
-    Raises:
-      InputError: the inputs are not numbers, have another rank, overflow in float32, or are `[N, H, W]` but not pixels.
-
-    Example:
-      >>> as_inputs("toy", np.zeros((5, 8, 8), np.uint8)).shape
-      (5, 8, 8, 1)
-    """
-    if x.dtype.kind not in "biuf":
-        raise InputError(f"{name}: x must be numeric, got dtype {x.dtype}")
-    if x.ndim not in (1, 2, 3, 4):
-        raise InputError(f"{name}: x must be [N, F], [N, H, W] or [N, H, W, C], got shape {x.shape}")
-    given = x.shape
-    if x.ndim in (1, 3):
-        x = x[..., None]
-    if x.ndim == 4 and x.dtype == np.uint8:
-        return np.ascontiguousarray(x)
-    with np.errstate(over="ignore"):
-        cast = np.ascontiguousarray(x, np.float32)
-    if x.dtype.kind == "f" and not np.isfinite(cast).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
-        at = (place[0] + start, *place[1:])
-        raise InputError(f"{name}: x must be finite and within float32, found {x[place]} at index {at}")
-    if len(given) == 3 and (cast.min(initial=0) < 0 or cast.max(initial=0) > 1):
-        found = f"[{cast.min():g}, {cast.max():g}]"
-        raise InputError(f"{name}: {_as_gray(given)}, whose pixels are uint8 or in [0, 1], found {found}; {_AS_ROWS}")
-    return cast
-
-
-def _as_gray(shape: tuple[int, ...]) -> str:
-    return f"x of shape [N, {', '.join(map(str, shape[1:]))}] is read as gray images"
-
-
-def as_lazy_inputs(name: str, stored: np.ndarray) -> Rows:
-    """Convert inputs like `as_inputs`, but read and convert them on demand.
-
-    Raises:
-      InputError: as in `as_inputs`, for the first example.
-    """
-    form = as_inputs(name, stored[:1])
-
-    def convert(picked: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore"):
-            return np.ascontiguousarray(picked.reshape(-1, *form.shape[1:]), form.dtype)
-
-    return as_rows(name, ArraySource(stored, convert))
+    return dataset_of_arrays(path, arrays, task=task, lazy=lazy)
 
 
 def _read_npz(
     path: Path, required: tuple[str, ...], optional: tuple[str, ...] = (), mapped: tuple[str, ...] = ()
 ) -> dict[str, np.ndarray]:
     """Return the arrays of a file by name; those in `mapped` are views of the file."""
-    with readable_npz(path):
+    with readable(path):
         with zipfile.ZipFile(path) as archive:
             sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
         total = sum(size for name, size in sizes.items() if name not in mapped)
@@ -168,22 +81,6 @@ def check_members(path: Path, names: Sequence[str], required: tuple[str, ...], o
             f"{path.name}: no array {missing[0]!r}; it has {', '.join(names) or 'nothing'}, "
             f"accepted: {', '.join(required + optional)}"
         )
-
-
-@contextlib.contextmanager
-def readable_npz(path: Path) -> Iterator[None]:
-    """Convert the errors of reading a `.npz` file; raises an InputError that names it."""
-    try:
-        yield
-    except InputError:
-        raise
-    except ValueError as error:
-        hint = "arrays of Python objects are not read" if "pickle" in str(error).lower() else str(error)
-        raise InputError(f"{path.name}: {hint}; accepted: arrays of numbers or text") from None
-    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, MemoryError) as error:
-        raise InputError(f"{path.name}: not a readable .npz file ({error})") from None
-    except Exception as error:  # a damaged member raises zlib.error, which has no public base class
-        raise InputError(f"{path.name}: damaged .npz file ({error})") from None
 
 
 def read_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -9,13 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from regjax.core.errors import InputError
-from regjax.data.float32 import check_float32
 from regjax.data.inputs import Note, Piece
 from regjax.data.preprocess import Preprocessor
-from regjax.data.readers.npz import as_inputs, check_members, read_header, readable_npz
-
-PIECE_BYTES = 2**23
-"""About the size of a piece, as it is stored."""
+from regjax.data.readers.array_files import PIECE_BYTES, inputs_of_model, readable
+from regjax.data.readers.npz import check_members, read_header
 
 
 def npz_pieces(path: Path, preprocessor: Preprocessor, note: Note | None = None) -> Iterator[Piece]:
@@ -28,7 +25,7 @@ def npz_pieces(path: Path, preprocessor: Preprocessor, note: Note | None = None)
     start = 0
     for stored, total in _stored(path):
         yield Piece(
-            _checked(path, stored, preprocessor, start),
+            inputs_of_model(path, stored, preprocessor, start),
             [str(start + i) for i in range(len(stored))],
             (start + len(stored)) / max(total, 1),
         )
@@ -37,7 +34,7 @@ def npz_pieces(path: Path, preprocessor: Preprocessor, note: Note | None = None)
 
 def _stored(path: Path) -> Iterator[tuple[np.ndarray, int]]:
     """Yield the examples as they are stored, and how many there are in all; an empty array is one piece."""
-    with readable_npz(path), zipfile.ZipFile(path) as archive:
+    with readable(path), zipfile.ZipFile(path) as archive:
         check_members(path, [name.removesuffix(".npy") for name in archive.namelist()], ("x",))
         if "x.npy" not in archive.namelist():
             raise InputError(f"{path.name}: 'x' is no array; accepted: arrays of numbers or text")
@@ -57,24 +54,3 @@ def _stored(path: Path) -> Iterator[tuple[np.ndarray, int]]:
                 yield np.frombuffer(content, dtype).reshape(-1, *shape[1:]), shape[0]
             while file.read(PIECE_BYTES):  # reaches the checksum
                 pass
-
-
-def _checked(path: Path, given: np.ndarray, preprocessor: Preprocessor, start: int) -> np.ndarray:
-    x = as_inputs(path.name, given, start)
-    if x.shape[1:] != preprocessor.shape or (preprocessor.kind == "image" and str(x.dtype) != preprocessor.dtype):
-        if preprocessor.kind == "table" and x.ndim == 2:
-            names = preprocessor.columns or ()
-            which = f" ({', '.join(names[:12])}{', ...' if len(names) > 12 else ''})" if names else ""
-            raise InputError(
-                f"{path.name}: x has {x.shape[1]} columns, the model was trained on {preprocessor.shape[0]}{which}"
-            )
-        raise InputError(
-            f"{path.name}: x is {x.dtype}{list(x.shape[1:])}, "
-            f"the model was trained on {preprocessor.dtype}{list(preprocessor.shape)}"
-        )
-    if preprocessor.pixel_max is not None and (x.min(initial=0) < 0 or x.max(initial=0) > preprocessor.pixel_max):
-        found = f"[{x.min():g}, {x.max():g}]"
-        raise InputError(f"{path.name}: pixels must be in [0, {preprocessor.pixel_max:g}], found {found}")
-    if preprocessor.kind == "table":
-        check_float32(f"{path.name}: x", given, spread=preprocessor.spread, start=start)
-    return x
