@@ -30,7 +30,8 @@ class DataOptions(SplitOptions):
         "data", None, "target column of a table; default 'target'; or the .npy file of the targets"
     )
     image_size: tuple[int, ...] | None = sizes(
-        "data", "HEIGHT,WIDTH or one number for both, for a folder of images; default: the most frequent size there"
+        "data",
+        "HEIGHT,WIDTH or one number for both, for a folder of images; default: the usual size, up to 64 pixels",
     )
     image_fit: str = choice(
         "data", "crop", catalog.IMAGE_FITS, "images of another shape are scaled and cropped, or scaled and padded"

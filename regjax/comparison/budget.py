@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax
 
 from regjax.comparison.learning_rate import SEARCH_RUNS
-from regjax.comparison.options import seconds_of
+from regjax.comparison.options import as_duration, seconds_of
 from regjax.comparison.plan import Plan
 from regjax.comparison.techniques import baseline, merge
 from regjax.comparison.train import Runner, Trial
@@ -152,9 +152,10 @@ def cut_to_fit(plan: Plan, timing: Timing) -> Cut:
             needed = expected_seconds(with_cut(plan, cut), timing)
             if needed <= budget:
                 return cut
+    smaller = ", fewer epochs or smaller images" if len(plan.splits.x_train.shape) == 4 else " or fewer epochs"
     raise InputError(
         f"budget {plan.options.budget}: {least} runs of one strength of each technique already take about "
-        f"{math.ceil(needed)} s; give more time, fewer techniques or fewer epochs"
+        f"{as_duration(needed)}; give more time, fewer techniques{smaller}"
     )
 
 

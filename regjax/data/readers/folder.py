@@ -49,8 +49,8 @@ def load_folder(
     Args:
       path: the folder.
       task: must be classification.
-      image_size: `(height, width)`, or one number for both; None is the most frequent size of the training images, with
-        a `ResizeWarning` if there are several.
+      image_size: `(height, width)`, or one number for both; None is the most frequent size of the training images,
+        scaled down to 64 pixels on the longer side if that is larger, with a `ResizeWarning` if any is changed.
       image_fit: what is done with images of another shape: `"crop"` or `"pad"`; see `regjax.data.ImageRule`.
       image_background: colour below transparent pixels and around padded images: `"white"`, `"gray"` or `"black"`.
       allow_empty: whether to leave out classes whose folders have no images, instead of refusing them.

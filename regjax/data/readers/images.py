@@ -24,14 +24,20 @@ from regjax.data.readers.sixteen_bit import is_sixteen_bit, is_sixteen_bit_gray,
 MAX_PIXELS = 50_000_000
 """An image with more pixels is refused before it is decoded."""
 
-RULE = 4
+LONGEST = 64
+"""Images whose longer side has more pixels are scaled down to this, unless a size is asked for.
+
+The time of a step grows with the number of pixels: with photos of 160 x 120, a comparison takes six times as long.
+"""
+
+RULE = 5
 """Version of the decoding; images that another version decoded are not read from the cache."""
 
 _GRAY = ("1", "L", "LA")
 
 
 class ResizeWarning(UserWarning):
-    """Images of different sizes were brought to the most frequent one."""
+    """Images were brought to a size that nobody asked for."""
 
 
 class Header(NamedTuple):
@@ -63,12 +69,16 @@ def common_shape(found: ImageFolder, most: float = float("inf")) -> tuple[tuple[
     root, files = found.root, found.files
     headers = [header(root, file) for file in files]
     sizes, gray = [header.size for header in headers], all(header.gray for header in headers)
-    height, width = found.image_size or Counter(sizes[: len(found.parts[""])]).most_common(1)[0][0]
-    other = next((i for i, size in enumerate(sizes) if size != (height, width)), None)
-    if found.image_size is None and other is not None:
+    usual = Counter(sizes[: len(found.parts[""])]).most_common(1)[0][0]
+    height, width = found.image_size or _scaled_down(usual)
+    other = next((i for i, size in enumerate(sizes) if size != usual), None)
+    if found.image_size is None and (other is not None or usual != (height, width)):
+        first = "" if other is None else f"{files[other].relative_to(root)} is {sizes[other]}, "
+        which = "that" if usual == (height, width) else f"{(height, width)}, to train faster"
+        keeps = f"image_size={usual[0]},{usual[1]} keeps their size" if usual != (height, width) else ""
         warnings.warn(
-            f"{root.name}: {files[other].relative_to(root)} is {sizes[other]}, most images {(height, width)}; all are "
-            f"brought to that (image_fit {found.rule.fit!r}); image_size chooses another size",
+            f"{root.name}: {first}most images {'' if first else 'are '}{usual}; all are brought to {which} "
+            f"(image_fit {found.rule.fit!r}); {keeps or 'image_size chooses another size'}",
             ResizeWarning,
             stacklevel=7,
         )
@@ -80,6 +90,12 @@ def common_shape(found: ImageFolder, most: float = float("inf")) -> tuple[tuple[
         )
     shape = (height, width, 1 if gray else 3)
     return shape, changes(headers, shape, found.rule)
+
+
+def _scaled_down(size: tuple[int, int]) -> tuple[int, int]:
+    """The size at which the longer side has at most `LONGEST` pixels."""
+    scale = min(1.0, LONGEST / max(size))
+    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
 
 
 def changes(headers: list[Header], shape: tuple[int, ...], rule: ImageRule) -> Changes:

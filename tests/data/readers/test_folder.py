@@ -29,6 +29,20 @@ def test_sizes(pets):
     assert data.x[-1].tolist() == np.full((4, 6, 1), 5).tolist()
 
 
+def test_photos_are_scaled_down_to_64_pixels_unless_a_size_is_given(tmp_path):
+    for i, shape in enumerate([(90, 160, 3), (90, 160, 3), (160, 90, 3)]):
+        save_image(tmp_path / "photos" / "ab"[i % 2] / f"{i}.png", np.full(shape, 40 * i))
+    message = r"a/2\.png is \(160, 90\), most images \(90, 160\).*brought to \(36, 64\).*image_size=90,160 keeps"
+    with pytest.warns(ResizeWarning, match=message):
+        data = load(tmp_path / "photos")
+    assert data.x.shape == (3, 36, 64, 3)
+    assert np.unique(data.x).tolist() == [0, 40, 80]
+    (tmp_path / "photos" / "a" / "2.png").unlink()
+    with pytest.warns(ResizeWarning, match=r"most images are \(90, 160\); all are brought to \(36, 64\)"):
+        assert load(tmp_path / "photos", lazy=True).x.shape == (2, 36, 64, 3)
+    assert load(tmp_path / "photos", image_size=(90, 160)).x.shape == (2, 90, 160, 3)
+
+
 def test_unreadable_images_are_named(pets):
     sound = (pets / "dog" / "1.png").read_bytes()
     for broken, message in ((b"no image", "not a readable image"), (sound[: len(sound) // 2], "")):

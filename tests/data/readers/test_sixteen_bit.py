@@ -108,7 +108,7 @@ def test_16_bits_are_rounded_to_the_nearest_of_8(tmp_path, name):
 
 def test_gray_and_colour_have_one_rule(tmp_path):
     """Every 257th value and its neighbours, where the high byte alone would be wrong."""
-    values = np.clip(257 * np.arange(256)[:, None] + np.array([-129, -128, 0, 128, 129]), 0, 65535)[..., None]
+    values = np.clip(257 * np.arange(256)[:, None] + np.array([-129, -128, 0, 128, 129]), 0, 65535).reshape(32, 40, 1)
     seen, _ = every_way(write(tmp_path, "1.png", png(values)))
     np.testing.assert_array_equal(seen["a/1.png"], nearest(values))
     seen, _ = every_way(write(tmp_path / "colour", "1.png", png(np.repeat(values, 3, axis=-1))))
