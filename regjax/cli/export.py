@@ -7,6 +7,8 @@ jax.export), weights.safetensors, manifest.json (inputs, classes, versions, SHA-
 predicts with jax, numpy and flatbuffers alone. The function takes any number of examples as the training data were
 before standardization, and returns probabilities of the classes, or numbers in the units of the target. Of a table
 these are the inputs that the manifest names: a column of numbers, 1 for the level of a row, NaN for a missing number.
+--onnx also writes model.onnx, the same function for ONNX Runtime, if it computes there what it computes here; the
+converter is in the extra `onnx`.
 """
 
 from __future__ import annotations
@@ -14,14 +16,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regjax.cli import app, flags, workdirs
 from regjax.cli.winner import directory_of_run
 from regjax.core.options import Options, switch, text
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from regjax.data import Preprocessor
+
 PLATFORMS = ("cpu", "cuda", "tpu")
-FILES = ("model.bin", "weights.safetensors", "run.py", "manifest.json")
+FILES = ("model.bin", "weights.safetensors", "run.py", "model.onnx", "manifest.json")
 
 SCRIPT = '''"""Predict: python run.py INPUTS.npy OUTPUTS.npy. It needs jax, numpy and flatbuffers alone."""
 import json, pathlib, sys
@@ -52,6 +59,7 @@ class Config(Options):
         "export", "runs/train", "directory of a run of train, or of a comparison, whose winner is exported"
     )
     output: str | None = text("export", None, "the directory to write")
+    onnx: bool = switch("export", False, "also write model.onnx; needs the extra onnx")
     overwrite: bool = switch("export", False, "replace the files in --output")
 
 
@@ -74,7 +82,7 @@ def main(config: Config) -> int:
     from regjax.training.weights_file import named_arrays
 
     model = restore(workdir)
-    pre = model.preprocessor
+    pre, function = model.preprocessor, _function(model)
     arrays = named_arrays(model.weights)
     flags.check(
         all(a.dtype in (np.float32, np.int32, np.uint32) for a in arrays.values()), "workdir", "has other dtypes"
@@ -82,12 +90,20 @@ def main(config: Config) -> int:
     symbols = jax.export.symbolic_shape("n")
     example: Any = jax.ShapeDtypeStruct((*symbols, *pre.shape), np.dtype(pre.dtype))
     shapes = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays.values()]
-    exported = jax.export.export(jax.jit(_function(model)), platforms=PLATFORMS)(shapes, example)
+    exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(shapes, example)
 
     output.mkdir(parents=True, exist_ok=True)
+    (output / "model.onnx").unlink(missing_ok=True)  # of an earlier model
+    if config.onnx:
+        from regjax.cli.onnx_file import write_onnx
+
+        leaves = list(map(jax.numpy.asarray, arrays.values()))
+        difference = write_onnx(lambda x: function(leaves, x), _examples(pre), output / "model.onnx")
+        print(f"model.onnx: ONNX Runtime differs from JAX by {difference:.1g} at most")
     (output / "model.bin").write_bytes(exported.serialize())
     save_file(arrays, output / "weights.safetensors")
     (output / "run.py").write_text(SCRIPT)
+    written = [name for name in FILES[:-1] if (output / name).exists()]
     manifest = {
         "dataset": pre.name,
         "task": pre.task,
@@ -102,12 +118,25 @@ def main(config: Config) -> int:
         "weights": list(arrays),
         "platforms": list(PLATFORMS),
         "versions": {"regjax": app.version(), "jax": jax.__version__},
-        "sha256": {name: hashlib.sha256((output / name).read_bytes()).hexdigest() for name in FILES[:-1]},
+        "sha256": {name: hashlib.sha256((output / name).read_bytes()).hexdigest() for name in written},
     }
     workdirs.write_json(output / "manifest.json", manifest)
     print(f"{len(arrays)} arrays, {sum(a.size for a in arrays.values())} weights: {output}")
     print(f"try it: python {output}/run.py INPUTS.npy OUTPUTS.npy")
     return app.DONE
+
+
+def _examples(pre: Preprocessor) -> np.ndarray:
+    """Draw inputs that are spread like those of training, with missing numbers where the model takes them."""
+    import numpy as np
+
+    rng, of_training = np.random.default_rng(0), pre.standardization
+    x = rng.normal(size=(64, *pre.shape))
+    if of_training is not None and of_training.mean is not None:
+        x = x * of_training.scale + of_training.mean
+        if of_training.fill is not None:
+            x[rng.uniform(size=x.shape) < 0.1] = np.nan
+    return x.round().clip(0, 255).astype(np.uint8) if pre.dtype == "uint8" else x.astype(pre.dtype)
 
 
 def _function(model: Any) -> Any:
