@@ -89,6 +89,8 @@ def run(name: str, main: Callable[[Config], int], options: type[Config], descrip
     except Exception as error:  # a bug, which is shown with its traceback
         if devices.distributed and cluster.lost_another(error):
             cluster.end_after_loss(error)
+        if resumable and workdir and Path(workdir).expanduser().is_dir():
+            print("what was saved stays; once the cause is mended, go on with --resume", file=sys.stderr)
         raise
     finally:
         _finish()

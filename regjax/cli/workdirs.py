@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from regjax.cli import app, cluster, flags
-from regjax.cli.options import WorkdirOptions
+from regjax.cli.options import ResumableOptions, WorkdirOptions
 
 # The files of a run; anything else in its directory belongs to the user.
 OUR_FILES = {
@@ -50,11 +50,21 @@ def check(config: WorkdirOptions, experiment: str) -> Path:
     if names and (not experiments or names - OUR_FILES):
         flags.check(False, "workdir", "is not empty and holds no run of this project; name another directory")
     if names and not (overwrite or resume):
-        flags.check(False, "workdir", "holds another run; use --overwrite to replace it or name another directory")
+        begun = isinstance(config, ResumableOptions) and _unfinished_experiment(path) == experiment
+        what = "an unfinished run; go on with --resume," if begun else "another run;"
+        flags.check(False, "workdir", f"holds {what} use --overwrite to replace it or name another directory")
     if names and not overwrite:
         flags.check(experiment in experiments, "workdir", f"holds no run of {experiment}")
     flags.check(os.access(parent, os.W_OK), "workdir", "cannot be written to")
     return path
+
+
+def _unfinished_experiment(path: Path) -> str | None:
+    """Return the command whose run in a directory has not ended; None if it has."""
+    saved = read_config(path / UNFINISHED)
+    if saved is None and not any((path / name).exists() for name in ("summary.json", "results.json")):
+        saved = read_config(path)
+    return saved["experiment"] if saved else None
 
 
 def claim(config: WorkdirOptions, experiment: str) -> Path:

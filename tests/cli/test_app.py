@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -125,3 +127,26 @@ def test_what_the_flags_need_is_checked_before_training_too(run, tmp_path):
     embedded = run("train", "--dataset=wine", "--workdir=w", hidden=["sklearn"], variables=empty, code=2)
     assert embedded.stderr.startswith("error: sklearn ")
     assert not (tmp_path / "w").exists()
+
+
+CRASH = """
+from pathlib import Path
+from regjax.cli import app, train
+
+def main(config):
+    if config.epochs == 2:
+        Path(config.workdir).mkdir()
+    raise RuntimeError("a fault")
+
+app.run("train", main, train.Config, "help")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("epochs", "said"), [(1, False), (2, True)])
+def test_a_fault_shows_where_it_is_and_how_to_go_on(tmp_path, epochs, said):
+    command = [sys.executable, "-c", CRASH, "--workdir=w", f"--epochs={epochs}"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "RuntimeError: a fault" in ended.stderr
+    assert ("go on with --resume" in ended.stderr) == said

@@ -49,7 +49,9 @@ def test_a_new_or_empty_directory_may_be_used_and_is_not_made():
         ("file/w", {}, "cannot be made"),
         ("file/w/x", {}, "cannot be made"),
         ("a" * 300, {}, "cannot be made"),
-        ("run", {}, "holds another run; use --overwrite"),
+        ("run", {}, "holds an unfinished run; go on with --resume, use --overwrite"),
+        ("finished", {}, "holds another run; use --overwrite"),
+        ("sweep", {}, "holds another run; use --overwrite"),
         ("sweep", {"resume": True}, "holds no run of train"),
         ("thesis", {"overwrite": True}, "is not empty and holds no run"),
         ("thesis", {"resume": True}, "is not empty and holds no run"),
@@ -60,6 +62,8 @@ def test_a_new_or_empty_directory_may_be_used_and_is_not_made():
 def test_directories_that_are_refused_stay_as_they_are(workdir, options, message):
     Path("file").write_text("mine")
     run_in("run")
+    run_in("finished")
+    Path("finished/summary.json").write_text("{}")
     run_in("sweep", "sweep")
     run_in("run and thesis")
     for name in ("thesis", "run and thesis"):

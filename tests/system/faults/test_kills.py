@@ -143,7 +143,7 @@ def test_killed_while_it_writes_its_report(run, tmp_path, environment, module):
         process.kill()
     assert [path.name for path in (tmp_path / "w").iterdir()] == ["unfinished"]
     assert list(tmp_path.glob(".w.regjax-*"))  # half of a report, beside
-    assert "holds another run" in run(module, *flags, code=2).stderr
+    assert "holds an unfinished run; go on with --resume" in run(module, *flags, code=2).stderr
     kept = kept_lanes(tmp_path / "w")
     assert len(kept) >= 4
     run(module, *flags, "--resume")
