@@ -54,7 +54,7 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         "learning_curve_caption": (
             "The baseline with as many updates on fewer of its training examples; nothing was chosen by it. "
             + (f"Bars: 95% interval over {covered(results)}. " if several else "")
-            + "The sentence compares the last two points, run by run."
+            + "The sentence compares the last two sizes, run by run, by the metric and by the loss."
         ),
         "strength_heading": f"Validation {measure.name} against strength",
         "strength_text": (

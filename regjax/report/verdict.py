@@ -130,7 +130,7 @@ def headline(results: Mapping[str, Any]) -> str:
 def loss_sentence(results: Mapping[str, Any]) -> str:
     """A sentence on the test loss, by the same rules; empty if no loss was compared, or if the metric is this loss."""
     rows = [row for row in results["techniques"].values() if row.get("loss_improvement")]
-    if not rows or _metric_is_loss(results):
+    if not rows or metric_is_loss(results):
         return ""
     measure, seeds = Measure.of(results), count(int(results["seeds"]), "run")
     base = ((results.get("baseline") or {}).get("test_loss") or {}).get("mean")
@@ -155,7 +155,7 @@ def loss_sentence(results: Mapping[str, Any]) -> str:
     return f"Test {measure.loss}{' on this split' * one_split(results)}: {'; '.join(clauses)}."
 
 
-def _metric_is_loss(results: Mapping[str, Any]) -> bool:
+def metric_is_loss(results: Mapping[str, Any]) -> bool:
     """Whether the metric is the data loss under another name, so that a sentence on each would say one thing twice."""
     loss = ((results.get("settings") or {}).get("loss") or {}).get("name", "cross_entropy")
     return {"cross_entropy": "log_loss"}.get(loss, loss) == results.get("metric")

@@ -198,6 +198,20 @@ class Measure:
         """A loss, or a difference of losses."""
         return fixed(number, self.loss_digits, signed=signed)
 
+    def loss_change(self, improvement: Any) -> str:
+        """The change of the loss by an improvement, with its sign: below 0 is better.
+
+        Example:
+          >>> Measure.of({}).loss_change(0.05), Measure.of({}).loss_changes([0.03, 0.07])
+          ('−0.050', '−0.070 to −0.030')
+        """
+        return fixed(-improvement, self.loss_digits, signed=True) if finite(improvement) else NONE
+
+    def loss_changes(self, interval: Any) -> str:
+        """An interval of improvements of the loss as changes, like `loss_change`; empty if its ends are missing."""
+        pair = ends(interval)
+        return span(pair and (-pair[1], -pair[0]), digits=self.loss_digits, signed=True)
+
     def range(self, interval: Any) -> str:
         """An interval of values as `79.1 to 82.7`; empty if its ends are missing."""
         return span(interval, self.scale, self.digits)

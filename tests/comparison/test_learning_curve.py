@@ -53,3 +53,19 @@ def test_there_is_a_curve_only_where_all_examples_are_in_use(table):
 def test_fresh_seeds_are_those_of_the_curve_too(table):
     found = compare("linear", table, ["more_data", "l2"], seeds=2, epochs=2, fresh_seeds=True)
     assert found.learning_curve.test[-1] == found.baseline.test
+
+
+def test_accuracy_says_nothing_where_the_rare_class_is_hardly_ever_predicted():
+    """The probabilities get better with more examples, but hardly one of the 4% passes one half."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(1200) % 25 == 0).astype(np.int32)
+    x = rng.normal(size=(1200, 16)).astype(np.float32)
+    x[:, 0] += 0.3 * y
+    techniques = {"more_data": (), "l2": (0.05,)}
+    found = compare("linear", (x, y), techniques, seeds=8, epochs=40, learning_rate=0.02)
+    curve = found.learning_curve
+    assert max(spread.mean for spread in curve.test) <= found.chance["score"] + 1e-9
+    assert curve.doubling.p_adjusted > 0.05  # of the accuracy
+    assert curve.loss_doubling.ci95[0] > 0  # while the loss falls
+    note = next(note for note in found.notes() if note.startswith("More data would"))
+    assert note.startswith("More data would probably lower the test loss, but accuracy cannot show it")
