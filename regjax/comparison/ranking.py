@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
-from regjax.analysis import Best, Pair, all_pairs, best_row, differ, letters, practical_posterior
+from regjax.analysis import FEWEST_RUNS, Best, Pair, all_pairs, best_row, differ, letters, practical_posterior
 from regjax.analysis.statistics import t_quantile
 from regjax.catalog import METRICS
 from regjax.comparison.layout import Layout
@@ -21,10 +22,17 @@ POINT = 0.01  # the unit of `CompareOptions.practical` where a higher value is b
 
 
 class Ranking(NamedTuple):
-    """All rows against each other, by the score; empty with a single run."""
+    """All rows against each other, by the score; empty with a single run, or where no pair can be tested.
+
+    Attributes:
+      pairs: the differences of all pairs.
+      groups: the letters of each row, best row first. Empty where no difference could have been shown, however large:
+        one letter for all rows would look like a finding.
+      best: the best row; None without letters.
+    """
 
     pairs: tuple[Pair, ...] = ()
-    groups: dict[str, str] = {}  # the letters of each row, best row first
+    groups: dict[str, str] = {}
     best: Best | None = None
 
 
@@ -35,13 +43,15 @@ def rank(tests: Mapping[str, Sequence[Evaluation]], layout: Layout) -> Ranking:
       tests: the evaluations of each row on the test set, one per run.
       layout: of the runs.
     """
-    if len(tests) < 2 or layout.groups < 2:
+    if len(tests) < 2 or layout.groups < 2 or not any(_compared(*pair) for pair in combinations(tests.values(), 2)):
         return Ranking()
     scores, unit = _scores(tests, layout)
     # The signs of splits that share examples are not quite independent, so a difference needs the interval too.
     pairs = tuple(
         pair._replace(ci95=_interval(tests[pair.a], tests[pair.b], layout)) for pair in all_pairs(scores, unit)
     )
+    if layout.groups < FEWEST_RUNS:
+        return Ranking(pairs)
     names = sorted(scores, key=lambda name: -float(np.mean(scores[name])))  # ties stay in the order of the table
     shown = letters(names, [(pair.a, pair.b) for pair in pairs if differ(pair)])
     return Ranking(pairs, shown, best_row(names, pairs))
@@ -86,6 +96,11 @@ def with_practical(
         )
         for name, row in rows.items()
     }
+
+
+def _compared(a: Sequence[Evaluation], b: Sequence[Evaluation]) -> bool:
+    """Whether two rows are more than two constant guesses: not both of them diverged in most runs."""
+    return 2 * sum(one.diverged and other.diverged for one, other in zip(a, b, strict=True)) <= len(a)
 
 
 def _interval(a: Sequence[Evaluation], b: Sequence[Evaluation], layout: Layout) -> tuple[float, float]:

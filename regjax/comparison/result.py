@@ -47,7 +47,8 @@ class CompareResult:
     `metrics` of each row and `references`, models of another kind on the same splits, are means of test metrics.
     `details` are those of the baseline and of the row that is best on validation (`regjax.comparison.details`);
     `importance` is that of the columns of a table (`regjax.comparison.importance`).
-    `pairs`, `groups` and `best` are of the test score. Rows that share a letter of `groups` are not shown to differ.
+    `pairs`, `groups` and `best` are of the test score. Rows that share a letter of `groups` are not shown to differ;
+    there are none where no difference could have been shown.
     """
 
     dataset: str
@@ -131,7 +132,7 @@ class CompareResult:
         """Format the table for a terminal."""
         measure = self._measure()
         scale, digits, unit = measure.scale, measure.digits, measure.unit
-        sign, with_letters = METRICS[self.metric].sign, self._has_letters()
+        sign, with_letters = METRICS[self.metric].sign, bool(self.groups)
 
         def number(value: float) -> str:
             return f"{value * scale:.{digits}f}"
@@ -194,10 +195,6 @@ class CompareResult:
         names = self.settings.get("class_names")
         return str(names[1]) if isinstance(names, list) and len(names) == 2 else None
 
-    def _has_letters(self) -> bool:
-        """Whether there are runs enough to tell rows apart."""
-        return bool(self.groups) and (self.splits if self.splits > 1 else self.seeds) >= FEWEST_RUNS
-
     def _covered(self) -> str:
         """What the intervals of test results and changes are over."""
         if self.splits == 1:
@@ -225,7 +222,7 @@ class CompareResult:
             )
         titles = {row.name: row.title for row in self.rows()}
         notes += reference_notes(self.metric, titles, self.metrics, self.references, self._second_class())
-        if self._has_letters():
+        if self.groups:
             notes.append("group: rows that share a letter are not shown to differ (all pairs, step-down maxT).")
         if self.best and self.best.better_than:
             others = ", ".join(titles[name] for name in self.best.better_than)
@@ -234,8 +231,8 @@ class CompareResult:
             notes.append("A single run: no interval and no test is possible.")
         elif independent < FEWEST_RUNS:
             notes.append(
-                f"With {seeds} no p can be below {2.0 / 2**independent:g}, so nothing can be significant; that takes "
-                f"{FEWEST_RUNS} {'splits' if self.splits > 1 else 'runs'}."
+                f"With {seeds} no p can be below {2.0 / 2**independent:g}, so nothing can be significant and the "
+                f"rows have no letters of groups; that takes {FEWEST_RUNS} {'splits' if self.splits > 1 else 'runs'}."
             )
         if setting.get("label_noise"):
             notes.append(

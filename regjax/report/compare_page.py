@@ -140,6 +140,6 @@ def _caution(results: Mapping[str, Any], rows: int) -> str:
             flag = f"--seeds={needed * (int(results['seeds']) // splits)} --splits={needed}"
         return (
             f"Too few {'splits' if splits > 1 else 'runs'}: with {runs} the smallest possible p is {smallest:.3g}, so "
-            f"nothing can pass, however large the effect. It takes {flag}."
+            f"nothing can pass, however large the effect, and the rows have no letters of groups. It takes {flag}."
         )
     return ""

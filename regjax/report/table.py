@@ -37,6 +37,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
       measure: of the headline metric.
     """
     base = results["baseline"]
+    # Files of earlier versions have letters of too few runs, too.
     letters = {} if too_few_runs(independent_runs(results)) else results.get("groups") or {}
     units = bool(base.get("test_mse"))
     unit_of_loss = "standardized target" if units and loss_of(results).link == "identity" else ""

@@ -41,8 +41,7 @@ def test_only_techniques_are_compared_with_the_baseline(result):
 def test_all_rows_are_ranked_and_improvements_have_a_practical_size(result):
     assert [(pair.a, pair.b) for pair in result.pairs] == [("baseline", "l2")]
     assert result.pairs[0].mean == pytest.approx(-result.techniques["l2"].improvement.mean)
-    assert set(result.groups) == {"baseline", "l2"}
-    assert result.best.name == max(result.rows(), key=lambda row: row.test.mean).name
+    assert (result.groups, result.best) == ({}, None)  # of two runs
     gain, loss = result.techniques["l2"].improvement, result.techniques["l2"].loss_improvement
     assert gain.practical == 0.01
     assert loss.practical == pytest.approx(0.02 * result.baseline.test_loss.mean)

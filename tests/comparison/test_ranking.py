@@ -112,6 +112,22 @@ def test_runs_of_a_split_are_ranked_together():
     assert found.pairs[0].p == 2 / 2**3
 
 
+@pytest.mark.parametrize("runs", [2, 5, 6])
+def test_rows_that_no_test_can_tell_apart_have_no_letters(runs):
+    """Rows that are as different as can be: of five runs the smallest p is 2 / 2^5 = 0.0625."""
+    tests = {"baseline": classified(*[1] * runs), "l2": classified(*[99] * runs)}
+    found = rank(tests, Layout(np.zeros(runs, int), None))
+    assert found.groups == ({"l2": "a", "baseline": "b"} if runs == 6 else {})
+    assert (found.best is None) == (runs < 6)
+    assert found.pairs[0].p == 2 / 2**runs
+
+
+def test_rows_that_diverged_in_most_runs_have_no_letters():
+    lost = [run._replace(diverged=True) for run in classified(*[50] * 6)]
+    assert rank({"baseline": lost, "l2": lost}, SIX) == Ranking()
+    assert rank({"baseline": lost, "l2": lost, "l1": classified(*[99] * 6)}, SIX).groups["l1"] == "a"
+
+
 def test_a_single_run_has_a_region_and_no_posterior():
     tests = {name: runs[:1] for name, runs in TESTS.items()}
     (row,) = with_practical({"l2": Row(GAIN, GAIN)}, tests, CompareOptions(), ONE).values()
