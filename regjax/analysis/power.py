@@ -121,13 +121,14 @@ class VerdictPower:
         """The smallest effect that is found with the requested power by as many runs as there are.
 
         It is never below half the width of the interval. None where no effect can be found, because the smallest p of
-        so few runs is above the level, or where nothing is known, because the differences do not vary.
+        so few runs is above the level, or where nothing is known, because the differences do not vary or are of
+        a single example.
         """
         runs = len(self._differences)
         spread = float(self._differences[:, technique].std(ddof=1))
         least = float(self._half(technique, np.array([spread**2 / runs]), runs)[0])
         scale = max(spread, least)
-        if 2.0 ** (1 - runs) > self._level or scale == 0:
+        if 2.0 ** (1 - runs) > self._level or scale == 0 or not math.isfinite(least):
             return None
         low, high = least, 4.0 * scale
         while self.found(technique, high, runs) < self._power:

@@ -277,7 +277,12 @@ class RunVariance(NamedTuple):
         return max(0.0, products * self.groups / (self.groups - 1))
 
     def beyond_groups(self, groups: int) -> float:
-        """What the interval would add to `v_groups` with this number of groups; without the part of counts."""
+        """What the interval would add to `v_groups` with this number of groups; without the part of counts.
+
+        NaN with a single example, from which nothing is known of others.
+        """
+        if self.examples < 2:
+            return math.nan
         factor = self.examples / (self.examples - 1)
         both = self.of_both * self.groups / groups
         of_examples = factor * (self.shared * (groups - 1) / groups + both)

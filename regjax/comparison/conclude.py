@@ -145,7 +145,11 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         splits=len(parts),
         runs=tuple((part.split_seed, seed) for part in parts for seed in part.seeds),
         select=plan.options.select,
-        settings=plan.settings() | {"importance_left_out": left_out(plan, len(names))},
+        settings=plan.settings()
+        | {
+            "importance_left_out": left_out(plan, len(names)),
+            "test_units": layout.tested([run.losses for run in tests[BASELINE]]),
+        },
         baseline=plain,
         techniques=with_practical(techniques, tests, plan.options, layout),
         diagnosis=diagnose_all(of_baseline, parts[0].train_chance.loss, n_val, n_train),

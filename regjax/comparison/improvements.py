@@ -36,19 +36,23 @@ def paired_statistics(
         by_score = improvements(scores, by_run, layout, reaches=reaches)
     by_loss = improvements(losses, {n: np.array([b.loss - a.loss for a, b in pairs[n]]) for n in rows}, layout)
     lost = {n: sum(a.diverged and b.diverged for a, b in pairs[n]) for n in rows}
+    tells = layout.tells(baseline[0].losses[None])
     return {
         n: dataclasses.replace(
             row,
-            improvement=_untested(by_score[n], lost[n], len(baseline)),
-            loss_improvement=_untested(by_loss[n], lost[n], len(baseline)),
+            improvement=_tested(by_score[n], lost[n], len(baseline), tells),
+            loss_improvement=_tested(by_loss[n], lost[n], len(baseline), tells),
         )
         for n, row in rows.items()
     }
 
 
-def _untested(gain: Improvement, lost: int, runs: int) -> Improvement:
-    """The improvement with the number of runs that diverged in both rows; if most did, without test and interval."""
-    if 2 * lost <= runs:
+def _tested(gain: Improvement, lost: int, runs: int, tells: bool) -> Improvement:
+    """The improvement with the number of runs that diverged in both rows.
+
+    If most did, or if too few examples were tested, it has neither interval nor test.
+    """
+    if 2 * lost <= runs and tells:
         return dataclasses.replace(gain, both_diverged=lost)
     return dataclasses.replace(
         gain,
@@ -90,7 +94,7 @@ def improvements(
     tests = joint_flips(table) if len(table) > 1 else None
     corrected = holm([test.p for test in tests]) if tests else None
     power = None
-    if len(table) >= FEWEST_RUNS:
+    if len(table) >= FEWEST_RUNS and all(layout.tells(values) for values in by_example.values()):
         variances = [layout.variance(by_example[name], reach.get(name)) for name in by_run]
         power = VerdictPower(scale * table, variances, population=layout.population)
     out = {}

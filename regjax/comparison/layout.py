@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from regjax.analysis import Interval, RunVariance, run_interval, run_variance
+from regjax.report.reach import FEWEST_UNITS
 
 Rows = Sequence[np.ndarray] | np.ndarray
 
@@ -56,7 +58,12 @@ class Layout:
         Args:
           values: what each test example contributes.
           reaches: how far one answer moves that, as `Evaluation.reach`; None where nothing is answered.
+
+        Returns:
+          The interval; its ends are NaN with a single run, and with fewer than `FEWEST_UNITS` test examples or groups.
         """
+        if not self.tells(values):
+            return Interval(float(np.mean(np.stack(list(values)))), math.nan, math.nan)
         splits, counted = self.splits.tolist(), self.reach(reaches)
         return run_interval(np.stack(list(values)), splits=splits, examples=self.examples, counted=counted)
 
@@ -133,6 +140,10 @@ class Layout:
     def tested(self, values: Rows) -> int:
         """The number of distinct test examples, or of their groups."""
         return np.shape(values)[-1] if self.examples is None else len(np.unique(self.examples))
+
+    def tells(self, values: Rows) -> bool:
+        """Whether there are test examples, or groups, enough to say how much others would change a result."""
+        return self.tested(values) >= FEWEST_UNITS
 
     def variance(self, values: Rows, reaches: Rows | None = None) -> RunVariance:
         """The variance behind `interval`, in parts."""

@@ -43,7 +43,9 @@ def rank(tests: Mapping[str, Sequence[Evaluation]], layout: Layout) -> Ranking:
       tests: the evaluations of each row on the test set, one per run.
       layout: of the runs.
     """
-    if len(tests) < 2 or layout.groups < 2 or not any(_compared(*pair) for pair in combinations(tests.values(), 2)):
+    if len(tests) < 2 or layout.groups < 2 or not layout.tells(next(iter(tests.values()))[0].losses[None]):
+        return Ranking()
+    if not any(_compared(*pair) for pair in combinations(tests.values(), 2)):
         return Ranking()
     scores, unit = _scores(tests, layout)
     # The signs of splits that share examples are not quite independent, so a difference needs the interval too.
@@ -82,7 +84,7 @@ def with_practical(
         if gain is None:
             return None
         posterior = None
-        if differences.size > 1:
+        if differences.size > 1 and np.isfinite(gain.ci95).all():
             # The standard error of the interval, which knows of other splits and test examples.
             error = 0.5 * (gain.ci95[1] - gain.ci95[0]) / float(t_quantile(differences.size - 1, 0.975))
             posterior = practical_posterior(differences, practical, error=error)

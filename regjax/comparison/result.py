@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from regjax.analysis import FEWEST_RUNS, Best, Pair, Predictions
+from regjax.analysis import Best, Pair, Predictions
 from regjax.catalog import METRICS
 from regjax.comparison.reference_notes import reference_notes
 from regjax.comparison.row import Improvement, LearningCurve, Spread, TechniqueResult
@@ -18,6 +18,7 @@ from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.report.learning_curve import more_data_sentence
 from regjax.report.notes import learning_rate_sentence
+from regjax.report.reach import caution, too_few_units
 from regjax.report.words import Measure
 from regjax.training.state import Weights
 
@@ -81,7 +82,10 @@ class CompareResult:
         return [self.baseline, *self.techniques.values()]
 
     def to_json(self) -> dict[str, Json]:
-        """Return the content of `results.json`, as JSON types; NaN becomes null."""
+        """Return the content of `results.json`, as JSON types; NaN becomes null.
+
+        `caution` says why nothing can be said about chance, and what it takes; it is empty where it can.
+        """
         content = _plain(dataclasses.asdict(dataclasses.replace(self, trained=None, predictions=None)))
         del content["trained"], content["predictions"]
         for row in [content["baseline"], *content["techniques"].values()]:
@@ -89,6 +93,7 @@ class CompareResult:
                 row["test_accuracy"], row["train_accuracy"] = row["test"], row["train"]
             gain = row["improvement"]
             row["minimum_detectable_effect"] = gain and gain["minimum_detectable_effect"]
+        content["caution"] = caution(content)
         return content
 
     def dumps(self) -> str:
@@ -205,7 +210,6 @@ class CompareResult:
         """Return the notes below the table, which explain how to read it."""
         setting = self.settings
         seeds = "1 run" if self.seeds == 1 else f"{self.seeds} runs"
-        independent = self.splits if self.splits > 1 else self.seeds
         if self.splits > 1:
             seeds += f" on {self.splits} splits"
         notes = [
@@ -214,7 +218,7 @@ class CompareResult:
             f"{seeds}; strengths chosen on {setting['select_examples']} validation examples "
             f"({self.select}), test ({setting['test_examples']} examples) evaluated once.",
         ]
-        if self.seeds > 1:
+        if self.seeds > 1 and not too_few_units({"settings": setting}):
             notes.append(
                 f"± and change: 95% interval over {self._covered()}, change paired with the baseline. "
                 "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true change that so "
@@ -227,13 +231,9 @@ class CompareResult:
         if self.best and self.best.better_than:
             others = ", ".join(titles[name] for name in self.best.better_than)
             notes.append(f"{titles[self.best.name]} is shown to be better than {others}.")
-        if independent < 2:
-            notes.append("A single run: no interval and no test is possible.")
-        elif independent < FEWEST_RUNS:
-            notes.append(
-                f"With {seeds} no p can be below {2.0 / 2**independent:g}, so nothing can be significant and the "
-                f"rows have no letters of groups; that takes {FEWEST_RUNS} {'splits' if self.splits > 1 else 'runs'}."
-            )
+        content = self.to_json()
+        if content["caution"]:
+            notes.append(content["caution"])
         if setting.get("label_noise"):
             notes.append(
                 f"{100 * setting['label_noise']:g}% of the training labels (and only those) are wrong on purpose, "
@@ -242,7 +242,7 @@ class CompareResult:
         if text := learning_rate_sentence(setting, self._measure()):
             notes.append(text)
         if self.learning_curve:
-            notes.append(more_data_sentence(self.to_json()))
+            notes.append(more_data_sentence(content))
         if ties := sum(row.chosen.get("ties", 0) for row in self.rows()):
             choices = "1 choice" if ties == 1 else f"{ties} choices"
             notes.append(f"{choices} tied on validation: the lower loss decided, then the stronger setting.")

@@ -23,7 +23,7 @@ from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.pairs import pair_matrix
 from regjax.report.panels import Panel, save
 from regjax.report.posterior_table import posterior_table
-from regjax.report.reach import independent_runs, too_few_runs
+from regjax.report.reach import caution, independent_runs
 from regjax.report.table import loss_table, table
 from regjax.report.verdict import (
     LABELS,
@@ -63,7 +63,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "dataset": results["dataset"],
         "headline": headline(results),
         "loss_sentence": loss_sentence(results),
-        "caution": _caution(results, len(rows)),
+        "caution": caution(results),
         "groups": groups(rows, measure, independent_runs(results)),
         "legend": [(status, label) for status, label in LABELS.items() if status in statuses],
         "overfitting": {"wide": figure(wide)["svg"], "narrow": figure(narrow)["svg"]} if wide and narrow else None,
@@ -127,19 +127,3 @@ def _save_figures(folder: Path, results: Mapping[str, Any], wide: Panel | None, 
     for panels, (stem, title, columns) in zip(several, stems, strict=True):
         if panels:
             save(panels, folder / stem, f"{name}: {title}", columns=columns)
-
-
-def _caution(results: Mapping[str, Any], rows: int) -> str:
-    runs, splits = independent_runs(results), int(results.get("splits") or 1)
-    if runs < 2:
-        return "One run: every number is of a single run, and no interval or test is possible."
-    if rows and too_few_runs(runs):
-        smallest, needed = 2.0 ** (1 - runs), next(n for n in range(runs, 99) if not too_few_runs(n))
-        flag = f"--seeds={needed}"
-        if splits > 1 and int(results["seeds"]) > splits:
-            flag = f"--seeds={needed * (int(results['seeds']) // splits)} --splits={needed}"
-        return (
-            f"Too few {'splits' if splits > 1 else 'runs'}: with {runs} the smallest possible p is {smallest:.3g}, so "
-            f"nothing can pass, however large the effect, and the rows have no letters of groups. It takes {flag}."
-        )
-    return ""

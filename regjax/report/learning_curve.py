@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from regjax.report.panels import Panel, number_ticks
+from regjax.report.reach import with_so_few
 from regjax.report.scale import Scale
 from regjax.report.style import Palette
-from regjax.report.verdict import judge, metric_is_loss
+from regjax.report.verdict import judge, lost, metric_is_loss
 from regjax.report.words import Measure, ends, finite, plain
 
 OF_ANSWERS = ("accuracy", "balanced_accuracy", "f1")
@@ -37,7 +38,7 @@ def more_data_sentence(results: Mapping[str, Any]) -> str:
     gain = None if metric_is_loss(results) else curve.get("loss_doubling")
     of_loss = judge(gain) if gain else "untested"
     blind = gain is not None and status in ("same", "none") and _at_chance(results)
-    verdict = f"{_disagreement(status, of_loss, blind, measure) or _VERDICTS[of_loss if blind else status]}: "
+    verdict = f"{_disagreement(status, of_loss, blind, measure) or _verdict(of_loss if blind else status, results)}: "
     half, full = curve["sizes"][-2:]
     changes = [_change(f"test {measure.name}", curve["doubling"], measure.change, measure.changes, measure.step)]
     if gain and (blind or ({status, of_loss} & {"helped"} and status != of_loss and of_loss in ("helped", "hurt"))):
@@ -58,8 +59,14 @@ _VERDICTS = {
     "same": "More data would probably change little",
     "hurt": "More data did not help so far",
     "none": "Whether more data would help is not shown",
-    "untested": "Whether more data would help cannot be tested with so few runs",
 }
+
+
+def _verdict(status: str, results: Mapping[str, Any]) -> str:
+    if status != "untested":
+        return _VERDICTS[status]
+    why = "as the training diverged" if lost(results["learning_curve"]["doubling"]) else f"with {with_so_few(results)}"
+    return f"Whether more data would help cannot be tested {why}"
 
 
 def _disagreement(status: str, of_loss: str, blind: bool, measure: Measure) -> str:

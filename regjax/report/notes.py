@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regjax.catalog import DEFAULT_LOSS, LOSSES
 from regjax.report.baseline import picture
+from regjax.report.more_runs import more_runs
 from regjax.report.reach import (
-    MOST_RUNS,
     covered,
-    examples_text,
     independent_runs,
-    out_of_reach,
-    runs_needed,
     too_few_runs,
+    too_few_units,
+    with_so_few,
 )
-from regjax.report.verdict import judge, short
+from regjax.report.verdict import short
 from regjax.report.words import Measure, count, finite, fixed, listing, plain
 
 
@@ -25,6 +23,7 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     """The texts beside the figures."""
     seeds = count(int(results["seeds"]), "run")
     several, splits = int(results["seeds"]) > 1, int(results.get("splits") or 1)
+    told = several and not too_few_units(results)  # there are intervals for other test examples
     shade = f"mean over {seeds}, shaded: 95% interval of the mean over the runs alone" if several else "one run"
     settings = results.get("settings") or {}
     examples = settings.get("select_examples")
@@ -34,6 +33,8 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         "picture": picture(results, measure, shade),
         "forest_caption": "Right of zero is better. Dot: the change in the one run, which may be chance."
         if not several
+        else f"Right of zero is better. Light bar: 95% interval over the runs alone, with {with_so_few(results)}."
+        if not told
         else (
             "Right of zero is better. Line: 95% interval"
             + ("" if too_few_runs(independent_runs(results)) else ", by which the verdict goes")
@@ -53,7 +54,7 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         ),
         "learning_curve_caption": (
             "The baseline with as many updates on fewer of its training examples; nothing was chosen by it. "
-            + (f"Bars: 95% interval over {covered(results)}. " if several else "")
+            + (f"Bars: 95% interval over {covered(results)}. " if told else "")
             + "The sentence compares the last two sizes, run by run, by the metric and by the loss."
         ),
         "strength_heading": f"Validation {measure.name} against strength",
@@ -140,7 +141,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         + ". Every run ends "
         "with its last weights, except where early stopping is part of the technique: there the best are restored."
     )
-    if int(results["seeds"]) > 1:
+    if int(results["seeds"]) > 1 and not too_few_units(results):
         out.append(
             f"{count(len(rows), 'technique')} tested at once: “helped” and “hurt” need a 95% interval without 0 and an "
             f"adjusted p of at most 0.05; {measure.name} and {measure.loss} are corrected separately. “No difference "
@@ -148,7 +149,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
             f"whole interval within the smallest change that matters{_sizes(rows, measure)}, whatever the p. Below "
             "six independent runs there is no verdict."
         )
-    out.extend(_more_runs(results, measure))
+    out.extend(more_runs(results, measure))
     combined = (results["techniques"].get("combination") or {}).get("chosen", {}).get("parts")
     if combined:
         combined_titles = [short(results["techniques"].get(name, {}).get("title", name)) for name in combined]
@@ -170,77 +171,6 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         "learning requires rethinking generalization, 2017)."
     )
     return out
-
-
-def _more_runs(results: Mapping[str, Any], measure: Measure) -> list[str]:
-    """What it takes to show the largest change that is not shown, with the command."""
-    runs, command = independent_runs(results), (results.get("reproduce") or {}).get("command")
-    missed = [
-        row
-        for row in results["techniques"].values()
-        if judge(gain := row.get("improvement")) == "none" and gain and finite(gain.get("least_detectable"))
-    ]
-    if not missed or too_few_runs(runs):
-        return []
-    size = max(abs(row["improvement"]["mean"]) for row in missed)
-    if measure.value(size) == measure.value(0.0):  # which no comparison shows
-        return []
-    # All that look as large after rounding.
-    largest = [row for row in missed if measure.value(abs(row["improvement"]["mean"])) == measure.value(size)]
-    gains = [row["improvement"] for row in largest]
-    each = [f"{measure.change(row['improvement']['mean'])}{measure.step} with {short(row['title'])}" for row in largest]
-    text = f"The largest change of {measure.name} that is not shown is {listing(each)}. "
-    if all(out_of_reach(gain) for gain in gains):
-        least = min(gain["least_detectable"] for gain in gains)
-        return [
-            f"{text}With {examples_text(results)} a true change of that size is shown in fewer than 80% of new "
-            f"comparisons, however many runs they have: 80% takes about {measure.value(least)}{measure.step}, as far "
-            "as these runs tell."
-        ]
-    needed = [number for gain in gains if (number := runs_needed(gain, runs))]
-    if not needed:
-        text += f"To show a true change of that size with a probability of 80%, more than {MOST_RUNS} runs are needed."
-        return [text]
-    text += (
-        f"If the true change is as large, which is uncertain, a new comparison of about {count(max(needed), 'run')} "
-        "shows it with a probability of at least 80%"
-    )
-    again = _with_runs(command, max(needed), results) if command else ""
-    return [f"{text}{again}."]
-
-
-def _with_runs(command: str, needed: int, results: Mapping[str, Any]) -> str:
-    """The command of a new comparison with that number of runs, and what is new about it; empty if that is not known.
-
-    Its seeds, and with several splits its splits, follow those that were used. The old runs and more of them would be a
-    second look at the old ones.
-    """
-    splits, seeds = int(results.get("splits") or 1), int(results["seeds"])
-    used = results.get("runs") or []
-    if not used:
-        return ""
-    each = seeds // splits if splits > 1 else 1
-    dropped = ("seed", "seeds", "splits", "split_seed", "workdir", "resume", "overwrite", "noresume", "nooverwrite")
-    try:
-        given = shlex.split(command)
-    except ValueError:  # not one of a shell
-        return ""
-    words = [word for word in given if word.removeprefix("--").partition("=")[0] not in dropped]
-    split_seed = max(split for split, _ in used) + (splits > 1)
-    words += [
-        f"--seeds={needed * each}",
-        *([] if each == 1 and splits > 1 else [f"--splits={needed if each > 1 else 1}"]),
-        f"--seed={max(seed for _, seed in used) + 1}",
-        *([f"--split_seed={split_seed}"] if split_seed else []),
-        f"--workdir=runs/new-{needed * each}-runs",
-    ]
-    new = (
-        "Its seeds and splits are new, but new splits still share the examples of the data set"
-        if splits > 1
-        else "Its seeds are new, the split is the same"
-    )
-    warning = "Adding runs to the old ones until p falls below 0.05 would void the 5%"
-    return f": {shlex.join(words)}. {new}. {warning}"
 
 
 def learning_rate_sentence(settings: Mapping[str, Any], measure: Measure) -> str:
@@ -314,6 +244,8 @@ def _what_varies(results: Mapping[str, Any]) -> str:
             )
             + _simulated(splits, int(results["seeds"]), _official_test(results))
         )
+    if too_few_units(results):
+        return seeds
     if int(results["seeds"]) < 2:
         return f"{seeds} There is a single run, so nothing is known of another seed or another split."
     return (

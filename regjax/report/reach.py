@@ -8,6 +8,9 @@ from typing import Any
 from regjax.report.words import count, finite, plain
 
 LEVEL = 0.05
+FEWEST_UNITS = 4
+"""Of fewer test examples, or groups of them, nothing is told: no interval of a difference of accuracies could exclude
+0, not even that of all right against all wrong. Its half is at least `t_{m-1} / m`: 1.43 of three, 0.80 of four."""
 MOST_RUNS = 500  # of the search behind `runs_needed` in results.json
 
 
@@ -54,6 +57,65 @@ def too_few_runs(runs: int, level: float = LEVEL) -> bool:
       (True, False)
     """
     return 2.0 ** (1 - runs) > level
+
+
+def too_few_units(results: Mapping[str, Any]) -> int:
+    """The number of test examples, or of their groups, of all runs together if it is too small; else 0.
+
+    Example:
+      >>> too_few_units({"settings": {"test_units": 1}}), too_few_units({"settings": {"test_units": 40}})
+      (1, 0)
+    """
+    units = (results.get("settings") or {}).get("test_units")
+    return int(units) if finite(units) and units < FEWEST_UNITS else 0
+
+
+def with_so_few(results: Mapping[str, Any]) -> str:
+    """With what nothing can be said about chance.
+
+    Example:
+      >>> with_so_few({"seeds": 1}), with_so_few({"seeds": 5})
+      ('a single run', 'these 5 runs')
+      >>> with_so_few({"seeds": 9, "settings": {"test_units": 2, "groups": 9}})
+      '2 groups in the test part'
+    """
+    if units := too_few_units(results):
+        return f"{count(units, _unit(results))} in the test part"
+    seeds = int(results["seeds"])
+    return "a single run" if seeds == 1 else f"these {count(seeds, 'run')}"
+
+
+def _unit(results: Mapping[str, Any]) -> str:
+    return "group" if finite((results.get("settings") or {}).get("groups")) else "example"
+
+
+def caution(results: Mapping[str, Any]) -> str:
+    """Why nothing can be said about chance, and what it takes; empty where it can."""
+    runs, splits, seeds = independent_runs(results), int(results.get("splits") or 1), int(results["seeds"])
+    texts = []
+    if runs < 2:
+        texts.append("One run: every number is of a single run, and no interval or test is possible.")
+    elif results["techniques"] and too_few_runs(runs):
+        smallest, needed = 2.0 ** (1 - runs), next(n for n in range(runs, 99) if not too_few_runs(n))
+        flag = f"--seeds={needed}"
+        if splits > 1 and seeds > splits:
+            flag = f"--seeds={needed * (seeds // splits)} --splits={needed}"
+        texts.append(
+            f"Too few {'splits' if splits > 1 else 'runs'}: with {runs} the smallest possible p is {smallest:.3g}, so "
+            f"nothing can pass, however large the effect, and the rows have no letters of groups. It takes {flag}."
+        )
+    if units := too_few_units(results):
+        unit, total = _unit(results), (results.get("settings") or {}).get("groups")
+        of_all = f" of {plain(total)}" if finite(total) else ""
+        texts.append(
+            f"Too few {unit}s in the test part: {units}{of_all}. "
+            + ("The examples of a group are not independent, so they count as one. " if unit == "group" else "")
+            + f"Below {FEWEST_UNITS} no test result has an interval, a test or a verdict: how much other {unit}s would "
+            f"change it is not known. It takes more {unit}s in the test part: a larger --test_fraction, "
+            + ("more splits (without --splits=1), " if splits == 1 else "")
+            + f"or data with more {unit}s."
+        )
+    return " ".join(texts)
 
 
 def runs_needed(gain: Mapping[str, Any], runs: int) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from regjax.report.reach import covered, independent_runs, too_few_runs
+from regjax.report.reach import covered, independent_runs, too_few_runs, too_few_units
 from regjax.report.verdict import LABELS, judge
 from regjax.report.words import NONE, Measure, count, ends, finite, fixed, loss_of, p_value, plain, span
 
@@ -41,7 +41,7 @@ def table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
     letters = {} if too_few_runs(independent_runs(results)) else results.get("groups") or {}
     units = bool(base.get("test_mse"))
     unit_of_loss = "standardized target" if units and loss_of(results).link == "identity" else ""
-    tested = results.get("seeds") != 1  # a single run has no test
+    tested = results.get("seeds") != 1 and not too_few_units(results)  # a single run has no test
     unit, step = measure.unit.strip(), measure.step.strip()
     columns = [
         Column("chosen"),
@@ -185,7 +185,11 @@ def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
     several = int(results.get("splits") or 1) > 1
     gap = "training minus test" if Measure.of(results).higher else "test minus training"
     text = f"Gap: {gap}."
-    if results.get("seeds") != 1:
+    if too_few_units(results):
+        text = (
+            f"Small numbers are 95% intervals over these runs alone. Gap: {gap}. Change: that of each run, as a mean."
+        )
+    elif results.get("seeds") != 1:
         text = (
             f"Small numbers are 95% intervals; those of test results and changes are over {covered(results)}, those of "
             f"training results over these runs alone. Gap: {gap}. Change: paired with the baseline run by run. p: "

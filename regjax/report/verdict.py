@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regjax.report.baseline import baseline_clause
-from regjax.report.reach import LEVEL, independent_runs, one_split, reach, too_few_runs
+from regjax.report.reach import LEVEL, independent_runs, one_split, reach, too_few_runs, with_so_few
 from regjax.report.words import Measure, count, ends, finite, fixed, listing, p_value
 
 LABELS = {
@@ -28,10 +28,10 @@ def judge(improvement: Mapping[str, Any] | None, level: float = LEVEL) -> str:
     - `"helped"` / `"hurt"`: the 95% interval excludes 0 and the adjusted p is at most `level`.
     - `"none"`: tested, and none of these: no difference that this number of runs can show, which does not mean that
       there is none.
-    - `"untested"`: there is no interval and no test, because there is a single run, or because most runs diverged with
-      the technique as without it; or there are fewer than six
-      independent runs, whose smallest possible p is above `level`. Then nothing is called the same either: an interval
-      of so few runs is known too badly.
+    - `"untested"`: there is no interval and no test, because there is a single run, because the test part has fewer
+      than four examples or groups, or because most runs diverged with the technique as without it; or there are fewer
+      than six independent runs, whose smallest possible p is above `level`. Then nothing is called the same either: an
+      interval of so few runs is known too badly.
 
     Args:
       improvement: `{"mean", "ci95", "p_adjusted", "practical", "observations", "resolution"}` as in `results.json`, or
@@ -124,7 +124,7 @@ def headline(results: Mapping[str, Any]) -> str:
     rows = sorted(results["techniques"].values(), key=lambda row: -_mean(row))
     measure = Measure.of(results)
     where = "on this split " if one_split(results) else ""
-    return f"{baseline_clause(results)}; {where}{_technique_clause(rows, int(results['seeds']), measure)}."
+    return f"{baseline_clause(results)}; {where}{_technique_clause(rows, results, measure)}."
 
 
 def loss_sentence(results: Mapping[str, Any]) -> str:
@@ -189,7 +189,8 @@ def _loss_size(gain: Mapping[str, Any], base: Any) -> str:
     return f"{fixed(-100 * gain['mean'] / abs(base), 1, signed=True)}%"
 
 
-def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Measure) -> str:
+def _technique_clause(rows: Sequence[Mapping[str, Any]], results: Mapping[str, Any], measure: Measure) -> str:
+    seeds = int(results["seeds"])
     by_verdict: dict[str, list[Mapping[str, Any]]] = {status: [] for status in LABELS}
     for row in rows:
         by_verdict[judge(row.get("improvement"))].append(row)
@@ -199,8 +200,9 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], seeds: int, measure: Me
     if all(lost(row.get("improvement")) for row in rows):
         return f"the training diverged with {_subject(rows, len(rows))}, too, so nothing can be compared"
     if len(by_verdict["untested"]) == len(rows):
-        why = "a single run" if seeds == 1 else f"these {count(seeds, 'run')}"
-        return f"with {why} nothing can be said about chance, so no technique is called better or worse"
+        return (
+            f"with {with_so_few(results)} nothing can be said about chance, so no technique is called better or worse"
+        )
     if not any(by_verdict[status] for status in ("helped", "hurt", "same")):
         return f"no technique is shown to change {metric} by {count(seeds, 'run')}"
     if by_verdict["helped"]:

@@ -157,3 +157,10 @@ def test_a_level_below_one_in_the_flips_that_are_drawn_is_searched_and_not_for_e
     d = np.random.default_rng(7).normal(size=(runs, 2))
     strict, usual = detectable_effect(d, 0, level=level, draws=20), detectable_effect(d, 0, draws=20)
     assert usual < strict < 10 * usual
+
+
+def test_of_a_single_example_nothing_is_detectable():
+    d = np.random.default_rng(0).normal(size=(8, 1))
+    power = VerdictPower(d, [run_variance(d)])
+    assert power.detectable(0) is None
+    assert power.runs_needed(0, 100.0) is None

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 import time
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 from regjax.analysis import diagnose, run_interval
 from regjax.comparison import summary
 from regjax.comparison.conclude import SplitResult, conclude
+from regjax.comparison.procedure import compare
+from regjax.data import from_arrays
+from regjax.report.compare_page import write_compare_report
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +96,37 @@ def test_groups_are_the_units_of_intervals_and_of_the_diagnosis(stages, monkeypa
     assert gain.resolution == pytest.approx(np.log(40) / (len(groups["test"]) // 8))
 
 
+@pytest.mark.parametrize(("fraction", "tested"), [(0.1, 1), (0.2, 2), (0.3, 3)])
+def test_too_few_test_groups_have_neither_interval_nor_test(fraction, tested, tmp_path):
+    """Terminal, page and file say so in words, and what to do; none has a number that is not one."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(220, 4)).astype(np.float32)
+    data = from_arrays(x, (x[:, 0] > 0).astype(np.int32), groups=np.arange(220) % 10)
+    options = {"seeds": 6, "splits": 1, "epochs": 2, "learning_rate": 0.01, "test_fraction": fraction}
+    found = compare("linear", data, {"more_data": (), "l2": (0.1,)}, **options)
+    content = found.to_json()
+    assert content["settings"]["test_units"] == tested
+    for gain in (content["techniques"]["l2"]["improvement"], content["learning_curve"]["doubling"]):
+        assert gain["ci95"] == [None, None]
+        assert gain["p"] is gain["p_adjusted"] is gain["posterior"] is gain["minimum_detectable_effect"] is None
+    assert content["pairs"] == []
+    assert content["groups"] == {}
+    page = re.sub("<(svg|style).*?</(svg|style)>", "", write_compare_report(content, tmp_path).read_text(), flags=re.S)
+    for text in (content["caution"], str(found), page):
+        assert f"Too few groups in the test part: {tested}" in text
+        assert "--test_fraction" in text
+        assert not re.search(r"\bnan\b|maxT", text)
+    assert "adjusted p" not in page
+    assert f"with {tested} group{'s' * (tested > 1)} in the test part nothing can be said about chance" in page
+    assert f"Whether more data would help cannot be tested with {tested} group" in str(found)
+
+
 def test_facts_of_the_comparison(result, stages):
     assert (result.dataset, result.task, result.metric, result.seeds) == ("table", "classification", "accuracy", 2)
-    assert result.settings == stages.plan.settings() | {"importance_left_out": ""}
+    assert result.settings == stages.plan.settings() | {
+        "importance_left_out": "",
+        "test_units": len(stages.plan.splits.y_test),
+    }
     assert result.chance == {"score": stages.scorer.chance.score, "loss": stages.scorer.chance.loss}
     assert {"jax", "numpy"} <= result.versions.keys()
     assert 0 <= result.seconds < 60

@@ -3,6 +3,7 @@ import pytest
 
 from regjax.analysis import run_interval
 from regjax.comparison.layout import Layout
+from regjax.report.reach import FEWEST_UNITS
 
 
 @pytest.mark.parametrize(
@@ -14,6 +15,21 @@ def test_the_runs_of_several_splits_are_summed(splits, groups, grouped):
     assert layout.groups == groups
     assert layout.grouped([1, 2, 3, 5]).tolist() == grouped
     assert layout.unit * layout.grouped([1, 2, 3, 5]).mean() == pytest.approx(np.mean([1, 2, 3, 5]))
+
+
+def test_fewer_than_four_units_have_no_interval():
+    """Of three, not even all right against all wrong excludes 0: t_2 / 3 is 1.43. Of four, t_3 / 4 is 0.80."""
+    for units in range(1, 6):
+        examples = np.repeat(np.arange(units), 4)
+        layout = Layout(np.zeros(6, int), np.tile(examples, (6, 1)))
+        right = np.ones((6, 4 * units))
+        mean, low, high = layout.interval(right, right)
+        assert mean == 1
+        if units < FEWEST_UNITS:
+            assert np.isnan([low, high]).all()
+            assert not run_interval(right, examples=layout.examples, counted=1.0).low > 0
+        else:
+            assert low > 0
 
 
 def test_how_many_answers_differ():

@@ -122,6 +122,12 @@ def test_rows_that_no_test_can_tell_apart_have_no_letters(runs):
     assert found.pairs[0].p == 2 / 2**runs
 
 
+def test_rows_of_too_few_test_groups_have_no_letters():
+    examples = np.tile(np.repeat(np.arange(3), [40, 30, 30]), (6, 1))
+    tests = {"baseline": classified(*[1] * 6), "l2": classified(*[99] * 6)}
+    assert rank(tests, Layout(np.zeros(6, int), examples)) == Ranking()
+
+
 def test_rows_that_diverged_in_most_runs_have_no_letters():
     lost = [run._replace(diverged=True) for run in classified(*[50] * 6)]
     assert rank({"baseline": lost, "l2": lost}, SIX) == Ranking()

@@ -111,7 +111,7 @@ def test_one_seed_has_no_intervals():
 def test_too_few_runs_are_told_with_the_number_that_it_takes(seeds, splits, independent, needed):
     """The smallest two-sided p of n signs is 2 / 2^n; flipped jointly, the number of rows does not matter."""
     notes = result(*(row(f"t{i}", GAIN) for i in range(8)), seeds=seeds, splits=splits).notes()
-    told = [note for note in notes if f"{2 / 2**independent:g}" in note and f" {needed} " in note]
+    told = [note for note in notes if f"{2 / 2**independent:g}" in note and f"={needed}" in note]
     assert len(told) == (needed is not None)
     assert len(notes) == 2 + (needed is not None)
 

@@ -6,9 +6,8 @@ import re
 import pytest
 
 from regjax.catalog import METRICS
-from regjax.report.compare_page import _caution
 from regjax.report.notes import captions, notes
-from regjax.report.reach import independent_runs, reach
+from regjax.report.reach import caution, independent_runs, reach
 from regjax.report.table import _caption
 from regjax.report.verdict import LABELS, best_sentence, groups, headline, judge, loss_sentence
 from regjax.report.words import Measure
@@ -147,10 +146,10 @@ def test_what_a_comparison_can_show_is_not_contradicted_by_its_intervals(make, s
 
 def check(results):
     measure, runs = Measure.of(results), independent_runs(results)
-    rows, lead, caution = list(results["techniques"].values()), headline(results), _caution(results, 3)
+    rows, lead, warning = list(results["techniques"].values()), headline(results), caution(results)
     words = captions(results, measure)
     everything = " ".join(
-        [lead, caution, *notes(results, measure), _caption(results, True), loss_sentence(results), str(words)]
+        [lead, warning, *notes(results, measure), _caption(results, True), loss_sentence(results), str(words)]
     )
     found = {group.status: dict(group.items) for group in groups(rows, measure, runs)}
     loss, heading = loss_sentence(results), words["picture"]["heading"]
@@ -181,7 +180,7 @@ def check(results):
         assert re.search(size, lead)
 
     # What too few runs cannot show is claimed nowhere.
-    if caution:
+    if warning:
         assert {"helped", "hurt", "same"}.isdisjoint(found)
         assert "practically the same with" not in loss + lead
         assert "lower with" not in loss
@@ -205,7 +204,7 @@ def check(results):
 
     # A new comparison has no run of the old one, and there is one only for what is not shown.
     more = next((note for note in notes(results, measure) if "largest change" in note), "")
-    assert bool(more) == ("none" in found and not caution)
+    assert bool(more) == ("none" in found and not warning)
     if more:
         flags = dict(re.findall(r"--(\w+)=(\w+)", more))
         assert int(flags["seed"]) > max(seed for _, seed in results["runs"])

@@ -8,7 +8,12 @@ SPREAD = {"mean": 0.8, "ci95": [0.75, 0.85], "values": [0.8]}
 def results(**gain):
     doubling = {"mean": 0.02, "ci95": [0.01, 0.03], "p_adjusted": 0.03, "practical": 0.01, "observations": 8} | gain
     curve = {"sizes": [45, 90, 180], "test": [SPREAD, SPREAD | {"mean": 0.82}, SPREAD | {"mean": 0.84}]}
-    return {"metric": "accuracy", "task": "classification", "learning_curve": {**curve, "doubling": doubling}}
+    return {
+        "seeds": 8,
+        "metric": "accuracy",
+        "task": "classification",
+        "learning_curve": {**curve, "doubling": doubling},
+    }
 
 
 @pytest.mark.parametrize(
