@@ -40,7 +40,9 @@ def mcnemar(hits_a: np.ndarray, hits_b: np.ndarray, *, exact: bool = True) -> Mc
 
     with `a = only_a` and `b = only_b`. It says something about these two sets of weights, and nothing about other seeds
     or another training set: for those, `rj.compare` and `regjax.analysis.joint_flips` test over runs. The p-values of
-    several runs on the same test examples are not independent, so they must not be combined as if they were.
+    several runs on the same test examples are not independent, so they must not be combined as if they were. Examples
+    are taken as independent: where they come in groups, p is too small, and `paired_bootstrap` with the groups as
+    `examples` tells of other groups.
 
     Args:
       hits_a: whether each prediction of A is right, `[N]` or `[runs, N]`, booleans or 0 and 1.
@@ -99,7 +101,8 @@ def paired_bootstrap(
       losses_a: a number for each prediction of A, `[N]` or `[runs, N]`: losses, or hits for accuracy.
       losses_b: the same of B, for the same runs and examples in the same order.
       examples: `int[runs, N]`, which example each number belongs to, if runs have test sets of their own, as
-        `Predictions.rows`; a mean is then over what was drawn. None: column `i` is the same example in each run.
+        `Predictions.rows`, or the group that it belongs to, as `Predictions.groups`: what is drawn, and what a mean is
+        then over. `Predictions.units` has the one or the other. None: column `i` is the same example in each run.
       level: coverage, in (0, 1).
       resamples: how many means are drawn, at least 100.
       seed: of the draws.

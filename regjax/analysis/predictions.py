@@ -33,6 +33,8 @@ class Predictions(NamedTuple):
       rows: `int64[runs, N]`, positions of the test examples in the dataset; None if it came with a test set of its own.
       outputs: by the name of a row, `"baseline"` first: class probabilities `float32[runs, N, K]`, or predictions that
         are shaped like `y` and in its units.
+      groups: `int64[runs, N]`, the group of each test example, numbered from 0 over all runs: examples of one group are
+        not independent. None without groups, and of files of earlier versions.
     """
 
     task: str
@@ -40,6 +42,16 @@ class Predictions(NamedTuple):
     y: np.ndarray
     rows: np.ndarray | None
     outputs: dict[str, np.ndarray]
+    groups: np.ndarray | None = None
+
+    @property
+    def units(self) -> np.ndarray | None:
+        """What another data set would draw anew, `int64[runs, N]`: the groups, or without any the examples.
+
+        It is the argument `examples` of `regjax.analysis.run_interval` and `paired_bootstrap`; None means that all runs
+        have the same test examples.
+        """
+        return self.rows if self.groups is None else self.groups
 
     def hits(self, name: str) -> np.ndarray:
         """Whether each prediction of a row is right, `bool[runs, N]`; of equal probabilities, the first class counts.
@@ -84,8 +96,8 @@ class Predictions(NamedTuple):
 def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) -> None:
     """Write predictions to a `.npz` file, which appears whole or not at all.
 
-    Its arrays are `format`, `task`, `seeds`, `y`, `rows` (if they are known) and `row/NAME` for each row; none needs
-    pickle. A row takes `4 runs N K` bytes.
+    Its arrays are `format`, `task`, `seeds`, `y`, `rows` and `groups` (if they are known) and `row/NAME` for each row;
+    none needs pickle. A row takes `4 runs N K` bytes.
 
     Raises:
       OSError: the file cannot be written.
@@ -105,6 +117,8 @@ def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) ->
     arrays |= {"seeds": predictions.seeds, "y": predictions.y}
     if predictions.rows is not None:
         arrays["rows"] = predictions.rows
+    if predictions.groups is not None:
+        arrays["groups"] = predictions.groups
     arrays |= {f"{_ROW}{name}": outputs for name, outputs in predictions.outputs.items()}
     partial = temporary_sibling(path)
     try:
@@ -148,7 +162,8 @@ def _checked(arrays: dict[str, np.ndarray]) -> Predictions:
         raise ValueError(f"array {missing[0]!r} is missing")
     if arrays["format"].tolist() != FORMAT:
         raise ValueError(f"format {arrays['format'].tolist()}, accepted: {FORMAT}")
-    task, seeds, y, rows = str(arrays["task"]), arrays["seeds"], arrays["y"], arrays.get("rows")
+    task, seeds, y = str(arrays["task"]), arrays["seeds"], arrays["y"]
+    rows, groups = arrays.get("rows"), arrays.get("groups")
     check_choice("task", task, TASKS)
     classify = task == "classification"
     outputs = {name.removeprefix(_ROW): array for name, array in arrays.items() if name.startswith(_ROW)}
@@ -159,10 +174,14 @@ def _checked(arrays: dict[str, np.ndarray]) -> Predictions:
     _check("seeds", seeds, "iu", seeds.shape == (runs,))
     if rows is not None:
         _check("rows", rows, "iu", rows.shape == (runs, size))
+    if groups is not None:
+        _check("groups", groups, "iu", groups.shape == (runs, size))
+        if not np.array_equal(np.unique(groups), np.arange(groups.max() + 1)):
+            raise ValueError("groups must be numbered from 0 without a gap")
     for name, array in outputs.items():
         shaped = array.shape[:-1] == y.shape and array.shape[-1] > int(y.max()) if classify else array.shape == y.shape
         _check(f"{_ROW}{name}", array, "f", shaped)
-    return Predictions(task, seeds, y, rows, outputs)
+    return Predictions(task, seeds, y, rows, outputs, groups)
 
 
 def _check(name: str, array: np.ndarray, kinds: str, shaped: bool) -> None:

@@ -157,7 +157,7 @@ def minimum_detectable_effect(differences: Sequence[float], level: float = 0.05,
     return float(np.sum(quantiles) * np.std(d, ddof=1) / math.sqrt(d.size))
 
 
-def two_way_interval(differences: np.ndarray, level: float = 0.95) -> Interval:
+def two_way_interval(differences: np.ndarray, level: float = 0.95, *, examples: np.ndarray | None = None) -> Interval:
     """Interval of a mean that treats both seeds and test examples as samples.
 
     `mean +- t_{n-1} sqrt(s_seeds^2 / n + s_examples^2 / m)` with the variances of the row means and of the column
@@ -167,6 +167,7 @@ def two_way_interval(differences: np.ndarray, level: float = 0.95) -> Interval:
     Args:
       differences: `[n seeds, m examples]`, for instance correctness under the technique minus under the baseline.
       level: coverage, in (0, 1).
+      examples: as in `run_interval`; for groups.
 
     Example:
       >>> two_way_interval(np.ones((3, 5)))
@@ -175,7 +176,7 @@ def two_way_interval(differences: np.ndarray, level: float = 0.95) -> Interval:
     Reference:
       Owen, The pigeonhole bootstrap, 2007 (the variance that a two-way bootstrap estimates).
     """
-    return run_interval(differences, level=level)
+    return run_interval(differences, examples=examples, level=level)
 
 
 def run_interval(
@@ -205,11 +206,12 @@ def run_interval(
       splits: the split of each run, `[runs]`; None is one split.
       examples: which example each value is of, `[runs, n]`; None means the same `n` examples in every run. Where
         examples belong together, such as those of one patient, the number of their group: the groups are what another
-        data set draws anew.
+        data set draws anew (`Predictions.units` has the one or the other).
       counted: by how much one answer changes the value of its example: 1 (or True) if the values are right answers or
         differences of them, the largest of `regjax.analysis.metrics.reaches` for another metric, 0 where nothing is
-        answered. `(counted / m)^2` is added to the variance, as if one more example had been answered differently:
-        where no answer differs, another data set still may.
+        answered. With groups, it is times the mean size of the group of an example in a run, times the mean number of
+        groups of a run over `n`. `(counted / m)^2` is added to the variance, as if one more example had been answered
+        differently: where no answer differs, another data set still may.
       level: coverage, in (0, 1).
 
     Returns:

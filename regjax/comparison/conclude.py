@@ -228,13 +228,20 @@ def _predictions(plan: Plan, parts: Sequence[SplitResult], tests: Mapping[str, S
     """Collect the predictions of all runs."""
     of_run = [part for part in parts for _ in part.seeds]
     rows = [part.test_rows for part in of_run if part.test_rows is not None]
+    groups = [part.test_groups for part in of_run if part.test_groups is not None]
     return Predictions(
         task=plan.splits.task,
         seeds=np.array([seed for part in parts for seed in part.seeds], np.int64),
         y=np.stack([part.y_test for part in of_run]),
         rows=np.stack(rows).astype(np.int64) if rows else None,
         outputs={name: np.stack([run.outputs for run in runs]) for name, runs in tests.items()},
+        groups=_numbered(np.stack(groups)) if groups else None,
     )
+
+
+def _numbered(groups: np.ndarray) -> np.ndarray:
+    """The numbers of groups from 0 on."""
+    return np.unique(groups, return_inverse=True)[1].reshape(groups.shape).astype(np.int64)
 
 
 def _row_of_table(

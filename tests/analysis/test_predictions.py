@@ -48,8 +48,14 @@ def test_a_row_that_is_not_there():
 
 @pytest.mark.parametrize(
     "predictions",
-    [classification(), classification(rows=None), regression(), regression((2, 3, 4))],
-    ids=["classes", "own test set", "numbers", "several numbers"],
+    [
+        classification(),
+        classification(rows=None),
+        classification(groups=np.array([[0, 0, 1], [2, 1, 2]])),
+        regression(),
+        regression((2, 3, 4)),
+    ],
+    ids=["classes", "own test set", "groups", "numbers", "several numbers"],
 )
 def test_what_is_written_is_read(predictions, tmp_path):
     path = tmp_path / "predictions.npz"
@@ -61,6 +67,18 @@ def test_what_is_written_is_read(predictions, tmp_path):
     assert list(found.outputs) == list(predictions.outputs)
     assert [left.dtype for left in found.outputs.values()] == [np.float32] * 2
     assert os.listdir(tmp_path) == ["predictions.npz"]
+
+
+def test_the_units_are_the_groups_or_else_the_rows():
+    groups = np.array([[0, 0, 1], [2, 1, 2]])
+    assert classification(groups=groups).units is groups
+    assert classification().units.tolist() == classification().rows.tolist()
+    assert regression().units is None
+
+
+def test_a_file_of_before_the_groups_is_read(tmp_path):
+    np.savez(tmp_path / "p.npz", **stored())
+    assert read_predictions(tmp_path / "p.npz").groups is None
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
@@ -108,6 +126,9 @@ def stored(**changes):
         ({"task": "ranking"}, "task 'ranking' is not known"),
         ({"seeds": np.arange(3)}, r"seeds cannot be int64\[3\]"),
         ({"rows": np.zeros((2, 3))}, r"rows cannot be float64\[2, 3\]"),
+        ({"groups": np.zeros((2, 2), int)}, r"groups cannot be int64\[2, 2\]"),
+        ({"groups": np.zeros((2, 3))}, r"groups cannot be float64\[2, 3\]"),
+        ({"groups": np.array([[0, 1, 3], [1, 0, 0]])}, "groups must be numbered from 0 without a gap"),
         ({"y": LABELS[0]}, r"y cannot be int32\[3\]"),
         ({"y": LABELS + 0.5}, "y cannot be float64"),
         ({"row/l2": RIGHT[:, :2]}, r"row/l2 cannot be float32\[2, 2, 2\]"),

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from regjax.analysis import diagnose, run_interval
+from regjax.analysis import diagnose, read_predictions, run_interval, write_predictions
 from regjax.comparison import summary
 from regjax.comparison.conclude import SplitResult, conclude
 from regjax.comparison.procedure import compare
@@ -94,6 +94,31 @@ def test_groups_are_the_units_of_intervals_and_of_the_diagnosis(stages, monkeypa
     gain = result.techniques["l2"].improvement
     assert gain.ci95 == pytest.approx(interval[1:])
     assert gain.resolution == pytest.approx(np.log(40) / (len(groups["test"]) // 8))
+
+
+def test_a_reader_of_the_predictions_finds_the_intervals_of_the_table(tmp_path):
+    """From predictions.npz and results.json alone, by groups of unequal size and over several splits."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4)).astype(np.float32)
+    patients = np.array([f"patient {i}" for i in np.sort(rng.integers(0, 60, 300))])
+    data = from_arrays(x, (x[:, 0] + rng.normal(size=300) > 0).astype(np.int32), groups=patients)
+    found = compare("linear", data, {"l2": (0.1,)}, seeds=6, epochs=2, learning_rate=0.01)
+    write_predictions(found.predictions, tmp_path / "predictions.npz")
+    content, read = found.to_json(), read_predictions(tmp_path / "predictions.npz")
+    assert np.unique(read.groups).tolist() == list(range(content["settings"]["test_units"]))
+    for run, rows in enumerate(read.rows):  # two examples have one number where they have one patient
+        np.testing.assert_array_equal(
+            read.groups[run][:, None] == read.groups[run], patients[rows][:, None] == patients[rows]
+        )
+    splits, gains = [split for split, _ in content["runs"]], content["techniques"]["l2"]
+    losses = read.losses("baseline") - read.losses("l2")
+    of_loss = run_interval(losses, splits=splits, examples=read.units)
+    assert gains["loss_improvement"]["ci95"] == pytest.approx(of_loss[1:], rel=1e-4)
+    hits = read.hits("l2").astype(float) - read.hits("baseline")
+    sizes = np.concatenate([np.unique(own, return_counts=True)[1] for own in read.groups])
+    counted = np.mean(sizes**2) / np.mean(sizes) * len(sizes) / read.groups.size
+    of_hits = run_interval(hits, splits=splits, examples=read.units, counted=counted)
+    assert gains["improvement"]["ci95"] == pytest.approx(of_hits[1:])
 
 
 @pytest.mark.parametrize(("fraction", "tested"), [(0.1, 1), (0.2, 2), (0.3, 3)])
