@@ -258,6 +258,7 @@ def _content(prepared: _Prepared, table: list[dict[str, Any]], plan: LanePlan) -
         **found,
         "confirm": _confirm(config, found, points, off, prepared.facts, spec.steps_per_epoch),
         "restore_best": config.restore_best,
+        **_epoch_choice(config, table),
         "lanes": [row | {"command": command} for row, command in zip(table, commands, strict=True)],
         "plan": plan.to_json(),
         "processes": cluster.count(),
@@ -322,7 +323,10 @@ def _table(
     table = []
     for result, unit, (point, seed) in zip(results, units, itertools.product(points, seeds), strict=True):
         end = int(result.end_epoch)
-        row = {name: float(column[end]) for name, column in result.history.values.items()}
+        row, last = (
+            {name: float(column[epoch]) for name, column in result.history.values.items()}
+            for epoch in (end, max(int(result.epochs) - 1, 0))
+        )
         table.append(
             app.without_nan(
                 {
@@ -335,11 +339,25 @@ def _table(
                     "train_loss": row["train/data_loss"] * unit,
                     "epochs": int(result.epochs),
                     "best_epoch": int(result.best_epoch),
+                    "val_score_last": score_of("val", last, last["val/loss"] * unit),
                     "status": "diverged" if REASONS[int(result.reason)] == "diverged" else "completed",
                 }
             )
         )
     return table
+
+
+def _epoch_choice(config: Config, table: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return whether validation chose the epoch that is scored (`"best"`), or decided the last one (`"stopped"`).
+
+    With it goes by how much the scores are above those of the last epochs, a mean over runs; None if nothing is known.
+    """
+    if not config.restore_best:
+        stopped = any(row["epochs"] < config.epochs and row["status"] == "completed" for row in table)
+        return {"epoch_chosen": "stopped" if stopped else None, "over_last_epoch": None}
+    pairs = [(row["val_score"], row["val_score_last"]) for row in table]
+    gains = [best - last for best, last in pairs if best is not None and last is not None]
+    return {"epoch_chosen": "best", "over_last_epoch": sum(gains) / len(gains) if gains else None}
 
 
 def _as_options(config: Config, point: dict[str, float]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from regjax.report.scale import Scale
 from regjax.report.style import Palette
 from regjax.report.sweep_words import (
     confirmation,
+    epoch_choice,
     headline,
     optimism,
     reading_of_confirmation,
@@ -92,7 +93,7 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
     content = {
         "dataset": results["dataset"],
         "headline": headline(results),
-        "sub": " ".join([*optimism(results), second(results)]),
+        "sub": " ".join([*optimism(results), *epoch_choice(results), second(results)]),
         "panels": [figure(panel) for panel in panels],
         "panels_caption": _panels_caption(names, best, reference, results),
         "heat": figure(heat) if heat else None,
@@ -223,7 +224,8 @@ def _panels_caption(
     names: Sequence[str], best: SweepPoint | None, reference: SweepPoint | None, results: Mapping[str, Any]
 ) -> str:
     several = int(results["seeds"]) > 1
-    text = f"Validation {_named(Measure.of(results))}, {'mean and 95% interval' if several else 'one seed'}."
+    shown = f"{'mean and 95% interval' if several else 'one seed'}{_at_epoch(results)}"
+    text = f"Validation {_named(Measure.of(results))}, {shown}."
     if best and best.in_grid:
         text += " Filled: the best."
     if reference:
@@ -238,12 +240,17 @@ def _heat_caption(best: SweepPoint | None, measure: Measure) -> str:
     return f"Mean validation {_named(measure)} over seeds{outlined}."
 
 
+def _at_epoch(results: Mapping[str, Any]) -> str:
+    return ", at the best epoch of each run" if results.get("epoch_chosen") == "best" else ""
+
+
 def _table_caption(results: Mapping[str, Any], measure: Measure) -> str:
     """What the intervals cover."""
+    scored = f"Scores are those{_at_epoch(results)[1:]}. " if _at_epoch(results) else ""
     if int(results["seeds"]) < 2:
-        return "One seed has no intervals: how much another seed changes is not known."
+        return f"{scored}One seed has no intervals: how much another seed changes is not known."
     drawn = "seeds and of validation examples" if measure.unit else "seeds, on these validation examples"
-    text = f"Small numbers are 95% intervals. That of {measure.name} covers another draw of {drawn}."
+    text = f"{scored}Small numbers are 95% intervals. That of {measure.name} covers another draw of {drawn}."
     if not results.get("reference"):
         return text
     return (

@@ -17,7 +17,13 @@ def sweep_sentences(results: Results) -> list[str]:
     Args:
       results: the content of `results.json`.
     """
-    found = [headline(results), *optimism(results), second(results), reference_sentence(results)]
+    found = [
+        headline(results),
+        *optimism(results),
+        *epoch_choice(results),
+        second(results),
+        reference_sentence(results),
+    ]
     confirm = results.get("confirm") or {}
     return [*filter(None, [*found, confirmation(results)]), *(f"  {line}" for line in confirm.get("commands") or [])]
 
@@ -68,6 +74,29 @@ def optimism(results: Results) -> list[str]:
         f"It is the best of {settings} settings on the very {shown} that chose it, so its score is optimistic, and so "
         "are its differences from the others."
     ]
+
+
+def epoch_choice(results: Results) -> list[str]:
+    """Says that the epoch of each run was chosen on the examples that score it, and what that changed.
+
+    The scores of the last epochs are not optimistic in this way. What the choice gains is part chance, part what early
+    stopping truly gains, and the same examples cannot tell which.
+
+    Example:
+      >>> epoch_choice({"metric": "accuracy", "epoch_chosen": "stopped"})[0].partition(":")[0]
+      'For each run it was decided on the validation examples that score it when it stops'
+    """
+    chosen, gain = results.get("epoch_chosen"), results.get("over_last_epoch")
+    if chosen == "stopped":
+        return ["For each run it was decided on the validation examples that score it when it stops: it is optimistic."]
+    if chosen != "best":
+        return []
+    text = "The best epoch of each run was chosen on the validation examples that score it, so scores are optimistic"
+    if not finite(gain):
+        return [f"{text}."]
+    measure = Measure.of(results)
+    where = "level with" if _is_zero(gain, measure) else f"{_size(gain, measure)} {'above' if gain > 0 else 'below'}"
+    return [f"{text}: their mean is {where} that of the last epochs; how much of it is chance is not known."]
 
 
 def second(results: Results) -> str:

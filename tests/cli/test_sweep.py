@@ -24,6 +24,10 @@ def test_sweep_writes_one_line_a_run(run, tmp_path):
     assert len(rows) == (3 * 2 + 1) * 2
     assert sorted({float(row["l2"]) for row in rows[:-2]}) == pytest.approx([1e-4, 1e-3, 1e-2])
     assert (tmp_path / "w/report.html").exists()
+    told = "chosen on the validation examples that score it"
+    assert told in " ".join((tmp_path / "w/report.html").read_text().split())
+    gains = [float(row["val_score"]) - float(row["val_score_last"]) for row in rows]
+    assert json.loads((tmp_path / "w/results.json").read_text())["over_last_epoch"] == pytest.approx(np.mean(gains))
 
 
 @pytest.mark.slow
@@ -150,6 +154,23 @@ def test_the_table_has_the_epoch_whose_weights_are_kept():
     first, second = sweep._table([ended, other], [Point({"l2": 0.1}, False)], [3, 4], score_of, [1.0, 2.0])
     assert first == {
         "l2": 0.1, "seed": 3, "reference": False, "val_score": 0.75, "val_loss": 0.5, "train_score": 0.8,
-        "train_loss": None, "epochs": 2, "best_epoch": 1, "status": "diverged",
+        "train_loss": None, "epochs": 2, "best_epoch": 1, "val_score_last": 0.75, "status": "diverged",
     }  # fmt: skip
     assert (second["seed"], second["val_score"], second["val_loss"], second["status"]) == (4, 0.5, 2.0, "completed")
+    assert second["val_score_last"] == 0.75  # of the last epoch, which was not chosen
+
+
+def test_how_the_epochs_were_chosen_and_what_it_gained():
+    """The mean over runs that have both scores; a stop that validation decided is a choice too."""
+    lanes = [
+        {"val_score": 0.9, "val_score_last": 0.8, "epochs": 5, "status": "completed"},
+        {"val_score": 0.7, "val_score_last": 0.75, "epochs": 5, "status": "completed"},
+        {"val_score": None, "val_score_last": None, "epochs": 2, "status": "diverged"},
+    ]
+    found = sweep._epoch_choice(Config(epochs=5), lanes)
+    assert found == {"epoch_chosen": "best", "over_last_epoch": pytest.approx(0.025)}
+    last = Config(epochs=5, restore_best=False)
+    assert sweep._epoch_choice(last, lanes) == {"epoch_chosen": None, "over_last_epoch": None}
+    stopped = [*lanes, lanes[0] | {"epochs": 3}]
+    assert sweep._epoch_choice(last, stopped) == {"epoch_chosen": "stopped", "over_last_epoch": None}
+    assert sweep._epoch_choice(Config(epochs=5), lanes[2:]) == {"epoch_chosen": "best", "over_last_epoch": None}

@@ -45,6 +45,16 @@ def sweep(parameters, off=None, seeds=3, score=None, **changes):
     }
 
 
+def test_the_choice_of_the_epoch_is_told_where_scores_are_shown(tmp_path):
+    """At the head of the page and below the figures and the table; not where the last epoch is scored."""
+    chosen = sweep({"l2": [1e-4, 1e-3]}, {"l2": 0.0}, epoch_chosen="best", over_last_epoch=0.014)
+    page = " ".join(write_sweep_report(chosen, tmp_path / "a").read_text().split())
+    assert page.count("1.4 points above") == 1
+    assert page.count("at the best epoch of each run") == 2
+    last = write_sweep_report(chosen | {"epoch_chosen": None}, tmp_path / "b").read_text()
+    assert "best epoch" not in last
+
+
 TWO = {"l2": [1e-4, 1e-3, 1e-2], "dropout": [0.2, 0.5]}
 OFF = {"l2": 0.0, "dropout": 0.0}
 

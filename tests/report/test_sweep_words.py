@@ -121,3 +121,30 @@ def test_what_the_commands_do_depends_on_them():
     assert readings[1] == ""
     assert len(set(readings)) == 3
     assert len({words.confirmation(one) for one in (results, loops, alone)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"epoch_chosen": "best", "over_last_epoch": 0.014}, ("best epoch", "1.4 points above")),
+        ({"epoch_chosen": "best", "over_last_epoch": -0.002}, ("best epoch", "0.2 points below")),
+        ({"epoch_chosen": "best", "over_last_epoch": 0.0}, ("best epoch", "level with")),
+        ({"epoch_chosen": "best", "over_last_epoch": None}, ("best epoch",)),
+        ({"epoch_chosen": "stopped", "over_last_epoch": None}, ("when it stops",)),
+        ({"epoch_chosen": None}, ()),
+        ({}, ()),  # a file of an earlier version
+    ],
+)
+def test_the_choice_of_the_epoch_on_the_same_examples_is_told_with_its_size(changes, said):
+    results = results_of([0.05, 0.02], **changes)
+    sentences = words.epoch_choice(results)
+    assert len(sentences) == bool(said)
+    assert all(word in sentences[0] for word in said)
+    assert all("optimistic" in sentence and sentence in words.sweep_sentences(results) for sentence in sentences)
+
+
+def test_a_single_setting_is_optimistic_by_its_epoch_alone():
+    changes = {"epoch_chosen": "best", "over_last_epoch": 0.014}
+    results = sweep({"l2": [1.0]}, seeds=1, score=lambda values, seed: 0.8, **changes)
+    assert words.optimism(results) == []
+    assert len(words.epoch_choice(results)) == 1
