@@ -71,7 +71,7 @@ def too_few_units(results: Mapping[str, Any]) -> int:
 
 
 def with_so_few(results: Mapping[str, Any]) -> str:
-    """With what nothing can be said about chance.
+    """What there is too little of to say anything about chance.
 
     Example:
       >>> with_so_few({"seeds": 1}), with_so_few({"seeds": 5})

@@ -204,7 +204,7 @@ def _technique_clause(rows: Sequence[Mapping[str, Any]], results: Mapping[str, A
             f"with {with_so_few(results)} nothing can be said about chance, so no technique is called better or worse"
         )
     if not any(by_verdict[status] for status in ("helped", "hurt", "same")):
-        return f"no technique is shown to change {metric} by {count(seeds, 'run')}"
+        return f"no technique is shown to change {metric} in {count(seeds, 'run')}"
     if by_verdict["helped"]:
         most = by_verdict["helped"][0]
         size = f"{measure.change(most['improvement']['mean'])}{measure.step}"

@@ -103,7 +103,7 @@ def test_headline_counts_many_and_names_the_largest():
 
 
 def test_headline_never_claims_more():
-    assert headline(results(l2=NONE, l1=NONE)).endswith("; no technique is shown to change test accuracy by 10 runs.")
+    assert headline(results(l2=NONE, l1=NONE)).endswith("; no technique is shown to change test accuracy in 10 runs.")
     assert headline(results(seeds=1, l2=UNTESTED)).endswith(
         "; with a single run nothing can be said about chance, so no technique is called better or worse."
     )
