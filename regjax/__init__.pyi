@@ -104,6 +104,7 @@ from .stopping import Criterion as Criterion
 from .stopping import EarlyStopping as EarlyStopping
 from .stopping import StopState as StopState
 from .stopping import keep_best as keep_best
+from .stopping import replay as replay
 from .sweeps import Lane as Lane
 from .sweeps import LanePlan as LanePlan
 from .sweeps import LaneStore as LaneStore

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from regjax.stopping.criteria import CRITERIA, Criterion
 from regjax.stopping.early_stopping import NEVER, REASONS, EarlyStopping, StopState, keep_best
+from regjax.stopping.replay import replay
 
-__all__ = ["CRITERIA", "NEVER", "REASONS", "Criterion", "EarlyStopping", "StopState", "keep_best"]
+__all__ = ["CRITERIA", "NEVER", "REASONS", "Criterion", "EarlyStopping", "StopState", "keep_best", "replay"]

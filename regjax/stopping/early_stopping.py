@@ -159,10 +159,11 @@ class EarlyStopping:
             raise ValueError(f"EarlyStopping: relative must be True or False, got {self.relative!r}")
 
     def canonical(self) -> EarlyStopping:
-        """The same rule with NumPy numbers of fixed dtypes, so that no number causes a recompilation."""
+        """The same rule with numbers of fixed dtypes, so that none causes a recompilation; of NumPy, if not traced."""
         numbers = {name: _check_number(name, getattr(self, name)) for name in _LOWEST}
         typed: dict[str, Numeric] = {
-            n: np.asarray(v, np.int32 if n in _WHOLE else float_dtype()) for n, v in numbers.items()
+            n: (jnp if is_traced(v) else np).asarray(v, np.int32 if n in _WHOLE else float_dtype())
+            for n, v in numbers.items()
         }
         return dataclasses.replace(self, **typed)
 
