@@ -17,7 +17,7 @@ from regjax.comparison.row import Improvement, LearningCurve, Spread, TechniqueR
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.report.learning_curve import more_data_sentence
-from regjax.report.notes import learning_rate_sentence
+from regjax.report.notes import learning_rate_sentence, luck_sentence
 from regjax.report.reach import caution, too_few_units
 from regjax.report.words import Measure
 from regjax.training.state import Weights
@@ -239,8 +239,7 @@ class CompareResult:
                 f"{100 * setting['label_noise']:g}% of the training labels (and only those) are wrong on purpose, "
                 "so that there is something to overfit; --label_noise=0 turns it off."
             )
-        if text := learning_rate_sentence(setting, self._measure()):
-            notes.append(text)
+        notes += filter(None, [learning_rate_sentence(setting, self._measure()), luck_sentence(setting)])
         if self.learning_curve:
             notes.append(more_data_sentence(content))
         if ties := sum(row.chosen.get("ties", 0) for row in self.rows()):

@@ -296,6 +296,7 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "intervals": studies.intervals,
     "verdicts": verdict_study.verdicts,
     "units": verdict_study.units,
+    "fresh_seeds": verdict_study.fresh_seeds,
     "bench": bench,
     "unreached_entries": unreached_entries,
 }

@@ -96,3 +96,34 @@ def units(records: Path, link: str) -> list[str]:
         "",
         *textwrap.wrap(text, width=120, break_on_hyphens=False),
     ]
+
+
+def fresh_seeds(records: Path, link: str) -> list[str]:
+    """By how much the gain of a winner is overestimated with the seeds of its choice, and with fresh ones."""
+    record = read(records / "fresh_seeds.json")
+
+    def both(case: dict[str, dict[str, float]], key: str, text: str, scale: float = 1.0) -> str:
+        shown = (text.format(scale * case[kind][key]) for kind in ("same_seeds", "fresh_seeds"))
+        return " → ".join(shown).replace("-", "−")
+
+    bias = "{:+z.1f}"
+    rows = [
+        [str(case["splits"]), f"{case['examples']:,}", f"{case['luck']:g}", f"{case['gain']:g}",
+         both(case, "bias_winner", bias), both(case, "bias_named", bias), both(case, "bias_best", bias),
+         both(case, "covered", "{:.0f}%", 100.0), both(case, "helped", "{:.0f}%", 100.0)]
+        for case in record["cases"]
+    ]  # fmt: skip
+    head = (
+        "splits of ten runs", "examples", "luck of a seed, points", "true gain, points", "bias of the winner, points",
+        "of a technique named beforehand", "of the best on test", "interval covers", "said to help",
+    )  # fmt: skip
+    errors = [case[kind]["standard_error"] for case in record["cases"] for kind in ("same_seeds", "fresh_seeds")]
+    text = (
+        f"*Record: [`experiments/records/fresh_seeds.json`]({link}/fresh_seeds.json), "
+        f"`python -m experiments.studies.fresh_seeds`: {record['comparisons']:,} comparisons each of "
+        f"{record['techniques']} techniques with {record['strengths']} strengths, all of the same true gain. Luck is "
+        "the standard deviation of the true accuracy between seeds of one setting, beyond what all settings share. "
+        "Each cell is without → with fresh seeds; the standard error of a bias of the winner is at most "
+        f"{max(errors):.2f} points.*"
+    )
+    return [*table(head, rows), "", *textwrap.wrap(text, width=120, break_on_hyphens=False)]

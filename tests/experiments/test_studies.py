@@ -12,6 +12,7 @@ from scipy import stats
 
 from experiments.studies import (
     diagnosis,
+    fresh_seeds,
     intervals,
     mutation,
     pairs,
@@ -22,6 +23,7 @@ from experiments.studies import (
     verdicts,
 )
 from regjax.data import Dataset, split
+from regjax.report.notes import luck_sentence
 
 pytestmark = pytest.mark.slow
 
@@ -271,3 +273,54 @@ def test_the_record_of_rare_classes_and_groups_holds_what_the_pages_say():
     assert all(case["same"] == 1 for case in record["rare"] if case["change"] == 0)
     assert min(min(case["level"], case["change"]) for case in record["scores"]) >= 0.9
     assert max(case["by_group"] for case in record["groups"]) <= 0.05
+
+
+@pytest.mark.parametrize("splits", [10, 1])
+def test_fresh_seeds_take_the_bias_of_a_choice_away(splits):
+    """100 comparisons of 4,000 examples in which a seed is worth 2 points: 4 standard errors for both claims."""
+    found = fresh_seeds.case(4_000, 2.0, 0.0, splits, comparisons=100)
+    same, fresh = found["same_seeds"], found["fresh_seeds"]
+    assert same["bias_winner"] > 4 * same["standard_error"]
+    assert abs(fresh["bias_winner"]) < 4 * fresh["standard_error"]
+    assert same["bias_winner"] > same["bias_named"] > fresh["bias_named"]
+
+
+def test_a_winner_by_its_gain_is_one_that_truly_gains():
+    """Without luck the runs that choose are like any others, and the gain of all techniques is that of the truth."""
+    found = fresh_seeds.case(1_000, 0.0, 2.0, 10, comparisons=100)
+    for kind in ("same_seeds", "fresh_seeds"):
+        assert abs(found[kind]["bias_winner"]) < 4 * found[kind]["standard_error"]
+        assert found[kind]["covered"] >= 0.88  # 95% is nominal, and 3.2 standard errors less
+
+
+def test_the_luck_of_a_seed_is_found_from_the_answers():
+    """1.5 points of 2,000 nets, made as the study makes them; without luck there is none but what chance leaves."""
+    rng = np.random.default_rng(0)
+    hard = np.broadcast_to(rng.standard_normal(300), (2_000, 300))
+    for luck in (0.015, 0.0):
+        rows = [fresh_seeds.answers(rng, hard, 0.85 + luck * rng.standard_normal(2_000)) for _ in range(3)]
+        assert fresh_seeds.luck_of(rows) == pytest.approx(100 * luck, abs=0.3)
+
+
+def test_the_record_of_fresh_seeds_holds_what_the_page_says():
+    record = json.loads((RECORDS / "fresh_seeds.json").read_text())
+    cases = record["cases"]
+    page = " ".join((RECORDS.parents[1] / "scripts/docs/pages/verdict.md").read_text().split())
+    of_one = [case for case in cases if case["luck"] == 1]
+    bias = [f"{case['same_seeds']['bias_winner']:.1f}" for case in of_one]
+    assert f"a seed is worth about {record['digits']['luck']:.1f} points" in page
+    assert f"overestimated by {min(bias)} to {max(bias)} points" in page
+    assert f"{min(bias)} to {max(bias)} points where a seed is worth 1 point" in luck_sentence({"fresh_seeds": False})
+    large = [case for case in of_one if (case["examples"], case["splits"]) == (4_000, 10)]
+    covers = [f"{100 * case['same_seeds']['covered']:.0f}" for case in large]
+    assert f"cover the truth in {min(covers)} to {max(covers)}% of the comparisons" in page
+    assert f"is said to help in {100 * large[0]['same_seeds']['helped']:.0f}%" in page
+    fresh = [case["fresh_seeds"] for case in cases]
+    assert f"intervals cover {100 * min(case['covered'] for case in fresh):.0f}% and more" in page
+    alarms = max(case["fresh_seeds"]["helped"] for case in cases if case["gain"] == 0)
+    assert f"at most {100 * alarms:.0f}% are false alarms" in page
+    for case in cases:
+        for kind in ("same_seeds", "fresh_seeds"):
+            if kind == "fresh_seeds" or case["luck"] == 0:
+                assert abs(case[kind]["bias_winner"]) < 4 * case[kind]["standard_error"]
+                assert case[kind]["covered"] >= 0.93

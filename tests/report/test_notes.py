@@ -113,6 +113,16 @@ def test_the_sizes_that_matter_are_told_if_they_are_known(results):
     assert len(captions(results, Measure.of(results))["forest_caption"]) < len(with_band)
 
 
+def test_the_luck_of_the_seeds_that_chose_is_told_without_fresh_ones(results):
+    """Of a file of an earlier version it is not known which seeds were tested."""
+    told = "--fresh_seeds trains anew"
+    for fresh, expected in ((False, 1), (True, 0)):
+        results["settings"]["fresh_seeds"] = fresh
+        assert sum(told in note for note in said(results)) == expected
+    del results["settings"]["fresh_seeds"]
+    assert not any(told in note for note in said(results))
+
+
 def test_the_learning_rate_is_told_with_what_was_tried():
     search = {"rates": [0.001, 0.01], "scores": [0.81, 0.9], "runs": 3}
     measure = Measure.of({"metric": "accuracy"})
