@@ -16,17 +16,17 @@ from regjax.analysis.metrics import metrics_of
 from regjax.catalog import LOSSES, default_metric
 from regjax.comparison.explained import d2_of
 from regjax.comparison.plan import Plan
-from regjax.comparison.reference_notes import BOOSTING, CONSTANT, LINEAR
 from regjax.core.typing import Estimator
 from regjax.data import Preprocessors, Splits, noisy_labels, training_rows
 from regjax.losses import ChosenLoss, best_constant
+from regjax.report.reference_notes import BOOSTING, CONSTANT, LINEAR
 
 MOST_ROWS = 20_000  # most examples that a reference is fitted on, which takes some seconds
 MOST_OF_QUANTILES = 4_000  # of the linear program of a quantile regression
 
 
 def references_of(plan: Plan) -> dict[str, dict[str, float]]:
-    """Return the test metrics of each reference (the names are in `regjax.comparison.reference_notes`) on a split.
+    """Return the test metrics of each reference (the names are in `regjax.report.reference_notes`) on a split.
 
     The linear model is a logistic or ridge regression on standardized inputs, or the quantile, Huber or Poisson
     regression of the data loss; the trees of the gradient boosting see the inputs as they are, and missing numbers as

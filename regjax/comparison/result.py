@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from regjax.analysis import Best, Pair, Predictions
 from regjax.catalog import METRICS
-from regjax.comparison.reference_notes import reference_notes
 from regjax.comparison.row import Improvement, LearningCurve, Spread, TechniqueResult
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.report.learning_curve import more_data_sentence
 from regjax.report.notes import learning_rate_sentence, luck_sentence
 from regjax.report.reach import caution, too_few_units
+from regjax.report.reference_notes import rare_class_note, reference_notes
 from regjax.report.words import Measure
 from regjax.training.state import Weights
 
@@ -195,11 +195,6 @@ class CompareResult:
         baseline = {"test": {"mean": self.baseline.test.mean}, "test_loss": {"mean": self.baseline.test_loss.mean}}
         return Measure.of({"task": self.task, "metric": self.metric, "baseline": baseline})
 
-    def _second_class(self) -> str | None:
-        """The name of the second of two classes; None for more, or for numbers."""
-        names = self.settings.get("class_names")
-        return str(names[1]) if isinstance(names, list) and len(names) == 2 else None
-
     def _covered(self) -> str:
         """What the intervals of test results and changes are over."""
         if self.splits == 1:
@@ -225,15 +220,15 @@ class CompareResult:
                 "many runs show, by test and interval, with an expected power of 80%. train: mean over the runs alone."
             )
         titles = {row.name: row.title for row in self.rows()}
-        notes += reference_notes(self.metric, titles, self.metrics, self.references, self._second_class())
+        content = self.to_json()
+        notes += reference_notes(content)
+        notes += filter(None, [rare_class_note(content)])
         if self.groups:
             notes.append("group: rows that share a letter are not shown to differ (all pairs, step-down maxT).")
         if self.best and self.best.better_than:
             others = ", ".join(titles[name] for name in self.best.better_than)
             notes.append(f"{titles[self.best.name]} is shown to be better than {others}.")
-        content = self.to_json()
-        if content["caution"]:
-            notes.append(content["caution"])
+        notes += filter(None, [content["caution"]])
         if setting.get("label_noise"):
             notes.append(
                 f"{100 * setting['label_noise']:g}% of the training labels (and only those) are wrong on purpose, "

@@ -24,6 +24,7 @@ from regjax.report.pairs import pair_matrix
 from regjax.report.panels import Panel, save
 from regjax.report.posterior_table import posterior_table
 from regjax.report.reach import caution, independent_runs
+from regjax.report.reference_notes import rare_class_note, reference_notes
 from regjax.report.table import loss_table, table
 from regjax.report.verdict import (
     LABELS,
@@ -72,6 +73,8 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "loss_table": loss_table(results, measure),
         "posterior_table": posterior_table(results),
         "metrics_table": metrics_table(results),
+        "rare_class_note": rare_class_note(results),
+        "reference_notes": " ".join(reference_notes(results)[1:]),  # the table has the numbers of the first
         "next": results.get("next") or [],
         "data": (results.get("settings") or {}).get("data") or [],
         "more_data_sentence": more_data_sentence(results),

@@ -182,8 +182,9 @@ def luck_sentence(settings: Mapping[str, Any]) -> str:
     if settings.get("fresh_seeds", True):
         return ""
     return (
-        "The runs that chose are those that are tested, so the gain of a winner is part luck of their seeds: "
-        "0.3 to 0.9 points where a seed is worth 1 point (simulated); --fresh_seeds trains anew for the test."
+        "The runs that chose are those that are tested, so the gain of a winner is part luck of their seeds "
+        "(simulated: 0.3 to 1.2 times the standard deviation of what a seed is worth); --fresh_seeds trains anew for "
+        "the test."
     )
 
 

@@ -7,9 +7,9 @@ from sklearn.preprocessing import StandardScaler
 from regjax.analysis.metrics import metrics_of
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.plan import make_plan
-from regjax.comparison.reference_notes import BOOSTING, CONSTANT, LINEAR
 from regjax.comparison.references import references_of
 from regjax.data import from_arrays
+from regjax.report.reference_notes import BOOSTING, CONSTANT, LINEAR
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 4)).astype(np.float32)

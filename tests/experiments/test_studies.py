@@ -310,7 +310,8 @@ def test_the_record_of_fresh_seeds_holds_what_the_page_says():
     bias = [f"{case['same_seeds']['bias_winner']:.1f}" for case in of_one]
     assert f"a seed is worth about {record['digits']['luck']:.1f} points" in page
     assert f"overestimated by {min(bias)} to {max(bias)} points" in page
-    assert f"{min(bias)} to {max(bias)} points where a seed is worth 1 point" in luck_sentence({"fresh_seeds": False})
+    ratios = [f"{case['same_seeds']['bias_winner'] / case['luck']:.1f}" for case in cases if case["luck"]]
+    assert f"{min(ratios)} to {max(ratios)} times the standard deviation" in luck_sentence({"fresh_seeds": False})
     large = [case for case in of_one if (case["examples"], case["splits"]) == (4_000, 10)]
     covers = [f"{100 * case['same_seeds']['covered']:.0f}" for case in large]
     assert f"cover the truth in {min(covers)} to {max(covers)}% of the comparisons" in page

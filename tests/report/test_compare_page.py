@@ -145,6 +145,15 @@ def test_a_technique_that_hurts_is_called_so(make, tmp_path, check):
     assert "it is not shown to differ with L1 proximal" in text
 
 
+def test_a_rare_class_and_a_model_that_no_row_beats_are_told(digits, tmp_path, check):
+    """At the head of the page, where “practically the same” is said, and below the table of the references."""
+    rare = copy.deepcopy(digits)
+    rare["references"] = {"constant guess": {"accuracy": 0.97}, "linear model": {"accuracy": 0.999}}
+    text = check(write_compare_report(rare, tmp_path).read_text()).text
+    assert "always the same guess has 97% accuracy, and the 1.0 points that count as the same are 33% of" in text
+    assert "No row has a better mean than the constant guess and the linear model." in text
+
+
 def test_nothing_optional(digits, tmp_path, check):
     optional = ("reproduce", "chance", "settings", "versions", "pairs", "groups", "best")
     results = {k: v for k, v in copy.deepcopy(digits).items() if k not in optional}

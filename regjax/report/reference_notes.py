@@ -1,0 +1,81 @@
+"""What models of another kind say about a comparison: whether a net is the right tool, and the metric a good one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from regjax.catalog import METRICS, Metric
+from regjax.report.words import NONE, finite, listing
+
+CONSTANT, LINEAR, BOOSTING = "constant guess", "linear model", "gradient boosting"
+"""Names of the models of another kind beside a comparison, see `regjax.comparison.references`."""
+
+_OF_SECOND = ("average_precision", "f1")  # metrics of one of two classes
+
+RARE = 0.2
+"""With a class rarer than this, accuracy says little: the constant guess is hard to beat."""
+
+
+def reference_notes(results: Mapping[str, Any]) -> list[str]:
+    """Say how models of another kind do on the same test examples; nothing without any.
+
+    The first note has their numbers. Others name the class of the metric, and the models that no row beats.
+
+    Args:
+      results: the content of `results.json`.
+    """
+    references, metrics = results.get("references") or {}, results.get("metrics") or {}
+    if not references:
+        return []
+    chosen = METRICS[results["metric"]]
+    notes = [
+        f"For reference, test {chosen.title}{' in %' if chosen.percent else ''} on the same splits, of models of "
+        f"scikit-learn that are not tuned: {_listed(chosen.name, {name: name for name in references}, references)}."
+    ]
+    classes = (results.get("settings") or {}).get("class_names") or []
+    if chosen.name in _OF_SECOND and len(classes) == 2:
+        notes.append(f"Test {chosen.title} is that of {str(classes[1])!r}, the second class in the order of the names.")
+    ahead = [f"the {name}" for name, found in references.items() if _unbeaten(chosen, found, metrics)]
+    if ahead:
+        notes.append(f"No row has a better mean than {listing(ahead)}.")
+    return notes
+
+
+def _unbeaten(metric: Metric, reference: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether no row has a better mean of the metric than the reference."""
+    known = [row.get(metric.name) for row in rows.values()]
+    best = reference.get(metric.name)
+    return bool(known) and finite(best) and all(finite(own) and metric.sign * (own - best) <= 0 for own in known)
+
+
+def rare_class_note(results: Mapping[str, Any]) -> str:
+    """Say what accuracy hides where a class is rare; empty where none is, and for another metric.
+
+    Args:
+      results: the content of `results.json`.
+    """
+    constant = ((results.get("references") or {}).get(CONSTANT) or {}).get("accuracy")
+    if results.get("metric") != "accuracy" or not finite(constant) or constant <= 1 - RARE:
+        return ""
+    rows = [results["baseline"], *results["techniques"].values()]
+    metrics = results.get("metrics") or {}
+    titles = {row["name"]: row["title"] for row in rows if row["name"] in metrics}
+    sizes = [(row.get("improvement") or {}).get("practical") for row in rows]
+    practical = next((100 * size for size in sizes if finite(size)), 0.0)
+    room, margin = 100 * (1 - constant), ""
+    if practical > 0:
+        share = f"{100 * practical / room:.0f}% of" if practical < room else "no less than"
+        margin = f", and the {practical:.1f} points that count as the same are {share} all that can be gained over it"
+    return (
+        f"A class is rare: always the same guess has {100 * constant:.3g}% accuracy{margin}. Balanced accuracy in %: "
+        f"{_listed('balanced_accuracy', titles, metrics)}. Average precision in %: "
+        f"{_listed('average_precision', titles, metrics)}. --metric=balanced_accuracy chooses and tests by the "
+        "first, --metric=average_precision by the second."
+    )
+
+
+def _listed(name: str, titles: Mapping[str, str], values: Mapping[str, Mapping[str, Any]]) -> str:
+    scale = 100.0 if METRICS[name].percent else 1.0
+    numbers = [(title, values[row].get(name)) for row, title in titles.items()]
+    return ", ".join(f"{title} {f'{scale * value:.3g}' if finite(value) else NONE}" for title, value in numbers)

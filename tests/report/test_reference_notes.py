@@ -1,0 +1,60 @@
+from regjax.report.reference_notes import CONSTANT, LINEAR, RARE, rare_class_note, reference_notes
+
+
+def results(metric, rows, references, second=None):
+    return {"metric": metric, "metrics": rows, "references": references, "settings": {"class_names": ["a", second]}}
+
+
+def test_a_rare_class_is_noticed():
+    def note(accuracy, metric="accuracy", **gain):
+        row = {"name": "baseline", "title": "baseline"}
+        return rare_class_note(
+            {
+                "metric": metric,
+                "baseline": row,
+                "techniques": {"l2": {"name": "l2", "title": "L2", "improvement": gain}},
+                "metrics": {"baseline": {"balanced_accuracy": 0.5, "average_precision": 0.25}},
+                "references": {CONSTANT: {"accuracy": accuracy}},
+            }
+        )
+
+    assert note(1 - RARE) == ""
+    assert note(0.95, "f1") == ""
+    assert "95% accuracy" in note(0.95)
+    assert "baseline 50." in note(0.95)
+    assert "baseline 25." in note(0.95)
+    assert "count as the same" not in note(0.95)
+    # Of the five points above the constant guess.
+    assert "the 1.0 points that count as the same are 20% of all that can be gained over it" in note(
+        0.95, practical=0.01
+    )
+    assert "are no less than all that can be gained" in note(0.995, practical=0.01)
+    assert rare_class_note({"metric": "r2"}) == ""
+
+
+def test_models_of_another_kind_are_named_with_their_metric():
+    references = {CONSTANT: {"accuracy": 0.9}, LINEAR: {"accuracy": 0.97}}
+    (note,) = reference_notes(results("accuracy", {}, references))
+    assert "constant guess 90, linear model 97" in note
+    assert reference_notes(results("r2", {}, {})) == []
+
+
+def test_a_reference_that_no_row_beats_is_named():
+    references = {CONSTANT: {"r2": -0.2}, LINEAR: {"r2": 0.4}}
+
+    def notes(best):
+        return reference_notes(results("r2", {"baseline": {"r2": -0.9}, "l2": {"r2": best}}, references))
+
+    assert "No row has a better mean than the linear model." in notes(-0.1)
+    assert "No row has a better mean than the constant guess and the linear model." in notes(-0.3)
+    assert len(notes(0.5)) == len(notes(None)) == 1  # a row whose metric is not known may be better
+
+    losses = {"baseline": {"mae": 0.5}}
+    assert "No row" not in " ".join(reference_notes(results("mae", losses, {CONSTANT: {"mae": 0.6}})))
+    assert "No row" in " ".join(reference_notes(results("mae", losses, {CONSTANT: {"mae": 0.4}})))
+
+
+def test_the_class_of_a_metric_is_named():
+    rows, references = {"baseline": {"f1": 0.964}}, {CONSTANT: {"f1": 0.0, "accuracy": 0.6}}
+    assert "that of 'well'" in " ".join(reference_notes(results("f1", rows, references, "well")))
+    assert len(reference_notes(results("accuracy", {"baseline": {"accuracy": 0.9}}, references, "well"))) == 1
