@@ -32,7 +32,8 @@ def details_of(plan: Plan, predictions: Predictions, rows: Sequence[str], layout
       over classes, each against the rest; `roc_auc` and `average_precision` with intervals over fresh splits, seeds and
       test examples; `mistakes`, the ten examples of the surest wrong predictions.
     - Regression: `points`, up to 400 pairs of target and prediction of the first target, evenly over the runs; and
-      `residuals`, the quantiles 5, 25, 50, 75 and 95% of target minus prediction over all runs.
+      `residuals`, the quantiles 5, 25, 50, 75 and 95% of target minus prediction over all runs; `largest_share`, the
+      share of its squared error that the largest 1% of the errors of each run make.
 
     Args:
       plan: on the first split.
@@ -56,7 +57,14 @@ def _of_numbers(outputs: np.ndarray, y: np.ndarray) -> dict[str, Json]:
             [_short(t), _short(p)] for t, p in zip(target.ravel()[picked], predicted.ravel()[picked], strict=True)
         ],
         "residuals": {f"{q}": _short(np.percentile(residuals, q)) for q in (5, 25, 50, 75, 95)},
+        "largest_share": _short(_share_of_largest(np.square(residuals))),
     }
+
+
+def _share_of_largest(squares: np.ndarray) -> float:
+    """The share of the squared errors `[runs, N]` that the largest 1% of each run make, which is at least one."""
+    few = max(1, round(squares.shape[1] / 100))
+    return float(np.sort(squares, axis=1)[:, -few:].sum() / max(float(squares.sum()), 1e-300))
 
 
 def _of_classes(

@@ -16,9 +16,10 @@ from regjax.comparison.row import Improvement, LearningCurve, Spread, TechniqueR
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.report.learning_curve import more_data_sentence
-from regjax.report.notes import learning_rate_sentence, luck_sentence
-from regjax.report.reach import caution, too_few_units
+from regjax.report.notes import chance_choice, learning_rate_sentence, luck_sentence, tail_sentence
+from regjax.report.reach import caution, independent_runs, too_few_units
 from regjax.report.reference_notes import rare_class_note, reference_notes
+from regjax.report.table import unknown_effects
 from regjax.report.words import Measure
 from regjax.training.state import Weights
 
@@ -203,7 +204,7 @@ class CompareResult:
 
     def notes(self) -> list[str]:
         """Return the notes below the table, which explain how to read it."""
-        setting = self.settings
+        setting, measure = self.settings, self._measure()
         seeds = "1 run" if self.seeds == 1 else f"{self.seeds} runs"
         if self.splits > 1:
             seeds += f" on {self.splits} splits"
@@ -213,14 +214,16 @@ class CompareResult:
             f"{seeds}; strengths chosen on {setting['select_examples']} validation examples "
             f"({self.select}), test ({setting['test_examples']} examples) evaluated once.",
         ]
-        if self.seeds > 1 and not too_few_units({"settings": setting}):
+        content = self.to_json()
+        if self.seeds > 1 and not too_few_units(content):
             notes.append(
                 f"± and change: 95% interval over {self._covered()}, change paired with the baseline. "
                 "p: sign-flip test; adjusted p: over all rows (step-down maxT). detectable: the true change that so "
-                "many runs show, by test and interval, with an expected power of 80%. train: mean over the runs alone."
+                "many runs show, by test and interval, with an expected power of 80%."
+                f"{unknown_effects(content['techniques'].values(), independent_runs(content))} "
+                "train: mean over the runs alone."
             )
         titles = {row.name: row.title for row in self.rows()}
-        content = self.to_json()
         notes += reference_notes(content)
         notes += filter(None, [rare_class_note(content)])
         if self.groups:
@@ -234,7 +237,10 @@ class CompareResult:
                 f"{100 * setting['label_noise']:g}% of the training labels (and only those) are wrong on purpose, "
                 "so that there is something to overfit; --label_noise=0 turns it off."
             )
-        notes += filter(None, [learning_rate_sentence(setting, self._measure()), luck_sentence(setting)])
+        notes += filter(None, [
+            learning_rate_sentence(setting, measure), luck_sentence(setting), chance_choice(content, measure),
+            tail_sentence(content, measure),
+        ])  # fmt: skip
         if self.learning_curve:
             notes.append(more_data_sentence(content))
         if ties := sum(row.chosen.get("ties", 0) for row in self.rows()):

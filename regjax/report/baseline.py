@@ -96,11 +96,11 @@ def baseline_clause(results: Mapping[str, Any]) -> str:
     if verdict == "overfit" and onset:
         return f"{subject} overfits{runs}: {onset}{_rise(diagnosis, loss)}"
     if verdict == "overfit":
-        return (
-            f"{subject} overfits{runs}{_gap(results) or ': it does better on its training examples than on new ones'}"
-        )
+        gap = _gap(results) or ": it does better on its training examples than on new ones"
+        return f"{subject} overfits{runs}{gap}".replace(") (", "; ")
     if verdict == "underfit":
-        return f"{subject} underfits, or more cannot be learned from these inputs{_left(diagnosis, loss)}{runs}"
+        left = _left(diagnosis, loss)
+        return f"{subject} underfits, or more cannot be learned from these inputs{left}{runs}".replace(") (", "; ")
     if verdict == "correct_fit":
         return f"{subject} is not shown to overfit{runs}"
     if verdict == "undecided" and each:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from regjax.report.reach import covered, independent_runs, too_few_runs, too_few_units
@@ -175,6 +175,14 @@ def _line(row: Mapping[str, Any], status: str, columns: Sequence[Column], cells:
     }
 
 
+def unknown_effects(rows: Iterable[Mapping[str, Any]], runs: int) -> str:
+    """Why some detectable effects are not known, with a leading space; empty if all are, or for lack of runs."""
+    tested = [gain for row in rows if judge(gain := row.get("improvement")) != "untested" and gain]
+    if too_few_runs(runs) or all(finite(gain.get("minimum_detectable_effect")) for gain in tested):
+        return ""
+    return " It is empty where fewer than 10 answers differ, by which nobody can tell how much they vary."
+
+
 def _smallest_p(results: Mapping[str, Any]) -> str:
     runs, steps = independent_runs(results), (results.get("settings") or {}).get("steps_per_epoch")
     text = f" The smallest possible p is {p_value(2.0 ** (1 - runs))}." if 1 < runs <= 20 else ""
@@ -195,7 +203,9 @@ def _caption(results: Mapping[str, Any], with_letters: bool) -> str:
             f"training results over these runs alone. Gap: {gap}. Change: paired with the baseline run by run. p: "
             "two-sided sign-flip test of the mean over its standard deviation; adjusted p: over all techniques "
             f"by step-down maxT of jointly flipped {'splits' if several else 'runs'}. Detectable: the smallest true "
-            "change that so many runs show, by test and interval, with an expected power of 80%." + _smallest_p(results)
+            "change that so many runs show, by test and interval, with an expected power of 80%."
+            + unknown_effects(results["techniques"].values(), independent_runs(results))
+            + _smallest_p(results)
         )
     if with_letters:
         text += " Group: rows that share a letter are not shown to differ."

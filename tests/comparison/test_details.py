@@ -113,6 +113,19 @@ def test_numbers_have_points_and_quantiles(plan):
     assert of["residuals"]["25"] == pytest.approx(np.percentile(y - found.outputs["baseline"], 25), rel=1e-3)
 
 
+@pytest.mark.parametrize(("far", "low", "high"), [(0.0, 0.03, 0.2), (40.0, 0.75, 0.99)])
+def test_the_share_of_the_largest_errors(plan, far, low, high):
+    """The largest 1% of 300 in each run: of normal errors 8% of the squared error, and far out most of it."""
+    rng = np.random.default_rng(2)
+    errors = rng.normal(size=(4, 300))
+    errors[:, :2] += far
+    found = Predictions("regression", np.arange(4), errors, None, {"baseline": np.zeros((4, 300))})
+    of = details_of(plan, found, ["baseline"], Layout(np.zeros(4, int), None))["baseline"]
+    squares = np.sort(errors**2, axis=1)
+    assert of["largest_share"] == pytest.approx(squares[:, -3:].sum() / squares.sum(), rel=1e-3)
+    assert low < of["largest_share"] < high
+
+
 def test_a_row_of_a_table_is_shown_as_it_was():
     frame = {"age": [20.5, None, 40.0] * 10, "city": ["Rome", "Oslo", None] * 10, "sold": ["yes", "no", "no"] * 10}
     data = from_frame(frame, "sold")

@@ -68,6 +68,15 @@ def test_a_ranking_is_in_the_json_the_csv_and_the_table():
     assert len(alike.notes()) == 3
 
 
+def test_an_empty_detectable_effect_has_a_reason():
+    told = "fewer than 10 answers differ"
+    known, unknown = (
+        result(row("l2", dataclasses.replace(GAIN, minimum_detectable_effect=effect))) for effect in (0.02, None)
+    )
+    assert told not in str(known)
+    assert told in str(unknown)
+
+
 def test_the_table_for_a_terminal():
     at_edge = row("l1", GAIN, chosen={"parameter": "strength", "value": 1.0, "edge": "high"})
     lines = str(result(row("l2", GAIN), at_edge)).splitlines()

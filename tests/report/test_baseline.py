@@ -36,6 +36,8 @@ def test_a_gap_has_its_size_and_unit():
     assert "14.6 points above validation accuracy, mean of 4 runs" in lead(**gap)
     assert "0.570 above training loss" in lead(**gap | {"metric_gap": None})
     assert "mean of" not in lead(**gap | {"onset_epochs": [None]})
+    several = lead(**gap | {"verdicts": {"overfit": 3, "underfit": 1}})
+    assert "underfits in 1; training accuracy is 14.6 points above" in several  # one pair of brackets
     regression = {"metric": "rmse", "task": "regression", "diagnosis": OVERFIT | gap}
     assert "training R² is 0.146 above validation R²" in baseline_clause(regression)
     assert "above" not in lead(median_onset=None)

@@ -74,6 +74,32 @@ def test_coverage_is_told_for_designs_that_were_simulated(results, seeds, splits
     assert (f"not for {splits} splits" in text) == (not simulated)
 
 
+@pytest.mark.parametrize(("examples", "said_so"), [(40, True), (300, False), (1500, True)])
+def test_coverage_is_not_told_of_other_sizes_than_were_simulated(results, examples, said_so):
+    results["settings"]["population"] = examples
+    text = " ".join(said({**results, "seeds": 10, "splits": 10}))
+    assert (f"these are {examples:,}" in text) == said_so
+
+
+@pytest.mark.parametrize(("examples", "points"), [(4, "25.0"), (20, "5.0"), (21, None)])
+def test_a_choice_by_few_examples_is_called_one_by_chance(results, examples, points):
+    results["settings"]["select_examples"] = examples
+    told = [note for note in said(results) if "largely chance" in note]
+    assert len(told) == (points is not None)
+    assert all(f"is worth {points} points" in note for note in told)
+    results["metric"] = "roc_auc"
+    assert not any("largely chance" in note for note in said(results))
+
+
+def test_a_few_errors_that_decide_the_squared_error_are_told(diabetes):
+    made = copy.deepcopy(diabetes)
+    made["details"] = {"baseline": {"residuals": {}, "largest_share": 0.83}}
+    (note,) = [note for note in said(made) if "83% of the squared error" in note]
+    assert "--loss=huber" in note
+    for changed in ({"metric": "mae"}, {"details": {"baseline": {"largest_share": 0.2}}}, {"details": {}}):
+        assert not any("squared error" in note for note in said(made | changed))
+
+
 def test_ties_in_a_choice_are_told_where_they_decided(results):
     assert not any(" tie: " in note for note in said(results))
     results["techniques"]["dropout"]["chosen"]["ties"] = 7

@@ -18,6 +18,16 @@ def row(name, gain=None, **fields):
     }  # fmt: skip
 
 
+def test_a_detectable_effect_that_is_not_known_has_a_reason(make):
+    results = make(10).to_json()
+    told = "fewer than 10 answers differ"
+    assert told not in table(results, Measure.of(results))["caption"]
+    results["techniques"]["l2"]["improvement"]["minimum_detectable_effect"] = None
+    assert told in table(results, Measure.of(results))["caption"]
+    few = make(4).to_json()  # there it is for lack of runs, which the head of the page says
+    assert told not in table(few, Measure.of(few))["caption"]
+
+
 GAIN = {"mean": 0.035, "ci95": [0.01, 0.06], "p": 0.0004, "p_adjusted": 0.0123, "minimum_detectable_effect": 0.02}
 
 
