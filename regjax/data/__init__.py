@@ -19,6 +19,7 @@ from regjax.data.cache import CacheWarning, cache_root
 from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
 from regjax.data.image_rule import ImageRule
+from regjax.data.label_noise import noisy_labels
 from regjax.data.loading import load, read_inputs, stream_inputs
 from regjax.data.preprocess import Preprocessor
 from regjax.data.preprocessors import Preprocessors
@@ -31,7 +32,7 @@ from regjax.data.readers.tfds import load_tfds
 from regjax.data.readers.tfds_find import find_prepared
 from regjax.data.readers.tfds_source import TfdsSource, open_prepared
 from regjax.data.source import Rows, Source, as_rows, joined
-from regjax.data.splits import Splits, nested_order, noisy_labels, split, training_rows
+from regjax.data.splits import Splits, nested_order, split, training_rows
 from regjax.data.standardization import Standardization
 from regjax.data.tables import TableOptions
 

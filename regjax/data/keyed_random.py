@@ -7,9 +7,12 @@ depend on the splits, so splits are drawn from hashed integers instead.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from operator import index
 
 import numpy as np
+
+from regjax.core.errors import InputError
 
 _STEP = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, the increment of SplitMix64
 
@@ -61,3 +64,23 @@ def order(n: int, *key: int | str) -> np.ndarray:
       [0, 1, 2, 3]
     """
     return np.argsort(bits(n, *key), kind="stable")
+
+
+def seed_list(what: str, seeds: Sequence[int] | int) -> list[int]:
+    """Return the seeds as Python integers; an integer S means `range(S)`.
+
+    Args:
+      what: the function, for the message.
+      seeds: the seeds, or their number.
+
+    Raises:
+      InputError: there is none.
+
+    Example:
+      >>> seed_list("toy", 3), seed_list("toy", np.array([7]))
+      ([0, 1, 2], [7])
+    """
+    listed = [int(seed) for seed in (range(seeds) if isinstance(seeds, (int, np.integer)) else seeds)]
+    if not listed:
+        raise InputError(f"{what}: at least one seed is needed, got {seeds}")
+    return listed

@@ -1,7 +1,9 @@
 import hashlib
 
 import numpy as np
+import pytest
 
+from regjax.core.errors import InputError
 from regjax.data import keyed_random
 
 
@@ -40,3 +42,10 @@ def test_uniform_is_uniform():
 
 def test_empty_draw():
     assert keyed_random.order(0, "x").shape == (0,)
+
+
+def test_seeds_are_listed_and_none_is_refused():
+    assert keyed_random.seed_list("toy", np.int32(2)) == [0, 1]
+    assert keyed_random.seed_list("toy", [5, 2]) == [5, 2]
+    with pytest.raises(InputError, match=r"toy: at least one seed is needed, got \[\]"):
+        keyed_random.seed_list("toy", [])
