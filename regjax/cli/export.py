@@ -111,6 +111,7 @@ def main(config: Config) -> int:
         "dtype": pre.dtype,
         "inputs": None if pre.columns is None else list(pre.columns),
         "table": None if pre.schema is None else pre.schema.to_json(),
+        "targets": None if pre.target_names is None else list(pre.target_names),
         "class_names": None if pre.class_names is None else list(pre.class_names),
         "outputs": "probabilities of the classes"
         if pre.task == "classification"

@@ -27,7 +27,9 @@ class DataOptions(SplitOptions):
     )
     test_file: str | None = text("data", None, "a file or folder like --dataset whose examples are the test set")
     target: str | None = text(
-        "data", None, "target column of a table; default 'target'; or the .npy file of the targets"
+        "data",
+        None,
+        "target column of a table, or several, as price,weight; default 'target'; or the .npy file of the targets",
     )
     image_size: tuple[int, ...] | None = sizes(
         "data",

@@ -4,10 +4,10 @@
 
 --input is a table with the training columns, a .npz with x, a .npy, a folder of images, a split of the training dataset
 (train, validation, test), or - for a .csv from a pipe. --output gets one row per example: its id, the predicted class,
-its probability and that of each class, or the predicted number in the units of the target. Only the files of the run
-are needed, unless --input is a split. With --mc_samples, the noise of training is active, and the output also has the
-predictive entropy and the mutual information (in nats), or a standard deviation. An interval of numbers, and a
-threshold by --precision or --cost, come from the validation examples of the run.
+its probability and that of each class, or the predicted number in the units of the target; of several targets, a column
+is named after each. Only the files of the run are needed, unless --input is a split. With --mc_samples, the noise of
+training is active, and the output also has the predictive entropy and the mutual information (in nats), or a standard
+deviation. An interval of numbers, and a threshold by --precision or --cost, come from the validation examples.
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ def _columns(
     if pre.task == "regression":
         columns = prediction_table.number_columns(outputs, pre, half_width)
         if targets is not None:
-            columns |= prediction_table.numbered("target", np.reshape(targets, (len(outputs), -1)))
+            columns |= prediction_table.target_columns(
+                "target", np.reshape(targets, (len(outputs), -1)), pre.target_names
+            )
     else:
         columns = prediction_table.class_columns(outputs, pre.class_names, threshold)
         if targets is not None:
@@ -131,7 +133,7 @@ def _columns(
     scale = 1.0 if pre.y_scale is None else pre.y_scale  # a standard deviation in the units of the target
     for name, column in unsure.items():
         rounded = (column * scale).reshape(len(outputs), -1).astype(np.float64).round(prediction_table.DIGITS)
-        columns |= prediction_table.numbered(name, rounded)
+        columns |= prediction_table.target_columns(name, rounded, pre.target_names)
     return columns
 
 

@@ -57,16 +57,43 @@ def number_columns(
     import numpy as np
 
     predicted = np.asarray(preprocessor.target_inverse(outputs)).reshape(len(outputs), -1)
-    columns = numbered("prediction", predicted)
+    columns = target_columns("prediction", predicted, preprocessor.target_names)
     if half_width is not None:
         for name, sign in (("low", -1), ("high", 1)):
             end = (predicted + sign * half_width).astype(predicted.dtype)
-            columns |= numbered(name, np.maximum(end, 0) if preprocessor.link == "log" else end)  # no count is below 0
+            end = np.maximum(end, 0) if preprocessor.link == "log" else end  # no count is below 0
+            columns |= target_columns(name, end, preprocessor.target_names)
     return columns
 
 
-def numbered(name: str, values: np.ndarray) -> dict[str, list[Any]]:
-    """Return a column `[N, 1]` under its name, or the columns `[N, D]` under numbered names."""
-    if values.shape[1] == 1:
+def target_columns(name: str, values: np.ndarray, targets: tuple[str, ...] | None = None) -> dict[str, list[Any]]:
+    """Return a column `[N, 1]` under its name, or the columns `[N, D]` under the names of the targets.
+
+    Of the targets price and weight, the predictions are `price` and `weight`, and what is `low` of them `price_low` and
+    `weight_low`. Without names, or if these would not be distinct, they are numbered, as `low_0` and `low_1`.
+
+    Args:
+      name: `"prediction"`, or what else the values are.
+      values: of each target.
+      targets: names of the D targets.
+    """
+    if values.shape[1] == 1 and targets is None:
         return {name: values[:, 0].tolist()}
-    return {f"{name}_{i}": values[:, i].tolist() for i in range(values.shape[1])}
+    names = [f"{name}_{i}" for i in range(values.shape[1])]
+    if targets is not None and are_distinct(targets):
+        names = [target if name == "prediction" else f"{target}_{name}" for target in targets]
+    return {column: values[:, i].tolist() for i, column in enumerate(names)}
+
+
+SUFFIXES = ("low", "high", "target", "std")
+
+
+def are_distinct(targets: tuple[str, ...]) -> bool:
+    """Whether the columns named after targets differ from each other, and from the ids.
+
+    Example:
+      >>> are_distinct(("price", "weight")), are_distinct(("price", "price_low")), are_distinct(("id", "price"))
+      (True, False, False)
+    """
+    every = ["id", *targets, *(f"{target}_{suffix}" for target in targets for suffix in SUFFIXES)]
+    return len(set(every)) == len(every)

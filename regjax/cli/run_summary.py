@@ -13,6 +13,7 @@ from regjax.cli.final import without_validation
 
 if TYPE_CHECKING:
     from regjax.cli.setup import Loaded
+    from regjax.data import Splits
     from regjax.training.compilations import CompilationCounter
     from regjax.training.fit import FitResult
     from regjax.training.spec import Hparams, Spec
@@ -88,16 +89,33 @@ def _tested(result: FitResult, prepared: Prepared) -> dict[str, float]:
     def parts() -> Iterator[tuple[Any, Any]]:
         for start in range(0, len(y), size):
             examples = pre.transform(x[start : start + size])  # read once, for the metrics and for calibration
-            if spec.task == "classification":
+            if spec.task == "classification" or splits.targets:
                 outputs.append(np.asarray(predicted(weights, examples), np.float32))
             yield examples, y[start : start + size]
 
     test = evaluate_parts(apply_fn, *weights, parts(), task=spec.task, **_loss_of(prepared))
-    if outputs:
+    if spec.task == "classification":
         test |= _calibration(np.concatenate(outputs), y)
-    if pre.y_scale is not None:
+    elif splits.targets:
+        test |= _by_target(pre.target_inverse(np.concatenate(outputs)), splits)
+    elif pre.y_scale is not None:
         test["mse"] *= float(np.mean(np.square(pre.y_scale)))  # convert to the units of the target
     return test
+
+
+def _by_target(predicted: Any, splits: Splits) -> dict[str, float]:
+    """Return R2, MAE and RMSE of each target in its unit, and their MSE, which is a mean over targets."""
+    import numpy as np
+
+    from regjax.analysis.metrics import metrics_of
+
+    y = splits.y_test
+    found: dict[str, float] = {"mse": float(np.mean(np.square(predicted.astype(np.float64) - y)))}
+    for d, name in enumerate(splits.targets):
+        found |= {
+            f"{name}/{metric}": value for metric, value in metrics_of("regression", predicted[:, d], y[:, d]).items()
+        }
+    return found
 
 
 def _loss_of(prepared: Prepared) -> dict[str, Any]:
@@ -201,6 +219,10 @@ def describe(summary: dict[str, Any], workdir: Path, compilations: CompilationCo
     test = [summary["test/loss"], summary[f"test/{metric}"]]
     shown = ["not finite" if value is None else f"{value:.4f}" for value in test]
     print(f"test {loss_words(summary['loss'])} {shown[0]}, test {metric} {shown[1]}")
+    by_target = [name for name in summary if name.startswith("test/") and name.endswith("/r2") and name != "test/r2"]
+    if by_target:
+        each = ", ".join(f"{name[5:-3]} {summary[name]:.4f}" for name in by_target[:8])
+        print(f"test r2 of each target: {each}{', ...' if len(by_target) > 8 else ''}; r2 is their mean")
     onset = "" if summary["onset_epoch"] is None else f" from epoch {summary['onset_epoch']} on"
     print(f"diagnosis: {summary['diagnosis']}{onset}")
     for sentence in summary["evidence"]:

@@ -273,7 +273,7 @@ def _row_of_table(
         plan.metric,
         train=[value for part in parts for value in part.trained_score(name)],
         chance=parts[0].train_chance,
-        mse_unit=1.0 if scale is None else float(np.mean(np.square(scale))),
+        mse_unit=None if plan.splits.targets else 1.0 if scale is None else float(np.mean(np.square(scale))),
         diverged=sum(row.chosen.diverged for row in used),
         lanes=sum((len(row.outcomes) + (row.fresh is not None)) * len(row.chosen.results) for row in own),
         seconds=sum(outcome.seconds for row in own for outcome in (*row.outcomes, *filter(None, [row.fresh]))),

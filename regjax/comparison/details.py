@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from regjax.analysis import Predictions, mean_interval
-from regjax.analysis.metrics import contributions, reaches
+from regjax.analysis.metrics import contributions, metrics_of, reaches
 from regjax.comparison.layout import Layout
 from regjax.comparison.plan import Plan
 from regjax.core.typing import Json
@@ -20,6 +20,7 @@ MOST_CLASSES = 20  # of a confusion matrix that can be read
 MISTAKES = 10
 GRID = np.linspace(0.0, 1.0, 51)  # of false positive rate and recall
 POINTS = 400  # of predicted against true
+MOST_TARGETS = 4  # whose residuals are shown
 MOST_COLUMNS = 12  # of an example that is shown
 
 
@@ -31,9 +32,10 @@ def details_of(plan: Plan, predictions: Predictions, rows: Sequence[str], layout
       means over runs on a grid with 95% intervals over the runs alone, of the second class of two, otherwise the mean
       over classes, each against the rest; `roc_auc` and `average_precision` with intervals over fresh splits, seeds and
       test examples; `mistakes`, the ten examples of the surest wrong predictions.
-    - Regression: `points`, up to 400 pairs of target and prediction of the first target, evenly over the runs; and
-      `residuals`, the quantiles 5, 25, 50, 75 and 95% of target minus prediction over all runs; `largest_share`, the
-      share of its squared error that the largest 1% of the errors of each run make.
+    - Regression: `points`, up to 400 pairs of target and prediction, evenly over the runs; and `residuals`, the
+      quantiles 5, 25, 50, 75 and 95% of target minus prediction over all runs; `largest_share`, the share of its
+      squared error that the largest 1% of the errors of each run make. Of several targets there is a list `targets`
+      with the `name` of each, its `r2`, `mae` and `rmse` as means over runs, and of the first four the above.
 
     Args:
       plan: on the first split.
@@ -42,14 +44,26 @@ def details_of(plan: Plan, predictions: Predictions, rows: Sequence[str], layout
       layout: of the runs.
     """
     if predictions.task == "regression":
-        return {name: _of_numbers(predictions.outputs[name], predictions.y) for name in rows}
+        return {name: _of_numbers(predictions.outputs[name], predictions.y, plan.splits.targets) for name in rows}
     names = plan.splits.class_names or tuple(map(str, range(plan.splits.num_classes)))
     return {name: _of_classes(plan, predictions, name, names, layout) for name in rows}
 
 
-def _of_numbers(outputs: np.ndarray, y: np.ndarray) -> dict[str, Json]:
-    target = y.reshape(*y.shape[:2], -1)[..., 0].astype(np.float64)
-    predicted = outputs.reshape(*target.shape, -1)[..., 0].astype(np.float64)
+def _of_numbers(outputs: np.ndarray, y: np.ndarray, names: Sequence[str]) -> dict[str, Json]:
+    targets = y.reshape(*y.shape[:2], -1).astype(np.float64)
+    predicted = outputs.reshape(targets.shape).astype(np.float64)
+    if not names:
+        return _of_target(targets[..., 0], predicted[..., 0])
+    listed = []
+    for d, name in enumerate(names):
+        runs = [metrics_of("regression", p[:, d], t[:, d]) for p, t in zip(predicted, targets, strict=True)]
+        found = {metric: _short(float(np.mean([run[metric] for run in runs]))) for metric in ("r2", "mae", "rmse")}
+        shown = _of_target(targets[..., d], predicted[..., d]) if d < MOST_TARGETS else {}
+        listed.append({"name": name, **found, **shown})
+    return {"targets": listed}
+
+
+def _of_target(target: np.ndarray, predicted: np.ndarray) -> dict[str, Json]:
     picked = np.linspace(0, target.size - 1, min(POINTS, target.size)).astype(int)
     residuals = target - predicted
     return {

@@ -161,6 +161,7 @@ class Plan:
             "schedule": spec.schedule,
             "label_noise": options.label_noise,
             "class_weight": options.class_weight,
+            "targets": list(splits.targets) or None,
             "class_names": list(splits.class_names or ()) if splits.num_classes == 2 else None,
             "always": described_arguments(options.always or {}),
             "demonstration": is_demonstration(splits),

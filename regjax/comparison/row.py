@@ -118,7 +118,7 @@ class TechniqueResult:
     grid: tuple[GridPoint, ...]
     test: Spread  # the metric of the comparison
     test_loss: Spread
-    test_mse: Spread | None  # regression, in the units of the target
+    test_mse: Spread | None  # regression, in the units of the target; None for several, which have different ones
     train: Spread  # the metric on the training examples
     train_loss: Spread
     generalization_gap: Spread  # by how much the metric is better on the training examples than on the test examples

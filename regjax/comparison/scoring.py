@@ -41,7 +41,7 @@ class Evaluation(NamedTuple):
     hits: np.ndarray  # [N], 1 for a correct prediction; empty if the metric is not the accuracy
     outputs: np.ndarray = np.zeros(0)  # class probabilities [N, K], or numbers like y; empty on the selection part
     squares: np.ndarray = np.zeros(0)  # [N], of a regression the squared error of each example
-    contributions: np.ndarray | None = None  # [N], of each example to the score, if it is neither accuracy nor R2
+    contributions: np.ndarray | None = None  # [N], of each example to the score; None of accuracy and R2 of one target
     diverged: bool = False  # the scores are those of the constant guess
     reaches: np.ndarray | None = None  # [N], how far an answer moves its contribution; None with hits, and for numbers
 
@@ -176,7 +176,7 @@ class Scorer:
         if self.metric == "d2":
             scores = explained(losses, self._least)
             return Evaluation(float(scores.mean()), loss, losses, none, kept, squares, scores)
-        if self.metric == "r2":
+        if self.metric == "r2" and _is_single(self._targets):
             score = 1.0 - float(squares.mean()) / _variance(np.asarray(self._y))
             return Evaluation(score, loss, losses, none, kept, squares)
         scores = METRICS[self.metric].sign * contributions(self.metric, outputs, self._targets)
@@ -203,7 +203,7 @@ def chance_of(
     if metric == "d2":
         return Chance(1.0 - mean / least_loss(loss, targets), mean)
     predicted = _predicted(guess, preprocessor, splits.task, len(y))
-    if metric == "r2":
+    if metric == "r2" and _is_single(y):
         squares = _squares(preprocessor.target_transform(predicted), targets)
         return Chance(1.0 - float(squares.mean()) / _variance(targets), mean)
     return Chance(float((METRICS[metric].sign * contributions(metric, predicted, y)).mean()), mean)
@@ -250,6 +250,11 @@ def _per_example(
     return losses, correct(outputs, y), jax.nn.softmax(outputs.astype(jnp.float32))
 
 
+def _is_single(y: np.ndarray) -> bool:
+    """Whether there is one target; R2 of several is the mean of theirs, which the squared errors alone do not tell."""
+    return y.ndim == 1 or y.shape[1] == 1
+
+
 def _variance(y: np.ndarray) -> float:
-    spread_of_y = float(np.mean(np.var(y.reshape(len(y), -1), axis=0)))
+    spread_of_y = float(np.var(y))
     return spread_of_y if spread_of_y > 0 else 1.0

@@ -124,7 +124,7 @@ def summarize_row(
     *,
     train: Sequence[float],
     chance: Chance,
-    mse_unit: float,
+    mse_unit: float | None,
     diverged: int,
     lanes: int,
     seconds: float,
@@ -144,7 +144,7 @@ def summarize_row(
         grid=grid,
         test=spread(test, of_score),
         test_loss=spread(loss, of_loss),
-        test_mse=_own_unit(tests, layout, mse_unit) if task == "regression" else None,
+        test_mse=None if mse_unit is None or task != "regression" else _own_unit(tests, layout, mse_unit),
         train=spread_of(train, limits),
         train_loss=spread_of(
             [chance.loss if lost(result) else at_end(result, "train/data_loss", chance.loss) for result in results],

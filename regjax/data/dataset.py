@@ -31,6 +31,7 @@ class Dataset:
       y: class indices `int32[N]`, or numbers `float32[N]` or `float32[N, D]`.
       class_names: one name per class, in the order of the indices.
       columns: one name per column of a table.
+      target_names: one name per column of `y` of shape `[N, D]`; None if they have none.
       test: `(x_test, y_test)`, an official test split, or None.
       validation: `(x, y)`, an official validation split, or None.
       notes: messages for the user about how the source was read.
@@ -68,6 +69,7 @@ class Dataset:
     times: np.ndarray | None = None
     image_rule: ImageRule | None = None
     weights: np.ndarray | None = None
+    target_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_choice("dataset: task", self.task, TASKS)
@@ -83,6 +85,10 @@ class Dataset:
                 raise InputError(f"{self.name}: class_names belong to classification, task is {self.task!r}")
             if len(set(self.class_names)) != len(self.class_names):
                 raise InputError(f"{self.name}: class_names are not distinct: {_shorten(self.class_names)}")
+        if self.target_names is not None:
+            names = self.target_names
+            if self.y.ndim != 2 or len(names) != self.y.shape[1] or len(set(names)) != len(names):
+                raise InputError(f"{self.name}: {len(set(names))} distinct target_names for y of shape {self.y.shape}")
         for name in ("groups", "times", "weights"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,7 @@ def load(
     name: str | os.PathLike[str],
     *,
     data_dir: str | os.PathLike[str] | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     task: str | None = None,
     table: TableOptions | None = None,
     image_size: tuple[int, int] | int | None = None,
@@ -62,7 +62,8 @@ def load(
       name: one of `EMBEDDED`; a `.npz`, a `.npy` with the targets in another one (`x.npy` and `y.npy`), a table
         (`load_table`) or a folder; or a TFDS name, such as `mnist` or `mnist:3.0.1`.
       data_dir: directory of prepared TFDS datasets; None looks in `$TFDS_DATA_DIR` and `~/tensorflow_datasets`.
-      target: target column of a table (default `target`), or the `.npy` of the targets, if its name does not tell.
+      target: target column of a table (default `target`), or several in a sequence or separated by commas; or the
+        `.npy` of the targets, if its name does not tell.
       task: `"classification"` or `"regression"`; None infers it from the targets.
       table: how to read a table, and what its columns are.
       image_size: `(height, width)` for a folder of images, or one number for both; see `load_folder`.
@@ -108,7 +109,7 @@ def load(
             data = data if searched else with_near_duplicates_noted(with_duplicates_together(data))
             if test_file is None:
                 return data
-            return with_test_file(data, path, test_file, read.load, target=target, table=table, lazy=lazy)
+            return with_test_file(data, path, test_file, read.load, table=table, lazy=lazy)
         text, data_dir = found, path
     for option, value in {**options, "test_file": test_file and os.fspath(test_file)}.items():
         if value is not None:

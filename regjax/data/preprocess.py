@@ -50,6 +50,7 @@ class Preprocessor:
       pixel_max: largest value of a pixel; None for tables.
       class_names: names of the classes, or None.
       columns: names of the columns, or None.
+      target_names: names of the D targets, or None.
       y_mean: `float32[]` or `float32[D]`; None if the targets are not standardized.
       y_scale: like `y_mean`, never 0.
       link: what the outputs of a regression are: `"identity"`, standardized targets, or `"log"`, logarithms of targets
@@ -81,6 +82,7 @@ class Preprocessor:
     schema: Schema | None = None
     image_rule: ImageRule | None = None
     link: str = "identity"
+    target_names: tuple[str, ...] | None = None
 
     @classmethod
     def fit(
@@ -192,6 +194,7 @@ class Preprocessor:
             schema=splits.schema,
             image_rule=splits.image_rule,
         )
+        made = replace(made, target_names=splits.target_names)
         return replace(made, link=link) if numbers else made
 
     def transform(self, x: np.ndarray) -> np.ndarray:
@@ -281,6 +284,7 @@ class Preprocessor:
             "schema": schema,
             "class_names": None if self.class_names is None else list(self.class_names),
             "columns": None if self.columns is None else list(self.columns),
+            "targets": None if self.target_names is None else list(self.target_names),
             "mean": self.mean.tolist(),
             "scale": self.scale.tolist(),
             "y_mean": None if self.y_mean is None else self.y_mean.tolist(),
@@ -318,6 +322,7 @@ class Preprocessor:
                 pixel_max=schema["pixel_max"],
                 class_names=None if content["class_names"] is None else tuple(content["class_names"]),
                 columns=None if content["columns"] is None else tuple(content["columns"]),
+                target_names=None if content.get("targets") is None else tuple(content["targets"]),
                 y_mean=None if content["y_mean"] is None else np.asarray(content["y_mean"], np.float32),
                 y_scale=None if content["y_scale"] is None else np.asarray(content["y_scale"], np.float32),
                 fill=None if content.get("fill") is None else np.asarray(content["fill"], np.float32),

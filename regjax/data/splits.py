@@ -38,6 +38,7 @@ class Splits:
       num_classes: number of classes; 0 for regression.
       class_names: names of the classes, or None.
       columns: names of the columns, or None.
+      target_names: names of the columns of the targets, or None.
       embedded: whether the dataset is one of `regjax.data.EMBEDDED`.
       official_test: whether the test set is the official one of the dataset.
       indices: positions in `dataset.x` of the examples of each part that was split from it.
@@ -67,6 +68,7 @@ class Splits:
     image_rule: ImageRule | None = None
     weight_train: np.ndarray | None = None
     groups: dict[str, np.ndarray] = field(default_factory=dict)
+    target_names: tuple[str, ...] | None = None
 
     def independent(self, part: str, most: int | None = None) -> int:
         """The effective number of independent examples among the first `most` of a part: of groups, or examples."""
@@ -79,6 +81,13 @@ class Splits:
         numbers = 1 if self.y_train.ndim == 1 else self.y_train.shape[1]
         return self.num_classes if self.task == "classification" else int(numbers)
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of several targets, which are numbered if they have none; empty if there is one."""
+        if self.y_train.ndim == 1 or self.y_train.shape[1] == 1:
+            return ()
+        return self.target_names or tuple(f"target {i}" for i in range(self.y_train.shape[1]))
+
     def check_targets(self) -> None:
         """Check that a classification has at least two classes, and that the targets of a regression differ.
 
@@ -88,7 +97,7 @@ class Splits:
         if self.task == "classification" and self.num_classes < 2:
             raise InputError(f"{self.name}: all labels are the same; classification needs at least 2 classes")
         if self.task == "regression":
-            check_varied(self.name, self.y_train)
+            check_varied(self.name, self.y_train, self.target_names)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -167,6 +176,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
         num_classes=dataset.num_classes,
         class_names=dataset.class_names,
         columns=dataset.columns,
+        target_names=dataset.target_names,
         embedded=dataset.embedded,
         official_test=official,
         schema=dataset.schema,

@@ -160,15 +160,21 @@ def encode_targets(
     return task, encoded, tuple(_text(label) for label in labels)
 
 
-def check_varied(name: str, y: np.ndarray) -> None:
+def check_varied(name: str, y: np.ndarray, targets: Sequence[str] | None = None) -> None:
     """Check that targets `[N]` or `[N, D]` are not the same for all training examples.
+
+    Args:
+      name: name of the dataset, for the message.
+      y: the targets.
+      targets: names of the D targets, for the message.
 
     Raises:
       InputError: they are, or those of one column; R2 has no meaning then.
     """
     same = np.ptp(y.reshape(len(y), -1), axis=0) == 0
-    which = "the target" if same.size == 1 else f"target {int(np.argmax(same))}"
     if same.any():
+        place = int(np.argmax(same))
+        which = "the target" if same.size == 1 else f"target {place if targets is None else repr(targets[place])}"
         raise InputError(f"{name}: {which} is the same in all training examples; nothing can be learned")
 
 

@@ -25,7 +25,6 @@ def with_test_file(
     path: str | os.PathLike[str],
     load: Load,
     *,
-    target: str | None,
     table: TableOptions | None,
     lazy: bool,
 ) -> Dataset:
@@ -40,7 +39,6 @@ def with_test_file(
       trained_on: the file or folder that they are from.
       path: the file or folder, in the same form.
       load: the function that reads such data, with the options of images; not used for tables.
-      target: target column of a table.
       table: how to read a table.
       lazy: as in `regjax.data.load`.
 
@@ -53,7 +51,7 @@ def with_test_file(
     if data.test is not None:
         raise InputError(f"test_file {str(path)!r}: {data.name} has a test set of its own; leave the option out")
     if data.schema is not None:
-        x, y, notes = labelled_table(path, data, target, table)
+        x, y, notes = labelled_table(path, data, table)
         if table is not None and table.group is not None:
             notes += _shared_groups(trained_on, path, table, table.group)
     else:

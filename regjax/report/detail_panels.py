@@ -118,14 +118,23 @@ def _curve(name: str, title: str, metric: str, labels: tuple[str, str], rows: li
 
 
 def residual_panels(results: Mapping[str, Any]) -> list[Panel]:
-    """Predicted against true targets, one panel for each row."""
-    rows = [(title, of) for title, of in detail_rows(results) if of.get("points")]
+    """Predicted against true targets, one panel for each row; of several targets, one for each row and target."""
+    by_target: dict[str, list[tuple[str, Details]]] = {}
+    for title, of in detail_rows(results):
+        for one in of.get("targets") or [{"name": "", **of}]:
+            if one.get("points"):
+                by_target.setdefault(str(one["name"]), []).append((title, one))
+    return [panel for target, rows in by_target.items() for panel in _of_target(target, rows)]
+
+
+def _of_target(target: str, rows: list[tuple[str, Details]]) -> list[Panel]:
     values = [value for _, of in rows for pair in of["points"] for value in pair if finite(value)]
     if not values:
         return []
     low, high = min(values), max(values)
     room = 0.04 * (high - low) or 0.5
-    return [_residuals(title, of, (low - room, high + room)) for title, of in rows]
+    titles = [f"{target}, {title}" if target else title for title, _ in rows]
+    return [_residuals(title, of, (low - room, high + room)) for title, (_, of) in zip(titles, rows, strict=True)]
 
 
 def _residuals(title: str, of: Details, limits: tuple[float, float]) -> Panel:

@@ -15,6 +15,7 @@ from regjax.report.reach import (
     too_few_units,
     with_so_few,
 )
+from regjax.report.targets import target_notes
 from regjax.report.verdict import short
 from regjax.report.words import Measure, count, finite, fixed, listing, plain
 
@@ -112,7 +113,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
     """Notes on what is random and what is fixed, how settings were chosen, and what the numbers do not show."""
     settings = results.get("settings") or {}
     rows = list(results["techniques"].values())
-    out = [_setup(settings)]
+    out = [_setup(settings), *target_notes(settings)]
     noise = settings.get("label_noise")
     if finite(noise) and noise > 0:
         out.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable
 
 import jax
@@ -15,7 +16,7 @@ from regjax.catalog import SCORE as SCORE
 from regjax.core.checks import check_array, check_choice, check_range, is_traced
 from regjax.core.dtypes import widened
 from regjax.core.labels import check_labels, check_logits, is_indices, without_ignored
-from regjax.core.typing import ApplyFn, Array, ArrayLike, PyTree
+from regjax.core.typing import ApplyFn, Array, ArrayLike, Numeric, PyTree
 from regjax.losses import Loss, correct, get_loss, predicted_numbers, squared_error
 from regjax.models.call import call_model
 
@@ -57,7 +58,8 @@ def evaluate(
 
     Returns:
       float32 scalars (or `[G]`), means over all examples or tokens that are not ignored: `loss` and `accuracy`, or
-      `loss`, the squared error `mse` and `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`.
+      `loss`, the squared error `mse` and `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`, of several targets the mean of
+      theirs, as scikit-learn's `uniform_average`.
 
     Raises:
       InputError: the task is unknown.
@@ -70,6 +72,29 @@ def evaluate(
       >>> float(result["mse"]), float(result["r2"])
       (0.0, 1.0)
     """
+    means, weight = _means(
+        apply_fn, params, model_state, x, y, weight, task=task, loss=loss, loss_parameter=loss_parameter,
+        batch_size=batch_size, ignore_index=ignore_index, standardize=standardize,
+    )  # fmt: skip
+    return means if task != "regression" else _with_r2(means, _variances(y, weight))
+
+
+def _means(
+    apply_fn: ApplyFn,
+    params: PyTree,
+    model_state: PyTree | None,
+    x: Array,
+    y: Array,
+    weight: Array | None,
+    *,
+    task: str,
+    loss: str | Loss | None,
+    loss_parameter: ArrayLike | None,
+    batch_size: int,
+    ignore_index: int | None = None,
+    standardize: Callable[[Array], Array] | None = None,
+) -> tuple[dict[str, Array], Array]:
+    """The means of `evaluate`, and the weights of the examples; of several targets also `squares`, the MSE of each."""
     check_choice("task", task, METRICS)
     standardize, data_loss = standardize or (lambda x: x), get_loss(loss or DEFAULT_LOSS[task])
     link = LOSSES[loss].link if isinstance(loss, str) else "identity"
@@ -94,10 +119,14 @@ def evaluate(
             values["accuracy"] = correct(outputs, by)
         elif data_loss is not squared_error:
             values["mse"] = squared_error(predicted_numbers(loss, outputs), by)
+        squares = {}
+        if task == "regression" and math.prod(by.shape[1:]) > 1:
+            away = widened(predicted_numbers(loss, outputs)) - widened(by)
+            squares = {"squares": jnp.square(away).reshape(away.shape[0], -1).T @ bw}
         if counted:  # weights of the tokens of each example
             values["count"] = jnp.ones(counted[0].shape, jnp.float32)
             values = {name: (v * counted[0]).reshape(v.shape[0], -1).sum(axis=1) for name, v in values.items()}
-        return {name: value @ bw for name, value in values.items()}
+        return {name: value @ bw for name, value in values.items()} | squares
 
     if x.shape[0] <= batch_size:
         totals = sums(arrays)
@@ -108,8 +137,15 @@ def evaluate(
     result = {name: value / jnp.where(count > 0, count, 1.0) for name, value in totals.items()}
     if task == "regression":
         result.setdefault("mse", result["loss"])
-        result["r2"] = 1.0 - result["mse"] / _variance(y, weight)
-    return result
+    return result, weight
+
+
+def _with_r2(means: dict[str, Numeric], variances: Numeric) -> dict[str, Numeric]:
+    """Add R2, and take the MSE of each of several targets away; the variances are `[D]` or `[G, D]`."""
+    if "squares" not in means:
+        return means | {"r2": 1.0 - means["mse"] / variances[..., 0]}
+    others = {name: value for name, value in means.items() if name != "squares"}
+    return others | {"r2": 1.0 - (means["squares"].T / variances).mean(axis=-1)}
 
 
 def evaluate_parts(
@@ -146,8 +182,8 @@ def evaluate_parts(
       0.25
     """
     sizes, metrics, targets = [], [], []
-    measure: Callable[..., dict[str, Array]] = functools.partial(
-        evaluate, apply_fn, task=task, loss=loss, loss_parameter=loss_parameter, batch_size=2**31
+    measure: Callable[..., tuple[dict[str, Array], Array]] = functools.partial(
+        _means, apply_fn, task=task, loss=loss, loss_parameter=loss_parameter, batch_size=2**31
     )
     if task == "classification":  # one program instead of forty, but it would round r2 differently
         measure = jax.jit(measure)
@@ -156,14 +192,16 @@ def evaluate_parts(
             _check_labels(apply_fn, params, model_state, x, y, None)
         x, y = jax.device_put((x, y))
         # The weights are arguments, because dividing by a constant count would be rounded differently, too.
-        metrics.append(jax.device_get(measure(params, model_state, x, y, np.ones(len(x), np.float32))))
+        metrics.append(jax.device_get(measure(params, model_state, x, y, np.ones(len(x), np.float32))[0]))
         sizes.append(len(x))
         targets.append(y)
-    total = {name: float(np.average([part[name] for part in metrics], weights=sizes)) for name in metrics[0]}
+    total: dict[str, Numeric] = {
+        name: np.average([part[name] for part in metrics], axis=0, weights=sizes) for name in metrics[0]
+    }
     if task == "regression":
         y = jnp.concatenate(targets)
-        total["r2"] = 1.0 - total["mse"] / float(_variance(y, jnp.ones(len(y))))
-    return total
+        total = _with_r2(total, np.asarray(_variances(y, jnp.ones(len(y))), np.float64))
+    return {name: float(value) for name, value in total.items()}
 
 
 def predict(
@@ -262,11 +300,12 @@ def _in_batches(arrays: tuple[Array, ...], batch_size: int) -> tuple[Array, ...]
     return tuple(reshape(a) for a in arrays)
 
 
-def _variance(y: Array, weight: Array) -> Array:
-    """The weighted variance of the targets, averaged over outputs; 1 where it is 0."""
-    y = widened(y).reshape(y.shape[0], -1)
+def _variances(y: ArrayLike, weight: ArrayLike) -> Array:
+    """The weighted variance of each of the D targets, `[D]` or `[G, D]`; 1 where it is 0."""
+    y = widened(jnp.asarray(y))
+    y = y.reshape(y.shape[0], -1)
     total = jnp.sum(weight, axis=-1, keepdims=True)
     share = weight / jnp.where(total > 0, total, 1.0)
     centred = y - jnp.mean(y, axis=0)  # any shift gives the same variance; this one keeps float32 accurate
-    spread = jnp.mean(share @ jnp.square(centred) - jnp.square(share @ centred), axis=-1)
+    spread = share @ jnp.square(centred) - jnp.square(share @ centred)
     return jnp.where(spread > 0, spread, 1.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from regjax.cli.prediction_table import MOST_CLASSES, class_columns, number_columns, numbered
+from regjax.cli.prediction_table import MOST_CLASSES, class_columns, number_columns, target_columns
 from regjax.data import Preprocessor
 
 LOGITS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
@@ -40,7 +40,7 @@ def test_numbers_are_in_the_units_of_the_target():
     made = Preprocessor.fit(np.eye(3, dtype=np.float32), "table", y_train=y, task="regression")
     found = number_columns(made.target_transform(y), made)["prediction"]
     np.testing.assert_allclose(found, y, rtol=1e-6)
-    assert list(numbered("std", np.ones((2, 2)))) == ["std_0", "std_1"]
+    assert list(target_columns("std", np.ones((2, 2)))) == ["std_0", "std_1"]
 
 
 def test_an_interval_of_counts_does_not_go_below_0():
@@ -49,3 +49,16 @@ def test_an_interval_of_counts_does_not_go_below_0():
     np.testing.assert_allclose(found["prediction"], [1, 5], rtol=1e-6)
     np.testing.assert_allclose(found["low"], [0, 3], rtol=1e-6)
     np.testing.assert_allclose(found["high"], [3, 7], rtol=1e-6)
+
+
+def test_columns_of_several_targets_are_named_after_them():
+    y = np.array([[10.0, 1.0], [20.0, 5.0], [30.0, 3.0]], np.float32)
+    made = Preprocessor.fit(np.eye(3, dtype=np.float32), "table", y_train=y, task="regression")
+    named = dataclasses.replace(made, target_names=("price", "weight"))
+    found = number_columns(made.target_transform(y), named, np.array([2.0, 0.5]))
+    assert list(found) == ["price", "weight", "price_low", "weight_low", "price_high", "weight_high"]
+    np.testing.assert_allclose(found["weight_low"], [0.5, 4.5, 2.5], rtol=1e-5)
+    assert list(number_columns(y, made)) == ["prediction_0", "prediction_1"]
+    for names in (("id", "price"), ("price", "price_low")):  # would hide another column
+        clash = dataclasses.replace(made, target_names=names)
+        assert list(number_columns(y, clash, np.ones(2)))[2:] == ["low_0", "low_1", "high_0", "high_1"]

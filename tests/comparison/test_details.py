@@ -146,3 +146,24 @@ def test_mistakes_of_images_are_pictures():
     first = result.details["baseline"]["mistakes"][0]
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(first["image"]))))
     assert any(np.array_equal(picture, image[:, :, 0]) for image in x)
+
+
+def test_each_of_several_targets_has_its_errors_and_the_first_their_residuals():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(200, 6)).astype(np.float32) * np.float32([1, 10, 1, 1, 1, 500])
+    x = rng.normal(size=(200, 3)).astype(np.float32)
+    names = tuple("abcdef")
+    data = Dataset("toy", "regression", x, y, target_names=names)
+    plan = make_plan("linear", data, ["l2"], CompareOptions(seeds=2, splits=1))
+    truth = np.stack([plan.splits.y_test] * 2)
+    outputs = truth + rng.normal(size=truth.shape).astype(np.float32)
+    made = Predictions("regression", np.arange(2), truth, None, {"baseline": outputs})
+    found = details_of(plan, made, ["baseline"], Layout(np.zeros(2, int), None))["baseline"]["targets"]
+    assert [one["name"] for one in found] == list(names)
+    for d, one in enumerate(found):
+        pairs = [(t[:, d], p[:, d]) for t, p in zip(truth, outputs, strict=True)]
+        assert one["r2"] == pytest.approx(np.mean([oracle.r2_score(*pair) for pair in pairs]), rel=1e-4)
+        assert one["mae"] == pytest.approx(np.mean([oracle.mean_absolute_error(*pair) for pair in pairs]), rel=1e-4)
+    assert ["points" in one for one in found] == [True] * 4 + [False] * 2
+    assert found[1]["residuals"]["50"] == pytest.approx(np.median(truth[..., 1] - outputs[..., 1]), rel=1e-3)
+    assert plan.settings()["targets"] == list(names)

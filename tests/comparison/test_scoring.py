@@ -87,6 +87,25 @@ def test_predictions_of_several_targets():
     np.testing.assert_allclose(scorer(weights, True).outputs, [y.mean(axis=0)] * 4, rtol=1e-6)
 
 
+def test_r2_of_several_targets_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    y, y_test = (rng.normal(size=(n, 2)).astype(np.float32) * np.float32([1, 300]) for n in (40, 25))
+    x = np.zeros((40, 2), np.float32)
+    x_test = rng.normal(size=(25, 2)).astype(np.float32)
+    splits = dataclasses.replace(
+        SPLITS, task="regression", num_classes=0, x_train=x, y_train=y, x_test=x_test, y_test=y_test
+    )
+    preprocessor = Preprocessor.for_splits(splits, standardize="none")
+    scorer = Scorer(lambda v, x: x * v["params"]["w"], splits, preprocessor, "test")
+    found = scorer(Weights({"w": np.float32(0.3)}, {}), False)
+    assert found.score == pytest.approx(r2_score(y_test, found.outputs), rel=1e-5)
+    assert found.scores.mean() == pytest.approx(found.score)
+    assert found.scores.std() > 0
+    lost = scorer(Weights({"w": np.float32(0.3)}, {}), True)
+    assert lost.score == pytest.approx(r2_score(y_test, lost.outputs), rel=1e-5)
+    assert lost.score == pytest.approx(scorer.chance.score, rel=1e-5)
+
+
 def test_a_scorer_knows_one_part(table):
     """With the test part blanked out, everything about selection is the same, the constant guess included."""
     blank = dataclasses.replace(table, x_test=table.x_test[:0], y_test=table.y_test[:0])

@@ -50,3 +50,13 @@ def test_residuals_share_their_axes():
     assert "−0.5 to 0.5" in panels[0].note
     assert panels[1].inline()
     assert residual_panels(results(baseline=CLASSES)) == []
+
+
+def test_each_target_has_its_own_axes():
+    of = {"points": [[1.0, 2.0], [3.0, 2.5]], "residuals": {"5": -1, "25": -0.5, "50": 0.1, "75": 0.5, "95": 1}}
+    far = of | {"points": [[1000.0, 2000.0]], "name": "price"}
+    both = {"targets": [far, of | {"name": "weight"}, {"name": "third", "r2": 0.5}]}
+    panels = residual_panels(results(baseline=both, l2=both))
+    assert [panel.title for panel in panels] == ["price, baseline", "price, L2", "weight, baseline", "weight, L2"]
+    assert len({panel.name for panel in panels}) == 4
+    assert panels[2].inline() != panels[0].inline()

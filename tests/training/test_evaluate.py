@@ -125,3 +125,24 @@ def test_the_parameter_of_a_loss_reaches_it():
         regress, LOGITS, None, X, NUMBERS, task="regression", loss="quantile", loss_parameter=0.8, batch_size=5
     )
     assert float(found["loss"]) == pytest.approx(mean_pinball_loss(NUMBERS, X @ LOGITS[:, 0], alpha=0.8), rel=1e-5)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["plain", "weighted"])
+@pytest.mark.parametrize("batch_size", [5, 2048])
+def test_r2_of_several_targets_is_the_mean_of_theirs(weight, batch_size):
+    """Also where their variances differ, which a ratio of means would weigh by."""
+    y = (X @ LOGITS + RNG.normal(size=(37, 3))).astype(np.float32) * np.float32([1, 10, 100])
+    options = {"task": "regression", "batch_size": batch_size}
+    found = rj.evaluate(classify, LOGITS, None, X, y, weight, **options)
+    assert set(found) == {"loss", "mse", "r2"}
+    guess = X @ LOGITS
+    assert float(found["r2"]) == pytest.approx(r2_score(y, guess, sample_weight=weight), rel=1e-4)
+    assert float(found["mse"]) == pytest.approx(mean_squared_error(y, guess, sample_weight=weight), rel=1e-5)
+    groups = np.stack([WEIGHTS, np.ones(37, np.float32)])
+    both = rj.evaluate(classify, LOGITS, None, X, y, groups, **options)
+    for g in range(2):
+        assert float(both["r2"][g]) == pytest.approx(r2_score(y, guess, sample_weight=groups[g]), rel=1e-4)
+    parts = [(X[:20], y[:20]), (X[20:], y[20:])]
+    assert evaluate_parts(classify, LOGITS, None, parts, task="regression")["r2"] == pytest.approx(
+        r2_score(y, guess), rel=1e-4
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from regjax.data.preprocess import Preprocessor
 from regjax.data.readers.array_files import PIECE_BYTES, dataset_of_arrays, inputs_of_model, readable
 
 
-def load_npy(path: Path, *, task: str | None = None, lazy: bool = False, target: str | None = None) -> Dataset:
+def load_npy(
+    path: Path, *, task: str | None = None, lazy: bool = False, target: str | Sequence[str] | None = None
+) -> Dataset:
     """Load inputs and targets from two `.npy` files, such as `x.npy` and `y.npy`.
 
     The targets of `x.npy` are in `y.npy`, those of `X_train.npy` in `Y_train.npy` or `y_train.npy`, of the same folder.
@@ -85,9 +87,9 @@ def _targets(path: Path) -> Path:
     raise InputError(f"{path.name}: {tried}; name the .npy file of the targets with target=FILE")
 
 
-def _named_targets(path: Path, name: str) -> Path:
+def _named_targets(path: Path, name: str | Sequence[str]) -> Path:
     """Return the file of targets of that name, from the working directory or the folder of `path`."""
-    for found in (Path(name).expanduser(), path.parent / name):
+    for found in (Path(name).expanduser(), path.parent / name) if isinstance(name, str) else ():
         if found.is_file() and found.suffix.lower() == ".npy":
             return found
     raise InputError(

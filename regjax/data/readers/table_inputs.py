@@ -59,7 +59,7 @@ def table_pieces(path: Path, preprocessor: Preprocessor, note: Note | None = Non
     as_text = tuple(column.name for column in schema.used if column.role == "category")
     dates = tuple(column.name for column in schema.used if column.role == "date")
     as_text = as_text if schema.id_column is None else (*as_text, schema.id_column)
-    said, known = _Said(), {column.name for column in schema.columns} | {schema.target}
+    said, known = _Said(), {column.name for column in schema.columns} | set(schema.targets)
     for raw, share in read_parts(path, TableOptions(encoding=_encoding(path, schema)), as_text, dates):
         x, unexpected = schema.encode_part(raw, preprocessor.spread)
         if preprocessor.fill is None and (holes := np.argwhere(np.isnan(x))).size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,13 +70,13 @@ class Column:
         return self.role in USED or self.parts
 
 
-def infer_columns(raw: RawTable, options: TableOptions, target: str | None = None) -> list[Column]:
-    """Return the role of each column except the target.
+def infer_columns(raw: RawTable, options: TableOptions, targets: Sequence[str] = ()) -> list[Column]:
+    """Return the role of each column except the targets.
 
     Args:
       raw: the table.
       options: what the user says about its columns.
-      target: name of the target column, which is not an input.
+      targets: names of the target columns, which are not inputs.
 
     Raises:
       InputError: a column that is named is not there, or columns hold what cannot be used; all of them are named.
@@ -88,11 +89,12 @@ def infer_columns(raw: RawTable, options: TableOptions, target: str | None = Non
     """
     named = options.named()
     check_known(raw.name, "column", list(named), raw.table.column_names)
-    if target in named:
-        raise InputError(f"{raw.name}: {target!r} is the target; it cannot be in {named[target]} too")
+    for target in targets:
+        if target in named:
+            raise InputError(f"{raw.name}: {target!r} is the target; it cannot be in {named[target]} too")
     found, refused = [], []
     for name in raw.table.column_names:
-        if name == target:
+        if name in targets:
             continue
         try:
             found.append(_column(raw, name, named.get(name)))

@@ -73,8 +73,8 @@ class Schema:
     are worth does not: an input that is the same for all training examples is 0 for every example.
 
     Args:
-      columns: all columns except the target, in their order.
-      target: name of the target column.
+      columns: all columns except the targets, in their order.
+      targets: names of the target columns.
       encoding: of the text file; a file for prediction that is not UTF-8 is read in it.
 
     Example:
@@ -87,7 +87,7 @@ class Schema:
     """
 
     columns: tuple[Column, ...]
-    target: str | None = None
+    targets: tuple[str, ...] = ()
     encoding: str = "utf-8"
 
     @property
@@ -174,7 +174,7 @@ class Schema:
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` restores."""
         return {
-            "target": self.target,
+            "target": list(self.targets),
             "encoding": self.encoding,
             "columns": [dataclasses.asdict(column) for column in self.columns],
         }
@@ -183,7 +183,9 @@ class Schema:
     def from_json(cls, content: dict[str, Any]) -> Schema:
         """Restore a schema; raises KeyError or TypeError for another content."""
         columns = [Column(**{**column, "levels": tuple(column["levels"])}) for column in content["columns"]]
-        return cls(tuple(columns), content["target"], content.get("encoding", "utf-8"))
+        target = content["target"]  # runs of earlier versions have one name, or none
+        targets = (target,) if isinstance(target, str) else tuple(target or ())
+        return cls(tuple(columns), targets, content.get("encoding", "utf-8"))
 
 
 def _in_blocks(columns: Sequence[Column]) -> Iterator[list[Column]]:

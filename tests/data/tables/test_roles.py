@@ -10,7 +10,7 @@ N = 40
 I = np.arange(N)
 
 
-def roles(columns, target=None, **options):
+def roles(columns, target=(), **options):
     found = infer_columns(read_frame(columns, "toy"), TableOptions(**options), target)
     return {column.name: column.role for column in found}
 
@@ -87,7 +87,7 @@ def test_columns_that_are_not_there_or_the_target_are_refused():
     with pytest.raises(InputError, match=r"no column 'agee' .did you mean 'age'"):
         roles({"age": I}, ignore=("agee",))
     with pytest.raises(InputError, match="'age' is the target; it cannot be in ignore too"):
-        roles({"age": I, "b": I}, target="age", ignore=("age",))
+        roles({"age": I, "b": I}, target=("age",), ignore=("age",))
 
 
 def test_levels_are_in_the_order_of_texts_or_numbers():
