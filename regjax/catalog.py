@@ -50,6 +50,7 @@ class Metric(NamedTuple):
       percent: whether it is a fraction that is shown in percent, and its changes in points.
       needs_classes: whether it is defined only where examples of two classes are.
       of_loss: whether it is a share of the data loss, whichever that is.
+      of_labels: title where an example has several labels, as the mean over them; empty if it is not for these.
     """
 
     name: str
@@ -59,6 +60,15 @@ class Metric(NamedTuple):
     percent: bool = False
     needs_classes: bool = False
     of_loss: bool = False
+    of_labels: str = ""
+
+    def serves(self, task: str) -> bool:
+        """Whether it is a metric of this task."""
+        return task == self.task or (task == "multilabel" and bool(self.of_labels))
+
+    def title_in(self, task: str) -> str:
+        """The title for this task."""
+        return self.of_labels if task == "multilabel" and self.of_labels else self.title
 
     @property
     def sign(self) -> float:
@@ -241,7 +251,8 @@ OPTIMIZERS = [
 PENALTY_MODES = ("loss", "coupled", "decoupled", "independent", "proximal")
 MODELS = ["linear", "mlp", "cnn", "resnet", "vit"]
 DATASETS = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_regression")
-TASKS = ("classification", "regression")
+TASKS = ("classification", "regression", "multilabel")
+"""One class of several for each example; numbers, one or more; or several labels, each of which is 0 or 1."""
 IMPUTE = ("median", "refuse")
 """What becomes of the missing cells of a table: they are imputed, or the table is refused."""
 IMAGE_FITS = ("crop", "pad")
@@ -285,6 +296,8 @@ LOSSES = MappingProxyType(
                      0, "Nelder & Wedderburn 1972", link="log"),
             DataLoss("focal", "focal loss", "classification", "cross entropy that weighs easy examples less", 0,
                      "Lin et al. 2017", "focal_gamma", 2.0),
+            DataLoss("binary_cross_entropy", "loss", "multilabel",
+                     "cross entropy of each label on its own, a mean over labels"),
         )
     }
 )  # fmt: skip
@@ -296,12 +309,15 @@ METRICS = MappingProxyType(
     {
         metric.name: metric
         for metric in (
-            Metric("accuracy", "accuracy", "classification", percent=True),
-            Metric("balanced_accuracy", "balanced accuracy", "classification", percent=True),
-            Metric("roc_auc", "ROC AUC", "classification", percent=True, needs_classes=True),
-            Metric("average_precision", "average precision", "classification", percent=True, needs_classes=True),
-            Metric("f1", "F1", "classification", percent=True, needs_classes=True),
-            Metric("log_loss", "log loss", "classification", higher=False),
+            Metric("accuracy", "accuracy", "classification", percent=True, of_labels="label accuracy"),
+            Metric("balanced_accuracy", "balanced accuracy", "classification", percent=True,
+                   of_labels="macro balanced accuracy"),
+            Metric("roc_auc", "ROC AUC", "classification", percent=True, needs_classes=True,
+                   of_labels="macro ROC AUC"),
+            Metric("average_precision", "average precision", "classification", percent=True, needs_classes=True,
+                   of_labels="macro average precision"),
+            Metric("f1", "F1", "classification", percent=True, needs_classes=True, of_labels="macro F1"),
+            Metric("log_loss", "log loss", "classification", higher=False, of_labels="log loss"),
             Metric("brier", "Brier score", "classification", higher=False),
             Metric("r2", "R²", "regression"),
             Metric("mae", "mean absolute error", "regression", higher=False),
@@ -309,9 +325,9 @@ METRICS = MappingProxyType(
             Metric("d2", "D²", "regression", of_loss=True),
         )
     }
-)
+)  # fmt: skip
 SCORE = MappingProxyType(
-    {task: next(name for name, metric in METRICS.items() if metric.task == task) for task in TASKS}
+    {task: next(name for name, metric in METRICS.items() if metric.serves(task)) for task in TASKS}
 )
 """The default metric of each task, which training computes after every epoch; a higher value is better."""
 
@@ -323,4 +339,4 @@ def default_metric(task: str, loss: str) -> str:
       >>> default_metric("regression", "mse"), default_metric("regression", "quantile")
       ('r2', 'd2')
     """
-    return SCORE[task] if task == "classification" or loss == DEFAULT_LOSS[task] else "d2"
+    return "d2" if task == "regression" and loss != DEFAULT_LOSS[task] else SCORE[task]

@@ -18,13 +18,15 @@ def metrics_of(task: str, outputs: np.ndarray, y: np.ndarray) -> dict[str, float
     - Classification: `accuracy`; `balanced_accuracy`, the mean recall of the classes; `roc_auc`; `average_precision`;
       `f1`; `log_loss`; `brier`, summed over classes. The middle three are those of the second class if there are two,
       otherwise the mean over classes, each against the rest; classes without an example are left out.
+    - Multilabel: the first six of these for each label as one of two classes, and of them the mean over labels; labels
+      for which a metric is not defined are left out of its mean.
     - Regression: `r2`, `mae` and `rmse`, in the units of the target; the mean over several targets. D² is computed
       where the data loss is known (`regjax.comparison.explained`).
 
     Args:
-      task: `"classification"` or `"regression"`.
-      outputs: probabilities of the classes `[N, K]`, or numbers `[N]` or `[N, D]`.
-      y: labels `int[N]`, or numbers like `outputs`.
+      task: `"classification"`, `"regression"` or `"multilabel"`.
+      outputs: probabilities of the classes or labels `[N, K]`, or numbers `[N]` or `[N, D]`.
+      y: classes `int[N]`, labels `[N, K]` that are 0 or 1, or numbers like `outputs`.
 
     Returns:
       The metrics by name; NaN where one is not defined.
@@ -36,7 +38,7 @@ def metrics_of(task: str, outputs: np.ndarray, y: np.ndarray) -> dict[str, float
 
     Reference: the functions of the same names in `sklearn.metrics`.
     """
-    names = [name for name, metric in METRICS.items() if metric.task == task and not metric.of_loss]
+    names = [name for name, metric in METRICS.items() if metric.serves(task) and not metric.of_loss]
     return {name: float(np.mean(contributions(name, outputs, y))) for name in names}
 
 
@@ -73,6 +75,8 @@ def contributions(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray
     if METRICS[metric].task == "regression":
         targets = np.reshape(y, (len(y), -1)).astype(np.float64)
         return _OF_NUMBERS[metric](np.reshape(outputs, targets.shape) - targets, targets)
+    if y.ndim == 2:
+        return _over_labels([contributions(metric, *of_label) for of_label in _each_label(outputs, y)])
     if metric in _OF_CLASSES:
         return _OF_CLASSES[metric](outputs, y)
     classes = [1] if outputs.shape[1] == 2 else range(outputs.shape[1])
@@ -93,9 +97,10 @@ def reaches(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
     - average precision: `N / n`, from precision 1 to 0, of the examples of the class; 0 of the others;
     - F1: `N (2 - F1) / (predicted + true)` of the examples of the class, `N F1 / (predicted + true)` of the others.
 
-    Of a mean over classes, it is the part of the own class and the largest of another one, over the number of classes.
-    A single example of a rare class moves such a metric far, and how far it does is not seen in the variance where none
-    of the few has moved. Other metrics are no counts of answers: 0.
+    Of several labels, it is the mean over labels: all answers for an example may change together. Of a mean over
+    classes, it is the part of the own class and the largest of another one, over the number of classes. A single
+    example of a rare class moves such a metric far, and how far it does is not seen in the variance where none of the
+    few has moved. Other metrics are no counts of answers: 0.
 
     Args:
       metric: a name of `regjax.catalog.METRICS`.
@@ -111,6 +116,8 @@ def reaches(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
     """
     check_choice("metric", metric, METRICS)
     y, size = np.asarray(y), len(y)
+    if y.ndim == 2 and METRICS[metric].of_labels:
+        return _over_labels([reaches(metric, *of_label) for of_label in _each_label(np.asarray(outputs), y)])
     if metric == "accuracy":
         return np.ones(size)
     if metric == "balanced_accuracy":
@@ -128,6 +135,17 @@ def reaches(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         own[truth] = within
         other[~truth] = np.maximum(other[~truth], beyond)
     return size * (own + other) / max(len(present), 1)
+
+
+def _each_label(q: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each label its probabilities `[N, 2]` of being 0 and 1, and its values as classes."""
+    return [(np.stack([1.0 - q[:, k], q[:, k]], axis=1), y[:, k].astype(np.int64)) for k in range(y.shape[1])]
+
+
+def _over_labels(of_labels: list[np.ndarray]) -> np.ndarray:
+    """The mean over the labels for which a metric is defined; NaN if there is none."""
+    known = [values for values in of_labels if not np.isnan(values).any()]
+    return np.mean(known, axis=0) if known else np.full(len(of_labels[0]), np.nan)
 
 
 def _accuracy(p: np.ndarray, y: np.ndarray) -> np.ndarray:

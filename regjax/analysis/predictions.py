@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from regjax.analysis.calibration import label_losses
+from regjax.analysis.metrics import contributions
 from regjax.catalog import TASKS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
@@ -26,13 +27,13 @@ class Predictions(NamedTuple):
     default losses, the class frequencies or the mean target.
 
     Attributes:
-      task: `"classification"` or `"regression"`.
+      task: `"classification"`, `"regression"` or `"multilabel"`.
       seeds: `int64[runs]`, the seed of each run.
       y: targets of the test examples of each run: labels `int32[runs, N]`, or numbers `float32[runs, N]` or
-        `float32[runs, N, D]` in their own units.
+        `float32[runs, N, D]` in their own units, or several labels `float32[runs, N, K]`, 0 or 1.
       rows: `int64[runs, N]`, positions of the test examples in the dataset; None if it came with a test set of its own.
-      outputs: by the name of a row, `"baseline"` first: class probabilities `float32[runs, N, K]`, or predictions that
-        are shaped like `y` and in its units.
+      outputs: by the name of a row, `"baseline"` first: probabilities `float32[runs, N, K]` of classes or labels, or
+        predictions that are shaped like `y` and in its units.
       groups: `int64[runs, N]`, the group of each test example, numbered from 0 over all runs: examples of one group are
         not independent. None without groups, and of files of earlier versions.
     """
@@ -67,7 +68,8 @@ class Predictions(NamedTuple):
         """The loss of each prediction of a row, `float64[runs, N]`.
 
         For classification it is the negative logarithm of the probability of the label, as in
-        `regjax.analysis.log_loss`; for regression the squared error in the units of the target, a mean over D.
+        `regjax.analysis.log_loss`, of several labels the mean of theirs; for regression the squared error in the units
+        of the target, a mean over D.
 
         Raises:
           InputError: there is no such row.
@@ -75,6 +77,8 @@ class Predictions(NamedTuple):
         outputs = self._outputs(name)
         if self.task == "classification":
             return label_losses(outputs.reshape(-1, outputs.shape[2]), self.y.reshape(-1)).reshape(self.y.shape)
+        if self.task == "multilabel":
+            return np.stack([contributions("log_loss", p, y) for p, y in zip(outputs, self.y, strict=True)])
         errors = np.square(outputs.astype(np.float64) - self.y)
         return errors.reshape(*errors.shape[:2], -1).mean(axis=2)
 

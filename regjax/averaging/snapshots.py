@@ -124,6 +124,7 @@ def ensemble_outputs(
     """One prediction from the outputs of all members; for logits, the logarithm of the mean probability.
 
       classification:  log((1/m) sum_{i < m} softmax(z_i)),  regression:  (1/m) sum_{i < m} z_i
+      multilabel:  the log-odds of (1/m) sum_{i < m} sigmoid(z_i)
       regression of logarithms:  log((1/m) sum_{i < m} exp(z_i))
 
     Its softmax is the mean probability, so it can be used wherever logits are, and its exponential the mean prediction.
@@ -131,7 +132,7 @@ def ensemble_outputs(
     Args:
       outputs: `[M, ..., K]` logits, or `[M, B, ...]` numbers.
       taken: m, how many members are in use, counted from the first.
-      task: `"classification"` or `"regression"`.
+      task: `"classification"`, `"regression"` or `"multilabel"`.
       link: what the numbers of a regression are: `"identity"`, or `"log"` for logarithms of predictions.
 
     Returns:
@@ -151,6 +152,9 @@ def ensemble_outputs(
         return jax.nn.logsumexp(outputs, axis=0, where=is_used) - jnp.log(jnp.asarray(taken, outputs.dtype))
     if task == "regression":
         return jnp.sum(outputs, axis=0, where=is_used) / taken
+    if task == "multilabel":  # both sides in logarithms, because a probability near 1 would have no odds
+        log_yes, log_no = jax.nn.log_sigmoid(outputs), jax.nn.log_sigmoid(-outputs)
+        return jax.nn.logsumexp(log_yes, axis=0, where=is_used) - jax.nn.logsumexp(log_no, axis=0, where=is_used)
     check_logits("ensemble_outputs", outputs.shape, lead=2)
     log_probs = jax.nn.log_softmax(outputs, axis=-1)
     return jax.nn.logsumexp(log_probs, axis=0, where=is_used) - jnp.log(jnp.asarray(taken, log_probs.dtype))

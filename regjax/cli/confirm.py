@@ -68,7 +68,7 @@ def confirmation(
         "train_examples": config.train_examples or facts.pool,
     }
     # Without it, `compare` has its own default on the digits.
-    changes |= {"label_noise": config.label_noise or 0.0} if facts.task == "classification" else {}
+    changes |= {"label_noise": config.label_noise or 0.0} if facts.task != "regression" else {}
     return {"command": "compare", "commands": [command("compare", CompareConfig(**changes), last=("seed", "workdir"))]}
 
 

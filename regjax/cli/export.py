@@ -5,8 +5,9 @@
 --output gets model.bin, the prediction as one deterministic function of raw inputs and weights (serialized by
 jax.export), weights.safetensors, manifest.json (inputs, classes, versions, SHA-256 of the files) and run.py, which
 predicts with jax, numpy and flatbuffers alone. The function takes any number of examples as the training data were
-before standardization, and returns probabilities of the classes, or numbers in the units of the target. Of a table
-these are the inputs that the manifest names: a column of numbers, 1 for the level of a row, NaN for a missing number.
+before standardization, and returns probabilities of the classes or labels, or numbers in the units of the target. Of a
+table these are the inputs that the manifest names: a column of numbers, 1 for the level of a row, NaN for a missing
+number.
 --onnx also writes model.onnx, the same function for ONNX Runtime, if it computes there what it computes here; the
 converter is in the extra `onnx`.
 """
@@ -113,9 +114,11 @@ def main(config: Config) -> int:
         "table": None if pre.schema is None else pre.schema.to_json(),
         "targets": None if pre.target_names is None else list(pre.target_names),
         "class_names": None if pre.class_names is None else list(pre.class_names),
-        "outputs": "probabilities of the classes"
-        if pre.task == "classification"
-        else "numbers, in units of the target",
+        "outputs": {
+            "classification": "probabilities of the classes",
+            "multilabel": "a probability of each label",
+            "regression": "numbers, in units of the target",
+        }[pre.task],
         "weights": list(arrays),
         "platforms": list(PLATFORMS),
         "versions": {"regjax": app.version(), "jax": jax.__version__},
@@ -144,6 +147,7 @@ def _function(model: Any) -> Any:
     """Return the function `(weights, raw inputs) -> predictions`."""
     import jax
 
+    from regjax.losses import probabilities
     from regjax.models.interface import as_model
     from regjax.training.evaluate import predict
     from regjax.training.state import Weights
@@ -155,8 +159,8 @@ def _function(model: Any) -> Any:
         weights: Weights = jax.tree.unflatten(structure, leaves)
         inputs = x if pre.standardization is None else pre.standardization.apply(x)
         outputs = predict(apply_fn, *weights, inputs, task=pre.task, link=pre.link)
-        if pre.task == "classification":
-            return jax.nn.softmax(outputs)
+        if pre.task != "regression":
+            return probabilities(outputs, pre.task)
         if pre.link == "log":
             return jax.numpy.exp(outputs)
         return outputs if pre.y_mean is None else outputs * pre.y_scale + pre.y_mean

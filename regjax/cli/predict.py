@@ -4,10 +4,11 @@
 
 --input is a table with the training columns, a .npz with x, a .npy, a folder of images, a split of the training dataset
 (train, validation, test), or - for a .csv from a pipe. --output gets one row per example: its id, the predicted class,
-its probability and that of each class, or the predicted number in the units of the target; of several targets, a column
-is named after each. Only the files of the run are needed, unless --input is a split. With --mc_samples, the noise of
-training is active, and the output also has the predictive entropy and the mutual information (in nats), or a standard
-deviation. An interval of numbers, and a threshold by --precision or --cost, come from the validation examples.
+its probability and that of each class, or the predicted number in the units of the target. Of several targets, a column
+is named after each; of several labels, it is 0 or 1, and another one is its probability. Only the files of the run are
+needed, unless --input is a split. With --mc_samples, the noise of training is active, and the output also has the
+predictive entropy and the mutual information (in nats), or a standard deviation. An interval of numbers, and a
+threshold by --precision or --cost, come from the validation examples of the run.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regjax.catalog import METRICS
 from regjax.cli import app, flags, prediction_file, prediction_table
 from regjax.cli.options import DecisionOptions
 from regjax.cli.prediction_file import PredictionFile
@@ -106,12 +108,22 @@ def main(config: Config) -> int:
             outputs, unsure = flags.about("input", functools.partial(outputs_of, piece.x, first))
             targets = None if truth is None else truth[first:last]
             file.write({"id": piece.ids} | _columns(outputs, unsure, targets, pre, threshold, half_width))
-            if targets is not None and pre.task == "classification":
-                right += int((outputs.argmax(axis=1) == targets).sum())
+            if targets is not None:
+                right += _hits(outputs, targets, pre.task)
             bar.update(int(100 * piece.share), f"{last} rows")
-    accuracy = f"; accuracy {right / file.rows:.4f}" if truth is not None and pre.task == "classification" else ""
+    accuracy = ""
+    if truth is not None and pre.task != "regression":
+        answers = file.rows * (truth.shape[1] if pre.task == "multilabel" else 1)
+        accuracy = f"; {METRICS['accuracy'].title_in(pre.task)} {right / answers:.4f}"
     print(f"{file.rows} predictions in {output}{accuracy}")
     return app.DONE
+
+
+def _hits(outputs: Any, targets: Any, task: str) -> int:
+    """The number of right answers; 0 for numbers."""
+    if task == "multilabel":
+        return int(((outputs > 0) == (targets > 0.5)).sum())
+    return int((outputs.argmax(axis=1) == targets).sum()) if task == "classification" else 0
 
 
 def _columns(
@@ -126,6 +138,10 @@ def _columns(
             columns |= prediction_table.target_columns(
                 "target", np.reshape(targets, (len(outputs), -1)), pre.target_names
             )
+    elif pre.task == "multilabel":
+        columns = prediction_table.label_columns(outputs, pre.target_names)
+        if targets is not None:
+            columns |= prediction_table.target_columns("target", targets.astype(int), pre.target_names)
     else:
         columns = prediction_table.class_columns(outputs, pre.class_names, threshold)
         if targets is not None:

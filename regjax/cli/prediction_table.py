@@ -44,6 +44,25 @@ def class_columns(
     return columns
 
 
+def label_columns(outputs: np.ndarray, labels: tuple[str, ...] | None) -> dict[str, list[Any]]:
+    """Return the columns of several labels: for each whether it is predicted, 0 or 1, and its probability.
+
+    A label is predicted where its probability is above one half. Of the label wet, the columns are `wet` and
+    `wet_probability`.
+
+    Args:
+      outputs: logits `[N, K]`.
+      labels: names of the labels; None numbers them.
+    """
+    import numpy as np
+
+    logits = np.asarray(outputs, np.float64)
+    probability = np.exp(-np.logaddexp(0.0, -logits)).round(DIGITS)
+    return target_columns("prediction", (logits > 0).astype(int), labels) | target_columns(
+        "probability", probability, labels
+    )
+
+
 def number_columns(
     outputs: np.ndarray, preprocessor: Preprocessor, half_width: np.ndarray | None = None
 ) -> dict[str, list[Any]]:
@@ -85,7 +104,7 @@ def target_columns(name: str, values: np.ndarray, targets: tuple[str, ...] | Non
     return {column: values[:, i].tolist() for i, column in enumerate(names)}
 
 
-SUFFIXES = ("low", "high", "target", "std")
+SUFFIXES = ("low", "high", "target", "std", "probability")
 
 
 def are_distinct(targets: tuple[str, ...]) -> bool:

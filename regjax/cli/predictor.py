@@ -66,6 +66,8 @@ def predictor(
         )
         if spec.task == "regression":
             return jnp.log(sampled.mean) if spec.link == "log" else sampled.mean, {"std": jnp.sqrt(sampled.variance)}
+        if spec.task == "multilabel":
+            return jnp.log(sampled.mean) - jnp.log1p(-sampled.mean), {"std": jnp.sqrt(sampled.variance)}
         unsure = {
             "predictive_entropy": sampled.predictive_entropy,
             "mutual_information": sampled.mutual_information,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regjax.catalog import DEFAULT_LOSS, LOSSES, SCORE
+from regjax.catalog import DEFAULT_LOSS, LOSSES, METRICS, SCORE
 from regjax.cli import app, cluster, workdirs
 from regjax.cli.final import without_validation
 
@@ -96,11 +96,27 @@ def _tested(result: FitResult, prepared: Prepared) -> dict[str, float]:
     test = evaluate_parts(apply_fn, *weights, parts(), task=spec.task, **_loss_of(prepared))
     if spec.task == "classification":
         test |= _calibration(np.concatenate(outputs), y)
+    elif spec.task == "multilabel":
+        test |= _of_labels(np.concatenate(outputs), splits)
     elif splits.targets:
         test |= _by_target(pre.target_inverse(np.concatenate(outputs)), splits)
     elif pre.y_scale is not None:
         test["mse"] *= float(np.mean(np.square(pre.y_scale)))  # convert to the units of the target
     return test
+
+
+def _of_labels(logits: Any, splits: Splits) -> dict[str, float]:
+    """Return the metrics of several labels, and accuracy and average precision of each."""
+    import numpy as np
+
+    from regjax.analysis.metrics import metrics_of
+
+    y, q = splits.y_test, np.exp(-np.logaddexp(0.0, -logits.astype(np.float64)))
+    found = metrics_of("multilabel", q, y)
+    for k, name in enumerate(splits.targets):
+        of_label = metrics_of("classification", np.stack([1 - q[:, k], q[:, k]], axis=1), y[:, k].astype(int))
+        found |= {f"{name}/{metric}": of_label[metric] for metric in ("accuracy", "average_precision")}
+    return {name: value for name, value in found.items() if name != "accuracy"}  # it is there, of the logits
 
 
 def _by_target(predicted: Any, splits: Splits) -> dict[str, float]:
@@ -199,6 +215,7 @@ def draw(result: FitResult, workdir: Path, task: str, summary: dict[str, Any]) -
         title=f"{workdir.name}: {task}",
         diagnosis=summary,
         loss=loss_words(summary["loss"]),
+        task=LOSSES[summary["loss"]].task,
     )
 
 
@@ -218,7 +235,9 @@ def describe(summary: dict[str, Any], workdir: Path, compilations: CompilationCo
     print(f"{summary['status']}{reason} after {summary['epochs_run']} epochs; weights: {weights}")
     test = [summary["test/loss"], summary[f"test/{metric}"]]
     shown = ["not finite" if value is None else f"{value:.4f}" for value in test]
-    print(f"test {loss_words(summary['loss'])} {shown[0]}, test {metric} {shown[1]}")
+    task = LOSSES[summary["loss"]].task
+    title = METRICS[metric].title_in(task) if task == "multilabel" else metric
+    print(f"test {loss_words(summary['loss'])} {shown[0]}, test {title} {shown[1]}")
     by_target = [name for name in summary if name.startswith("test/") and name.endswith("/r2") and name != "test/r2"]
     if by_target:
         each = ", ".join(f"{name[5:-3]} {summary[name]:.4f}" for name in by_target[:8])

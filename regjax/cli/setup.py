@@ -137,11 +137,12 @@ def check_sizes(options: TrainingOptions, splits: data.Splits) -> None:
     pool = len(splits.y_train)
     enough = options.train_examples is None or options.train_examples <= pool
     flags.check(enough, "train_examples", f"at most {pool} of {splits.name} are for training")
-    classes = not options.label_noise or splits.task == "classification"
+    classes = not options.label_noise or splits.task != "regression"
     flags.check(classes, "label_noise", f"{splits.name} is a regression set, it has no classes")
     flags.about("loss", lambda: check_targets(loss_of_task(splits.task, options.loss), splits))
     weighted = not options.class_weight or splits.task == "classification"
-    flags.check(weighted, "class_weight", f"{splits.name} is a regression set, it has no classes")
+    instead = "no exclusive classes; leave it out, or weigh rows with --weight_column"
+    flags.check(weighted, "class_weight", f"{splits.name} is a {splits.task} set, it has {instead}")
 
 
 def make_model(config: RunOptions, facts: Facts, loaded: Loaded | None = None) -> nn.Module:
@@ -174,9 +175,9 @@ def make_spec(config: RunOptions, facts: Facts, loaded: Loaded | None = None, st
     Raises:
       FlagError: a flag does not fit the model or the data.
     """
-    classification = facts.task == "classification"
     n_train = config.train_examples or facts.pool
-    flags.check(not config.label_smoothing or classification, "label_smoothing", "needs a classification set")
+    has_labels = facts.task != "regression"
+    flags.check(not config.label_smoothing or has_labels, "label_smoothing", "needs a set with classes or labels")
     return Spec.of(
         config,
         model=make_model(config, facts, loaded),
@@ -309,5 +310,5 @@ def _targets_and_order(splits: data.Splits, config: RunOptions, seeds: Sequence[
     order = data.nested_order(splits.y_train, seeds, splits.task)
     y = np.stack([splits.y_train] * len(seeds))
     if config.label_noise:
-        y = data.noisy_labels(splits.y_train, config.label_noise, splits.num_classes, seeds)
+        y = data.noisy_targets(splits.y_train, config.label_noise, splits.task, splits.num_classes, seeds)
     return y, order

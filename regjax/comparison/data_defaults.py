@@ -21,7 +21,7 @@ from regjax.training.options import TrainingOptions
 
 
 def class_counts(splits: Splits) -> tuple[int, ...] | None:
-    """Return how many training examples each class has; None for a regression."""
+    """Return how many training examples each class has; None without exclusive classes."""
     if splits.task != "classification":
         return None
     return tuple(np.bincount(splits.y_train, minlength=splits.num_classes).tolist())
@@ -36,7 +36,10 @@ def weights_of_classes(options: TrainingOptions, counts: Sequence[int] | None) -
     if options.class_weight is None:
         return None
     if counts is None:
-        raise InputError(f"class_weight {options.class_weight!r} needs classes; this is a regression set")
+        raise InputError(
+            f"class_weight {options.class_weight!r} needs exclusive classes, not numbers or several labels; leave "
+            "it out, or weigh examples (weight_column of a table, weights of from_arrays)"
+        )
     return class_weights(counts, options.class_weight)
 
 
@@ -144,7 +147,7 @@ def label_noise_of(wanted: float | None, splits: Splits) -> float:
     """Return the fraction of training labels to corrupt: `wanted`, or by default 0, and 10% in the demonstration."""
     if wanted is None:
         return 0.1 if is_demonstration(splits) else 0.0
-    if wanted and splits.task != "classification":
+    if wanted and splits.task == "regression":
         raise InputError(f"label_noise {wanted} needs classes; {splits.name} is a regression set")
     return wanted
 

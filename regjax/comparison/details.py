@@ -32,6 +32,8 @@ def details_of(plan: Plan, predictions: Predictions, rows: Sequence[str], layout
       means over runs on a grid with 95% intervals over the runs alone, of the second class of two, otherwise the mean
       over classes, each against the rest; `roc_auc` and `average_precision` with intervals over fresh splits, seeds and
       test examples; `mistakes`, the ten examples of the surest wrong predictions.
+    - Multilabel: `labels`, a list with the `name` of each, its `base_rate` among the test examples, `precision`,
+      `recall` and `f1` as means over runs, and the mean number of test `examples` that have it.
     - Regression: `points`, up to 400 pairs of target and prediction, evenly over the runs; and `residuals`, the
       quantiles 5, 25, 50, 75 and 95% of target minus prediction over all runs; `largest_share`, the share of its
       squared error that the largest 1% of the errors of each run make. Of several targets there is a list `targets`
@@ -45,6 +47,8 @@ def details_of(plan: Plan, predictions: Predictions, rows: Sequence[str], layout
     """
     if predictions.task == "regression":
         return {name: _of_numbers(predictions.outputs[name], predictions.y, plan.splits.targets) for name in rows}
+    if predictions.task == "multilabel":
+        return {name: _of_labels(predictions.outputs[name], predictions.y, plan.splits.targets) for name in rows}
     names = plan.splits.class_names or tuple(map(str, range(plan.splits.num_classes)))
     return {name: _of_classes(plan, predictions, name, names, layout) for name in rows}
 
@@ -61,6 +65,17 @@ def _of_numbers(outputs: np.ndarray, y: np.ndarray, names: Sequence[str]) -> dic
         shown = _of_target(targets[..., d], predicted[..., d]) if d < MOST_TARGETS else {}
         listed.append({"name": name, **found, **shown})
     return {"targets": listed}
+
+
+def _of_labels(outputs: np.ndarray, y: np.ndarray, names: Sequence[str]) -> dict[str, Json]:
+    truth, guess = y > 0.5, outputs > 0.5
+    counts = [array.sum(axis=1) for array in (truth, guess, truth & guess)]
+    listed = []
+    for k, name in enumerate(names):
+        of_label, of_guess, right = (count[:, k] for count in counts)
+        rates = _of_class(name, of_label[:, None], of_guess[:, None], right)
+        listed.append({**rates, "base_rate": _short(float(truth[..., k].mean()))})
+    return {"labels": listed}
 
 
 def _of_target(target: np.ndarray, predicted: np.ndarray) -> dict[str, Json]:

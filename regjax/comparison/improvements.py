@@ -29,8 +29,9 @@ def paired_statistics(
     losses = {n: np.stack([b.losses - a.losses for a, b in pairs[n]]) for n in rows}
     reaches = {n: np.stack([np.maximum(a.reach, b.reach) for a, b in pairs[n]]) for n in rows}
     if all(len(run.hits) for run in baseline):  # counts, whose sums and ties are exact
-        size = len(baseline[0].hits)
-        by_score = improvements(scores, {n: d.sum(axis=1) for n, d in scores.items()}, layout, 1.0 / size, reaches)
+        size = len(baseline[0].hits) * baseline[0].answers
+        counts = {n: np.array([a.hits.sum() - b.hits.sum() for a, b in pairs[n]]) for n in rows}
+        by_score = improvements(scores, counts, layout, 1.0 / size, reaches)
     else:
         by_run = {n: np.array([a.score - b.score for a, b in pairs[n]]) for n in rows}
         by_score = improvements(scores, by_run, layout, reaches=reaches)

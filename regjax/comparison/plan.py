@@ -30,7 +30,7 @@ from regjax.comparison.techniques import Technique, baseline, check_together, me
 from regjax.core.checks import in_short
 from regjax.core.errors import InputError
 from regjax.core.typing import Json, ModelLike, PyTree, Value
-from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_labels, split
+from regjax.data import Dataset, Preprocessor, Splits, from_arrays, nested_order, noisy_targets, split
 from regjax.data.targets import task_reason
 from regjax.losses import ChosenLoss
 from regjax.models import make_model
@@ -162,6 +162,7 @@ class Plan:
             "label_noise": options.label_noise,
             "class_weight": options.class_weight,
             "targets": list(splits.targets) or None,
+            "several_labels": splits.task == "multilabel",
             "class_names": list(splits.class_names or ()) if splits.num_classes == 2 else None,
             "always": described_arguments(options.always or {}),
             "demonstration": is_demonstration(splits),
@@ -266,12 +267,12 @@ def check_metric(options: CompareOptions, splits: Splits) -> None:
     """
     if options.metric is None:
         return
-    own = [name for name, metric in METRICS.items() if metric.task == splits.task]
+    own = [name for name, metric in METRICS.items() if metric.serves(splits.task)]
     if options.metric not in own:
         raise InputError(f"metric {options.metric!r}: {splits.name} is a {splits.task} set; accepted: {', '.join(own)}")
-    if splits.task == "classification" and METRICS[options.metric].needs_classes:
+    if METRICS[options.metric].needs_classes:
         for part, y in (("selection", splits.y_select), ("test", splits.y_test)):
-            if len(np.unique(y)) < 2:
+            if (np.ptp(y, axis=0) == 0).all():  # of several labels, one has to differ
                 raise InputError(
                     f"metric {options.metric!r}: all {len(y)} {part} examples of {splits.name} are of one class; "
                     "give more data, or another metric"
@@ -306,7 +307,7 @@ def technique_context(
         min_delta=options.min_delta,
         criterion=options.stop_criterion,
         noises=noises_of(model),
-        classes=splits.task == "classification",
+        task=splits.task,
         has_augmentation=has_augmentation,
     )
 
@@ -335,8 +336,8 @@ def training_arrays(plan: Plan, seeds: range | None = None) -> TrainData:
     sizes = [int(t.arguments(v).get("n_train", 0)) for t in plan.techniques for v in t.values]
     order = nested_order(splits.y_train, seeds, splits.task, size=max([options.train_examples or 1, *sizes]))
     y = splits.y_train
-    if splits.task == "classification":
-        labels = noisy_labels(splits.y_train, options.label_noise or 0.0, splits.num_classes, seeds)
+    if splits.task != "regression":
+        labels = noisy_targets(y, options.label_noise or 0.0, splits.task, splits.num_classes, seeds)
     else:
         labels = np.broadcast_to(y, (len(seeds), *y.shape))
     stop = slice(0, plan.stop_examples)

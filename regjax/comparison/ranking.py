@@ -116,7 +116,8 @@ def _interval(a: Sequence[Evaluation], b: Sequence[Evaluation], layout: Layout) 
 def _scores(tests: Mapping[str, Sequence[Evaluation]], layout: Layout) -> tuple[dict[str, np.ndarray], float]:
     """The scores of each row, and the unit that they are in: hits where these are counted, whose ties are exact."""
     if all(run.hits.size for runs in tests.values() for run in runs):
-        size = next(iter(tests.values()))[0].hits.size
+        first = next(iter(tests.values()))[0]
+        size = first.hits.size * first.answers
         hits = {name: layout.grouped([run.hits.sum() for run in runs]) for name, runs in tests.items()}
         return hits, layout.unit / size
     return {name: layout.grouped([run.score for run in runs]) for name, runs in tests.items()}, layout.unit

@@ -17,7 +17,7 @@ from regjax.catalog import LOSSES, default_metric
 from regjax.comparison.explained import d2_of
 from regjax.comparison.plan import Plan
 from regjax.core.typing import Estimator
-from regjax.data import Preprocessors, Splits, noisy_labels, training_rows
+from regjax.data import Preprocessors, Splits, noisy_targets, training_rows
 from regjax.losses import ChosenLoss, best_constant
 from regjax.report.reference_notes import BOOSTING, CONSTANT, LINEAR
 
@@ -29,8 +29,9 @@ def references_of(plan: Plan) -> dict[str, dict[str, float]]:
     """Return the test metrics of each reference (the names are in `regjax.report.reference_notes`) on a split.
 
     The linear model is a logistic or ridge regression on standardized inputs, or the quantile, Huber or Poisson
-    regression of the data loss; the trees of the gradient boosting see the inputs as they are, and missing numbers as
-    missing. Both weigh classes and examples as the runs do. For images and sequences there is the constant guess alone.
+    regression of the data loss, of several labels one model for each; the trees of the gradient boosting see the inputs
+    as they are, and missing numbers as missing. Both weigh classes and examples as the runs do. For images and
+    sequences there is the constant guess alone.
 
     Args:
       plan: the plan on the split.
@@ -39,8 +40,8 @@ def references_of(plan: Plan) -> dict[str, dict[str, float]]:
     size = min(plan.options.train_examples or len(splits.y_train), MOST_ROWS)
     rows = training_rows(splits.y_train, seed, splits.task, size)
     y = splits.y_train
-    if splits.task == "classification" and plan.options.label_noise:
-        y = noisy_labels(y, plan.options.label_noise, splits.num_classes, [seed])[0]
+    if splits.task != "regression" and plan.options.label_noise:
+        y = noisy_targets(y, plan.options.label_noise, splits.task, splits.num_classes, [seed])[0]
     y = y if rows is None else y[rows]
     weight = _weights(plan, y, rows)
     outputs = {CONSTANT: _constant(plan, y, len(splits.y_test))}
@@ -84,6 +85,8 @@ def _constant(plan: Plan, y: np.ndarray, size: int) -> np.ndarray:
     name, parameter = plan.loss
     if plan.splits.task == "classification":
         guess = np.exp(best_constant(name, y, parameter, plan.splits.num_classes))
+    elif plan.splits.task == "multilabel":
+        guess = 1.0 / (1.0 + np.exp(-best_constant(name, y)))
     else:
         guess = plan.unit.target_inverse(best_constant(name, plan.unit.target_transform(y), parameter))
     return np.broadcast_to(guess, (size, *np.shape(guess)))
@@ -109,7 +112,7 @@ def _boosting(loss: ChosenLoss) -> Estimator:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.multioutput import MultiOutputRegressor
 
-    if LOSSES[loss.name].task == "classification":
+    if LOSSES[loss.name].task != "regression":
         return HistGradientBoostingClassifier(random_state=0)
     names = {"mse": "squared_error", "mae": "absolute_error", "quantile": "quantile", "poisson": "poisson"}
     own = names.get(loss.name, "absolute_error")  # it has no Huber loss
@@ -129,10 +132,20 @@ def _fitted(
         if splits.task == "regression":
             model.fit(x, y.reshape(len(y), -1), sample_weight=weight)
             return np.asarray(model.predict(x_test)).reshape(len(x_test), -1)
-        out = np.zeros((len(x_test), splits.num_classes))
-        if len(np.unique(y)) < 2:
-            out[:, y[0]] = 1.0
-            return out
-        model.fit(x, y, sample_weight=weight)
-        out[:, model.classes_] = model.predict_proba(x_test)
+        if splits.task == "classification":
+            return _of_classes(model, x, x_test, y, weight, splits.num_classes)
+        labels = [_of_classes(model, x, x_test, of_label, weight, 2) for of_label in y.T.astype(np.int32)]
+        return np.stack([of_label[:, 1] for of_label in labels], axis=1)
+
+
+def _of_classes(
+    model: Estimator, x: np.ndarray, x_test: np.ndarray, y: np.ndarray, weight: np.ndarray | None, num_classes: int
+) -> np.ndarray:
+    """The probabilities `[N, K]` of a classifier, which is fitted anew."""
+    out = np.zeros((len(x_test), num_classes))
+    if len(np.unique(y)) < 2:
+        out[:, y[0]] = 1.0
+        return out
+    model.fit(x, y, sample_weight=weight)
+    out[:, model.classes_] = model.predict_proba(x_test)
     return out

@@ -31,7 +31,7 @@ class TechniqueContext:
       min_delta: minimum improvement for early stopping.
       criterion: criterion of early stopping.
       noises: names of the noises of the model.
-      classes: whether the task is classification; label smoothing and some penalties on outputs need it.
+      task: the task; label smoothing needs classes or labels, some penalties on outputs need exclusive classes.
       has_augmentation: whether the data have an augmentation.
     """
 
@@ -41,7 +41,7 @@ class TechniqueContext:
     min_delta: float = 0.0
     criterion: str = "patience"
     noises: tuple[str, ...] = ("dropout",)
-    classes: bool = True
+    task: str = "classification"
     has_augmentation: bool = True
 
 
@@ -101,7 +101,7 @@ def noise_maker(method: Method, context: TechniqueContext) -> Technique | None:
 
 def _number(method: Method, context: TechniqueContext) -> Technique | None:
     """Make a technique that sets one argument of `make_hparams`."""
-    if method.name == "label_smoothing" and not context.classes:
+    if method.name == "label_smoothing" and context.task == "regression":
         return None
     return _technique(method, lambda value: {method.name: value}, lambda value: {method.name: float(value)})
 
@@ -109,7 +109,7 @@ def _number(method: Method, context: TechniqueContext) -> Technique | None:
 def output_maker(method: Method, context: TechniqueContext) -> Technique | None:
     """Make the technique for a penalty on outputs; None if it needs classes and the task has none."""
     make = OUTPUT_PENALTIES[method.name]
-    if make(method.grid[0]).needs_classes and not context.classes:
+    if make(method.grid[0]).needs_classes and context.task != "classification":
         return None
     return _technique(
         method,

@@ -20,7 +20,9 @@ from regjax.losses import (
     constant_losses,
     correct,
     get_loss,
+    labels_correct,
     predicted_numbers,
+    probabilities,
     squared_error,
 )
 from regjax.training.evaluate import SCORE, predict
@@ -38,12 +40,13 @@ class Evaluation(NamedTuple):
     score: float
     loss: float
     losses: np.ndarray  # [N], the loss of each example
-    hits: np.ndarray  # [N], 1 for a correct prediction; empty if the metric is not the accuracy
+    hits: np.ndarray  # [N], how many of its answers are right; empty if the metric is not the accuracy
     outputs: np.ndarray = np.zeros(0)  # class probabilities [N, K], or numbers like y; empty on the selection part
     squares: np.ndarray = np.zeros(0)  # [N], of a regression the squared error of each example
     contributions: np.ndarray | None = None  # [N], of each example to the score; None of accuracy and R2 of one target
     diverged: bool = False  # the scores are those of the constant guess
     reaches: np.ndarray | None = None  # [N], how far an answer moves its contribution; None with hits, and for numbers
+    answers: int = 1  # for an example, of which hits are right: the number of its labels
 
     @property
     def scores(self) -> np.ndarray:
@@ -51,7 +54,7 @@ class Evaluation(NamedTuple):
         if self.contributions is not None:
             return self.contributions
         if self.hits.size or not self.squares.any():
-            return self.hits if self.hits.size else np.full(len(self.losses), self.score)
+            return self.hits / self.answers if self.hits.size else np.full(len(self.losses), self.score)
         return 1.0 - (1.0 - self.score) / self.squares.mean() * self.squares
 
     @property
@@ -163,16 +166,19 @@ class Scorer:
         losses = constant_losses(self._loss.name, self._guess, y, self._loss.parameter)
         if self.task == "classification":
             other = (guess.argmax(axis=1) == y).astype(np.float64)
+        elif self.task == "multilabel":
+            other = np.sum((guess > 0.5) == (y > 0.5), axis=1, dtype=np.float64)
         else:
             other = _squares(self._whole.target_transform(guess), y)
         return self._evaluation(self.chance.loss, losses, other, guess)._replace(diverged=True)
 
     def _evaluation(self, loss: float, losses: np.ndarray, other: np.ndarray, outputs: np.ndarray) -> Evaluation:
-        """Return the evaluation; `other` are the hits of a classification, or the squared errors of a regression."""
+        """Return the evaluation; `other` are the hits, or of a regression the squared errors."""
         kept, none = outputs if self._keeps_outputs else np.zeros(0), np.zeros(0)
         squares = other if self.task == "regression" else none
         if self.metric == "accuracy":
-            return Evaluation(float(other.mean()), loss, losses, other, kept)
+            answers = self._y.shape[1] if self.task == "multilabel" else 1
+            return Evaluation(float(other.sum() / (len(other) * answers)), loss, losses, other, kept, answers=answers)
         if self.metric == "d2":
             scores = explained(losses, self._least)
             return Evaluation(float(scores.mean()), loss, losses, none, kept, squares, scores)
@@ -219,7 +225,10 @@ def _constant_guess(
 
 def _predicted(guess: np.ndarray, preprocessor: Preprocessor, task: str, size: int) -> np.ndarray:
     """The predictions of the constant guess for `size` examples, as in `Evaluation`."""
-    of_one = preprocessor.target_inverse(guess) if task == "regression" else np.exp(guess)
+    if task == "regression":
+        of_one = preprocessor.target_inverse(guess)
+    else:
+        of_one = np.exp(guess) if task == "classification" else np.asarray(probabilities(jnp.asarray(guess), task))
     return np.broadcast_to(np.asarray(of_one, np.float32), (size, *guess.shape))
 
 
@@ -239,7 +248,7 @@ def _per_example(
     x: Array,
     y: Array,
 ) -> tuple[Array, Array, Array]:
-    """The loss of each example, whether it is right or its squared error, and the outputs: probabilities or numbers."""
+    """The loss of each example, its right answers or squared error, and the outputs: probabilities or numbers."""
     inputs = x if standardization is None else standardization.apply(x)
     outputs = predict(apply_fn, *weights, inputs, task=task, link=LOSSES[loss].link)
     if units is not None:
@@ -247,6 +256,12 @@ def _per_example(
     losses = get_loss(loss)(outputs, y) if loss_parameter is None else get_loss(loss)(outputs, y, loss_parameter)
     if task == "regression":
         return losses, squared_error(predicted_numbers(loss, outputs), y), outputs
+    if task == "multilabel":
+        return (
+            losses,
+            jnp.round(labels_correct(outputs, y) * y.shape[1]),
+            probabilities(outputs, task).astype(jnp.float32),
+        )
     return losses, correct(outputs, y), jax.nn.softmax(outputs.astype(jnp.float32))
 
 

@@ -19,7 +19,7 @@ from regjax.data.cache import CacheWarning, cache_root
 from regjax.data.dataset import EMBEDDED, Dataset
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
 from regjax.data.image_rule import ImageRule
-from regjax.data.label_noise import noisy_labels
+from regjax.data.label_noise import noisy_labels, noisy_targets
 from regjax.data.loading import load, read_inputs, stream_inputs
 from regjax.data.preprocess import Preprocessor
 from regjax.data.preprocessors import Preprocessors
@@ -66,6 +66,7 @@ __all__ = [
     "load_tfds",
     "nested_order",
     "noisy_labels",
+    "noisy_targets",
     "open_prepared",
     "prepare",
     "read_inputs",

@@ -29,8 +29,9 @@ def from_arrays(
     Args:
       x: rows of a table `float[N, F]`; images `[N, H, W, C]`, uint8 or floats in [0, 1]; sequences `float[N, T, F]`; or
         integers that are not images, such as token ids `[N, T]`, which are passed to the model unchanged.
-      y: labels `[N]` of any kind, one-hot rows `[N, K]`, or numbers `[N]` / `[N, D]`.
-      task: `"classification"` or `"regression"`; None uses `regjax.data.targets.infer_task`.
+      y: labels `[N]` of any kind, one-hot rows `[N, K]`, several labels `[N, K]` that are 0 or 1, or numbers
+        `[N]` / `[N, D]`.
+      task: one of `regjax.catalog.TASKS`; None uses `regjax.data.targets.infer_task`.
       name: name of the dataset in reports.
       groups: `[N]` of any kind: examples with equal ones, such as those of one patient, stay in one part of a split.
         Without groups, exact duplicates stay together.

@@ -13,7 +13,7 @@ from regjax.core.errors import InputError
 from regjax.data.image_rule import ImageRule
 from regjax.data.tables.schema import Schema
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "multilabel"]
 EMBEDDED = DATASETS
 _INT32 = np.iinfo(np.int32)
 
@@ -24,11 +24,11 @@ class Dataset:
 
     Args:
       name: name of the dataset in reports.
-      task: `"classification"` or `"regression"`.
+      task: `"classification"`, `"regression"` or `"multilabel"`.
       x: images `[N, H, W, C]`, uint8 or float32; rows of a table `float32[N, F]`; sequences `float32[N, T, F]`; or
         integers `[N, ...]` such as token ids, which are not converted. `regjax.data.Rows` represent such an array and
         are read on demand.
-      y: class indices `int32[N]`, or numbers `float32[N]` or `float32[N, D]`.
+      y: class indices `int32[N]`; numbers `float32[N]` or `float32[N, D]`; or labels `float32[N, K]`, each 0 or 1.
       class_names: one name per class, in the order of the indices.
       columns: one name per column of a table.
       target_names: one name per column of `y` of shape `[N, D]`; None if they have none.
@@ -133,6 +133,10 @@ class Dataset:
             and not _INT32.min <= int(x.min(initial=0)) <= int(x.max(initial=0)) <= _INT32.max
         ):
             raise InputError(f"{self.name}:{part} integers must fit int32, found [{x.min()}, {x.max()}]")
+        if self.task == "multilabel":
+            if y.dtype != np.float32 or y.ndim != 2 or y.shape[1] < 2 or not np.isin(y, (0, 1)).all():
+                raise InputError(f"{self.name}:{part} labels must be float32 [N, K] of 0 and 1, K >= 2, got {y.shape}")
+            return
         if self.task == "regression":
             if y.dtype != np.float32 or y.ndim not in (1, 2) or 0 in y.shape[1:]:
                 raise InputError(f"{self.name}:{part} targets must be float32 [N] or [N, D], got {y.dtype} {y.shape}")
@@ -156,7 +160,7 @@ class Dataset:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes; 0 for regression."""
+        """Number of exclusive classes; 0 for regression and multilabel."""
         if self.task != "classification":
             return 0
         return len(self.class_names) if self.class_names is not None else max(int(self.y.max()) + 1, 0)

@@ -12,6 +12,34 @@ from regjax.core.labels import check_labels, is_indices
 from regjax.data import keyed_random
 
 
+def noisy_targets(y: np.ndarray, rate: float, task: str, num_classes: int, seeds: Sequence[int] | int) -> np.ndarray:
+    """Label noise of a classification, or of several labels, each of which is the other one with probability `rate`.
+
+    Args:
+      y: class indices `int32[N]`, or labels `[N, K]` that are 0 or 1.
+      rate: as in `noisy_labels`.
+      task: `"classification"` or `"multilabel"`.
+      num_classes: of a classification.
+      seeds: as in `noisy_labels`.
+
+    Returns:
+      `int32[S, N]` or `float32[S, N, K]`.
+
+    Raises:
+      InputError: as `noisy_labels`, or the task is regression.
+
+    Example:
+      >>> noisy_targets(np.array([[1.0, 0.0]]), 1.0, "multilabel", 0, 1).tolist()
+      [[[0.0, 1.0]]]
+    """
+    if task == "classification":
+        return noisy_labels(y, rate, num_classes, seeds)
+    if task != "multilabel":
+        raise InputError(f"noisy_targets: label noise is for classes and labels, got task {task!r}")
+    noisy = noisy_labels(np.asarray(y).reshape(-1).astype(np.int32), rate, 2, seeds)
+    return noisy.reshape(len(noisy), *np.shape(y)).astype(np.float32)
+
+
 def noisy_labels(y: np.ndarray, rate: float, num_classes: int, seeds: Sequence[int] | int) -> np.ndarray:
     """Replace each label, with probability `rate`, by one of the other classes.
 

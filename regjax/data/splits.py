@@ -30,12 +30,12 @@ class Splits:
     Attributes:
       x_train: the training set, `[N, H, W, C]` or `[N, F]`, not standardized; `Rows` if the dataset was loaded with
         `lazy=True`.
-      y_train: `int32[N]`, or `float32[N]` / `float32[N, D]`.
+      y_train: `int32[N]`, or `float32[N]` / `float32[N, D]`; labels of multilabel are `float32[N, K]`, 0 or 1.
       x_stop: like `x_train`, as are the other parts.
       name: name of the dataset.
-      task: `"classification"` or `"regression"`.
+      task: `"classification"`, `"regression"` or `"multilabel"`.
       kind: `"image"`, `"table"` or `"array"`; see `Dataset.kind`.
-      num_classes: number of classes; 0 for regression.
+      num_classes: number of exclusive classes; 0 for regression and multilabel.
       class_names: names of the classes, or None.
       columns: names of the columns, or None.
       target_names: names of the columns of the targets, or None.
@@ -86,17 +86,18 @@ class Splits:
         """The names of several targets, which are numbered if they have none; empty if there is one."""
         if self.y_train.ndim == 1 or self.y_train.shape[1] == 1:
             return ()
-        return self.target_names or tuple(f"target {i}" for i in range(self.y_train.shape[1]))
+        one = "label" if self.task == "multilabel" else "target"
+        return self.target_names or tuple(f"{one} {i}" for i in range(self.y_train.shape[1]))
 
     def check_targets(self) -> None:
-        """Check that a classification has at least two classes, and that the targets of a regression differ.
+        """Check that a classification has at least two classes, and that other targets differ.
 
         Raises:
           InputError: names the dataset.
         """
         if self.task == "classification" and self.num_classes < 2:
             raise InputError(f"{self.name}: all labels are the same; classification needs at least 2 classes")
-        if self.task == "regression":
+        if self.task != "classification":
             check_varied(self.name, self.y_train, self.target_names)
 
     @property
@@ -111,6 +112,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
     The test and validation sets have `ceil(fraction * N)` examples each. The validation set is divided into two halves,
     `stop` (the larger one if they differ) and `select`. Splits are stratified: classes are divided proportionally, with
     the largest-remainder method. Every class with at least 4 examples is in every part, and every class is in train.
+    Of several labels an example, the rarest one that it has counts as its class.
     Of a dataset with groups, these are divided in this way, by their most frequent class, and stay whole; to give all
     splits parts of the same sizes, a few examples may be in no part. Of one with times, the latest examples are the
     test set, those before them the validation set (its halves in this order, too), and the rest is for training,
@@ -144,7 +146,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
     if given is not None and len(given[1]) < 2:
         raise InputError(f"{dataset.name}: the validation split has {len(given[1])} example, at least 2 are needed")
     fractions = (0.0 if official else test_fraction, 0.0 if given is not None else validation_fraction)
-    labels = dataset.y if dataset.task == "classification" else np.zeros(len(dataset), np.int32)
+    labels = strata(dataset.y, dataset.task)
     train, validation, test = _parts(dataset, labels, *fractions, seed)
     missing = np.setdiff1d(np.arange(dataset.num_classes), labels[train])
     if len(missing):
@@ -156,8 +158,7 @@ def split(dataset: Dataset, *, seed: int = 0, test_fraction: float = 0.2, valida
         stop, select = validation
     else:
         source, order = given, keyed_random.order(len(given[1]), "split", seed)
-        of_part = given[1] if dataset.task == "classification" else np.zeros(len(given[1]), np.int32)
-        stop, select = _cut(order, of_part, len(order) - len(order) // 2, share=1, keep=1)
+        stop, select = _cut(order, strata(given[1], dataset.task), len(order) - len(order) // 2, share=1, keep=1)
     indices = {"train": train} | ({} if official else {"test": test})
     indices |= {} if given is not None else {"stop": stop, "select": select}
     x_test, y_test = dataset.test if dataset.test is not None else (dataset.x[test], dataset.y[test])
@@ -279,6 +280,25 @@ def _allot(counts: np.ndarray, size: int, *, share: int, keep: int) -> np.ndarra
     return taken
 
 
+def strata(y: np.ndarray, task: str) -> np.ndarray:
+    """The class of each example by which the parts of a split are stratified, `int32[N]`.
+
+    It is the label of a classification, and the same for all examples of a regression. Of several labels, it is the
+    rarest one that the example has; examples without a label are a class of their own.
+
+    Example:
+      >>> strata(np.array([[1, 1], [1, 0], [0, 0]]), "multilabel")
+      array([1, 0, 2], dtype=int32)
+    """
+    if task == "classification":
+        return y
+    if task == "regression":
+        return np.zeros(len(y), np.int32)
+    has = y > 0
+    rarest = np.where(has, has.sum(axis=0), np.inf).argmin(axis=1)
+    return np.where(has.any(axis=1), rarest, y.shape[1]).astype(np.int32)
+
+
 def nested_order(y: np.ndarray, seeds: Sequence[int] | int, task: str, *, size: int | None = None) -> np.ndarray:
     """Return, for each seed, an order of the training pool in which every prefix is a stratified subset.
 
@@ -286,9 +306,10 @@ def nested_order(y: np.ndarray, seeds: Sequence[int] | int, task: str, *, size: 
     fraction of the pool. Subsets are nested: `order[s, :128]` is part of `order[s, :256]`.
 
     Args:
-      y: targets of the pool, `int32[N]` labels or numbers.
+      y: targets of the pool, `int32[N]` labels, numbers, or several labels `[N, K]`.
       seeds: seeds of the S lanes; an integer S means `range(S)`.
-      task: `"classification"`, or `"regression"` for plain random orders.
+      task: `"classification"`; `"multilabel"`, whose classes are those of `strata`; or `"regression"` for plain random
+        orders.
       size: length of the prefix to compute, which saves time; None means the whole order.
 
     Returns:
@@ -311,7 +332,7 @@ def nested_order(y: np.ndarray, seeds: Sequence[int] | int, task: str, *, size: 
     shuffled = [keyed_random.order(n, "subset", seed) for seed in seeds]
     if task == "regression" or n == 0:
         return np.asarray(shuffled, np.int32).reshape(len(seeds), n)[:, :size]
-    y = np.unique(np.asarray(y), return_inverse=True)[1].reshape(-1)
+    y = np.unique(strata(np.asarray(y), task), return_inverse=True)[1].reshape(-1)
     counts = np.bincount(y)
     ties = np.stack([keyed_random.order(len(counts), "ties", seed) for seed in seeds])
     starts = np.cumsum(counts) - counts

@@ -23,14 +23,14 @@ def infer_task(values: np.ndarray) -> str:
     """Infer the task from targets, in the same way for files and arrays of any dtype.
 
     Text, booleans and one-hot rows mean classification, and so do whole numbers with at most `MAX_INFERRED_CLASSES`
-    distinct values that occur at least twice on average. Everything else is regression. A column `[N, 1]` is treated
-    as a vector.
+    distinct values that occur at least twice on average. Rows `[N, K]` of 0 and 1 that are not one-hot are several
+    labels an example, multilabel. Everything else is regression. A column `[N, 1]` is treated as a vector.
 
     Args:
       values: `[N]` or `[N, D]`, text or numbers.
 
     Returns:
-      `"classification"` or `"regression"`; `task_reason` says why.
+      One of `regjax.catalog.TASKS`; `task_reason` says why.
 
     Example:
       >>> infer_task(np.array([1, 2, 1, 2])), infer_task(np.array([0.5, 1.5, 2.0]))
@@ -57,6 +57,8 @@ def _read(values: np.ndarray) -> tuple[str, str]:
         return "classification", "text"
     if is_one_hot(values):
         return "classification", f"one-hot rows of {values.shape[1]} classes"
+    if is_multi_hot(values):
+        return "multilabel", f"rows of {values.shape[1]} labels that are 0 or 1"
     if values.dtype.kind == "b":
         return "classification", "booleans"
     if values.ndim != 1:
@@ -79,6 +81,17 @@ def is_one_hot(values: np.ndarray) -> bool:
     if values.ndim != 2 or values.shape[1] < 2 or not len(values) or values.dtype.kind not in "biuf":
         return False
     return bool(_zeros_and_ones(values) and np.all(values.sum(axis=1) == 1))
+
+
+def is_multi_hot(values: np.ndarray) -> bool:
+    """Whether `[N, K]`, K >= 2, consists of zeros and ones and has both, as one-hot rows do too.
+
+    Example:
+      >>> is_multi_hot(np.array([[1, 0], [1, 1]])), is_multi_hot(np.array([[1, 0], [2, 1]]))
+      (True, False)
+    """
+    wide = values.ndim == 2 and values.shape[1] >= 2 and len(values) > 0
+    return wide and values.dtype.kind in "biuf" and _zeros_and_ones(values) and bool(np.ptp(values.astype(np.int8)))
 
 
 def _zeros_and_ones(values: np.ndarray) -> bool:
@@ -112,7 +125,8 @@ def encode_targets(
       task: overrides `infer_task`.
 
     Returns:
-      `(task, parts, class_names)`: `int32[N]` and names, or `float32[N]` / `float32[N, D]` and None.
+      `(task, parts, class_names)`: `int32[N]` and names, or `float32[N]` / `float32[N, D]` and None; labels of
+      multilabel are `float32[N, K]`, 0 or 1.
 
     Raises:
       InputError: the targets do not fit the task, or a later part has a label that the first one does not have.
@@ -140,6 +154,8 @@ def encode_targets(
         for values in parts[1:]:
             check_float32(f"{name}: targets of the test part", values, spread=spread_of(parts[0]))
         return task, [values.astype(np.float32) for values in parts], None
+    if task == "multilabel":
+        return task, [_labels(name, values, parts[0]) for values in parts], None
     if is_one_hot(parts[0]):
         width = parts[0].shape[1]
         for values in parts:
@@ -193,8 +209,8 @@ def check_unmasked(what: str, values: Any) -> None:
 
 
 def _check_rows(name: str, values: np.ndarray) -> None:
-    """Raise an `InputError` for rows that look like class distributions or multi-label targets."""
-    if values.shape[1] < 2 or not len(values):
+    """Raise an `InputError` for rows that look like class distributions, or like labels that are not 0 and 1."""
+    if values.shape[1] < 2 or not len(values) or is_multi_hot(values):
         return
     numbers = values.astype(np.float64)
     if np.all(numbers >= 0) and np.allclose(numbers.sum(axis=1), 1.0, rtol=0, atol=1e-3):
@@ -203,10 +219,32 @@ def _check_rows(name: str, values: np.ndarray) -> None:
             "task='regression' takes them as numbers"
         )
     if len(np.unique(numbers)) <= 2:
+        found = " or ".join(f"{number:g}" for number in np.unique(numbers))
         raise InputError(
-            f"{name}: targets {values.shape} of two numbers without a single 1 in rows of 0 are several labels an "
-            "example, which no loss here takes; task='regression' takes them as numbers"
+            f"{name}: targets {values.shape} are {found} each; several labels an example are 0 or 1, and both occur: "
+            f"y == {numbers.max():g} makes them; task='regression' takes them as numbers"
         )
+
+
+def _labels(name: str, values: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Labels `float32[N, K]`; raises an `InputError` if there are not K >= 2 of them, each 0 or 1."""
+    if values.ndim != 2 or values.shape[1] < 2:
+        raise InputError(
+            f"{name}: task 'multilabel' needs labels [N, K] with K >= 2, got shape {values.shape}; one label is "
+            "the task 'classification'"
+        )
+    if values.shape[1] != first.shape[1]:
+        raise InputError(f"{name}: the test part has {values.shape[1]} labels, the training part {first.shape[1]}")
+    if values.dtype.kind in "US":
+        raise InputError(f"{name}: task 'multilabel' needs labels that are 0 or 1, found text {str(values.flat[0])!r}")
+    other = np.argwhere((values != 0) & (values != 1))
+    if len(other):
+        place = tuple(int(i) for i in other[0])
+        raise InputError(
+            f"{name}: task 'multilabel' needs labels that are 0 or 1, found {values[place]} in example {place[0]}, "
+            f"label {place[1]}"
+        )
+    return values.astype(np.float32)
 
 
 def _text(label: np.generic) -> str:

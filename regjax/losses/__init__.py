@@ -9,6 +9,7 @@ from regjax.losses.classes import class_weights, correct, cross_entropy, focal_l
 from regjax.losses.constants import best_constant, constant_losses
 from regjax.losses.labels import corrupt_labels, smooth_labels
 from regjax.losses.means import weighted_mean
+from regjax.losses.multilabel import binary_cross_entropy, labels_correct, probabilities, smooth_binary
 from regjax.losses.numbers import absolute_error, huber_loss, pinball_loss, poisson_deviance, squared_error
 from regjax.losses.registry import LOSSES, ChosenLoss, Loss, get_loss, predicted_numbers
 
@@ -18,6 +19,7 @@ __all__ = [
     "Loss",
     "absolute_error",
     "best_constant",
+    "binary_cross_entropy",
     "class_weights",
     "constant_losses",
     "correct",
@@ -26,9 +28,12 @@ __all__ = [
     "focal_loss",
     "get_loss",
     "huber_loss",
+    "labels_correct",
     "pinball_loss",
     "poisson_deviance",
     "predicted_numbers",
+    "probabilities",
+    "smooth_binary",
     "smooth_labels",
     "squared_error",
     "weighted_mean",

@@ -26,16 +26,18 @@ def best_constant(
 
       cross_entropy: the logarithms of the shares of the classes;  mse: the mean;  mae: the median
       quantile: the quantile;  poisson: the logarithm of the mean;  huber, focal: where the derivative is 0
+      binary_cross_entropy: the log-odds of the share of each label
 
     Args:
       loss: name of the data loss.
-      y: class indices `int[N]`, or numbers `[N]` or `[N, D]` in the units of the outputs; of poisson, counts.
+      y: class indices `int[N]`; labels `[N, K]` that are 0 or 1; or numbers `[N]` or `[N, D]` in the units of the
+        outputs; of poisson, counts.
       parameter: number of the loss; None is its default.
       num_classes: number of classes K.
       class_weights: `[K]`, how much each class counts in the loss; None for all the same.
 
     Returns:
-      `float64[K]`, `float64[]` or `float64[D]`: outputs of a model, for one example.
+      `float64[K]` of classes or labels, `float64[]` or `float64[D]`: outputs of a model, for one example.
 
     Raises:
       InputError: the loss is unknown.
@@ -50,6 +52,9 @@ def best_constant(
         counts = np.bincount(y, minlength=num_classes) * (1.0 if class_weights is None else np.asarray(class_weights))
         shares = np.maximum(counts / counts.sum(), LEAST)
         return np.log(shares if loss == "cross_entropy" else _focal_probabilities(shares, number))
+    if RECORDS[loss].task == "multilabel":
+        shares = np.clip(np.mean(y, axis=0, dtype=np.float64), LEAST, 1.0 - LEAST)
+        return np.asarray(np.log(shares) - np.log1p(-shares))
     return np.asarray(_OF_NUMBERS[loss](np.asarray(y, np.float64), number))
 
 

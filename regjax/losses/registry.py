@@ -12,6 +12,7 @@ from regjax.core.checks import check_choice
 from regjax.core.dtypes import widened
 from regjax.core.typing import Array
 from regjax.losses.classes import cross_entropy, focal_loss
+from regjax.losses.multilabel import binary_cross_entropy
 from regjax.losses.numbers import absolute_error, huber_loss, pinball_loss, poisson_deviance, squared_error
 
 Loss = Callable[..., Array]
@@ -24,6 +25,7 @@ LOSSES: dict[str, Loss] = {
     "quantile": pinball_loss,
     "poisson": poisson_deviance,
     "focal": focal_loss,
+    "binary_cross_entropy": binary_cross_entropy,
 }
 """The functions of the records of `regjax.catalog.LOSSES`; the third argument is the parameter, if there is one."""
 

@@ -26,7 +26,7 @@ from regjax.report.posterior_table import posterior_table
 from regjax.report.reach import caution, independent_runs
 from regjax.report.reference_notes import rare_class_note, reference_notes
 from regjax.report.table import loss_table, table
-from regjax.report.targets import target_table
+from regjax.report.targets import label_table, target_table
 from regjax.report.verdict import (
     LABELS,
     best_sentence,
@@ -107,7 +107,7 @@ def details(results: Mapping[str, Any]) -> dict[str, Any]:
         "confusions": [figure(panel) for panel in confusions(results)],
         "ranking_curves": [figure(panel) for panel in ranking_curves(results)],
         "class_table": class_table(results),
-        "target_table": target_table(results),
+        "target_table": target_table(results) or label_table(results),
         "mistake_table": mistake_table(results),
         "mistake_pictures": mistake_pictures(results),
         "importance_table": importance_table(results),

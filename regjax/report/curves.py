@@ -24,6 +24,7 @@ def write_curves(
     title: str,
     diagnosis: Any = None,
     loss: str = "loss",
+    task: str = "",
 ) -> Path:
     """Draw the losses, and accuracy or R² if available, against epochs, and mark the onset of overfitting.
 
@@ -33,6 +34,7 @@ def write_curves(
       path: path of the PNG.
       title: title of the figure.
       loss: name of the loss, beside its axis.
+      task: the task, which may give the metric another title.
       diagnosis: a mapping or object with `onset_epoch`; None marks nothing.
 
     Returns:
@@ -62,7 +64,7 @@ def write_curves(
     for name in SCORE.values():
         columns = [(f"train/{name}", "train", "training"), (f"val/{name}", "val", "validation")]
         if all(column in history for column, _, _ in columns):
-            title, percent = METRICS[name].title, METRICS[name].percent
+            title, percent = METRICS[name].title_in(task), METRICS[name].percent
             label, scale = (f"{title} (%)", 100.0) if percent else (title, 1.0)
             panels.append(_panel(history, name, columns, label, scale, onset))
             break

@@ -7,7 +7,7 @@ from typing import Any
 
 from regjax.catalog import METRICS
 from regjax.report.plain_table import cell, labelled, line, plain_table
-from regjax.report.words import MINUS, NONE, finite
+from regjax.report.words import MINUS, NONE, finite, task_of
 
 
 def metrics_table(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -25,8 +25,9 @@ def metrics_table(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if not shown:
         return None
     names = [name for name in METRICS if name in shown[0][1]]
-    columns = [(METRICS[name].title, _unit(name)) for name in names]
-    lines = [line(title, [_cell(name, found.get(name)) for name in names]) for title, found in shown]
+    titles = {name: METRICS[name].title_in(task_of(results)) for name in names}
+    columns = [(titles[name], _unit(name)) for name in names]
+    lines = [line(title, [_cell(name, titles[name], found.get(name)) for name in names]) for title, found in shown]
     return plain_table("Further metrics on the test examples", columns, lines)
 
 
@@ -37,7 +38,7 @@ def _unit(name: str) -> str:
     return "target's own unit" if name in ("mae", "rmse") else ""
 
 
-def _cell(name: str, value: Any) -> dict[str, Any]:
+def _cell(name: str, title: str, value: Any) -> dict[str, Any]:
     unit = _unit(name)
     text = NONE if not finite(value) else f"{100 * value:.1f}" if unit == "%" else f"{value:.3g}".replace("-", MINUS)
-    return cell(labelled(METRICS[name].title, unit), text)
+    return cell(labelled(title, unit), text)

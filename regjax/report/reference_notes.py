@@ -29,12 +29,13 @@ def reference_notes(results: Mapping[str, Any]) -> list[str]:
     if not references:
         return []
     chosen = METRICS[results["metric"]]
+    title = chosen.title_in(results.get("task") or "")
     notes = [
-        f"For reference, test {chosen.title}{' in %' if chosen.percent else ''} on the same splits, of models of "
+        f"For reference, test {title}{' in %' if chosen.percent else ''} on the same splits, of models of "
         f"scikit-learn that are not tuned: {_listed(chosen.name, {name: name for name in references}, references)}."
     ]
     classes = (results.get("settings") or {}).get("class_names") or []
-    if chosen.name in _OF_SECOND and len(classes) == 2:
+    if chosen.name in _OF_SECOND and len(classes) == 2 and results.get("task") != "multilabel":
         notes.append(f"Test {chosen.title} is that of {str(classes[1])!r}, the second class in the order of the names.")
     ahead = [f"the {name}" for name, found in references.items() if _unbeaten(chosen, found, metrics)]
     if ahead:
@@ -50,7 +51,7 @@ def _unbeaten(metric: Metric, reference: Mapping[str, Any], rows: Mapping[str, M
 
 
 def rare_class_note(results: Mapping[str, Any]) -> str:
-    """Say what accuracy hides where a class is rare; empty where none is, and for another metric.
+    """Say what accuracy hides where a class is rare, or most labels are; empty where none is, and for another metric.
 
     Args:
       results: the content of `results.json`.
@@ -62,6 +63,12 @@ def rare_class_note(results: Mapping[str, Any]) -> str:
     metrics = results.get("metrics") or {}
     titles = {row["name"]: row["title"] for row in rows if row["name"] in metrics}
     sizes = [(row.get("improvement") or {}).get("practical") for row in rows]
+    if results.get("task") == "multilabel":
+        return (
+            f"Most labels are rare: always the same guess has {100 * constant:.3g}% label accuracy. Macro average "
+            f"precision in %: {_listed('average_precision', titles, metrics)}. --metric=average_precision chooses and "
+            "tests by it."
+        )
     practical = next((100 * size for size in sizes if finite(size)), 0.0)
     room, margin = 100 * (1 - constant), ""
     if practical > 0:

@@ -116,9 +116,18 @@ def loss_of(results: Mapping[str, Any]) -> DataLoss:
     """
     settings = results.get("settings")  # of a comparison; those of a sweep are a list of points
     named = results.get("loss") or (settings.get("loss") if isinstance(settings, Mapping) else None) or {}
+    return LOSSES[named.get("name") or DEFAULT_LOSS[task_of(results)]]
+
+
+def task_of(results: Mapping[str, Any]) -> str:
+    """The task of a results file; in those of earlier versions, the metric tells it.
+
+    Example:
+      >>> task_of({"metric": "r2"}), task_of({"metric": "accuracy", "task": "multilabel"})
+      ('regression', 'multilabel')
+    """
     metric = METRICS.get(str(results.get("metric", "")))
-    task = results.get("task") or (metric.task if metric else "classification")
-    return LOSSES[named.get("name") or DEFAULT_LOSS[task]]
+    return str(results.get("task") or (metric.task if metric else "classification"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,10 +163,11 @@ class Measure:
         of_loss = max(_digits(baseline.get("test_loss"), 3), 3)
         if metric is None:
             return cls(name, 1.0, 3, "", "", loss, loss_digits=of_loss)
+        title = metric.title_in(task_of(results))
         if metric.percent:
-            return cls(metric.title, 100.0, 1, " %", " points", loss, loss_digits=of_loss)
+            return cls(title, 100.0, 1, " %", " points", loss, loss_digits=of_loss)
         digits = 3 if metric.higher else _digits(baseline.get("test"), 4)
-        return cls(metric.title, 1.0, digits, "", "", loss, metric.higher, of_loss)
+        return cls(title, 1.0, digits, "", "", loss, metric.higher, of_loss)
 
     @classmethod
     def of_training(cls, results: Mapping[str, Any]) -> Measure:

@@ -8,8 +8,8 @@ import optax
 from regjax.augment import cutmix, mixup, row_cutmix
 from regjax.core.labels import as_indices, is_indices
 from regjax.core.rng import AUGMENT, CUTMIX, MIXUP, stream
-from regjax.core.typing import Array, Batch, PRNGKey, PyTree
-from regjax.losses import smooth_labels
+from regjax.core.typing import Array, ArrayLike, Batch, PRNGKey, PyTree
+from regjax.losses import smooth_binary, smooth_labels
 from regjax.models.interface import as_model
 from regjax.optim.gradient_noise import gradient_noise
 from regjax.optim.optimizers import with_penalties
@@ -43,9 +43,7 @@ def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -
         batch = batch._replace(x=hparams.standardized(batch.x))
     batch = batch._replace(y=hparams.standardized_targets(batch.y))
     if hparams.label_smoothing is not None:
-        batch = batch._replace(
-            y=smooth_labels(batch.y, hparams.label_smoothing, spec.num_classes, convention=spec.smoothing)
-        )
+        batch = batch._replace(y=_smoothed(spec, batch.y, hparams.label_smoothing))
     classes = spec.num_classes if spec.task == "classification" else None
     if hparams.mixup is not None:
         batch = mixup(stream(key, MIXUP), batch, hparams.mixup, num_classes=classes)
@@ -53,6 +51,12 @@ def _transform_batch(spec: Spec, key: PRNGKey, batch: Batch, hparams: Hparams) -
         mix = cutmix if batch.x.ndim == 4 else row_cutmix
         batch = mix(stream(key, CUTMIX), batch, hparams.cutmix, num_classes=classes)
     return batch if hparams.class_weights is None else _weighted(spec, batch, jnp.asarray(hparams.class_weights))
+
+
+def _smoothed(spec: Spec, y: Array, smoothing: ArrayLike) -> Array:
+    if spec.task == "multilabel":
+        return smooth_binary(y, smoothing, convention=spec.smoothing)
+    return smooth_labels(y, smoothing, spec.num_classes, convention=spec.smoothing)
 
 
 def _weighted(spec: Spec, batch: Batch, class_weights: Array) -> Batch:

@@ -17,10 +17,14 @@ from regjax.core.checks import check_array, check_choice, check_range, is_traced
 from regjax.core.dtypes import widened
 from regjax.core.labels import check_labels, check_logits, is_indices, without_ignored
 from regjax.core.typing import ApplyFn, Array, ArrayLike, Numeric, PyTree
-from regjax.losses import Loss, correct, get_loss, predicted_numbers, squared_error
+from regjax.losses import Loss, correct, get_loss, labels_correct, predicted_numbers, squared_error
 from regjax.models.call import call_model
 
-METRICS = {"classification": ("loss", "accuracy"), "regression": ("loss", "mse", "r2")}
+METRICS = {
+    "classification": ("loss", "accuracy"),
+    "regression": ("loss", "mse", "r2"),
+    "multilabel": ("loss", "accuracy"),
+}
 
 
 def evaluate(
@@ -45,10 +49,11 @@ def evaluate(
       params: parameters, or an `Ensemble` of them.
       model_state: other collections of the model, or None.
       x: inputs `[N, ...]`.
-      y: class indices `int[N]` or, for sequences, `int[N, T]`; class distributions `[N, K]`; numbers `[N]` / `[N, D]`.
+      y: class indices `int[N]` or, for sequences, `int[N, T]`; class distributions `[N, K]`; numbers `[N]` / `[N, D]`;
+        or several labels `[N, K]` that are 0 or 1.
       weight: optional weights >= 0: `[N]`, or `[N, T]` for tokens; examples of weight 0 are ignored. With `[G, N]`, one
         row for each of `G` groups of examples, the model runs once and each metric is `[G]`.
-      task: `"classification"` or `"regression"`.
+      task: `"classification"`, `"regression"` or `"multilabel"`.
       loss: the data loss, as in `rj.build_loss`, with one number for each example (or token); None is the default of
         the task.
       loss_parameter: a third argument of the data loss, such as the quantile; None leaves it at its default.
@@ -57,9 +62,9 @@ def evaluate(
       standardize: a function from a batch of `x` to inputs of the model; None is the identity.
 
     Returns:
-      float32 scalars (or `[G]`), means over all examples or tokens that are not ignored: `loss` and `accuracy`, or
-      `loss`, the squared error `mse` and `r2 = 1 - sum (y-f)^2 / sum (y - mean y)^2`, of several targets the mean of
-      theirs, as scikit-learn's `uniform_average`.
+      float32 scalars (or `[G]`), means over all examples or tokens that are not ignored: `loss` and `accuracy` (of
+      several labels the share of them that are right), or `loss`, the squared error `mse` and `r2 = 1 - sum (y-f)^2 /
+      sum (y - mean y)^2`, of several targets the mean of theirs, as scikit-learn's `uniform_average`.
 
     Raises:
       InputError: the task is unknown.
@@ -117,6 +122,8 @@ def _means(
         values = {"loss": data_loss(outputs, by, *arguments)}
         if task == "classification":
             values["accuracy"] = correct(outputs, by)
+        elif task == "multilabel":
+            values["accuracy"] = labels_correct(outputs, by)
         elif data_loss is not squared_error:
             values["mse"] = squared_error(predicted_numbers(loss, outputs), by)
         squares = {}
@@ -165,7 +172,7 @@ def evaluate_parts(
       params: parameters, or an `Ensemble` of them.
       model_state: other collections of the model, or None.
       parts: pairs of inputs and targets; at least one.
-      task: `"classification"` or `"regression"`.
+      task: `"classification"`, `"regression"` or `"multilabel"`.
       loss: as in `evaluate`.
       loss_parameter: as in `evaluate`.
 
@@ -185,7 +192,7 @@ def evaluate_parts(
     measure: Callable[..., tuple[dict[str, Array], Array]] = functools.partial(
         _means, apply_fn, task=task, loss=loss, loss_parameter=loss_parameter, batch_size=2**31
     )
-    if task == "classification":  # one program instead of forty, but it would round r2 differently
+    if task != "regression":  # one program instead of forty, but it would round r2 differently
         measure = jax.jit(measure)
     for x, y in parts:
         if task == "classification":
@@ -220,8 +227,8 @@ def predict(
       params: parameters, or an `Ensemble` of them.
       model_state: other collections of the model, or None; for an ensemble, those of its members.
       x: inputs `[B, ...]`.
-      task: `"classification"` or `"regression"`; matters for an ensemble, see `regjax.averaging.ensemble_outputs`, as
-        does `link`.
+      task: `"classification"`, `"regression"` or `"multilabel"`; matters for an ensemble, see
+        `regjax.averaging.ensemble_outputs`, as does `link`.
       link: `"log"` if the outputs of a regression are logarithms.
 
     Returns:

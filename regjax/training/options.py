@@ -18,12 +18,14 @@ class SplitOptions(Options):
     """The task and the sizes of the parts, which files and arrays take alike.
 
     Attributes:
-      task: `"classification"` or `"regression"`; None infers it from the targets.
+      task: `"classification"`, `"regression"` or `"multilabel"`; None infers it from the targets.
       validation_fraction: fraction of the examples for validation, unless the data have a validation set.
       test_fraction: fraction of the examples for the test, unless the data have a test set.
     """
 
-    task: str | None = text("data", None, "classification or regression, in place of what the targets suggest")
+    task: str | None = text(
+        "data", None, "classification, regression or multilabel, in place of what the targets suggest"
+    )
     validation_fraction: float = number(
         "data", 0.2, "fraction of the examples for validation", high=1.0, low_open=True, high_open=True
     )
@@ -66,7 +68,7 @@ class TrainingOptions(SplitOptions):
       batch_size: number of examples per update.
       optimizer: a name of `rj.make_optimizer`.
       loss: the data loss, a name of `regjax.catalog.LOSSES`; early stopping and the validation loss use it, too. None
-        is `"cross_entropy"` for classification and `"mse"` for regression.
+        is `"cross_entropy"` for classification, `"mse"` for regression and `"binary_cross_entropy"` for multilabel.
       huber_delta: of the loss `"huber"`: from which error on it is linear, in standard deviations of the training
         targets, by which they are divided. None is 1.
       quantile: of the loss `"quantile"`: which quantile the model is to give, in (0, 1). None is 0.5, the median.

@@ -79,7 +79,7 @@ def check_loss(spec: Spec, hparams: Hparams, x: Examples, num_outputs: int) -> N
       spec: the specification of the run.
       hparams: the hyperparameters of the run.
       x: examples `[N, ...]`; only their shape and dtype matter.
-      num_outputs: number of targets of a regression.
+      num_outputs: number of targets of a regression, or of labels.
 
     Raises:
       ValueError: the error of the loss.
@@ -206,6 +206,8 @@ def check_run(
     if spec.task != "classification":
         for name, y, lead in parts:
             _check_numbers(name, y, (*lead, *outputs))
+            if spec.task == "multilabel" and _concrete(y):
+                check_range(f"{name}: labels of task 'multilabel'", y, 0.0, 1.0)
             if spec.link == "log" and _concrete(y):
                 check_range(f"{name}: targets of the loss {spec.loss!r}", y, 0.0, high_open=True)
         return

@@ -43,10 +43,10 @@ class Spec:
 
     Attributes:
       model: a Flax Linen module, or a pair `(init, apply)`; see `regjax.models.interface`.
-      task: `"classification"` or `"regression"`.
+      task: `"classification"`, `"regression"` or `"multilabel"`.
       loss: name of the data loss, of `regjax.catalog.LOSSES`; empty is the default of the task. Early stopping watches
         it on the validation examples.
-      num_classes: number of classes; label smoothing, mixup and CutMix need it.
+      num_classes: number of exclusive classes; label smoothing, mixup and CutMix of classes need it.
       batch_size: number of examples per update.
       steps_per_epoch: number of updates between two evaluations.
       epochs: maximum number of epochs, with one evaluation each.

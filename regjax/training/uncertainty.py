@@ -13,6 +13,7 @@ from regjax.core.checks import check_array, check_choice, check_range
 from regjax.core.dtypes import widened
 from regjax.core.labels import check_logits
 from regjax.core.typing import ApplyFn, Array, ArrayLike, PRNGKey, PyTree
+from regjax.losses import probabilities
 from regjax.models.call import call_with_noise, takes_rates
 from regjax.training.evaluate import METRICS
 
@@ -21,10 +22,10 @@ class McPrediction(NamedTuple):
     """A prediction from S noisy passes.
 
     Attributes:
-      mean: mean probabilities `[B, K]`, or mean outputs of a regression `[B, ...]`.
+      mean: mean probabilities `[B, K]` of classes or labels, or mean outputs of a regression `[B, ...]`.
       variance: variance of the probabilities or outputs over the passes, with divisor S.
       predictive_entropy: `float32[B]` in nats: the entropy of the mean probabilities, the total uncertainty; None for
-        regression.
+        other tasks.
       mutual_information: `float32[B]` in nats, between prediction and noise: the uncertainty of the model, which more
         data would reduce; None for regression.
     """
@@ -61,7 +62,7 @@ def mc_predict(
         `regjax.models`. None is for models with their own noise, which are called with `train=True` and must not have
         batch statistics.
       model_state: other collections of the model, or None.
-      task: `"classification"` (the outputs are logits) or `"regression"`.
+      task: `"classification"` or `"multilabel"` (the outputs are logits), or `"regression"`.
       link: `"log"` if the outputs of a regression are logarithms; mean and variance are those of what they predict.
 
     Returns:
@@ -104,8 +105,8 @@ def mc_predict(
             apply_fn, params, model_state, x, train=not rates, rates=rates or {}, key=pass_key
         ).outputs
         check_array("mc_predict: outputs", outputs)
-        if classes:
-            return jax.nn.softmax(widened(outputs), axis=-1)
+        if task != "regression":
+            return probabilities(outputs, task)
         return jnp.exp(widened(outputs)) if link == "log" else widened(outputs)
 
     def add(total: tuple[Array, Array, Array], index: Array) -> tuple[tuple[Array, Array, Array], None]:

@@ -148,3 +148,40 @@ def test_an_answer_moves_the_metric_at_most_by_its_reach(metric, classes):
 def test_an_unknown_metric_has_no_reach():
     with pytest.raises(InputError, match="roc_auc"):
         reaches("auc", np.ones((2, 2)), np.array([0, 1]))
+
+
+@given(st.integers(0, 1000))
+def test_several_labels_are_those_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    q = rng.uniform(size=(40, 3))
+    y = np.concatenate([[[0, 1, 0], [1, 0, 1]], rng.integers(0, 2, (38, 3))]).astype(np.float32)
+    guess = q > 0.5
+    each = range(3)
+    found = metrics_of("multilabel", q, y)
+    assert found == pytest.approx(
+        {
+            "accuracy": np.mean(guess == y),
+            "balanced_accuracy": np.mean([oracle.balanced_accuracy_score(y[:, k], guess[:, k]) for k in each]),
+            "roc_auc": oracle.roc_auc_score(y, q, average="macro"),
+            "average_precision": oracle.average_precision_score(y, q, average="macro"),
+            "f1": oracle.f1_score(y, guess, average="macro"),
+            "log_loss": np.mean([oracle.log_loss(y[:, k], q[:, k]) for k in each]),
+        }
+    )
+    for metric in found:
+        assert np.mean(contributions(metric, q, y)) == pytest.approx(found[metric])
+        assert reaches(metric, q, y).shape == (40,)
+    np.testing.assert_array_equal(reaches("accuracy", q, y), 1)
+    np.testing.assert_array_equal(reaches("log_loss", q, y), 0)
+
+
+def test_a_label_without_examples_is_left_out_of_the_means_that_need_both():
+    rng = np.random.default_rng(0)
+    q, y = rng.uniform(size=(30, 3)), rng.integers(0, 2, (30, 3)).astype(np.float32)
+    y[:, 2] = 0
+    for metric in ("roc_auc", "average_precision", "f1"):
+        assert metrics_of("multilabel", q, y)[metric] == pytest.approx(
+            metrics_of("multilabel", q[:, :2], y[:, :2])[metric]
+        )
+    assert metrics_of("multilabel", q, y)["accuracy"] == pytest.approx(np.mean((q > 0.5) == y))
+    assert np.isnan(metrics_of("multilabel", q, 0 * y)["roc_auc"])

@@ -177,3 +177,17 @@ def test_pairs_have_the_same_seeds_and_examples(fields, name):
         return
     with pytest.raises(InputError, match=f"{name} of the two differ"):
         classification().check_paired(other)
+
+
+def test_losses_of_several_labels_by_hand(tmp_path):
+    y = np.array([[[1, 0], [0, 0]]], np.float32)
+    outputs = {"baseline": np.array([[[0.5, 0.25], [0.0, 0.5]]], np.float32)}
+    made = Predictions("multilabel", np.array([3]), y, None, outputs)
+    expected = [[np.log(2) - np.log(0.75), np.log(2)]]
+    np.testing.assert_allclose(made.losses("baseline"), np.array(expected) / 2, rtol=1e-6)
+    with pytest.raises(InputError, match="hits are for classification, this is multilabel"):
+        made.hits("baseline")
+    write_predictions(made, tmp_path / "p.npz")
+    found = read_predictions(tmp_path / "p.npz")
+    assert found.task == "multilabel"
+    assert_trees_equal(found.outputs, made.outputs)

@@ -86,3 +86,12 @@ def test_of_logarithms_the_predictions_are_averaged():
     members = jnp.log(jnp.array([[1.0, 2.0], [3.0, 4.0], [100.0, 100.0]]))
     found = jax.jit(lambda m: rj.ensemble_outputs(m, 2, task="regression", link="log"))(members)
     np.testing.assert_allclose(np.exp(found), [2.0, 3.0], rtol=1e-6)
+
+
+def test_of_labels_the_probabilities_are_averaged():
+    outputs = jnp.array([[[2.0, -1.0]], [[-1.0, 40.0]], [[9.0, 9.0]]])
+    found = rj.ensemble_outputs(outputs, 2, task="multilabel")
+    mean = np.mean(jax.nn.sigmoid(outputs[:2]), axis=0)
+    np.testing.assert_allclose(jax.nn.sigmoid(found), mean, rtol=1e-5)
+    sure = rj.ensemble_outputs(jnp.array([[[60.0]], [[60.0]]]), 2, task="multilabel")
+    np.testing.assert_allclose(sure, [[60.0]], rtol=1e-5)  # whose probability is 1 in float32

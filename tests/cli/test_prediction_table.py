@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from regjax.cli.prediction_table import MOST_CLASSES, class_columns, number_columns, target_columns
+from regjax.cli.prediction_table import MOST_CLASSES, class_columns, label_columns, number_columns, target_columns
 from regjax.data import Preprocessor
 
 LOGITS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
@@ -62,3 +62,13 @@ def test_columns_of_several_targets_are_named_after_them():
     for names in (("id", "price"), ("price", "price_low")):  # would hide another column
         clash = dataclasses.replace(made, target_names=names)
         assert list(number_columns(y, clash, np.ones(2)))[2:] == ["low_0", "low_1", "high_0", "high_1"]
+
+
+def test_labels_have_a_prediction_and_a_probability_each():
+    logits = np.array([[0.0, 2.0], [-100.0, 1000.0]], np.float32)
+    found = label_columns(logits, ("wet", "hot"))
+    assert list(found) == ["wet", "hot", "wet_probability", "hot_probability"]
+    assert (found["wet"], found["hot"]) == ([0, 0], [1, 1])  # a probability of one half is none above it
+    np.testing.assert_allclose(found["wet_probability"], [0.5, 0.0])
+    np.testing.assert_allclose(found["hot_probability"], [0.880797, 1.0])
+    assert list(label_columns(logits, None)) == ["prediction_0", "prediction_1", "probability_0", "probability_1"]

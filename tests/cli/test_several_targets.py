@@ -65,4 +65,4 @@ def test_a_comparison_shows_each_target(run, tmp_path, shop):
     run("predict", "--workdir=c", "--input=shop.csv", "--output=p.csv")
     assert list(pd.read_csv(tmp_path / "p.csv"))[:3] == ["id", "price", "weight"]
     out = run("train", *FLAGS, "--task=classification", "--workdir=x", code=2)
-    assert "takes one target column, got 2" in out.stderr
+    assert "got 2 (price, weight) that are not one-hot" in out.stderr

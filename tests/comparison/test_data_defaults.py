@@ -39,7 +39,7 @@ def test_the_weights_of_classes_are_those_of_scikit_learn(table):
 
 def test_a_regression_has_no_classes_to_weigh(table):
     numbers = dataclasses.replace(table, task="regression", num_classes=0, y_train=np.ones(4, np.float32))
-    with pytest.raises(InputError, match="class_weight 'balanced' needs classes"):
+    with pytest.raises(InputError, match="class_weight 'balanced' needs exclusive classes"):
         weights_of_classes(CompareOptions(class_weight="balanced"), class_counts(numbers))
 
 

@@ -167,3 +167,24 @@ def test_each_of_several_targets_has_its_errors_and_the_first_their_residuals():
     assert ["points" in one for one in found] == [True] * 4 + [False] * 2
     assert found[1]["residuals"]["50"] == pytest.approx(np.median(truth[..., 1] - outputs[..., 1]), rel=1e-3)
     assert plan.settings()["targets"] == list(names)
+
+
+def test_each_label_has_its_rates():
+    rng = np.random.default_rng(0)
+    y = (rng.random((200, 3)) < [0.5, 0.3, 0.1]).astype(np.float32)
+    x = rng.normal(size=(200, 3)).astype(np.float32)
+    data = Dataset("toy", "multilabel", x, y, target_names=("wet", "hot", "red"))
+    plan = make_plan("linear", data, ["l2"], CompareOptions(seeds=2, splits=1))
+    truth = np.stack([plan.splits.y_test] * 2)
+    q = np.clip(0.6 * truth + 0.5 * rng.random(truth.shape), 0, 1).astype(np.float32)
+    made = Predictions("multilabel", np.arange(2), truth, None, {"baseline": q})
+    found = details_of(plan, made, ["baseline"], Layout(np.zeros(2, int), None))["baseline"]["labels"]
+    assert [one["name"] for one in found] == ["wet", "hot", "red"]
+    for k, one in enumerate(found):
+        each = [
+            oracle.precision_recall_fscore_support(t[:, k], p[:, k] > 0.5, average="binary")[:3]
+            for t, p in zip(truth, q, strict=True)
+        ]
+        assert [one[name] for name in ("precision", "recall", "f1")] == pytest.approx(np.mean(each, axis=0), rel=1e-4)
+        assert one["base_rate"] == pytest.approx(truth[..., k].mean(), rel=1e-4)
+        assert one["examples"] == truth[0, :, k].sum()

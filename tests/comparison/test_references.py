@@ -87,3 +87,30 @@ def test_references_weigh_classes_and_rows_as_the_runs_do():
     linear = LogisticRegression(max_iter=1000).fit(scaler.transform(splits.x_train), splits.y_train, of_rows)
     expected = metrics_of("classification", linear.predict_proba(scaler.transform(splits.x_test)), splits.y_test)
     assert references_of(plan)[LINEAR] == pytest.approx(expected, abs=2e-3)
+
+
+def test_references_of_several_labels_are_one_model_for_each():
+    y = np.stack([LABELS, X[:, 2] > 0, X[:, 3] > 1], axis=1).astype(np.float32)
+    plan = plan_of(y, "multilabel")
+    splits = plan.splits
+    found = references_of(plan)
+    x, x_test = splits.x_train, splits.x_test
+    scaler = StandardScaler().fit(x)
+    makers = {
+        LINEAR: (LogisticRegression, scaler.transform(x), scaler.transform(x_test)),
+        BOOSTING: (lambda: HistGradientBoostingClassifier(random_state=0), x, x_test),
+    }
+    for name, (make, own, of_test) in makers.items():
+        q = [make().fit(own, splits.y_train[:, k]).predict_proba(of_test)[:, 1] for k in range(3)]
+        expected = metrics_of("multilabel", np.stack(q, axis=1), splits.y_test)
+        assert found[name] == pytest.approx(expected, abs=2e-3)
+    rates = splits.y_train.mean(axis=0)
+    constant = metrics_of("multilabel", np.broadcast_to(rates, splits.y_test.shape), splits.y_test)
+    assert found[CONSTANT] == pytest.approx(constant, rel=1e-6)
+
+
+def test_a_label_that_no_training_example_has_is_predicted_with_probability_0():
+    y = np.stack([LABELS, X[:, 2] > 0], axis=1).astype(np.float32)
+    plan = plan_of(y, "multilabel")
+    plan.splits.y_train[:, 1] = 0
+    assert np.isfinite(references_of(plan)[LINEAR]["log_loss"])

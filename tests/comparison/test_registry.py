@@ -70,8 +70,8 @@ def test_errors(techniques, message):
 def test_what_was_asked_for_and_does_not_apply_is_refused():
     for name, setting in (
         ("drop_path", TechniqueContext(100, 1000)),
-        ("r_drop", TechniqueContext(100, 1000, classes=False)),
-        ("label_smoothing", TechniqueContext(100, 1000, classes=False)),
+        ("r_drop", TechniqueContext(100, 1000, task="regression")),
+        ("label_smoothing", TechniqueContext(100, 1000, task="regression")),
     ):
         with pytest.raises(rj.InputError, match=rf"technique '{name}' does not fit this model or task"):
             resolve([name], setting)

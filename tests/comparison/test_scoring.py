@@ -152,3 +152,43 @@ def test_chance_is_the_best_constant_under_the_loss(loss, guess):
     }[loss.name]
     assert found["d2"].score == pytest.approx(oracle(y + 1, [np.exp(1.5)] * 5), abs=1e-5)
     assert found["d2"].scores.mean() == pytest.approx(found["d2"].score)
+
+
+def test_several_labels_by_hand():
+    """Probabilities of 1/4 and 3/4; label accuracy is counted, so that equal counts are equal numbers."""
+    y = np.array([[0, 1], [1, 1], [0, 0], [0, 1]], np.float32)
+    splits = dataclasses.replace(SPLITS, task="multilabel", num_classes=0, y_train=y, y_test=y, y_select=y)
+    preprocessor = Preprocessor.for_splits(splits)
+    assert preprocessor.y_mean is None
+    weights = Weights({"logits": np.log(np.array([1 / 3, 3], np.float32))}, {})
+    found = Scorer(constant, splits, preprocessor, "test")(weights, False)
+    np.testing.assert_array_equal(found.hits, [2, 1, 1, 2])
+    assert (found.score, found.answers) == (0.75, 2)
+    np.testing.assert_allclose(found.scores, [1, 0.5, 0.5, 1])
+    np.testing.assert_allclose(found.reach, 1)
+    right, wrong = -np.log(0.75), -np.log(0.25)
+    np.testing.assert_allclose(found.losses, [right, (right + wrong) / 2, (right + wrong) / 2, right], rtol=1e-6)
+    np.testing.assert_allclose(found.outputs, [[0.25, 0.75]] * 4, rtol=1e-6)
+    lost = Scorer(constant, splits, preprocessor, "test")(weights, True)  # the base rates are 1/4 and 3/4, too
+    np.testing.assert_array_equal(lost.hits, found.hits)
+    assert (lost.score, lost.loss) == pytest.approx((0.75, found.loss), rel=1e-6)
+    assert lost.score == chance_of(splits, preprocessor, y).score
+    scorer = Scorer(constant, splits, preprocessor, "test", "log_loss")
+    assert scorer(weights, False).score == pytest.approx(-found.loss, rel=1e-6)
+    assert scorer.chance.score == pytest.approx(-scorer.chance.loss, rel=1e-6)
+
+
+def test_equal_numbers_of_right_labels_tie_exactly():
+    """Of 7 labels, whose shares are no exact numbers: the same count in another order is the same score."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, (30, 7)).astype(np.float32)
+    x = np.where(rng.random((30, 7)) < 0.8, 2 * y - 1, 1 - 2 * y).astype(np.float32)
+    scores = set()
+    for seed in range(10):
+        order = np.random.default_rng(seed).permutation(30)
+        splits = dataclasses.replace(
+            SPLITS, task="multilabel", num_classes=0, x_train=x, y_train=y, x_test=x[order], y_test=y[order]
+        )
+        scorer = Scorer(lambda v, x: x, splits, Preprocessor.for_splits(splits, standardize="none"), "test")
+        scores.add(scorer(Weights({}, {}), False).score)
+    assert scores == {np.sum((x > 0) == y) / y.size}

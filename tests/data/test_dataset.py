@@ -64,3 +64,29 @@ def test_refusals_are_one_line(kwargs, message):
 def test_large_finite_values_are_accepted():
     # Their float32 sum overflows; that is no reason to refuse them.
     Dataset("t", "classification", np.full((4, 3), 3e38, np.float32), Y)
+
+
+LABELS = np.array([[0, 1], [1, 1], [0, 0], [1, 0]], np.float32)
+
+
+def test_several_labels_have_no_exclusive_classes():
+    data = Dataset("t", "multilabel", X, LABELS, target_names=("wet", "hot"), test=(X, LABELS))
+    assert (data.num_classes, data.target_names) == (0, ("wet", "hot"))
+
+
+@pytest.mark.parametrize(
+    ("task", "y", "options", "message"),
+    [
+        ("multilabel", 0.5 * LABELS, {}, r"labels must be float32 \[N, K\] of 0 and 1"),
+        ("multilabel", LABELS[:, :1], {}, r"K >= 2, got \(4, 1\)"),
+        ("multilabel", Y, {}, r"K >= 2, got \(4,\)"),
+        ("multilabel", LABELS, {"test": (X, 2 * LABELS)}, r"t: test labels must be float32"),
+        ("multilabel", LABELS, {"class_names": ("a", "b")}, "class_names belong to classification"),
+        ("regression", LABELS, {"target_names": ("a", "a")}, r"1 distinct target_names for y of shape \(4, 2\)"),
+        ("regression", LABELS, {"target_names": ("a", "b", "c")}, "3 distinct target_names"),
+        ("classification", Y, {"target_names": ("a",)}, r"target_names for y of shape \(4,\)"),
+    ],
+)
+def test_what_several_targets_cannot_be(task, y, options, message):
+    with pytest.raises(InputError, match=message):
+        Dataset("t", task, X, y, **options)

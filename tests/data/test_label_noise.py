@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from regjax.core.errors import InputError
-from regjax.data import noisy_labels
+from regjax.data import noisy_labels, noisy_targets
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 1.0])
@@ -57,3 +57,18 @@ def test_labels_of_one_class_can_have_no_noise_but_no_labels_can():
         noisy_labels(np.eye(2, dtype=np.float32), 0.1, 2, 1)
     with pytest.raises(InputError, match="noisy_labels: at least one seed"):
         noisy_labels(np.zeros(3, np.int32), 0.1, 2, [])
+
+
+def test_each_of_several_labels_is_noisy_on_its_own():
+    y = np.random.default_rng(0).integers(0, 2, (2000, 3)).astype(np.float32)
+    (noisy,) = noisy_targets(y, 0.2, "multilabel", 0, [4])
+    assert (noisy.dtype, noisy.shape) == (np.float32, y.shape)
+    changed = noisy != y
+    # 6,000 labels: the share is within five standard errors, of which the chance is below one in a million.
+    assert abs(changed.mean() - 0.2) < 5 * np.sqrt(0.16 / changed.size)
+    assert 0.03 < (changed[:, 0] & changed[:, 1]).mean() < 0.05  # 4% if independent
+    np.testing.assert_array_equal(noisy_targets(y, 0.0, "multilabel", 0, 2), [y, y])
+    labels = np.array([0, 1, 2])
+    np.testing.assert_array_equal(noisy_targets(labels, 0.5, "classification", 3, 2), noisy_labels(labels, 0.5, 3, 2))
+    with pytest.raises(InputError, match="task 'regression'"):
+        noisy_targets(y, 0.1, "regression", 0, 1)

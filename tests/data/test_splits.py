@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from regjax.core.errors import InputError
 from regjax.data import Dataset, load_embedded, nested_order, noisy_labels, split
-from regjax.data.splits import _allot
+from regjax.data.splits import _allot, strata
 
 PARTS = ("train", "stop", "select", "test")
 
@@ -333,3 +333,30 @@ def test_a_constant_target_is_refused(y, which):
     splits = split(Dataset("toy", "regression", np.zeros((20, 1), np.float32), y.astype(np.float32)))
     with pytest.raises(InputError, match=f"toy: {which} is the same in all training examples"):
         splits.check_targets()
+
+
+def test_a_label_that_few_examples_have_is_in_every_part():
+    """And examples of the same rarest label are divided in proportion."""
+    rng = np.random.default_rng(0)
+    y = (rng.random((200, 3)) < [0.5, 0.2, 0.0]).astype(np.float32)
+    y[:8, 2] = 1
+    assert strata(y[:1] * 0, "multilabel").tolist() == [3]
+    rare = strata(y, "multilabel")
+    assert set(rare[:8]) == {2}
+    assert all(y[i, k] == 1 for i, k in enumerate(rare) if k < 3)
+    for seed in range(5):
+        parts = split(Dataset("toy", "multilabel", np.zeros((200, 1), np.float32), y), seed=seed)
+        for part in PARTS:
+            assert getattr(parts, f"y_{part}")[:, 2].any()
+        assert parts.num_outputs == 3
+        assert parts.targets == ("label 0", "label 1", "label 2")
+    order = nested_order(y, 20, "multilabel")
+    assert (y[order[:, :50], 2].sum(axis=1) >= 1).all()  # 50 of 200 examples hold a quarter of the 8
+    assert sorted(order[0].tolist()) == list(range(200))
+
+
+def test_a_label_without_variety_is_named():
+    y = np.stack([np.arange(20) % 2, np.zeros(20)], axis=1).astype(np.float32)
+    data = Dataset("toy", "multilabel", np.zeros((20, 1), np.float32), y, target_names=("wet", "hot"))
+    with pytest.raises(InputError, match="target 'hot' is the same in all training examples"):
+        split(data).check_targets()

@@ -26,6 +26,9 @@ def column(values):
         (np.eye(3, dtype=int)[[0, 1, 2, 1]], "classification"),
         (np.eye(3, dtype=bool)[[0, 1, 2, 1]], "classification"),
         (np.array([[0.2, 0.8], [1.0, 0.0]]), "regression"),
+        (np.array([[1, 0], [1, 1]]), "multilabel"),
+        (np.array([[1.0, 0.0], [0.0, 0.0]]), "multilabel"),
+        (np.array([[True, False, True]]), "multilabel"),
     ],
 )
 def test_inferred_task(values, task):
@@ -57,8 +60,14 @@ def test_regression_targets():
         ([np.array(["a"])], "regression", "found text 'a'"),
         ([np.array(["a", "b"]), np.array(["b", "c"])], None, "label 'c' of the test part is not in train"),
         ([np.zeros((3, 2))], "classification", r"\(3, 2\)"),
-        ([np.array([[1, 1, 0], [0, 0, 1]])], None, r"\(2, 3\)"),
-        ([np.array([[1, -1, 1], [-1, 1, 1]])], None, r"\(2, 3\)"),
+        ([np.zeros((2, 3))], None, r"\(2, 3\) are 0 each"),
+        ([np.array([[1, 1, 0], [0, 0, 1]]), np.ones((2, 2))], None, "test part has 2 labels, the training part 3"),
+        ([np.array([[1, 2, 0], [0, 0, 1]])], "multilabel", "found 2 in example 0, label 1"),
+        ([np.array([[0.5, 0.5], [0.0, 1.0]])], "multilabel", "found 0.5 in example 0, label 0"),
+        ([np.array([0, 1, 1])], "multilabel", r"labels \[N, K\] with K >= 2, got shape \(3,\)"),
+        ([np.array([["a", "b"]])], "multilabel", "found text 'a'"),
+        ([np.array([[1, 1, 0], [0, 0, 1]])], "classification", r"one value per example or one-hot rows.*\(2, 3\)"),
+        ([np.array([[1, -1, 1], [-1, 1, 1]])], None, r"\(2, 3\) are -1 or 1 each.*y == 1 makes them"),
         ([2.0 * np.eye(3) - 1], None, r"\(3, 3\)"),
         ([0.9 * np.eye(3) + 0.1 / 3], None, r"\(3, 3\).*argmax"),
         ([np.array([[0.25, 0.75], [1.0, 0.0]], np.float16)], None, "argmax"),
@@ -165,3 +174,14 @@ def test_whole_numbers_that_may_be_either_need_the_task():
 )
 def test_the_reason_names_what_was_seen(values, reason):
     assert reason in task_reason(values)
+
+
+def test_several_labels_are_numbers_0_and_1():
+    task, (train, test), names = encode_targets("t", [np.array([[1, 0], [1, 1]]), np.array([[True, True]])])
+    assert (task, names, train.dtype, test.dtype) == ("multilabel", None, np.float32, np.float32)
+    assert (train.tolist(), test.tolist()) == ([[1, 0], [1, 1]], [[1, 1]])
+    assert task_reason(np.array([[1, 0], [1, 1]])) == "rows of 2 labels that are 0 or 1"
+    assert (
+        encode_targets("t", [np.eye(3)], "multilabel")[1][0].tolist() == np.eye(3).tolist()
+    )  # not one-hot, if you say
+    assert encode_targets("t", [np.array([[1, 0], [1, 1]])], "regression")[0] == "regression"

@@ -13,7 +13,8 @@ RNG = np.random.default_rng(0)
 OUTPUTS = RNG.normal(size=(24, 3)).astype(np.float32)
 NUMBERS = RNG.poisson(2.0, (24, 3)).astype(np.float32)  # of no loss with a kink where an output is
 CLASSES = RNG.integers(0, 3, 24)
-EXAMPLES = {"classification": CLASSES, "regression": NUMBERS}
+LABELS = RNG.integers(0, 2, (24, 3)).astype(np.float32)
+EXAMPLES = {"classification": CLASSES, "regression": NUMBERS, "multilabel": LABELS}
 VALUES = {"huber_delta": 0.7, "quantile": 0.8, "focal_gamma": 1.5}
 
 
@@ -62,12 +63,13 @@ def test_the_parameter_is_data(name):
         LOSSES[name](jnp.asarray(OUTPUTS), y, -1.0)
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSES if RECORDS[name].task == "regression"])
+@pytest.mark.parametrize("name", [name for name in LOSSES if RECORDS[name].task != "classification"])
 def test_numbers_of_other_shapes_are_refused_and_means_are_over_outputs(name):
     with pytest.raises(ValueError, match=r"\(24, 3\) and targets \(24,\) must have one shape"):
         LOSSES[name](jnp.asarray(OUTPUTS), jnp.ones(24))
-    each = [LOSSES[name](jnp.asarray(OUTPUTS[:, d]), jnp.asarray(NUMBERS[:, d])) for d in range(3)]
-    np.testing.assert_allclose(LOSSES[name](jnp.asarray(OUTPUTS), jnp.asarray(NUMBERS)), np.mean(each, axis=0), 1e-5)
+    y = EXAMPLES[RECORDS[name].task]
+    each = [LOSSES[name](jnp.asarray(OUTPUTS[:, d : d + 1]), jnp.asarray(y[:, d : d + 1])) for d in range(3)]
+    np.testing.assert_allclose(LOSSES[name](jnp.asarray(OUTPUTS), jnp.asarray(y)), np.mean(each, axis=0), 1e-5)
 
 
 def test_the_records_fit_each_other():

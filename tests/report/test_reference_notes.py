@@ -32,6 +32,23 @@ def test_a_rare_class_is_noticed():
     assert rare_class_note({"metric": "r2"}) == ""
 
 
+def test_rare_labels_make_label_accuracy_easy():
+    rows = {"baseline": {"accuracy": 0.95, "average_precision": 0.3, "f1": 0.2}}
+    found = {
+        "task": "multilabel",
+        "metric": "accuracy",
+        "baseline": {"name": "baseline", "title": "baseline"},
+        "techniques": {},
+        "metrics": rows,
+        "references": {CONSTANT: {"accuracy": 0.94, "f1": 0.0}},
+        "settings": {"class_names": ["red", "round"]},
+    }
+    assert "test label accuracy in %" in reference_notes(found)[0]
+    assert rare_class_note(found).startswith("Most labels are rare: always the same guess has 94% label accuracy.")
+    assert "baseline 30." in rare_class_note(found)
+    assert "second class" not in " ".join(reference_notes(found | {"metric": "f1"}))
+
+
 def test_models_of_another_kind_are_named_with_their_metric():
     references = {CONSTANT: {"accuracy": 0.9}, LINEAR: {"accuracy": 0.97}}
     (note,) = reference_notes(results("accuracy", {}, references))

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -102,3 +104,21 @@ def test_an_update_averages_losses_by_the_weights_of_their_classes(smoothing):
     soft = (1 - (smoothing or 0)) * np.eye(3)[y] + (smoothing or 0) / 3
     losses = -np.sum(soft * (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))), axis=1)
     assert float(value) == pytest.approx(np.sum(soft @ weights * losses) / np.sum(soft @ weights), rel=1e-5)
+
+
+def test_labels_are_smoothed_each_on_its_own_and_mixed_as_numbers():
+    spec = rj.Spec(LINEAR, task="multilabel", batch_size=3)
+    labels = jnp.array([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
+
+    def y_of(spec, **options):
+        hparams = rj.make_hparams(n_train=3, **options)
+        return np.asarray(loss_of(spec).prepared(Batch(X, labels), jax.random.key(0), hparams).y)
+
+    np.testing.assert_allclose(y_of(spec, label_smoothing=0.2), 0.8 * labels + 0.1, rtol=1e-6)
+    others = dataclasses.replace(spec, smoothing="others")
+    np.testing.assert_allclose(y_of(others, label_smoothing=0.2), 0.8 * labels + 0.2 * (1 - labels), rtol=1e-6)
+    mixed = y_of(spec, mixup=1.0)
+    assert ((mixed >= 0) & (mixed <= 1)).all()
+    assert not np.isin(mixed, (0, 1)).all()
+    with pytest.raises(ValueError, match=r"class_weights.*task 'multilabel'"):
+        y_of(spec, class_weights=np.ones(2))

@@ -146,3 +146,19 @@ def test_r2_of_several_targets_is_the_mean_of_theirs(weight, batch_size):
     assert evaluate_parts(classify, LOGITS, None, parts, task="regression")["r2"] == pytest.approx(
         r2_score(y, guess), rel=1e-4
     )
+
+
+@pytest.mark.parametrize("batch_size", [5, 2048])
+def test_several_labels_as_by_scikit_learn(batch_size):
+    y = RNG.integers(0, 2, (37, 3)).astype(np.float32)
+    found = rj.evaluate(classify, LOGITS, None, X, y, WEIGHTS, task="multilabel", batch_size=batch_size)
+    q = 1 / (1 + np.exp(-(X @ LOGITS).astype(np.float64)))
+    each = [log_loss(y[:, k], q[:, k], sample_weight=WEIGHTS) for k in range(3)]
+    assert set(found) == {"loss", "accuracy"}
+    assert float(found["loss"]) == pytest.approx(np.mean(each), rel=1e-5)
+    right = np.mean((q > 0.5) == y, axis=1)
+    assert float(found["accuracy"]) == pytest.approx(np.average(right, weights=WEIGHTS), rel=1e-5)
+    parts = [(X[:20], y[:20]), (X[20:], y[20:])]
+    assert evaluate_parts(classify, LOGITS, None, parts, task="multilabel")["accuracy"] == pytest.approx(right.mean())
+    with pytest.raises(ValueError, match="one shape"):
+        rj.evaluate(classify, LOGITS, None, X, y[:, :2], task="multilabel")

@@ -62,7 +62,11 @@ def test_a_loss_of_another_task_is_refused_with_those_of_this_one(task, loss, me
 
 
 def test_the_default_loss_is_that_of_the_task():
-    assert [Spec(None, task=task).loss for task in catalog.TASKS] == ["cross_entropy", "mse"]
+    assert [Spec(None, task=task).loss for task in catalog.TASKS] == [
+        "cross_entropy",
+        "mse",
+        "binary_cross_entropy",
+    ]
     assert Spec(None, task="regression", loss="mse") == Spec(None, task="regression")
 
 

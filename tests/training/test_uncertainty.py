@@ -112,3 +112,14 @@ def test_of_logarithms_mean_and_variance_are_those_of_the_predictions():
     np.testing.assert_allclose(both[0].mean, np.exp(passes).mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(both[0].variance, np.exp(passes).var(axis=0), rtol=1e-3, atol=1e-7)
     np.testing.assert_allclose(both[1].mean, passes.mean(axis=0), rtol=1e-4, atol=1e-6)
+
+
+def test_of_labels_mean_and_variance_are_those_of_probabilities():
+    model = rj.models.make_model("mlp", num_outputs=3, widths=(8,), task="multilabel")
+    x = jnp.ones((2, 4))
+    params = model.init(jax.random.key(0), x)["params"]
+    found = rj.mc_predict(model.apply, params, x, jax.random.key(1), 30, rates={"dropout": 0.5}, task="multilabel")
+    assert ((found.mean > 0) & (found.mean < 1)).all()
+    assert (found.variance <= found.mean * (1 - found.mean)).all()
+    assert found.predictive_entropy is None
+    assert float(jnp.abs(found.mean.sum(axis=1) - 1).min()) > 0.1  # no distribution over the labels

@@ -40,13 +40,14 @@ def load_table(
     Separator and decimal comma of a text file are found. What each column is, is inferred from its cells, unless
     `table` says it; `Dataset.notes` lists it. Labels are the text of their cells: `007` is not `7`. Those that are all
     numbers are in the order of the numbers. Several target columns of numbers are a regression with `y` of shape
-    `[N, D]`. Rows in which a target is missing are left out, which is noted. Messages count rows as a spreadsheet does:
-    the header is row 1.
+    `[N, D]`; if their cells are all 0 and 1, or true and false, they are several labels, or one-hot rows where each row
+    has a single 1. Rows in which a target is missing are left out, which is noted. Messages count rows as a spreadsheet
+    does: the header is row 1.
 
     Args:
       path: the file.
       target: name of the target column; or several names, in a sequence or separated by commas.
-      task: `"classification"` or `"regression"` in place of what the cells suggest.
+      task: one of `regjax.catalog.TASKS` in place of what the cells suggest.
       table: how to read the file, and what its columns are.
       lazy: give the inputs as `Rows`, as other formats do; the file is read as a whole all the same.
 
@@ -88,7 +89,7 @@ def from_frame(
     Args:
       frame: the table; the index of a pandas frame is not read.
       target: name of the target column, or several, as in `load_table`.
-      task: `"classification"` or `"regression"` in place of what the targets suggest.
+      task: one of `regjax.catalog.TASKS` in place of what the targets suggest.
       table: what the columns are.
       name: name of the dataset in reports.
 
@@ -154,7 +155,7 @@ def _dataset(
     x, unexpected = schema.encode(raw)
     groups = None if options.group is None else group_numbers(raw.table.column(options.group).to_pylist())
     lines = (f"{said}: {task} ({reason})", *schema.lines(raw.table.num_rows))
-    several = targets if len(targets) > 1 else None
+    several = targets if y.ndim == 2 else None
     data = Dataset(
         name=name,
         task=task,

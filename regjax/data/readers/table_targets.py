@@ -1,4 +1,4 @@
-"""The target columns of a table: one of labels or numbers, or several of numbers."""
+"""The target columns of a table: one of labels or numbers, or several of numbers or of labels that are 0 or 1."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from regjax.core.errors import InputError
 from regjax.data.float32 import WHOLE
 from regjax.data.tables import RawTable
 from regjax.data.tables.options import check_known
-from regjax.data.targets import encode_targets, infer_task, task_reason
+from regjax.data.tables.roles import FALSE, TRUE
+from regjax.data.targets import encode_targets, infer_task, is_one_hot, task_reason
 
 _CODE = re.compile("[+-]?0[0-9]+")  # such as a postal code
 _DIGITS = re.compile("[+-]?[0-9]+")
@@ -23,7 +24,8 @@ class TableTargets(NamedTuple):
 
     Attributes:
       task: the task.
-      y: class indices `int32[N]`, or numbers `float32[N]` or, of several columns, `float32[N, D]`.
+      y: class indices `int32[N]`, or numbers `float32[N]` or, of several columns, `float32[N, D]`; labels of multilabel
+        are `float32[N, K]`.
       class_names: names of the classes, or None.
       reason: why it is this task, in words.
     """
@@ -120,14 +122,57 @@ def _check_no_dates(raw: RawTable, name: str) -> None:
 
 
 def _several(raw: RawTable, names: Sequence[str], task: str | None) -> TableTargets:
-    """Numbers of several columns, which are checked one by one, because each has its own unit."""
+    """Labels of several columns; or numbers, which are checked one by one, because each has its own unit."""
+    said = "as you said" if task else ""
+    if task != "regression":
+        labels = [_labels(raw, name, asked=task == "multilabel") for name in names]
+        if all(column is not None for column in labels):
+            y = np.stack([column for column in labels if column is not None], axis=1)
+            if task != "multilabel" and is_one_hot(y):
+                reason = said or f"one-hot rows of {len(names)} columns, say task=multilabel for several labels"
+                return TableTargets("classification", y.argmax(axis=1).astype(np.int32), tuple(names), reason)
+            if task != "classification":
+                return TableTargets("multilabel", y, None, said or f"{len(names)} columns of 0 and 1")
     if task == "classification":
         raise InputError(
-            f"{raw.name}: task 'classification' takes one target column, got {len(names)} ({', '.join(names[:12])})"
+            f"{raw.name}: task 'classification' takes one target column, or one-hot columns, got {len(names)} "
+            f"({', '.join(names[:12])}) that are not one-hot; accepted: one column, "
+            "task='multilabel' for labels that are 0 or 1, task='regression' for numbers"
         )
     columns = [encode_targets(f"{raw.name}: {name}", [_numbers(raw, name)], "regression")[1][0] for name in names]
-    reason = "as you said" if task else f"{len(names)} columns of numbers"
-    return TableTargets("regression", np.stack(columns, axis=1), None, reason)
+    return TableTargets("regression", np.stack(columns, axis=1), None, said or f"{len(names)} columns of numbers")
+
+
+def _labels(raw: RawTable, name: str, *, asked: bool) -> np.ndarray | None:
+    """The cells of a column as `float32[N]` of 0 and 1; None if they are something else.
+
+    Raises:
+      InputError: they are something else, and the task that was asked for needs labels.
+    """
+    import pyarrow.compute as pc
+
+    column = raw.table.column(name)
+    distinct = column.unique()
+    cells = distinct.to_pylist()
+    values = [_label(cell) for cell in cells]
+    codes = pc.index_in(column, distinct).to_numpy()
+    if None in values:
+        if asked:
+            bad = values.index(None)
+            place = raw.place(int(np.argmax(codes == bad)), name)
+            raise InputError(
+                f"{place}: {cells[bad]!r} is not a label of task 'multilabel', which is 0 or 1, or a boolean"
+            )
+        return None
+    return np.array(values, np.float32)[codes]
+
+
+def _label(cell: Any) -> float | None:
+    if isinstance(cell, str):
+        if cell.lower() in (*TRUE, *FALSE):
+            return float(cell.lower() in TRUE)
+        cell = float(cell) if _is_number(cell) else None
+    return float(cell) if cell is not None and cell in (0, 1) else None
 
 
 def _numbers(raw: RawTable, name: str) -> np.ndarray:

@@ -129,7 +129,7 @@ class StoredTfds(Stored):
             warnings.warn(f"{source.name}: the labels of its test split are withheld; not used", stacklevel=2)
             del targets["_test"]
         names: list[str] | None
-        if source.class_names and self.task != "regression":
+        if source.class_names and self.task in (None, "classification"):
             task, names, encoded = "classification", source.class_names, [y.astype(np.int32) for y in targets.values()]
         else:
             task, encoded, found = encode_targets(source.name, list(targets.values()), self.task or source.task)

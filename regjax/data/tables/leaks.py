@@ -25,7 +25,7 @@ def leaks(
       y: numbers `[N]`, or labels of two classes; inputs are not examined for other targets. Of `[N, D]` with names,
         each column is examined.
       names: of the inputs.
-      task: `"classification"` or `"regression"`.
+      task: one of `regjax.catalog.TASKS`.
       targets: names of the columns of `y`, if there are several.
 
     Example:
@@ -36,7 +36,8 @@ def leaks(
     if targets is not None:
         notes = []
         for k, target in enumerate(targets):
-            notes += [f"target {target}: {note}" for note in leaks(x, y[:, k], names, task)]
+            own = "regression" if task == "regression" else "classification"
+            notes += [f"target {target}: {note}" for note in leaks(x, y[:, k], names, own)]
         return notes
     if y.ndim != 1 or x.ndim != 2 or len(y) < 30 or (task == "classification" and set(np.unique(y)) != {0, 1}):
         return []

@@ -64,7 +64,7 @@ def test_csv_task_settles_mixed_targets(csv_file):
     assert load_table(path, task="classification").class_names == ("2", "two")
     with pytest.raises(InputError, match="'two' is not a number"):
         load_table(path, task="regression")
-    with pytest.raises(InputError, match="accepted: classification, regression"):
+    with pytest.raises(InputError, match="accepted: classification, multilabel, regression"):
         load_table(path, task="ranking")
 
 

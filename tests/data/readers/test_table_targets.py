@@ -44,7 +44,7 @@ def test_a_name_with_commas_is_a_name(csv_file):
         (TEXT, "price,price", {}, "target column 'price' is named twice"),
         (TEXT, [], {}, r"target \[\] names no column"),
         (TEXT, ",", {}, "target ',' names no column"),
-        (TEXT, "price,weight", {"task": "classification"}, r"takes one target column, got 2 .price, weight."),
+        (TEXT, "price,weight", {"task": "classification"}, r"got 2 .price, weight. that are not one-hot"),
         ("a,b,c\n1,1.5,no\n2,2.5,yes\n3,3,no\n", "b,c", {}, "row 2, column 'c': 'no' is not a number"),
         ("a,b,c\n1,,2\n2,2,\n", "b,c", {}, "in every row one of the targets b, c is missing"),
         ("a,b,c\n1,1.5,2024-01-01\n2,2,2024-01-02\n", "b,c", {}, "row 2, column 'c': '2024-01-01' is not a number"),
@@ -111,3 +111,61 @@ def test_a_test_file_has_the_same_targets(csv_file, tmp_path):
     other.write_text("weight,size,price\n0.5,100,2\n,101,3\n0.25,102,4\n")
     x, y = load(path, target="price,weight", test_file=other).test
     assert (x.ravel().tolist(), y.tolist()) == ([100, 102], [[2, 0.5], [4, 0.25]])
+
+
+LABELS = "a,wet,hot\n1,0,true\n2,1,False\n3,1,TRUE\n4,0,false\n"
+
+
+def test_columns_of_0_and_1_are_several_labels(csv_file):
+    path = csv_file(LABELS)
+    data = load_table(path, target="wet,hot")
+    assert (data.task, data.target_names, data.class_names) == ("multilabel", ("wet", "hot"), None)
+    assert data.y.tolist() == [[0, 1], [1, 0], [1, 1], [0, 0]]
+    assert "targets wet, hot: multilabel (2 columns of 0 and 1)" in data.notes
+    assert load_table(csv_file("a,b,c\n1,0,1\n2,1,1\n"), target="b,c", task="regression").task == "regression"
+    frame = from_frame({"a": [1, 2, 3], "b": [True, False, True], "c": [0.0, 1.0, 1.0]}, ["b", "c"])
+    assert (frame.task, frame.y.tolist()) == ("multilabel", [[1, 0], [0, 1], [1, 1]])
+
+
+def test_one_hot_columns_are_classes_unless_you_say_otherwise(csv_file, tmp_path):
+    path = csv_file("a,cat,dog\n1,0,1\n2,1,0\n3,0,1\n4,1,0\n")
+    data = load_table(path, target="cat,dog")
+    assert (data.task, data.class_names, data.y.tolist()) == ("classification", ("cat", "dog"), [1, 0, 1, 0])
+    assert load_table(path, target="cat,dog", task="multilabel").y.shape == (4, 2)
+    other = tmp_path / "other.csv"
+    other.write_text("a,dog,cat\n9,1,0\n")
+    assert load(path, target="cat,dog", test_file=other).test[1].tolist() == [1]
+    several = load(csv_file(LABELS), target="wet,hot", test_file=_labels_of(tmp_path))
+    assert several.test[1].tolist() == [[1, 0]]  # one row, one-hot by chance
+
+
+def _labels_of(folder):
+    path = folder / "labels.csv"
+    path.write_text("a,wet,hot\n5,1,false\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("a,b,c\n1,0,1\n2,1,2\n", {"task": "multilabel"}, "row 3, column 'c': '2' is not a label"),
+        ("a,b,c\n1,0,1\n2,1,1\n", {"task": "classification"}, "one-hot columns, got 2 .b, c. that are not one-hot"),
+        ("a,b,c\n1,yes,1.5\n2,no,2.5\n", {}, "row 2, column 'b': 'yes' is not a number"),
+    ],
+)
+def test_what_labels_cannot_be(csv_file, text, options, message):
+    with pytest.raises(InputError, match=message):
+        load_table(csv_file(text), target="b,c", **options)
+
+
+def test_one_column_is_no_multilabel(csv_file):
+    with pytest.raises(InputError, match=r"task 'multilabel' needs labels \[N, K\] with K >= 2"):
+        load_table(csv_file("a,b\n1,0\n2,1\n3,1\n"), target="b", task="multilabel")
+
+
+def test_an_input_that_gives_a_label_away_is_noted_with_it(csv_file):
+    rng = np.random.default_rng(0)
+    rows = "".join(f"{i},{rng.normal():.3f},{int(i > 20)},{rng.integers(2)}\n" for i in range(40))
+    data = load_table(csv_file("a,b,c,d\n" + rows), target="c,d")
+    (note,) = [note for note in data.notes if "alone tells" in note]
+    assert note.startswith("target c: a alone tells the classes apart")
