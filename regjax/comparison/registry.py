@@ -172,7 +172,9 @@ def resolve(
         technique = MAKERS[item](TECHNIQUES[item], context)
         if technique is None or not (technique.values or grids.get(item)):
             if item not in DEFAULT_TECHNIQUES:
-                raise InputError(f"technique {item!r} does not fit this model or task; the model's noises: {noises}")
+                raise InputError(
+                    f"technique {item!r} does not fit this model or the task {context.task}; the model's noises: {noises}"
+                )
             continue
         if grids.get(item):
             if not technique.parameter:

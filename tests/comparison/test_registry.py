@@ -73,7 +73,9 @@ def test_what_was_asked_for_and_does_not_apply_is_refused():
         ("r_drop", TechniqueContext(100, 1000, task="regression")),
         ("label_smoothing", TechniqueContext(100, 1000, task="regression")),
     ):
-        with pytest.raises(rj.InputError, match=rf"technique '{name}' does not fit this model or task"):
+        with pytest.raises(
+            rj.InputError, match=rf"technique '{name}' does not fit this model or the task {setting.task}"
+        ):
             resolve([name], setting)
     assert resolve(["drop_connect"], TechniqueContext(100, 1000, noises=()))[0]  # noise on weights fits every model
 
