@@ -173,7 +173,8 @@ def resolve(
         if technique is None or not (technique.values or grids.get(item)):
             if item not in DEFAULT_TECHNIQUES:
                 raise InputError(
-                    f"technique {item!r} does not fit this model or the task {context.task}; the model's noises: {noises}"
+                    f"technique {item!r} does not fit this model or the task {context.task}; "
+                    f"the model's noises: {noises}"
                 )
             continue
         if grids.get(item):

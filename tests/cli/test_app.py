@@ -144,9 +144,10 @@ app.run("train", main, train.Config, "help")
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("epochs", "said"), [(1, False), (2, True)])
-def test_a_fault_shows_where_it_is_and_how_to_go_on(tmp_path, epochs, said):
+def test_a_fault_shows_where_it_is_and_how_to_go_on(tmp_path, environment, epochs, said):
     command = [sys.executable, "-c", CRASH, "--workdir=w", f"--epochs={epochs}"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    process_environment = os.environ | environment
+    ended = subprocess.run(command, cwd=tmp_path, env=process_environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "RuntimeError: a fault" in ended.stderr
     assert ("go on with --resume" in ended.stderr) == said
