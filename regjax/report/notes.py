@@ -211,7 +211,7 @@ def tail_sentence(results: Mapping[str, Any], measure: Measure) -> str:
 def luck_sentence(settings: Mapping[str, Any]) -> str:
     """That the runs that chose are tested, so that a winner was lucky in part; empty with fresh seeds.
 
-    The sizes are those of the study `experiments.studies.fresh_seeds`.
+    The sizes are those of the study of fresh seeds, whose record the page on verdicts shows.
     """
     if settings.get("fresh_seeds", True):
         return ""
