@@ -29,6 +29,7 @@ from .core.mesh import make_mesh as make_mesh
 from .core.typing import Aux as Aux
 from .core.typing import Batch as Batch
 from .losses import absolute_error as absolute_error
+from .losses import binary_cross_entropy as binary_cross_entropy
 from .losses import class_weights as class_weights
 from .losses import corrupt_labels as corrupt_labels
 from .losses import cross_entropy as cross_entropy

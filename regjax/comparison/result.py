@@ -20,6 +20,7 @@ from regjax.report.notes import chance_choice, learning_rate_sentence, luck_sent
 from regjax.report.reach import caution, independent_runs, too_few_units
 from regjax.report.reference_notes import rare_class_note, reference_notes
 from regjax.report.table import unknown_effects
+from regjax.report.targets import target_notes
 from regjax.report.words import Measure
 from regjax.training.state import Weights
 
@@ -226,6 +227,7 @@ class CompareResult:
         titles = {row.name: row.title for row in self.rows()}
         notes += reference_notes(content)
         notes += filter(None, [rare_class_note(content)])
+        notes += target_notes(setting)
         if self.groups:
             notes.append("group: rows that share a letter are not shown to differ (all pairs, step-down maxT).")
         if self.best and self.best.better_than:

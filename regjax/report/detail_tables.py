@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regjax.report.detail_panels import detail_rows
@@ -102,7 +102,7 @@ def detail_captions(results: Mapping[str, Any]) -> dict[str, str]:
     gap = f"by how much test {measure.name} falls" if measure.higher else f"by how much test {measure.name} rises"
     return {
         "details_heading": "What the predictions look like",
-        "details_text": f"Test predictions of {runs}. {alone} Nothing was chosen by them.",
+        "details_text": f"Test predictions of {runs}. {alone} Nothing was chosen by them.{_shown_targets(rows)}",
         "confusion_caption": (
             "Percent of the examples of each label, all runs together; a row sums to 100, the diagonal is right."
         ),
@@ -118,6 +118,15 @@ def detail_captions(results: Mapping[str, Any]) -> dict[str, str]:
             "the target."
         ),
     }
+
+
+def _shown_targets(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """A sentence on the targets whose residuals are not shown; empty if all are."""
+    targets = (rows[-1][1].get("targets") or []) if rows else []
+    shown = sum("points" in one for one in targets)
+    if shown == len(targets):
+        return ""
+    return f" The figures show the first {shown} of the {len(targets)} targets, the table all of them."
 
 
 def _mistakes(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -129,6 +129,7 @@ def test_too_few_runs_are_told_with_the_number_that_it_takes(seeds, splits, inde
     ("rows", "settings", "words"),
     [
         ([row("l2", GAIN)], {"label_noise": 0.125}, "12.5%"),
+        ([row("l2", GAIN)], {"targets": ["price", "weight"]}, "2 targets: price and weight. R² is the mean of theirs"),
         ([row("l2", GAIN, diverged=3)], {}, "3 runs"),
         ([row("l2", GAIN, chosen={"value": 1.0, "edge": "low"})], {}, "* "),
     ],

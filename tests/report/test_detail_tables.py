@@ -64,3 +64,10 @@ def test_captions_follow_the_metric_and_the_number_of_runs():
     lower = detail_captions(results(baseline=CLASSES) | {"metric": "log_loss", "seeds": 1})
     assert "rises" in lower["importance_text"]
     assert "interval" not in str(lower)
+
+
+def test_it_is_said_that_not_all_targets_have_a_figure():
+    shown, other = {"name": "a", "r2": 0.5, "points": [[1.0, 2.0]]}, {"name": "b", "r2": 0.25}
+    text = detail_captions(results(baseline={"targets": [shown, shown, other]}))["details_text"]
+    assert "The figures show the first 2 of the 3 targets, the table all of them." in text
+    assert "figures" not in detail_captions(results(baseline={"targets": [shown, shown]}))["details_text"]
