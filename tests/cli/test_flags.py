@@ -50,7 +50,10 @@ BAD = [
     (("train", "--augment=rand_augment(9, layers=0)"), r"--augment=rand_augment.*: layers must be a whole number"),
     (("train", "--augment=row_cutout=0.1"), r"--augment=row_cutout=0.1: .*'row_cutout' is for tables; digits is a set"),
     (("train", "--augment=shift=1", "--dataset=wine"), r"--augment=shift=1: .*'shift' is for images"),
-    (("train", "--label_smoothing=0.1", "--dataset=diabetes"), r"--label_smoothing=0.1: needs a classification set"),
+    (
+        ("train", "--label_smoothing=0.1", "--dataset=diabetes"),
+        r"--label_smoothing=0.1: needs a set with classes or labels",
+    ),
     (("train", "--label_noise=0.1", "--dataset=diabetes"), r"--label_noise=0.1: .*regression"),
     (("train", "--l3=1"), r"l3"),
     (("train", "--penalty=lasso(1)"), r"--penalty=lasso\(1\): penalty 'lasso' is not known"),

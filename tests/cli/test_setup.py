@@ -64,7 +64,7 @@ def test_sizes_that_the_data_cannot_have(numbers, options, message):
         ({"model": "linear", "widths": (8,)}, r"--widths=\(8,\): a linear model has no hidden layers"),
         ({"model": "mpl"}, "model: .*did you mean 'mlp'"),
         ({"model": "cnn"}, r"model: the model cannot take inputs .*\[1, 4\]"),
-        ({"label_smoothing": 0.1}, "label_smoothing: needs a classification set"),
+        ({"label_smoothing": 0.1}, "label_smoothing: needs a set with classes or labels"),
         ({"augment": "shift=1"}, "augment: .*'shift' is for images"),
         ({"augment": "shfit=1"}, "augment: .*did you mean 'shift'"),
     ],
