@@ -43,6 +43,7 @@ def test_losses(setting):
         size, log_q = np.abs(z - y), log_softmax(z)
         expected = {
             "cross_entropy": -(y * log_q).sum(-1),
+            "binary_cross_entropy": (np.log1p(np.exp(z)) - y * z).mean(-1),
             "focal": -(y * (1 - np.exp(log_q)) ** 2 * log_q).sum(-1),
             "mse": (size**2).mean(-1),
             "mae": size.mean(-1),
