@@ -96,14 +96,13 @@ def share_programs(config: pytest.Config) -> None:
 
 
 def compile_quickly() -> None:
-    """Have this process compile with XLA's older emitters and without LLVM's optimizations: half the time.
+    """Have this process compile with XLA's older emitters: a third less time, programs a quarter slower.
 
     Most programs of the tests run for milliseconds. Commands, which are processes of their own, compile as users do.
     XLA reads its flags once, when the first device is asked for.
     """
     flags = os.environ.get("XLA_FLAGS")
-    quick = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
-    os.environ["XLA_FLAGS"] = f"{flags or ''} {quick}".strip()
+    os.environ["XLA_FLAGS"] = f"{flags or ''} --xla_cpu_use_fusion_emitters=false".strip()
     jax.devices()
     if flags is None:
         del os.environ["XLA_FLAGS"]
