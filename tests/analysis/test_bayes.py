@@ -13,6 +13,7 @@ def samples():
 
 @settings(max_examples=100)
 @given(samples(), st.floats(0, 5), st.floats(0, 0.9))
+@pytest.mark.slow
 def test_it_is_the_t_distribution_of_scipy(d, practical, correlation):
     if np.ptp(d) == 0:
         d[0] += 1.0

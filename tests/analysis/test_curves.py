@@ -57,6 +57,7 @@ def test_the_correlation_of_noise_is_seen_through_a_trend(rho):
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.8])
+@pytest.mark.slow
 def test_the_error_of_the_level_knows_of_correlation(rho):
     """The end of 400 epochs, over 400 curves: the median of the errors is the deviation of the levels within 25%."""
     rng = np.random.default_rng(5)
@@ -72,6 +73,7 @@ def test_a_spike_of_the_last_epoch_is_cut():
     assert rise_at_end(curve).size < 0.05
 
 
+@pytest.mark.slow
 def test_the_level_at_the_end_is_a_median_with_its_error():
     """1,000 curves: the deviation of the medians is their standard error, within 4.9 of its own errors."""
     rng = np.random.default_rng(0)
@@ -82,6 +84,7 @@ def test_the_level_at_the_end_is_a_median_with_its_error():
     assert level_at_end(np.array([3.0, 1.0])) == (2.0, 0.0)
 
 
+@pytest.mark.slow
 def test_the_rise_of_a_flat_curve_is_0_on_average():
     """The lowest of 60 values is too low by two deviations; the estimate has no such bias: 4.9 standard errors."""
     rng = np.random.default_rng(0)
@@ -89,6 +92,7 @@ def test_the_rise_of_a_flat_curve_is_0_on_average():
     assert abs(np.mean(sizes)) < 4.9 * np.std(sizes) / np.sqrt(400) + 0.01
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_rise_covers_it():
     """The curve rises by 0.3 from epoch 30 on; the last tenth of 100 epochs lies 0.281 above the lowest point."""
     rng, t = np.random.default_rng(1), np.arange(100)
@@ -101,6 +105,7 @@ def test_the_interval_of_a_rise_covers_it():
 
 
 @pytest.mark.parametrize(("rho", "rate"), [(0.0, 0.05), (0.5, 0.06), (0.8, 0.14)])
+@pytest.mark.slow
 def test_a_flat_curve_seldom_has_a_rise(rho, rate):
     """300 curves of 150 epochs: more rises have a probability below 1e-4."""
     rng = np.random.default_rng(6)

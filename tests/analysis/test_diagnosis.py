@@ -38,6 +38,7 @@ def test_a_rise_by_hand():
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.05, 0.1, 0.2])
+@pytest.mark.slow
 def test_a_correct_fit_is_seldom_called_overfit(noise):
     """300 runs at a rate of at most 5%: more have a probability below 1e-4."""
     rng = np.random.default_rng(0)
@@ -49,6 +50,7 @@ def test_a_correct_fit_is_seldom_called_overfit(noise):
 
 @pytest.mark.parametrize("correlation", [0.5, 0.8])
 @pytest.mark.parametrize("noise", [0.05, 0.2])
+@pytest.mark.slow
 def test_correlated_noise_is_seldom_taken_for_a_rise(noise, correlation):
     """200 runs at a rate of at most 7%: more have a probability below 1e-4."""
     rng = np.random.default_rng(2)
@@ -59,6 +61,7 @@ def test_correlated_noise_is_seldom_taken_for_a_rise(noise, correlation):
 
 @pytest.mark.parametrize(("noise", "power"), [(0.02, 0.95), (0.05, 0.95), (0.1, 0.8)])
 @pytest.mark.parametrize("family", ["overfit from 30%", "overfit from 60%", "overfit from 85%"])
+@pytest.mark.slow
 def test_a_rise_of_30_percent_is_found(family, noise, power):
     """300 runs at a rate of at least `power`: fewer have a probability below 1e-4."""
     rng = np.random.default_rng(1)
@@ -126,6 +129,7 @@ def test_no_right_answer_out_of_three_is_no_certain_gap():
 
 @pytest.mark.parametrize("n_val", [10, 45, 200])
 @pytest.mark.parametrize("family", [name for name, (truth, _) in FITS.items() if truth == "correct_fit"])
+@pytest.mark.slow
 def test_a_right_model_is_seldom_called_overfit(family, n_val):
     """100 runs at a rate of at most 6%: more have a probability below 1e-4."""
     rng = np.random.default_rng(n_val)
@@ -222,6 +226,7 @@ def test_evidence_has_no_interval_of_one_number_and_no_long_number():
     assert not re.search(r"\d{7}", huge)
 
 
+@pytest.mark.slow
 def test_reads_the_history_of_a_run(spec, blobs):
     import jax
 
@@ -238,6 +243,7 @@ def test_errors_name_the_column():
 
 
 @pytest.mark.parametrize(("train", "val"), [(30, 200), (20, 400)])
+@pytest.mark.slow
 def test_the_true_function_is_not_called_overfit_for_few_training_examples(train, val):
     """Of 0 to 2.6% of draws it is; that more than 6% of 200 are has a probability of less than 1%."""
     rng, epochs = np.random.default_rng(1), np.exp(-np.arange(60) / 5)

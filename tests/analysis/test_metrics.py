@@ -17,6 +17,7 @@ def predictions(seed, classes, n=40):
 
 
 @given(st.integers(0, 1000))
+@pytest.mark.slow
 def test_two_classes_are_those_of_scikit_learn(seed):
     probability, y = predictions(seed, 2)
     best = probability.argmax(axis=1)
@@ -35,6 +36,7 @@ def test_two_classes_are_those_of_scikit_learn(seed):
 
 
 @given(st.integers(0, 1000), st.integers(3, 6))
+@pytest.mark.slow
 def test_more_classes_are_those_of_scikit_learn(seed, classes):
     probability, y = predictions(seed, classes)
     best, truth = probability.argmax(axis=1), np.eye(classes)[y]
@@ -151,6 +153,7 @@ def test_an_unknown_metric_has_no_reach():
 
 
 @given(st.integers(0, 1000))
+@pytest.mark.slow
 def test_several_labels_are_those_of_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     q = rng.uniform(size=(40, 3))

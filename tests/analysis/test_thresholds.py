@@ -46,6 +46,7 @@ def test_precision_and_recall_are_those_of_scikit_learn(rows, wanted):
 
 
 @given(EXAMPLES, st.sampled_from([(5, 1), (1, 1), (1, 3)]))
+@pytest.mark.slow
 def test_no_threshold_costs_less(rows, costs):
     p, y = arrays(rows)
 

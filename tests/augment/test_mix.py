@@ -39,6 +39,7 @@ def batch_of(count=64, weight=None):
 
 
 @pytest.mark.parametrize("per", ["example", "batch"])
+@pytest.mark.slow
 def test_x_and_y_are_mixed_by_the_same_shares(per):
     batch = batch_of()
     mixed = mixup(KEY, batch, 1.0, num_classes=3, per=per)
@@ -59,6 +60,7 @@ def test_soft_targets_and_numbers_are_mixed():
 
 
 @pytest.mark.parametrize("per", ["example", "batch"])
+@pytest.mark.slow
 def test_alpha_zero_is_the_identity_traced_or_not(per):
     batch = Batch(jnp.array([[-0.0, jnp.inf], [jnp.nan, 2.0]]), jnp.array([1, 0]))
     for run in (mixup, jax.jit(mixup, static_argnames=("num_classes", "per"))):
@@ -141,6 +143,7 @@ def test_cutmix_share_is_the_pasted_area(per):
     np.testing.assert_allclose(mixed.y.sum(1), 1, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_cutmix_areas_follow_beta_and_the_cut_at_the_border():
     batch = Batch(jnp.zeros((4000, 100, 100, 1)).at[1::2].set(1.0), jnp.zeros((4000, 1)))
     y = jax.jit(lambda key: cutmix(key, batch._replace(y=jnp.eye(2)[jnp.arange(4000) % 2]), 1.0).y)(KEY)
@@ -152,6 +155,7 @@ def test_cutmix_areas_follow_beta_and_the_cut_at_the_border():
     assert abs((1 - kept) - pasted / 2) < 4.9 * 0.5 / np.sqrt(4000) + 0.005
 
 
+@pytest.mark.slow
 def test_row_cutmix_share_is_the_number_of_features():
     batch = Batch(jnp.broadcast_to(jnp.arange(40.0)[:, None], (40, 7)), jnp.arange(40))
     mixed = row_cutmix(KEY, batch, 1.0, num_classes=40)
@@ -164,6 +168,7 @@ def test_row_cutmix_share_is_the_number_of_features():
 
 
 @pytest.mark.parametrize(("mix", "size"), [(cutmix, (6, 9)), (row_cutmix, ())])
+@pytest.mark.slow
 def test_other_mixes_leave_padding_and_alpha_zero_alone(mix, size):
     weight = (jnp.arange(40) < 25).astype(jnp.float32)
     batch = numbered(40, size, weight)

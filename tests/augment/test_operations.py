@@ -42,6 +42,7 @@ ORACLES = {
 
 
 @pytest.mark.parametrize("space", [STANDARD, WIDE], ids=["standard", "wide"])
+@pytest.mark.slow
 def test_every_operation_equals_pil(space):
     assert set(OPERATIONS) == set(ORACLES)
     names, per = tuple(ORACLES), 12
@@ -76,6 +77,7 @@ def test_accelerators_are_served_without_a_loop_over_images(platform):
     assert "stablehlo.while" in traced.lower(lowering_platforms=("cpu",)).as_text()
 
 
+@pytest.mark.slow
 def test_all_operations_at_once_and_one_kept_is_the_same():
     """What accelerators do: under `vmap` the switch becomes a selection."""
     x, rng = jnp.asarray(pictures(40, (8, 9))), np.random.default_rng(0)

@@ -41,6 +41,7 @@ def test_options():
         augment.Augmentation((("shift", 1.0, (("layers", 2),)),))
 
 
+@pytest.mark.slow
 def test_pixels_are_augmented_before_they_are_standardized_and_inputs_after():
     """Whatever the order of the description: noise is in standard deviations, and what is covered is the mean."""
     pixels = jax.random.randint(KEY, (4, 6, 6, 1), 0, 256).astype(jnp.uint8)
@@ -78,6 +79,7 @@ def test_strength_multiplies_and_clips():
     np.testing.assert_array_equal(augment.make("flip=0.6").apply(KEY, X, 5.0), X[:, :, ::-1])
 
 
+@pytest.mark.slow
 def test_strength_is_traced_and_zero_is_the_identity():
     traces = []
 

@@ -13,6 +13,7 @@ from tests.augment.pictures import pictures
 KEY = jax.random.key(0)
 
 
+@pytest.mark.slow
 def test_operations_and_directions_are_drawn_evenly():
     # A picture that tells operations apart: count the results that each (operation, sign) would give.
     x = jnp.asarray(np.random.default_rng(0).integers(30, 220, (1, 32, 32, 3), np.uint8))
@@ -49,12 +50,14 @@ def test_trivial_augment_draws_magnitudes_uniformly():
     )
 
 
+@pytest.mark.slow
 def test_layers_follow_each_other():
     x = jnp.asarray(pictures(64, (8, 8)))
     one, three = (np.asarray(rand_augment(KEY, x, 9.0, layers=n)) for n in (1, 3))
     assert (one == np.asarray(x)).all((1, 2, 3)).mean() > (three == np.asarray(x)).all((1, 2, 3)).mean()
 
 
+@pytest.mark.slow
 def test_aug_mix_is_between_the_image_and_its_chains():
     # No operation of AugMix takes an image of two levels, with the darker one outside, beyond black and white.
     x = jnp.asarray(np.random.default_rng(0).choice([60.0, 180.0], (2000, 16, 16, 1)), jnp.float32) / 255
@@ -66,6 +69,7 @@ def test_aug_mix_is_between_the_image_and_its_chains():
     assert len(np.unique(y[:, 8, 8].round(3))) > 500
 
 
+@pytest.mark.slow
 def test_aug_mix_of_one_operation_mixes_uniformly():
     # One chain of one operation: translations of a picture of one bright column leave 1 - m of it where it was.
     x = jnp.zeros((6000, 9, 9, 1)).at[:, 4, 4].set(1.0)

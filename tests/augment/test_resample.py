@@ -37,6 +37,7 @@ def test_shifted_pads_as_numpy_does(padding, move):
 
 @settings(max_examples=25)
 @given(st.floats(-180, 180), st.sampled_from([0.0, 2.0]))
+@pytest.mark.slow
 def test_rotated_equals_scipy(degrees, fill):
     options = {"reshape": False, "order": 1, "mode": "grid-constant", "cval": fill}
     expected = scipy.ndimage.rotate(IMAGE.astype(np.float64), degrees, **options)
@@ -65,6 +66,7 @@ def test_affined_equals_scipy(entries, offset):
     np.testing.assert_allclose(ours, np.stack(channels, -1), atol=5e-5)
 
 
+@pytest.mark.slow
 def test_shear_and_scale_are_their_matrices():
     x, slopes = jnp.asarray(np.stack([IMAGE] * 3)), jnp.array([-0.3, 0.0, 0.7])
     by_hand = np.stack([[[1, s, 0], [2 * s, 1, 0]] for s in slopes])

@@ -104,6 +104,7 @@ def test_a_small_decay_reaches_the_average_in_bfloat16():
     assert float(state.average["w"]) == pytest.approx(1 - 0.999**1000, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_averaging_helps_where_gradients_are_noisy():
     """Least squares by noisy SGD: the averages end nearer to the solution than the last iterate."""
     target = jnp.arange(5.0)

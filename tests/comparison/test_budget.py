@@ -30,6 +30,7 @@ def test_runs_are_counted_by_hand():
 
 
 @pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.slow
 def test_runs_and_programs_are_those_of_a_comparison(fresh):
     techniques = {**GRIDS, "early_stopping": (), "more_data": ()}
     options = {
@@ -93,6 +94,7 @@ def test_runs_stay_spread_over_the_splits():
     assert cut_to_fit(plan_of(seeds=3, splits=3, budget="20s"), Timing(0.0, 1.0)) == Cut(3)
 
 
+@pytest.mark.slow
 def test_the_timing_is_that_of_the_program():
     """A run of ten times the updates takes longer, by a factor that even a busy machine shows."""
     short, long = (measure(plan_of(epochs=epochs), make_runner) for epochs in (100, 1000))
@@ -100,6 +102,7 @@ def test_the_timing_is_that_of_the_program():
     assert 3 < long.run_seconds / short.run_seconds < 30
 
 
+@pytest.mark.slow
 def test_a_resumed_comparison_keeps_its_cut(tmp_path, monkeypatch):
     options = {"seeds": 8, "epochs": 1, "learning_rate": 0.01, "budget": "6s", "directory": tmp_path}
     monkeypatch.setattr(budget, "measure", lambda plan, make: Timing(0.0, 1 / 7))
@@ -115,11 +118,13 @@ def test_what_is_no_duration_is_refused(text):
         CompareOptions(budget=text)
 
 
+@pytest.mark.slow
 def test_a_comparison_without_a_budget_is_not_timed(monkeypatch):
     monkeypatch.setattr(budget, "measure", lambda plan, make: math.nan)
     assert compare("linear", DATA, {"l2": [0.1]}, seeds=2, epochs=1, learning_rate=0.1).settings["budget"] is None
 
 
+@pytest.mark.slow
 def test_a_comparison_that_goes_on_says_no_time(tmp_path):
     """It would be that of the whole, some of whose runs are there."""
     told = []

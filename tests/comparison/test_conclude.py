@@ -96,6 +96,7 @@ def test_groups_are_the_units_of_intervals_and_of_the_diagnosis(stages, monkeypa
     assert gain.resolution == pytest.approx(np.log(40) / (len(groups["test"]) // 8))
 
 
+@pytest.mark.slow
 def test_a_reader_of_the_predictions_finds_the_intervals_of_the_table(tmp_path):
     """From predictions.npz and results.json alone, by groups of unequal size and over several splits."""
     rng = np.random.default_rng(0)
@@ -122,6 +123,7 @@ def test_a_reader_of_the_predictions_finds_the_intervals_of_the_table(tmp_path):
 
 
 @pytest.mark.parametrize(("fraction", "tested"), [(0.1, 1), (0.2, 2), (0.3, 3)])
+@pytest.mark.slow
 def test_too_few_test_groups_have_neither_interval_nor_test(fraction, tested, tmp_path):
     """Terminal, page and file say so in words, and what to do; none has a number that is not one."""
     rng = np.random.default_rng(0)

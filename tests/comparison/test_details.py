@@ -139,6 +139,7 @@ def test_a_row_of_a_table_is_shown_as_it_was():
     ]
 
 
+@pytest.mark.slow
 def test_mistakes_of_images_are_pictures():
     x = np.random.default_rng(3).integers(0, 255, (60, 6, 6, 1), dtype=np.uint8)
     y = np.arange(60, dtype=np.int32) % 2

@@ -26,6 +26,7 @@ def test_it_is_what_a_permuted_column_costs(stages):
         assert found["l2"][i, 0] == pytest.approx(accuracy[0] - accuracy[1], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_columns_that_matter_stand_out(table):
     result = compare("linear", table, ["l2"], seeds=6, epochs=8, learning_rate=0.03)
     means = [column["mean"] for column in result.importance["rows"]["baseline"]]

@@ -21,6 +21,7 @@ def test_the_last_point_is_the_baseline(result):
     assert "more_data" not in result.techniques
 
 
+@pytest.mark.slow
 def test_the_points_are_runs_of_the_baseline_on_fewer_examples(result, table):
     """Half of the curve is a comparison of its own with half of the examples."""
     half = compare("linear", table, ["l2"], CompareOptions(seeds=6, epochs=8, learning_rate=0.05, train_examples=120))
@@ -50,11 +51,13 @@ def test_there_is_a_curve_only_where_all_examples_are_in_use(table):
     assert curve_sizes(None, few, 40) == (10, 20)  # 5 examples are too few
 
 
+@pytest.mark.slow
 def test_fresh_seeds_are_those_of_the_curve_too(table):
     found = compare("linear", table, ["more_data", "l2"], seeds=2, epochs=2, fresh_seeds=True)
     assert found.learning_curve.test[-1] == found.baseline.test
 
 
+@pytest.mark.slow
 def test_accuracy_says_nothing_where_the_rare_class_is_hardly_ever_predicted():
     """The probabilities get better with more examples, but hardly one of the 4% passes one half."""
     rng = np.random.default_rng(0)

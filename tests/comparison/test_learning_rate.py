@@ -15,6 +15,7 @@ def noise():
     return Dataset("plane", "classification", x, (x[:, 0] + 0.3 * rng.normal(size=300) > 0).astype(np.int32))
 
 
+@pytest.mark.slow
 def test_the_best_rate_of_the_baseline_on_validation_is_that_of_all_rows(noise):
     """As comparisons of the baseline with each rate alone find it, on the first three splits."""
     result = compare("linear", noise, ["l2"], seeds=4, epochs=2)
@@ -31,12 +32,14 @@ def test_the_best_rate_of_the_baseline_on_validation_is_that_of_all_rows(noise):
     assert again.settings["learning_rate_search"] is None
 
 
+@pytest.mark.slow
 def test_with_one_split_the_search_has_several_seeds(noise):
     result = compare("linear", noise, ["l2"], seeds=4, splits=1, epochs=1)
     assert result.settings["learning_rate_search"]["runs"] == 3
     assert compare("linear", noise, ["l2"], seeds=1, epochs=1).settings["learning_rate_search"]["runs"] == 1
 
 
+@pytest.mark.slow
 def test_an_error_is_searched_for_its_lowest_value():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(200, 3)).astype(np.float32)
@@ -54,6 +57,7 @@ def test_what_is_given_is_not_searched(noise):
     assert learning_rates_of(CompareOptions(), split(load("digits"))) == (0.003,)
 
 
+@pytest.mark.slow
 def test_the_search_does_not_see_the_test_part(noise):
     """Other test inputs and labels, the same learning rate and scores."""
     plan = make_plan("linear", noise, ["l2"], CompareOptions(seeds=3, epochs=2))

@@ -85,6 +85,7 @@ def test_test_examples_are_those_of_the_split(result, dataset):
         np.testing.assert_array_equal(result.predictions.y[k], dataset.y[rows])
 
 
+@pytest.mark.slow
 def test_several_seeds_share_a_split(dataset):
     found = rj.compare("linear", dataset, {"l2": [0.1]}, seeds=6, splits=3, epochs=1, train_examples=40)
     assert found.runs == ((0, 0), (0, 1), (1, 2), (1, 3), (2, 4), (2, 5))
@@ -93,6 +94,7 @@ def test_several_seeds_share_a_split(dataset):
     assert "3 splits" in str(found)
 
 
+@pytest.mark.slow
 def test_losses_of_a_regression_have_one_unit_over_all_splits():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(120, 3)).astype(np.float32)
@@ -111,6 +113,7 @@ def test_what_cannot_be_split_is_refused_before_the_first_run(dataset):
         rj.compare("linear", split(dataset), ["l2"], seeds=2, splits=2)
 
 
+@pytest.mark.slow
 def test_progress_counts_the_runs_of_all_splits(dataset):
     steps = []
     rj.compare(
@@ -122,6 +125,7 @@ def test_progress_counts_the_runs_of_all_splits(dataset):
     assert {total for _, total, _ in steps} == {9}
 
 
+@pytest.mark.slow
 def test_finished_runs_are_kept_for_each_split(dataset, tmp_path):
     options = {"seeds": 2, "epochs": 1, "train_examples": 40}
     first = rj.compare("linear", dataset, {"l2": [0.1]}, directory=tmp_path, **options)
@@ -130,6 +134,7 @@ def test_finished_runs_are_kept_for_each_split(dataset, tmp_path):
     assert first.techniques["l2"].seconds == again.techniques["l2"].seconds  # nothing was trained again
 
 
+@pytest.mark.slow
 def test_fresh_seeds_are_tested_and_the_choice_is_the_same(dataset, result):
     """The setting is chosen as before; what is tested has the seeds after those, also of the baseline."""
     steps = []
@@ -159,6 +164,7 @@ def test_fresh_seeds_are_tested_and_the_choice_is_the_same(dataset, result):
 
 
 @pytest.mark.parametrize("groups", [None, "unequal"])
+@pytest.mark.slow
 def test_duplicates_and_groups_give_every_split_the_same_sizes(groups):
     """Else the runs of two splits could not be put together, after all of them were trained."""
     rng = np.random.default_rng(0)

@@ -38,6 +38,7 @@ def by_scikit_learn(metric, outputs, y):
 
 
 @pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.slow
 def test_a_comparison_goes_by_its_metric(metric):
     record, splits = METRICS[metric], data(METRICS[metric].task)
     given = splits.y_train.astype(np.float64)
@@ -74,6 +75,7 @@ def test_a_comparison_goes_by_its_metric(metric):
     np.testing.assert_allclose(row.generalization_gap.values, gaps, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_smallest_change_is_in_points_or_relative():
     of = {
         metric: compare("linear", data(METRICS[metric].task), ["l2"], metric=metric, seeds=2, epochs=1, practical=5.0)

@@ -34,6 +34,7 @@ def poisoned(splits, rows):
 
 @pytest.mark.parametrize("kind", ["table", "image"])
 @pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.slow
 def test_a_comparison_depends_on_the_examples_that_it_trains_on(task, kind):
     """The baseline on 24 examples and more data on 48, so the other half of the pool is unused."""
     splits = split(dataset(task, kind))

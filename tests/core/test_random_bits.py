@@ -113,6 +113,7 @@ def test_ends_of_the_uniform_are_open(monkeypatch):
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (24, 2), (3, 2, 5)])
+@pytest.mark.slow
 def test_a_light_key_draws_what_jax_draws(shape):
     def draws(key):
         truncated = jax.random.truncated_normal(key, -2, 2, shape)

@@ -57,6 +57,7 @@ def test_an_ignored_index_counts_for_nothing(ignored):
 
 @pytest.mark.parametrize(("dtype", "label", "ignored"), [(np.uint8, 156, -100), (np.int8, 99, 355), (np.uint16, 9, -1)])
 @pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.slow
 def test_an_ignored_index_is_not_wrapped_into_a_class(dtype, label, ignored, traced):
     """In 8 bits -100 is 156."""
     labels, logits = np.array([label, 1, 2], dtype), RNG.normal(size=(3, 200)).astype(np.float32)

@@ -29,6 +29,7 @@ def assert_same(lazy, held):
 
 
 @pytest.mark.parametrize("name", ["digits", "wine", "diabetes"])
+@pytest.mark.slow
 def test_embedded(name):
     assert_same(load(name, lazy=True), load(name))
 

@@ -35,6 +35,7 @@ def test_skip_connections_add_the_input():
     assert float(dropped[0]) in (2.0, 2.0 + 2.0 * 2)  # the first branch is dropped half of the time, the last always
 
 
+@pytest.mark.slow
 def test_concrete_rates_are_learned():
     """On pure noise the best rate is large; the gradient of the loss with its regularizer raises it."""
 

@@ -44,6 +44,7 @@ def test_the_penalty_by_hand():
         assert np.isfinite(slope)
 
 
+@pytest.mark.slow
 def test_the_rate_is_learned_away_from_useless_inputs():
     """The penalty alone drives the rate to 1/2; weights that matter pull it back."""
     rate = 0.1

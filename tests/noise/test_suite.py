@@ -35,6 +35,7 @@ def test_key_decides(name):
 
 
 @each
+@pytest.mark.slow
 def test_jit_equals_eager_and_vmap_equals_loop(name):
     function, strength = NOISES[name]
     x, keys, strengths = sample(), jax.random.split(KEY, 3), jnp.array([0.0, strength, 1.0])

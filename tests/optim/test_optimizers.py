@@ -46,6 +46,7 @@ def test_rmsprop_with_momentum_has_no_known_step():
         tx.update(PARAMS, tx.init(PARAMS), PARAMS)
 
 
+@pytest.mark.slow
 def test_proximal_around_adamw_is_stationary_where_it_should_be():
     """At the end `g + wd (sqrt(v) + eps) w + s sign(w) = 0` where w is not 0: AdamW's decay is not scaled."""
     weight_decay, s, steps = 0.5, 0.2, 6000
@@ -102,6 +103,7 @@ def test_a_group_beside_an_interval_is_refused_where_it_would_not_rest_at_the_so
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.5])
+@pytest.mark.slow
 def test_l1_beside_an_interval_rests_at_the_solution(rate):
     target = jnp.array([[3.0], [-4.0], [0.5]])
     tx = rj.make_optimizer("sgd", rate, penalty=rj.l1(1.0), mode="proximal", constraint=rj.box(-2.0, 1.5))

@@ -142,6 +142,7 @@ def test_a_wrong_step_is_refused_inside_transformations_too(name, transform, tra
 
 
 @pytest.mark.parametrize("transform", ["jit", "vmap"])
+@pytest.mark.slow
 def test_a_right_step_with_a_traced_rate_passes(transform):
     def train(rate):
         tx = rj.regularize(optax.adam(rate), rj.l1(0.1), mode="proximal", stepsize=stepsizes.adam(rate))
@@ -235,6 +236,7 @@ def test_decay_beside_accumulation_is_refused_by_the_step_and_right_inside():
     np.testing.assert_allclose(applied(inside, steps=4)["head"], 0.9, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_step_checks_what_it_is_given():
     loss_fn = rj.build_loss(lambda v, x: x @ v["params"]["kernel"], "mse")
     ours = rj.regularize(optax.sgd(0.1), rj.l1(0.1), mode="proximal", stepsize=stepsizes.sgd(0.1))
@@ -253,6 +255,7 @@ def test_the_step_checks_what_it_is_given():
     rj.make_step(loss_fn, tx, check_step=False)(None, state, batch, jax.random.key(0))
 
 
+@pytest.mark.slow
 def test_what_is_no_array_is_named():
     model = eqx.nn.MLP(2, 2, 4, 1, key=jax.random.key(0))
     for make in (
@@ -307,6 +310,7 @@ def test_runs_and_sweeps_with_an_optimizer_of_ones_own_are_checked(spec, blobs, 
 
 @pytest.mark.parametrize("clip", [None, 0.1])
 @pytest.mark.parametrize("name", ["sgd", "adam"])
+@pytest.mark.slow
 def test_parameters_need_no_container(name, clip):
     tx = rj.regularize(
         getattr(optax, name)(0.1),
@@ -327,6 +331,7 @@ def test_parameters_need_no_container(name, clip):
     [("lion", "decoupled"), *itertools.product(("sgd", "momentum", "adam"), ("decoupled", "proximal"))],
 )
 @pytest.mark.parametrize("jitted", [False, True])
+@pytest.mark.slow
 def test_an_injected_rate_that_would_not_be_followed_is_refused(optimizer, mode, jitted):
     """Under another name than `learning_rate` a change at run time would not reach the penalty."""
     make = {"momentum": lambda rate: optax.sgd(rate, momentum=0.9)}.get(optimizer) or getattr(optax, optimizer)
@@ -349,6 +354,7 @@ def test_an_independent_decay_follows_no_rate():
 
 
 @pytest.mark.parametrize("mode", ["decoupled", "proximal"])
+@pytest.mark.slow
 def test_injected_numbers_that_are_no_rates_may_have_any_name(mode):
     def make(learning_rate, noise, decay):
         return optax.chain(optax.add_decayed_weights(decay), optax.adam(learning_rate, b1=noise))
@@ -367,6 +373,7 @@ def test_entries_that_an_optimizer_never_moves_are_not_decayed(mode):
 
 
 @pytest.mark.parametrize("mode", ["decoupled", "independent", "proximal"])
+@pytest.mark.slow
 def test_leaves_that_are_frozen_for_their_size_are_not_penalized(mode):
     """The trial takes small parameters of the same structure, in which a label by size may be another."""
 

@@ -287,6 +287,7 @@ def test_what_hides_in_a_composite_is_one_term_too(in_loss, in_optimizer):
         rj.make_step(loss_fn, tx)(None, state, rj.Batch(jnp.eye(2), jnp.eye(2)), jax.random.key(0))
 
 
+@pytest.mark.slow
 def test_make_step_takes_multi_steps_as_it_is():
     loss_fn = rj.build_loss(lambda v, x: x @ v["params"]["kernel"], "mse")
     tx = optax.MultiSteps(rj.make_optimizer("sgd", 0.1, penalty=rj.l1(0.1), mode="proximal"), 2)

@@ -99,6 +99,7 @@ def test_errors_name_argument_and_value(call, message):
         call()
 
 
+@pytest.mark.slow
 def test_complex_weights_use_the_modulus():
     params = {"kernel": jnp.array([[3 + 4j]])}
     assert float(rj.l1(1.0).value(params)) == pytest.approx(5.0)

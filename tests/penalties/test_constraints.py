@@ -46,6 +46,7 @@ def test_projection_is_inside_idempotent_and_leaves_biases_alone(name, w):
 @pytest.mark.parametrize("name", [name for name in CASES if name != "unit_norm"])
 @settings(max_examples=30)
 @given(w=matrices, seed=st.integers(0, 99))
+@pytest.mark.slow
 def test_projection_is_the_nearest_point(name, w, seed):
     """Obtuse angle: (w - Pw) . (v - Pw) <= 0 for every v inside, which characterizes the projection on a convex set."""
     make, _ = CASES[name]

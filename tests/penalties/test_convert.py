@@ -80,6 +80,7 @@ def test_logistic_regression_of_sklearn(l1_ratio):
 
 
 @pytest.mark.parametrize(("kind", "model"), [("mlp_classifier", MLPClassifier), ("mlp_regressor", MLPRegressor)])
+@pytest.mark.slow
 def test_one_update_of_sklearns_mlp(kind, model):
     """One full-batch SGD update of scikit-learn's net is one of ours with the converted penalty (biases aside)."""
     target = LABELS if kind == "mlp_classifier" else Y

@@ -60,6 +60,7 @@ def test_orthogonal_matrices_cost_nothing_whichever_side_is_longer():
     assert float(rj.orthogonal(1.0, "srip").value(scaled)) == pytest.approx(3.0, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_gradient_descent_on_the_penalty_makes_a_matrix_orthogonal():
     params = PARAMS
     for _ in range(200):
@@ -80,6 +81,7 @@ def test_iterations_are_whole():
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (3, 5)])
+@pytest.mark.slow
 def test_complex_matrices_have_the_values_of_their_conjugate_transpose(shape):
     rng = np.random.default_rng(1)
     w = rng.normal(size=shape) + 1j * rng.normal(size=shape)

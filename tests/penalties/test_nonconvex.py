@@ -55,6 +55,7 @@ def test_one_strength_an_entry_weighs_the_entries():
     assert float(rj.l0(by_entry(1.0, 2.0)).value(kernel(0.0, 3.0))) == 2.0
 
 
+@pytest.mark.slow
 def test_proximal_maps():
     """Each map on its pieces at step 0.5; the third weight of each is beyond the penalty's reach."""
 

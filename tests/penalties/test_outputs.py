@@ -66,6 +66,7 @@ def test_it_acts_in_training_only(name):
 
 
 @each
+@pytest.mark.slow
 def test_micro_batches_give_the_same(name):
     loss_fn = rj.build_loss(MODEL.apply, "cross_entropy", output_penalties=(MADE[name](0.3),))
     if name == "jacobian":  # with one output a projection is exact, so its random sign does not matter
@@ -97,6 +98,7 @@ def test_activity_by_hand():
         rj.build_loss(lambda v, x: x, "mse", output_penalties=(rj.activity_l1(1.0),))({}, rj.Batch(X, X), KEY)
 
 
+@pytest.mark.slow
 def test_activity_makes_activations_sparse():
     loss_fn = rj.build_loss(MODEL.apply, "cross_entropy", output_penalties=(rj.activity_l1(0.2),))
     params = PARAMS
@@ -136,6 +138,7 @@ def test_r_drop_by_hand():
     assert float(parts(rj.r_drop(2.0))["r_drop"]) == pytest.approx(0.0, abs=1e-6)  # no noise, no difference
 
 
+@pytest.mark.slow
 def test_jacobian_is_unbiased():
     """The mean over keys against the full Jacobian; 4.9 standard errors: false alarm 1e-6."""
     full = jax.vmap(jax.jacrev(lambda x: MODEL.apply({"params": PARAMS}, x[None])[0]))(X)
@@ -145,6 +148,7 @@ def test_jacobian_is_unbiased():
     assert abs(draws.mean() - expected) < 4.9 * draws.std() / np.sqrt(2000)
 
 
+@pytest.mark.slow
 def test_jacobian_gradient_is_exact_for_one_output():
     model = nn.Dense(1)
     params = model.init(KEY, X)["params"]
@@ -216,6 +220,7 @@ def test_errors_name_argument_and_value(call, message):
 
 
 @each
+@pytest.mark.slow
 def test_padding_does_not_count_and_micro_batches_agree_under_weights(name):
     weight = jnp.arange(12) < 7
     loss_fn = rj.build_loss(

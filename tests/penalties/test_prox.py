@@ -198,6 +198,7 @@ def test_maps_keep_16_bits_and_infinite_weights(name):
     assert np.isnan(mapped(jnp.float32(np.nan), 0.5, 0.5))
 
 
+@pytest.mark.slow
 def test_groups_lie_along_their_axes():
     w = jnp.array([[3.0, 0.6, 0.0], [4.0, 0.8, 0.0]])
     shrunk = np.array([[2.4, 0.0, 0.0], [3.2, 0.0, 0.0]])
@@ -236,6 +237,7 @@ def test_groups_with_a_step_an_entry_by_hand():
     np.testing.assert_allclose(bits.astype(jnp.float32), w * n / (n + tau), rtol=2**-8)
 
 
+@pytest.mark.slow
 def test_groups_with_a_step_an_entry_may_lie_along_any_axes():
     rng = np.random.default_rng(3)
     w, tau = rng.normal(size=(4, 5, 3)), rng.uniform(0.1, 1.5, (4, 5, 3))

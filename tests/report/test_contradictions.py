@@ -119,6 +119,7 @@ VARIANTS = (plain_page, with_regularizers, with_its_own_test_set, with_a_lost_ro
 
 
 @pytest.mark.parametrize("chunk", range(8))
+@pytest.mark.slow
 def test_no_two_sentences_contradict_each_other(chunk):
     for number, (statuses, diagnosis, (seeds, splits), metric) in enumerate(GRID[chunk::8]):
         runs = splits if splits > 1 else seeds
@@ -130,6 +131,7 @@ def test_no_two_sentences_contradict_each_other(chunk):
 
 
 @pytest.mark.parametrize("seeds", [6, 10])
+@pytest.mark.slow
 def test_what_a_comparison_can_show_is_not_contradicted_by_its_intervals(make, seeds):
     """No detectable change is below half the width of the interval, and none that is out of reach names a number."""
     for effects in ({}, {"l1": 0.0001, "l2": 0.004, "dropout": -0.01}):

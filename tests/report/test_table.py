@@ -18,6 +18,7 @@ def row(name, gain=None, **fields):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_detectable_effect_that_is_not_known_has_a_reason(make):
     results = make(10).to_json()
     told = "fewer than 10 answers differ"

@@ -51,6 +51,7 @@ def test_the_path_satisfies_the_optimality_conditions(ratio):
     assert 0 < (np.asarray(found[0]) != 0).sum() < 12
 
 
+@pytest.mark.slow
 def test_a_feature_that_the_strong_rule_leaves_out_joins_after_all():
     """The slope of the third feature rises by more than the strength falls, as it opposes the two that are active."""
     units = np.eye(200)

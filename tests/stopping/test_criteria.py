@@ -38,6 +38,7 @@ def test_it_stops_where_its_rule_says():
     check(updated(stopper, VALUES))
 
 
+@pytest.mark.slow
 def test_it_is_the_same_compiled_and_mapped():
     stopper = EarlyStopping(criterion="above").canonical()
 

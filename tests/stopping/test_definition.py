@@ -88,6 +88,7 @@ choices = {
     train=st.lists(eighths, min_size=14, max_size=14),
     options=st.fixed_dictionaries(choices),
 )
+@pytest.mark.slow
 def test_it_stops_where_the_rule_says(values, train, options):
     if (criterion := options["criterion"]) != "patience":
         options |= {"min_delta": 0.0, "baseline": np.inf}  # which such criteria do not read

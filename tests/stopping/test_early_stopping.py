@@ -171,6 +171,7 @@ def test_values_are_compared_in_float64_on_the_host():
 
 
 @pytest.mark.parametrize("rule", RULES)
+@pytest.mark.slow
 def test_the_host_and_a_compiled_update_agree_on_float32_numbers(rule):
     rng = np.random.default_rng(3)
     for _ in range(20):

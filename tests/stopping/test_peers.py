@@ -126,6 +126,7 @@ PEERS = {"flax": flax, "sklearn": sklearn, "keras": keras, "lightning": lightnin
 
 @pytest.mark.parametrize("mode", ["min", "max"])
 @pytest.mark.parametrize("name", PEERS)
+@pytest.mark.slow
 def test_presets_stop_where_their_libraries_stop(name, mode):
     """And keep the weights that they keep, which is with keep="gain"; scikit-learn keeps those of the best score."""
     sign = 1.0 if mode == "min" else -1.0

@@ -42,6 +42,7 @@ def train(lanes, data, first, **options):
     return done
 
 
+@pytest.mark.slow
 def test_every_lane_finishes_once_and_frees_its_slot_for_the_next(short, blobs):
     done = train(short, blobs, [0, 4])
     # Lane 1 takes the slot of lane 0 and ends together with lane 4, so that lanes 2 and 3 begin together.

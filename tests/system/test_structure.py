@@ -198,6 +198,7 @@ print(time.perf_counter() - start, [m for m in {heavy} if m in sys.modules])
     assert min(seconds) < 0.06
 
 
+@pytest.mark.slow
 def test_an_own_loop_needs_no_package_of_the_commands():
     heavy = ("tensorflow_datasets", "sklearn", "matplotlib", "orbax", "PIL", "scipy", "grain", "jinja2")
     code = f"""

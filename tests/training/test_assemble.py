@@ -38,6 +38,7 @@ def test_what_was_read_is_standardized_with_and_without_augmentation():
     assert 0.1 < float(jnp.std(noisy - (X - 3) / 2)) < 3  # in standard deviations, of 6 normal numbers
 
 
+@pytest.mark.slow
 def test_smoothing_comes_before_mixing():
     """A mixture of smoothed labels: rows add up to 1, and the smallest entry is that of smoothing."""
     batch = prepared(spec_of(), label_smoothing=0.2, mixup=1.0)
@@ -106,6 +107,7 @@ def test_an_update_averages_losses_by_the_weights_of_their_classes(smoothing):
     assert float(value) == pytest.approx(np.sum(soft @ weights * losses) / np.sum(soft @ weights), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_labels_are_smoothed_each_on_its_own_and_mixed_as_numbers():
     spec = rj.Spec(LINEAR, task="multilabel", batch_size=3)
     labels = jnp.array([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])

@@ -15,6 +15,7 @@ def pool():
     return rj.TrainData(x, np.arange(20) * 10, np.arange(20)[::-1].astype(np.int32), x[:2], np.arange(2))
 
 
+@pytest.mark.slow
 def test_a_block_gives_the_examples_of_each_update(spec, pool):
     """From a pool in memory, and from the batches that a loader has taken from it."""
     rows = np.asarray(batch_rows(spec, KEY, 5, 3, pool.order, 11))

@@ -67,6 +67,7 @@ def files_of(directory):
     return sorted(path for path in directory.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_damage_of_any_file_falls_back_to_the_checkpoint_before(states, saved):
     newest = saved / "latest" / "6"
     names = [path.relative_to(newest) for path in files_of(newest)]

@@ -58,6 +58,7 @@ def test_regression_as_by_scikit_learn(weight, batch_size):
     assert float(found["r2"]) == pytest.approx(r2_score(NUMBERS, guess, sample_weight=weight), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_groups_are_measured_in_one_pass():
     groups = np.stack([np.arange(37) < 10, np.arange(37) >= 10]).astype(np.float32)
     both = rj.evaluate(classify, LOGITS, None, X, CLASSES, groups, batch_size=8)

@@ -99,6 +99,7 @@ def fitted(spec, blobs, **options):
     return rj.fit(spec, hparams, jax.random.key(4), blobs.for_seed(0), **options)
 
 
+@pytest.mark.slow
 def test_a_run_saves_inside_its_epochs_and_goes_on_from_each_save(spec, blobs, tmp_path):
     """Three updates an epoch, a save every two; a save at the end of an epoch holds its evaluation."""
     whole, kept = fitted(spec, blobs), Kept(tmp_path)

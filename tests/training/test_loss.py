@@ -14,6 +14,7 @@ BATCH = rj.Batch(X, jnp.arange(10, dtype=jnp.int32) % 3)
 PARAMS = MODEL.init(jax.random.key(1), X)["params"]
 
 
+@pytest.mark.slow
 def test_parts_add_up_and_penalties_are_not_divided_by_the_batch():
     loss_fn = rj.build_loss(MODEL.apply, "cross_entropy", rj.l1(0.1) + rj.l2(0.2))
     loss, aux = loss_fn(PARAMS, BATCH, train=False)
@@ -23,6 +24,7 @@ def test_parts_add_up_and_penalties_are_not_divided_by_the_batch():
     assert loss_fn(PARAMS, half, train=False)[1].parts["l2"] == aux.parts["l2"]
 
 
+@pytest.mark.slow
 def test_weights_leave_examples_out():
     loss_fn = rj.build_loss(MODEL.apply, "cross_entropy")
     padded = rj.Batch(X, BATCH.y, jnp.arange(10) < 6)
@@ -93,6 +95,7 @@ def test_a_loss_of_ones_own_takes_targets_of_any_structure(y):
         rj.build_loss(MODEL.apply, lambda f, y: f[0])(PARAMS, rj.Batch(X, y), train=False)
 
 
+@pytest.mark.slow
 def test_the_same_term_through_two_routes_is_refused():
     loss_fn = rj.build_loss(MODEL.apply, "cross_entropy", rj.l2(0.1))
     tx = rj.make_optimizer("adam", 0.01, penalty=rj.l2(0.1), mode="decoupled")
@@ -106,6 +109,7 @@ def test_the_same_term_through_two_routes_is_refused():
         step(None, rj.init_train_state(PARAMS, {}, other), BATCH, jax.random.key(0))
 
 
+@pytest.mark.slow
 def test_step_is_the_update_of_optax():
     loss_fn, tx = rj.build_loss(MODEL.apply, "cross_entropy"), optax.sgd(0.1)
     state, metrics = rj.make_step(loss_fn, tx)(None, rj.init_train_state(PARAMS, {}, tx), BATCH, jax.random.key(0))
@@ -134,6 +138,7 @@ def test_as_model_takes_pairs_that_take_options():
         as_model(3)
 
 
+@pytest.mark.slow
 def test_a_tree_of_strengths_is_checked_on_the_leaves_it_names():
     """It may name biases alone, and another mode may have the leaves that it leaves out."""
     loss_fn = rj.build_loss(lambda v, x: x @ v["params"]["a"] + v["params"]["b"], "mse", rj.l1({"b": 0.1}))

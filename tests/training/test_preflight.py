@@ -71,6 +71,7 @@ def test_numbers_to_predict_that_are_none_for_each_example_are_refused(name, bad
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8, np.int32, np.uint8, bool])
+@pytest.mark.slow
 def test_every_real_number_can_be_predicted(dtype):
     y = np.arange(N).astype(dtype)
     done = rj.fit(spec_of("regression"), HPARAMS, KEY, data(y=y, y_val=y))

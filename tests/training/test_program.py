@@ -22,6 +22,7 @@ def spec_of(**options):
     return rj.Spec(LINEAR, task="regression", batch_size=8, steps_per_epoch=2, epochs=3, optimizer="sgd", **options)
 
 
+@pytest.mark.slow
 def test_two_epochs_by_hand(line):
     """Gradient descent on mean (w x - 2 x)^2 with all examples: w' = w - 2 r m (w - 2), with m the mean of x^2."""
     program, hparams = make_program(spec_of()), rj.make_hparams(n_train=8, learning_rate=0.1)
@@ -58,6 +59,7 @@ def test_updates_may_be_cut_anywhere(line):
     assert float(once.loss_sum) == float(twice.loss_sum)
 
 
+@pytest.mark.slow
 def test_a_training_loss_that_is_not_finite_ends_the_run_while_validation_is_fine(line):
     program, hparams = make_program(spec_of()), rj.make_hparams(n_train=8)
     state = program.init(hparams, jax.random.key(0), line.x[:1])

@@ -104,6 +104,7 @@ def test_errors(options, message):
         rj.mc_predict(MODEL.apply, **{"params": PARAMS, "x": X, "key": KEY, "samples": 2, **options})
 
 
+@pytest.mark.slow
 def test_of_logarithms_mean_and_variance_are_those_of_the_predictions():
     both = [rj.mc_predict(MODEL.apply, PARAMS, X, KEY, 9, rates={"dropout": 0.5}, task="regression", link=link)
             for link in ("log", "identity")]  # fmt: skip

@@ -18,6 +18,7 @@ MARKS = [mark for mark in SEPARATORS if mark != " "]
         min_size=2,
     ),
 )
+@pytest.mark.slow
 def test_the_separator_of_plain_cells_is_found(mark, rows):
     text = "\n".join(mark.join(row) for row in [["one", "two", "three"], *rows])
     assert sniff(text).separator == mark

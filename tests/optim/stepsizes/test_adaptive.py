@@ -54,6 +54,7 @@ def test_an_entry_without_a_gradient_takes_the_step_of_its_leaf(name):
 
 
 @pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.slow
 def test_unused_rows_are_not_erased_and_vanish_in_time(name):
     """An embedding of which one row is used: the others shrink as fast as a used weight, to exact zeros at last."""
     make, step = MAKERS[name]
