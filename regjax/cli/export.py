@@ -93,14 +93,18 @@ def main(config: Config) -> int:
     shapes = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays.values()]
     exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(shapes, example)
 
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "model.onnx").unlink(missing_ok=True)  # of an earlier model
-    if config.onnx:
-        from regjax.cli.onnx_file import write_onnx
+    onnx = None
+    if config.onnx:  # before anything is written, because not every model can be converted
+        from regjax.cli.onnx_file import onnx_of
 
         leaves = list(map(jax.numpy.asarray, arrays.values()))
-        difference = write_onnx(lambda x: function(leaves, x), _examples(pre), output / "model.onnx")
-        print(f"model.onnx: ONNX Runtime differs from JAX by {difference:.1g} at most")
+        onnx, difference = onnx_of(lambda x: function(leaves, x), _examples(pre))
+        print(f"model.onnx: ONNX Runtime differs from JAX by {difference:.1g} of the largest output at most")
+
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "model.onnx").unlink(missing_ok=True)  # of an earlier model
+    if onnx is not None:
+        (output / "model.onnx").write_bytes(onnx)
     (output / "model.bin").write_bytes(exported.serialize())
     save_file(arrays, output / "weights.safetensors")
     (output / "run.py").write_text(SCRIPT)

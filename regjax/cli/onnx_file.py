@@ -1,4 +1,4 @@
-"""Writes the prediction of a model as an ONNX file, with `jax2onnx`, and checks it with `onnxruntime`."""
+"""Converts the prediction of a model to an ONNX file, with `jax2onnx`, and checks it with `onnxruntime`."""
 
 from __future__ import annotations
 
@@ -22,28 +22,25 @@ TOLERANCE = 1e-4
 INPUT, OUTPUT = "inputs", "outputs"
 
 
-def write_onnx(predict: Callable[[Any], Any], examples: np.ndarray, path: Path) -> float:
-    """Write a function `[n, *shape] -> [n, ...]` as an ONNX file that takes any number of examples.
-
-    The file is written only if ONNX Runtime computes with it what JAX computes.
+def onnx_of(predict: Callable[[Any], Any], examples: np.ndarray) -> tuple[bytes, float]:
+    """Convert a function `[n, *shape] -> [n, ...]` to the content of an ONNX file that takes any number of examples.
 
     Args:
       predict: the function.
-      examples: inputs `[N, *shape]` on which both are compared.
-      path: the file to write.
+      examples: inputs `[N, *shape]` on which ONNX Runtime and JAX are compared.
 
     Returns:
-      The largest difference that was found.
+      The content, and the largest difference between both, relative to the largest output.
 
     Raises:
-      FlagError: the packages are not installed, the function has an operation that cannot be converted, or ONNX Runtime
-        computes something else.
+      MissingPackage: the extra is not installed.
+      FlagError: the function has an operation that cannot be converted, or ONNX Runtime computes something else.
     """
     require("jax2onnx", "onnxruntime", extra="onnx")
     for package in ("jax2onnx", "onnx_ir"):  # they warn of plugins for other packages, and of each dimension of a shape
         logging.getLogger(package).setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
-        partial = Path(folder, path.name)
+        path = Path(folder, "model.onnx")
         example = SimpleNamespace(shape=("n", *examples.shape[1:]), dtype=examples.dtype)
         try:
             from jax2onnx import to_onnx
@@ -53,26 +50,29 @@ def write_onnx(predict: Callable[[Any], Any], examples: np.ndarray, path: Path) 
                 without_platforms(predict),
                 [example],
                 return_mode="file",
-                output_path=partial,
+                output_path=path,
                 input_names=[INPUT],
                 output_names=[OUTPUT],
             )
-            session = InferenceSession(partial)
+            session = InferenceSession(path)
         except Exception as error:  # what a converter cannot do has no class of its own
             reason = " ".join(str(error).split())[:200]
             raise flags.FlagError(f"--onnx: this model cannot be converted: {reason}") from None
         found = max(_difference(session, predict, some) for some in (examples[:1], examples))
         flags.check(found <= TOLERANCE, "onnx", f"ONNX Runtime differs from JAX by {found:.2g} for this model")
-        path.write_bytes(partial.read_bytes())
-    return found
+        return path.read_bytes(), found
 
 
 def _difference(session: Any, predict: Callable[[Any], Any], x: np.ndarray) -> float:
     expected = np.asarray(predict(jax.numpy.asarray(x)))
     (found,) = session.run([OUTPUT], {INPUT: x})
-    if found.shape != expected.shape or not np.array_equal(np.isnan(found), np.isnan(expected)):
+    known = np.isfinite(expected)
+    if found.shape != expected.shape or not known.any():
         return float("inf")
-    return float(np.nanmax(np.abs(found - expected)) / max(np.nanmax(np.abs(expected)), 1e-30))
+    if not np.array_equal(found[~known], expected[~known], equal_nan=True):
+        return float("inf")
+    away, largest = np.abs(found[known] - expected[known]).max(), np.abs(expected[known]).max()
+    return float(away / max(largest, 1e-30))
 
 
 def without_platforms(function: Callable[[Any], Any]) -> Callable[[Any], Any]:

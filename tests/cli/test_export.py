@@ -9,6 +9,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from regjax import data
+from regjax.cli import export, onnx_file
+from regjax.cli.flags import FlagError
 from regjax.cli.restored import restore
 from tests.cli.shared import read_csv
 
@@ -67,3 +69,22 @@ def test_other_files_are_not_touched(run, tmp_path):
     run("export", "--workdir=w", "--output=e", "--overwrite")
     assert "no such directory" in run("export", "--workdir=gone", "--output=f", code=2).stderr
     assert "--output: is needed" in run("export", "--workdir=w", code=2).stderr
+
+
+def test_what_cannot_be_converted_changes_nothing(run, tmp_path, monkeypatch):
+    """An exported model stays whole, and no directory is left behind, where the converter refuses the new one."""
+    run("train", "--dataset=wine", "--epochs=1", "--widths=4", "--workdir=w")
+    run("export", "--workdir=w", "--output=e")
+    (tmp_path / "e/model.onnx").write_bytes(b"of an earlier model")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "e").iterdir()}
+
+    def refused(*_):
+        raise FlagError("--onnx: this model cannot be converted")
+
+    monkeypatch.setattr(onnx_file, "onnx_of", refused)
+    for output in ("e", "new"):
+        config = export.Config(workdir=str(tmp_path / "w"), output=str(tmp_path / output), onnx=True, overwrite=True)
+        with pytest.raises(FlagError, match="cannot be converted"):
+            export.main(config)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "e").iterdir()} == before
+    assert not (tmp_path / "new").exists()

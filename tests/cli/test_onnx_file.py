@@ -13,6 +13,9 @@ from regjax import data
 from regjax.cli import onnx_file
 from regjax.cli.flags import FlagError
 from regjax.cli.onnx_file import without_platforms
+from regjax.models.interface import as_model
+from regjax.models.registry import MODELS, make_model
+from regjax.training.evaluate import predict
 from tests.cli.shared import read_csv
 
 
@@ -33,11 +36,39 @@ def test_the_form_of_the_outputs_stays():
     assert jax.tree.map(jnp.shape, made) == {"a": ((2,), (4,))}
 
 
-def test_without_the_extra_it_is_named(monkeypatch, tmp_path):
+def test_without_the_extra_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax2onnx", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match=r"jax2onnx, onnxruntime are needed.*regjax\[onnx\]"):
-        onnx_file.write_onnx(lambda x: x, np.zeros((2, 3), np.float32), tmp_path / "model.onnx")
+        onnx_file.onnx_of(lambda x: x, np.zeros((2, 3), np.float32))
+
+
+class Session:
+    """One whose outputs are given."""
+
+    def __init__(self, outputs):
+        self.outputs = np.array(outputs, np.float32)
+
+    def run(self, names, inputs):
+        return [self.outputs]
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "difference"),
+    [
+        ([1.0, 2.0], [1.0, 2.5], 0.25),
+        ([np.nan, 2.0], [np.nan, 2.0], 0.0),
+        ([np.nan, 2.0], [1.0, 2.0], np.inf),
+        ([np.inf, 2.0], [np.inf, 1.0], 0.5),  # the largest output is that of finite ones
+        ([np.inf, 2.0], [-np.inf, 2.0], np.inf),
+        ([1.0, 2.0], [1.0, np.nan], np.nan),
+        ([np.inf, np.nan], [np.inf, np.nan], np.inf),  # nothing was compared
+        ([1.0, 2.0], [[1.0], [2.0]], np.inf),
+    ],
+)
+def test_a_difference_is_relative_to_the_largest_finite_output(expected, found, difference):
+    compared = onnx_file._difference(Session(found), lambda x: np.array(expected, np.float32), np.zeros((2, 1)))
+    np.testing.assert_allclose(compared, difference, rtol=1e-6)
 
 
 class TestWithTheExtra:
@@ -46,33 +77,43 @@ class TestWithTheExtra:
         pytest.importorskip("jax2onnx")
         pytest.importorskip("onnxruntime")
 
-    def test_any_number_of_examples(self, tmp_path):
+    def test_any_number_of_examples(self):
         import onnxruntime
 
         x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
         x[2, 1] = np.nan
         kernel = jnp.arange(6.0).reshape(3, 2)
-        predict = lambda x: jax.nn.softmax(jnp.nan_to_num(x) @ kernel)  # noqa: E731
-        assert onnx_file.write_onnx(predict, x, tmp_path / "model.onnx") < 1e-6
-        session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+
+        def softmax(x):
+            return jax.nn.softmax(jnp.nan_to_num(x) @ kernel)
+
+        content, difference = onnx_file.onnx_of(softmax, x)
+        assert difference < 1e-6
+        session = onnxruntime.InferenceSession(content)
         for n in (1, 6):
             (found,) = session.run(["outputs"], {"inputs": x[:n]})
-            np.testing.assert_allclose(found, predict(x[:n]), rtol=1e-5)
+            np.testing.assert_allclose(found, softmax(x[:n]), rtol=1e-5)
 
-    def test_what_differs_is_not_written(self, tmp_path, monkeypatch):
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", MODELS)
+    def test_every_model_is_converted(self, name):
+        x = np.random.default_rng(0).uniform(size=(4, 16, 16, 3)).astype(np.float32)
+        model = as_model(make_model(name, num_outputs=3))
+        variables = model.init(jax.random.key(0), jnp.asarray(x))
+        _, difference = onnx_file.onnx_of(lambda x: jax.nn.softmax(predict(model.apply, *variables, x)), x)
+        assert difference < 1e-5
+
+    def test_what_differs_is_refused(self, monkeypatch):
         monkeypatch.setattr(onnx_file, "TOLERANCE", -1.0)
         with pytest.raises(FlagError, match="ONNX Runtime differs from JAX"):
-            onnx_file.write_onnx(lambda x: x * 2, np.ones((2, 3), np.float32), tmp_path / "model.onnx")
-        assert not list(tmp_path.iterdir())
+            onnx_file.onnx_of(lambda x: x * 2, np.ones((2, 3), np.float32))
 
-    def test_what_cannot_be_converted_is_said(self, tmp_path):
+    def test_what_cannot_be_converted_is_said(self):
+        def callback(x):
+            return jax.pure_callback(lambda x: x, jax.ShapeDtypeStruct((2, 3), np.float32), x)
+
         with pytest.raises(FlagError, match="cannot be converted: "):
-            onnx_file.write_onnx(
-                lambda x: jax.pure_callback(lambda x: x, jax.ShapeDtypeStruct((2, 3), np.float32), x),
-                np.ones((2, 3), np.float32),
-                tmp_path / "model.onnx",
-            )
-        assert not list(tmp_path.iterdir())
+            onnx_file.onnx_of(callback, np.ones((2, 3), np.float32))
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
