@@ -7,7 +7,7 @@ from PIL import Image
 from regjax import data
 from regjax.core.errors import InputError
 from regjax.data import CacheWarning, Rows, find_prepared, load, split
-from regjax.data.readers import folder, npz, tfds, tfds_records
+from regjax.data.readers import array_files, folder, tfds, tfds_records
 from tests.data.sets import make_set
 
 
@@ -155,7 +155,7 @@ def test_csv_is_read_as_a_whole(tmp_path):
 
 
 def test_limits_of_memory_do_not_hold_for_streams(tmp_path, pets, monkeypatch):
-    monkeypatch.setattr(npz, "MAX_NPZ_BYTES", 1000)
+    monkeypatch.setattr(array_files, "MAX_BYTES", 1000)
     monkeypatch.setattr(folder, "MAX_FOLDER_BYTES", 50)
     np.savez(tmp_path / "d.npz", x=np.zeros((40, 9)), y=np.arange(40) % 2)
     for path in (tmp_path / "d.npz", pets):

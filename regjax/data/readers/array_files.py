@@ -20,6 +20,9 @@ from regjax.data.targets import encode_targets
 PIECE_BYTES = 2**23
 """About the size of a piece that is read for prediction, as it is stored."""
 
+MAX_BYTES = 4 * 2**30
+"""Files whose arrays are larger in total, without compression, are refused."""
+
 _AS_ROWS = "for rows of a table give x.reshape(len(x), -1)"
 
 
@@ -152,6 +155,15 @@ def inputs_of_model(path: Path, given: np.ndarray, preprocessor: Preprocessor, s
     if preprocessor.kind == "table":
         check_float32(f"{path.name}: x", given, spread=preprocessor.spread, start=start)
     return x
+
+
+def check_size(path: Path, total: int) -> None:
+    """Check that arrays of that many bytes may be read into memory; raises an InputError that names the file."""
+    if total > MAX_BYTES:
+        raise InputError(
+            f"{path.name}: {total / 2**30:.1f} GiB of arrays, accepted in memory: at most {MAX_BYTES / 2**30:g} GiB; "
+            "stream it with --loader=stream"
+        )
 
 
 @contextlib.contextmanager

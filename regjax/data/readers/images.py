@@ -27,7 +27,7 @@ MAX_PIXELS = 50_000_000
 LONGEST = 64
 """Images whose longer side has more pixels are scaled down to this, unless a size is asked for.
 
-The time of a step grows with the number of pixels: with photos of 160 x 120, a comparison takes six times as long.
+The time of a step grows with the number of pixels, of which photos of 160 x 120 have six times as many.
 """
 
 RULE = 5

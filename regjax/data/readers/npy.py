@@ -13,7 +13,7 @@ from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
 from regjax.data.inputs import Note, Piece
 from regjax.data.preprocess import Preprocessor
-from regjax.data.readers.array_files import PIECE_BYTES, dataset_of_arrays, inputs_of_model, readable
+from regjax.data.readers.array_files import PIECE_BYTES, check_size, dataset_of_arrays, inputs_of_model, readable
 
 
 def load_npy(
@@ -43,13 +43,14 @@ def load_npy(
       ((4, 4), ('a', 'b'))
     """
     targets = _targets(path) if target is None else _named_targets(path, target)
-    arrays = {"x": _read(path, mapped=lazy), "y": _read(targets)}
-    x_test = _test_of(path)
-    y_test = _test_of(targets)
+    x_test, y_test = _test_of(path), _test_of(targets)
     notes = [f"targets from {targets.name}"]
-    if x_test is not None and y_test is not None:
+    arrays = {"x": _read(path, mapped=lazy), "y": _read(targets)}
+    if x_test is not None and y_test is not None and x_test.is_file() and y_test.is_file():
         arrays |= {"x_test": _read(x_test, mapped=lazy), "y_test": _read(y_test)}
         notes.append(f"test examples from {x_test.name} and {y_test.name}: {len(arrays['y_test'])}")
+    elif x_test is not None and y_test is not None and x_test.is_file():
+        notes.append(f"{x_test.name} is not the test set, because there is no {y_test.name}; predict can read it")
     data = dataset_of_arrays(path, arrays, task=task, lazy=lazy)
     return dataclasses.replace(data, notes=(*data.notes, *notes))
 
@@ -74,7 +75,12 @@ def npy_pieces(path: Path, preprocessor: Preprocessor, note: Note | None = None)
 
 def _read(path: Path, mapped: bool = False) -> np.ndarray:
     with readable(path):
-        return np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)
+        if not mapped:
+            check_size(path, path.stat().st_size)
+        array = np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{path.name}: holds several arrays, as .npz files do; name it so")
+        return array
 
 
 def _targets(path: Path) -> Path:
@@ -98,13 +104,12 @@ def _named_targets(path: Path, name: str | Sequence[str]) -> Path:
 
 
 def _test_of(path: Path) -> Path | None:
-    """Return the file of test examples that belongs to a file of training examples."""
+    """Return the name that the file of test examples has beside a file of training examples; None for test examples."""
     words = _words(path.stem)
     if "test" in map(str.lower, words):
         return None
     name = _with_word(path.stem, "train", "test") or f"{path.stem}_test"
-    found = path.with_name(name + path.suffix)
-    return found if found.is_file() else None
+    return path.with_name(name + path.suffix)
 
 
 def _with_word(stem: str, word: str, other: str) -> str:

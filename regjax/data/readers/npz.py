@@ -13,10 +13,7 @@ import numpy as np
 
 from regjax.core.errors import InputError
 from regjax.data.dataset import Dataset
-from regjax.data.readers.array_files import dataset_of_arrays, readable
-
-MAX_NPZ_BYTES = 4 * 2**30
-"""Files whose arrays are larger in total, without compression, are refused."""
+from regjax.data.readers.array_files import check_size, dataset_of_arrays, readable
 
 _LOCAL_HEADER = struct.Struct("<26x2H")  # of a member: 26 bytes, then the lengths of its name and of its extra field
 _CHUNK = 2**22
@@ -56,13 +53,7 @@ def _read_npz(
     with readable(path):
         with zipfile.ZipFile(path) as archive:
             sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
-        total = sum(size for name, size in sizes.items() if name not in mapped)
-        if total > MAX_NPZ_BYTES:
-            limit = f"{MAX_NPZ_BYTES / 2**30:g} GiB"
-            raise InputError(
-                f"{path.name}: {total / 2**30:.1f} GiB of arrays, accepted in memory: at most {limit}; "
-                "stream it with --loader=stream"
-            )
+        check_size(path, sum(size for name, size in sizes.items() if name not in mapped))
         with np.load(path, allow_pickle=False) as stored:
             check_members(path, stored.files, required, optional)
             found = [key for key in required + optional if key in stored.files]

@@ -4,7 +4,7 @@ import pytest
 from regjax.core.errors import InputError
 from regjax.data import Preprocessor, load, read_inputs, stream_inputs
 from regjax.data.inputs import collected
-from regjax.data.readers import npy
+from regjax.data.readers import array_files, npy
 
 TABLE = Preprocessor.fit(np.ones((2, 3), np.float32), "table")
 X = np.random.default_rng(0).normal(size=(12, 3))
@@ -55,6 +55,30 @@ def test_the_test_pair_beside_it_is_the_test_set(tmp_path, names, test):
     assert data.test[1].tolist() == [1, 0, 1]
     assert any(f"{test[0]}.npy and {test[1]}.npy: 3" in note for note in data.notes)
     assert load(tmp_path / f"{test[0]}.npy").test is None
+
+
+def test_test_examples_without_targets_are_not_the_test_set_which_is_said(tmp_path):
+    save(tmp_path, x=X, y=LABELS, x_test=X[:3])
+    data = load(tmp_path / "x.npy")
+    assert data.test is None
+    assert any("x_test.npy is not the test set, because there is no y_test.npy" in note for note in data.notes)
+
+
+def test_several_arrays_under_the_name_of_one_are_refused(tmp_path):
+    save(tmp_path, y=LABELS)
+    np.savez(tmp_path / "several.npz", x=X)
+    (tmp_path / "several.npz").rename(tmp_path / "x.npy")
+    for read in (load, lambda path: read_inputs(path, TABLE)):
+        with pytest.raises(InputError, match=r"x\.npy: holds several arrays"):
+            read(tmp_path / "x.npy")
+
+
+def test_arrays_that_are_too_large_for_memory_are_streamed(tmp_path, monkeypatch):
+    monkeypatch.setattr(array_files, "MAX_BYTES", 300)
+    save(tmp_path, x=X, y=np.arange(12) % 2)
+    with pytest.raises(InputError, match="--loader=stream"):
+        load(tmp_path / "x.npy", task="classification")
+    assert load(tmp_path / "x.npy", task="classification", lazy=True).x.shape == (12, 3)
 
 
 def test_inputs_are_mapped_when_they_stay_on_disk(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from regjax.core.errors import InputError
 from regjax.data import Dataset, Preprocessor, load, load_npz, read_inputs
-from regjax.data.readers import npz
+from regjax.data.readers import array_files
 
 
 def test_npz_round_trip(npz_file):
@@ -85,7 +85,7 @@ def test_npz_damage_and_size(npz_file, monkeypatch, tmp_path):
         with pytest.raises(InputError, match=r"toy\.npz"):
             load_npz(path)
     path.write_bytes(sound)
-    monkeypatch.setattr(npz, "MAX_NPZ_BYTES", 100)
+    monkeypatch.setattr(array_files, "MAX_BYTES", 100)
     with pytest.raises(InputError, match="accepted in memory: at most"):
         load_npz(path)
 
