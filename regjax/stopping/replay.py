@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.checks import is_traced
+from regjax.core.dtypes import float_dtype
 from regjax.core.typing import Array, ArrayLike
 from regjax.stopping.early_stopping import EarlyStopping, StopState
 
@@ -15,7 +16,8 @@ def replay(stopper: EarlyStopping, values: ArrayLike, train_values: ArrayLike | 
     """Replay an early-stopping rule on whole curves of validation values.
 
     One long run serves every rule: what a rule would have kept, and when it would have stopped, follows from the curve
-    alone. All curves are replayed in one compiled program; other numbers of the rule do not compile it again.
+    alone. All curves are replayed in one compiled program; other numbers of the rule do not compile it again. As in any
+    compiled program, values are compared in JAX's floating-point type.
 
     Args:
       stopper: the rule; its numbers may be traced, so that `jax.vmap` replays many patiences at once.
@@ -39,7 +41,7 @@ def replay(stopper: EarlyStopping, values: ArrayLike, train_values: ArrayLike | 
     Reference:
       Prechelt, Early stopping - but when?, 1998.
     """
-    curves = jnp.asarray(values)
+    curves = jnp.asarray(values, float_dtype())
     if curves.ndim == 0 or 0 in curves.shape:
         raise ValueError(f"replay: values must be curves [..., T] of at least one evaluation, got shape {curves.shape}")
     if train_values is None:
@@ -47,7 +49,7 @@ def replay(stopper: EarlyStopping, values: ArrayLike, train_values: ArrayLike | 
             raise ValueError("replay: criterion 'pq' needs train_values")
         train = jnp.full_like(curves, jnp.nan)
     else:
-        train = jnp.asarray(train_values)
+        train = jnp.asarray(train_values, float_dtype())
         if train.shape != curves.shape:
             raise ValueError(f"replay: train_values must be like values {curves.shape}, got shape {train.shape}")
     if stopper.criterion in ("gl", "pq") and not is_traced(curves) and bool((curves < 0).any()):

@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from regjax.stopping import EarlyStopping
+from regjax.plugins import register_criterion
+from regjax.stopping import Criterion, EarlyStopping
 from regjax.stopping.replay import _replayed, replay
 
 RULES = {
@@ -49,6 +50,13 @@ def test_curves_are_replayed_as_a_loop_would_stop(rule):
             assert getattr(found, name) == getattr(expected, name), name
         stopped += bool(expected.should_stop)
     assert stopped >= 2
+
+
+def test_whole_numbers_are_values_too():
+    """Without training losses a criterion gets NaN for them, which no whole number is."""
+    unknown = Criterion(lambda: (), lambda state, value, best, train: (state, jnp.isnan(train) & (value > 3)))
+    register_criterion("unknown", unknown)
+    assert int(replay(EarlyStopping(criterion="unknown"), np.array([3, 2, 4, 1])).count) == 3
 
 
 def test_many_patiences_at_once_without_another_program():
