@@ -16,7 +16,7 @@ from regjax.comparison.row import Improvement, LearningCurve, Spread, TechniqueR
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.report.learning_curve import more_data_sentence
-from regjax.report.notes import chance_choice, learning_rate_sentence, luck_sentence, tail_sentence
+from regjax.report.notes import coarse_choice, learning_rate_sentence, luck_sentence, tail_sentence
 from regjax.report.reach import caution, independent_runs, too_few_units
 from regjax.report.reference_notes import rare_class_note, reference_notes
 from regjax.report.table import unknown_effects
@@ -227,7 +227,7 @@ class CompareResult:
         titles = {row.name: row.title for row in self.rows()}
         notes += reference_notes(content)
         notes += filter(None, [rare_class_note(content)])
-        notes += target_notes(setting)
+        notes += target_notes(content)
         if self.groups:
             notes.append("group: rows that share a letter are not shown to differ (all pairs, step-down maxT).")
         if self.best and self.best.better_than:
@@ -240,7 +240,7 @@ class CompareResult:
                 "so that there is something to overfit; --label_noise=0 turns it off."
             )
         notes += filter(None, [
-            learning_rate_sentence(setting, measure), luck_sentence(setting), chance_choice(content, measure),
+            learning_rate_sentence(setting, measure), luck_sentence(setting), coarse_choice(content, measure),
             tail_sentence(content, measure),
         ])  # fmt: skip
         if self.learning_curve:

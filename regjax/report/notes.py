@@ -17,12 +17,12 @@ from regjax.report.reach import (
 )
 from regjax.report.targets import target_notes
 from regjax.report.verdict import short
-from regjax.report.words import Measure, count, finite, fixed, listing, plain
+from regjax.report.words import Measure, count, finite, fixed, listing, plain, task_of
 
 FAR_OUT = 1 / 3
 """With this share of the squared error in 1% of the errors, these decide it."""
 FEW_TO_CHOOSE_ON = 20
-"""Of so few validation examples, one is worth 5 points of accuracy."""
+"""So few validation examples see differences of accuracy in steps of 5 points or more."""
 
 
 def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
     """Notes on what is random and what is fixed, how settings were chosen, and what the numbers do not show."""
     settings = results.get("settings") or {}
     rows = list(results["techniques"].values())
-    out = [_setup(settings), *target_notes(settings)]
+    out = [_setup(settings), *target_notes(results)]
     noise = settings.get("label_noise")
     if finite(noise) and noise > 0:
         out.append(
@@ -166,7 +166,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
             f"The combination unites{where} what gained on validation ({parts}), each at its chosen strength times the "
             "scale shown; where fewer than two did, the best one stands in."
         )
-    out.extend(filter(None, [chance_choice(results, measure), tail_sentence(results, measure)]))
+    out.extend(filter(None, [coarse_choice(results, measure), tail_sentence(results, measure)]))
     out.extend(_ties(rows, splits, measure))
     edges = [short(row["title"]) for row in rows if (row.get("chosen") or {}).get("edge")]
     if edges:
@@ -181,14 +181,16 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
     return out
 
 
-def chance_choice(results: Mapping[str, Any], measure: Measure) -> str:
-    """That a choice by very few validation examples is largely chance; empty for more, and for other metrics."""
+def coarse_choice(results: Mapping[str, Any], measure: Measure) -> str:
+    """In what steps a run sees differences by very few validation examples; empty for more, and for other metrics."""
     examples = (results.get("settings") or {}).get("select_examples")
-    if results.get("metric") != "accuracy" or not finite(examples) or not 1 <= examples <= FEW_TO_CHOOSE_ON:
+    counts = results.get("metric") == "accuracy" and task_of(results) == "classification"
+    if not counts or not finite(examples) or not 1 <= examples <= FEW_TO_CHOOSE_ON:
         return ""
     return (
-        f"One of the {plain(examples)} validation examples is worth {measure.value(1 / examples)} points, so a choice "
-        "among strengths is largely chance: more data, a larger --validation_fraction, or one strength each."
+        f"Each run chooses on {count(int(examples), 'validation example')}, so it sees differences between strengths "
+        f"in steps of {measure.value(1 / examples)} points; finer ones take more data, or a larger "
+        "--validation_fraction."
     )
 
 

@@ -82,13 +82,14 @@ def test_coverage_is_not_told_of_other_sizes_than_were_simulated(results, exampl
 
 
 @pytest.mark.parametrize(("examples", "points"), [(4, "25.0"), (20, "5.0"), (21, None)])
-def test_a_choice_by_few_examples_is_called_one_by_chance(results, examples, points):
+def test_the_steps_of_a_choice_by_few_examples_are_told(results, examples, points):
     results["settings"]["select_examples"] = examples
-    told = [note for note in said(results) if "largely chance" in note]
+    told = [note for note in said(results) if "in steps of" in note]
     assert len(told) == (points is not None)
-    assert all(f"is worth {points} points" in note for note in told)
-    results["metric"] = "roc_auc"
-    assert not any("largely chance" in note for note in said(results))
+    assert all(f"in steps of {points} points" in note for note in told)
+    several = {**results, "task": "multilabel"}  # whose steps are finer, one for each label
+    assert not any("in steps of" in note for note in said(several))
+    assert not any("in steps of" in note for note in said({**results, "metric": "roc_auc"}))
 
 
 def test_a_few_errors_that_decide_the_squared_error_are_told(diabetes):
