@@ -76,7 +76,7 @@ def contributions(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray
         targets = np.reshape(y, (len(y), -1)).astype(np.float64)
         return _OF_NUMBERS[metric](np.reshape(outputs, targets.shape) - targets, targets)
     if y.ndim == 2:
-        return _over_labels([contributions(metric, *of_label) for of_label in _each_label(outputs, y)])
+        return _over_labels([contributions(metric, *of_label) for of_label in each_label(outputs, y)])
     if metric in _OF_CLASSES:
         return _OF_CLASSES[metric](outputs, y)
     classes = [1] if outputs.shape[1] == 2 else range(outputs.shape[1])
@@ -117,7 +117,7 @@ def reaches(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
     check_choice("metric", metric, METRICS)
     y, size = np.asarray(y), len(y)
     if y.ndim == 2 and METRICS[metric].of_labels:
-        return _over_labels([reaches(metric, *of_label) for of_label in _each_label(np.asarray(outputs), y)])
+        return _over_labels([reaches(metric, *of_label) for of_label in each_label(np.asarray(outputs), y)])
     if metric == "accuracy":
         return np.ones(size)
     if metric == "balanced_accuracy":
@@ -137,8 +137,18 @@ def reaches(metric: str, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
     return size * (own + other) / max(len(present), 1)
 
 
-def _each_label(q: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each label its probabilities `[N, 2]` of being 0 and 1, and its values as classes."""
+def each_label(q: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each of several labels its probabilities `[N, 2]` of being 0 and 1, and its values as classes.
+
+    Args:
+      q: probabilities of the labels `[N, K]`.
+      y: the labels `[N, K]`, 0 or 1.
+
+    Example:
+      >>> ((p, y),) = each_label(np.array([[0.25]]), np.array([[1.0]]))
+      >>> p.tolist(), y.tolist()
+      ([[0.75, 0.25]], [1])
+    """
     return [(np.stack([1.0 - q[:, k], q[:, k]], axis=1), y[:, k].astype(np.int64)) for k in range(y.shape[1])]
 
 

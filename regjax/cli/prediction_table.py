@@ -55,9 +55,10 @@ def label_columns(outputs: np.ndarray, labels: tuple[str, ...] | None) -> dict[s
       labels: names of the labels; None numbers them.
     """
     import numpy as np
+    from scipy.special import expit
 
     logits = np.asarray(outputs, np.float64)
-    probability = np.exp(-np.logaddexp(0.0, -logits)).round(DIGITS)
+    probability = expit(logits).round(DIGITS)
     return target_columns("prediction", (logits > 0).astype(int), labels) | target_columns(
         "probability", probability, labels
     )

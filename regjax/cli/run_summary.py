@@ -108,14 +108,15 @@ def _tested(result: FitResult, prepared: Prepared) -> dict[str, float]:
 def _of_labels(logits: Any, splits: Splits) -> dict[str, float]:
     """Return the metrics of several labels, and accuracy and average precision of each."""
     import numpy as np
+    from scipy.special import expit
 
-    from regjax.analysis.metrics import metrics_of
+    from regjax.analysis.metrics import each_label, metrics_of
 
-    y, q = splits.y_test, np.exp(-np.logaddexp(0.0, -logits.astype(np.float64)))
+    y, q = splits.y_test, expit(logits.astype(np.float64))
     found = metrics_of("multilabel", q, y)
-    for k, name in enumerate(splits.targets):
-        of_label = metrics_of("classification", np.stack([1 - q[:, k], q[:, k]], axis=1), y[:, k].astype(int))
-        found |= {f"{name}/{metric}": of_label[metric] for metric in ("accuracy", "average_precision")}
+    for name, of_label in zip(splits.targets, each_label(q, y), strict=True):
+        metrics = metrics_of("classification", *of_label)
+        found |= {f"{name}/{metric}": metrics[metric] for metric in ("accuracy", "average_precision")}
     return {name: value for name, value in found.items() if name != "accuracy"}  # it is there, of the logits
 
 

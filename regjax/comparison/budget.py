@@ -14,11 +14,12 @@ from typing import NamedTuple
 import jax
 
 from regjax.comparison.learning_rate import SEARCH_RUNS
-from regjax.comparison.options import as_duration, seconds_of
+from regjax.comparison.options import seconds_of
 from regjax.comparison.plan import Plan
 from regjax.comparison.techniques import baseline, merge
 from regjax.comparison.train import Runner, Trial
 from regjax.core.errors import InputError
+from regjax.report.words import duration
 from regjax.stopping import EarlyStopping
 from regjax.sweeps.share import process_share
 from regjax.training.spec import make_hparams
@@ -155,7 +156,7 @@ def cut_to_fit(plan: Plan, timing: Timing) -> Cut:
     smaller = ", fewer epochs or smaller images" if len(plan.splits.x_train.shape) == 4 else " or fewer epochs"
     raise InputError(
         f"budget {plan.options.budget}: {least} runs of one strength of each technique already take about "
-        f"{as_duration(needed)}; give more time, fewer techniques{smaller}"
+        f"{duration(needed)}; give more time, fewer techniques{smaller}"
     )
 
 

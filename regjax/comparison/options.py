@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -141,20 +140,6 @@ def seconds_of(duration: str) -> float:
     if not found or not float(found[1]):
         raise InputError(f"budget {duration!r} is not a duration; accepted: a number and a unit, as 90s, 5min or 2h")
     return float(found[1]) * UNITS[found[2]]
-
-
-def as_duration(seconds: float) -> str:
-    """Return a duration, rounded up, as `seconds_of` reads it.
-
-    Example:
-      >>> as_duration(42.3), as_duration(150), as_duration(22_438)
-      ('43s', '3min', '6.3h')
-    """
-    if seconds < 100:
-        return f"{math.ceil(seconds)}s"
-    if seconds < 100 * 60:
-        return f"{math.ceil(seconds / 60)}min"
-    return f"{math.ceil(seconds / 360) / 10:g}h"
 
 
 def with_changes(options: CompareOptions | None, changes: Mapping[str, Value]) -> CompareOptions:

@@ -162,7 +162,6 @@ class Plan:
             "label_noise": options.label_noise,
             "class_weight": options.class_weight,
             "targets": list(splits.targets) or None,
-            "several_labels": splits.task == "multilabel",
             "class_names": list(splits.class_names or ()) if splits.num_classes == 2 else None,
             "always": described_arguments(options.always or {}),
             "demonstration": is_demonstration(splits),

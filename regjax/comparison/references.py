@@ -16,6 +16,7 @@ from regjax.analysis.metrics import metrics_of
 from regjax.catalog import LOSSES, default_metric
 from regjax.comparison.explained import d2_of
 from regjax.comparison.plan import Plan
+from regjax.comparison.scoring import predicted_by_constant
 from regjax.core.typing import Estimator
 from regjax.data import Preprocessors, Splits, noisy_targets, training_rows
 from regjax.losses import ChosenLoss, best_constant
@@ -83,13 +84,8 @@ def _weights(plan: Plan, y: np.ndarray, rows: np.ndarray | None) -> np.ndarray |
 def _constant(plan: Plan, y: np.ndarray, size: int) -> np.ndarray:
     """The best constant under the data loss for the training targets, as predictions."""
     name, parameter = plan.loss
-    if plan.splits.task == "classification":
-        guess = np.exp(best_constant(name, y, parameter, plan.splits.num_classes))
-    elif plan.splits.task == "multilabel":
-        guess = 1.0 / (1.0 + np.exp(-best_constant(name, y)))
-    else:
-        guess = plan.unit.target_inverse(best_constant(name, plan.unit.target_transform(y), parameter))
-    return np.broadcast_to(guess, (size, *np.shape(guess)))
+    guess = best_constant(name, plan.unit.target_transform(y), parameter, plan.splits.num_classes)
+    return predicted_by_constant(guess, plan.unit, plan.splits.task, size)
 
 
 def _linear(loss: ChosenLoss) -> Estimator:

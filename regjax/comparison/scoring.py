@@ -162,7 +162,7 @@ class Scorer:
         return self._of_guess()
 
     def _of_guess(self) -> Evaluation:
-        y, guess = np.asarray(self._y), _predicted(self._guess, self._whole, self.task, len(self._y))
+        y, guess = np.asarray(self._y), predicted_by_constant(self._guess, self._whole, self.task, len(self._y))
         losses = constant_losses(self._loss.name, self._guess, y, self._loss.parameter)
         if self.task == "classification":
             other = (guess.argmax(axis=1) == y).astype(np.float64)
@@ -208,7 +208,7 @@ def chance_of(
     mean = float(constant_losses(loss.name, guess, targets, loss.parameter).mean())
     if metric == "d2":
         return Chance(1.0 - mean / least_loss(loss, targets), mean)
-    predicted = _predicted(guess, preprocessor, splits.task, len(y))
+    predicted = predicted_by_constant(guess, preprocessor, splits.task, len(y))
     if metric == "r2" and _is_single(y):
         squares = _squares(preprocessor.target_transform(predicted), targets)
         return Chance(1.0 - float(squares.mean()) / _variance(targets), mean)
@@ -223,8 +223,8 @@ def _constant_guess(
     return best_constant(loss.name, targets, loss.parameter, splits.num_classes, class_weights)
 
 
-def _predicted(guess: np.ndarray, preprocessor: Preprocessor, task: str, size: int) -> np.ndarray:
-    """The predictions of the constant guess for `size` examples, as in `Evaluation`."""
+def predicted_by_constant(guess: np.ndarray, preprocessor: Preprocessor, task: str, size: int) -> np.ndarray:
+    """The predictions for `size` examples by a model that gives the outputs `guess` for all, as in `Evaluation`."""
     if task == "regression":
         of_one = preprocessor.target_inverse(guess)
     else:

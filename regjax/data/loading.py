@@ -64,7 +64,7 @@ def load(
       data_dir: directory of prepared TFDS datasets; None looks in `$TFDS_DATA_DIR` and `~/tensorflow_datasets`.
       target: target column of a table (default `target`), or several in a sequence or separated by commas; or the
         `.npy` of the targets, if its name does not tell.
-      task: `"classification"` or `"regression"`; None infers it from the targets.
+      task: one of `regjax.catalog.TASKS`; None infers it from the targets.
       table: how to read a table, and what its columns are.
       image_size: `(height, width)` for a folder of images, or one number for both; see `load_folder`.
       image_fit: `"crop"` (default) or `"pad"`, for images of another shape in a folder.

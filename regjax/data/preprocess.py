@@ -43,7 +43,7 @@ class Preprocessor:
       kind: `"image"`, `"table"` or `"array"`.
       shape: shape of one example: `(H, W, C)`, `(F,)`, or any other shape for arrays.
       dtype: dtype of the training examples: `"uint8"` or `"float32"`, or any integers for arrays.
-      task: `"classification"` or `"regression"`.
+      task: one of `regjax.catalog.TASKS`.
       name: name of the dataset.
       mean: `float32`, broadcasts against one example.
       scale: `float32`, like `mean`, never 0.

@@ -33,7 +33,7 @@ def make_model(
       num_outputs: number of classes, or of regression targets.
       widths: units of the hidden layers (mlp; default `(256,)`), channels of the convolutions (cnn; default `(32, 64)`)
         or of the stages (resnet; default `(32, 64, 128)`); other models have none.
-      task: `"classification"` or `"regression"`.
+      task: one of `regjax.catalog.TASKS`.
       **fields: further fields of that model, as `dense` of the cnn.
 
     Returns:

@@ -75,32 +75,41 @@ def _gap(results: Mapping[str, Any]) -> str:
     metric_gap, loss_gap = diagnosis.get("metric_gap"), diagnosis.get("generalization_gap")
     if finite(metric_gap) and metric_gap > 0:
         size = f"{measure.value(metric_gap)}{measure.step}"
-        return f" (training {measure.name} is {size} above validation {measure.name}{of_runs})"
+        return f"training {measure.name} is {size} above validation {measure.name}{of_runs}"
     if finite(loss_gap) and loss_gap > 0:
-        return f" (validation {measure.loss} is {fixed(loss_gap, 3)} above training {measure.loss}{of_runs})"
+        return f"validation {measure.loss} is {fixed(loss_gap, 3)} above training {measure.loss}{of_runs}"
     return ""
 
 
 def _left(diagnosis: Mapping[str, Any], loss: str) -> str:
     """The training loss as a share of that of a constant guess; empty if it is not known."""
     share = diagnosis.get("training_loss_share")
-    return f" (its training {loss} ends at {fixed(100 * share, 0)}% of a constant guess's)" if finite(share) else ""
+    return f"its training {loss} ends at {fixed(100 * share, 0)}% of a constant guess's" if finite(share) else ""
+
+
+def _in_brackets(*texts: str) -> str:
+    """The texts that are not empty in one pair of brackets, with a leading space."""
+    known = [text for text in texts if text]
+    return f" ({'; '.join(known)})" if known else ""
 
 
 def baseline_clause(results: Mapping[str, Any]) -> str:
     """The first clause of the headline."""
     diagnosis, loss = results.get("diagnosis") or {}, Measure.of(results).loss
     verdict, onset, each = diagnosis.get("verdict"), onset_clause(diagnosis, loss), counted(diagnosis)
-    runs, given = f" (it {each})" if each else "", _always(results)
+    of_runs, given = f"it {each}" if each else "", _always(results)
+    runs = _in_brackets(of_runs)
     subject = f"With {given} in every run the model" if given else "Without regularization the model"
     if verdict == "overfit" and onset:
         return f"{subject} overfits{runs}: {onset}{_rise(diagnosis, loss)}"
     if verdict == "overfit":
-        gap = _gap(results) or ": it does better on its training examples than on new ones"
-        return f"{subject} overfits{runs}{gap}".replace(") (", "; ")
+        gap = _gap(results)
+        if not gap:
+            return f"{subject} overfits{runs}: it does better on its training examples than on new ones"
+        return f"{subject} overfits{_in_brackets(of_runs, gap)}"
     if verdict == "underfit":
-        left = _left(diagnosis, loss)
-        return f"{subject} underfits, or more cannot be learned from these inputs{left}{runs}".replace(") (", "; ")
+        left = _in_brackets(_left(diagnosis, loss), of_runs)
+        return f"{subject} underfits, or more cannot be learned from these inputs{left}"
     if verdict == "correct_fit":
         return f"{subject} is not shown to overfit{runs}"
     if verdict == "undecided" and each:

@@ -83,12 +83,12 @@ def epoch_choice(results: Results) -> list[str]:
     stopping truly gains, and the same examples cannot tell which.
 
     Example:
-      >>> epoch_choice({"metric": "accuracy", "epoch_chosen": "stopped"})[0].partition(":")[0]
-      'For each run it was decided on the validation examples that score it when it stops'
+      >>> epoch_choice({"metric": "accuracy", "epoch_chosen": "stopped"})[0]
+      'When each run stops was decided on the validation examples that score it, so scores are optimistic.'
     """
     chosen, gain = results.get("epoch_chosen"), results.get("over_last_epoch")
     if chosen == "stopped":
-        return ["For each run it was decided on the validation examples that score it when it stops: it is optimistic."]
+        return ["When each run stops was decided on the validation examples that score it, so scores are optimistic."]
     if chosen != "best":
         return []
     text = "The best epoch of each run was chosen on the validation examples that score it, so scores are optimistic"

@@ -7,7 +7,7 @@ from typing import Any
 
 from regjax.report.detail_panels import detail_rows
 from regjax.report.plain_table import cell, labelled, line, plain_table
-from regjax.report.words import NONE, count, finite, fixed, listing, plain
+from regjax.report.words import NONE, count, finite, fixed, listing, plain, task_of
 
 _ERRORS = (
     ("r2", "R²", ""),
@@ -50,13 +50,13 @@ def _table(
     return plain_table(f"{title}, {best_row}", [(head, unit) for _, head, unit in (*fixed_columns, *columns)], lines)
 
 
-def target_notes(settings: Mapping[str, Any]) -> list[str]:
+def target_notes(results: Mapping[str, Any]) -> list[str]:
     """A note on the metrics of several targets; empty for one."""
-    targets = settings.get("targets") or []
+    targets = (results.get("settings") or {}).get("targets") or []
     if not targets:
         return []
     shown = [str(name) for name in targets[:8]] + ([f"{len(targets) - 8} more"] if len(targets) > 8 else [])
-    if settings.get("several_labels"):
+    if task_of(results) == "multilabel":
         return [
             f"{count(len(targets), 'label')}: {listing(shown)}. Label accuracy is the share of all labels that are "
             "right, a label being predicted where its probability is above one half. Every other metric is the mean of "

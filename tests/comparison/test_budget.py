@@ -85,7 +85,7 @@ def test_the_strongest_values_stay():
 
 
 def test_too_small_a_budget_says_what_the_least_takes():
-    with pytest.raises(InputError, match=r"budget 17s: 6 runs of one strength .* about 18s"):
+    with pytest.raises(InputError, match=r"budget 17s: 6 runs of one strength .* about 18 s"):
         cut_to_fit(plan_of(budget="17s"), Timing(0.0, 1.0))
 
 

@@ -130,7 +130,7 @@ def test_what_the_commands_do_depends_on_them():
         ({"epoch_chosen": "best", "over_last_epoch": -0.002}, ("best epoch", "0.2 points below")),
         ({"epoch_chosen": "best", "over_last_epoch": 0.0}, ("best epoch", "level with")),
         ({"epoch_chosen": "best", "over_last_epoch": None}, ("best epoch",)),
-        ({"epoch_chosen": "stopped", "over_last_epoch": None}, ("when it stops",)),
+        ({"epoch_chosen": "stopped", "over_last_epoch": None}, ("When each run stops",)),
         ({"epoch_chosen": None}, ()),
         ({}, ()),  # a file of an earlier version
     ],

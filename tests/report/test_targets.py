@@ -20,11 +20,11 @@ def test_the_best_row_stands_above_the_baseline():
 
 
 def test_the_page_says_that_the_metric_is_a_mean():
-    (note,) = target_notes({"targets": ["price", "weight"]})
+    (note,) = target_notes({"settings": {"targets": ["price", "weight"]}})
     assert note.startswith("2 targets: price and weight. R² is the mean of theirs")
-    (note,) = target_notes({"targets": [f"t{i}" for i in range(20)]})
+    (note,) = target_notes({"settings": {"targets": [f"t{i}" for i in range(20)]}})
     assert "t7 and 12 more" in note
-    assert target_notes({"targets": None}) == []
+    assert target_notes({"settings": {"targets": None}}) == []
 
 
 def test_labels_have_their_rates_in_percent():
@@ -39,5 +39,5 @@ def test_labels_have_their_rates_in_percent():
 
 
 def test_the_page_says_what_label_accuracy_is():
-    (note,) = target_notes({"targets": ["wet", "hot"], "several_labels": True})
+    (note,) = target_notes({"task": "multilabel", "settings": {"targets": ["wet", "hot"]}})
     assert note.startswith("2 labels: wet and hot. Label accuracy is the share of all labels that are right")
