@@ -83,8 +83,11 @@ class Bar:
             )
 
     def _left(self, now: float, done: int) -> str:
-        """The time that is left if the rest goes as fast; empty at the end, and as long as nothing is known."""
-        if done >= self.total or done <= self._first:
+        """The time that is left if the rest goes as fast; empty at the end, and before a twentieth is done.
+
+        The first ones take longer than the rest: they wait for the compiler.
+        """
+        if done >= self.total or done - self._first < max(1, self.total / 20):
             return ""
         left = (now - self._begun) * (self.total - done) / (done - self._first)
         return f", about {duration(round(left))} left"

@@ -25,7 +25,7 @@ def test_compare_writes_table_report_and_results(run, tmp_path):
     results = json.loads((tmp_path / "w/results.json").read_text())
     assert len(results["techniques"]["l2"]["grid"]) == 2
     predictions = read_predictions(tmp_path / "w/predictions.npz")
-    assert predictions.seeds.tolist() == [0, 1]
+    assert predictions.seeds.tolist() == [2, 3]  # 0 and 1 chose
     assert list(predictions.outputs) == ["baseline", *results["techniques"]]
     for name, row in results["techniques"].items():
         assert predictions.hits(name).mean(axis=1).tolist() == pytest.approx(row["test"]["values"])

@@ -40,6 +40,14 @@ def test_what_is_left_is_estimated_from_the_part_that_runs(capsys, monkeypatch):
     assert lines[2].endswith("about 30 s left")
 
 
+def test_nothing_is_estimated_before_a_twentieth_is_done(capsys):
+    """The first of many runs wait for the compiler, so their pace says nothing about the others."""
+    with Bar("runs", 100, every=0.0) as bar:
+        for done in (1, 4, 5):
+            bar.update(done, "l2")
+    assert ["left" in line for line in shown(capsys)] == [False, False, True]
+
+
 def test_what_ends_soon_shows_nothing(capsys):
     with Bar("percent", 100, after=1000.0) as bar:
         bar.update(100, "all")

@@ -27,9 +27,9 @@ def stages(table):
     steps = []
     runner = procedure.make_runner(plan, None, None, lambda *step: steps.append(step))
     trained = procedure.train(plan, runner)
-    rows = procedure.choose(plan, trained)
+    rows, tested = procedure.train_anew(plan, procedure.choose(plan, trained), runner)
     scorer, tests = procedure.evaluate_on_test(plan, rows)
-    on_train = training_scores(plan, rows, runner)
+    on_train = training_scores(plan, rows, tested)
     return SimpleNamespace(
         plan=plan, runner=runner, steps=steps, trained=trained, rows=rows, scorer=scorer, tests=tests, on_train=on_train
     )

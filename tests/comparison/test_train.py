@@ -42,8 +42,9 @@ def test_a_run_is_that_of_its_seed_alone(stages):
 
 
 def test_progress_names_the_technique_and_ends_at_the_number_expected(stages):
-    assert [done for done, _, _ in stages.steps] == list(range(1, 7))
-    assert {total for _, total, _ in stages.steps} == {6}  # the baseline and two strengths, of two seeds
+    assert [done for done, _, _ in stages.steps] == list(range(1, 11))
+    # Two seeds each: a baseline and two strengths choose; two rows are trained anew for the test.
+    assert {total for _, total, _ in stages.steps} == {10}
     assert {name for _, _, name in stages.steps} == {"baseline", "l2"}
 
 

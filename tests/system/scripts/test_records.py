@@ -129,7 +129,7 @@ def test_a_record_that_cannot_be_read_is_named(copy, content):
 
 
 def test_files_of_one_record_that_disagree_are_refused(copy):
-    edit(copy / "experiments/records/digits/table.csv", "dropout,0.9,,0.96", "dropout,0.9,,0.98")
+    edit(copy / "experiments/records/digits/table.csv", "dropout,0.9,,0.97", "dropout,0.9,,0.98")
     for flags in ([], ["--check"]):
         done = records(copy, *flags, code=2)
         assert "table.csv" in done.stderr
