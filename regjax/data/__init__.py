@@ -17,6 +17,7 @@ from __future__ import annotations
 from regjax.data.arrays import from_arrays
 from regjax.data.cache import CacheWarning, cache_root
 from regjax.data.dataset import EMBEDDED, Dataset
+from regjax.data.folds import Fold, folds
 from regjax.data.generated import SPARSE_REGRESSION, SPIRALS, sparse_regression_problem, spirals_problem
 from regjax.data.image_rule import ImageRule
 from regjax.data.label_noise import noisy_labels, noisy_targets
@@ -42,6 +43,7 @@ __all__ = [
     "SPIRALS",
     "CacheWarning",
     "Dataset",
+    "Fold",
     "ImageRule",
     "Preprocessor",
     "Preprocessors",
@@ -55,6 +57,7 @@ __all__ = [
     "as_rows",
     "cache_root",
     "find_prepared",
+    "folds",
     "from_arrays",
     "from_frame",
     "joined",

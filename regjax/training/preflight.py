@@ -171,8 +171,8 @@ def check_run(
       InputError: the model does not accept the inputs, has several outputs, or needs a training flag that it does not
         take; or inputs are masked.
       ValueError: labels are not classes of the model or are all ignored; targets of a regression are not finite or do
-        not match the examples and outputs; integers overflow in JAX; the order contains invalid positions; or there is
-        not one weight >= 0 for each example.
+        not match the examples and outputs; integers overflow in JAX; the order or `val_rows` contains invalid
+        positions; or there is not one weight >= 0 for each example.
 
     Example:
       >>> import flax.linen as nn
@@ -187,6 +187,8 @@ def check_run(
         raise ValueError(f"weight must have one number for each of the {len(data.x)} examples, got shape {found}")
     if is_traced(data.y):
         return
+    if data.val_rows is not None:
+        _check_val_rows(data.val_rows, np.shape(data.x)[0], np.shape(data.order)[:-1])
     if data.weight is not None:
         check_range("weight of examples", data.weight, 0.0, high_open=True)
     for name, x in (("x", data.x), ("x_val", data.x_val)):
@@ -200,7 +202,7 @@ def check_run(
     seeds = np.shape(data.y)[: np.ndim(data.order) - 1]
     parts: list[tuple[str, ArrayLike, tuple[int, ...]]] = [
         ("y", data.y, (*seeds, np.shape(data.x)[0])),
-        ("y_val", data.y_val, np.shape(data.x_val)[:1]),
+        *([("y_val", data.y_val, np.shape(data.x_val)[:1])] if data.val_rows is None else []),
         *([] if pool is None else [("y", pool, (len(pool),))]),
     ]
     if spec.task != "classification":
@@ -218,9 +220,23 @@ def check_run(
         check_labels(name, y, outputs[-1], ignore_index=spec.ignore_index, shape=(*lead, *outputs[:-1]))
         if _concrete(y) and not np.any(np.asarray(y) != (spec.ignore_index if is_indices(y) else 0)):
             raise ValueError(f"{name}: none of the {np.size(y)} labels counts, so the loss would be 0")
-    if is_indices(data.y) != is_indices(data.y_val):
+    if data.val_rows is None and is_indices(data.y) != is_indices(data.y_val):
         kinds = ["indices" if is_indices(y) else "distributions" for y in (data.y, data.y_val)]
         raise ValueError(f"y and y_val must be labels of one kind, got class {kinds[0]} and class {kinds[1]}")
+
+
+def _check_val_rows(rows: ArrayLike, examples: int, seeds: tuple[int, ...]) -> None:
+    """Check that rows of the pool validate, at least one for each seed.
+
+    Raises:
+      ValueError: names the value and what is accepted.
+    """
+    lead = np.shape(rows)[:-1]
+    if lead not in ((), seeds):
+        raise ValueError(f"val_rows must have the shape [V] or {[*seeds, 'V']}, got {list(np.shape(rows))}")
+    check_range("val_rows: rows of the pool, or -1 for none", rows, -1, examples - 1)
+    if _concrete(rows) and not np.all(np.any(np.asarray(rows) >= 0, axis=-1)):
+        raise ValueError("val_rows: a seed has no validation example")
 
 
 def _check_numbers(name: str, y: ArrayLike, shape: tuple[int, ...]) -> None:

@@ -192,10 +192,16 @@ def _measure(
     """Compute the metrics of the training and validation sets in one pass over both."""
     seen = min(spec.eval_train_examples, data.order.shape[0])
     subset = data.order[:seen]
-    x = split_examples(jnp.concatenate([data.x[subset], data.x_val]), spec.mesh)
-    y = hparams.standardized_targets(jnp.concatenate([data.y[subset], data.y_val]))
-    index = jnp.arange(x.shape[0])
-    groups = jnp.stack([index < jnp.minimum(seen, hparams.n_train), index >= seen])
+    x_val, y_val, counts = data.validation()
+    x = split_examples(jnp.concatenate([data.x[subset], x_val]), spec.mesh)
+    y = hparams.standardized_targets(jnp.concatenate([data.y[subset], y_val]))
+    is_train = jnp.arange(seen) < hparams.n_train
+    groups = jnp.stack(
+        [
+            jnp.concatenate([is_train, jnp.zeros_like(counts)]),
+            jnp.concatenate([jnp.zeros_like(is_train), counts]),
+        ]
+    )
     options: dict[str, Value] = {
         "task": spec.task,
         "loss": spec.loss,

@@ -25,6 +25,9 @@ class TrainData(NamedTuple):
       x_val: validation inputs, like `x`; used for early stopping.
       y_val: validation targets.
       weight: `float32[N]` >= 0, of the examples in the loss of updates; None weighs all alike.
+      val_rows: `int32[V]` or `int32[S, V]`: the validation examples are these rows of the pool, so that each run can
+        have its own, as in cross-validation; -1 fills up shorter lists. `x_val` and `y_val` are empty then. None if the
+        validation examples are those of `x_val`.
     """
 
     x: Array
@@ -33,12 +36,20 @@ class TrainData(NamedTuple):
     x_val: Array
     y_val: Array
     weight: Array | None = None
+    val_rows: Array | None = None
 
     def for_seed(self, seed: Array | int) -> TrainData:
         """Return the arrays of one seed; arrays without an axis of seeds are shared."""
         if self.order.ndim == 1:
             return self
-        return self._replace(y=self.y[seed], order=self.order[seed])
+        rows = self.val_rows if self.val_rows is None or self.val_rows.ndim == 1 else self.val_rows[seed]
+        return self._replace(y=self.y[seed], order=self.order[seed], val_rows=rows)
+
+    def validation(self) -> tuple[Array, Array, Array]:
+        """Return inputs and targets for validation, and which of them count; of one seed."""
+        if self.val_rows is None:
+            return self.x_val, self.y_val, jnp.ones(self.x_val.shape[0], bool)
+        return self.x[self.val_rows], self.y[self.val_rows], self.val_rows >= 0
 
 
 class Weights(NamedTuple):

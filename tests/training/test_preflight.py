@@ -167,3 +167,18 @@ def test_a_run_on_counts_below_0_is_refused(part):
     made = data(y=counts, y_val=counts)._replace(**{part: counts - 1})
     with pytest.raises(ValueError, match=f"^{part}: targets of the loss 'poisson' must be >= 0, got -1"):
         rj.fit(spec_of("regression", loss="poisson"), HPARAMS, KEY, made)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (np.array([0, N]), "val_rows: rows of the pool, or -1 for none must be in"),
+        (np.array([-2, 0]), "val_rows: rows of the pool, or -1 for none must be in"),
+        (np.array([-1, -1]), "a seed has no validation example"),
+        (np.zeros((3, 2), int), r"val_rows must have the shape \[V\]"),
+    ],
+)
+def test_rows_that_validate_are_rows_of_the_pool(rows, words):
+    made = data(x_val=X[:0], y_val=Y[:0], val_rows=rows)
+    with pytest.raises(ValueError, match=words):
+        rj.make_run(spec_of("regression"))(HPARAMS, KEY, made)

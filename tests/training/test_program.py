@@ -44,6 +44,33 @@ def test_two_epochs_by_hand(line):
     assert state.history.valid.tolist() == [True, True, False]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["map", "vmap"])
+def test_runs_on_folds_are_those_on_arrays_that_were_cut_by_hand(layout):
+    """Two folds of unequal sizes as lanes of one program; the last example validates the second fold alone."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(9, 2)).astype(np.float32)
+    y = (x @ np.array([1.0, -2.0]) + rng.normal(size=9)).astype(np.float32)
+    train, validation = ([0, 1, 2, 3, 4], [5, 6, 7, 8]), ([5, 6, 7, 8], [0, 1, 2, 3, 4])
+    order = np.array([train[0], [*train[1], 0]])
+    rows = np.array([[*validation[0], -1], validation[1]])
+    both = rj.TrainData(x, np.stack([y, y]), order, x[:0], y[:0], val_rows=rows)
+    spec = rj.Spec(LINEAR, task="regression", batch_size=2, steps_per_epoch=3, epochs=4, optimizer="sgd")
+    run, hparams = rj.make_run(spec), [rj.make_hparams(n_train=n, learning_rate=0.05) for n in (5, 4)]
+    keys = jax.random.split(jax.random.key(1), 2)
+    lanes = [rj.Lane(run, hparams[k], keys[k], k) for k in range(2)]
+    found = rj.run_lanes(lanes, both, layout=layout)
+    for k in range(2):
+        inside, outside = np.array(train[k]), np.array(validation[k])
+        alone = rj.TrainData(*map(jnp.asarray, (x[inside], y[inside], np.arange(len(inside)), x[outside], y[outside])))
+        expected = run.result(hparams[k], keys[k], alone)
+        np.testing.assert_allclose(found[k].weights.params["w"], expected.weights.params["w"], rtol=1e-5)
+        for name, values in expected.history.values.items():
+            np.testing.assert_allclose(found[k].history.values[name], values, rtol=1e-4, atol=1e-6, err_msg=name)
+    r2 = 1 - np.mean((y[5:] - x[5:] @ found[0].weights.params["w"]) ** 2) / np.var(y[5:])
+    assert float(found[0].history.values["val/r2"][-1]) == pytest.approx(r2, rel=1e-4)
+
+
 def test_updates_may_be_cut_anywhere(line):
     spec = spec_of()
     program, hparams, key = make_program(spec), rj.make_hparams(n_train=6, learning_rate=0.1), jax.random.key(3)

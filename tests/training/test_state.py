@@ -19,6 +19,17 @@ def test_arrays_of_a_seed():
     assert second.for_seed(7) is second  # without an axis of seeds, all seeds share the arrays
 
 
+def test_validation_examples_are_those_beside_the_pool_or_rows_of_it():
+    x, y = jnp.arange(4.0)[:, None], jnp.arange(4)
+    beside = rj.TrainData(x, y, jnp.arange(4), jnp.full((2, 1), 9.0), jnp.full(2, 9))
+    assert [part.tolist() for part in beside.validation()] == [[[9.0], [9.0]], [9, 9], [True, True]]
+    rows = jnp.array([[3, 1], [2, -1]])  # the second run has one example
+    folds = rj.TrainData(x, jnp.stack([y, y + 10]), jnp.array([[0, 2], [0, 1]]), x[:0], y[:0], val_rows=rows)
+    inputs, targets, counts = folds.for_seed(1).validation()
+    assert (inputs[0].tolist(), int(targets[0]), counts.tolist()) == ([2.0], 12, [True, False])
+    assert folds.for_seed(0).validation()[1].tolist() == [3, 1]
+
+
 def test_a_history_is_read_by_column_also_of_lanes():
     history = History(jnp.arange(12.0).reshape(2, 3, 2), jnp.ones((2, 3), bool), ("a", "b"))
     np.testing.assert_array_equal(history.values["b"], [[1, 3, 5], [7, 9, 11]])
