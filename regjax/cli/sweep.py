@@ -18,12 +18,12 @@ import dataclasses
 import itertools
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regjax.catalog import LAYOUTS, LOSSES, NOISES, NUMBERS, SCORE, default_metric
-from regjax.cli import app, cluster, flags, workdirs
+from regjax.catalog import LAYOUTS, LOSSES, NOISES, NUMBERS, default_metric
+from regjax.cli import app, cluster, flags, sweep_table, workdirs
 from regjax.cli.grid import REGULARIZERS, Point, off_values, points_of
 from regjax.cli.options import RunOptions, SharedBatchOptions
 from regjax.core.options import choice, switch, text, texts, whole
@@ -149,7 +149,8 @@ def main(config: Config) -> int:
         results, plan = _run(prepared, lanes)
     if not cluster.leads():
         return app.DONE
-    table = _table(results, prepared.points, prepared.seeds, _score_of(prepared), units)
+    score = sweep_table.score_of(config, prepared.spec, prepared.loaded, prepared.arrays)
+    table = sweep_table.rows_of(results, prepared.points, prepared.seeds, score, units)
     content = _content(prepared, table, plan) | {
         "compilations": compilations.count,
         "compile_seconds": round(compilations.seconds, 3),
@@ -258,7 +259,7 @@ def _content(prepared: _Prepared, table: list[dict[str, Any]], plan: LanePlan) -
         **found,
         "confirm": _confirm(config, found, points, off, prepared.facts, spec.steps_per_epoch),
         "restore_best": config.restore_best,
-        **_epoch_choice(config, table),
+        **sweep_table.epoch_choice(table, epochs=config.epochs, restore_best=config.restore_best),
         "lanes": [row | {"command": command} for row, command in zip(table, commands, strict=True)],
         "plan": plan.to_json(),
         "processes": cluster.count(),
@@ -292,72 +293,6 @@ def _swept(config: Config) -> dict[str, list[float]]:
         needed = name not in swept or bool(getattr(config, name))
         flags.check(needed, "sweep", f"{name} multiplies the strengths of --{name}; give one")
     return swept
-
-
-def _score_of(prepared: _Prepared) -> Callable[[str, dict[str, float], float], float]:
-    """Return the function from a part, the metrics of an epoch and the loss there to the metric of the sweep."""
-    import numpy as np
-
-    from regjax.comparison.explained import least_loss
-    from regjax.losses import ChosenLoss
-
-    spec, config, pre = prepared.spec, prepared.config, prepared.loaded.preprocessor
-    if default_metric(spec.task, spec.loss) == SCORE[spec.task]:
-        return lambda part, row, loss: row[f"{part}/{SCORE[spec.task]}"]
-    chosen = ChosenLoss(spec.loss, next(iter(config.loss_arguments().values()), None))
-    targets = {"val": np.asarray(prepared.arrays.y_val), "train": prepared.loaded.splits.y_train}
-    least = {part: least_loss(chosen, pre.target_transform(y)) for part, y in targets.items()}
-    return lambda part, row, loss: 1.0 - loss / least[part]
-
-
-def _table(
-    results: Sequence[RunResult],
-    points: Sequence[Point],
-    seeds: list[int],
-    score_of: Callable[[str, dict[str, float], float], float],
-    units: Sequence[float],
-) -> list[dict[str, Any]]:
-    """Return one row for each lane; `units` are the factors that give all losses one unit, `score_of` is of a part."""
-    from regjax.stopping import REASONS
-
-    table = []
-    for result, unit, (point, seed) in zip(results, units, itertools.product(points, seeds), strict=True):
-        end = int(result.end_epoch)
-        row, last = (
-            {name: float(column[epoch]) for name, column in result.history.values.items()}
-            for epoch in (end, max(int(result.epochs) - 1, 0))
-        )
-        table.append(
-            app.without_nan(
-                {
-                    **point.values,
-                    "seed": seed,
-                    "reference": point.reference,
-                    "val_score": score_of("val", row, row["val/loss"] * unit),
-                    "val_loss": row["val/loss"] * unit,
-                    "train_score": score_of("train", row, row["train/data_loss"] * unit),
-                    "train_loss": row["train/data_loss"] * unit,
-                    "epochs": int(result.epochs),
-                    "best_epoch": int(result.best_epoch),
-                    "val_score_last": score_of("val", last, last["val/loss"] * unit),
-                    "status": "diverged" if REASONS[int(result.reason)] == "diverged" else "completed",
-                }
-            )
-        )
-    return table
-
-
-def _epoch_choice(config: Config, table: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return whether validation chose the epoch that is scored (`"best"`), or decided the last one (`"stopped"`).
-
-    With it goes by how much the scores are above those of the last epochs, a mean over runs; None if nothing is known.
-    """
-    if not config.restore_best:
-        stopped = any(row["epochs"] < config.epochs and row["status"] == "completed" for row in table)
-        return {"epoch_chosen": "stopped" if stopped else None, "over_last_epoch": None}
-    pairs = [(row["val_score"], row["val_score_last"]) for row in table]
-    gains = [best - last for best, last in pairs if best is not None and last is not None]
-    return {"epoch_chosen": "best", "over_last_epoch": sum(gains) / len(gains) if gains else None}
 
 
 def _as_options(config: Config, point: dict[str, float]) -> dict[str, Any]:
