@@ -8,17 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regjax.analysis.folds import bounded_fold_interval, fold_interval, fold_p
 from regjax.analysis.statistics import Interval, bounded_interval, mean_interval, sign_flip_p
 
 
 class PairedDifference(NamedTuple):
-    """The difference of two settings over the same seeds.
+    """The difference of two settings over the same seeds, or folds.
 
     Attributes:
       mean: mean difference; NaN if a run of either has no score.
-      low: lower end of its 95% interval over seeds; NaN without one.
+      low: lower end of its 95% interval over seeds, or folds; NaN without one.
       high: upper end.
-      p: two-sided p-value of a sign-flip test; None with one seed.
+      p: two-sided p-value of a sign-flip test, or of `fold_p`; None with one seed.
     """
 
     mean: float
@@ -49,42 +50,47 @@ def rank_settings(scores: np.ndarray, losses: np.ndarray) -> list[int]:
     return sorted(range(len(means)), key=key)
 
 
-def whole_hits(accuracies: np.ndarray, examples: int) -> np.ndarray:
+def whole_hits(accuracies: np.ndarray, examples: int | Sequence[int]) -> np.ndarray:
     """Accuracies in float64 that are whole numbers of hits, so that equal ones tie in spite of float32.
 
-    Other numbers, to the precision of float32, are kept: the accuracy of tokens is a mean over more of them.
+    `examples` may be one number for each run, `[..., runs]`. Other numbers, to the precision of float32, are kept: the
+    accuracy of tokens is a mean over more of them.
 
     Example:
       >>> whole_hits(np.array([np.float32(1 / 3), 0.4]), 3).tolist()
       [0.3333333333333333, 0.4]
     """
-    accuracies = np.asarray(accuracies, np.float64)
-    nearest = np.round(accuracies * examples) / examples
+    accuracies, of = np.asarray(accuracies, np.float64), np.asarray(examples)
+    nearest = np.round(accuracies * of) / of
     return np.where(np.abs(nearest - accuracies) < 1e-6, nearest, accuracies)
 
 
-def score_interval(scores: Sequence[float], examples: int | None) -> Interval:
-    """The 95% interval of a mean score over seeds, which stays in the range of the score.
+def score_interval(scores: Sequence[float], examples: int | None, ratio: float | None = None) -> Interval:
+    """The 95% interval of a mean score over seeds or folds, which stays in the range of the score.
 
     Args:
-      scores: one for each seed.
-      examples: of an accuracy, how many examples it is the mean over: `bounded_interval`. None is for R2, which has no
-        lower bound: `mean_interval`, cut off at 1, for another draw of seeds alone.
+      scores: one for each seed, or fold.
+      examples: of an accuracy, how many examples it is the mean over, with folds in all: `bounded_interval`. None is
+        for R2, which has no lower bound: `mean_interval`, cut off at 1, for another draw of seeds alone.
+      ratio: of folds, as in `fold_interval`; the intervals are then those of `regjax.analysis.folds`.
 
     Example:
       >>> score_interval([0.9, 1.0], None).high
       1.0
     """
     if examples is not None:
+        if ratio is not None:
+            return bounded_fold_interval(scores, ratio, examples)
         return bounded_interval(scores, examples)
-    mean, low, high = mean_interval(scores)
+    mean, low, high = mean_interval(scores) if ratio is None else fold_interval(scores, ratio)
     return Interval(mean, low, min(high, 1.0))
 
 
-def paired_difference(scores: Sequence[float], others: Sequence[float]) -> PairedDifference:
+def paired_difference(scores: Sequence[float], others: Sequence[float], ratio: float | None = None) -> PairedDifference:
     """The mean of `scores - others` over the same seeds, with Student's interval and a sign-flip test.
 
     It has no interval where the difference is the same in every seed: then the seeds do not tell how much it varies.
+    Over folds with this `ratio`, interval and test are those of `regjax.analysis.folds`.
 
     Example:
       >>> found = paired_difference([0.5, 0.75, 1.0], [0.25, 0.5, 0.5])
@@ -94,6 +100,9 @@ def paired_difference(scores: Sequence[float], others: Sequence[float]) -> Paire
       (0.25, nan, nan)
     """
     difference = np.asarray(scores, np.float64) - np.asarray(others, np.float64)
+    if ratio is not None:
+        interval = fold_interval(difference, ratio) if np.ptp(difference) >= 1e-9 else (math.nan, math.nan)
+        return PairedDifference(float(np.mean(difference)), *interval[-2:], fold_p(difference, ratio))
     if np.ptp(difference) < 1e-9:
         return PairedDifference(float(np.mean(difference)), math.nan, math.nan, sign_flip_p(difference.tolist()))
     return PairedDifference(*mean_interval(difference.tolist()), sign_flip_p(difference.tolist()))

@@ -1,36 +1,46 @@
-"""The settings of a sweep over their seeds: scores with intervals, differences from the reference, best and second."""
+"""The settings of a sweep over their runs: scores with intervals, differences from the reference, best and second."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from regjax.analysis.settings import paired_difference, rank_settings, score_interval, whole_hits
 from regjax.cli.grid import CONDITION, Point, references_of
 
+if TYPE_CHECKING:
+    from regjax.cli.sweep_runs import CrossValidation
+
 Row = Mapping[str, Any]
 
 
 def settings_of(
-    table: Sequence[Row], points: Sequence[Point], off: Mapping[str, float], examples: int | None
+    table: Sequence[Row],
+    points: Sequence[Point],
+    off: Mapping[str, float],
+    examples: Sequence[int] | None,
+    folds: CrossValidation | None = None,
 ) -> dict[str, Any]:
     """Return what `results.json` says of the settings.
 
     Args:
-      table: one row for each run, the seeds of a point one after another.
+      table: one row for each run, the runs of a point one after another.
       points: the points of the sweep.
       off: the values at which the swept regularizers are off.
-      examples: number of validation examples of an accuracy; None for R2.
+      examples: number of validation examples of each run of a point, for an accuracy; None for R2.
+      folds: the cross-validation; None if the runs of a point are seeds on the same validation examples.
 
     Returns:
       `settings` in the order of `points`; `best`, with its differences from the reference and from the second, None if
       every setting has a run without a score; and `reference`, what it is, None without a swept regularizer.
     """
-    seeds = len(table) // len(points)
-    rows = [table[i * seeds : (i + 1) * seeds] for i in range(len(points))]
+    runs = len(table) // len(points)
+    rows = [table[i * runs : (i + 1) * runs] for i in range(len(points))]
+    ratio = None if folds is None else folds.ratio
+    validated = None if examples is None else examples[0] if folds is None else folds.examples
     scores = np.array([[_score(row) for row in of_point] for of_point in rows])
     if examples is not None:
         scores = whole_hits(scores, examples)
@@ -41,17 +51,17 @@ def settings_of(
     def difference(i: int, other: int | None) -> dict[str, Any] | None:
         if other is None or other == i or not np.isfinite(scores[i]).all():
             return None
-        mean, low, high, p = paired_difference(scores[i], scores[other])
+        mean, low, high, p = paired_difference(scores[i], scores[other], ratio)
         return {"setting": other, "mean": mean, "ci95": _ends(low, high), "p": p}
 
     settings = []
     for i, (point, reference) in enumerate(zip(points, references, strict=True)):
-        mean, low, high = score_interval(scores[i], examples)
+        mean, low, high = score_interval(scores[i], validated, ratio)
         settings.append(
             {
                 "values": point.values,
                 "reference": point.reference,
-                "runs": seeds,
+                "runs": runs,
                 "failed": int(np.isnan(scores[i]).sum()),
                 "score": {"mean": _finite(mean), "ci95": _ends(low, high)},
                 "train_score": _mean(row["train_score"] for row in rows[i]),

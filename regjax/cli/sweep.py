@@ -3,9 +3,10 @@
   regjax sweep --sweep=l2='logspace(-5,-1,9)' --seeds=3 --workdir=runs/sweep
 
 Writes results.json, lanes.csv and report.html into --workdir; this command takes about 20 seconds on two cores. Use
---resume to continue a sweep that was interrupted (exit code 75). Scores are on the validation set; the test set is not
-used. Beside the combinations, the reference is trained, in which every swept regularizer is off. The last lines are the
-command that compares the best setting with the reference on the test set.
+--resume to continue a sweep that was interrupted (exit code 75). Scores are on the validation set, or with --cv=5 on
+the folds of a cross-validation; the test set is not used. Beside the combinations, the reference is trained, in which
+every swept regularizer is off. The last lines are the command that compares the best setting with the reference on the
+test set.
 --sweep takes NAME=logspace(LOW,HIGH,COUNT) with exponents of ten, NAME=linspace(LOW,HIGH,COUNT) or NAME=VALUE,VALUE,...
 for l1, l2, penalty and output_penalty (factors on the strengths of the flag), sam, gradient_noise, dropout and the
 other noises, learning_rate, label_smoothing, mixup, cutmix, augment (strength), patience, min_delta or train_examples.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import itertools
 import re
 import time
@@ -30,10 +32,10 @@ from regjax.core.options import choice, switch, text, texts, whole
 
 if TYPE_CHECKING:
     from regjax.cli.setup import Facts, Loaded
+    from regjax.cli.sweep_runs import FoldRuns, SeedRuns
     from regjax.sweeps import Lane, LanePlan
     from regjax.training.run import RunResult
     from regjax.training.spec import Spec
-    from regjax.training.state import TrainData
 
 NAMES = (*REGULARIZERS, "learning_rate", "patience", "min_delta", "train_examples")
 FACTORS = ("penalty", "output_penalty")  # sweeping these multiplies the strengths of the flag
@@ -53,6 +55,12 @@ class Config(SharedBatchOptions, RunOptions):
         "sweep", "NAME=logspace(-6,-1,11), NAME=linspace(0,0.8,5) or NAME=0.1,0.2; may be repeated"
     )
     seeds: int = whole("sweep", 1, "seeds for each combination, from --seed on")
+    cv: int | None = whole(
+        "sweep",
+        None,
+        "folds of a cross-validation, which takes the place of the validation set; --seeds is how often it is repeated",
+        low=2,
+    )
     # The layout is fixed, because sums have another order if lanes run side by side.
     layout: str = choice("devices", "auto", LAYOUTS, "runs one by one on each core, or side by side; default by device")
     chunk: int | None = whole("devices", None, "runs side by side at most; default 64, fewer if memory is short")
@@ -110,21 +118,16 @@ class _Prepared:
     swept: dict[str, list[float]]
     loaded: Loaded
     spec: Spec
-    arrays: TrainData
+    runs: SeedRuns | FoldRuns
     off: dict[str, float]
     points: list[Point]
 
     @property
     def facts(self) -> Facts:
-        """Properties of the data."""
+        """Properties of the data as `train` splits them."""
         from regjax.cli.setup import Facts
 
         return Facts.of(self.loaded.splits)
-
-    @property
-    def seeds(self) -> list[int]:
-        """The seeds of each point."""
-        return list(range(self.config.seed, self.config.seed + self.config.seeds))
 
 
 def main(config: Config) -> int:
@@ -149,8 +152,9 @@ def main(config: Config) -> int:
         results, plan = _run(prepared, lanes)
     if not cluster.leads():
         return app.DONE
-    score = sweep_table.score_of(config, prepared.spec, prepared.loaded, prepared.arrays)
-    table = sweep_table.rows_of(results, prepared.points, prepared.seeds, score, units)
+    table = sweep_table.rows_of(
+        results, prepared.points, prepared.runs.runs, sweep_table.scores_of(config, prepared.spec, prepared.runs), units
+    )
     content = _content(prepared, table, plan) | {
         "compilations": compilations.count,
         "compile_seconds": round(compilations.seconds, 3),
@@ -167,44 +171,49 @@ def _prepared(config: Config, swept: dict[str, list[float]]) -> _Prepared:
     """Load the data, and check sizes and regularizers against them."""
     from regjax.cli import setup
     from regjax.cli.regularizers import check_regularizers
+    from regjax.cli.sweep_runs import FoldRuns, SeedRuns
 
     loaded = setup.load(config, config.split_seed, link=config.link)
     setup.check_sizes(config, loaded.splits)
-    facts = setup.Facts.of(loaded.splits)
+    seeds = range(config.seed, config.seed + config.seeds)
+    runs = SeedRuns(config, loaded, seeds) if config.cv is None else FoldRuns(config, loaded, seeds, config.cv)
     for size in swept.get("train_examples", []):
-        flags.check(size <= facts.pool, "sweep", f"train_examples must be at most {facts.pool}")
-    spec = setup.make_spec(config, facts, loaded)
-    arrays = setup.train_data(loaded, config, list(range(config.seed, config.seed + config.seeds)))
+        flags.check(size <= runs.smallest, "sweep", f"train_examples must be at most {runs.smallest}")
+    enough = config.train_examples is None or config.train_examples <= runs.smallest
+    flags.check(enough, "train_examples", f"at most {runs.smallest} of {loaded.splits.name} are for training")
+    spec = setup.make_spec(config, runs.facts, loaded)
     check_regularizers(config, spec, loaded.preprocessor.transform(loaded.splits.x_train[:1]), present=swept)
     off = off_values(list(swept), config.epochs)
-    return _Prepared(config, swept, loaded, spec, arrays, off, points_of(swept, off))
+    return _Prepared(config, swept, loaded, spec, runs, off, points_of(swept, off))
 
 
 def _lanes(prepared: _Prepared) -> tuple[list[Lane], list[float]]:
-    """Return a lane for each point and seed, and the factors that give their losses one unit."""
+    """Return a lane for each run of each point, and the factors that give their losses one unit."""
     from regjax.cli import setup
     from regjax.core.rng import run_key
-    from regjax.data import Preprocessors
     from regjax.sweeps import Lane
     from regjax.training.run import make_run
 
     config, run = prepared.config, make_run(prepared.spec)
     lanes: list[Lane] = []
-    preprocessors, units = Preprocessors(prepared.loaded.splits, prepared.loaded.preprocessor), []
+    units, whole = [], prepared.runs.loaded.preprocessor
     for point in prepared.points:
         at_point = dataclasses.replace(config, **_as_options(config, point.values))
-        hparams = setup.hparams_of(
-            at_point,
-            prepared.facts,
-            restore_best=config.restore_best,
-            standardization=None,
-            augment=point.values.get("augment", 1.0),
-            present=prepared.swept,
+        hparams_of = functools.cache(
+            functools.partial(
+                setup.hparams_of,
+                at_point,
+                restore_best=config.restore_best,
+                standardization=None,
+                augment=point.values.get("augment", 1.0),
+                present=tuple(prepared.swept),
+            )
         )
-        for i, seed in enumerate(prepared.seeds):
-            own = preprocessors.of(seed, at_point.train_examples)
-            units.append(own.loss_unit(preprocessors.whole, LOSSES[prepared.spec.loss].power))
-            lanes.append(Lane(run, hparams._replace(standardization=own.standardization), run_key(seed), i))
+        for one in prepared.runs.runs:
+            own = prepared.runs.preprocessor(one, at_point.train_examples)
+            hparams = hparams_of(prepared.runs.facts_of(one))._replace(standardization=own.standardization)
+            units.append(own.loss_unit(whole, LOSSES[prepared.spec.loss].power))
+            lanes.append(Lane(run, hparams, run_key(one.seed), one.row))
     return lanes, units
 
 
@@ -219,7 +228,7 @@ def _run(prepared: _Prepared, lanes: list[Lane]) -> tuple[list[RunResult], LaneP
         mesh = flags.about("data_devices", lambda: make_mesh(data=config.data_devices))
     layout: dict[str, Any] = {name: getattr(config, name) for name in ("layout", "chunk", "workers", "memory_limit")}
     layout |= {"compact": config.compact, "mesh": mesh}
-    plan = flags.about("memory_limit", lambda: plan_lanes(lanes, prepared.arrays, **layout))
+    plan = flags.about("memory_limit", lambda: plan_lanes(lanes, prepared.runs.arrays, **layout))
     if config.explain_plan:
         print(plan.describe())
     app.terminate_as_interrupt()
@@ -227,7 +236,7 @@ def _run(prepared: _Prepared, lanes: list[Lane]) -> tuple[list[RunResult], LaneP
         done = itertools.count(1)
         results = run_lanes(
             lanes,
-            prepared.arrays,
+            prepared.runs.arrays,
             keep_weights=False,  # the table does not need them, and memory must not grow with the number of lanes
             store=LaneStore(directory / "lanes"),
             on_done=lambda i, result, seconds: bar.update(next(done), ""),
@@ -242,12 +251,15 @@ def _content(prepared: _Prepared, table: list[dict[str, Any]], plan: LanePlan) -
     from regjax.cli.settings import settings_of
 
     config, spec, points, off = prepared.config, prepared.spec, prepared.points, prepared.off
+    runs = prepared.runs
     commands = [
-        train_command(config, _train_options(config, point, spec.steps_per_epoch), seed, f"runs/repeat/run-{i}")
-        for i, (point, seed) in enumerate(itertools.product(points, prepared.seeds))
+        train_command(config, _train_options(config, point, spec.steps_per_epoch), one.seed, f"runs/repeat/run-{i}")
+        if runs.cross_validation is None
+        else None  # train has no folds
+        for i, (point, one) in enumerate(itertools.product(points, runs.runs))
     ]
-    examples = len(prepared.arrays.x_val)
-    found = settings_of(table, points, off, examples if spec.task == "classification" else None)
+    examples = runs.examples if spec.task == "classification" else None
+    found = settings_of(table, points, off, examples, runs.cross_validation)
     return {
         "dataset": prepared.loaded.splits.name,
         "task": spec.task,
@@ -255,7 +267,8 @@ def _content(prepared: _Prepared, table: list[dict[str, Any]], plan: LanePlan) -
         "loss": dict(zip(("name", "parameter"), (spec.loss, *config.loss_arguments().values(), None), strict=False)),
         "seeds": config.seeds,
         "parameters": prepared.swept,
-        "validation_examples": examples,
+        "validation_examples": runs.examples[0] if runs.cross_validation is None else runs.cross_validation.examples,
+        "cross_validation": runs.cross_validation and runs.cross_validation._asdict(),
         **found,
         "confirm": _confirm(config, found, points, off, prepared.facts, spec.steps_per_epoch),
         "restore_best": config.restore_best,

@@ -12,42 +12,57 @@ from regjax.cli.grid import Point
 from regjax.cli.options import RunOptions
 
 if TYPE_CHECKING:
-    from regjax.cli.setup import Loaded
-    from regjax.training.run import RunResult
-    from regjax.training.spec import Spec
-    from regjax.training.state import TrainData
-
-
-def score_of(
-    config: RunOptions, spec: Spec, loaded: Loaded, arrays: TrainData
-) -> Callable[[str, dict[str, float], float], float]:
-    """Return the function from a part, the metrics of an epoch and the loss there to the metric of the sweep."""
     import numpy as np
 
+    from regjax.cli.sweep_runs import FoldRuns, SeedRuns, SweepRun
+    from regjax.training.run import RunResult
+    from regjax.training.spec import Spec
+
+
+Score = Callable[[str, dict[str, float], float], float]
+"""From a part, the metrics of an epoch and the loss there to the metric of the sweep."""
+
+
+def scores_of(config: RunOptions, spec: Spec, runs: SeedRuns | FoldRuns) -> list[Score]:
+    """Return the score of each run."""
     from regjax.comparison.explained import least_loss
     from regjax.losses import ChosenLoss
 
-    pre = loaded.preprocessor
     if default_metric(spec.task, spec.loss) == SCORE[spec.task]:
-        return lambda part, row, loss: row[f"{part}/{SCORE[spec.task]}"]
+        return [lambda part, row, loss: row[f"{part}/{SCORE[spec.task]}"]] * len(runs.runs)
     chosen = ChosenLoss(spec.loss, next(iter(config.loss_arguments().values()), None))
-    targets = {"val": np.asarray(arrays.y_val), "train": loaded.splits.y_train}
-    least = {part: least_loss(chosen, pre.target_transform(y)) for part, y in targets.items()}
-    return lambda part, row, loss: 1.0 - loss / least[part]
+    pre = runs.loaded.preprocessor
+
+    def score(y_val: np.ndarray) -> Score:
+        targets = {"val": y_val, "train": runs.loaded.splits.y_train}
+        least = {part: least_loss(chosen, pre.target_transform(y)) for part, y in targets.items()}
+        return lambda part, row, loss: 1.0 - loss / least[part]
+
+    return [score(one.y_val) for one in runs.runs]
 
 
 def rows_of(
     results: Sequence[RunResult],
     points: Sequence[Point],
-    seeds: list[int],
-    score_of: Callable[[str, dict[str, float], float], float],
+    runs: Sequence[SweepRun],
+    scores: Sequence[Score],
     units: Sequence[float],
 ) -> list[dict[str, Any]]:
-    """Return one row for each lane; `units` are the factors that give all losses one unit, `score_of` is of a part."""
+    """Return one row for each lane.
+
+    Args:
+      results: the results of the lanes, the runs of a point one after another.
+      points: the points of the sweep.
+      runs: the runs of each point.
+      scores: the score of each run.
+      units: the factor of each lane that gives all losses one unit.
+    """
     from regjax.stopping import REASONS
 
     table = []
-    for result, unit, (point, seed) in zip(results, units, itertools.product(points, seeds), strict=True):
+    for result, unit, (point, (one, score_of)) in zip(
+        results, units, itertools.product(points, list(zip(runs, scores, strict=True))), strict=True
+    ):
         end = int(result.end_epoch)
         row, last = (
             {name: float(column[epoch]) for name, column in result.history.values.items()}
@@ -57,7 +72,7 @@ def rows_of(
             app.without_nan(
                 {
                     **point.values,
-                    "seed": seed,
+                    **one.columns,
                     "reference": point.reference,
                     "val_score": score_of("val", row, row["val/loss"] * unit),
                     "val_loss": row["val/loss"] * unit,

@@ -17,10 +17,12 @@ from regjax.report.sweep_words import (
     confirmation,
     epoch_choice,
     headline,
+    is_cross_validation,
     optimism,
     reading_of_confirmation,
     reference_sentence,
     second,
+    unit_of,
 )
 from regjax.report.words import NONE, Measure, count, ends, finite, fixed, listing, plain, slug, span
 
@@ -29,7 +31,7 @@ SHOWN = 40  # rows of the table
 
 @dataclasses.dataclass(frozen=True)
 class SweepPoint:
-    """A setting, over its seeds; `mean` is NaN if one of its runs has no score.
+    """A setting, over its seeds or folds; `mean` is NaN if one of its runs has no score.
 
     Attributes:
       above: its mean difference from its reference, with the interval; None for a reference, or if there is none.
@@ -97,7 +99,7 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
         "panels": [figure(panel) for panel in panels],
         "panels_caption": _panels_caption(names, best, reference, results),
         "heat": figure(heat) if heat else None,
-        "heat_caption": _heat_caption(best, measure),
+        "heat_caption": _heat_caption(best, results),
         "table": _table(names, [*ranked, *(point for point in points if point.failed)], best, results),
         "confirm": {
             "text": confirmation(results),
@@ -223,7 +225,7 @@ def _label(value: Any) -> str:
 def _panels_caption(
     names: Sequence[str], best: SweepPoint | None, reference: SweepPoint | None, results: Mapping[str, Any]
 ) -> str:
-    several = int(results["seeds"]) > 1
+    several = int(results["seeds"]) > 1 or is_cross_validation(results)
     shown = f"{'mean and 95% interval' if several else 'one seed'}{_at_epoch(results)}"
     text = f"Validation {_named(Measure.of(results))}, {shown}."
     if best and best.in_grid:
@@ -235,9 +237,9 @@ def _panels_caption(
     return text
 
 
-def _heat_caption(best: SweepPoint | None, measure: Measure) -> str:
+def _heat_caption(best: SweepPoint | None, results: Mapping[str, Any]) -> str:
     outlined = "; outlined: the best" if best and best.in_grid else ""
-    return f"Mean validation {_named(measure)} over seeds{outlined}."
+    return f"Mean validation {_named(Measure.of(results))} over {unit_of(results)}s{outlined}."
 
 
 def _at_epoch(results: Mapping[str, Any]) -> str:
@@ -247,6 +249,12 @@ def _at_epoch(results: Mapping[str, Any]) -> str:
 def _table_caption(results: Mapping[str, Any], measure: Measure) -> str:
     """What the intervals cover."""
     scored = f"Scores are those{_at_epoch(results)[1:]}. " if _at_epoch(results) else ""
+    if is_cross_validation(results):
+        return (
+            f"{scored}Small numbers are 95% intervals for other examples of the same source, by Nadeau and Bengio's "
+            "correction for folds that share training examples; they err on the wide side, and are not corrected for "
+            "the number of settings. Differences are paired fold by fold."
+        )
     if int(results["seeds"]) < 2:
         return f"{scored}One seed has no intervals: how much another seed changes is not known."
     drawn = "seeds and of validation examples" if measure.unit else "seeds, on these validation examples"
@@ -281,7 +289,7 @@ def _table(
         values: list[dict[str, Any]] = [
             *({"text": plain(value)} for value in point.values[1:]),
             {"text": measure.value(point.mean), "small": span(point.ci95, measure.scale, measure.digits)},
-            *([_above(point, measure)] if with_reference else []),
+            *([_above(point, measure, unit_of(results))] if with_reference else []),
             {"text": measure.value(point.train)},
             {"text": fixed(point.loss, 3)},
             {"text": fixed(point.epochs, 0) if math.isfinite(point.epochs) else NONE},
@@ -310,11 +318,11 @@ def _table(
     }
 
 
-def _above(point: SweepPoint, measure: Measure) -> dict[str, Any]:
+def _above(point: SweepPoint, measure: Measure, unit: str) -> dict[str, Any]:
     if point.above is None:
         return {"text": NONE, "small": "reference" if point.reference else ""}
     interval = measure.changes(point.above["ci95"])
-    same = "" if interval or point.lanes < 2 else "in every seed"
+    same = "" if interval or point.lanes < 2 else f"in every {unit}"
     return {"text": measure.change(point.above["mean"]), "small": interval or same}
 
 

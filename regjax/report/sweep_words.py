@@ -46,7 +46,7 @@ def headline(results: Results) -> str:
         return f"Every setting of {swept} had a run without a result, so none can be called best."
     interval = measure.range(best["score"]["ci95"])
     value = measure.value(best["score"]["mean"]) + measure.unit + (f" (95% interval {interval})" if interval else "")
-    runs = f"mean of {count(best['runs'], 'seed')}" if best["runs"] > 1 else "one seed"
+    runs = f"mean of {runs_of(results)}" if best["runs"] > 1 else "one seed"
     subject = f"the {'reference' if best['reference'] else 'one'} with {name_of(best['values'])}"
     metric, gain = f"validation {measure.name}", results["best"]["over_second"]
     found = f"{subject} has the highest {metric}"
@@ -54,6 +54,31 @@ def headline(results: Results) -> str:
         found = f"none has a higher {metric} than {subject}"
     text = f"Of {count(len(results['settings']), 'setting')}, {found}"
     return f"{text}: {value}, {runs}{_above_reference(results, best, measure)}."
+
+
+def is_cross_validation(results: Results) -> bool:
+    """Whether the runs of a setting are the folds of a cross-validation; else they are seeds on the same examples."""
+    return bool(results.get("cross_validation"))
+
+
+def unit_of(results: Results) -> str:
+    """What the runs of a setting differ in: `"seed"` or `"fold"`."""
+    return "fold" if is_cross_validation(results) else "seed"
+
+
+def runs_of(results: Results) -> str:
+    """The runs of a setting in words.
+
+    Example:
+      >>> runs_of({"seeds": 3}), runs_of({"seeds": 2, "cross_validation": {"folds": 5, "order": "random"}})
+      ('3 seeds', '5 folds, 2 times')
+    """
+    seeds, cross_validation = int(results["seeds"]), results.get("cross_validation")
+    if not cross_validation:
+        return count(seeds, "seed")
+    kind = {"groups": " of whole groups", "time": " in order of time"}.get(cross_validation["order"], "")
+    times = f", {plain(seeds)} times" if seeds > 1 else ""
+    return f"{count(int(cross_validation['folds']), 'fold')}{kind}{times}"
 
 
 def best_setting(results: Results) -> Mapping[str, Any] | None:
@@ -69,7 +94,8 @@ def optimism(results: Results) -> list[str]:
     settings, examples = len(results["settings"]), results.get("validation_examples")
     if settings < 2:
         return []
-    shown = f"{plain(examples)} validation examples" if finite(examples) else "validation examples"
+    what = "examples of the folds" if is_cross_validation(results) else "validation examples"
+    shown = f"{plain(examples)} {what}" if finite(examples) else what
     return [
         f"It is the best of {settings} settings on the very {shown} that chose it, so its score is optimistic, and so "
         "are its differences from the others."
@@ -105,24 +131,25 @@ def second(results: Results) -> str:
     if not gain:
         return ""
     measure = Measure.of(results)
-    other, seeds = results["settings"][gain["setting"]], int(results["seeds"])
+    other, seeds, unit = results["settings"][gain["setting"]], int(results["seeds"]), unit_of(results)
     subject = f"The second, {'the reference ' if other['reference'] else ''}with {name_of(other['values'])}, is"
     where = "level with it" if _is_zero(gain["mean"], measure) else f"{_size(gain['mean'], measure)} below"
     interval = measure.changes(gain["ci95"])
-    where += "" if interval or seeds < 2 else " in every seed"
-    details = [f"95% interval over seeds {interval}"] if interval else []
+    where += "" if interval or (seeds < 2 and unit == "seed") else f" in every {unit}"
+    details = [f"95% interval over {unit}s {interval}"] if interval else []
     if not finite(gain["p"]):
-        return f"{subject} {where}; one seed does not tell them apart."
-    details.append(f"sign-flip p {_p(gain['p'])}")
+        return f"{subject} {where}; {'folds that agree do' if unit == 'fold' else 'one seed does'} not tell them apart."
+    details.append(f"{'corrected t-test' if unit == 'fold' else 'sign-flip'} p {_p(gain['p'])}")
     text = f"{subject} {where} ({', '.join(details)})"
     if told_apart(gain):
         return f"{text}: they are shown to differ on these examples."
-    why = f"; no test of fewer than 6 seeds could, and there are {seeds}" if too_few_runs(seeds) else ""
+    few = unit == "seed" and too_few_runs(seeds)
+    why = f"; no test of fewer than 6 seeds could, and there are {seeds}" if few else ""
     return f"{text}: they are not shown to differ{why}."
 
 
 def told_apart(gain: Mapping[str, Any]) -> bool:
-    """Whether the seeds show that the better of two settings is better on the same examples.
+    """Whether the seeds or folds show that the better of two settings is better on the same examples.
 
     Example:
       >>> told_apart({"p": 0.03, "ci95": [0.001, 0.02]}), told_apart({"p": 0.25, "ci95": [0.001, 0.02]})
@@ -179,7 +206,8 @@ def _above_reference(results: Results, best: Mapping[str, Any], measure: Measure
         return ""
     other = f"without {listing(list(results['reference']['off']))}"
     interval = measure.changes(gain["ci95"])
-    tail = f" (95% interval over seeds {interval})" if interval else " in every seed" if best["runs"] > 1 else ""
+    unit = unit_of(results)
+    tail = f" (95% interval over {unit}s {interval})" if interval else f" in every {unit}" if best["runs"] > 1 else ""
     if _is_zero(gain["mean"], measure):
         return f", level with the reference {other}{tail}"
     where = "above" if gain["mean"] > 0 else "below"

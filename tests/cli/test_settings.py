@@ -5,8 +5,10 @@ import pytest
 from scipy import stats
 
 from regjax.analysis import bounded_interval
+from regjax.analysis.folds import bounded_fold_interval, fold_interval, fold_p
 from regjax.cli.grid import Point
 from regjax.cli.settings import settings_of
+from regjax.cli.sweep_runs import CrossValidation
 
 POINTS = [Point({"l2": value}, value == 0.0) for value in (0.1, 1.0, 0.0)]
 
@@ -19,7 +21,7 @@ def table_of(*scores, loss=1.0):
 
 def test_every_setting_is_compared_with_the_reference_seed_by_seed():
     scores = np.array([[0.5, 0.6, 0.8], [0.7, 0.8, 0.9], [0.6, 0.6, 0.6]])
-    found = settings_of(table_of(*scores.ravel()), POINTS, {"l2": 0.0}, 10)
+    found = settings_of(table_of(*scores.ravel()), POINTS, {"l2": 0.0}, [10] * 3)
     reference = stats.ttest_rel(scores[0], scores[2]).confidence_interval(0.95)
     gain = found["settings"][0]["over_reference"]
     assert (gain["setting"], gain["mean"]) == (2, pytest.approx(1 / 30))
@@ -53,7 +55,7 @@ def test_without_a_score_of_the_reference_there_is_no_difference():
 
 
 def test_a_single_seed_has_no_intervals():
-    found = settings_of(table_of(0.9, 0.8, 0.6), POINTS, {"l2": 0.0}, 10)
+    found = settings_of(table_of(0.9, 0.8, 0.6), POINTS, {"l2": 0.0}, [10] * 1)
     assert found["settings"][0]["score"]["ci95"] == [None, None]
     assert found["settings"][0]["over_reference"] == {
         "setting": 2, "mean": pytest.approx(0.3), "ci95": [None, None], "p": None
@@ -63,7 +65,7 @@ def test_a_single_seed_has_no_intervals():
 def test_accuracies_of_float32_tie_where_their_hits_do():
     """All three gains are one hit, and in float32 they differ; a test that saw that would have no ties."""
     hits = np.array([[308, 311, 320], [307, 310, 319], [100, 100, 100]], np.float32)
-    found = settings_of(table_of(*(hits / np.float32(360)).ravel().tolist()), POINTS, {"l2": 0.0}, 360)
+    found = settings_of(table_of(*(hits / np.float32(360)).ravel().tolist()), POINTS, {"l2": 0.0}, [360] * 3)
     second = found["best"]["over_second"]
     assert (second["mean"], second["ci95"]) == (pytest.approx(1 / 360), [None, None])
 
@@ -72,17 +74,31 @@ def test_what_was_chosen_for_the_reference_is_named():
     points = [
         Point({"l2": a, "learning_rate": b, "train_examples": 9.0}, a == 0) for a in (0.0, 0.1) for b in (1.0, 2.0)
     ]
-    found = settings_of(table_of(0.5, 0.6, 0.7, 0.8), points, {"l2": 0.0}, 10)
+    found = settings_of(table_of(0.5, 0.6, 0.7, 0.8), points, {"l2": 0.0}, [10] * 1)
     assert found["reference"] == {"off": {"l2": 0.0}, "chosen": ["learning_rate"], "each": ["train_examples"]}
     assert [(s["over_reference"] or {}).get("setting") for s in found["settings"]] == [1, None, 1, 1]
-    assert (
-        settings_of(table_of(0.5, 0.6), [Point({"patience": n}, False) for n in (1.0, 2.0)], {}, 9)["reference"] is None
-    )
+    points = [Point({"patience": n}, False) for n in (1.0, 2.0)]
+    assert settings_of(table_of(0.5, 0.6), points, {}, [9])["reference"] is None
 
 
 def test_means_leave_out_what_is_not_known():
     table = table_of(0.5, 0.7, loss=None)
     table[0]["train_score"] = None
-    [found] = settings_of(table, POINTS[:1], {"l2": 0.0}, 10)["settings"]
+    [found] = settings_of(table, POINTS[:1], {"l2": 0.0}, [10] * 2)["settings"]
     assert (found["train_score"], found["val_loss"], found["epochs"]) == (0.9, None, 4.0)
     assert not math.isnan(found["score"]["mean"])
+
+
+def test_folds_have_intervals_and_tests_of_their_own():
+    """Two repetitions of two folds, of 10 and 8 examples: those of Nadeau and Bengio, and hits per fold."""
+    scores = np.array([[0.5, 0.75, 0.6, 0.625], [0.7, 0.75, 0.9, 0.875], [0.6, 0.5, 0.6, 0.5]])
+    folds = CrossValidation(folds=2, repeats=2, ratio=1.0, examples=18, order="random")
+    found = settings_of(table_of(*scores.ravel()), POINTS, {"l2": 0.0}, [10, 8, 10, 8], folds)
+    assert found["settings"][1]["score"]["ci95"] == pytest.approx(list(bounded_fold_interval(scores[1], 1.0, 18)[1:]))
+    gain = found["settings"][1]["over_reference"]
+    assert gain["ci95"] == pytest.approx(list(fold_interval(scores[1] - scores[2], 1.0)[1:]))
+    assert gain["p"] == pytest.approx(fold_p(scores[1] - scores[2], 1.0))
+    numbers = settings_of(table_of(*scores.ravel()), POINTS, {"l2": 0.0}, None, folds)
+    low, high = fold_interval(scores[1], 1.0)[1:]
+    assert high > 1  # which R2 cannot be
+    assert numbers["settings"][1]["score"]["ci95"] == pytest.approx([low, 1.0])

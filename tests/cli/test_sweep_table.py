@@ -5,6 +5,7 @@ import pytest
 
 from regjax.cli import sweep_table
 from regjax.cli.grid import Point
+from regjax.cli.sweep_runs import SweepRun
 from regjax.stopping import REASONS
 from regjax.training.state import History
 
@@ -15,10 +16,12 @@ def test_the_table_has_the_epoch_whose_weights_are_kept():
     ended = SimpleNamespace(history=history, end_epoch=1, best_epoch=1, epochs=2, reason=REASONS.index("diverged"))
     other = SimpleNamespace(**vars(ended) | {"end_epoch": 0, "reason": 0})
 
+    runs = [SweepRun({"seed": seed}, seed, i, np.zeros(1)) for i, seed in enumerate((3, 4))]
+
     def score_of(part, row, loss):
         return row[f"{part}/accuracy"]
 
-    first, second = sweep_table.rows_of([ended, other], [Point({"l2": 0.1}, False)], [3, 4], score_of, [1.0, 2.0])
+    first, second = sweep_table.rows_of([ended, other], [Point({"l2": 0.1}, False)], runs, [score_of] * 2, [1.0, 2.0])
     assert first == {
         "l2": 0.1, "seed": 3, "reference": False, "val_score": 0.75, "val_loss": 0.5, "train_score": 0.8,
         "train_loss": None, "epochs": 2, "best_epoch": 1, "val_score_last": 0.75, "status": "diverged",

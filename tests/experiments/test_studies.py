@@ -12,6 +12,7 @@ from scipy import stats
 
 from experiments.studies import (
     diagnosis,
+    folds,
     fresh_seeds,
     intervals,
     mutation,
@@ -88,6 +89,24 @@ def test_pairs_are_found_as_often_as_the_record_says():
         for case, shares in runs.items():
             if case != "found":
                 assert shares["step_down"] <= level + 4.9 * np.sqrt(level * (1 - level) / comparisons), case
+
+
+@pytest.mark.parametrize("case", ["strengths", "columns"])
+def test_folds_cover_the_truth_as_often_as_the_record_says(case):
+    """200 of the 1,000 draws of one design: 4.9 standard errors of each share; and what is said of all designs."""
+    record = json.loads((RECORDS / "folds.json").read_text())["cases"]
+    known = next(row for row in record[case] if (row["examples"], row["folds"], row["repeats"]) == (60, 5, 3))
+    found = folds.rates(case, 60, 5, 3, draws=200)
+    assert found.keys() == known.keys()
+    for part in ("covered", "false_alarms")[: 1 + (case == "columns")]:
+        for name, share in known[part].items():
+            assert abs(found[part][name] - share) < 4.9 * np.sqrt(max(share * (1 - share), 1 / 200) / 200), name
+    covered = [row["covered"]["corrected"] for rows in record.values() for row in rows]
+    assert (min(covered), max(covered)) == (0.975, 1.0)
+    assert max(row["false_alarms"]["corrected"] for row in record["columns"]) == 0.025
+    repeated = [row for row in record["columns"] if row["repeats"] == 3]
+    assert {round(100 * row["covered"]["student"]) for row in repeated} == {70, 74}
+    assert [round(100 * row["false_alarms"]["student"]) for row in repeated] == [26, 26, 30]
 
 
 SOURCE = """

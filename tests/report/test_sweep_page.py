@@ -33,7 +33,7 @@ def sweep(parameters, off=None, seeds=3, score=None, **changes):
         "seeds": seeds,
         "parameters": parameters,
         "validation_examples": EXAMPLES,
-        **settings_of(table, points, off, EXAMPLES if metric == "accuracy" else None),
+        **settings_of(table, points, off, [EXAMPLES] * seeds if metric == "accuracy" else None),
         "confirm": {
             "with": len(points) - 1,
             "command": "compare",

@@ -148,3 +148,25 @@ def test_a_single_setting_is_optimistic_by_its_epoch_alone():
     results = sweep({"l2": [1.0]}, seeds=1, score=lambda values, seed: 0.8, **changes)
     assert words.optimism(results) == []
     assert len(words.epoch_choice(results)) == 1
+
+
+FOLDS = {"folds": 4, "repeats": 2, "ratio": 1 / 3, "examples": 90, "order": "random"}
+
+
+def test_folds_are_no_seeds_in_any_sentence():
+    """The numbers are those of the folds; that few seeds cannot be tested does not hold for them."""
+    results = results_of([0.1, 0.02], cross_validation=FOLDS) | {"seeds": 2, "validation_examples": 90}
+    said = " ".join(words.sweep_sentences(results)[:4])
+    assert "over folds" in said
+    assert "seed" not in said.replace("with new seeds", "")
+    assert "90" in words.optimism(results)[0]
+    assert words.runs_of(results) in said
+    assert words.runs_of(results | {"seeds": 1, "cross_validation": FOLDS | {"order": "time"}}) == (
+        "4 folds in order of time"
+    )
+
+
+def test_folds_that_agree_have_no_p():
+    results = results_of([0.1, 0.02], cross_validation=FOLDS) | {"seeds": 1}
+    results["best"]["over_second"] |= {"p": None, "ci95": [None, None]}
+    assert "in every fold; folds that agree do not tell them apart" in words.second(results)
