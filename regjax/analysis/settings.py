@@ -106,3 +106,34 @@ def paired_difference(scores: Sequence[float], others: Sequence[float], ratio: f
     if np.ptp(difference) < 1e-9:
         return PairedDifference(float(np.mean(difference)), math.nan, math.nan, sign_flip_p(difference.tolist()))
     return PairedDifference(*mean_interval(difference.tolist()), sign_flip_p(difference.tolist()))
+
+
+def standard_error(scores: Sequence[float], examples: int | None, folds: int | None = None) -> float:
+    """The standard error of a mean score, of which the one-standard-error rule speaks.
+
+    With folds it is that of Breiman et al. and glmnet, `s / sqrt(folds)` over the folds of a repetition, where the
+    variances of several repetitions are averaged: more repetitions do not make other examples more alike. Without, it
+    is that over seeds; for an accuracy the draw of the examples adds `mean (1 - mean) / examples`.
+
+    Args:
+      scores: one for each seed, or for each fold, the folds of a repetition one after another.
+      examples: of an accuracy without folds, how many examples it is the mean over; else None.
+      folds: number of folds; None without cross-validation.
+
+    Returns:
+      The error; NaN if it is not known, as for R2 of one seed.
+
+    Example:
+      >>> [round(standard_error([0.5, 0.5, 0.9, 0.9], None, folds=folds), 4) for folds in (4, 2)]
+      [0.1155, 0.0]
+      >>> round(standard_error([0.9], 100), 3)
+      0.03
+    """
+    x = np.asarray(scores, np.float64)
+    if folds is not None:
+        return math.sqrt(float(np.mean(np.var(x.reshape(-1, folds), axis=1, ddof=1))) / folds)
+    if examples is None:
+        return math.nan if x.size < 2 else math.sqrt(float(np.var(x, ddof=1)) / x.size)
+    of_seeds = float(np.var(x, ddof=1)) / x.size if x.size > 1 else 0.0
+    mean = float(np.mean(x))
+    return math.sqrt(of_seeds + mean * (1 - mean) / examples)

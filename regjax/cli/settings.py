@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regjax.analysis.settings import paired_difference, rank_settings, score_interval, whole_hits
+from regjax.analysis.selection import choose
+from regjax.analysis.settings import (
+    paired_difference,
+    rank_settings,
+    score_interval,
+    standard_error,
+    whole_hits,
+)
 from regjax.cli.grid import CONDITION, Point, references_of
 
 if TYPE_CHECKING:
@@ -35,7 +42,8 @@ def settings_of(
 
     Returns:
       `settings` in the order of `points`; `best`, with its differences from the reference and from the second, None if
-      every setting has a run without a score; and `reference`, what it is, None without a swept regularizer.
+      every setting has a run without a score; `reference`, what it is, None without a swept regularizer; and
+      `one_standard_error`, the choice by that rule, None without an order of strength.
     """
     runs = len(table) // len(points)
     rows = [table[i * runs : (i + 1) * runs] for i in range(len(points))]
@@ -74,7 +82,37 @@ def settings_of(
     if ranking:
         second = ranking[1] if len(ranking) > 1 else None
         best = {"setting": ranking[0], "over_second": difference(ranking[0], second)}
-    return {"reference": _described(off, points), "settings": settings, "ranking": ranking, "best": best}
+    error = None if best is None else standard_error(scores[ranking[0]], validated, folds and folds.folds)
+    return {
+        "reference": _described(off, points),
+        "settings": settings,
+        "ranking": ranking,
+        "best": best,
+        "one_standard_error": _one_standard_error(scores, losses, points, off, ranking, error),
+    }
+
+
+def _one_standard_error(
+    scores: np.ndarray,
+    losses: np.ndarray,
+    points: Sequence[Point],
+    off: Mapping[str, float],
+    ranking: Sequence[int],
+    error: float | None,
+) -> dict[str, Any] | None:
+    """Return the strongest setting within one standard error of the best, of those that differ in one regularizer.
+
+    None where there is no order of strength, as with two swept regularizers, or no error.
+    """
+    if len(off) != 1 or error is None or not math.isfinite(error):
+        return None
+    [name] = off
+    best = points[ranking[0]].values
+    same = [i for i in ranking if all(points[i].values[other] == best[other] for other in best if other != name)]
+    # Less patience stops earlier.
+    strengths = [points[i].values[name] * (-1.0 if name == "patience" else 1.0) for i in same]
+    chosen = choose(scores[same], losses[same], strengths, "1se", errors=[error] * len(same))
+    return {"setting": same[chosen.position], "parameter": name, "error": error}
 
 
 def _described(off: Mapping[str, float], points: Sequence[Point]) -> dict[str, Any] | None:

@@ -170,11 +170,12 @@ def main(config: Config) -> int:
 def _prepared(config: Config, swept: dict[str, list[float]]) -> _Prepared:
     """Load the data, and check sizes and regularizers against them."""
     from regjax.cli import setup
+    from regjax.cli.final import with_validation
     from regjax.cli.regularizers import check_regularizers
     from regjax.cli.sweep_runs import FoldRuns, SeedRuns
 
     loaded = setup.load(config, config.split_seed, link=config.link)
-    setup.check_sizes(config, loaded.splits)
+    setup.check_sizes(config, (loaded if config.cv is None else with_validation(loaded)).splits)
     seeds = range(config.seed, config.seed + config.seeds)
     runs = SeedRuns(config, loaded, seeds) if config.cv is None else FoldRuns(config, loaded, seeds, config.cv)
     for size in swept.get("train_examples", []):

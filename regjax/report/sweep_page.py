@@ -22,6 +22,7 @@ from regjax.report.sweep_words import (
     reading_of_confirmation,
     reference_sentence,
     second,
+    simplest,
     unit_of,
 )
 from regjax.report.words import NONE, Measure, count, ends, finite, fixed, listing, plain, slug, span
@@ -95,7 +96,7 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
     content = {
         "dataset": results["dataset"],
         "headline": headline(results),
-        "sub": " ".join([*optimism(results), *epoch_choice(results), second(results)]),
+        "sub": " ".join([*optimism(results), *epoch_choice(results), second(results), simplest(results)]),
         "panels": [figure(panel) for panel in panels],
         "panels_caption": _panels_caption(names, best, reference, results),
         "heat": figure(heat) if heat else None,

@@ -22,6 +22,7 @@ def sweep_sentences(results: Results) -> list[str]:
         *optimism(results),
         *epoch_choice(results),
         second(results),
+        simplest(results),
         reference_sentence(results),
     ]
     confirm = results.get("confirm") or {}
@@ -71,13 +72,13 @@ def runs_of(results: Results) -> str:
 
     Example:
       >>> runs_of({"seeds": 3}), runs_of({"seeds": 2, "cross_validation": {"folds": 5, "order": "random"}})
-      ('3 seeds', '5 folds, 2 times')
+      ('3 seeds', '5 folds (cut 2 times)')
     """
     seeds, cross_validation = int(results["seeds"]), results.get("cross_validation")
     if not cross_validation:
         return count(seeds, "seed")
     kind = {"groups": " of whole groups", "time": " in order of time"}.get(cross_validation["order"], "")
-    times = f", {plain(seeds)} times" if seeds > 1 else ""
+    times = f" (cut {plain(seeds)} times)" if seeds > 1 else ""
     return f"{count(int(cross_validation['folds']), 'fold')}{kind}{times}"
 
 
@@ -146,6 +147,18 @@ def second(results: Results) -> str:
     few = unit == "seed" and too_few_runs(seeds)
     why = f"; no test of fewer than 6 seeds could, and there are {seeds}" if few else ""
     return f"{text}: they are not shown to differ{why}."
+
+
+def simplest(results: Results) -> str:
+    """The strongest setting whose score is within one standard error of the best; empty where there is none."""
+    rule = results.get("one_standard_error")
+    if not rule:
+        return ""
+    measure, setting = Measure.of(results), results["settings"][rule["setting"]]
+    error, values = f"one standard error ({_size(rule['error'], measure)})", name_of(setting["values"])
+    if rule["setting"] == results["best"]["setting"]:
+        return f"No stronger {rule['parameter']} is within {error} of the best."
+    return f"The strongest {rule['parameter']} within {error} of the best is the setting with {values}."
 
 
 def told_apart(gain: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from regjax.analysis import bounded_interval
-from regjax.analysis.settings import paired_difference, rank_settings, score_interval, whole_hits
+from regjax.analysis.settings import paired_difference, rank_settings, score_interval, standard_error, whole_hits
 
 NAN, INF = math.nan, math.inf
 
@@ -69,3 +69,18 @@ def test_accuracies_of_float32_tie_where_their_hits_do(hits, gain):
 
 def test_an_accuracy_that_is_no_number_of_hits_is_kept():
     np.testing.assert_array_equal(whole_hits(np.array([0.4321, NAN]), 100), [0.4321, NAN])
+
+
+def test_the_standard_error_of_folds_is_that_of_one_repetition():
+    """Doubling every fold is not more evidence; of one repetition it is the error of a mean of independent folds."""
+    folds = [0.7, 0.8, 0.75, 0.9]
+    once = standard_error(folds, None, folds=4)
+    assert once == pytest.approx(stats.sem(folds))
+    assert standard_error(folds * 3, None, folds=4) == pytest.approx(once)
+
+
+def test_the_standard_error_of_seeds_has_the_draw_of_the_examples_of_an_accuracy():
+    assert standard_error([0.5, 0.75], None) == pytest.approx(stats.sem([0.5, 0.75]))
+    assert standard_error([0.8, 0.8], 50) == pytest.approx(np.sqrt(0.8 * 0.2 / 50))
+    assert standard_error([0.75, 0.85], 50) == pytest.approx(np.hypot(stats.sem([0.75, 0.85]), np.sqrt(0.16 / 50)))
+    assert np.isnan(standard_error([0.5], None))

@@ -102,3 +102,35 @@ def test_folds_have_intervals_and_tests_of_their_own():
     low, high = fold_interval(scores[1], 1.0)[1:]
     assert high > 1  # which R2 cannot be
     assert numbers["settings"][1]["score"]["ci95"] == pytest.approx([low, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "off", "scores", "chosen"),
+    [
+        ("l2", 0.0, [0.80, 0.79, 0.60], 1),  # the strongest within 0.018: 0.1 of 0.01, 0.1 and 1
+        ("l2", 0.0, [0.80, 0.79, 0.79], 2),
+        ("l2", 0.0, [0.70, 0.79, 0.80], 2),
+        ("patience", 50.0, [0.79, 0.80, 0.80], 0),  # less patience is stronger
+        ("patience", 50.0, [0.70, 0.80, 0.80], 1),
+    ],
+)
+def test_one_standard_error_prefers_the_stronger_setting(name, off, scores, chosen):
+    """An accuracy of 0.8 on 500 examples has a standard error of 0.018."""
+    values = (0.01, 0.1, 1.0) if name == "l2" else (1.0, 5.0, 10.0)
+    points = [*(Point({name: value}, False) for value in values), Point({name: off}, True)]
+    found = settings_of(table_of(*scores, 0.5), points, {name: off}, [500])
+    assert found["one_standard_error"] == {
+        "setting": chosen, "parameter": name, "error": pytest.approx(0.0179, abs=1e-4)
+    }  # fmt: skip
+
+
+def test_one_standard_error_needs_one_order_of_strength_and_an_error():
+    """Two regularizers have none, and settings of another learning rate do not take part."""
+    two = [Point({"l2": a, "dropout": b}, a + b == 0) for a in (0.0, 0.1) for b in (0.0, 0.5)]
+    assert (
+        settings_of(table_of(0.5, 0.6, 0.7, 0.8), two, {"l2": 0.0, "dropout": 0.0}, [9])["one_standard_error"] is None
+    )
+    assert settings_of(table_of(0.5, 0.6, 0.7), POINTS, {"l2": 0.0}, None)["one_standard_error"] is None
+    rates = [Point({"l2": a, "learning_rate": b}, a == 0) for a in (0.0, 0.1) for b in (1.0, 2.0)]
+    found = settings_of(table_of(0.7, 0.79, 0.79, 0.6), rates, {"l2": 0.0}, [50])["one_standard_error"]
+    assert rates[found["setting"]].values == {"l2": 0.0, "learning_rate": 2.0}

@@ -170,3 +170,13 @@ def test_folds_that_agree_have_no_p():
     results = results_of([0.1, 0.02], cross_validation=FOLDS) | {"seeds": 1}
     results["best"]["over_second"] |= {"p": None, "ci95": [None, None]}
     assert "in every fold; folds that agree do not tell them apart" in words.second(results)
+
+
+def test_the_one_standard_error_rule_names_its_setting_and_its_error():
+    results = results_of([0.1, 0.095])
+    results["one_standard_error"] = {"setting": 1, "parameter": "l2", "error": 0.0123}
+    assert numbers(words.simplest(results)) == ["1.2"]
+    assert words.name_of(results["settings"][1]["values"]) in words.simplest(results)
+    results["one_standard_error"]["setting"] = results["best"]["setting"]
+    assert words.simplest(results).startswith("No stronger l2")
+    assert words.simplest(results | {"one_standard_error": None}) == ""
