@@ -109,6 +109,7 @@ from .stopping import replay as replay
 from .sweeps import Lane as Lane
 from .sweeps import LanePlan as LanePlan
 from .sweeps import LaneStore as LaneStore
+from .sweeps import path as path
 from .sweeps import plan_lanes as plan_lanes
 from .sweeps import run_lanes as run_lanes
 from .sweeps import sweep as sweep
@@ -222,6 +223,7 @@ __all__ = [
     "parse_constraint",
     "parse_output_penalties",
     "parse_penalty",
+    "path",
     "penalty_technique",
     "plan_lanes",
     "predict",

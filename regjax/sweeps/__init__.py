@@ -3,6 +3,7 @@
 from regjax.catalog import LAYOUTS
 from regjax.sweeps.lane import Lane
 from regjax.sweeps.memory import parse_memory, shown_bytes
+from regjax.sweeps.path import Path, path
 from regjax.sweeps.plan import LanePlan, plan_lanes
 from regjax.sweeps.run import run_lanes, sweep
 from regjax.sweeps.store import LaneStore, LaneWarning
@@ -13,7 +14,9 @@ __all__ = [
     "LanePlan",
     "LaneStore",
     "LaneWarning",
+    "Path",
     "parse_memory",
+    "path",
     "plan_lanes",
     "run_lanes",
     "shown_bytes",
