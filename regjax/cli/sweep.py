@@ -18,15 +18,15 @@ import csv
 import dataclasses
 import functools
 import itertools
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regjax.catalog import LAYOUTS, LOSSES, NOISES, NUMBERS, default_metric
+from regjax.catalog import LAYOUTS, LOSSES, default_metric
 from regjax.cli import app, cluster, flags, sweep_table, workdirs
-from regjax.cli.grid import REGULARIZERS, Point, off_values, points_of
+from regjax.cli.grid import Point, off_values, points_of
+from regjax.cli.grid_text import FACTORS, MAX_LANES, as_options, parse_sweep
 from regjax.cli.options import RunOptions, SharedBatchOptions
 from regjax.core.options import choice, switch, text, texts, whole
 
@@ -36,12 +36,6 @@ if TYPE_CHECKING:
     from regjax.sweeps import Lane, LanePlan
     from regjax.training.run import RunResult
     from regjax.training.spec import Spec
-
-NAMES = (*REGULARIZERS, "learning_rate", "patience", "min_delta", "train_examples")
-FACTORS = ("penalty", "output_penalty")  # sweeping these multiplies the strengths of the flag
-WHOLE = ("patience", "train_examples")
-BELOW_ONE = tuple(name for name, method in (NOISES | NUMBERS).items() if method.high_open)
-MAX_LANES = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,40 +68,6 @@ class Config(SharedBatchOptions, RunOptions):
     explain_plan: bool = switch(
         "devices", False, "print how the runs are laid out, the memory they take, and why", fixed=False
     )
-
-
-def parse_sweep(text: str) -> tuple[str, list[float]]:
-    """Parse a text such as `"l2=logspace(-6,-1,11)"` into a name and its values, without evaluating code.
-
-    Raises:
-      ValueError: says what is wrong with the text.
-    """
-    name, equals, body = (part.strip() for part in text.partition("="))
-    if not equals or name not in NAMES:
-        raise ValueError(f"{name!r} cannot be swept; accepted: {', '.join(NAMES)}")
-    spaced = re.fullmatch(r"(logspace|linspace)\(\s*([^,]+),([^,]+),\s*(\d+)\s*\)", body)
-    try:
-        if spaced:
-            low, high, count = float(spaced[2]), float(spaced[3]), int(spaced[4])
-            if not 1 <= count <= MAX_LANES:
-                raise ValueError
-            steps = [low + (high - low) * i / max(count - 1, 1) for i in range(count)]
-            values = [10.0**step for step in steps] if spaced[1] == "logspace" else steps
-        else:
-            values = [float(part) for part in body.split(",")]
-    except (ValueError, OverflowError):
-        raise ValueError(f"{body!r}: write logspace(LOW,HIGH,COUNT), linspace(LOW,HIGH,COUNT) or VALUE,VALUE") from None
-    if name in WHOLE:
-        values = [float(round(value)) if abs(value) < 2**31 else value for value in values]
-    low_end = 1.0 if name == "train_examples" else 0.0
-    for value in values:
-        bad = not low_end <= value < (1.0 if name in BELOW_ONE else 2**31 - 1)
-        if bad or (name == "learning_rate" and value == 0):
-            accepted = "in [0, 1)" if name in BELOW_ONE else "> 0" if name == "learning_rate" else f">= {low_end:g}"
-            raise ValueError(f"{name} must be {accepted}, got {value:g}")
-    if len(set(values)) < len(values):
-        raise ValueError(f"{name} has a value twice")
-    return name, values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,7 +159,7 @@ def _lanes(prepared: _Prepared) -> tuple[list[Lane], list[float]]:
     lanes: list[Lane] = []
     units, whole = [], prepared.runs.loaded.preprocessor
     for point in prepared.points:
-        at_point = dataclasses.replace(config, **_as_options(config, point.values))
+        at_point = dataclasses.replace(config, **as_options(config, point.values))
         hparams_of = functools.cache(
             functools.partial(
                 setup.hparams_of,
@@ -309,16 +269,9 @@ def _swept(config: Config) -> dict[str, list[float]]:
     return swept
 
 
-def _as_options(config: Config, point: dict[str, float]) -> dict[str, Any]:
-    """Convert a point to options; a factor multiplies the text of its flag, except the strength of --augment."""
-    options: dict[str, Any] = {name: int(value) if name in WHOLE else value for name, value in point.items()}
-    options.pop("augment", None)
-    return options | {name: f"{point[name]!r} * ({getattr(config, name)})" for name in FACTORS if name in point}
-
-
 def _train_options(config: Config, point: Point, steps_per_epoch: int) -> dict[str, Any]:
     """Return the options of `train` at a point."""
-    values, options = point.values, _as_options(config, point.values)
+    values, options = point.values, as_options(config, point.values)
     options |= {"steps_per_epoch": steps_per_epoch} if "train_examples" in values else {}
     return options | ({"augment_strength": values["augment"]} if "augment" in values else {})
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from regjax.catalog import NOISES, NUMBERS
 from regjax.cli.grid import CONDITION, Point, off_values, points_of, references_of
+from regjax.cli.grid_text import NAMES
 from regjax.cli.options import RunOptions
-from regjax.cli.sweep import NAMES
 
 ELSE = {"learning_rate", "min_delta", "train_examples"}
 
