@@ -264,6 +264,8 @@ SMOOTHINGS = ("uniform", "others")
 CLASS_WEIGHTS = ("balanced", "effective")
 STOP_CRITERIA = ["patience", "gl", "pq", "up"]
 SELECTIONS = ("best", "1se")
+PATH_ORDERS = ("up", "down")
+"""The orders of a regularization path: from weak to strong, and from strong to weak."""
 LAYOUTS = ("auto", "map", "vmap")
 """How the runs of a sweep are laid out: one by one on each core, or side by side; auto chooses by the device."""
 

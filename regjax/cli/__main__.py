@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": "what a trained run says about new inputs",
     "compare": "which technique helps on a data set, over seeds",
     "sweep": "hyperparameters over seeds, compiled once",
+    "path": "one net after another along the strengths of a regularizer",
     "export": "a trained model as files that need no regjax",
     "gallery": "what augmentation does to examples",
 }

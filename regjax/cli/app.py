@@ -34,6 +34,7 @@ NEEDS = {
     "predict": ("orbax",),
     "compare": ("jinja2", "matplotlib", "rich"),
     "sweep": ("jinja2", "matplotlib", "rich"),
+    "path": ("jinja2", "matplotlib", "rich"),
     "export": ("flatbuffers", "orbax", "safetensors"),
     "gallery": ("PIL", "jinja2"),
 }

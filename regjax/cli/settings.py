@@ -17,6 +17,7 @@ from regjax.analysis.settings import (
     whole_hits,
 )
 from regjax.cli.grid import CONDITION, Point, references_of
+from regjax.cli.sweep_table import mean_of, number_in, or_none, score_in
 
 if TYPE_CHECKING:
     from regjax.cli.sweep_runs import CrossValidation
@@ -49,10 +50,10 @@ def settings_of(
     rows = [table[i * runs : (i + 1) * runs] for i in range(len(points))]
     ratio = None if folds is None else folds.ratio
     validated = None if examples is None else examples[0] if folds is None else folds.examples
-    scores = np.array([[_score(row) for row in of_point] for of_point in rows])
+    scores = np.array([[score_in(row) for row in of_point] for of_point in rows])
     if examples is not None:
         scores = whole_hits(scores, examples)
-    losses = np.array([[_number(row["val_loss"]) for row in of_point] for of_point in rows])
+    losses = np.array([[number_in(row, "val_loss") for row in of_point] for of_point in rows])
     ranking = [i for i in rank_settings(scores, losses) if np.isfinite(scores[i]).all()]
     references = references_of(points, ranking)
 
@@ -60,7 +61,7 @@ def settings_of(
         if other is None or other == i or not np.isfinite(scores[i]).all():
             return None
         mean, low, high, p = paired_difference(scores[i], scores[other], ratio)
-        return {"setting": other, "mean": mean, "ci95": _ends(low, high), "p": p}
+        return {"setting": other, "mean": mean, "ci95": [or_none(low), or_none(high)], "p": p}
 
     settings = []
     for i, (point, reference) in enumerate(zip(points, references, strict=True)):
@@ -71,10 +72,10 @@ def settings_of(
                 "reference": point.reference,
                 "runs": runs,
                 "failed": int(np.isnan(scores[i]).sum()),
-                "score": {"mean": _finite(mean), "ci95": _ends(low, high)},
-                "train_score": _mean(row["train_score"] for row in rows[i]),
-                "val_loss": _mean(row["val_loss"] for row in rows[i]),
-                "epochs": _mean(row["epochs"] for row in rows[i]),
+                "score": {"mean": or_none(mean), "ci95": [or_none(low), or_none(high)]},
+                "train_score": mean_of(row["train_score"] for row in rows[i]),
+                "val_loss": mean_of(row["val_loss"] for row in rows[i]),
+                "epochs": mean_of(row["epochs"] for row in rows[i]),
                 "over_reference": difference(i, reference),
             }
         )
@@ -121,24 +122,3 @@ def _described(off: Mapping[str, float], points: Sequence[Point]) -> dict[str, A
         return None
     free = [name for name in points[0].values if name not in off and name != CONDITION]
     return {"off": dict(off), "chosen": free, "each": [CONDITION] if CONDITION in points[0].values else []}
-
-
-def _score(row: Row) -> float:
-    return math.nan if row["status"] == "diverged" else _number(row["val_score"])
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
-def _mean(values: Any) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _ends(low: float, high: float) -> list[float | None]:
-    return [_finite(low), _finite(high)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from regjax.catalog import SCORE, default_metric
@@ -98,4 +99,31 @@ def epoch_choice(table: Sequence[dict[str, Any]], *, epochs: int, restore_best: 
         return {"epoch_chosen": "stopped" if stopped else None, "over_last_epoch": None}
     pairs = [(row["val_score"], row["val_score_last"]) for row in table]
     gains = [best - last for best, last in pairs if best is not None and last is not None]
-    return {"epoch_chosen": "best", "over_last_epoch": sum(gains) / len(gains) if gains else None}
+    return {"epoch_chosen": "best", "over_last_epoch": mean_of(gains)}
+
+
+def score_in(row: Mapping[str, Any]) -> float:
+    """The validation score of a row; NaN if it diverged."""
+    return math.nan if row["status"] == "diverged" else number_in(row, "val_score")
+
+
+def number_in(row: Mapping[str, Any], name: str) -> float:
+    """A number of a row; NaN if it is not known."""
+    value = row[name]
+    return math.nan if value is None else float(value)
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """The mean of the values that are known; None if none is.
+
+    Example:
+      >>> mean_of([1.0, None, 2.0]), mean_of([None])
+      (1.5, None)
+    """
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def or_none(value: float) -> float | None:
+    """The number; None, as JSON has it, if it is not finite."""
+    return value if math.isfinite(value) else None

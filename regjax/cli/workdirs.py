@@ -18,8 +18,8 @@ from regjax.cli.options import ResumableOptions, WorkdirOptions
 # The files of a run; anything else in its directory belongs to the user.
 OUR_FILES = {
     "config.json", "metrics.jsonl", "summary.json", "curves.png", "preprocess.json", "checkpoints", "results.json",
-    "table.csv", "report.html", "figures", "lanes.csv", "unfinished", "config.json.partial", "summary.json.partial",
-    "results.json.partial", "predictions.npz", "validation.npz", "flags", "winner",
+    "table.csv", "report.html", "figures", "lanes.csv", "path.csv", "unfinished", "config.json.partial",
+    "summary.json.partial", "results.json.partial", "predictions.npz", "validation.npz", "flags", "winner",
 }  # fmt: skip
 UNFINISHED = "unfinished"  # the finished runs of a sweep or comparison, inside its working directory
 

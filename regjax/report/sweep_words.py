@@ -122,7 +122,7 @@ def epoch_choice(results: Results) -> list[str]:
     if not finite(gain):
         return [f"{text}."]
     measure = Measure.of(results)
-    where = "level with" if _is_zero(gain, measure) else f"{_size(gain, measure)} {'above' if gain > 0 else 'below'}"
+    where = "level with" if _is_zero(gain, measure) else f"{size_of(gain, measure)} {'above' if gain > 0 else 'below'}"
     return [f"{text}: their mean is {where} that of the last epochs; how much of it is chance is not known."]
 
 
@@ -134,7 +134,7 @@ def second(results: Results) -> str:
     measure = Measure.of(results)
     other, seeds, unit = results["settings"][gain["setting"]], int(results["seeds"]), unit_of(results)
     subject = f"The second, {'the reference ' if other['reference'] else ''}with {name_of(other['values'])}, is"
-    where = "level with it" if _is_zero(gain["mean"], measure) else f"{_size(gain['mean'], measure)} below"
+    where = "level with it" if _is_zero(gain["mean"], measure) else f"{size_of(gain['mean'], measure)} below"
     interval = measure.changes(gain["ci95"])
     where += "" if interval or (seeds < 2 and unit == "seed") else f" in every {unit}"
     details = [f"95% interval over {unit}s {interval}"] if interval else []
@@ -155,7 +155,7 @@ def simplest(results: Results) -> str:
     if not rule:
         return ""
     measure, setting = Measure.of(results), results["settings"][rule["setting"]]
-    error, values = f"one standard error ({_size(rule['error'], measure)})", name_of(setting["values"])
+    error, values = f"one standard error ({size_of(rule['error'], measure)})", name_of(setting["values"])
     if rule["setting"] == results["best"]["setting"]:
         return f"No stronger {rule['parameter']} is within {error} of the best."
     return f"The strongest {rule['parameter']} within {error} of the best is the setting with {values}."
@@ -224,11 +224,11 @@ def _above_reference(results: Results, best: Mapping[str, Any], measure: Measure
     if _is_zero(gain["mean"], measure):
         return f", level with the reference {other}{tail}"
     where = "above" if gain["mean"] > 0 else "below"
-    return f", {_size(gain['mean'], measure)} {where} the reference {other}{tail}"
+    return f", {size_of(gain['mean'], measure)} {where} the reference {other}{tail}"
 
 
-def _size(value: float, measure: Measure) -> str:
-    """A difference without its sign, with enough decimals not to be 0."""
+def size_of(value: float, measure: Measure) -> str:
+    """A difference without its sign, with its unit and enough decimals not to be 0."""
     size = abs(value) * measure.scale
     digits = measure.digits
     while digits < measure.digits + 3 and round(size, digits) == 0:
