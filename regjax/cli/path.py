@@ -80,9 +80,7 @@ def main(config: Config) -> int:
     content = content_of(rows, name, values, prepared.columns, prepared.runs.examples[0], prepared.spec.task) | {
         "dataset": prepared.runs.loaded.splits.name,
         "metric": default_metric(prepared.spec.task, prepared.spec.loss),
-        "loss": dict(
-            zip(("name", "parameter"), (prepared.spec.loss, *config.loss_arguments().values(), None), strict=False)
-        ),
+        "loss": sweep_table.loss_entry(config, prepared.spec),
         "seeds": config.seeds,
         "reproduce": app.reproduce("path", started),
     }

@@ -225,7 +225,7 @@ def _content(prepared: _Prepared, table: list[dict[str, Any]], plan: LanePlan) -
         "dataset": prepared.loaded.splits.name,
         "task": spec.task,
         "metric": default_metric(spec.task, spec.loss),
-        "loss": dict(zip(("name", "parameter"), (spec.loss, *config.loss_arguments().values(), None), strict=False)),
+        "loss": sweep_table.loss_entry(config, spec),
         "seeds": config.seeds,
         "parameters": prepared.swept,
         "validation_examples": runs.examples[0] if runs.cross_validation is None else runs.cross_validation.examples,

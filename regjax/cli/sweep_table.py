@@ -102,6 +102,11 @@ def epoch_choice(table: Sequence[dict[str, Any]], *, epochs: int, restore_best: 
     return {"epoch_chosen": "best", "over_last_epoch": mean_of(gains)}
 
 
+def loss_entry(config: RunOptions, spec: Spec) -> dict[str, Any]:
+    """The data loss and its parameter, None if it has none, as in `results.json`."""
+    return {"name": spec.loss, "parameter": next(iter(config.loss_arguments().values()), None)}
+
+
 def score_in(row: Mapping[str, Any]) -> float:
     """The validation score of a row; NaN if it diverged."""
     return math.nan if row["status"] == "diverged" else number_in(row, "val_score")

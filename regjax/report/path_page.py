@@ -94,10 +94,7 @@ def _lines(name: str, title: str, results: Mapping[str, Any], series: Sequence[s
                         axes.plot([place, place], ends, color=palette["val"], linewidth=1.0, alpha=0.5)
                 at = best["position"]
                 axes.plot(x[at], factor * _series(points, "score")[at], "o", color=palette["val"], markersize=7)
-        axes.set_xlim(*scale.limits())
-        ticks = scale.ticks()
-        axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
-        axes.set_xlabel(results["parameter"] + (" (log axis)" if scale.kind == "log" else ""))
+        scale.label(axes, results["parameter"])
         axes.margins(y=0.12)
         number_ticks(axes.yaxis, 5)
         if len(series) > 1:
@@ -130,10 +127,7 @@ def _features(results: Mapping[str, Any]) -> Panel | None:
         axes.tick_params(axis="y", labelcolor=palette["ink"])
         axes.set_ylim(len(longest) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
-        axes.set_xlim(*scale.limits())
-        ticks = scale.ticks()
-        axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
-        axes.set_xlabel(results["parameter"] + (" (log axis)" if scale.kind == "log" else ""))
+        scale.label(axes, results["parameter"])
 
     text = f"The largest {results['parameter']} at which a feature has a weight that is not zero: "
     text += "; ".join(f"{name} {plain(value)}" for name, value in longest) + "."

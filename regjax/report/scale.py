@@ -75,6 +75,13 @@ class Scale:
         room = margin * (max(places) - min(places)) or 0.5
         return min(places) - room, max(places) + room
 
+    def label(self, axes: Any, name: str) -> None:
+        """Set the limits, the labels and the title of the horizontal axis."""
+        axes.set_xlim(*self.limits())
+        ticks = self.ticks()
+        axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
+        axes.set_xlabel(name + (" (log axis)" if self.kind == "log" else ""))
+
     def ticks(self) -> list[tuple[float, str]]:
         """Positions with labels: all values if there is room, else decades or every other value."""
         places = [(self.at(v), plain(v)) for v in self.values]

@@ -161,10 +161,7 @@ def _against(
             axes.plot(
                 place, point.mean, "o", color=palette["train"], markersize=8 if is_best else 5, markerfacecolor=face
             )
-        axes.set_xlim(*scale.limits())
-        ticks = scale.ticks()
-        axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
-        axes.set_xlabel(name + (" (log axis)" if scale.kind == "log" else ""))
+        scale.label(axes, name)
         axes.margins(y=0.12)
         number_ticks(axes.yaxis, 5, scale=measure.scale)
 

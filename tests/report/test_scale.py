@@ -42,3 +42,13 @@ def test_limits_hold_all_values():
         scale = Scale.of(values)
         low, high = scale.limits()
         assert all(low < scale.at(v) < high for v in values)
+
+
+def test_a_logarithmic_axis_says_so():
+    from matplotlib.figure import Figure
+
+    axes = Figure().add_subplot()
+    Scale.of([0.01, 0.1, 1.0]).label(axes, "l2")
+    assert axes.get_xlabel() == "l2 (log axis)"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0.01", "0.1", "1"]
+    assert list(axes.get_xticks()) == [-2.0, -1.0, 0.0]
