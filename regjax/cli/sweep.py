@@ -259,7 +259,7 @@ def _swept(config: Config) -> dict[str, list[float]]:
     flags.check(bool(config.sweep), "sweep", "give at least one, as --sweep=l2='logspace(-6,-1,11)'")
     swept = dict(flags.about("sweep", lambda: [parse_sweep(one) for one in config.sweep]))
     flags.check(len(swept) == len(config.sweep), "sweep", "a name is given twice")
-    count = config.seeds
+    count = config.seeds * (config.cv or 1)
     for grid in swept.values():
         count *= len(grid)
     flags.check(count <= MAX_LANES, "sweep", f"{count} runs are too many; at most {MAX_LANES}")

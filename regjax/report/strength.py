@@ -89,12 +89,8 @@ def _strength(row: Row, measure: Measure, base: Row | None, limits: tuple[float,
             )
             if is_chosen and math.isfinite(height):
                 _label_chosen(axes, palette, scale, place, pair[1] if pair else height, plain(chosen), limits)
-        axes.set_xlim(*scale.limits())
         axes.set_ylim(*limits)
-        ticks = scale.ticks()
-        axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
-        parameter = "training examples" if curve else str(row["chosen"]["parameter"])
-        axes.set_xlabel(parameter + (" (log axis)" if scale.kind == "log" else ""))
+        scale.label(axes, "training examples" if curve else str(row["chosen"]["parameter"]))
         number_ticks(axes.yaxis, 5, scale=measure.scale)
 
     text = f"Selection {measure.name}{measure.unit} by {row['chosen']['parameter']}: "

@@ -74,6 +74,7 @@ def test_other_regularizers_are_off_in_the_reference(run, tmp_path, name):
         ({"sweep": ("penalty=1,2",)}, "sweep.*penalty multiplies the strengths of --penalty; give one"),
         ({"sweep": ("l2=logspace(-3,3,400)", "l1=logspace(-3,3,400)")}, "sweep.*160000 runs are too many"),
         ({"sweep": ("l2=1,2",), "seeds": 60_000}, "sweep.*120000 runs are too many"),
+        ({"sweep": ("l2=1,2",), "seeds": 6_000, "cv": 10}, "sweep.*120000 runs are too many"),
     ],
 )
 def test_sweeps_that_do_not_fit_together_are_refused(options, message):
