@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from regjax.cli.setup import Loaded
 
 _OF_VALIDATION = ("validation", "restore_best", "patience", "min_delta", "stop_criterion")
-_OF_SIZE = ("train_examples", "steps_per_epoch")
+_OF_SIZE = ("train_examples",)
 
 
 def with_validation(loaded: Loaded) -> Loaded:

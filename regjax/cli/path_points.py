@@ -32,6 +32,8 @@ def content_of(
       `orders`: by order, the points by ascending value; `best`, the order and position of the highest mean score, None
       if each point has a run without a score; `one_standard_error`, the strongest one within one standard error of it,
       in the same order; and `orders_differ`, where the mean scores of the two orders are furthest apart, None with one.
+      Of each point, `inputs` are the mean norms of the features, and `used` is the share of the seeds in which a
+      feature has a weight that is not zero. `best` has the number of points that `share` its score.
     """
     known = columns is not None and all(f"norm of {column}" in rows[0] for column in columns)
     of_hits = examples if task == "classification" else None
@@ -65,15 +67,16 @@ def _point(
 ) -> dict[str, Any]:
     mean, low, high = score_interval(scores.tolist(), examples)
     names = ("train_score", "val_loss", "train_loss", "zeros", "norm", "epochs")
+    norms = [[row[f"norm of {column}"] for row in rows] for column in columns or ()]
+    used = [sum(value not in (None, 0.0) for value in own) / len(own) for own in norms]
     return {
         "value": value,
         "runs": len(rows),
         "failed": int(np.isnan(scores).sum()),
         "score": {"mean": or_none(mean), "ci95": [or_none(low), or_none(high)]},
         **{name: mean_of(row[name] for row in rows) for name in names},
-        "inputs": None
-        if columns is None
-        else [mean_of(row[f"norm of {column}"] for row in rows) for column in columns],
+        "inputs": None if columns is None else [mean_of(own) for own in norms],
+        "used": None if columns is None else used,
     }
 
 
@@ -82,7 +85,11 @@ def _best(scores: Mapping[str, np.ndarray], orders: Mapping[str, Sequence[Row]])
     losses = [[number_in(orders[order][i], "val_loss")] for order, i in places]
     means = np.concatenate([own.mean(axis=1) for own in scores.values()])[:, None]
     first = rank_settings(means, np.array(losses))[0]
-    return dict(zip(("order", "position"), places[first], strict=True)) if math.isfinite(means[first, 0]) else None
+    if not math.isfinite(means[first, 0]):
+        return None
+    order, position = places[first]
+    share = int(np.sum(np.round(means[:, 0], 9) == round(means[first, 0], 9)))
+    return {"order": order, "position": position, "share": share}
 
 
 def _one_standard_error(

@@ -91,6 +91,10 @@ def load(
     flags.about("dataset", splits.check_targets)
     for line in dataset.notes:
         app.note(line)
+    if dataset.groups is not None and (left := len(dataset.y) - sum(map(len, splits.indices.values()))):
+        app.note(
+            f"{left} of {len(dataset.y)} examples are in no part, so that groups stay whole in parts of equal sizes"
+        )
     fitted = preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits, link=link))
     return Loaded(dataset, splits, fitted)
 

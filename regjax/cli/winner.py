@@ -13,7 +13,8 @@ from regjax.catalog import METRICS
 from regjax.cli import app, flags, workdirs
 from regjax.cli.final import final_options
 from regjax.cli.train import Config as TrainConfig
-from regjax.report.words import Measure
+from regjax.report.verdict import judge
+from regjax.report.words import Measure, listing
 
 if TYPE_CHECKING:
     from regjax.cli.setup import Facts
@@ -134,6 +135,10 @@ def next_commands(config: Any, winner: Mapping[str, Any], results: Mapping[str, 
     interval = measure.range(winner["test"]["ci95"])
     expected = f"a test {measure.name} of {measure.value(winner['test']['mean'])}{measure.unit}"
     expected += f" (95% interval {interval})" if interval else ""
+    found = "what the comparison found" + (" by choosing in each split" if results["splits"] > 1 else "")
+    without = "" if results["task"] != "regression" else " (without intervals: no held-out examples are left for them)"
+    noise = results["settings"].get("label_noise")
+    wrong = f"; {100 * noise:g}% of its labels are wrong on purpose, as in the comparison" if noise else ""
     workdir = config.workdir.rstrip("/")
     is_file = Path(config.dataset).expanduser().exists()
     run = " ".join(app.program("train"))
@@ -141,12 +146,12 @@ def next_commands(config: Any, winner: Mapping[str, Any], results: Mapping[str, 
     quoted = _quoted(workdir)
     return [
         {
-            "what": f"train the winner by validation, {winner['title']}, as a run of its own",
+            "what": f"train the winner by validation, {winner['title']}, as a run of its own{_beside(winner, results)}",
             "command": f"{run} --flagfile={quoted}/{FLAGS}/{BEST}.flags --workdir={quoted}-winner",
         },
         {
-            "what": "train it on training and validation examples together, to use it; expect what the comparison "
-            f"found, {expected}",
+            "what": f"train it on training and validation examples together, to use it with {predict} "
+            f"--workdir={quoted}-final{without}; expect {found}, {expected}{wrong}",
             "command": f"{run} --flagfile={quoted}/{FLAGS}/{FINAL}.flags --workdir={quoted}-final",
         },
         {
@@ -155,6 +160,15 @@ def next_commands(config: Any, winner: Mapping[str, Any], results: Mapping[str, 
             f"--output={quoted}-predictions.csv",
         },
     ]
+
+
+def _beside(winner: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    """Say what is shown to help where the winner is not; else empty."""
+    rows = results["techniques"].values()
+    helped = [row["title"] for row in rows if judge(row.get("improvement")) == "helped"]
+    if not helped or judge(winner.get("improvement")) == "helped":
+        return ""
+    return f"; what is shown to help is {listing(helped)}"
 
 
 def _with_smaller_learning_rate(config: Any, learning_rate: float) -> dict[str, str]:

@@ -324,6 +324,12 @@ def _chosen(own: Sequence[Row], used: Sequence[Row], sign: float) -> dict[str, J
     entry = typical._replace(
         select_score=float(np.mean([pick.select_score for pick in picks])), ties=sum(pick.ties for pick in picks)
     ).entry()
+    means = {
+        outcome.trial.value: np.mean([[e.score for e in row.outcomes[i].select] for row in own])
+        for i, outcome in enumerate(own[0].outcomes)
+    }
+    if max(means, key=lambda v: means[v]) != value:
+        entry["edge"] = None  # on average over splits the best is another value, inside the grid or at its other end
     entry["values"] = [row.pick.value if any(row is one for one in own) else None for row in used]
     if typical.parts is not None:
         times = Counter(part for pick in picks for part in pick.parts or [])

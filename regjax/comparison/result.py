@@ -18,7 +18,7 @@ from regjax.data import Preprocessor
 from regjax.report.learning_curve import more_data_sentence
 from regjax.report.notes import coarse_choice, learning_rate_sentence, luck_sentence, tail_sentence
 from regjax.report.reach import caution, independent_runs, too_few_units
-from regjax.report.reference_notes import rare_class_note, reference_notes
+from regjax.report.reference_notes import ahead_note, rare_class_note, reference_notes
 from regjax.report.table import unknown_effects
 from regjax.report.targets import target_notes
 from regjax.report.words import Measure
@@ -226,7 +226,7 @@ class CompareResult:
             )
         titles = {row.name: row.title for row in self.rows()}
         notes += reference_notes(content)
-        notes += filter(None, [rare_class_note(content)])
+        notes += filter(None, [ahead_note(content), rare_class_note(content)])
         notes += target_notes(content)
         if self.groups:
             notes.append("group: rows that share a letter are not shown to differ (all pairs, step-down maxT).")

@@ -52,7 +52,7 @@ def onset_clause(diagnosis: Mapping[str, Any], loss: str) -> str:
 
 def _median(ends: Sequence[str], unit: str = "") -> str:
     """That a value is a median, with the lowest and the highest value if they differ."""
-    return "(median)" if ends[0] == ends[1] else f"(median; {ends[0]} to {ends[1]}{unit})"
+    return "(median)" if ends[0] == ends[1] else f"(median; range {ends[0]} to {ends[1]}{unit})"
 
 
 def _rise(diagnosis: Mapping[str, Any], loss: str) -> str:
@@ -113,7 +113,7 @@ def baseline_clause(results: Mapping[str, Any]) -> str:
     if verdict == "correct_fit":
         return f"{subject} is not shown to overfit{runs}"
     if verdict == "undecided" and each:
-        return f"How the model fits {_with(given)} differs between runs: it {each}"
+        return f"Whether the model overfits {_with(given)} is undecided: it {each}"
     if verdict == "undecided":
         return f"Whether the model overfits {_with(given)} cannot be told from its validation {loss}"
     if verdict == "diverged":
@@ -139,7 +139,7 @@ def picture(results: Mapping[str, Any], measure: Measure, shade: str) -> dict[st
         "overfit": "The baseline overfits",
         "underfit": "The baseline underfits, or more cannot be learned",
         "correct_fit": "The baseline is not shown to overfit",
-        "undecided": "How the baseline fits differs between runs"
+        "undecided": "Whether the baseline overfits is undecided"
         if each
         else "Whether the baseline overfits cannot be told",
         "diverged": "The training of the baseline diverged",

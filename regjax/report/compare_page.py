@@ -24,7 +24,7 @@ from regjax.report.pairs import pair_matrix
 from regjax.report.panels import Panel, save
 from regjax.report.posterior_table import posterior_table
 from regjax.report.reach import caution, independent_runs
-from regjax.report.reference_notes import rare_class_note, reference_notes
+from regjax.report.reference_notes import ahead_note, rare_class_note, reference_notes
 from regjax.report.table import loss_table, table
 from regjax.report.targets import label_table, target_table
 from regjax.report.verdict import (
@@ -75,6 +75,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "posterior_table": posterior_table(results),
         "metrics_table": metrics_table(results),
         "rare_class_note": rare_class_note(results),
+        "ahead_note": ahead_note(results),
         "reference_notes": " ".join(reference_notes(results)[1:]),  # the table has the numbers of the first
         "next": results.get("next") or [],
         "data": (results.get("settings") or {}).get("data") or [],

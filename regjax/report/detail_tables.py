@@ -53,7 +53,7 @@ def mistake_table(results: Mapping[str, Any]) -> dict[str, Any] | None:
             cell("inputs", "", inputs),
         ]
         lines.append(line(f"example {one['example']}", cells))
-    return plain_table("The surest mistakes", columns, lines)
+    return plain_table(f"The surest mistakes of {detail_rows(results)[-1][0]}", columns, lines)
 
 
 def mistake_pictures(results: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ def captions(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
         "learning_curve_caption": (
             "The baseline with as many updates on fewer of its training examples; nothing was chosen by it. "
             + (f"Bars: 95% interval over {covered(results)}. " if told else "")
-            + "The sentence compares the last two sizes, run by run, by the metric and by the loss."
+            + "The sentence compares the last two sizes, run by run."
         ),
         "strength_heading": f"Validation {measure.name} against strength",
         "strength_text": (
@@ -143,9 +143,9 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
             else ""
         )
         + (luck_sentence(settings) and f"{luck_sentence(settings)} ")
-        + "The test part was evaluated once, for the chosen setting"
-        + (", and for the points of the learning curve" if results.get("learning_curve") else "")
-        + ". Every run ends "
+        + "The test part was evaluated for the chosen setting alone"
+        + (" and for the points of the learning curve" if results.get("learning_curve") else "")
+        + ", and chose nothing. Every run ends "
         "with its last weights, except where early stopping is part of the technique: there the best are restored."
     )
     if int(results["seeds"]) > 1 and not too_few_units(results):
@@ -162,9 +162,10 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         combined_titles = [short(results["techniques"].get(name, {}).get("title", name)) for name in combined]
         parts = f"most often {listing(combined_titles)}" if splits > 1 else listing(combined_titles)
         where = " in each split" if splits > 1 else ""
+        aside = ", more data aside" if "more_data" in results["techniques"] else ""
         out.append(
-            f"The combination unites{where} what gained on validation ({parts}), each at its chosen strength times the "
-            "scale shown; where fewer than two did, the best one stands in."
+            f"The combination unites{where} the techniques that gained on validation{aside} ({parts}), each at its "
+            "chosen strength, if it has one, times the scale shown; where fewer than two did, the best one stands in."
         )
     out.extend(filter(None, [coarse_choice(results, measure), tail_sentence(results, measure)]))
     out.extend(_ties(rows, splits, measure))
@@ -219,8 +220,8 @@ def luck_sentence(settings: Mapping[str, Any]) -> str:
         return ""
     return (
         "The runs that chose are those that are tested, so the gain of a winner is part luck of their seeds "
-        "(simulated: 0.3 to 1.2 times the standard deviation of what a seed is worth); --fresh_seeds trains anew for "
-        "the test."
+        "(simulated: 0.3 to 1.2 times the standard deviation of what a seed is worth, and with ten splits and 4,000 "
+        "examples intervals cover 71 to 76% where that is a point); --fresh_seeds trains anew for the test."
     )
 
 

@@ -13,11 +13,11 @@ from regjax.core.extras import require
 from regjax.report.figures import clip
 from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.panels import Panel, legend, number_ticks, save
-from regjax.report.path_words import ORDERS, features, headline, longest_in_use, optimism, orders, simplest
+from regjax.report.path_words import ORDERS, features, headline, longest_in_use, optimism, orders, percent, simplest
 from regjax.report.scale import Scale
 from regjax.report.series import as_array
 from regjax.report.style import Palette
-from regjax.report.words import Measure, count, finite, fixed, plain
+from regjax.report.words import NONE, Measure, count, finite, fixed, plain
 
 NAMED = 16
 """As many features are in the figure."""
@@ -53,8 +53,7 @@ def write_path_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
         "panels_caption": _caption(results),
         "features": figure(of_features) if of_features else None,
         "features_text": features(results),
-        "features_caption": f"The largest {results['parameter']} at which a feature has a weight that is not zero in "
-        "some seed, from weak to strong; open: at the strongest too.",
+        "features_caption": _features_caption(results),
         "table": _table(results, measure),
         "reproduce": reproduce(results),
         "footer": "Made by regjax from results.json; this page loads nothing from anywhere.",
@@ -136,6 +135,14 @@ def _features(results: Mapping[str, Any]) -> Panel | None:
     )  # fmt: skip
 
 
+def _features_caption(results: Mapping[str, Any]) -> str:
+    in_use = len(longest_in_use(results))
+    shown = f" The {NAMED} longest in use of {in_use}." if in_use > NAMED else ""
+    seeds = " in more than half of the seeds" if int(results["seeds"]) > 1 else ""
+    text = f"The largest {results['parameter']} at which a feature has a weight that is not zero{seeds}, from weak to "
+    return f"{text}strong; open: at the strongest too.{shown}"
+
+
 def _caption(results: Mapping[str, Any]) -> str:
     seeds = int(results["seeds"])
     text = f"Means over {count(seeds, 'seed')}." if seeds > 1 else "One seed."
@@ -163,7 +170,7 @@ def _table(results: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
             (measure.value(_number(point["score"]["mean"])), interval),
             (measure.value(_number(point["train_score"])), ""),
             (fixed(_number(point["val_loss"]), 3), ""),
-            (fixed(100 * _number(point["zeros"]), 0), ""),
+            (percent(point["zeros"]) if finite(point["zeros"]) else NONE, ""),
             (fixed(_number(point["norm"]), 2), ""),
         ]
         failed = f"{point['failed']} failed" if point["failed"] else ""

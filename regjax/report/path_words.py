@@ -34,8 +34,22 @@ def headline(results: Results) -> str:
     order = f" {ORDERS[best['order']]}" if len(results["orders"]) > 1 else ""
     return (
         f"Of {shown} of {name}, {plain(point['value'])}{order} has the highest validation {measure.name}: {value}, "
-        f"{seeds}, with {_percent(point['zeros'])} of the weights exactly zero."
+        f"{seeds}, with {_percent(point['zeros'])} of the weights exactly zero.{_beside(results)}"
     )
+
+
+def _beside(results: Results) -> str:
+    """Says which points share the score of the best, and whether it is at an end of the path."""
+    best, values = results["best"], results["values"]
+    others = best["share"] - 1
+    text = ""
+    if others:
+        text = f" {count(others, 'other point')} {'share' if others > 1 else 'shares'} this score at a higher loss."
+    if best["position"] == len(values) - 1:
+        return f"{text} It is the strongest value of the path, so a stronger one might be better."
+    if best["position"] == 0 and values[0] > 0:
+        return f"{text} It is the weakest value of the path, so a weaker one, or none, might be better."
+    return text
 
 
 def simplest(results: Results) -> str:
@@ -43,12 +57,16 @@ def simplest(results: Results) -> str:
     rule = results.get("one_standard_error")
     if not rule:
         return ""
-    measure, point = Measure.of(results), results["orders"][rule["order"]][rule["position"]]
+    measure, points = Measure.of(results), results["orders"][rule["order"]]
+    point, best = points[rule["position"]], results["best"]
     error = f"one standard error ({size_of(rule['error'], measure)})"
-    if rule["position"] == results["best"]["position"]:
+    if rule["position"] == best["position"]:
         return f"No stronger value is within {error} of it."
-    zeros = f"{_percent(point['zeros'])} of the weights exactly zero"
-    return f"The strongest within {error} of it is {plain(point['value'])}, with {zeros}."
+    least = points[best["position"]]["score"]["mean"] - rule["error"]
+    between = [points[i]["score"]["mean"] for i in range(best["position"] + 1, rule["position"])]
+    outside = sum(not finite(mean) or mean < least for mean in between)
+    text = f"The strongest within {error} of it is {plain(point['value'])}, with {_percent(point['zeros'])} of the "
+    return text + "weights exactly zero" + (f"; {plain(outside)} between them are not." if outside else ".")
 
 
 def optimism(results: Results) -> str:
@@ -92,30 +110,53 @@ def _stuck(results: Results) -> str:
 
 def features(results: Results) -> str:
     """The features that the net uses longest, from weak to strong; empty where none is set to zero."""
-    longest, strongest = longest_in_use(results), results["values"][-1]
+    longest, values = longest_in_use(results), results["values"]
     columns = results.get("columns") or []
-    kept = sum(value == strongest for _, value in longest)
+    kept = sum(value == values[-1] for _, value in longest)
     if not longest or kept == len(columns):
         return ""
-    named = listing([f"{name} (to {plain(value)})" for name, value in longest[:MOST_NAMED]])
+    named = longest[:MOST_NAMED]
+    ties = sum(value == named[-1][1] for _, value in longest[MOST_NAMED:])
+    shown = [f"{name} (to {plain(value)})" for name, value in named]
+    shown += [f"{plain(ties)} more (to {plain(named[-1][1])})"] if ties else []
+    seeds = " in more than half of the seeds" if int(results["seeds"]) > 1 else ""
     gone = f"{plain(len(columns) - kept)} of {count(len(columns), 'feature')}"
-    return f"From weak to strong, {gone} are set to exactly zero in every seed. The longest in use: {named}."
+    return (
+        f"From weak to strong, at {results['parameter']} = {plain(values[-1])} {gone} have no weight that is not zero"
+        f"{seeds}. The longest in use: {listing(shown)}."
+    )
 
 
 def longest_in_use(results: Results) -> list[tuple[str, float]]:
-    """The features with the largest strength at which they have a weight in some seed, the longest in use first.
+    """The features with the largest strength at which most seeds give them a weight, the longest in use first.
 
-    From weak to strong; features of the same strength go by the norm of their weights there. Those without any weight
-    are left out; empty where features are not known, or no path is from weak to strong.
+    From weak to strong; features of the same strength go by the mean norm of their weights there. Those that most seeds
+    never use are left out; empty where features are not known, or no path is from weak to strong.
     """
     columns, points = results.get("columns"), results["orders"].get("up")
     if not columns or not points:
         return []
-    last = [[i for i, point in enumerate(points) if point["inputs"][k] not in (None, 0.0)] for k in range(len(columns))]
+    last = [[i for i, point in enumerate(points) if point["used"][k] > 0.5] for k in range(len(columns))]
     used = [k for k in range(len(columns)) if last[k]]
     used.sort(key=lambda k: (-last[k][-1], -points[last[k][-1]]["inputs"][k]))
     return [(columns[k], points[last[k][-1]]["value"]) for k in used]
 
 
 def _percent(share: Any) -> str:
-    return f"{fixed(100 * share, 0)}%" if finite(share) else "an unknown share"
+    """A share in percent that is 0% or 100% only if it is.
+
+    Example:
+      >>> [_percent(share) for share in (0.0, 0.0036, 0.5, 0.9961, 0.99993, 1.0)]
+      ['0%', '0.4%', '50%', '99.6%', '99.99%', '100%']
+    """
+    if not finite(share):
+        return "an unknown share"
+    return f"{percent(share)}%"
+
+
+def percent(share: float) -> str:
+    """A share in percent without its unit, with enough decimals not to be 0 or 100 unless it is."""
+    digits = 0
+    while 0 < share < 1 and digits < 4 and fixed(100 * share, digits) in (fixed(0, digits), fixed(100, digits)):
+        digits += 1
+    return fixed(100 * share, digits)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from regjax.catalog import METRICS, Metric
-from regjax.report.words import NONE, finite, listing
+from regjax.catalog import METRICS
+from regjax.report.words import NONE, Measure, finite, listing
 
 CONSTANT, LINEAR, BOOSTING = "constant guess", "linear model", "gradient boosting"
 """Names of the models of another kind beside a comparison, see `regjax.comparison.references`."""
@@ -20,12 +20,12 @@ RARE = 0.2
 def reference_notes(results: Mapping[str, Any]) -> list[str]:
     """Say how models of another kind do on the same test examples; nothing without any.
 
-    The first note has their numbers. Others name the class of the metric, and the models that no row beats.
+    The first note has their numbers, the second the class of the metric.
 
     Args:
       results: the content of `results.json`.
     """
-    references, metrics = results.get("references") or {}, results.get("metrics") or {}
+    references = results.get("references") or {}
     if not references:
         return []
     chosen = METRICS[results["metric"]]
@@ -37,17 +37,40 @@ def reference_notes(results: Mapping[str, Any]) -> list[str]:
     classes = (results.get("settings") or {}).get("class_names") or []
     if chosen.name in _OF_SECOND and len(classes) == 2 and results.get("task") != "multilabel":
         notes.append(f"Test {chosen.title} is that of {str(classes[1])!r}, the second class in the order of the names.")
-    ahead = [f"the {name}" for name, found in references.items() if _unbeaten(chosen, found, metrics)]
-    if ahead:
-        notes.append(f"No row has a better mean than {listing(ahead)}.")
     return notes
 
 
-def _unbeaten(metric: Metric, reference: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether no row has a better mean of the metric than the reference."""
-    known = [row.get(metric.name) for row in rows.values()]
-    best = reference.get(metric.name)
-    return bool(known) and finite(best) and all(finite(own) and metric.sign * (own - best) <= 0 for own in known)
+def ahead_note(results: Mapping[str, Any]) -> str:
+    """Say which models of another kind no row beats, and by how much they are ahead; empty where a row beats all.
+
+    Args:
+      results: the content of `results.json`.
+    """
+    metric, rows = METRICS[results["metric"]], (results.get("metrics") or {}).values()
+    known = [row.get(metric.name) for row in rows]
+    if not known or not all(map(finite, known)):
+        return ""
+    best = max(known, key=lambda own: metric.sign * own)
+    gains = {
+        name: metric.sign * (found[metric.name] - best)
+        for name, found in (results.get("references") or {}).items()
+        if finite(found.get(metric.name)) and metric.sign * (found[metric.name] - best) >= 0
+    }
+    if not gains:
+        return ""
+    measure = Measure.of(results)
+    value = f"{measure.value(best)}{measure.unit}"
+    ahead = [
+        f"{'the' if name == CONSTANT else 'an untuned'} {name} ({_gain(gain, measure)})"
+        for name, gain in sorted(gains.items(), key=lambda pair: -pair[1])
+    ]
+    text = f"No row has a better mean test {measure.name} than {listing(ahead)}; the best row has {value}. This is not "
+    return text + ("tested." if set(gains) == {CONSTANT} else "tested, but a model of another kind is worth a try.")
+
+
+def _gain(gain: float, measure: Measure) -> str:
+    shown = measure.value(gain)
+    return "the same" if not float(shown.replace(",", "")) else f"{shown}{measure.step} better"
 
 
 def rare_class_note(results: Mapping[str, Any]) -> str:

@@ -224,7 +224,8 @@ def _above_reference(results: Results, best: Mapping[str, Any], measure: Measure
     if _is_zero(gain["mean"], measure):
         return f", level with the reference {other}{tail}"
     where = "above" if gain["mean"] > 0 else "below"
-    return f", {size_of(gain['mean'], measure)} {where} the reference {other}{tail}"
+    shown = "" if told_apart(gain) or not finite(gain["p"]) else "; they are not shown to differ"
+    return f", {size_of(gain['mean'], measure)} {where} the reference {other}{tail}{shown}"
 
 
 def size_of(value: float, measure: Measure) -> str:

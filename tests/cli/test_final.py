@@ -30,7 +30,9 @@ def test_its_options_hold_nothing_out():
         dataset="wine", train_examples=90, l2=0.1, patience=7, min_delta=0.1, epochs=60, validation="stop",
         restore_best=True, steps_per_epoch=9, workdir="w",
     )  # fmt: skip
-    assert final_options(run, [9, 4, 30]) == {"dataset": "wine", "l2": 0.1, "final": True, "epochs": 9}
+    assert final_options(run, [9, 4, 30]) == {
+        "dataset": "wine", "l2": 0.1, "final": True, "epochs": 9, "steps_per_epoch": 9
+    }  # fmt: skip
     assert not TrainConfig(**final_options(run, [9])).restore_best
     assert without_validation({"train/loss": 1.0, "val/loss": 2.0}) == {"train/loss": 1.0}
 

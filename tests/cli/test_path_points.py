@@ -37,14 +37,14 @@ def test_points_are_means_over_seeds():
     assert expected.items() <= point.items()
     assert point["score"]["mean"] == pytest.approx(0.85)
     assert point["score"]["ci95"] == pytest.approx(list(bounded_interval([0.8, 0.9], 10)[1:]))
-    assert found["best"] == {"order": "up", "position": 1}
+    assert found["best"] == {"order": "up", "position": 1, "share": 1}
     assert found["orders_differ"] is None
 
 
 def test_the_strongest_near_the_best_is_of_the_same_order():
     """An accuracy of 0.8 on ten examples has a standard error of 0.13."""
     found = content(rows_of([[0.8], [0.7], [0.6]], [[0.5], [0.75], [0.79]]))
-    assert found["best"] == {"order": "up", "position": 0}
+    assert found["best"] == {"order": "up", "position": 0, "share": 1}
     assert found["one_standard_error"] == {"order": "up", "position": 1, "error": pytest.approx(np.sqrt(0.016))}
 
 
@@ -57,7 +57,7 @@ def test_a_point_with_a_run_that_diverged_is_never_best():
     found = content(rows_of([[0.9, None], [0.8, 0.8], [0.7, 0.7]]))
     assert found["orders"]["up"][0]["failed"] == 1
     assert found["orders"]["up"][0]["score"] == {"mean": None, "ci95": [None, None]}
-    assert found["best"] == {"order": "up", "position": 1}
+    assert found["best"] == {"order": "up", "position": 1, "share": 1}
     nothing = content(rows_of([[None], [None], [None]]))
     assert (nothing["best"], nothing["one_standard_error"]) == (None, None)
 
@@ -66,7 +66,12 @@ def test_features_are_those_whose_norms_are_known():
     found = content(rows_of([[0.5], [0.6], [0.7]], columns=("a", "b")), columns=("a", "b"))
     assert found["columns"] == ["a", "b"]
     assert [point["inputs"] for point in found["orders"]["up"]] == [[0.5, 0.5], [0.0, 0.0], [0.0, 0.0]]
+    assert [point["used"] for point in found["orders"]["up"]] == [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
     assert content(rows_of([[0.5], [0.6], [0.7]]), columns=("a", "b"))["columns"] is None
+
+
+def test_points_that_share_the_best_score_are_counted_in_both_orders():
+    assert content(rows_of([[0.8], [0.7], [0.8]], [[0.5], [0.8], [0.4]]))["best"]["share"] == 3
 
 
 def test_r2_of_one_seed_has_no_standard_error():

@@ -21,7 +21,7 @@ def lead(**diagnosis):
 
 def test_the_size_of_a_rise_is_that_of_the_runs_that_show_one():
     sizes = {"generalization_loss": 22.4, "generalization_losses": [12.3, None, 60.0, 22.4]}
-    assert lead(**sizes).endswith("22% above its lowest (median; 12 to 60%)")
+    assert lead(**sizes).endswith("22% above its lowest (median; range 12 to 60%)")
     assert lead(**sizes | {"generalization_losses": [22.4, None, None, 22.1]}).endswith("22% above its lowest (median)")
     assert lead(onset_epochs=[21], generalization_loss=22.4, generalization_losses=[22.4]).endswith(
         "22% above its lowest"
@@ -78,4 +78,6 @@ def test_underfit_has_its_size():
 
 def test_runs_that_differ_without_overfitting_are_not_said_to():
     diagnosis = {"verdict": "undecided", "verdicts": {"correct_fit": 5, "underfit": 5}}
-    assert "overfits" not in baseline_clause({"diagnosis": diagnosis}).split(": it ")[0]
+    said, each = baseline_clause({"diagnosis": diagnosis}).split(": it ")
+    assert said.startswith("Whether")
+    assert "overfits" not in each

@@ -218,7 +218,7 @@ def check(results):
     assert lead.startswith(f"{start} the model overfits") == (verdict == "overfit")
     assert heading.startswith("The baseline overfits") == (verdict == "overfit")
     assert ("epoch 19" in lead) == ("epoch 19" in words["picture"]["caption"])
-    assert ("36% above its lowest (median; 36 to 41%)" in lead) == (
+    assert ("36% above its lowest (median; range 36 to 41%)" in lead) == (
         results["diagnosis"].get("generalization_loss") == 36
     )
     if "does better on its training examples" in lead:

@@ -1,7 +1,7 @@
 import pytest
 
 from regjax.report import write_path_report
-from tests.report.test_path_words import DOWN, UP, results_of
+from tests.report.test_path_words import DOWN, UP, results_of, with_inputs
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def page(tmp_path):
 
 def test_the_page_has_a_row_for_each_point_and_escapes_names(page, tmp_path):
     inputs = [[3.0, 1.0], [1.0, 0.5], [0.0, 0.2]]
-    points = [one | {"inputs": own} for one, own in zip(UP, inputs, strict=True)]
+    points = [with_inputs(one, own) for one, own in zip(UP, inputs, strict=True)]
     text = page(results_of(points, DOWN, columns=["<b>a</b>", "b"], dataset="<i>d</i>"))
     assert "<b>a</b>" not in text
     assert "<i>d</i>" not in text

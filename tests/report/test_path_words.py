@@ -12,6 +12,7 @@ def point(value, score, zeros=0.0, inputs=None, runs=3):
     return {
         "value": value, "runs": runs, "failed": 0, "score": {"mean": score, "ci95": interval}, "train_score": 0.9,
         "val_loss": 0.5, "train_loss": 0.4, "zeros": zeros, "norm": 2.0, "epochs": 3, "inputs": inputs,
+        "used": None if inputs is None else [float(norm > 0) for norm in inputs],
     }  # fmt: skip
 
 
@@ -20,7 +21,8 @@ def results_of(up, down=None, **changes):
     orders = {"up": up} | ({"down": down} if down else {})
     return {
         "dataset": "d", "task": "classification", "metric": "accuracy", "seeds": 3, "parameter": "l1", "values": values,
-        "validation_examples": 90, "columns": None, "orders": orders, "best": {"order": "up", "position": 0},
+        "validation_examples": 90, "columns": None, "orders": orders,
+        "best": {"order": "up", "position": 0, "share": 1},
         "one_standard_error": {"order": "up", "position": 1, "error": 0.0123}, "orders_differ": None,
     } | changes  # fmt: skip
 
@@ -29,12 +31,17 @@ UP = [point(0.01, 0.9, 0.1), point(0.1, 0.89, 0.6), point(1.0, 0.5, 1.0)]
 DOWN = [point(0.01, 0.5, 0.9), point(0.1, 0.5, 1.0), point(1.0, 0.5, 1.0)]
 
 
+def with_inputs(one, inputs):
+    return one | {"inputs": inputs, "used": [float(norm > 0) for norm in inputs]}
+
+
 def numbers(text):
     return re.findall(r"\d+\.\d+|\d+(?=%)", text)
 
 
 def test_the_headline_has_the_point_its_score_and_its_zeros():
-    assert numbers(words.headline(results_of(UP))) == ["0.01", "90.0", "95", "85.0", "95.0", "10"]
+    text = words.headline(results_of(UP, values=[0.0, 0.1, 1.0]))
+    assert numbers(text) == ["0.01", "90.0", "95", "85.0", "95.0", "10"]
     assert words.ORDERS["up"] not in words.headline(results_of(UP))  # there is no other order
     assert words.ORDERS["up"] in words.headline(results_of(UP, DOWN))
     assert "none can be called best" in words.headline(results_of(UP, best=None))
@@ -64,7 +71,7 @@ def test_a_net_that_stays_at_zero_is_told_of():
 
 def test_features_are_named_by_how_long_they_are_in_use():
     inputs = [[3.0, 1.0, 2.0, 0.0], [1.0, 0.5, 0.0, 0.0], [0.0, 0.2, 0.0, 0.0]]
-    points = [one | {"inputs": own} for one, own in zip(UP, inputs, strict=True)]
+    points = [with_inputs(one, own) for one, own in zip(UP, inputs, strict=True)]
     results = results_of(points, columns=["a", "b", "c", "d"])
     assert words.longest_in_use(results) == [("b", 1.0), ("a", 0.1), ("c", 0.01)]
     text = words.features(results)
@@ -73,7 +80,7 @@ def test_features_are_named_by_how_long_they_are_in_use():
 
 
 def test_features_that_all_stay_and_unknown_ones_are_not_told_of():
-    all_used = [one | {"inputs": [1.0, 1.0]} for one in UP]
+    all_used = [with_inputs(one, [1.0, 1.0]) for one in UP]
     assert words.features(results_of(all_used, columns=["a", "b"])) == ""
     assert words.features(results_of(UP)) == ""
 
@@ -81,3 +88,28 @@ def test_features_that_all_stay_and_unknown_ones_are_not_told_of():
 def test_sentences_are_those_that_apply():
     assert len(words.path_sentences(results_of(UP))) == 3
     assert all(words.path_sentences(results_of(UP, best=None, one_standard_error=None)))
+
+
+def test_what_shares_the_score_and_the_ends_of_the_path_are_told_of():
+    inside = {"order": "up", "position": 1, "share": 3}
+    assert "2 other points share this score" in words.headline(results_of(UP, best=inside))
+    assert "value of the path" not in words.headline(results_of(UP, best=inside))
+    assert "weakest value of the path" in words.headline(results_of(UP))
+    assert "strongest value of the path" in words.headline(results_of(UP, best=inside | {"position": 2}))
+    with_none = results_of(UP, values=[0.0, 0.1, 1.0])  # nothing is weaker than no regularizer
+    assert "value of the path" not in words.headline(with_none)
+
+
+def test_points_between_that_are_outside_the_error_are_counted():
+    points = [point(0.01, 0.9), point(0.1, 0.8), point(1.0, 0.895)]
+    rule = {"order": "up", "position": 2, "error": 0.01}
+    assert words.simplest(results_of(points, one_standard_error=rule)).endswith("; 1 between them are not.")
+
+
+def test_features_of_one_strength_are_not_cut_in_silence():
+    """Ten features in use to the same strength: eight are named, and that there are two more is said."""
+    inputs = [[1.0] * 10, [1.0] * 10, [0.0] * 10]
+    points = [with_inputs(one, own) for one, own in zip(UP, inputs, strict=True)]
+    assert "2 more (to 0.1)" in words.features(results_of(points, columns=[f"c{i}" for i in range(10)]))
+    most = [one | {"used": [1.0, 0.3, 0.6]} for one in (with_inputs(p, [1.0, 1.0, 1.0]) for p in UP)]
+    assert [name for name, _ in words.longest_in_use(results_of(most, columns=["a", "b", "c"]))] == ["a", "c"]

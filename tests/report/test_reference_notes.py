@@ -1,4 +1,4 @@
-from regjax.report.reference_notes import CONSTANT, LINEAR, RARE, rare_class_note, reference_notes
+from regjax.report.reference_notes import CONSTANT, LINEAR, RARE, ahead_note, rare_class_note, reference_notes
 
 
 def results(metric, rows, references, second=None):
@@ -59,16 +59,18 @@ def test_models_of_another_kind_are_named_with_their_metric():
 def test_a_reference_that_no_row_beats_is_named():
     references = {CONSTANT: {"r2": -0.2}, LINEAR: {"r2": 0.4}}
 
-    def notes(best):
-        return reference_notes(results("r2", {"baseline": {"r2": -0.9}, "l2": {"r2": best}}, references))
+    def note(best):
+        return ahead_note(results("r2", {"baseline": {"r2": -0.9}, "l2": {"r2": best}}, references))
 
-    assert "No row has a better mean than the linear model." in notes(-0.1)
-    assert "No row has a better mean than the constant guess and the linear model." in notes(-0.3)
-    assert len(notes(0.5)) == len(notes(None)) == 1  # a row whose metric is not known may be better
+    assert "than an untuned linear model (0.500 better); the best row has −0.100." in note(-0.1)
+    assert "an untuned linear model (0.700 better) and the constant guess (0.100 better)" in note(-0.3)
+    assert "(the same)" in note(0.4)
+    assert note(0.5) == note(None) == ""  # a row whose metric is not known may be better
 
     losses = {"baseline": {"mae": 0.5}}
-    assert "No row" not in " ".join(reference_notes(results("mae", losses, {CONSTANT: {"mae": 0.6}})))
-    assert "No row" in " ".join(reference_notes(results("mae", losses, {CONSTANT: {"mae": 0.4}})))
+    assert ahead_note(results("mae", losses, {CONSTANT: {"mae": 0.6}})) == ""
+    assert "the constant guess (0.100 better)" in ahead_note(results("mae", losses, {CONSTANT: {"mae": 0.4}}))
+    assert ahead_note(results("r2", {}, references)) == ""
 
 
 def test_the_class_of_a_metric_is_named():

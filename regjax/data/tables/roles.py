@@ -120,8 +120,8 @@ def _column(raw: RawTable, name: str, said: str | None) -> Column:
         if missing:
             raise InputError(f"column {name!r} is the {said} of each row, but {missing} of its cells are missing")
         return Column(name, said, _REASONS[said])
-    if said is None and name == UNNAMED and name == raw.table.column_names[0]:
-        return Column(name, "id", "the first column, without a name: numbers or names of the rows", missing)
+    if said is None and name == UNNAMED:
+        return Column(name, "id", "without a name, as numbers or names of the rows are", missing)
     if said == "categorical":
         return Column(name, "category", "you said so", missing, _levels(cells, name))
     if said == "dates":

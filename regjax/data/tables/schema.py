@@ -21,6 +21,9 @@ BLOCK_INPUTS = 16
 """As many inputs are encoded together: one cache line of a row."""
 
 
+_BOOLEANS = f"accepted: {', '.join((*TRUE, *FALSE))}, 0, 1, or an empty cell, which counts as missing"
+
+
 class Unexpected(NamedTuple):
     """Cells of a column that training did not have.
 
@@ -298,7 +301,7 @@ def _numbers(raw: RawTable, column: Column) -> np.ndarray:
         raise InputError(f"{raw.name}: column {column.name!r} holds {cells.type}, in training it held numbers")
     values = pc.cast(cells, pa.float64(), safe=False).to_numpy()
     if column.role == "boolean" and (bad := np.flatnonzero(~np.isnan(values) & (values != 0) & (values != 1))).size:
-        raise InputError(f"{raw.place(bad[0], column.name)}: {values[bad[0]]:g} is not a boolean")
+        raise InputError(f"{raw.place(bad[0], column.name)}: {values[bad[0]]:g} is not a boolean; {_BOOLEANS}")
     return values
 
 
@@ -315,5 +318,6 @@ def _parsed(raw: RawTable, column: Column, cells: Any) -> np.ndarray:
             out[i] = float(text.replace(",", "") if column.thousands else text.replace("_", "no number"))
         except ValueError:
             if not column.lenient:
-                raise InputError(f"{raw.place(i, column.name)}: {text!r} is not a {column.role}") from None
+                wanted = f"; {_BOOLEANS}" if column.role == "boolean" else ""
+                raise InputError(f"{raw.place(i, column.name)}: {text!r} is not a {column.role}{wanted}") from None
     return out

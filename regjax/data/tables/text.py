@@ -265,12 +265,13 @@ def check_header(name: str, header: list[str]) -> None:
     """Check the names of the columns.
 
     Raises:
-      InputError: there are too many, or one is missing or occurs twice.
+      InputError: there are too many, two are missing, or one occurs twice.
     """
     if len(header) > MAX_COLUMNS:
         raise InputError(f"{name}: {len(header)} columns, accepted: at most {MAX_COLUMNS}")
-    if UNNAMED in header[1:]:
-        raise InputError(f"{name}: column {header.index(UNNAMED, 1) + 1} has no name in the header")
+    if header.count(UNNAMED) > 1:
+        second = header.index(UNNAMED, header.index(UNNAMED) + 1) + 1
+        raise InputError(f"{name}: columns {header.index(UNNAMED) + 1} and {second} have no name in the header")
     twice = sorted({cell for cell in header if header.count(cell) > 1}) if len(set(header)) < len(header) else []
     if twice:
         raise InputError(f"{name}: column name {twice[0]!r} occurs more than once")

@@ -37,7 +37,7 @@ def test_csv_with_byte_order_mark_and_quotes(csv_file):
         ("a,target\n", "no rows below the header"),
         ("a,target\n1,2\n1,2,3\n", "row 3 has 3 cells, the header has 2"),
         ("a,a,target\n1,2,3\n", "column name 'a' occurs more than once"),
-        ("a,,target\n1,2,3\n", "column 2 has no name"),
+        ("a,,,target\n1,2,3,4\n", "columns 2 and 3 have no name"),
         ("1,2,3\n1,2,3\n", "no header"),
         ("a,tarqet\n1,2\n", "no target column 'target' .did you mean 'tarqet'?"),
         ("target\n1\n2\n", "no columns to learn from beside the target .target.; it is alone"),

@@ -97,7 +97,7 @@ def test_spaces_separate_cells(tmp_path):
         ("a,b\n1,2,3\n4,5,6\n", "row 2 has 3 cells, the header has 2; R's write.table"),
         ("a,b\n", "no rows below the header"),
         ("a,b\n,\n\n", "no rows below the header"),
-        ("a,,c\n1,2,3\n", "column 2 has no name"),
+        ("a,,c,\n1,2,3,4\n", "columns 2 and 4 have no name"),
         ("a,a\n1,2\n", "'a' occurs more than once"),
         ("1,2\n3,4\n", "no header"),
         ("\n", "empty"),
