@@ -140,3 +140,13 @@ def test_batches_are_split_over_the_devices_that_there_are(images):
     assert setup.with_mesh(SharedBatchOptions(), spec) is spec
     with pytest.raises(FlagError, match="data_devices: mesh: lane=1 times data=64 devices are wanted"):
         setup.with_mesh(SharedBatchOptions(data_devices=64), spec)
+
+
+def test_examples_that_are_in_no_part_are_told_of(capsys, tmp_path):
+    """Thirteen groups of seven: parts of 19, 10 and 9 examples cannot be made of whole ones."""
+    lines = [f"{i // 7},{i % 5},{i % 2}" for i in range(91)]
+    (tmp_path / "groups.csv").write_text("\n".join(["who,x,target", *lines]))
+    loaded = setup.load(DataOptions(dataset=str(tmp_path / "groups.csv"), group="who"), 0)
+    left = 91 - sum(loaded.splits.sizes.values())
+    assert left > 0
+    assert f"{left} of 91 examples are in no part" in capsys.readouterr().err
