@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regjax.catalog import METRICS
-from regjax.report.words import NONE, Measure, finite, listing
+from regjax.report.words import MINUS, NONE, Measure, finite, listing
 
 CONSTANT, LINEAR, BOOSTING = "constant guess", "linear model", "gradient boosting"
 """Names of the models of another kind beside a comparison, see `regjax.comparison.references`."""
@@ -108,4 +108,5 @@ def rare_class_note(results: Mapping[str, Any]) -> str:
 def _listed(name: str, titles: Mapping[str, str], values: Mapping[str, Mapping[str, Any]]) -> str:
     scale = 100.0 if METRICS[name].percent else 1.0
     numbers = [(title, values[row].get(name)) for row, title in titles.items()]
-    return ", ".join(f"{title} {f'{scale * value:.3g}' if finite(value) else NONE}" for title, value in numbers)
+    shown = [f"{scale * value:.3g}".replace("-", MINUS) if finite(value) else NONE for _, value in numbers]
+    return ", ".join(f"{title} {value}" for (title, _), value in zip(numbers, shown, strict=True))

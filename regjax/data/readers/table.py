@@ -26,6 +26,9 @@ MAX_TEXT_BYTES = 4 * 2**30
 DEFAULT_TARGET = "target"
 """Default name of the target column."""
 
+MANY_CLASSES, FEW_ROWS = 50, 20
+"""A target with more classes, of fewer rows at the median, may be a name or an id."""
+
 
 def load_table(
     path: str | os.PathLike[str],
@@ -154,7 +157,7 @@ def _dataset(
     task, y, class_names, reason = encoded_targets(raw, targets, task)
     x, unexpected = schema.encode(raw)
     groups = None if options.group is None else group_numbers(raw.table.column(options.group).to_pylist())
-    lines = (f"{said}: {task} ({reason})", *schema.lines(raw.table.num_rows))
+    lines = (f"{said}: {task} ({reason}){_many_classes(task, y)}", *schema.lines(raw.table.num_rows))
     several = targets if y.ndim == 2 else None
     data = Dataset(
         name=name,
@@ -192,6 +195,14 @@ def _weights(raw: RawTable, column: str) -> np.ndarray:
         what = f"{cells.null_count} missing cells" if cells.null_count else "cells that are not numbers"
         raise InputError(f"{raw.name}: column {column!r} has {what}; a weight is a number >= 0 in every row")
     return check_weights(f"{raw.name}: column {column!r}", cells.to_numpy(), len(cells))
+
+
+def _many_classes(task: str, y: np.ndarray) -> str:
+    """Ask whether a target with many classes of few rows each is meant; empty for others."""
+    counts = np.unique(y, return_counts=True)[1]
+    if task != "classification" or len(counts) <= MANY_CLASSES or np.median(counts) >= FEW_ROWS:
+        return ""
+    return f"; {len(counts)} classes with {np.median(counts):g} rows at the median: is this the target?"
 
 
 def _left_out(schema: Schema) -> str:

@@ -84,6 +84,6 @@ def check_known(source: str, what: str, wanted: Sequence[str], columns: Sequence
         return
     near = difflib.get_close_matches(missing[0], columns, 1, 0.5)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    shown = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
+    shown = ", ".join(name or "(no name)" for name in columns[:12]) + (", ..." if len(columns) > 12 else "")
     say = "; say which is the target (--target=COLUMN, target= in Python)" if what == "target column" else ""
     raise InputError(f"{source}: no {what} {', '.join(map(repr, missing))}{hint}; it has {shown}{say}")

@@ -162,3 +162,18 @@ def test_a_column_of_weights_is_no_input(tmp_path):
     path.write_text(f"age,times,answer\n{rows}21,many,a\n")
     with pytest.raises(InputError, match="cells that are not numbers"):
         load_table(path, target="answer", table=TableOptions(weight="times"))
+
+
+@pytest.mark.parametrize(("classes", "rows", "asked"), [(60, 3, True), (60, 25, False), (4, 3, False)])
+def test_a_target_of_many_classes_with_few_rows_is_asked_about(tmp_path, classes, rows, asked):
+    lines = [f"{i},c{i % classes}" for i in range(classes * rows)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,target", *lines]))
+    note = load_table(tmp_path / "t.csv").notes[0]
+    assert ("is this the target?" in note) == asked
+    assert not asked or f"{classes} classes with {rows} rows" in note
+
+
+def test_a_column_without_a_name_is_shown_as_such(tmp_path):
+    (tmp_path / "t.csv").write_text("a,,b\n1,2,3\n2,3,4\n")
+    with pytest.raises(InputError, match=r"it has a, \(no name\), b"):
+        load_table(tmp_path / "t.csv")
