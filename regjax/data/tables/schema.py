@@ -21,9 +21,6 @@ BLOCK_INPUTS = 16
 """As many inputs are encoded together: one cache line of a row."""
 
 
-_BOOLEANS = f"accepted: {', '.join((*TRUE, *FALSE))}, 0, 1, or an empty cell, which counts as missing"
-
-
 class Unexpected(NamedTuple):
     """Cells of a column that training did not have.
 
@@ -31,8 +28,8 @@ class Unexpected(NamedTuple):
       column: name of the column.
       role: its role.
       missing: number of missing cells, if no training example had one.
-      unknown: number of cells with an unknown level.
-      example: one of these levels.
+      unknown: number of cells with an unknown level, or of a boolean, that are neither true nor false.
+      example: one of these cells.
     """
 
     column: str
@@ -51,9 +48,13 @@ class Unexpected(NamedTuple):
 
     def line(self) -> str:
         """Say it in one line."""
-        if self.role != "category":
-            return f"{self.column}: {self.missing} missing, as in no training example: median"
         words = []
+        if self.role != "category":
+            if self.unknown:
+                words.append(f"{self.unknown} neither true nor false, as {self.example!r}: missing")
+            if self.missing:
+                words.append(f"{self.missing} missing, as in no training example: median")
+            return f"{self.column}: {', '.join(words)}"
         if self.unknown:
             words.append(f"{self.unknown} rows with a level that training did not have, as {self.example!r}")
         if self.missing:
@@ -233,6 +234,7 @@ def _fill(out: np.ndarray, raw: RawTable, column: Column, spread: Spread | None)
     else:
         values = _numbers(raw, column)[:, None]
     missing = np.isnan(values[:, 0])
+    unknown, example = _not_boolean(raw, column, missing)
     for j in range(values.shape[1]):
         with np.errstate(over="ignore"):
             out[:, j] = values[:, j]
@@ -245,8 +247,17 @@ def _fill(out: np.ndarray, raw: RawTable, column: Column, spread: Spread | None)
         check_float32(raw.name, _exact(raw, column, present), [column.name], spread)
     if column.missing:
         out[:, -1] = missing
-        return Unexpected(column.name, column.role)
-    return Unexpected(column.name, column.role, missing=int(missing.sum()))
+        return Unexpected(column.name, column.role, unknown=unknown, example=example)
+    return Unexpected(column.name, column.role, int(missing.sum()) - unknown, unknown, example)
+
+
+def _not_boolean(raw: RawTable, column: Column, missing: np.ndarray) -> tuple[int, str | None]:
+    """Return how many cells of a boolean are there and neither true nor false, and one of them."""
+    if column.role != "boolean":
+        return 0, None
+    cells = raw.table.column(column.name)
+    unknown = np.flatnonzero(missing & ~cells.is_null(nan_is_null=True).to_numpy(zero_copy_only=False))
+    return len(unknown), f"{cells[int(unknown[0])].as_py()}" if len(unknown) else None
 
 
 def _exact(raw: RawTable, column: Column, values: np.ndarray) -> np.ndarray:
@@ -286,7 +297,7 @@ def _fill_levels(out: np.ndarray, raw: RawTable, column: Column) -> Unexpected:
 
 
 def _numbers(raw: RawTable, column: Column) -> np.ndarray:
-    """The cells as `float64[N]`; missing ones are NaN."""
+    """The cells as `float64[N]`; missing ones, and those of a boolean that are neither true nor false, are NaN."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -300,8 +311,8 @@ def _numbers(raw: RawTable, column: Column) -> np.ndarray:
     if not (pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type)):
         raise InputError(f"{raw.name}: column {column.name!r} holds {cells.type}, in training it held numbers")
     values = pc.cast(cells, pa.float64(), safe=False).to_numpy()
-    if column.role == "boolean" and (bad := np.flatnonzero(~np.isnan(values) & (values != 0) & (values != 1))).size:
-        raise InputError(f"{raw.place(bad[0], column.name)}: {values[bad[0]]:g} is not a boolean; {_BOOLEANS}")
+    if column.role == "boolean":
+        return np.where((values == 0) | (values == 1), values, np.nan)
     return values
 
 
@@ -311,13 +322,13 @@ def _parsed(raw: RawTable, column: Column, cells: Any) -> np.ndarray:
     for i, text in enumerate(texts):
         if text is None:
             continue
-        if column.role == "boolean" and text.lower() in (*TRUE, *FALSE):
-            out[i] = text.lower() in TRUE
+        if column.role == "boolean":
+            word = text.lower()
+            out[i] = word in (*TRUE, "1") if word in (*TRUE, *FALSE, "0", "1") else np.nan
             continue
         try:
             out[i] = float(text.replace(",", "") if column.thousands else text.replace("_", "no number"))
         except ValueError:
             if not column.lenient:
-                wanted = f"; {_BOOLEANS}" if column.role == "boolean" else ""
-                raise InputError(f"{raw.place(i, column.name)}: {text!r} is not a {column.role}{wanted}") from None
+                raise InputError(f"{raw.place(i, column.name)}: {text!r} is not a {column.role}") from None
     return out

@@ -65,8 +65,6 @@ def test_what_training_did_not_have_is_counted():
     ("column", "cells", "message"),
     [
         ("size", ["1", "x", "3", "4", "5", "6"], r"row 1, column 'size': 'x' is not a number"),
-        ("pays", ["yes", "perhaps", "no"] * 2, r"row 1, column 'pays': 'perhaps' is not a boolean"),
-        ("pays", [0, 1, 5] * 2, r"row 2, column 'pays': 5 is not a boolean"),
         ("age", [1.0, 2.0, np.inf] * 2, r"row 2, column 'age': inf is not a finite float32"),
         ("size", [2**53 + i % 2 for i in range(6)], r"column size.*float32"),
     ],
@@ -74,6 +72,21 @@ def test_what_training_did_not_have_is_counted():
 def test_cells_that_are_not_what_they_were_are_refused(column, cells, message):
     with pytest.raises(InputError, match=message):
         schema_of(FRAME).encode(read_frame(FRAME.assign(**{column: cells})))
+
+
+@pytest.mark.parametrize(
+    ("cells", "example"),
+    [(["yes", "perhaps", "no", None, "TRUE", "0"], "perhaps"), ([0, 5, 0, None, 1, 0], "5.0")],
+)
+def test_what_is_neither_true_nor_false_is_missing_and_counted(cells, example):
+    made = schema_of(FRAME)
+    x, notes = made.encode(read_frame(FRAME.assign(pays=cells)))
+    inputs = x[:, made.inputs.index("pays")]
+    assert np.isnan(inputs).tolist() == [False, True, False, True, False, False]
+    assert inputs[[0, 2, 4, 5]].tolist() == [float(cells[0] == "yes"), 0, 1, 0]
+    [note] = [line for line in notes if line.startswith("pays")]
+    assert f"1 neither true nor false, as {example!r}: missing" in note
+    assert "1 missing" in note
 
 
 def test_a_column_that_is_gone_is_named():
