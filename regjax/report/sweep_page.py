@@ -10,7 +10,7 @@ from typing import Any
 
 from regjax.core.extras import require
 from regjax.report.page import clean, figure, render, reproduce, write
-from regjax.report.panels import Panel, number_ticks, save
+from regjax.report.panels import Panel, legend, number_ticks, save
 from regjax.report.scale import Scale
 from regjax.report.style import Palette
 from regjax.report.sweep_words import (
@@ -152,14 +152,16 @@ def _against(
         )  # fmt: skip
         x = [scale.at(point.values[index]) for point in best_by_value]
         if scale.kind != "category":
-            axes.plot(x, [point.mean for point in best_by_value], color=palette["train"], linewidth=1.4)
+            axes.plot(x, [p.mean for p in best_by_value], color=palette["val"], linewidth=1.4, label="validation")
+            axes.plot(x, [p.train for p in best_by_value], color=palette["train"], linewidth=1.1, label="training")
+            legend(axes, palette)
         for place, point in zip(x, best_by_value, strict=True):
             is_best = point is best
             if point.ci95:
-                axes.plot([place, place], point.ci95, color=palette["train"], linewidth=1.2)
-            face = palette["train"] if is_best else palette["paper"]
+                axes.plot([place, place], point.ci95, color=palette["val"], linewidth=1.2)
+            face = palette["val"] if is_best else palette["paper"]
             axes.plot(
-                place, point.mean, "o", color=palette["train"], markersize=8 if is_best else 5, markerfacecolor=face
+                place, point.mean, "o", color=palette["val"], markersize=8 if is_best else 5, markerfacecolor=face
             )
         scale.label(axes, name)
         axes.margins(y=0.12)
@@ -167,8 +169,10 @@ def _against(
 
     listed = ", ".join(f"{plain(point.values[index])}: {measure.value(point.mean)}" for point in best_by_value)
     text = f"Validation {measure.name}{measure.unit} by {name}: {listed}."
+    trained = ", ".join(measure.value(point.train) for point in best_by_value)
+    text += f" Training: {trained}." if scale.kind != "category" else ""
     text += f" Reference: {measure.value(reference.mean)}." if reference else ""
-    return Panel(f"sweep-{slug(name)}", name, text, draw, width=360, height=230, margins=(46, 12, 10, 40))
+    return Panel(f"sweep-{slug(name)}", name, text, draw, width=360, height=240, margins=(46, 12, 26, 40))
 
 
 def _heat(
@@ -225,7 +229,7 @@ def _panels_caption(
 ) -> str:
     several = int(results["seeds"]) > 1 or is_cross_validation(results)
     shown = f"{'mean and 95% interval' if several else 'one seed'}{_at_epoch(results)}"
-    text = f"Validation {_named(Measure.of(results))}, {shown}."
+    text = f"Validation and training {_named(Measure.of(results))}; of validation {shown}."
     if best and best.in_grid:
         text += " Filled: the best."
     if reference:

@@ -151,3 +151,13 @@ def test_several_references_are_no_line(drawn):
     parameters = {"train_examples": [50, 100], "l2": [0.0, 1e-3]}
     axes = drawn_against(drawn, sweep(parameters, {"l2": 0.0}), "l2")
     assert not [line for line in axes.lines if line.get_linestyle() == "--"]
+
+
+def test_the_training_curve_is_beside_that_of_validation(drawn):
+    results = sweep({"l2": [0.01, 0.1, 1.0]}, {"l2": 0.0}, 2, lambda values, seed: 0.5)
+    for i, setting in enumerate(results["settings"]):
+        setting["train_score"] = 0.9 - i / 10
+    axes = drawn_against(drawn, results, "l2")
+    lines = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+    assert lines["validation"] == [0.5] * 3
+    assert lines["training"] == pytest.approx([0.9, 0.8, 0.7])
