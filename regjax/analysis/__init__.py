@@ -11,9 +11,11 @@ from regjax.analysis.calibration import (
 from regjax.analysis.conformal import conformal_quantile
 from regjax.analysis.diagnosis import Diagnosis, diagnose
 from regjax.analysis.flips import FEWEST_RUNS, FlipTest, joint_flips
+from regjax.analysis.folds import bounded_fold_interval, fold_interval, fold_p
 from regjax.analysis.paired import McNemar, mcnemar, paired_bootstrap
 from regjax.analysis.pairs import Best, Pair, all_pairs, best_row, differ, letters
 from regjax.analysis.power import MOST_RUNS, VerdictPower, detectable_effect
+from regjax.analysis.power_law import PowerLaw, fit_power_law
 from regjax.analysis.predictions import Predictions, read_predictions, write_predictions
 from regjax.analysis.selection import Choice, choose
 from regjax.analysis.statistics import (
@@ -42,6 +44,7 @@ __all__ = [
     "McNemar",
     "Pair",
     "Posterior",
+    "PowerLaw",
     "Predictions",
     "ReliabilityCurve",
     "RunVariance",
@@ -49,6 +52,7 @@ __all__ = [
     "VerdictPower",
     "all_pairs",
     "best_row",
+    "bounded_fold_interval",
     "bounded_interval",
     "brier_score",
     "choose",
@@ -57,6 +61,9 @@ __all__ = [
     "diagnose",
     "differ",
     "expected_calibration_error",
+    "fit_power_law",
+    "fold_interval",
+    "fold_p",
     "holm",
     "joint_flips",
     "letters",

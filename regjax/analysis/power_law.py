@@ -1,0 +1,135 @@
+"""Learning curves: the power law by which an error falls with the number of training examples."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize
+
+from regjax.analysis.statistics import Interval
+from regjax.core.errors import InputError
+
+FEWEST_SIZES = {True: 4, False: 3}
+"""With a floor there are three numbers to fit, without one there are two; one more size shows whether they fit."""
+
+
+class PowerLaw(NamedTuple):
+    """A fitted learning curve, `error(n) = floor + scale n^-rate`.
+
+    Attributes:
+      floor: the error that more examples do not take away, >= 0; 0 if it was not fitted.
+      scale: > 0; the error above the floor with one example.
+      rate: > 0; doubling the examples divides the error above the floor by `2^rate`.
+      resampled: `[resamples, 3]`, the three numbers fitted to resampled runs.
+      misfit: the largest distance of a mean error from the curve, in standard errors of that mean; above about 3 the
+        curve is not a power law.
+    """
+
+    floor: float
+    scale: float
+    rate: float
+    resampled: np.ndarray
+    misfit: float
+
+    def at(self, examples: float, level: float = 0.95) -> Interval:
+        """Return the error with a number of training examples, with the percentile interval over resampled runs.
+
+        It is for other runs of the same kind, where the power law goes on; far beyond the largest size it need not.
+        """
+        drawn = _curve(examples, *self.resampled.T)
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+        return Interval(float(_curve(examples, self.floor, self.scale, self.rate)), float(low), float(high))
+
+    def interval(self, name: str, level: float = 0.95) -> Interval:
+        """Return `"floor"`, `"scale"` or `"rate"` with its percentile interval over resampled runs."""
+        column = self.resampled[:, ("floor", "scale", "rate").index(name)]
+        low, high = np.quantile(column, [(1 - level) / 2, (1 + level) / 2])
+        return Interval(float(getattr(self, name)), float(low), float(high))
+
+
+def fit_power_law(
+    sizes: Sequence[float], errors: np.ndarray, *, floor: bool = True, resamples: int = 400, seed: int = 0
+) -> PowerLaw:
+    """Fit `error(n) = floor + scale n^-rate` to errors at several numbers of training examples.
+
+    Means over runs are fitted by least squares, each weighed by its standard error, in the logarithms of scale and
+    rate. Runs are resampled as a whole (a bootstrap), so that sizes of one run stay together.
+
+    Args:
+      sizes: numbers of training examples, at least four different ones; three without a floor.
+      errors: `[runs, sizes]`, at least three runs; an error rate or a loss > 0 where smaller is better.
+      floor: whether there is an error that more examples do not take away.
+      resamples: how often the runs are resampled.
+      seed: of the resampling.
+
+    Returns:
+      A `PowerLaw`.
+
+    Raises:
+      InputError: there are too few sizes or runs, or an error is not a finite number > 0.
+
+    Example:
+      >>> sizes = [50, 100, 200, 400, 800]
+      >>> runs = np.random.default_rng(0).normal(0.05 + 2.0 * np.array(sizes) ** -0.5, 0.002, (10, 5))
+      >>> found = fit_power_law(sizes, runs)
+      >>> 0.4 < found.rate < 0.6, 0.02 < found.floor < 0.08, found.misfit < 3
+      (True, True, True)
+
+    Reference: Hestness et al., Deep learning scaling is predictable, empirically, 2017; Mohr and van Rijn, Learning
+      curves for decision making in supervised machine learning, 2022.
+    """
+    n, table = np.asarray(sizes, np.float64), np.asarray(errors, np.float64)
+    if table.ndim != 2 or table.shape[1] != len(n) or len(table) < 3:
+        raise InputError(f"fit_power_law: errors must be [runs, {len(n)}] with at least 3 runs, got {table.shape}")
+    fewest = FEWEST_SIZES[floor]
+    if len(np.unique(n)) < max(fewest, 1) or (n <= 0).any():
+        way_out = "; floor=False needs 3" if floor else ""
+        raise InputError(f"fit_power_law: it takes {fewest} different sizes > 0, got {sorted(set(sizes))}{way_out}")
+    if not np.isfinite(table).all() or (table <= 0).any():
+        raise InputError("fit_power_law: every error must be a finite number > 0")
+    deviation = table.std(axis=0, ddof=1) / np.sqrt(len(table))
+    weight = np.maximum(deviation, 1e-3 * max(float(deviation.max()), 1e-3 * float(table.mean())))
+    best = _fitted(n, table.mean(axis=0), weight, floor, None)
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, len(table), (resamples, len(table)))
+    resampled = np.array([_fitted(n, table[own].mean(axis=0), weight, floor, best) for own in rows])
+    misfit = float(np.max(np.abs(table.mean(axis=0) - _curve(n, *best)) / weight))
+    return PowerLaw(float(best[0]), float(best[1]), float(best[2]), resampled, misfit)
+
+
+def _curve(
+    n: float | np.ndarray, floor: float | np.ndarray, scale: float | np.ndarray, rate: float | np.ndarray
+) -> np.ndarray:
+    return np.asarray(floor + scale * np.asarray(n, np.float64) ** -np.asarray(rate))
+
+
+def _fitted(n: np.ndarray, means: np.ndarray, weight: np.ndarray, floor: bool, start: np.ndarray | None) -> np.ndarray:
+    """Return floor, scale and rate of the best fit, from several starts unless one is given."""
+    reference = float(np.exp(np.log(n).mean()))  # scale and rate are least correlated there
+
+    def numbers(p: np.ndarray) -> tuple[float, float, float]:
+        return (float(p[2]) if floor else 0.0), float(np.exp(p[0])), float(np.exp(p[1]))
+
+    def residuals(p: np.ndarray) -> np.ndarray:
+        base, height, rate = numbers(p)
+        return (_curve(n / reference, base, height, rate) - means) / weight
+
+    starts = [(0.2, 0.0), (0.5, 0.0), (0.5, 0.8), (1.0, 0.5)]
+    if start is not None:
+        starts = [(float(start[2]), float(start[0]) / means.min())]
+    found = []
+    for rate, share in starts:
+        base = min(share, 0.99) * means.min() if floor else 0.0
+        p = [np.log(max(float(means.mean()) - base, 1e-3 * float(means.min()))), np.log(rate)]
+        low, high = [-np.inf, np.log(1e-3)], [np.inf, np.log(10.0)]
+        if floor:
+            p, low, high = [*p, base], [*low, 0.0], [*high, float(means.min())]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            made = optimize.least_squares(residuals, np.clip(p, low, high), bounds=(low, high))
+        found.append((made.cost, made.x))
+    base, height, rate = numbers(min(found, key=lambda pair: pair[0])[1])
+    return np.array([base, height * reference**rate, rate])
