@@ -12,7 +12,6 @@ from scipy import stats
 
 from experiments.studies import (
     diagnosis,
-    early_stopping,
     folds,
     fresh_seeds,
     intervals,
@@ -108,67 +107,6 @@ def test_folds_cover_the_truth_as_often_as_the_record_says(case):
     repeated = [row for row in record["columns"] if row["repeats"] == 3]
     assert {round(100 * row["covered"]["student"]) for row in repeated} == {70, 74}
     assert [round(100 * row["false_alarms"]["student"]) for row in repeated] == [26, 26, 30]
-
-
-def test_what_is_kept_on_a_known_curve_of_early_stopping():
-    """Validation falls to epoch 20, rises, and falls deeper from epoch 50 on; the test loss is twice as high."""
-    epochs = np.arange(200.0)
-    validation = np.where(epochs < 50, 1 + np.abs(epochs - 20) / 100, np.maximum(1.3 - (epochs - 50) / 100, 0.5))
-    of = {"train": np.full((1, 200), 0.1), "validation": validation[None], "test": 2 * validation[None]}
-    found = early_stopping.outcomes(of)["patience"]
-    for patience, stop in (("1", 22), ("20", 41)):
-        count, kept, stopped = (float(part[0]) for part in found[patience])
-        assert (count, stopped) == (stop, 1)
-        assert kept == pytest.approx(2.0)
-    count, kept, stopped = (float(part[0]) for part in found["100"])
-    assert (count, stopped) == (200, 0)
-    assert kept == pytest.approx(1.0)
-    told = early_stopping.summary(of)
-    assert told["criteria"]["patience"]["1"] == {"epochs": 22.0, "loss": 2.0, "kept_on": 0.0}
-    assert told["slopes"]["all"] < -0.2  # here it pays to stop late
-
-
-def test_the_trade_is_that_of_four_times_the_epochs():
-    """Loss = epochs^-0.1: four times the epochs divide it by 4^0.1."""
-    epochs = np.array([[10, 10], [40, 10], [160, 10]])
-    slopes = early_stopping.slope(epochs, epochs**-0.1)
-    assert slopes == pytest.approx([-0.1])  # the second run stops at the same epoch by every criterion
-    assert early_stopping.trade([-0.1, -0.1, None]) == {
-        "percent": pytest.approx(100 * (4**-0.1 - 1), abs=0.01), "ci95": [pytest.approx(-12.94, abs=0.01)] * 2,
-        "data_sets": 2,
-    }  # fmt: skip
-
-
-def test_the_net_of_an_early_stopping_curve_is_the_same_on_both_parts():
-    """Three epochs of two splits; the losses are those of the parts that were cut by hand."""
-    found = early_stopping.curves("wine", 16, splits=2, epochs=3)
-    assert {part: own.shape for part, own in found.items()} == dict.fromkeys(("train", "validation", "test"), (2, 3))
-    assert np.isfinite(found["test"]).all()
-    assert not np.allclose(found["validation"], found["test"])
-
-
-def test_the_record_of_early_stopping_hangs_together():
-    record = json.loads((RECORDS / "early_stopping.json").read_text())
-    for group in ("all", *early_stopping.CRITERIA):
-        slopes = [one["slopes"][group] for one in record["data"].values()]
-        assert early_stopping.trade(slopes) == (record["trade"] if group == "all" else record["families"][group])
-    assert list(record["data"]) == list(early_stopping.DATA)
-    page = " ".join((RECORDS.parents[1] / "scripts/docs/pages/stopping.md").read_text().split()).replace("−", "-")
-    trade = record["trade"]
-    assert f"{trade['percent']:.1f}% on average" in page
-    assert f"{trade['ci95'][0]:.1f} to {trade['ci95'][1]:+.1f}%" in page
-    each = {name: early_stopping.trade([one["slopes"]["all"]] * 2)["percent"] for name, one in record["data"].items()}
-    least, most = min(each, key=each.get), max(each, key=each.get)
-    assert f"from {each[least]:.0f}% ({least})" in page
-    assert f"to {each[most]:+.0f}% ({most})" in page
-    assert sum(abs(percent) < 0.5 for percent in each.values()) == 3
-    for one in record["data"].values():
-        for family, stoppers in one["criteria"].items():
-            assert list(stoppers) == [parameter for parameter, _ in early_stopping.CRITERIA[family]]
-            assert all(outcome["loss"] >= 1 for outcome in stoppers.values())
-        for family in ("patience", "gl"):  # a slower parameter never stops earlier
-            times = [outcome["epochs"] for outcome in one["criteria"][family].values()]
-            assert times == sorted(times), family
 
 
 SOURCE = """
