@@ -21,6 +21,7 @@ from regjax.report.reach import caution, independent_runs, too_few_units
 from regjax.report.reference_notes import ahead_note, rare_class_note, reference_notes
 from regjax.report.table import unknown_effects
 from regjax.report.targets import target_notes
+from regjax.report.verdict import headline, loss_sentence
 from regjax.report.words import Measure
 from regjax.training.state import Weights
 
@@ -187,7 +188,9 @@ class CompareResult:
             cells = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
             lines.append("  ".join(cells).rstrip())
         lines.insert(1, "-" * len(lines[0]))
-        lines.extend(["", *self.notes()])
+        content = self.to_json()
+        verdict = [headline(content), loss_sentence(content)] if self.techniques else []
+        lines.extend(["", *filter(None, verdict), *self.notes()])
         if self.settings.get("demonstration"):
             lines[:0] = [demonstration(self.settings), ""]
         return "\n".join(lines)

@@ -10,6 +10,7 @@ import pytest
 from regjax.analysis import Best, Pair, Posterior
 from regjax.comparison.result import demonstration
 from regjax.comparison.row import Calibration, Improvement, Spread
+from regjax.report.verdict import headline, loss_sentence
 from tests.comparison.made import GAIN, NAN, result, row, spread
 
 
@@ -146,3 +147,10 @@ def test_a_demonstration_is_told_first():
     own = dataclasses.replace(made, settings=made.settings | {"label_noise": 0.0})
     assert "10%" in str(made).splitlines()[0]
     assert "%" not in str(own).splitlines()[0]
+
+
+def test_the_terminal_has_the_verdict_of_the_page():
+    made = result(row("l2", GAIN))
+    content = made.to_json()
+    assert headline(content) in str(made).splitlines()
+    assert loss_sentence(content) in str(made).splitlines()
