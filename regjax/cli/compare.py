@@ -3,9 +3,9 @@
   regjax compare --workdir=runs/compare
 
 Writes results.json, table.csv, report.html, figures/, predictions.npz, flags/ (a flag file of train for each row, and
-best.flags) and winner/ (the model of the row that is best on validation, which predict reads) into --workdir; one
-to two minutes with the default flags on two cores. Use --resume to continue a comparison that was interrupted (exit code 75).
-All training examples are used, with their original labels. The embedded digits, which are the default, are a
+best.flags) and winner/ (the model of the row that is best on validation, which predict reads) into --workdir; one to
+two minutes with the default flags on two cores. Use --resume to continue a comparison that was interrupted (exit code
+75). All training examples are used, with their original labels. The embedded digits, which are the default, are a
 demonstration of overfitting: 128 training examples, of which 10% have wrong labels, unless --train_examples and
 --label_noise are given. A regularizer flag such as --l2 applies to every row, including the baseline.
 """
