@@ -72,7 +72,7 @@ def test_json_follows_the_contract(result):
 def test_table_states_the_label_noise_and_the_rules(result):
     text = str(result)
     assert "10% of the training labels" in text
-    assert "chose nothing" in text
+    assert "evaluated once" in text
     assert "with 4 the smallest possible p is 0.125" in text
     assert "baseline" in text.splitlines()[2]
 
