@@ -3,8 +3,8 @@
 The study behind what the page on early stopping says of the choice between criteria, after Prechelt (1998), who found
 that slower criteria generalize about 4% better on average and take about four times as long.
 
-Command: `python -m experiments.studies.early_stopping` (15 minutes on two cores); it prints one JSON object, the record
-`experiments/records/early_stopping.json`. With names of data sets it runs those alone.
+Command: `python -m experiments.studies.early_stopping` (about six minutes on two cores); it prints one JSON object, the
+record `experiments/records/early_stopping.json`. With names of data sets it runs those alone.
 
 On ten splits of each data set, nets with 16 and with 128 hidden units are trained for 600 epochs by Adam, without any
 regularizer. Each run is trained twice with the same seed, so that the same net is followed on its validation and on its

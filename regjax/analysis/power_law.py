@@ -24,8 +24,8 @@ class PowerLaw(NamedTuple):
       scale: > 0; the error above the floor with one example.
       rate: > 0; doubling the examples divides the error above the floor by `2^rate`.
       resampled: `[resamples, 3]`, the three numbers fitted to resampled runs.
-      misfit: the largest distance of a mean error from the curve, in standard errors of that mean; above about 3 the
-        curve is not a power law.
+      misfit: the largest distance of a mean error from the curve, in standard errors of that mean. With ten runs or
+        more, values far above 3 say that it is no power law; of fewer runs, standard errors are known too badly.
     """
 
     floor: float
@@ -85,7 +85,7 @@ def fit_power_law(
     if table.ndim != 2 or table.shape[1] != len(n) or len(table) < 3:
         raise InputError(f"fit_power_law: errors must be [runs, {len(n)}] with at least 3 runs, got {table.shape}")
     fewest = FEWEST_SIZES[floor]
-    if len(np.unique(n)) < max(fewest, 1) or (n <= 0).any():
+    if len(np.unique(n)) < fewest or (n <= 0).any():
         way_out = "; floor=False needs 3" if floor else ""
         raise InputError(f"fit_power_law: it takes {fewest} different sizes > 0, got {sorted(set(sizes))}{way_out}")
     if not np.isfinite(table).all() or (table <= 0).any():

@@ -53,6 +53,10 @@ def settings_of(
     scores = np.array([[score_in(row) for row in of_point] for of_point in rows])
     if examples is not None:
         scores = whole_hits(scores, examples)
+    # In order of time there is one way to cut: other seeds are other nets on the same folds, which count once.
+    once = scores
+    if folds is not None and folds.order == "time":
+        once = scores.reshape(len(points), folds.repeats, folds.folds).mean(axis=1)
     losses = np.array([[number_in(row, "val_loss") for row in of_point] for of_point in rows])
     ranking = [i for i in rank_settings(scores, losses) if np.isfinite(scores[i]).all()]
     references = references_of(points, ranking)
@@ -60,12 +64,12 @@ def settings_of(
     def difference(i: int, other: int | None) -> dict[str, Any] | None:
         if other is None or other == i or not np.isfinite(scores[i]).all():
             return None
-        mean, low, high, p = paired_difference(scores[i], scores[other], ratio)
+        mean, low, high, p = paired_difference(once[i], once[other], ratio)
         return {"setting": other, "mean": mean, "ci95": [or_none(low), or_none(high)], "p": p}
 
     settings = []
     for i, (point, reference) in enumerate(zip(points, references, strict=True)):
-        mean, low, high = score_interval(scores[i], validated, ratio)
+        mean, low, high = score_interval(once[i], validated, ratio)
         settings.append(
             {
                 "values": point.values,
@@ -83,7 +87,7 @@ def settings_of(
     if ranking:
         second = ranking[1] if len(ranking) > 1 else None
         best = {"setting": ranking[0], "over_second": difference(ranking[0], second)}
-    error = None if best is None else standard_error(scores[ranking[0]], validated, folds and folds.folds)
+    error = None if best is None else standard_error(once[ranking[0]], validated, folds and folds.folds)
     return {
         "reference": _described(off, points),
         "settings": settings,

@@ -92,9 +92,7 @@ def load(
     for line in dataset.notes:
         app.note(line)
     if dataset.groups is not None and (left := len(dataset.y) - sum(map(len, splits.indices.values()))):
-        app.note(
-            f"{left} of {len(dataset.y)} examples are in no part, so that groups stay whole in parts of equal sizes"
-        )
+        app.note(f"{left} of {len(dataset.y)} examples are in no part: groups and duplicates stay whole, parts fill up")
     fitted = preprocessor or flags.about("dataset", lambda: data.Preprocessor.for_splits(splits, link=link))
     return Loaded(dataset, splits, fitted)
 

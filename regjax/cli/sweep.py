@@ -14,7 +14,6 @@ other noises, learning_rate, label_smoothing, mixup, cutmix, augment (strength),
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import functools
 import itertools
@@ -247,10 +246,7 @@ def _write(config: Config, workdir: Path, content: dict[str, Any], table: list[d
     with workdirs.written_aside(workdir) as aside:
         workdirs.write_json(aside / "config.json", {"experiment": "sweep", "flags": config.to_json()})
         workdirs.write_json(aside / "results.json", content)
-        with (aside / "lanes.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(table)
+        sweep_table.write_csv(aside / "lanes.csv", table)
         write_sweep_report(content, aside)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regjax.catalog import SCORE, default_metric
@@ -100,6 +102,14 @@ def epoch_choice(table: Sequence[dict[str, Any]], *, epochs: int, restore_best: 
     pairs = [(row["val_score"], row["val_score_last"]) for row in table]
     gains = [best - last for best, last in pairs if best is not None and last is not None]
     return {"epoch_chosen": "best", "over_last_epoch": mean_of(gains)}
+
+
+def write_csv(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a table whose rows have the same columns."""
+    with file.open("w", newline="") as opened:
+        writer = csv.DictWriter(opened, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def loss_entry(config: RunOptions, spec: Spec) -> dict[str, Any]:

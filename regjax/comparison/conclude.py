@@ -328,7 +328,7 @@ def _chosen(own: Sequence[Row], used: Sequence[Row], sign: float) -> dict[str, J
         outcome.trial.value: np.mean([[e.score for e in row.outcomes[i].select] for row in own])
         for i, outcome in enumerate(own[0].outcomes)
     }
-    if max(means, key=lambda v: means[v]) != value:
+    if means[value] < max(means.values()):
         entry["edge"] = None  # on average over splits the best is another value, inside the grid or at its other end
     entry["values"] = [row.pick.value if any(row is one for one in own) else None for row in used]
     if typical.parts is not None:

@@ -119,11 +119,11 @@ def features(results: Results) -> str:
     ties = sum(value == named[-1][1] for _, value in longest[MOST_NAMED:])
     shown = [f"{name} (to {plain(value)})" for name, value in named]
     shown += [f"{plain(ties)} more (to {plain(named[-1][1])})"] if ties else []
-    seeds = " in more than half of the seeds" if int(results["seeds"]) > 1 else ""
+    seeds = " in at least half of the seeds" if int(results["seeds"]) > 1 else ""
     gone = f"{plain(len(columns) - kept)} of {count(len(columns), 'feature')}"
     return (
-        f"From weak to strong, at {results['parameter']} = {plain(values[-1])} {gone} have no weight that is not zero"
-        f"{seeds}. The longest in use: {listing(shown)}."
+        f"From weak to strong, at {results['parameter']} = {plain(values[-1])} the net does without {gone}{seeds}. The "
+        f"longest in use: {listing(shown)}."
     )
 
 

@@ -252,10 +252,11 @@ def _table_caption(results: Mapping[str, Any], measure: Measure) -> str:
     """What the intervals cover."""
     scored = f"Scores are those{_at_epoch(results)[1:]}. " if _at_epoch(results) else ""
     if is_cross_validation(results):
+        in_time = results["cross_validation"]["order"] == "time"
         return (
             f"{scored}Small numbers are 95% intervals for other examples of the same source, by Nadeau and Bengio's "
-            "correction for folds that share training examples; they err on the wide side, and are not corrected for "
-            "the number of settings. Differences are paired fold by fold."
+            f"correction for folds that share training examples; they {'' if in_time else 'err on the wide side, and '}"
+            "are not corrected for the number of settings. Differences are paired fold by fold."
         )
     if int(results["seeds"]) < 2:
         return f"{scored}One seed has no intervals: how much another seed changes is not known."

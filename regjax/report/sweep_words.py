@@ -77,8 +77,10 @@ def runs_of(results: Results) -> str:
     seeds, cross_validation = int(results["seeds"]), results.get("cross_validation")
     if not cross_validation:
         return count(seeds, "seed")
-    kind = {"groups": " of whole groups", "time": " in order of time"}.get(cross_validation["order"], "")
-    times = f" (cut {plain(seeds)} times)" if seeds > 1 else ""
+    in_time = cross_validation["order"] == "time"
+    kind = " in order of time" if in_time else " of whole groups" if cross_validation["order"] == "groups" else ""
+    times = f" ({count(seeds, 'seed')} each)" if in_time else f" (cut {plain(seeds)} times)"
+    times = times if seeds > 1 else ""
     return f"{count(int(cross_validation['folds']), 'fold')}{kind}{times}"
 
 
@@ -156,9 +158,11 @@ def simplest(results: Results) -> str:
         return ""
     measure, setting = Measure.of(results), results["settings"][rule["setting"]]
     error, values = f"one standard error ({size_of(rule['error'], measure)})", name_of(setting["values"])
+    less = rule["parameter"] == "patience"  # which regularizes more the smaller it is
     if rule["setting"] == results["best"]["setting"]:
-        return f"No stronger {rule['parameter']} is within {error} of the best."
-    return f"The strongest {rule['parameter']} within {error} of the best is the setting with {values}."
+        return f"No {'smaller' if less else 'stronger'} {rule['parameter']} is within {error} of the best."
+    most = "smallest" if less else "strongest"
+    return f"The {most} {rule['parameter']} within {error} of the best is the setting with {values}."
 
 
 def told_apart(gain: Mapping[str, Any]) -> bool:

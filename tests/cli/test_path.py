@@ -96,3 +96,14 @@ def test_paths_that_are_there_are_not_trained_again(tmp_path, monkeypatch):
     app._finish()
     assert trained == [("up", 0), ("up", 1), ("down", 0), ("down", 1)]
     assert [row["order"] for row in read_csv(tmp_path / "w/path.csv")] == ["up"] * 4 + ["down"] * 4
+
+
+@pytest.mark.slow
+def test_weights_that_are_not_finite_have_no_share_of_zeros_and_missing_features_are_told_of(run, tmp_path):
+    flags = ["--dataset=wine", "--epochs=2", "--seeds=1", "--order=up", "--optimizer=sgd", "--workdir=w"]
+    done = run("path", "--path=l2=0.001,0.01", "--learning_rate=1e9", "--widths=13,5", *flags)
+    assert [(row["status"], row["zeros"]) for row in read_csv(tmp_path / "w/path.csv")] == [("diverged", "")] * 2
+    assert "had a run without a result" in done.stdout
+    assert (
+        "no paths of features" not in done.stderr
+    )  # hidden_0 alone has a row for each of the 13 columns, and hidden_1?

@@ -89,6 +89,17 @@ def test_means_leave_out_what_is_not_known():
     assert not math.isnan(found["score"]["mean"])
 
 
+def test_seeds_on_the_same_folds_in_time_are_no_other_folds():
+    """Two seeds on two folds: their means are the observations."""
+    scores = np.array([[0.5, 0.75, 0.6, 0.65], [0.7, 0.75, 0.9, 0.85], [0.6, 0.5, 0.6, 0.5]])
+    folds = CrossValidation(folds=2, repeats=2, ratio=1.0, examples=20, order="time")
+    found = settings_of(table_of(*scores.ravel()), POINTS, {"l2": 0.0}, None, folds)
+    means = scores.reshape(3, 2, 2).mean(axis=1)
+    gain = found["settings"][1]["over_reference"]
+    assert gain["ci95"] == pytest.approx(list(fold_interval(means[1] - means[2], 1.0)[1:]))
+    assert gain["p"] == pytest.approx(fold_p(means[1] - means[2], 1.0))
+
+
 def test_folds_have_intervals_and_tests_of_their_own():
     """Two repetitions of two folds, of 10 and 8 examples: those of Nadeau and Bengio, and hits per fold."""
     scores = np.array([[0.5, 0.75, 0.6, 0.625], [0.7, 0.75, 0.9, 0.875], [0.6, 0.5, 0.6, 0.5]])

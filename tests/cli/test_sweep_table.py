@@ -30,6 +30,13 @@ def test_the_table_has_the_epoch_whose_weights_are_kept():
     assert second["val_score_last"] == 0.75  # of the last epoch, which was not chosen
 
 
+def test_the_share_of_zeros_and_other_means_leave_out_what_is_not_known(tmp_path):
+    assert sweep_table.mean_of([0.5, None, 1.0]) == 0.75
+    assert sweep_table.mean_of([None]) is None
+    sweep_table.write_csv(tmp_path / "t.csv", [{"a": 1, "b": None}, {"a": 2, "b": 0.5}])
+    assert (tmp_path / "t.csv").read_text() == "a,b\n1,\n2,0.5\n"
+
+
 def test_how_the_epochs_were_chosen_and_what_it_gained():
     """The mean over runs that have both scores; a stop that validation decided is a choice too."""
     lanes = [

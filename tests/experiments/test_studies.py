@@ -104,6 +104,11 @@ def test_folds_cover_the_truth_as_often_as_the_record_says(case):
     covered = [row["covered"]["corrected"] for rows in record.values() for row in rows]
     assert (min(covered), max(covered)) == (0.975, 1.0)
     assert max(row["false_alarms"]["corrected"] for row in record["columns"]) == 0.025
+    in_time = json.loads((RECORDS / "folds.json").read_text())["in_time"]
+    forward = [row["covered"] for rows in in_time.values() for row in rows]
+    assert round(min(one["corrected"] for one in forward), 3) == 0.93
+    assert round(min(one["student"] for one in forward), 2) == 0.79
+    assert max(row["false_alarms"]["corrected"] for row in in_time["columns"]) == 0.006
     repeated = [row for row in record["columns"] if row["repeats"] == 3]
     assert {round(100 * row["covered"]["student"]) for row in repeated} == {70, 74}
     assert [round(100 * row["false_alarms"]["student"]) for row in repeated] == [26, 26, 30]

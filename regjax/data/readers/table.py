@@ -199,8 +199,10 @@ def _weights(raw: RawTable, column: str) -> np.ndarray:
 
 def _many_classes(task: str, y: np.ndarray) -> str:
     """Ask whether a target with many classes of few rows each is meant; empty for others."""
+    if task != "classification":
+        return ""
     counts = np.unique(y, return_counts=True)[1]
-    if task != "classification" or len(counts) <= MANY_CLASSES or np.median(counts) >= FEW_ROWS:
+    if len(counts) <= MANY_CLASSES or np.median(counts) >= FEW_ROWS:
         return ""
     return f"; {len(counts)} classes with {np.median(counts):g} rows at the median: is this the target?"
 

@@ -316,6 +316,12 @@ def _numbers(raw: RawTable, column: Column) -> np.ndarray:
     return values
 
 
+def _truth(word: str) -> float:
+    """1 or 0 for a word, or a number, that says so; NaN for others."""
+    known = dict.fromkeys((*TRUE, "1", "1.0"), 1.0) | dict.fromkeys((*FALSE, "0", "0.0"), 0.0)
+    return known.get(word, np.nan)
+
+
 def _parsed(raw: RawTable, column: Column, cells: Any) -> np.ndarray:
     texts: Sequence[str | None] = cells.to_pylist()
     out = np.full(len(texts), np.nan)
@@ -323,8 +329,7 @@ def _parsed(raw: RawTable, column: Column, cells: Any) -> np.ndarray:
         if text is None:
             continue
         if column.role == "boolean":
-            word = text.lower()
-            out[i] = word in (*TRUE, "1") if word in (*TRUE, *FALSE, "0", "1") else np.nan
+            out[i] = _truth(text.lower())
             continue
         try:
             out[i] = float(text.replace(",", "") if column.thousands else text.replace("_", "no number"))
