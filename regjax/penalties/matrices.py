@@ -18,7 +18,7 @@ from regjax.catalog import PENALTY_MODES
 from regjax.core.checks import check_choice, check_range
 from regjax.core.dtypes import wide_dtype, widened
 from regjax.core.tree import Where
-from regjax.core.typing import Array, Numeric, PyTree
+from regjax.core.typing import Array, DType, Numeric, PyTree
 from regjax.penalties import prox as _prox
 from regjax.penalties.base import Penalty, Strength, Term, new_term
 from regjax.penalties.elementwise import squares
@@ -243,6 +243,15 @@ def as_matrices(kind: str, w: Array, name: str, layout: Layout = DEFAULT_LAYOUT)
     return widened(w.reshape(-1, rows, columns))
 
 
+def power_start(size: int, dtype: DType) -> Array:
+    """The first vector of the power method, `[size]`.
+
+    It contains all frequencies, so that it is hardly ever orthogonal to the leading vector, as a constant one is to
+    that of two columns with a negative correlation.
+    """
+    return jnp.cos(jnp.square(jnp.arange(size, dtype=dtype)) + 0.5)
+
+
 def largest_singular_value(m: Array, iterations: int | None = None) -> Array:
     """The largest singular value of a matrix, exact, or a lower bound from the power method.
 
@@ -265,8 +274,7 @@ def largest_singular_value(m: Array, iterations: int | None = None) -> Array:
         return v / jnp.where(norm > 0, norm, 1.0)
 
     fixed = jax.lax.stop_gradient(m)
-    # The start contains all frequencies, so that it is hardly ever orthogonal to the leading singular vector.
-    start = unit(jnp.cos(jnp.square(jnp.arange(m.shape[1], dtype=wide_dtype(m))) + 0.5)).astype(m.dtype)
+    start = unit(power_start(m.shape[1], wide_dtype(m))).astype(m.dtype)
     v = jax.lax.fori_loop(0, iterations, lambda _, v: unit(jnp.conj(fixed.T) @ (fixed @ v)), start)
     return jnp.real(jnp.conj(unit(fixed @ v)) @ (m @ v))
 

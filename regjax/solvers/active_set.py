@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from regjax.core.typing import Array, PyTree
+from regjax.penalties.matrices import power_start
 from regjax.penalties.prox import soft_threshold
 
 _SMALLEST = 128  # size of the smallest working set; each further size is twice the previous one
@@ -61,7 +62,8 @@ def solve_path(
     """`(coefficients [K, P] in the units of the data, iterations [K], converged [K])`."""
     features = problem.b.shape[0]
     dtype = problem.b.dtype
-    steepest = _largest_eigenvalue(problem.times, jnp.ones(features, dtype) / features**0.5, 30)
+    start = power_start(features, dtype)
+    steepest = _largest_eigenvalue(problem.times, start, 30)
     sizes = _sizes(features)
 
     def solve_on_all(w: Array, mask: Array, weights: _Weights) -> tuple[Array, Array, Array]:
@@ -79,7 +81,7 @@ def solve_path(
             )
             # The largest eigenvalue of a submatrix is no larger, and mostly smaller, which allows longer steps.
             subset_steepest = jnp.minimum(
-                steepest, _largest_eigenvalue(lambda v: gram @ v, jnp.where(b != 0, 1.0, 0.0), 12)
+                steepest, _largest_eigenvalue(lambda v: gram @ v, jnp.where(b != 0, start[:size], 0.0), 12)
             )
             subset_w, iterations, residual = _solve(
                 lambda v: gram @ v, gram, b, subset_w, subset_weights, subset_steepest, tol, max_iterations

@@ -33,6 +33,18 @@ def test_the_path_of_sklearn(n, p):
     ).mean() > 0.9
 
 
+def test_many_problems_of_two_columns_converge():
+    """Two standardized columns have the eigenvectors (1, 1) and (1, -1), and either can be the leading one."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 50, 2)).astype(np.float32)
+    y = (x.sum(axis=2) + rng.normal(size=(300, 50))).astype(np.float32)
+    paths = jax.vmap(rj.lasso_path)(x, y)
+    assert bool(paths.converged.all())
+    alphas = np.asarray(paths.strengths[0], np.float64) / 2
+    _, reference, _ = lasso_path(x[0].astype(np.float64), y[0].astype(np.float64), alphas=alphas, tol=1e-10)
+    np.testing.assert_allclose(paths.coefficients[0], reference.T, atol=2e-3)
+
+
 def test_elastic_net_and_given_strengths():
     x, y = problem(60, 100)
     # sklearn: alpha (r |w| + (1 - r) w^2 / 2) on half of our loss.
