@@ -17,6 +17,7 @@ COMMANDS = {
     "compare": "which technique helps on a data set, over seeds",
     "sweep": "hyperparameters over seeds, compiled once",
     "path": "one net after another along the strengths of a regularizer",
+    "claims": "statements about regularization, measured",
     "export": "a trained model as files that need no regjax",
     "gallery": "what augmentation does to examples",
 }

@@ -35,6 +35,7 @@ NEEDS = {
     "compare": ("jinja2", "matplotlib", "rich"),
     "sweep": ("jinja2", "matplotlib", "rich"),
     "path": ("jinja2", "matplotlib", "rich"),
+    "claims": ("jinja2", "matplotlib", "rich", "scipy", "sklearn"),
     "export": ("flatbuffers", "orbax", "safetensors"),
     "gallery": ("PIL", "jinja2"),
 }

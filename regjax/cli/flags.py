@@ -18,7 +18,7 @@ FLAGS = flags.FLAGS
 # The headings of `--help`, in order.
 GROUPS = (
     "data", "tables", "model", "training", "regularizers", "noise in training", "stopping", "compare", "sweep", "path",
-    "predict", "export", "gallery", "run", "devices",
+    "claims", "predict", "export", "gallery", "run", "devices",
 )  # fmt: skip
 
 Config = TypeVar("Config", bound=Options)

@@ -18,7 +18,7 @@ from regjax.cli.options import ResumableOptions, WorkdirOptions
 # The files of a run; anything else in its directory belongs to the user.
 OUR_FILES = {
     "config.json", "metrics.jsonl", "summary.json", "curves.png", "preprocess.json", "checkpoints", "results.json",
-    "table.csv", "report.html", "figures", "lanes.csv", "path.csv", "unfinished", "config.json.partial",
+    "claims.json", "table.csv", "report.html", "figures", "lanes.csv", "path.csv", "unfinished", "config.json.partial",
     "summary.json.partial", "results.json.partial", "predictions.npz", "validation.npz", "flags", "winner",
 }  # fmt: skip
 UNFINISHED = "unfinished"  # the finished runs of a sweep or comparison, inside its working directory
@@ -62,7 +62,7 @@ def check(config: WorkdirOptions, experiment: str) -> Path:
 def _unfinished_experiment(path: Path) -> str | None:
     """Return the command whose run in a directory has not ended; None if it has."""
     saved = read_config(path / UNFINISHED)
-    if saved is None and not any((path / name).exists() for name in ("summary.json", "results.json")):
+    if saved is None and not any((path / name).exists() for name in ("summary.json", "results.json", "claims.json")):
         saved = read_config(path)
     return saved["experiment"] if saved else None
 
@@ -194,12 +194,13 @@ def unfinished(config: WorkdirOptions, experiment: str) -> Iterator[Path]:
         raise
 
 
-def is_finished(config: WorkdirOptions, experiment: str) -> bool:
+def is_finished(config: WorkdirOptions, experiment: str, file: str = "results.json") -> bool:
     """Whether a resumed command is already finished.
 
     Args:
       config: the current options.
       experiment: name of the command in config.json.
+      file: what the command writes at its end.
 
     Raises:
       FlagError: the existing results have other flags.
@@ -208,7 +209,7 @@ def is_finished(config: WorkdirOptions, experiment: str) -> bool:
     begun = read_config(workdir / UNFINISHED) is not None
     if begun or read_config(workdir) is not None:
         check_same_flags(workdir / UNFINISHED if begun else workdir, experiment, config)
-    return not begun and (workdir / "results.json").exists()
+    return not begun and (workdir / file).exists()
 
 
 def _aside_prefix(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""Claims about regularization, each measured and judged against a margin that was fixed beforehand."""

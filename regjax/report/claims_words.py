@@ -1,0 +1,144 @@
+"""Sentences of the page of claims, from `claims.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from regjax.report.words import count, finite, fixed, listing, plain
+
+VERDICTS = ("supported", "contradicted", "depends on", "not shown")
+LABELS = {
+    "supported": "supported",
+    "contradicted": "contradicted",
+    "depends on": "depends on the circumstance",
+    "not shown": "not shown",
+}
+ORDER = ("supported", "contradicted", "not shown")
+
+
+def digits_of(margin: float) -> int:
+    """Decimals with which effects are written beside a margin: one more than the margin has, and at least one.
+
+    Example:
+      >>> digits_of(10.0), digits_of(0.1), digits_of(0.001)
+      (1, 2, 4)
+    """
+    digits = 0
+    while digits < 6 and round(margin, digits) != margin:
+        digits += 1
+    return digits + 1
+
+
+def quantity(value: Any, unit: str, digits: int) -> str:
+    """A number with its unit.
+
+    Example:
+      >>> quantity(12.34, "%", 1), quantity(-1.0, "points", 1)
+      ('12.3%', '−1.0 points')
+    """
+    return with_unit(fixed(value, digits), unit)
+
+
+def with_unit(number: str, unit: str) -> str:
+    """A number, as text, with its unit."""
+    return f"{number}%" if unit == "%" else f"{number} {unit}"
+
+
+def effect(case: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
+    """The mean of a circumstance with its interval, or why there is none."""
+    digits = digits_of(claim["margin"])
+    if not finite(case["mean"]):
+        return str(case["reason"])
+    low, high = (fixed(end, digits) for end in case["ci95"])
+    interval = f" ({low} to {high})" if all(map(finite, case["ci95"])) else ""
+    return quantity(case["mean"], claim["unit"], digits) + interval
+
+
+def margin(claim: Mapping[str, Any]) -> str:
+    """What has to be shown, in symbols."""
+    size = with_unit(plain(claim["margin"]), claim["unit"])
+    return f"above {size}" if claim["relation"] == "above" else f"within ±{size}"
+
+
+def finding(claim: Mapping[str, Any]) -> str:
+    """The verdict of a claim in a sentence, with the circumstances of each kind.
+
+    Example:
+      >>> case = {"label": "a", "verdict": "supported", "mean": 3.0, "ci95": [2.0, 4.0], "reason": ""}
+      >>> claim = {"quantity": "The gain", "unit": "points", "margin": 1.0, "relation": "above"}
+      >>> finding(claim | {"circumstances": [case]})
+      'The gain is shown to be above 1 points (a).'
+    """
+    by_verdict = {
+        verdict: [case["label"] for case in claim["circumstances"] if case["verdict"] == verdict] for verdict in ORDER
+    }
+    size = with_unit(plain(claim["margin"]), claim["unit"])
+    if claim["relation"] == "above":
+        phrases = {
+            "supported": f"is shown to be above {size}",
+            "contradicted": f"is shown to be below {size}",
+            "not shown": f"is not shown to be above or below {size}",
+        }
+    else:
+        phrases = {
+            "supported": f"is shown to be within {size} of zero",
+            "contradicted": f"is shown to be more than {size} from zero",
+            "not shown": f"is not shown to be within {size} of zero or beyond",
+        }
+    total = len(claim["circumstances"])
+    parts = []
+    for verdict in ORDER:
+        labels = by_verdict[verdict]
+        if labels:
+            where = f"in all {total} circumstances" if len(labels) == total > 1 else f"({'; '.join(labels)})"
+            parts.append(f"{phrases[verdict]} {where}")
+    return f"{claim['quantity']} {listing(parts)}."
+
+
+def counts(claims: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many claims have each verdict."""
+    return {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in VERDICTS}
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """The page in one sentence.
+
+    Example:
+      >>> headline({"claims": [{"verdict": "supported"}, {"verdict": "depends on"}, {"verdict": "supported"}]})
+      'Of 3 claims, 2 are supported, and 1 depends on the circumstance.'
+    """
+    found = counts(results["claims"])
+    verbs = {
+        "supported": ("is supported", "are supported"),
+        "contradicted": ("is contradicted", "are contradicted"),
+        "depends on": ("depends on the circumstance", "depend on the circumstance"),
+        "not shown": ("is neither shown nor contradicted", "are neither shown nor contradicted"),
+    }
+    parts = [f"{number} {verbs[verdict][number > 1]}" for verdict, number in found.items() if number]
+    total = count(len(results["claims"]), "claim")
+    ends = f"{', '.join(parts[:-1])}, and {parts[-1]}" if len(parts) > 1 else parts[0]
+    return f"Of {total}, {ends}."
+
+
+def how_sure(results: Mapping[str, Any]) -> str:
+    """How a verdict is reached, and how often one is wrong."""
+    runs = sorted({claim["runs"] for claim in results["claims"]})
+    span = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+    return (
+        f"A claim is measured in {span} runs, each with data drawn anew (of a data set: parts) and weights of its own. "
+        "It is supported where Student's "
+        "test shows the effect beyond the margin, contradicted where it shows that the effect does not reach it, "
+        "each at "
+        f"the level of {100 * results['level']:.0f}% divided by the {results['tests']} circumstances of all claims: "
+        "the "
+        f"probability that any verdict on this page is wrong is at most {100 * results['level']:.0f}%, as far as "
+        "means of "
+        "the runs are normal. Intervals are those of the mean at 95%, one by one."
+    )
+
+
+def terminal_lines(results: Mapping[str, Any]) -> list[str]:
+    """A line for each claim."""
+    width = max(len(claim["name"]) for claim in results["claims"])
+    return [f"{claim['name']:{width}}  {LABELS[claim['verdict']]}" for claim in results["claims"]]
