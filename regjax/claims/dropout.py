@@ -25,6 +25,7 @@ PROBLEMS = ("noisy digits", "clusters", "teacher", "spirals")
 FRACTIONS = (0.1, 0.25, 0.5, 0.8)
 ENTRIES, DRAWS, REMOVALS, UNITS = 1_000_000, 4096, 16, 128
 RATE = "0.6"
+DEPENDENT = ("noisy digits", "clusters")
 
 
 def _fraction(runs: Sequence[int]) -> Measured:
@@ -141,7 +142,7 @@ def _correlation(name: str, trained: Trained, runs: Sequence[int]) -> np.ndarray
 
 def _coadaptation(runs: Sequence[int]) -> Measured:
     effects = {}
-    for name in ("noisy digits", "clusters"):
+    for name in DEPENDENT:
         plain, dropped = baseline(name, runs), grid("dropout", name, runs)[RATE]
         for label, measure in (("removal of half of the units", _removal), ("correlation of units", _correlation)):
             effects[f"{label}, {TITLES[name]}"] = measure(name, plain, runs) - measure(name, dropped, runs)
@@ -235,7 +236,7 @@ CLAIMS = (
         design=f"{DRAWS:,} draws at rate 0.5: the sum of 1,000 activations after dropout with each scaling, a linear "
         f"function of them, and the outputs of a net with two ReLU layers that was trained with rate {RATE} on digits, "
         "projected on its outputs at inference.",
-        quantity="How far the mean in training is from the value at inference",
+        quantity="The deviation of the mean in training",
         unit="%",
         margin=1.0,
         relation="within",
@@ -263,7 +264,7 @@ CLAIMS = (
         margin=5.0,
         circumstances=tuple(
             f"{label}, {TITLES[name]}"
-            for name in ("noisy digits", "clusters")
+            for name in DEPENDENT
             for label in ("removal of half of the units", "correlation of units")
         ),
         measure=_coadaptation,
@@ -277,7 +278,7 @@ CLAIMS = (
         hypothesis="The share of wrong training labels that the net has learned by heart is more than 10 points lower "
         "with dropout.",
         design=f"{NETS} Digits of which 10% have wrong labels: whether the net, at inference, gives the wrong label.",
-        quantity="How much less is memorized",
+        quantity="The reduction of what is memorized",
         unit="points",
         margin=10.0,
         circumstances=("rate 0.4", "rate 0.8"),
@@ -291,7 +292,7 @@ CLAIMS = (
         "than "
         "10 points lower with dropout.",
         design=f"{NETS} Rate {RATE}. The curves show losses after the last epoch.",
-        quantity="How much less the test loss rises",
+        quantity="The reduction of the rise of the test loss",
         unit="points",
         margin=10.0,
         circumstances=titles(PROBLEMS),

@@ -26,6 +26,7 @@ TITLES = {
     "breast cancer": "breast cancer",
 }
 assert set(TITLES) == set(PROBLEMS)
+LEARNED = ("noisy digits", "clusters", "spirals", "breast cancer", "random labels")
 CURVES = ("noisy digits", "digits", "clusters", "teacher", "spirals", "breast cancer")
 
 
@@ -56,9 +57,8 @@ def _followed(runs: Sequence[int]) -> dict[str, Trained]:
 
 
 def _generalizes(runs: Sequence[int]) -> Measured:
-    names = ("noisy digits", "clusters", "spirals", "breast cancer", "random labels")
     effects = {}
-    for name in names:
+    for name in LEARNED:
         one = baseline(name, runs)
         effects[TITLES[name]] = 100 * (one.kept("test", "accuracy") - _majority(name, runs))
     return Measured(effects)
@@ -115,7 +115,7 @@ CLAIMS = (
         quantity="The gain in test accuracy over the most frequent class",
         unit="points",
         margin=10.0,
-        circumstances=titles(("noisy digits", "clusters", "spirals", "breast cancer", "random labels")),
+        circumstances=titles(LEARNED),
         measure=_generalizes,
     ),
     Claim(
@@ -153,7 +153,7 @@ CLAIMS = (
         hypothesis="Test accuracy (R² of the regression) at the epoch of the lowest validation loss exceeds that after "
         "the last epoch by more than 1 point.",
         design=f"{NETS} A run without a gap after the last epoch would not count; the curves show the gaps.",
-        quantity="What training on took away",
+        quantity="The fall by training on",
         unit="points",
         margin=1.0,
         circumstances=titles(CURVES),

@@ -170,7 +170,7 @@ CLAIMS = (
         "times the standard deviation; the L1 penalty on squared errors, and the absolute error as loss without a "
         "penalty, against ridge on squared errors. Strengths are chosen in each run on 60 validation examples, which "
         "have outliers too. The excess error is known exactly, and a difference is in percent of the larger error.",
-        quantity="How much lower the excess error is than that of ridge",
+        quantity="The reduction of the excess error against ridge",
         unit="%",
         margin=20.0,
         circumstances=("L1 penalty", "absolute error as loss", "no outliers, L1"),

@@ -64,7 +64,7 @@ def _no_zeros(runs: Sequence[int]) -> Measured:
 
 
 def imbalance(coefficients: np.ndarray) -> np.ndarray:
-    """`|a - b| / (|a| + |b|)` of pairs `[..., 2]`: 0 if both are equal, 1 if one is zero."""
+    """`|a - b| / (|a| + |b|)` of pairs `[..., 2]`: 0 if both are equal, 1 if one is zero or the signs differ."""
     a, b = np.moveaxis(np.asarray(coefficients), -1, 0)
     total = np.abs(a) + np.abs(b)
     found: np.ndarray = np.abs(a - b) / np.where(total > 0, total, 1.0)
@@ -179,7 +179,7 @@ CLAIMS = (
         "columns that do not by more than 10 points.",
         design="Linear regression on ten columns of variance 1, five of which have a coefficient of 1 and five of 0; "
         f"60 examples, noise of standard deviation 1; ridge of strength {TYPICAL:g} against least squares.",
-        quantity="What is left of the coefficients that matter, less that of the others,",
+        quantity="The difference between what is left of both",
         unit="points",
         margin=10.0,
         circumstances=tuple(TRUE_AND_IDLE),
@@ -197,7 +197,7 @@ CLAIMS = (
         design="Linear regression on two columns, 50 examples, noise of standard deviation 1; both strengths are "
         "chosen "
         "in each run on 60 validation examples.",
-        quantity="How much less unbalanced L2 is than L1",
+        quantity="The difference in imbalance between L1 and L2",
         unit="points",
         margin=20.0,
         circumstances=tuple(PAIRS),
@@ -218,7 +218,7 @@ CLAIMS = (
         "examples, with and without the division. The excess error is known exactly from the true coefficients, and "
         "a difference "
         "is in percent of the larger error.",
-        quantity="How much lower the excess error is on standardized columns",
+        quantity="The reduction of the excess error",
         unit="%",
         margin=10.0,
         circumstances=tuple(RANGES),

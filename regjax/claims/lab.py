@@ -39,7 +39,7 @@ class Setting:
       learning_rate: its learning rate; None is that of the problem.
       batch_norm: whether the net has batch normalization.
       augmentation: what `rj.augment.make` reads, or empty.
-      epochs: of `STEPS` updates each.
+      epochs: of `STEPS` updates each; None is `EPOCHS`.
       regularizers: arguments of `make_hparams`.
     """
 
@@ -48,7 +48,7 @@ class Setting:
     learning_rate: float | None = None
     batch_norm: bool = False
     augmentation: str = ""
-    epochs: int = EPOCHS
+    epochs: int | None = None
     regularizers: Mapping[str, Value] = dataclasses.field(default_factory=dict)
 
 
@@ -94,7 +94,7 @@ def spec_of(of: Problem, setting: Setting) -> Spec:
         num_classes=of.num_classes,
         batch_size=BATCH,
         steps_per_epoch=STEPS,
-        epochs=setting.epochs,
+        epochs=setting.epochs or EPOCHS,
         optimizer=setting.optimizer,
         augmentation=make_augmentation(setting.augmentation) if setting.augmentation else None,
         eval_train_examples=TRAIN,
@@ -164,13 +164,13 @@ def _metrics(values: Sequence[Mapping[str, np.ndarray]], prefix: str) -> dict[st
 
 
 @functools.lru_cache(maxsize=64)
-def _baseline(name: str, runs: tuple[int, ...], epochs: int) -> Trained:
-    return train(name, runs, {"none": Setting(epochs=epochs)}, ("validation", "test"))["none"]
+def _baseline(name: str, runs: tuple[int, ...]) -> Trained:
+    return train(name, runs, {"none": Setting()}, ("validation", "test"))["none"]
 
 
-def baseline(name: str, runs: Sequence[int], epochs: int = EPOCHS) -> Trained:
+def baseline(name: str, runs: Sequence[int]) -> Trained:
     """The nets without a regularizer, followed on both parts; trained once for all claims that need them."""
-    return _baseline(name, tuple(runs), epochs)
+    return _baseline(name, tuple(runs))
 
 
 def chosen(settings: Mapping[str, Trained]) -> tuple[np.ndarray, dict[str, np.ndarray]]:

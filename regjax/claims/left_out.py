@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from regjax.claims import lab
 from regjax.claims.claim import Claim, Measured, Picture
 from regjax.claims.fit import NETS, TITLES
 from regjax.claims.grids import CHOSEN, grid
@@ -120,7 +121,7 @@ def _norm_steps(runs: Sequence[int]) -> Measured:
 
 def _fits_anything(runs: Sequence[int]) -> Measured:
     name = "random labels"
-    one = train(name, runs, {"long": Setting(epochs=300)})["long"]
+    one = train(name, runs, {"long": Setting(epochs=2 * lab.EPOCHS)})["long"]
     return Measured({TITLES[name]: 100 * (1 - one.last("train", "accuracy"))})
 
 
@@ -209,7 +210,7 @@ CLAIMS = (
         design=f"Least squares of the smallest norm on ReLU features of ten inputs, {EXAMPLES} examples, noise of "
         "standard deviation 0.5; with ridge, the strength is chosen in each run on 200 validation examples. The dotted "
         "line is where there are as many features as examples.",
-        quantity="How much lower the test error of the wide model is",
+        quantity="The reduction of the test error",
         unit="%",
         margin=20.0,
         circumstances=tuple(FLOORS),
@@ -269,7 +270,7 @@ CLAIMS = (
         statement="A net that fits its training data has found patterns in them: it cannot fit labels that say "
         "nothing.",
         hypothesis="More than half of the training examples are not fitted.",
-        design=f"{NETS} Here 300 epochs, and labels of which 90% were replaced by other classes.",
+        design=f"{NETS} Here twice as many epochs, and labels of which 90% were replaced by other classes.",
         quantity="The share of the training examples that is not fitted",
         unit="%",
         margin=50.0,
@@ -297,7 +298,7 @@ CLAIMS = (
         hypothesis="With 10% wrong labels the gain in test accuracy exceeds that with right labels by more than "
         "1 point.",
         design=f"{NETS} Digits. {CHOSEN['l2']} {CHOSEN['dropout']}",
-        quantity="How much larger the gain is",
+        quantity="The difference between the gains",
         unit="points",
         margin=1.0,
         circumstances=("L2", "dropout", "early stopping"),

@@ -91,7 +91,7 @@ def _architecture(runs: Sequence[int]) -> Measured:
 
 def _against_stopping(runs: Sequence[int]) -> Measured:
     effects = {}
-    for name in ("noisy digits", "clusters", "teacher", "breast cancer"):
+    for name in STOPPED:
         stopped = baseline(name, runs).kept("test")
         for title, family in (("L2", "l2"), ("dropout", "dropout")):
             _, metrics = chosen(grid(family, name, runs))
@@ -120,7 +120,7 @@ CLAIMS = (
         hypothesis=f"With {MOST} training examples in place of {TRAIN} and the same number of updates, the gap between "
         "training and test accuracy (R² of the regression) becomes narrower by more than 2 points.",
         design=NETS,
-        quantity="The gap that closes",
+        quantity="The reduction of the gap",
         unit="points",
         margin=2.0,
         circumstances=titles(SIZED),
@@ -191,14 +191,10 @@ CLAIMS = (
         hypothesis="The test loss with a regularizer, after the last epoch, is more than 2% lower than with early "
         "stopping at the lowest validation loss.",
         design=f"{NETS} {CHOSEN['l2']} {CHOSEN['dropout']} Early stopping uses the same validation examples.",
-        quantity="How much lower the test loss is than with early stopping",
+        quantity="The reduction of the test loss against early stopping",
         unit="%",
         margin=2.0,
-        circumstances=tuple(
-            f"{title}, {TITLES[name]}"
-            for name in ("noisy digits", "clusters", "teacher", "breast cancer")
-            for title in ("L2", "dropout")
-        ),
+        circumstances=tuple(f"{title}, {TITLES[name]}" for name in STOPPED for title in ("L2", "dropout")),
         measure=_against_stopping,
         literature="Gradient descent that is stopped early on a quadratic loss is close to L2 with a strength that "
         "falls with time (Goodfellow, Bengio and Courville, Deep Learning, 2016, section 7.8).",

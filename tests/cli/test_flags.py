@@ -155,13 +155,14 @@ def test_npz_without_targets(fails, tmp_path):
     assert re.search("--dataset=d.npz: .*y", fails("train", "--dataset=d.npz"))
 
 
-@pytest.mark.parametrize("module", ["train", "compare", "sweep", "path", "predict", "export", "gallery"])
+@pytest.mark.parametrize("module", ["train", "compare", "sweep", "path", "claims", "predict", "export", "gallery"])
 def test_what_print_config_prints_is_a_flagfile_that_changes_nothing(run, tmp_path, module):
     given = {
         "train": ("--l2=0.1", "--widths=8,4", "--norestore_best", "--penalty=l1(1, where='a b')", "--patience=3"),
         "compare": ("--grid=l2=0.1,1", "--grid=l1=0.1", "--techniques=l1,l2", "--epochs=3"),
         "sweep": ("--sweep=l2=0.1,1", "--nocompact"),
         "path": ("--path=l2=0.1,1", "--order=up"),
+        "claims": ("--only=l2_shrinks", "--seeds=3"),
         "predict": ("--input=test", "--output=w.csv"),
         "export": ("--output=e",),
         "gallery": ("--images=2",),
