@@ -112,6 +112,7 @@ from .sweeps import LaneStore as LaneStore
 from .sweeps import path as path
 from .sweeps import plan_lanes as plan_lanes
 from .sweeps import run_lanes as run_lanes
+from .sweeps import search as search
 from .sweeps import sweep as sweep
 from .training.evaluate import evaluate as evaluate
 from .training.evaluate import predict as predict
@@ -235,6 +236,7 @@ __all__ = [
     "run_lanes",
     "sam",
     "scad",
+    "search",
     "smooth_labels",
     "snapshot_schedule",
     "snapshots",

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
 from regjax.catalog import LAYOUTS
@@ -265,6 +266,7 @@ def _call_memory(plan: LanePlan, lanes: Sequence[Lane], data: TrainData, device:
     states = jax.eval_shape(lambda *inputs: programs.initial_states(run, *inputs), hparams, keys, data, weights)
     block = epochs_at_once(run.spec.epochs)
     # The states are updated in place, so they count once.
-    return program_memory(programs.advance, run, block, states, hparams, keys, data, seeds) + tree_bytes(
+    until = put(np.full(len(lanes), run.spec.epochs, np.int32), device)
+    return program_memory(programs.advance, run, block, states, hparams, keys, data, seeds, until) + tree_bytes(
         (states, hparams)
     )

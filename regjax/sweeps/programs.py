@@ -45,24 +45,54 @@ def initial_states(run: Run, hparams: Hparams, keys: PRNGKey, data: TrainData, w
 
 @functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
 def advance(
-    run: Run, epochs: int, states: RunState, hparams: Hparams, keys: PRNGKey, data: TrainData, seeds: Array
+    run: Run,
+    epochs: int,
+    states: RunState,
+    hparams: Hparams,
+    keys: PRNGKey,
+    data: TrainData,
+    seeds: Array,
+    until: Array,
 ) -> tuple[RunState, Array]:
-    """Train each lane for at most `epochs` epochs, and say which are still running; stopped lanes do not change."""
+    """Train each lane for at most `epochs` epochs, and say which are still running; stopped lanes do not change.
+
+    `until` has for each lane the number of epochs after which it pauses.
+    """
+
+    def train(state: RunState, hparams: Hparams, key: PRNGKey, seed: Array, until: Array) -> tuple[RunState, Array]:
+        end = jnp.minimum(until, state.epoch + epochs)
+        state = _train_until(run, state, hparams, key, data.for_seed(seed), end)
+        return state, _is_running(run, state) & (state.epoch < until)
+
+    return jax.vmap(train)(states, hparams, keys, seeds, until)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def initial_state(run: Run, hparams: Hparams, key: PRNGKey, data: TrainData, weights: Weights) -> RunState:
+    """The state of one lane before its first epoch."""
+    return make_program(run.spec, run.make_tx).init(hparams, key, data.x[:1], weights)
+
+
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def advance_lane(
+    run: Run, state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData, seed: Array, until: Array
+) -> tuple[RunState, RunResult]:
+    """Train one lane until it has had `until` epochs or stops; returns its state, and the result up to there."""
+    state = _train_until(run, state, hparams, key, data.for_seed(seed), until)
+    return state, run.result_of(state, hparams)
+
+
+def _is_running(run: Run, state: RunState) -> Array:
+    return (state.epoch < run.spec.epochs) & ~state.stop.should_stop
+
+
+def _train_until(run: Run, state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData, end: Array) -> RunState:
     program = make_program(run.spec, run.make_tx)
-
-    def is_running(state: RunState) -> Array:
-        return (state.epoch < run.spec.epochs) & ~state.stop.should_stop
-
-    def train(state: RunState, hparams: Hparams, key: PRNGKey, seed: Array) -> tuple[RunState, Array]:
-        lane_data, end = data.for_seed(seed), state.epoch + epochs
-        state = jax.lax.while_loop(
-            lambda state: is_running(state) & (state.epoch < end),
-            lambda state: program.epoch_block(state, hparams, key, lane_data),
-            state,
-        )
-        return state, is_running(state)
-
-    return jax.vmap(train)(states, hparams, keys, seeds)
+    return jax.lax.while_loop(
+        lambda state: _is_running(run, state) & (state.epoch < end),
+        lambda state: program.epoch_block(state, hparams, key, data),
+        state,
+    )
 
 
 @functools.partial(jax.jit, donate_argnums=1)
@@ -101,6 +131,12 @@ def train_lane_arguments(
     return run_on(lane.run, device), hparams, key, data, seed, _initial_weights(lane, key, data, device)
 
 
+def first_state(lane: Lane, data: TrainData, device: DeviceOrMesh) -> RunState:
+    """The state of a lane before its first epoch, on the device."""
+    run, hparams, key, _, _, weights = train_lane_arguments(lane, data, device)
+    return initial_state(run, hparams, key, data, weights)
+
+
 def stack_lanes(lanes: Sequence[Lane], device: DeviceOrMesh) -> tuple[Run, Any, Any, Any]:
     """The run that the lanes of one program share, and their hyperparameters, keys and seeds, stacked."""
     keys = jnp.stack([lane.key for lane in lanes])
@@ -119,19 +155,29 @@ def initial_weights(lanes: Sequence[Lane], data: TrainData, device: DeviceOrMesh
 
 def result_shape(lane: Lane, data: TrainData) -> RunResult:
     """Shapes and dtypes of the result of a lane, without computing it."""
+    return _state_and_result_shape(lane, data)[1]
+
+
+def state_shape(lane: Lane, data: TrainData) -> RunState:
+    """Shapes and dtypes of the state of a lane, without computing it."""
+    return _state_and_result_shape(lane, data)[0]
+
+
+def _state_and_result_shape(lane: Lane, data: TrainData) -> tuple[RunState, RunResult]:
     spec = Spec(lane.run.spec.model, task=lane.run.spec.task)
     key = jax.random.key_data(lane.key)
 
-    def result(key: Array) -> RunResult:
+    def train(key: Array) -> tuple[RunState, RunResult]:
         typed_key = jax.random.wrap_key_data(key)
         weights = (
             init_weights(spec, typed_key, lane.hparams.standardized(data.x[:1]))
             if lane.weights is None
             else lane.weights
         )
-        return lane.run.result(lane.hparams, typed_key, data, lane.seed, weights)
+        state = lane.run(lane.hparams, typed_key, data, lane.seed, weights)
+        return state, lane.run.result_of(state, lane.hparams)
 
-    return jax.eval_shape(result, key)
+    return jax.eval_shape(train, key)
 
 
 def fetch(tree: PyTree) -> PyTree:

@@ -17,10 +17,11 @@ from jax.sharding import Mesh
 
 from regjax.core.typing import PRNGKey
 from regjax.sweeps import programs
-from regjax.sweeps.lane import DeviceOrMesh, Lane, data_digest, fingerprint, program_of, put
+from regjax.sweeps.lane import DeviceOrMesh, Lane, data_digest, fingerprint, program_of
 from regjax.sweeps.memory import DEFAULT_LIMIT, MemoryBudgets, tree_bytes
 from regjax.sweeps.plan import LanePlan, fit_chunk, plan_lanes
 from regjax.sweeps.queue import LaneQueue
+from regjax.sweeps.replicas import DataReplicas
 from regjax.sweeps.share import gather_results
 from regjax.sweeps.slots import train_in_slots
 from regjax.sweeps.store import LaneStore
@@ -163,7 +164,7 @@ class _Sweep:
         self.keep_weights, self.store, self.on_done = keep_weights, store, on_done
         self.results: list[RunResult | None] = [None] * len(lanes)
         self.budgets = MemoryBudgets(plan.limit, tree_bytes(data), plan.share.worker_devices)
-        self.replicas = _DataReplicas(data)
+        self.replicas = DataReplicas(data)
         self.calls: dict[tuple[Hashable, DeviceOrMesh], tuple[int, int]] = {}  # lanes in a call, and its bytes
         self.digest = data_digest(data) if store is not None else ""
         self.reporting = threading.Lock()
@@ -258,18 +259,3 @@ class _Sweep:
             stopped=lambda: self.queue.failed,
         )
         return waiting
-
-
-class _DataReplicas:
-    """The data on each device or mesh row, copied there once."""
-
-    def __init__(self, data: TrainData):
-        self._data = data
-        self._on: dict[DeviceOrMesh, TrainData] = {}
-        self._lock = threading.Lock()
-
-    def on(self, device: DeviceOrMesh) -> TrainData:
-        with self._lock:
-            if device not in self._on:
-                self._on[device] = put(self._data, device)
-            return self._on[device]

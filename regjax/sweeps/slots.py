@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import jax.numpy as jnp
 import numpy as np
 
+from regjax.core.typing import Array
 from regjax.sweeps import programs
-from regjax.sweeps.lane import DeviceOrMesh, Lane
+from regjax.sweeps.lane import DeviceOrMesh, Lane, put
 from regjax.training.run import RunResult
-from regjax.training.state import TrainData
+from regjax.training.state import RunState, TrainData
 
 
 def bucket(count: int) -> int:
@@ -34,6 +36,19 @@ def epochs_at_once(epochs: int) -> int:
     return max(1, epochs // 50)
 
 
+class Segments(Protocol):
+    """Lanes that train for a part of their epochs, from where they paused."""
+
+    def until(self, index: int) -> int:
+        """The number of epochs after which a lane pauses."""
+
+    def states(self, indices: Sequence[int], data: TrainData, device: DeviceOrMesh) -> RunState:
+        """The states in which lanes begin, stacked, on the device."""
+
+    def paused(self, indices: Sequence[int], states: Sequence[RunState]) -> None:
+        """Take the states in which lanes pause or end, before `finish` is called."""
+
+
 def train_in_slots(
     first: list[int],
     lanes: Sequence[Lane],
@@ -43,6 +58,7 @@ def train_in_slots(
     take_more: Callable[[int], list[int]],
     finish: Callable[[list[int], list[RunResult]], None],
     stopped: Callable[[], bool] = lambda: False,
+    segments: Segments | None = None,
 ) -> None:
     """Train lanes of one program side by side.
 
@@ -54,15 +70,28 @@ def train_in_slots(
       take_more: called with the number of free slots; returns indices of further lanes of the program.
       finish: called with the indices of finished lanes and their results.
       stopped: called after each block of epochs; True abandons the unfinished lanes.
+      segments: None trains each lane from its start to its end.
     """
+
+    def begin(occupants: Sequence[int]) -> RunState:
+        if segments is not None:
+            return segments.states(occupants, data, device)
+        of = [lanes[index] for index in occupants]
+        run, hparams, keys, _ = programs.stack_lanes(of, device)
+        return programs.initial_states(run, hparams, keys, data, programs.initial_weights(of, data, device))
+
+    def ends() -> Array:
+        """For each slot the epochs after which it pauses; an empty one does not train."""
+        if segments is None:
+            return put(np.full(len(slots), run.spec.epochs, np.int32), device)
+        return put(np.array([0 if index is None else segments.until(index) for index in slots], np.int32), device)
+
     slots: list[int | None] = list(first)
-    slot_lanes = [lanes[lane] for lane in first]
-    run, hparams, keys, seeds = programs.stack_lanes(slot_lanes, device)
-    weights = programs.initial_weights(slot_lanes, data, device)
-    states = programs.initial_states(run, hparams, keys, data, weights)
+    run, hparams, keys, seeds = programs.stack_lanes([lanes[lane] for lane in first], device)
+    states = begin(first)
     block = epochs_at_once(run.spec.epochs)
     while True:
-        states, is_running = programs.advance(run, block, states, hparams, keys, data, seeds)
+        states, is_running = programs.advance(run, block, states, hparams, keys, data, seeds, ends())
         still_running = np.asarray(is_running)
         ended = [slot for slot, lane in enumerate(slots) if lane is not None and not still_running[slot]]
         if stopped():
@@ -71,7 +100,11 @@ def train_in_slots(
             continue
         # Padded to a bucket, so that the number of lanes that stop together causes no compilation.
         rows = jnp.asarray([*ended, *[ended[0]] * (bucket(len(ended)) - len(ended))])
-        finished = programs.fetch(programs.results_of(run, *programs.take_rows((states, hparams), rows)))
+        ended_states, ended_hparams = programs.take_rows((states, hparams), rows)
+        finished = programs.fetch(programs.results_of(run, ended_states, ended_hparams))
+        if segments is not None:
+            paused = programs.fetch(ended_states)
+            segments.paused([slots[slot] for slot in ended], [programs.row_of(paused, i) for i in range(len(ended))])  # type: ignore[misc]
         finish([slots[slot] for slot in ended], [programs.row_of(finished, i) for i in range(len(ended))])  # type: ignore[misc]
         new_lanes = take_more(len(ended))
         for slot, lane in itertools.zip_longest(ended, new_lanes):
@@ -80,10 +113,7 @@ def train_in_slots(
         if not active:
             return
         if new_lanes:
-            slot_lanes = _filled([lane if lane in new_lanes else None for lane in slots], lanes)
-            _, new_hparams, new_keys, _ = programs.stack_lanes(slot_lanes, device)
-            weights = programs.initial_weights(slot_lanes, data, device)
-            new_states = programs.initial_states(run, new_hparams, new_keys, data, weights)
+            new_states = begin(_filled([lane if lane in new_lanes else None for lane in slots]))
             states = programs.replace_states(jnp.asarray([lane in new_lanes for lane in slots]), states, new_states)
         elif bucket(len(active)) < len(slots):
             kept_slots = [*active, *[active[0]] * (bucket(len(active)) - len(active))]
@@ -91,10 +121,10 @@ def train_in_slots(
             slots = [slots[slot] if i < len(active) else None for i, slot in enumerate(kept_slots)]
         else:
             continue
-        run, hparams, keys, seeds = programs.stack_lanes(_filled(slots, lanes), device)
+        run, hparams, keys, seeds = programs.stack_lanes([lanes[index] for index in _filled(slots)], device)
 
 
-def _filled(slots: Sequence[int | None], lanes: Sequence[Lane]) -> list[Lane]:
+def _filled(slots: Sequence[int | None]) -> list[int]:
     """The lane in each slot; empty slots repeat the first lane."""
     filler = next(lane for lane in slots if lane is not None)
-    return [lanes[filler if lane is None else lane] for lane in slots]
+    return [filler if lane is None else lane for lane in slots]

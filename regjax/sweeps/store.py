@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from regjax.core.errors import InputError
-from regjax.training.run import RunResult
+from regjax.core.typing import PyTree
 
 
 class LaneWarning(UserWarning):
@@ -44,13 +44,13 @@ class LaneStore:
         names = [path.stem.removeprefix("lane-") for path in self.directory.glob("lane-*.npz")]
         return sorted(int(name) for name in names if name.isdecimal())
 
-    def save(self, index: int, fingerprint: str, result: RunResult, seconds: float) -> None:
+    def save(self, index: int, fingerprint: str, result: PyTree, seconds: float) -> None:
         """Write the result of a lane.
 
         Args:
           index: of the lane.
           fingerprint: identifies what the lane depends on; see `regjax.sweeps.lane.fingerprint`.
-          result: on the host.
+          result: a `RunResult`, or other arrays, on the host.
           seconds: how long the lane took.
 
         Raises:
@@ -68,7 +68,7 @@ class LaneStore:
         finally:
             partial.unlink(missing_ok=True)
 
-    def load(self, index: int, fingerprint: str, shape: Callable[[], RunResult]) -> tuple[RunResult, float] | None:
+    def load(self, index: int, fingerprint: str, shape: Callable[[], PyTree]) -> tuple[PyTree, float] | None:
         """The result of a lane and the seconds it took, or None if there is no readable file.
 
         Args:
@@ -99,6 +99,10 @@ class LaneStore:
         ):
             raise InputError(f"{path} holds arrays of another model; name another directory")
         return jax.tree.unflatten(treedef, leaves), seconds
+
+    def remove(self, index: int) -> None:
+        """Remove what is saved of a lane, if anything is."""
+        self._path(index).unlink(missing_ok=True)
 
     def _path(self, index: int) -> Path:
         return self.directory / f"lane-{index:06d}.npz"

@@ -89,6 +89,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         hparams = _anchored(hparams, start)
         train = init_train_state(*weights, make_tx(hparams))
         averages = None if hparams.average is None else hparams.average.init(weights)
+        # With its dtype: NaN alone is weakly typed, and a state that comes from a file would be another program.
+        table = jnp.full((spec.epochs, len(names)), jnp.nan, float_dtype())
         return RunState(
             train=train,
             stop=hparams.stopping.init(),
@@ -96,7 +98,9 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             best=jax.tree.map(jnp.copy, evaluated_weights(train, averages, hparams)),
             averages=averages,
             loss_sum=jnp.asarray(0.0, float_dtype()),
-            history=History(jnp.full((spec.epochs, len(names)), jnp.nan), jnp.zeros((spec.epochs,), bool), names),
+            history=History(
+                jnp.full((spec.epochs, len(names)), jnp.nan, float_dtype()), jnp.zeros((spec.epochs,), bool), names
+            ),
             epoch=jnp.asarray(0, jnp.int32),
             start=jax.tree.map(jnp.copy, start),
         )
