@@ -266,6 +266,8 @@ STOP_CRITERIA = ["patience", "gl", "pq", "up"]
 SELECTIONS = ("best", "1se")
 PATH_ORDERS = ("up", "down")
 """The orders of a regularization path: from weak to strong, and from strong to weak."""
+SEARCHES = ("grid", "random", "sobol", "halving", "asha", "optuna")
+"""How the settings of a sweep are chosen: all combinations of lists, points of ranges, and trials that are halted."""
 LAYOUTS = ("auto", "map", "vmap")
 """How the runs of a sweep are laid out: one by one on each core, or side by side; auto chooses by the device."""
 

@@ -13,6 +13,9 @@ REGULARIZERS = ("l1", "l2", "penalty", "output_penalty", "augment", *NOISES, *NU
 CONDITION = "train_examples"
 """Each of its values has a reference of its own, because more data is not a setting of the training."""
 
+REFERENCES = 8
+"""References of a search at most, where learning rates or other values that are no regularizer are searched too."""
+
 
 class Point(NamedTuple):
     """A point of a sweep.
@@ -61,6 +64,33 @@ def points_of(swept: Mapping[str, Sequence[float]], off: Mapping[str, float]) ->
     are_off, in_grid = ({tuple(point.values()) for point in points} for points in (references if off else [], grid))
     added = [point for point in references if tuple(point.values()) in are_off - in_grid]
     return [*(Point(values, tuple(values.values()) in are_off) for values in grid), *(Point(v, True) for v in added)]
+
+
+def trial_points(trials: Sequence[Mapping[str, float]], off: Mapping[str, float]) -> list[Point]:
+    """Return the points of a search.
+
+    Example:
+      >>> [point.reference for point in trial_points([{"l2": 0.1}, {"l2": 0.0}], {"l2": 0.0})]
+      [False, True]
+    """
+    return [Point(dict(values), bool(off) and all(values[name] == off[name] for name in off)) for values in trials]
+
+
+def references_for(points: Sequence[Point], off: Mapping[str, float], among: Sequence[Point]) -> list[Point]:
+    """Return the references of a search: the other swept values of the first trials, with the regularizers off.
+
+    There are at most `REFERENCES`, so that the reference is tuned too, if over fewer values than the trials.
+
+    Args:
+      points: the trials.
+      off: from `off_values`.
+      among: the trials that were trained to the end, of which none is trained again.
+    """
+    if not off:
+        return []
+    wanted = list(dict.fromkeys(tuple({**point.values, **off}.items()) for point in points))[:REFERENCES]
+    there = [point.values for point in among]
+    return [Point(dict(values), True) for values in wanted if dict(values) not in there]
 
 
 def references_of(points: Sequence[Point], ranking: Sequence[int]) -> list[int | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +31,7 @@ def settings_of(
     off: Mapping[str, float],
     examples: Sequence[int] | None,
     folds: CrossValidation | None = None,
+    finished: Collection[int] | None = None,
 ) -> dict[str, Any]:
     """Return what `results.json` says of the settings.
 
@@ -40,6 +41,8 @@ def settings_of(
       off: the values at which the swept regularizers are off.
       examples: number of validation examples of each run of a point, for an accuracy; None for R2.
       folds: the cross-validation; None if the runs of a point are seeds on the same validation examples.
+      finished: positions of the points that trained to the end; None is all. The others are not ranked, because a score
+        after fewer epochs cannot be compared.
 
     Returns:
       `settings` in the order of `points`; `best`, with its differences from the reference and from the second, None if
@@ -58,11 +61,12 @@ def settings_of(
     if folds is not None and folds.order == "time":
         once = scores.reshape(len(points), folds.repeats, folds.folds).mean(axis=1)
     losses = np.array([[number_in(row, "val_loss") for row in of_point] for of_point in rows])
-    ranking = [i for i in rank_settings(scores, losses) if np.isfinite(scores[i]).all()]
+    whole = range(len(points)) if finished is None else finished
+    ranking = [i for i in rank_settings(scores, losses) if np.isfinite(scores[i]).all() and i in whole]
     references = references_of(points, ranking)
 
     def difference(i: int, other: int | None) -> dict[str, Any] | None:
-        if other is None or other == i or not np.isfinite(scores[i]).all():
+        if other is None or other == i or i not in ranking:
             return None
         mean, low, high, p = paired_difference(once[i], once[other], ratio)
         return {"setting": other, "mean": mean, "ci95": [or_none(low), or_none(high)], "p": p}
@@ -74,6 +78,7 @@ def settings_of(
             {
                 "values": point.values,
                 "reference": point.reference,
+                "finished": i in whole,
                 "runs": runs,
                 "failed": int(np.isnan(scores[i]).sum()),
                 "score": {"mean": or_none(mean), "ci95": [or_none(low), or_none(high)]},
@@ -114,6 +119,8 @@ def _one_standard_error(
     [name] = off
     best = points[ranking[0]].values
     same = [i for i in ranking if all(points[i].values[other] == best[other] for other in best if other != name)]
+    if len(same) < 2:  # as in a search, where no two settings differ in one value
+        return None
     # Less patience stops earlier.
     strengths = [points[i].values[name] * (-1.0 if name == "patience" else 1.0) for i in same]
     chosen = choose(scores[same], losses[same], strengths, "1se", errors=[error] * len(same))

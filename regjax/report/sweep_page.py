@@ -12,6 +12,8 @@ from regjax.core.extras import require
 from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.panels import Panel, legend, number_ticks, save
 from regjax.report.scale import Scale
+from regjax.report.search_page import is_range, over_range, search_section
+from regjax.report.search_words import at_the_end, cost, decisions
 from regjax.report.style import Palette
 from regjax.report.sweep_words import (
     confirmation,
@@ -91,17 +93,28 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
     best = ranked[0] if ranked else None
     asked_for = [point for point in ranked if point.in_grid]
     reference = _only_reference(points)
-    panels = [_against(name, i, asked_for, best, reference, measure) for i, name in enumerate(names)]
-    heat = _heat(names, [point for point in points if point.in_grid], best, measure) if len(names) == 2 else None
+    level = None if reference is None else reference.mean
+    panels = [
+        over_range(name, results, level, measure)
+        if is_range(results, name)
+        else _against(name, i, asked_for, best, reference, measure)
+        for i, name in enumerate(names)
+    ]
+    gridded = len(names) == 2 and not any(is_range(results, name) for name in names)
+    heat = _heat(names, [point for point in points if point.in_grid], best, measure) if gridded else None
+    search = search_section(results, level, measure)
     content = {
         "dataset": results["dataset"],
         "headline": headline(results),
-        "sub": " ".join([*optimism(results), *epoch_choice(results), second(results), simplest(results)]),
+        "sub": " ".join(
+            [*cost(results), *optimism(results), *epoch_choice(results), second(results), simplest(results)]
+        ),
         "panels": [figure(panel) for panel in panels],
         "panels_caption": _panels_caption(names, best, reference, results),
         "heat": figure(heat) if heat else None,
         "heat_caption": _heat_caption(best, results),
-        "table": _table(names, [*ranked, *(point for point in points if point.failed)], best, results),
+        "search": search and search | {"panels": [figure(panel) for panel in search["panels"]]},
+        "table": _table(names, [*ranked, *_failed(points, results)], best, results),
         "confirm": {
             "text": confirmation(results),
             "commands": (results.get("confirm") or {}).get("commands") or [],
@@ -117,7 +130,15 @@ def write_sweep_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
     save(panels, folder / "sweep", title, columns=3)
     if heat:
         save([heat], folder / "heatmap", title)
+    if search:
+        save(search["panels"], folder / "search", title, columns=2)
     return write(workdir / "report.html", render("sweep.html", content))
+
+
+def _failed(points: Sequence[SweepPoint], results: Mapping[str, Any]) -> list[SweepPoint]:
+    """The points with a run without a score, but for halted ones, which have a table of their own."""
+    halted = [not setting.get("finished", True) for setting in results["settings"]]
+    return [point for point, out in zip(points, halted, strict=True) if point.failed and not out]
 
 
 def _only_reference(points: Sequence[SweepPoint]) -> SweepPoint | None:
@@ -230,6 +251,14 @@ def _panels_caption(
     several = int(results["seeds"]) > 1 or is_cross_validation(results)
     shown = f"{'mean and 95% interval' if several else 'one seed'}{_at_epoch(results)}"
     text = f"Validation and training {_named(Measure.of(results))}; of validation {shown}."
+    if any(is_range(results, name) for name in names):
+        bars = ", with its 95% interval" if several else ""
+        text = f"Validation {_named(Measure.of(results))} of each trial that trained to the end{_at_epoch(results)}."
+        if best and best.in_grid:
+            text += f" Filled: the best{bars}."
+        halted = any(not setting.get("finished", True) for setting in results["settings"])
+        text += " Marks at the lower edge: halted trials." if halted else ""
+        return text + (" Dashed: the reference." if reference else "")
     if best and best.in_grid:
         text += " Filled: the best."
     if reference:
@@ -335,13 +364,17 @@ def _notes(
     runs = sum(point.lanes for point in points)
     out = [
         f"{count(len(points), 'setting')}, {count(runs, 'run')}; no test example took part.",
+        *decisions(results),
         reference_sentence(results),
     ]
     for i, name in enumerate(names):
         scale = Scale.of([s.values[i] for s in points if s.in_grid])
+        if best and best.in_grid and at_the_end(results, name, best.values[i]):
+            out.append(f"The best {name} is near the end of its range: a wider one might hold a better one.")
         if (
             best
             and best.in_grid
+            and not is_range(results, name)
             and scale.kind != "category"
             and len(scale.values) > 2
             and float(best.values[i]) in (scale.values[0], scale.values[-1])
@@ -352,6 +385,6 @@ def _notes(
         out.append(
             f"{count(failed, 'run')} ended without a finite score; their settings stand last and are never the best."
         )
-    if len(points) > SHOWN:
+    if len(results["ranking"]) > SHOWN:
         out.append(f"The table shows the best {SHOWN}; all are in results.json.")
     return out

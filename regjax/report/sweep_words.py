@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regjax.report.reach import LEVEL, too_few_runs
+from regjax.report.search_words import cost
 from regjax.report.words import Measure, count, ends, finite, fixed, listing, p_value, plain
 
 Results = Mapping[str, Any]
@@ -19,6 +20,7 @@ def sweep_sentences(results: Results) -> list[str]:
     """
     found = [
         headline(results),
+        *cost(results),
         *optimism(results),
         *epoch_choice(results),
         second(results),
@@ -53,8 +55,29 @@ def headline(results: Results) -> str:
     found = f"{subject} has the highest {metric}"
     if gain and _is_zero(gain["mean"], measure):
         found = f"none has a higher {metric} than {subject}"
-    text = f"Of {count(len(results['settings']), 'setting')}, {found}"
+    text = f"Of {tried(results)}, {found}"
     return f"{text}: {value}, {runs}{_above_reference(results, best, measure)}."
+
+
+def is_search(results: Results) -> bool:
+    """Whether settings were searched for; else they are a grid."""
+    return (results.get("search") or {}).get("method", "grid") != "grid"
+
+
+def tried(results: Results) -> str:
+    """The settings that were tried, in words.
+
+    Example:
+      >>> tried({"settings": [0] * 9, "search": {"method": "asha", "trials": 8, "finished": 2}})
+      '8 trials, of which 2 trained to the end, and the reference'
+    """
+    if not is_search(results):
+        return count(len(results["settings"]), "setting")
+    search = results["search"]
+    text, added = count(search["trials"], "trial"), len(results["settings"]) - search["trials"]
+    if search["finished"] < search["trials"]:
+        text += f", of which {plain(search['finished'])} trained to the end{',' if added else ''}"
+    return text + ("" if not added else " and the reference" if added == 1 else f" and {plain(added)} references")
 
 
 def is_cross_validation(results: Results) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import jax
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.typing import Array, PRNGKey, PyTree
-from regjax.sweeps.lane import DeviceOrMesh, Lane, put, run_on
+from regjax.sweeps.lane import DeviceOrMesh, Lane, program_of, put, run_on
 from regjax.training.program import init_weights, make_program
 from regjax.training.run import Run, RunResult
 from regjax.training.spec import Hparams, Spec, stack_hparams
@@ -153,14 +153,31 @@ def initial_weights(lanes: Sequence[Lane], data: TrainData, device: DeviceOrMesh
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[by_lane[id(lane)] for lane in lanes])
 
 
-def result_shape(lane: Lane, data: TrainData) -> RunResult:
-    """Shapes and dtypes of the result of a lane, without computing it."""
-    return _state_and_result_shape(lane, data)[1]
+class Shapes:
+    """Shapes and dtypes of the states and results of lanes, without computing them; traced once for each program.
 
+    Args:
+      data: shared by all lanes.
+    """
 
-def state_shape(lane: Lane, data: TrainData) -> RunState:
-    """Shapes and dtypes of the state of a lane, without computing it."""
-    return _state_and_result_shape(lane, data)[0]
+    def __init__(self, data: TrainData):
+        self._data = data
+        self._of: dict[Hashable, tuple[RunState, RunResult]] = {}
+
+    def result(self, lane: Lane) -> RunResult:
+        """The shape of the result of a lane."""
+        return self._both(lane)[1]
+
+    def state(self, lane: Lane) -> RunState:
+        """The shape of the state of a lane."""
+        return self._both(lane)[0]
+
+    def _both(self, lane: Lane) -> tuple[RunState, RunResult]:
+        given = tuple((leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(lane.weights))
+        program = program_of(lane), jax.tree.structure(lane.weights), given
+        if program not in self._of:
+            self._of[program] = _state_and_result_shape(lane, self._data)
+        return self._of[program]
 
 
 def _state_and_result_shape(lane: Lane, data: TrainData) -> tuple[RunState, RunResult]:

@@ -164,7 +164,7 @@ class _Sweep:
         self.keep_weights, self.store, self.on_done = keep_weights, store, on_done
         self.results: list[RunResult | None] = [None] * len(lanes)
         self.budgets = MemoryBudgets(plan.limit, tree_bytes(data), plan.share.worker_devices)
-        self.replicas = DataReplicas(data)
+        self.replicas, self.shapes = DataReplicas(data), programs.Shapes(data)
         self.calls: dict[tuple[Hashable, DeviceOrMesh], tuple[int, int]] = {}  # lanes in a call, and its bytes
         self.digest = data_digest(data) if store is not None else ""
         self.reporting = threading.Lock()
@@ -189,7 +189,7 @@ class _Sweep:
             self._report([i], [stored[0]], stored[1], save=False)
 
     def _shape(self, lane: Lane) -> RunResult:
-        return self._kept(programs.result_shape(lane, self.data))
+        return self._kept(self.shapes.result(lane))
 
     def _kept(self, result: RunResult) -> RunResult:
         return result if self.keep_weights else result._replace(weights=None)  # type: ignore[arg-type]

@@ -57,7 +57,8 @@ class SegmentStore:
     """
 
     def __init__(self, directory: str | os.PathLike[str], data: TrainData):
-        self.directory, self._data, self._digest = Path(directory), data, data_digest(data)
+        self.directory, self._digest = Path(directory), data_digest(data)
+        self._shapes = programs.Shapes(data)
         self._states = LaneStore(self.directory / "states")
 
     def save(self, segment: _Segment, state: RunState | None, ended: Ended) -> None:
@@ -71,7 +72,7 @@ class SegmentStore:
         """The end of a segment; None if it is not there."""
 
         def shape() -> Ended:
-            result = programs.result_shape(segment.lane, self._data)
+            result = self._shapes.result(segment.lane)
             return Ended(result._replace(weights=None), np.int64(0))  # type: ignore[arg-type]
 
         found = self._results(segment.until).load(segment.number, fingerprint(segment.lane, self._digest), shape)
@@ -80,7 +81,7 @@ class SegmentStore:
     def state(self, segment: _Segment) -> RunState | None:
         """The newest state of a lane; None if there is none."""
         mark = fingerprint(segment.lane, self._digest)
-        found = self._states.load(segment.number, mark, lambda: programs.state_shape(segment.lane, self._data))
+        found = self._states.load(segment.number, mark, lambda: self._shapes.state(segment.lane))
         return found and found[0]
 
     def forget(self, number: int) -> None:

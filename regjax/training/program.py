@@ -98,9 +98,7 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
             best=jax.tree.map(jnp.copy, evaluated_weights(train, averages, hparams)),
             averages=averages,
             loss_sum=jnp.asarray(0.0, float_dtype()),
-            history=History(
-                jnp.full((spec.epochs, len(names)), jnp.nan, float_dtype()), jnp.zeros((spec.epochs,), bool), names
-            ),
+            history=History(table, jnp.zeros((spec.epochs,), bool), names),
             epoch=jnp.asarray(0, jnp.int32),
             start=jax.tree.map(jnp.copy, start),
         )

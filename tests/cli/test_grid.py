@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regjax.catalog import NOISES, NUMBERS
-from regjax.cli.grid import CONDITION, Point, off_values, points_of, references_of
+from regjax.cli.grid import (
+    CONDITION,
+    REFERENCES,
+    Point,
+    off_values,
+    points_of,
+    references_for,
+    references_of,
+    trial_points,
+)
 from regjax.cli.grid_text import NAMES
 from regjax.cli.options import RunOptions
 
@@ -79,3 +88,20 @@ def test_each_number_of_examples_has_a_reference_of_its_own():
     points = points_of({CONDITION: [20.0, 60.0], "l2": [0.1, 0.0]}, {"l2": 0.0})
     assert references_of(points, [3, 2, 1, 0]) == [1, 1, 3, 3]
     assert references_of(points, [3, 2, 0]) == [None, None, 3, 3]
+
+
+def test_the_reference_of_a_search_has_the_other_values_of_its_first_trials():
+    off = {"l2": 0.0}
+    points = trial_points([{"l2": 0.1 * (i + 1), "learning_rate": float(i // 2)} for i in range(40)], off)
+    found = references_for(points, off, [])
+    assert [point.values for point in found] == [{"l2": 0.0, "learning_rate": float(i)} for i in range(REFERENCES)]
+    assert all(point.reference for point in found)
+    assert references_for(points, {}, []) == []
+
+
+def test_a_trial_that_is_a_reference_is_not_trained_again():
+    off = {"l2": 0.0, "dropout": 0.0}
+    points = trial_points([{"l2": 0.0, "dropout": 0.0}, {"l2": 0.1, "dropout": 0.0}], off)
+    assert [point.reference for point in points] == [True, False]
+    assert references_for(points, off, points) == []
+    assert references_for(points, off, points[1:]) == [Point(off, True)]  # it was halted

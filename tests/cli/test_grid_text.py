@@ -1,7 +1,8 @@
 import pytest
 
-from regjax.cli.grid_text import as_options, parse_sweep
+from regjax.cli.grid_text import as_options, parse_space, parse_sweep, shown_space
 from regjax.cli.sweep import Config
+from regjax.core.ranges import Range
 
 
 @pytest.mark.parametrize(
@@ -35,11 +36,56 @@ def test_sweeps_are_read(text, name, values):
         ("learning_rate=0", "learning_rate must be > 0, got 0"),
         ("train_examples=0.4", "train_examples must be >= 1, got 0"),
         ("patience=3,3.2", "patience has a value twice"),
+        ("l2=loguniform(1e-6,1e-1)", r"is a range: write logspace.*or sweep with --search=random"),
     ],
 )
 def test_sweeps_that_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         parse_sweep(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("l2=loguniform(1e-6, 0.1)", Range(1e-6, 0.1, log=True)),
+        ("dropout = uniform(0,0.8)", Range(0.0, 0.8)),
+        ("patience=loguniform(2,64)", Range(2.0, 64.0, log=True, whole=True)),
+        ("dropout=0,0.5", [0.0, 0.5]),
+        ("l2=logspace(-2,0,3)", pytest.approx([0.01, 0.1, 1.0])),
+    ],
+)
+def test_ranges_and_choices_of_a_search_are_read(text, expected):
+    name, found = parse_space(text)
+    assert name == text.partition("=")[0].strip()
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("l3=uniform(0,1)", "'l3' cannot be swept"),
+        ("l2=uniform(0)", r"write uniform\(LOW,HIGH\) or loguniform"),
+        ("l2=uniform(0,1,5)", r"write uniform\(LOW,HIGH\)"),
+        ("l2=loguniform(a,b)", r"write uniform\(LOW,HIGH\)"),
+        ("l2=loguniform(0,1)", "low end above 0"),
+        ("l2=uniform(1,0)", "the smaller one first"),
+        ("l2=uniform(-1,1)", "l2 must be >= 0, got -1"),
+        ("dropout=uniform(0,1)", r"dropout must be in \[0, 1\), got 1"),
+        ("learning_rate=uniform(0,1)", "learning_rate must be > 0, got 0"),
+        ("patience=uniform(1.5,4)", "needs whole numbers"),
+        ("train_examples=uniform(10,100)", "train_examples is compared, not searched"),
+        ("train_examples=10,100", "train_examples is compared, not searched"),
+        ("l2=normal(0,1)", "write logspace"),
+    ],
+)
+def test_ranges_that_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_space(text)
+
+
+@pytest.mark.parametrize("text", ["uniform(0,0.8)", "loguniform(1e-06,0.1)", "0,0.5"])
+def test_a_space_is_shown_as_it_is_read(text):
+    assert shown_space(parse_space(f"dropout={text}")[1]) == text
 
 
 def test_a_point_becomes_options():

@@ -145,3 +145,17 @@ def test_one_standard_error_needs_one_order_of_strength_and_an_error():
     rates = [Point({"l2": a, "learning_rate": b}, a == 0) for a in (0.0, 0.1) for b in (1.0, 2.0)]
     found = settings_of(table_of(0.7, 0.79, 0.79, 0.6), rates, {"l2": 0.0}, [50])["one_standard_error"]
     assert rates[found["setting"]].values == {"l2": 0.0, "learning_rate": 2.0}
+
+
+def test_settings_that_were_halted_are_not_ranked_or_compared():
+    """The third would be the best, but it was trained for fewer epochs."""
+    table = table_of(0.5, 0.6, 0.55, 0.6, 0.5, 0.7, 0.9, 0.9, 0.9)[: 3 * len(POINTS)]
+    everything = settings_of(table, POINTS, {"l2": 0.0}, None)
+    best = everything["ranking"][0]
+    finished = set(range(len(POINTS))) - {best}
+    found = settings_of(table, POINTS, {"l2": 0.0}, None, finished=finished)
+    assert found["ranking"] == everything["ranking"][1:]
+    assert found["best"]["setting"] == everything["ranking"][1]
+    assert found["settings"][best]["over_reference"] is None
+    assert [setting["finished"] for setting in found["settings"]] == [i in finished for i in range(len(POINTS))]
+    assert found["settings"][best]["score"] == everything["settings"][best]["score"]

@@ -16,8 +16,14 @@ def lane():
     return rj.Lane(rj.make_run(spec), rj.make_hparams(n_train=80), jax.random.key(3), 1)
 
 
-def test_the_shapes_of_a_result_are_known_before_it_is_computed(lane, blobs):
-    shape = programs.result_shape(lane, blobs)
+def test_the_shapes_of_states_and_results_are_known_before_they_are_computed(lane, blobs):
+    shapes = programs.Shapes(blobs)
+    state = programs.first_state(lane, blobs, DEVICE)
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), shapes.state(lane)) == jax.tree.map(
+        lambda leaf: (leaf.shape, leaf.dtype), state
+    )
+    assert shapes.state(lane._replace(key=jax.random.key(9))) is shapes.state(lane)
+    shape = shapes.result(lane)
     result = programs.train_lane(*programs.train_lane_arguments(lane, blobs, DEVICE))
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), shape) == jax.tree.map(
         lambda leaf: (leaf.shape, leaf.dtype), result
@@ -45,6 +51,18 @@ def test_initial_weights_follow_the_key_and_are_made_once_for_each_lane(lane, bl
     assert not np.array_equal(kernels[0], kernels[1])
     expected = rj.init_weights(lane.run.spec, lane.key, blobs.x[:1])
     np.testing.assert_array_equal(kernels[0], expected.params["output"]["kernel"])
+
+
+def test_a_lane_that_pauses_goes_on_bitwise_and_one_that_is_done_does_not_change(lane, blobs):
+    state = programs.first_state(lane, blobs, DEVICE)
+    run, hparams, key, data, seed, _ = programs.train_lane_arguments(lane, blobs, DEVICE)
+    state, early = programs.advance_lane(run, state, hparams, key, data, seed, jnp.int32(1))
+    assert int(early.epochs) == 1
+    paused = jax.device_put(programs.fetch(state), DEVICE)
+    state, result = programs.advance_lane(run, paused, hparams, key, data, seed, jnp.int32(7))
+    assert_trees_equal(result, programs.train_lane(*programs.train_lane_arguments(lane, blobs, DEVICE)))
+    _, again = programs.advance_lane(run, state, hparams, key, data, seed, jnp.int32(7))
+    assert_trees_equal(again, result)
 
 
 def test_rows_are_replaced_taken_and_fetched():

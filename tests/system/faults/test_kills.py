@@ -62,7 +62,8 @@ def test_a_killed_run_resumes_to_the_same_bits(run, tmp_path, name):
 
 def kept_lanes(workdir):
     """When the result of each lane was written."""
-    return {path: path.stat().st_mtime_ns for path in workdir.glob("unfinished/lanes/**/lane-*.npz")}
+    found = (path for folder in ("lanes", "*/epoch-*") for path in workdir.glob(f"unfinished/{folder}/lane-*.npz"))
+    return {path: path.stat().st_mtime_ns for path in found}
 
 
 def kill_and_resume(run, workdir, moments, module, *flags):
@@ -87,6 +88,22 @@ def test_a_killed_sweep_goes_on_and_repeats_nothing(run, tmp_path):
     assert kills >= 2
     assert outlived
     assert (tmp_path / "part/lanes.csv").read_bytes() == (tmp_path / "whole/lanes.csv").read_bytes()
+    assert not (tmp_path / "part/unfinished").exists()
+
+
+@pytest.mark.parametrize("search", ["halving", "asha"])
+def test_a_killed_search_goes_on_and_repeats_nothing(run, tmp_path, search):
+    flags = (
+        f"--search={search}", "--sweep=l2=loguniform(1e-4,1e-1)", "--sweep=dropout=uniform(0,0.8)", "--trials=18",
+        "--seeds=2", "--epochs=18", "--train_examples=128", "--widths=16",
+    )  # fmt: skip
+    run("sweep", "--workdir=whole", *flags)
+    kills, outlived = kill_and_resume(run, tmp_path / "part", random.Random(search), "sweep", *flags)
+    assert kills >= 2
+    assert outlived
+    assert (tmp_path / "part/lanes.csv").read_bytes() == (tmp_path / "whole/lanes.csv").read_bytes()
+    searches = [json.loads((tmp_path / name / "results.json").read_text())["search"] for name in ("part", "whole")]
+    assert searches[0] == searches[1]
     assert not (tmp_path / "part/unfinished").exists()
 
 
