@@ -60,6 +60,12 @@ def decisions(results: Results) -> list[str]:
             "Only trials that trained to the end are ranked. The others are listed with the epochs they had; a score "
             "after fewer epochs is never compared with one of the last rung."
         )
+    if method == "sobol" and search["trials"] & (search["trials"] - 1):
+        even = 1 << (search["trials"].bit_length() - 1)
+        out.append(
+            f"A Sobol sequence is most even where the number of points is a power of two, such as {plain(even)} or "
+            f"{plain(2 * even)}; this one has {plain(search['trials'])}."
+        )
     if method in ("asha", "optuna"):
         does = "Which trial goes on" if method == "asha" else "Which setting is next"
         out.append(

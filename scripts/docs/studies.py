@@ -185,3 +185,44 @@ def intervals(records: Path, link: str) -> list[str]:
         "is in standard deviations of the target.*"
     )
     return [*table(head, rows), "", *textwrap.wrap(text, 120, break_on_hyphens=False)]
+
+
+SEARCHES = {
+    "grid": "grid", "random": "random", "sobol": "Sobol", "halving": "successive halving", "asha": "ASHA",
+    "tpe": "Optuna's TPE", "one": "one setting at random",
+}  # fmt: skip
+
+
+def search(records: Path, link: str) -> list[str]:
+    """What each search finds for the same number of epochs, by how much the test score differs from random search."""
+    record = read(records / "search.json")
+    data, rows = record["data"], []
+    for method, title in SEARCHES.items():
+        found = [own["methods"][method] for own in data.values() if method in own["methods"]]
+        if not found:
+            continue
+        trials, epochs = (sum(one[name] for one in found) / len(found) for name in ("trials", "epochs"))
+        optimism = sum(one["validation"] - one["test"] for one in found) / len(found)
+        cells = [title, f"{trials:.0f}", f"{epochs:.0f}", f"{optimism:+.1f}".replace("-", "−")]
+        if method in record["overall"]:
+            own = record["overall"][method]
+            low, high = own["ci95"]
+            cells.append(f"{own['over_random']:+.1f} [{low:+.1f}, {high:+.1f}]".replace("-", "−"))
+            shown = [one["over_random"] for one in found if one["holm"] is not None and one["holm"] <= 0.05]
+            better = sum(gain > 0 for gain in shown)
+            cells.append(f"{better} better, {len(shown) - better} worse" if shown else "none")
+        else:
+            cells += ["", ""]
+        rows.append(cells)
+    head = (
+        "search", "trials", "epochs in all", "validation above test, points", "test above random, mean over data sets",
+        "data sets where shown to differ",
+    )  # fmt: skip
+    text = (
+        f"*Record: [`experiments/records/search.json`]({link}/search.json), by `python -m experiments.studies.search`: "
+        f"{len(data)} data sets, {record['splits']} splits each, learning rate, L2 and dropout searched for "
+        f"{record['budget_epochs']} epochs; points of accuracy or of 100 R²; intervals over data sets; shown to "
+        "differ: p of Nadeau and Bengio over splits, by Holm over all comparisons, at most 0.05; "
+        f"{record['seconds'] / 60:.0f} minutes.*"
+    )
+    return [*table(head, rows), "", *textwrap.wrap(text, 120, break_on_hyphens=False)]

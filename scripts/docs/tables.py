@@ -294,6 +294,7 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "diagnosis": studies.diagnosis,
     "splits": studies.splits,
     "intervals": studies.intervals,
+    "search": studies.search,
     "verdicts": verdict_study.verdicts,
     "units": verdict_study.units,
     "fresh_seeds": verdict_study.fresh_seeds,

@@ -38,7 +38,9 @@ def test_the_rungs_and_what_they_are_not_compared_with_are_said():
     assert asha[0] != rule
     [optuna] = words.decisions(results(method="optuna"))
     assert "8 trials" in optuna
-    assert words.decisions(results(method="sobol")) == []
+    [uneven] = words.decisions(results(method="sobol"))
+    assert "such as 2 or 4; this one has 3" in uneven
+    assert words.decisions(results(method="sobol", trials=16)) == []
 
 
 @pytest.mark.parametrize(("value", "near"), [(0.01, True), (0.05, False), (0.4, False), (0.79, True)])
