@@ -1,7 +1,8 @@
 """Which search finds the better setting for the same number of epochs? Seven of them on eight data sets.
 
-Command: `python -m experiments.studies.search` (about seven minutes on two cores); it prints one JSON object, the
-record `experiments/records/search.json`. With names of data sets it runs those alone.
+Command: `python -m experiments.studies.search` (13 minutes of one core; the record took 27 minutes on two cores that
+others used, too); it prints one JSON object, the record `experiments/records/search.json`. With names of data sets it
+runs those alone.
 
 On twelve splits of each data set, a net with 64 hidden units is trained on at most 200 examples by Adam. Its learning
 rate (1e-4 to 1e-1, log), L2 (1e-6 to 1e-1, log) and dropout (0 to 0.8) are searched with a budget of 27 trainings of 27

@@ -9,7 +9,7 @@ import pytest
 import regjax as rj
 from experiments.studies import search as study
 from regjax.analysis import fold_interval
-from regjax.sweeps import Schedule, Score, halving_rungs
+from regjax.sweeps import Schedule, Score, halving_rungs, random_points
 
 RECORDS = Path(__file__).resolve().parents[2] / "experiments/records"
 
@@ -102,3 +102,18 @@ def test_the_record_has_equal_budgets_and_its_overall_means():
     for method, overall in record["overall"].items():
         gains = [own["methods"][method]["over_random"] for own in record["data"].values()]
         assert overall["over_random"] == pytest.approx(np.mean(gains), abs=0.01)
+
+
+def test_what_the_page_says_of_the_record():
+    """No search is shown to differ from random search, all of them are above one setting, and spirals lose 4 points."""
+    record = json.loads((RECORDS / "search.json").read_text())
+    for name, own in record["data"].items():
+        assert all(row["holm"] > 0.05 for row in own["methods"].values() if "holm" in row), name
+    assert record["overall"]["one"]["ci95"][1] < 0
+    for method in ("grid", "sobol", "halving", "asha", "tpe"):
+        low, high = record["overall"][method]["ci95"]
+        assert low < 0 < high
+    spirals = {method: row["validation"] for method, row in record["data"]["spirals"]["methods"].items()}
+    for method in ("halving", "asha"):
+        assert round(spirals["random"] - spirals[method]) == 4
+    assert random_points(study.SPACE, 107, 5)[:27] == random_points(study.SPACE, 27, 5)
