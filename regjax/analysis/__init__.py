@@ -15,7 +15,7 @@ from regjax.analysis.folds import bounded_fold_interval, fold_interval, fold_p
 from regjax.analysis.paired import McNemar, mcnemar, paired_bootstrap
 from regjax.analysis.pairs import Best, Pair, all_pairs, best_row, differ, letters
 from regjax.analysis.power import MOST_RUNS, VerdictPower, detectable_effect
-from regjax.analysis.power_law import PowerLaw, fit_power_law
+from regjax.analysis.power_law import PowerLaw, equivalent_examples, fit_power_law
 from regjax.analysis.predictions import Predictions, read_predictions, write_predictions
 from regjax.analysis.selection import Choice, choose
 from regjax.analysis.statistics import (
@@ -60,6 +60,7 @@ __all__ = [
     "detectable_effect",
     "diagnose",
     "differ",
+    "equivalent_examples",
     "expected_calibration_error",
     "fit_power_law",
     "fold_interval",

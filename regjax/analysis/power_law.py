@@ -50,6 +50,50 @@ class PowerLaw(NamedTuple):
         return Interval(float(getattr(self, name)), float(low), float(high))
 
 
+def equivalent_examples(law: PowerLaw, other: PowerLaw, examples: float, level: float = 0.95) -> Interval:
+    """How many examples one learning curve needs for the error that another has with a number of examples.
+
+      n such that   floor + scale n^-rate = error_other(examples)
+
+    Both curves have to be fitted to the same runs in the same order, with the same seed: then the runs of both are
+    resampled together, and the interval is paired.
+
+    Args:
+      law: the curve whose examples are counted, such as that of a baseline.
+      other: the curve whose error is to be reached, such as that of a technique.
+      examples: of `other`.
+      level: of the percentile interval over resampled runs.
+
+    Returns:
+      The number with its interval; infinite where the error is not above the floor, so that no number reaches it.
+
+    Raises:
+      InputError: the curves have different numbers of resamples.
+
+    Example:
+      >>> sizes = np.array([50, 100, 200, 400])
+      >>> noise = np.random.default_rng(0).normal(0, 0.01, (10, 1))
+      >>> base, half = (fit_power_law(sizes, f * sizes**-0.5 + noise * sizes**-0.5) for f in (2.0, 2.0 / 2**0.5))
+      >>> [round(number / 10) * 10 for number in equivalent_examples(base, half, 200)]
+      [400, 400, 400]
+    """
+    if len(law.resampled) != len(other.resampled):
+        sizes = f"{len(law.resampled)} and {len(other.resampled)}"
+        raise InputError(f"equivalent_examples: both curves need the same resamples, got {sizes}")
+
+    def needed(curve: np.ndarray, reached: np.ndarray) -> np.ndarray:
+        floor, scale, rate = curve.T
+        above = _curve(examples, *reached.T) - floor
+        with np.errstate(over="ignore"):
+            return np.where(above > 0, (scale / np.where(above > 0, above, 1.0)) ** (1 / rate), np.inf)
+
+    numbers = needed(law.resampled, other.resampled)
+    own, reached = (np.array([[of.floor, of.scale, of.rate]]) for of in (law, other))
+    # Quantiles by position, as those between a finite and an infinite number are not defined.
+    low, high = np.quantile(numbers, [(1 - level) / 2, (1 + level) / 2], method="nearest")
+    return Interval(float(needed(own, reached)[0]), float(low), float(high))
+
+
 def fit_power_law(
     sizes: Sequence[float], errors: np.ndarray, *, floor: bool = True, resamples: int = 400, seed: int = 0
 ) -> PowerLaw:

@@ -24,6 +24,7 @@ from regjax.comparison.ranking import rank, with_practical
 from regjax.comparison.references import all_metrics, references_of
 from regjax.comparison.result import CompareResult, Trained
 from regjax.comparison.row import GridPoint, TechniqueResult
+from regjax.comparison.row_curves import row_curves
 from regjax.comparison.scoring import Chance, Evaluation, Scorer, chance_of
 from regjax.comparison.summary import calibration_of, diagnose_all, in_unit, spread_of, summarize_row
 from regjax.comparison.techniques import BASELINE
@@ -41,6 +42,7 @@ class SplitResult(NamedTuple):
       tests: the evaluations of each row on the test set, one per run.
       on_train: the metric of each row on its training examples, one per run.
       curve: the evaluations of the learning curve on the test set, by size.
+      row_curves: those of the learning curves of all rows, by name and size; empty without.
       importance: by how much the score of each row falls if a column is permuted, see `importances`.
       chance: the scores of a constant guess on the test set.
       train_chance: the scores of a constant guess on the training set.
@@ -65,6 +67,7 @@ class SplitResult(NamedTuple):
     test_rows: np.ndarray | None
     test_groups: np.ndarray | None
     stop_independent: int
+    row_curves: Mapping[str, Mapping[int, Sequence[Evaluation]]] = {}
 
     @classmethod
     def of(
@@ -167,6 +170,13 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         references=_references(parts),
         details=details_of(plan, predictions, _in_detail(results, plain, plan.metric), layout),
         importance=_importance(plan, parts, names),
+        row_curves=row_curves(
+            {n: [part.row_curves[part.stand_in(n)] for part in parts] for n in names if _has_curve(parts, n)},
+            {n: [part.test(n) for part in parts] for n in names},
+            {row.name: row.title for row in (plain, *techniques.values())},
+            plan,
+            layout,
+        ),
         learning_curve=learning_curve(
             {size: [run for part in parts for run in part.curve[size]] for size in parts[0].curve},
             plain,
@@ -175,6 +185,10 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
             layout,
         ),
     )
+
+
+def _has_curve(parts: Sequence[SplitResult], name: str) -> bool:
+    return all(part.stand_in(name) in part.row_curves for part in parts)
 
 
 def _in_detail(results: Mapping[str, TechniqueResult], plain: TechniqueResult, metric: str) -> list[str]:

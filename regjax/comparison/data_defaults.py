@@ -134,6 +134,12 @@ def curve_sizes(techniques: Collection[str | Technique] | None, splits: Splits, 
     wanted = DEFAULT_TECHNIQUES if techniques is None else techniques
     if "more_data" not in wanted or n_train < len(splits.y_train):
         return ()
+    return smaller_sizes(splits, n_train)
+
+
+def smaller_sizes(splits: Splits, n_train: int | None) -> tuple[int, ...]:
+    """Return an eighth, a quarter and half of the training examples, without sizes that are too small for a net."""
+    n_train = n_train or len(splits.y_train)
     least = max(FEWEST_OF_CURVE, 2 * splits.num_classes)
     return tuple(size for size in (n_train // 8, n_train // 4, n_train // 2) if size >= least)
 

@@ -56,24 +56,27 @@ def learning_curve(
         return None
     full = int(plan.options.train_examples or 0)
     by_size = {**curve, full: tests}
-    metric = METRICS[plan.metric]
-
-    def of_score(runs: Sequence[Evaluation]) -> Spread:
-        reaches = [run.reach for run in runs]
-        interval = within(layout.interval([metric.sign * run.scores for run in runs], reaches), metric.limits)
-        return spread([metric.sign * run.score for run in runs], interval)
-
-    def of_loss(runs: Sequence[Evaluation]) -> Spread:
-        return spread([run.loss for run in runs], within(layout.interval([run.losses for run in runs]), LOSS_RANGE))
-
     step = _doubling(baseline, curve[max(curve)], tests, plan.options, layout)
     return LearningCurve(
         sizes=tuple(by_size),
-        test=tuple(of_score(runs) for runs in by_size.values()),
-        test_loss=tuple(of_loss(runs) for runs in by_size.values()),
+        test=tuple(spread_of_score(runs, plan.metric, layout) for runs in by_size.values()),
+        test_loss=tuple(spread_of_loss(runs, layout) for runs in by_size.values()),
         doubling=step.improvement,
         loss_doubling=step.loss_improvement,
     )
+
+
+def spread_of_score(runs: Sequence[Evaluation], name: str, layout: Layout) -> Spread:
+    """The metric of the runs with one size, with the interval of its mean."""
+    metric = METRICS[name]
+    reaches = [run.reach for run in runs]
+    interval = within(layout.interval([metric.sign * run.scores for run in runs], reaches), metric.limits)
+    return spread([metric.sign * run.score for run in runs], interval)
+
+
+def spread_of_loss(runs: Sequence[Evaluation], layout: Layout) -> Spread:
+    """The loss of the runs with one size, with the interval of its mean."""
+    return spread([run.loss for run in runs], within(layout.interval([run.losses for run in runs]), LOSS_RANGE))
 
 
 def _doubling(

@@ -96,6 +96,12 @@ class CompareOptions(TrainingOptions):
     fresh_seeds: bool = switch(
         "compare", True, "train the chosen settings again for the test, with seeds that the choice has not seen"
     )
+    learning_curves: bool = switch(
+        "compare",
+        False,
+        "train the chosen setting of each row on an eighth, a quarter and half of the examples, too, and fit their "
+        "learning curves",
+    )
     budget: str | None = text(
         "compare", None, "about how long it may take, as 90s, 5min or 2h; fewer runs of each setting if need be"
     )

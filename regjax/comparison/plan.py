@@ -21,6 +21,7 @@ from regjax.comparison.data_defaults import (
     is_demonstration,
     label_noise_of,
     learning_rates_of,
+    smaller_sizes,
     train_examples_of,
     weights_of_classes,
 )
@@ -109,7 +110,13 @@ class Plan:
     def trials(self) -> int:
         """The number of settings that are trained on a split, with the sizes of the learning curve."""
         settings = sum(len(technique.values) for technique in [baseline(), *self.techniques])
-        return settings + (len(TECHNIQUES[COMBINATION].grid) if self.with_combination else 0) + len(self.curve_sizes)
+        settings += len(TECHNIQUES[COMBINATION].grid) if self.with_combination else 0
+        return settings + len(self.curve_sizes) + len(self.sizes_of_rows) * self.rows_tested
+
+    @property
+    def sizes_of_rows(self) -> tuple[int, ...]:
+        """Smaller numbers of training examples, for the learning curves of all rows; empty without these."""
+        return smaller_sizes(self.splits, self.options.train_examples) if self.options.learning_curves else ()
 
     @property
     def rows_tested(self) -> int:

@@ -17,6 +17,7 @@ from regjax.comparison.learning_rate import searched
 from regjax.comparison.options import CompareOptions, with_changes
 from regjax.comparison.plan import Data, Plan, Wanted, make_plan, plan_of_split, training_arrays
 from regjax.comparison.result import CompareResult
+from regjax.comparison.row_curves import train_row_curves
 from regjax.comparison.scoring import Evaluation, Scorer
 from regjax.comparison.techniques import BASELINE, Technique, baseline, combination
 from regjax.comparison.train import Outcome, Progress, Runner, Trial, diverged
@@ -94,12 +95,13 @@ def compare(
         rows = choose(plan, train(plan, runner))
         rows |= combine(plan, rows, runner)
         rows, runner = train_anew(plan, rows, runner)
-        curve = train_curve(plan, runner)
+        curve, curves = train_curve(plan, runner), train_row_curves(plan, rows, runner)
         on_train = training_scores(plan, rows, runner)
         scorer, tests = evaluate_on_test(plan, rows)
-        parts.append(
-            SplitResult.of(plan, rows, scorer, tests, on_train, curve_on_test(scorer, curve), importances(plan, rows))
+        part = SplitResult.of(
+            plan, rows, scorer, tests, on_train, curve_on_test(scorer, curve), importances(plan, rows)
         )
+        parts.append(part._replace(row_curves={name: curve_on_test(scorer, own) for name, own in curves.items()}))
         done = runner.done
     return conclude(first, parts, started)
 
@@ -173,7 +175,8 @@ def combine(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> dict[str, Ro
     ]
     united, parts = combination(gained, dict(plan.always), plan.params)
     if united is None:
-        runner.expect(0, len(plan.curve_sizes) + (len(rows) if plan.options.fresh_seeds else 0))
+        points = len(plan.curve_sizes) + len(plan.sizes_of_rows) * len(rows)
+        runner.expect(0, points + (len(rows) if plan.options.fresh_seeds else 0))
         return {}
     outcomes = runner.run([Trial(united.name, c, united.arguments(c)) for c in united.values], "combination")
     chosen = pick(united, outcomes, plan.options.select)._replace(parts=parts)

@@ -19,6 +19,7 @@ from regjax.report.learning_curve import more_data_sentence
 from regjax.report.notes import coarse_choice, learning_rate_sentence, luck_sentence, tail_sentence
 from regjax.report.reach import caution, independent_runs, too_few_units
 from regjax.report.reference_notes import ahead_note, rare_class_note, reference_notes
+from regjax.report.row_curves import row_curve_sentences
 from regjax.report.table import unknown_effects
 from regjax.report.targets import target_notes
 from regjax.report.verdict import headline, loss_sentence
@@ -75,6 +76,7 @@ class CompareResult:
     metrics: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     references: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     learning_curve: LearningCurve | None = None
+    row_curves: dict[str, Json] | None = None  # of all rows, with fitted power laws; see `regjax.comparison.row_curves`
     details: dict[str, dict[str, Json]] = dataclasses.field(default_factory=dict)
     importance: dict[str, Json] | None = None
     trained: Trained | None = dataclasses.field(default=None, repr=False, compare=False)
@@ -248,6 +250,7 @@ class CompareResult:
         ])  # fmt: skip
         if self.learning_curve:
             notes.append(more_data_sentence(content))
+        notes += row_curve_sentences(content)
         if ties := sum(row.chosen.get("ties", 0) for row in self.rows()):
             choices = "1 choice" if ties == 1 else f"{ties} choices"
             notes.append(f"{choices} tied on validation: the lower loss decided, then the stronger setting.")

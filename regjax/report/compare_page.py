@@ -25,6 +25,7 @@ from regjax.report.panels import Panel, save
 from regjax.report.posterior_table import posterior_table
 from regjax.report.reach import caution, independent_runs
 from regjax.report.reference_notes import ahead_note, rare_class_note, reference_notes
+from regjax.report.row_curves import row_curve_section
 from regjax.report.table import loss_table, table
 from regjax.report.targets import label_table, target_table
 from regjax.report.verdict import (
@@ -58,7 +59,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
     strengths, weights = strength.strengths(results), histograms.weights(results)
     curves, reliabilities = figures.technique_curves(results), reliability.reliabilities(results)
     best = best_sentence(results)
-    curve = curve_panel(results)
+    curve, of_rows = curve_panel(results), row_curve_section(results)
     pairs = [panel] if best and (panel := pair_matrix(results)) else []
     statuses = {judge(row.get(key)) for row in rows for key in ("improvement", "loss_improvement") if row.get(key)}
     content = {
@@ -81,6 +82,7 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         "data": (results.get("settings") or {}).get("data") or [],
         "more_data_sentence": more_data_sentence(results),
         "learning_curve": figure(curve) if curve else None,
+        "row_curves": of_rows and {**of_rows, "panel": figure(of_rows["panel"])},
         "best_sentence": best,
         **details(results),
         "pairs": [figure(panel) for panel in pairs],
@@ -95,6 +97,9 @@ def write_compare_report(results: Mapping[str, Any], workdir: str | Path) -> Pat
         **captions(results, measure),
     }
     of_curve = [curve] if curve else []
+    if of_rows:
+        (workdir / "figures").mkdir(parents=True, exist_ok=True)
+        save([of_rows["panel"]], workdir / "figures" / "row_curves", f"{results['dataset']}: learning curves")
     _save_figures(
         workdir / "figures", results, wide, forest, of_curve, pairs, strengths, weights, curves, reliabilities
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from regjax.analysis.power_law import fit_power_law
+from regjax.analysis.power_law import equivalent_examples, fit_power_law
 from regjax.core.errors import InputError
 
 SIZES = np.array([40, 80, 160, 320, 640, 1280])
@@ -71,3 +71,46 @@ def test_what_is_no_power_law_has_a_misfit():
 def test_what_cannot_be_fitted_is_refused(sizes, errors, options, words):
     with pytest.raises(InputError, match=words):
         fit_power_law(sizes, errors, **options)
+
+
+def curves(factor, runs=12, seed=0, resamples=400, sizes=(50, 100, 200, 400)):
+    """Losses of a baseline and of a technique that is worth `factor` times its examples, with noise that both share."""
+    rng = np.random.default_rng(seed)
+    noise, own = rng.normal(0, 0.02, (2, runs, len(sizes)))
+    n = np.array(sizes, float)
+    base, other = (0.1 + 2.0 * (n * worth) ** -0.5 for worth in (1.0, factor))
+    tables = base * (1 + noise), other * (1 + noise + own / 4)
+    first, second = (fit_power_law(sizes, table, resamples=resamples) for table in tables)
+    return first, second
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 1.8])
+def test_a_technique_is_worth_as_many_examples_as_it_was_made_to_be(factor):
+    base, other = curves(factor)
+    number, low, high = equivalent_examples(base, other, 200)
+    assert number == pytest.approx(200 * factor, rel=0.1)
+    assert low < number < high
+
+
+def test_the_paired_interval_covers_the_truth():
+    """Of 12 experiments; a percentile interval of 12 runs is a little narrow, and of 90% coverage 7 are 1 in 200."""
+    covered = 0
+    for seed in range(12):
+        _, low, high = equivalent_examples(*curves(1.5, seed=seed, resamples=60), 200)
+        covered += low <= 300 <= high
+    assert covered >= 8
+
+
+def test_an_error_below_the_floor_needs_more_examples_than_there_are():
+    sizes, n = (50, 100, 200, 400), np.array([50.0, 100.0, 200.0, 400.0])
+    noise = np.random.default_rng(0).normal(0, 1e-4, (6, 4))
+    base, other = fit_power_law(sizes, 0.5 + n**-1.0 + noise), fit_power_law(sizes, 0.1 + n**-1.0 + noise)
+    assert equivalent_examples(base, other, 200) == (np.inf, np.inf, np.inf)
+    assert equivalent_examples(other, base, 200).mean < 5
+
+
+def test_curves_of_different_resamples_are_refused():
+    base, other = curves(1.0)
+    fewer = other._replace(resampled=other.resampled[:10])
+    with pytest.raises(ValueError, match="the same resamples, got 400 and 10"):
+        equivalent_examples(base, fewer, 200)
