@@ -150,7 +150,7 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         select=plan.options.select,
         settings=plan.settings()
         | {
-            "importance_left_out": left_out(plan, len(names)),
+            "importance_left_out": left_out(plan, plan.rows_tested),
             "test_units": layout.tested([run.losses for run in tests[BASELINE]]),
         },
         baseline=plain,

@@ -23,7 +23,12 @@ MOST_EXAMPLES = 2_000  # of a test set
 
 
 def left_out(plan: Plan, rows: int) -> str:
-    """Why there is no importance of the columns of a table, in words; empty if there is."""
+    """Why there is no importance of the columns of a table, in words; empty if there is.
+
+    Args:
+      plan: the plan on a split.
+      rows: the largest number of rows of a split, which is that of all: not every split has a combination.
+    """
     columns = len(column_places(plan.splits)) if plan.splits.kind == "table" else 0
     evaluations = columns * rows * plan.options.seeds
     if columns > MOST_COLUMNS:
@@ -51,7 +56,7 @@ def importances(plan: Plan, rows: Mapping[str, Row]) -> dict[str, np.ndarray]:
     Reference:
       Breiman, Random forests, 2001; Fisher, Rudin and Dominici, All models are wrong, but many are useful, 2019.
     """
-    if plan.splits.kind != "table" or left_out(plan, len(rows)):
+    if plan.splits.kind != "table" or left_out(plan, plan.rows_tested):
         return {}
     places = column_places(plan.splits)
     x, y = np.asarray(plan.splits.x_test[:MOST_EXAMPLES]), plan.splits.y_test[:MOST_EXAMPLES]

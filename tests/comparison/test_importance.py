@@ -45,6 +45,14 @@ def test_too_many_evaluations_are_left_out(stages, monkeypatch):
     assert left_out(image, 3) == ""
 
 
+def test_a_split_without_a_combination_is_left_out_like_one_with_it(stages, monkeypatch):
+    """8 columns, 2 runs and 2 rows are 32 evaluations, with the combination 48: no split is to be alone in the sum."""
+    plan = dataclasses.replace(stages.plan, with_combination=True)
+    monkeypatch.setattr(importance, "MOST_EVALUATIONS", 40)
+    assert importances(stages.plan, stages.rows)
+    assert importances(plan, stages.rows) == {}
+
+
 def test_a_diverged_run_relies_on_nothing(stages):
     plan = dataclasses.replace(stages.plan, options=dataclasses.replace(stages.plan.options, learning_rate=1e30))
     rows = choose(plan, train(plan, make_runner(plan)))
