@@ -1,6 +1,6 @@
 """Analysis of results: diagnosis of a run, selection on validation data, calibration, statistics over seeds."""
 
-from regjax.analysis.bayes import Posterior, practical_posterior
+from regjax.analysis.bayes import Posterior, number_posterior, practical_posterior, signed_rank_posterior
 from regjax.analysis.calibration import (
     ReliabilityCurve,
     brier_score,
@@ -12,11 +12,13 @@ from regjax.analysis.conformal import conformal_quantile
 from regjax.analysis.diagnosis import Diagnosis, diagnose
 from regjax.analysis.flips import FEWEST_RUNS, FlipTest, joint_flips
 from regjax.analysis.folds import bounded_fold_interval, fold_interval, fold_p
+from regjax.analysis.meta import RandomEffects, random_effects, resampled_variance
 from regjax.analysis.paired import McNemar, mcnemar, paired_bootstrap
 from regjax.analysis.pairs import Best, Pair, all_pairs, best_row, differ, letters
 from regjax.analysis.power import MOST_RUNS, VerdictPower, detectable_effect
 from regjax.analysis.power_law import PowerLaw, equivalent_examples, fit_power_law
 from regjax.analysis.predictions import Predictions, read_predictions, write_predictions
+from regjax.analysis.ranks import Ranks, rank_rows
 from regjax.analysis.selection import Choice, choose
 from regjax.analysis.statistics import (
     Interval,
@@ -46,6 +48,8 @@ __all__ = [
     "Posterior",
     "PowerLaw",
     "Predictions",
+    "RandomEffects",
+    "Ranks",
     "ReliabilityCurve",
     "RunVariance",
     "Threshold",
@@ -72,13 +76,18 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "minimum_detectable_effect",
+    "number_posterior",
     "paired_bootstrap",
     "practical_posterior",
+    "random_effects",
+    "rank_rows",
     "read_predictions",
     "reliability_curve",
+    "resampled_variance",
     "run_interval",
     "run_variance",
     "sign_flip_p",
+    "signed_rank_posterior",
     "threshold_of_cost",
     "threshold_of_precision",
     "two_way_interval",

@@ -74,3 +74,78 @@ def practical_posterior(
     worse = float(stdtr(d.size - 1, (-practical - mean) / scale))
     better = float(stdtr(d.size - 1, (mean - practical) / scale))
     return Posterior(worse, max(0.0, 1.0 - worse - better), better)
+
+
+def signed_rank_posterior(
+    differences: Sequence[float] | np.ndarray, practical: float, *, draws: int = 20_000, seed: int = 0
+) -> Posterior:
+    """The Bayesian signed-rank test over data sets: how likely a technique is worse, the same or better in general.
+
+    With Dirichlet weights `w` over the differences `d_1, ..., d_n` and a pseudo observation `d_0 = 0` of weight 1/2,
+
+      better = sum_ij w_i w_j [(d_i + d_j) / 2 > practical]
+
+    is the posterior of the probability that the mean of two further differences is above the region of practical
+    equivalence, and `worse` and `same` are those of below and within. Returned is how often each of the three is the
+    largest.
+
+    Args:
+      differences: `[n]`, one for each data set; positive is better.
+      practical: the smallest difference that matters.
+      draws: of the weights; the standard error of a probability of 0.5 is 0.0035 with 20,000.
+      seed: of the draws.
+
+    Raises:
+      ValueError: no difference, one that is not finite, or a number out of range.
+
+    Example:
+      >>> found = signed_rank_posterior([0.03, 0.05, 0.02, 0.06, 0.04, -0.01, 0.05, 0.03], 0.01)
+      >>> round(found.better, 2)
+      0.99
+
+    Reference:
+      Benavoli, Corani, Demsar and Zaffalon, Time for a change: a tutorial for comparing multiple classifiers through
+      Bayesian analysis, 2017.
+    """
+    check_range("signed_rank_posterior: practical", practical, 0.0)
+    d = np.asarray(differences, np.float64)
+    if d.ndim != 1 or d.size < 1 or not np.isfinite(d).all():
+        raise ValueError(f"signed_rank_posterior: differences must be finite numbers, got {d.tolist()}")
+    d = np.concatenate([[0.0], d])
+    middle = np.add.outer(d, d) / 2
+    weights = np.random.default_rng(seed).dirichlet([0.5, *[1.0] * (d.size - 1)], draws)
+    worse, better = (
+        np.einsum("bi,ij,bj->b", weights, region.astype(np.float64), weights, optimize=True)
+        for region in (middle < -practical, middle > practical)
+    )
+    largest = np.argmax([worse, 1 - worse - better, better], axis=0)
+    return Posterior(*(float(np.mean(largest == which)) for which in range(3)))
+
+
+def number_posterior(probabilities: Sequence[float] | np.ndarray) -> np.ndarray:
+    """The distribution of how many of several independent events happen: the Poisson binomial.
+
+    With the probabilities that a technique is better on each data set it is the posterior of the number of data sets on
+    which it is.
+
+    Args:
+      probabilities: `[n]` in [0, 1].
+
+    Returns:
+      `[n + 1]`: the probability of each number from 0 to n.
+
+    Raises:
+      ValueError: a probability out of range.
+
+    Example:
+      >>> number_posterior([0.5, 1.0]).tolist()
+      [0.0, 0.5, 0.5]
+
+    Reference:
+      Corani and Benavoli, A Bayesian approach for comparing cross-validated algorithms on multiple data sets, 2015.
+    """
+    found = np.ones(1)
+    for p in probabilities:
+        check_range("number_posterior: probability", p, 0.0, 1.0)
+        found = np.convolve(found, [1 - p, p])
+    return found

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from regjax.analysis import practical_posterior
+from regjax.analysis import number_posterior, practical_posterior, signed_rank_posterior
 
 
 def samples():
@@ -90,3 +90,43 @@ def test_what_cannot_be_compared_is_refused(arguments, message):
 def test_a_correlation_out_of_range_is_refused(correlation):
     with pytest.raises(ValueError, match="correlation"):
         practical_posterior([1.0, 2.0], 0.1, correlation=correlation)
+
+
+# SignedRankTest.probs(0, d, rope=r, nsamples=300_000) of baycomp 1.0.3.
+GAINS = [0.031, 0.052, 0.023, 0.064, 0.0405, -0.0113, 0.0507, 0.0312, -0.0204, 0.0156]
+
+
+@pytest.mark.parametrize(("practical", "expected"), [(0.01, (0.0026, 0.0040, 0.9935)), (0.025, (0.0, 0.3737, 0.6263))])
+def test_the_signed_rank_posterior_is_that_of_baycomp(practical, expected):
+    """The standard error of both is below 0.0036."""
+    assert signed_rank_posterior(GAINS, practical) == pytest.approx(expected, abs=0.015)
+
+
+@settings(max_examples=10, deadline=None)
+@given(samples())
+def test_the_signed_rank_posterior_is_symmetric_and_whole(d):
+    found = signed_rank_posterior(d, 0.5, draws=500)
+    assert sum(found) == pytest.approx(1.0)
+    assert signed_rank_posterior(-d, 0.5, draws=500)[::-1] == pytest.approx(found, abs=1e-9)
+
+
+def test_many_data_sets_decide():
+    assert signed_rank_posterior([0.5] * 40, 0.1).better == 1.0
+    assert signed_rank_posterior([0.05, -0.05] * 20, 0.1).same == 1.0
+    assert signed_rank_posterior([-0.5] * 40, 0.1).worse == 1.0
+
+
+def test_the_number_of_events_is_binomial_where_they_are_equally_likely():
+    assert number_posterior([0.3] * 7) == pytest.approx(stats.binom(7, 0.3).pmf(np.arange(8)))
+    # One of two events with probabilities 0.2 and 0.6: 0.2 x 0.4 + 0.8 x 0.6.
+    assert number_posterior([0.2, 0.6]) == pytest.approx([0.32, 0.56, 0.12])
+    assert number_posterior([]).tolist() == [1.0]
+
+
+def test_what_is_no_probability_is_refused():
+    with pytest.raises(ValueError, match="probability"):
+        number_posterior([0.5, 1.2])
+    with pytest.raises(ValueError, match="finite"):
+        signed_rank_posterior([0.1, np.nan], 0.1)
+    with pytest.raises(ValueError, match="finite"):
+        signed_rank_posterior([], 0.1)
