@@ -150,6 +150,8 @@ class Plan:
         options, splits, spec, dataset = self.options, self.splits, self.spec, self.dataset
         return {
             "model": described_model(spec.model),
+            "inputs": math.prod(splits.x_train.shape[1:]),
+            "classes": splits.num_classes,
             "train_examples": options.train_examples,
             "pool": len(splits.y_train),
             "stop_examples": self.stop_examples,

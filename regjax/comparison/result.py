@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from regjax.analysis import Best, Pair, Predictions
 from regjax.catalog import METRICS
+from regjax.comparison.atlas import similar
 from regjax.comparison.row import Improvement, LearningCurve, Spread, TechniqueResult
 from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
+from regjax.report.atlas_words import atlas_sentences
 from regjax.report.learning_curve import more_data_sentence
 from regjax.report.notes import coarse_choice, learning_rate_sentence, luck_sentence, tail_sentence
 from regjax.report.reach import caution, independent_runs, too_few_units
@@ -99,6 +101,7 @@ class CompareResult:
             gain = row["improvement"]
             row["minimum_detectable_effect"] = gain and gain["minimum_detectable_effect"]
         content["caution"] = caution(content)
+        content["atlas"] = similar(content)
         return content
 
     def dumps(self) -> str:
@@ -259,7 +262,7 @@ class CompareResult:
         diverged = sum(row.diverged for row in self.rows())
         if diverged:
             notes.append(f"{diverged} runs of chosen settings diverged; they count with the score of a constant guess.")
-        return notes
+        return notes + atlas_sentences(content["atlas"])
 
 
 def demonstration(settings: Mapping[str, Json]) -> str:

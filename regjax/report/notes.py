@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regjax.catalog import DEFAULT_LOSS, LOSSES
+from regjax.report.atlas_words import atlas_sentences
 from regjax.report.baseline import picture
 from regjax.report.more_runs import more_runs
 from regjax.report.reach import (
@@ -174,6 +175,7 @@ def notes(results: Mapping[str, Any], measure: Measure) -> list[str]:
         out.append(f"Chosen at the end of the grid: {listing(edges)}. A wider grid might hold a better value.")
     out.extend(_diverged([results["baseline"], *rows]))
     out.extend(_importance_left_out(results.get("settings") or {}))
+    out.extend(atlas_sentences(results.get("atlas")))
     out.append(
         "Explicit regularization is a knob to tune, not the whole reason why networks generalize: they "
         "can fit random labels with it and often generalize without it (Zhang et al., Understanding deep "

@@ -1,0 +1,120 @@
+"""Whether a rule that knows only what a user knows beforehand chooses better than always the same technique.
+
+Each data set is judged by rules that have seen no data set of its family. The gain of a rule is the effect of the
+technique that it chooses, by how much the logarithm of the test loss fell; its regret is what the best technique would
+have gained beyond that. Means are over families, whose members count together as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from regjax.analysis import holm, mean_interval, sign_flip_p
+from regjax.comparison.atlas import Known, mean_effects, nearest
+
+Rule = Callable[[Known, Sequence[Known]], str]
+LEVEL, STRENGTH = 0.05, 10.0
+"""The level of the tests, and the strength of the ridge regression on standardized features."""
+
+
+def by_nearest(one: Known, others: Sequence[Known]) -> str:
+    """The technique that did best on the most similar data sets: what `compare` shows at its end."""
+    return _best(mean_effects(nearest(one.features, one.task, others)))
+
+
+def by_ridge(one: Known, others: Sequence[Known]) -> str:
+    """The technique with the best effect that a ridge regression on features and task predicts."""
+    common = list(mean_effects(others))
+    rows = np.array([[*other.features, other.task == "regression"] for other in others], np.float64)
+    middle, spread = rows.mean(axis=0), rows.std(axis=0)
+    spread = np.where(spread > 1e-9, spread, np.inf)
+    x = (rows - middle) / spread
+    y = np.array([[other.effects[name] for name in common] for other in others])
+    w = np.linalg.solve(x.T @ x + STRENGTH * np.eye(x.shape[1]), x.T @ (y - y.mean(axis=0)))
+    own = (np.array([*one.features, one.task == "regression"], np.float64) - middle) / spread
+    return common[int(np.argmax(y.mean(axis=0) + own @ w))]
+
+
+def on_average(one: Known, others: Sequence[Known]) -> str:
+    """The technique that is best on average over the other data sets, whatever the features."""
+    del one
+    return _best(mean_effects(others))
+
+
+RULES: dict[str, Rule] = {"nearest": by_nearest, "ridge": by_ridge}
+CONSTANTS: dict[str, Rule] = {
+    "dropout": lambda one, others: "dropout",
+    "decoupled": lambda one, others: "decoupled",
+    "on average": on_average,
+}
+
+
+def judged(known: Sequence[Known], own_choice: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Judge the rules and the constant ones on families that they have not seen.
+
+    Args:
+      known: all data sets.
+      own_choice: the technique that a comparison on the data set itself chooses on its validation examples, by name of
+        the data set; it is judged beside the rules, but it has tried everything.
+
+    Returns:
+      `choosers`: of each rule its choices by data set, mean gain and regret with 95% intervals over families;
+      `differences`: of each rule and each constant one, the gain of the rule beyond it with an interval and the p-value
+      of a sign-flip test, and Holm's over all of them; `beats`: the rules that gain more than each constant one, by the
+      corrected test; and the number of families.
+
+    Raises:
+      ValueError: fewer than 6 families, with which no test can show anything.
+    """
+    families = sorted({one.family for one in known})
+    if len(families) < 6:
+        raise ValueError(f"judged: at least 6 families, got {len(families)}")
+    choices = {
+        name: {one.name: rule(one, [other for other in known if other.family != one.family]) for one in known}
+        for name, rule in {**RULES, **CONSTANTS}.items()
+    }
+    if own_choice is not None:
+        choices["own comparison"] = dict(own_choice)
+    best = _of_families(known, families, [max(one.effects.values()) for one in known])
+    gains = {
+        name: _of_families(known, families, [one.effects[made[one.name]] for one in known])
+        for name, made in choices.items()
+    }
+    compared = [(rule, constant) for rule in RULES for constant in CONSTANTS]
+    p = [sign_flip_p(gains[rule] - gains[constant]) for rule, constant in compared]
+    differences = [
+        {"rule": rule, "constant": constant, **_interval(gains[rule] - gains[constant]), "p": raw, "p_holm": adjusted}
+        for (rule, constant), raw, adjusted in zip(compared, p, holm(p), strict=True)
+    ]
+    beats = [
+        rule
+        for rule in RULES
+        if all(one["p_holm"] <= LEVEL and one["mean"] > 0 for one in differences if one["rule"] == rule)
+    ]
+    return {
+        "families": len(families),
+        "choosers": {
+            name: {"choices": made, "gain": _interval(gains[name]), "regret": _interval(best - gains[name])}
+            for name, made in choices.items()
+        },
+        "differences": differences,
+        "beats": beats,
+    }
+
+
+def _best(effects: Mapping[str, float]) -> str:
+    return max(effects, key=lambda name: effects[name])
+
+
+def _of_families(known: Sequence[Known], families: Sequence[str], values: Sequence[float]) -> np.ndarray:
+    """The mean of a number of each data set over the members of each family."""
+    pairs = list(zip(known, values, strict=True))
+    return np.array([np.mean([value for one, value in pairs if one.family == family]) for family in families])
+
+
+def _interval(values: np.ndarray) -> dict[str, Any]:
+    mean, low, high = mean_interval(values.tolist())
+    return {"mean": mean, "ci95": [low, high]}

@@ -1,0 +1,172 @@
+"""The summary of the atlas: effects with their spread between data sets, ranks, wins and losses, and the rules.
+
+The unit is the logarithm of the test loss, baseline minus technique on the same split: 0.1 is a loss that is 10% lower.
+It has no unit of the data, so that cross entropies and squared errors can stand side by side; a technique that halves a
+loss weighs as much as one that doubles it; and what makes a split hard for both cancels out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.atlas import protocol, rule
+from regjax.analysis import (
+    Posterior,
+    holm,
+    number_posterior,
+    practical_posterior,
+    random_effects,
+    rank_rows,
+    resampled_variance,
+    signed_rank_posterior,
+)
+from regjax.catalog import COMBINATION, METRICS
+from regjax.comparison.atlas import FEATURES, NEAREST, Known, features
+from regjax.comparison.techniques import BASELINE
+
+MARGIN = 0.02
+"""The smallest change of a test loss that matters, a share: the default of `compare`."""
+SHOWN = 0.95
+"""A posterior probability from which a win, a tie or a loss on a data set counts as shown."""
+TOO_FEW = 6  # data sets
+
+
+def summarized(sets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the summary of the measured data sets.
+
+    Args:
+      sets: from `experiments.atlas.run.measure`, at least 6 of different families.
+    """
+    changes = {one["name"]: changes_of(one) for one in sets}
+    titles = {name: row["title"] for one in sets for name, row in one["techniques"].items() if name != BASELINE}
+    names = [name for name in titles if sum(name in changes[one["name"]] for one in sets) >= TOO_FEW]
+    rows = {name: _row(name, [one for one in sets if name in changes[one["name"]]], changes) for name in names}
+    for one, adjusted in zip(rows.values(), holm([row["p"] for row in rows.values()]), strict=True):
+        one["p_holm"] = adjusted
+    whole = [name for name in names if all(name in changes[one["name"]] for one in sets)]
+    means = {name: [float(np.mean(changes[one["name"]][name])) for one in sets] for name in whole}
+    ranks = rank_rows({BASELINE: [0.0] * len(sets), **means})
+    known = [known_of(one, changes[one["name"]]) for one in sets]
+    return {
+        "margin": MARGIN,
+        "data_sets": len(sets),
+        "titles": titles,
+        "techniques": rows,
+        "ranks": ranks._replace(pairs=[])._asdict() | {"pairs": [pair._asdict() for pair in ranks.pairs]},
+        "rule": rule.judged(known, {one["name"]: own_choice(one) for one in sets}),
+    }
+
+
+def changes_of(one: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """By how much the logarithm of the test loss fell in each run, by technique.
+
+    A data set on which no split had two techniques to combine has no combination; the baseline stands in for it.
+    """
+    plain = np.log(one["techniques"][BASELINE]["test_loss"])
+    out = {name: plain - np.log(row["test_loss"]) for name, row in one["techniques"].items() if name != BASELINE}
+    out.setdefault(COMBINATION, np.zeros(len(plain)))
+    return out
+
+
+def ratio(one: Mapping[str, Any]) -> float:
+    """The number of test examples over that of training examples."""
+    return float(one["settings"]["test_examples"] / one["settings"]["train_examples"])
+
+
+def posterior(one: Mapping[str, Any], changes: np.ndarray) -> Posterior:
+    """The correlated Bayesian t-test on a data set, with the practical margin."""
+    share = ratio(one) / (1 + ratio(one))
+    return practical_posterior(changes, -math.log1p(-MARGIN), correlation=share)
+
+
+def known_of(one: Mapping[str, Any], changes: Mapping[str, np.ndarray]) -> Known:
+    """What the rules know of a data set, and the mean effects."""
+    train = float(np.mean(one["techniques"][BASELINE]["train_loss"]))
+    own = features(
+        one["settings"]["train_examples"], one["columns"], one["classes"], one["chance"]["loss"], train,
+        one["select_loss"],
+    )  # fmt: skip
+    return Known(one["name"], one["family"], one["task"], own, {n: float(np.mean(d)) for n, d in changes.items()})
+
+
+def own_choice(one: Mapping[str, Any]) -> str:
+    """The technique that does best on the validation examples of the data set itself."""
+    sign = METRICS[protocol.METRICS[one["task"]]].sign
+    scores = {name: sign * row["select_score"] for name, row in one["techniques"].items() if name != BASELINE}
+    return max(scores, key=lambda name: scores[name])
+
+
+def _row(
+    name: str, sets: Sequence[Mapping[str, Any]], changes: Mapping[str, Mapping[str, np.ndarray]]
+) -> dict[str, Any]:
+    """The summary of a technique over the data sets that it was tried on."""
+    own = [changes[one["name"]][name] for one in sets]
+    means = np.array([d.mean() for d in own])
+    variances = np.array([resampled_variance(d, ratio(one)) for d, one in zip(own, sets, strict=True)])
+    # A data set on which nothing was changed is as certain as the most certain other one.
+    variances = np.where(variances > 0, variances, variances[variances > 0].min(initial=np.inf))
+    families = [one["family"] for one in sets]
+    posteriors = [posterior(one, d) for d, one in zip(own, sets, strict=True)]
+    whole = random_effects(means, variances)
+    of_families = random_effects(*_by_family(means, variances, families))
+    edge = -math.log1p(-MARGIN)
+    better = number_posterior([one.better for one in posteriors])
+    return {
+        **whole._asdict(),
+        "of_families": {"mean": of_families.mean, "ci95": of_families.ci95, "families": of_families.studies},
+        "each": {one["name"]: float(mean) for one, mean in zip(sets, means, strict=True)},
+        "helped": int(np.sum(means > edge)),
+        "hurt": int(np.sum(means < math.log1p(-MARGIN))),
+        "win": sum(one.better >= SHOWN for one in posteriors),
+        "tie": sum(one.same >= SHOWN for one in posteriors),
+        "loss": sum(one.worse >= SHOWN for one in posteriors),
+        "in_general": signed_rank_posterior(means, edge)._asdict(),
+        "better_on_most": float(better[len(means) // 2 + 1 :].sum()),
+    }
+
+
+def _by_family(means: np.ndarray, variances: np.ndarray, families: Sequence[str]) -> tuple[list[float], list[float]]:
+    """The mean of each family, and its variance as that of a mean of independent members."""
+    groups = [[i for i, family in enumerate(families) if family == wanted] for wanted in dict.fromkeys(families)]
+    return [float(means[own].mean()) for own in groups], [float(variances[own].sum() / len(own) ** 2) for own in groups]
+
+
+def table_for_package(sets: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The small table that `compare` reads, of the summary and the features and effects of each data set."""
+    known = [known_of(one, changes_of(one)) for one in sets]
+    judged = summary["rule"]
+    pair = ("nearest", "on average")
+    against = next(one for one in judged["differences"] if (one["rule"], one["constant"]) == pair)
+    constant = judged["choosers"]["on average"]["choices"].values()
+    titles = summary["titles"]
+    return {
+        "margin": summary["margin"],
+        "features": list(FEATURES),
+        "count": NEAREST,
+        "techniques": titles,
+        "rule": {
+            "beats": "nearest" in judged["beats"],
+            "families": judged["families"],
+            "constant": titles[max(set(constant), key=list(constant).count)],
+            "mean": _short(against["mean"]),
+            "ci95": [_short(end) for end in against["ci95"]],
+        },
+        "data_sets": [
+            {
+                "name": one.name,
+                "family": one.family,
+                "task": one.task,
+                "features": [_short(value) for value in one.features],
+                "effects": {name: _short(effect) for name, effect in one.effects.items()},
+            }
+            for one in known
+        ],
+    }
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
