@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from experiments.atlas import data, packages, protocol, run, summarize
+from experiments.atlas import data, figure, packages, protocol, run, summarize
 from regjax.cli import app
 from regjax.core.errors import InputError
 
@@ -99,9 +100,11 @@ def write(entries: list[data.Entry], workdir: Path, *, keep: bool) -> None:
     table = summarize.table_for_package(found, summary)
     for name, content in (("atlas.json", record), ("table.json", table)):
         compact(workdir / name, content)
+    figure.draw(summary, workdir / "atlas.png")
     if keep:
         compact(RECORD, record)
         compact(TABLE, table)
+        shutil.copyfile(workdir / "atlas.png", RECORD.with_suffix(".png"))
 
 
 def compact(path: Path, content: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import atlas_tables
 import catalogue
 import studies
 import verdict_study
@@ -299,6 +300,9 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "units": verdict_study.units,
     "fresh_seeds": verdict_study.fresh_seeds,
     "bench": bench,
+    "atlas": atlas_tables.techniques,
+    "atlas_rule": atlas_tables.rule,
+    "atlas_sets": atlas_tables.data_sets,
     "unreached_entries": unreached_entries,
 }
 

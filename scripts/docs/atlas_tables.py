@@ -1,0 +1,171 @@
+"""The tables of the page of the atlas, from its record. Standard library alone."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cells import read, table
+
+_LEVEL = 0.05
+_RULES = {
+    "nearest": "the best on the 7 most similar data sets",
+    "ridge": "the best by a ridge regression on the features",
+    "dropout": "always dropout",
+    "decoupled": "always weight decay",
+    "on average": "always the best on average",
+    "own comparison": "the best on validation, after trying all",
+}
+
+
+def techniques(records: Path, link: str) -> list[str]:
+    """What each technique does on average over data sets, how much that differs, and where it wins and loses."""
+    record = read(records / "atlas.json")
+    summary, made = record["summary"], record["summary"]["techniques"]
+    ranks, groups = summary["ranks"]["ranks"], summary["ranks"]["groups"]
+    rows = []
+    for name, row in sorted(made.items(), key=lambda item: -item[1]["mean"]):
+        count = row["studies"]
+        rows.append(
+            [
+                summary["titles"][name],
+                f"{_percent(row['mean'])} ({_percent(row['ci95'][1])} to {_percent(row['ci95'][0])})",
+                _p(row["p_holm"]),
+                f"{_percent(row['prediction'][1])} to {_percent(row['prediction'][0])}",
+                f"{row['helped']} / {count - row['helped'] - row['hurt']} / {row['hurt']}",
+                f"{row['win']} / {row['tie']} / {row['loss']}",
+                f"{100 * row['in_general']['better']:.0f}%",
+                f"{ranks[name]:.1f} {groups[name]}" if name in ranks else "–",
+            ]
+        )
+    head = (
+        "technique", "change of the test loss, mean over data sets (95% CI)", "adjusted p",
+        "on a further data set (95%)", "lower / same / higher", "shown", "better in general", "mean rank, group",
+    )  # fmt: skip
+    return [*table(head, rows), "", *_wrapped(_made(record, link)), "", *_wrapped(_reading(summary))]
+
+
+def _made(record: Mapping[str, Any], link: str) -> str:
+    protocol, sets = record["protocol"], record["data_sets"]
+    families = record["summary"]["rule"]["families"]
+    return (
+        f"*Record: [`experiments/records/atlas.json`]({link}/atlas.json), made by `{record['command']}`: "
+        f"{len(sets)} data sets of {families} families, {record['runs']:,} runs of {protocol['updates']} updates, "
+        f"{protocol['runs']} splits of each data set, jax {record['versions']['jax']}, {record['platform']}, "
+        f"{record['seconds'] / 60:.0f} minutes over all data sets, of which two are measured at a time.*"
+    )
+
+
+def _reading(summary: Mapping[str, Any]) -> str:
+    """What the table says: what helps on average, what nowhere hurts, and how much data sets differ."""
+    made, titles, margin = summary["techniques"], summary["titles"], 100 * summary["margin"]
+    better = [name for name, row in made.items() if row["p_holm"] <= _LEVEL and row["mean"] > 0]
+    worse = [name for name, row in made.items() if row["p_holm"] <= _LEVEL and row["mean"] < 0]
+    sure = [name for name, row in made.items() if row["prediction"][0] > 0]
+    ranks = summary["ranks"]
+    first = next(iter(ranks["ranks"]))
+    with_first = [name for name in ranks["ranks"] if set(ranks["groups"][name]) & set(ranks["groups"][first])]
+    sentences = [
+        f"Corrected over all rows, {_listed(better, titles) or 'no technique'} "
+        f"{'is' if len(better) < 2 else 'are'} shown to lower the test loss on average over data sets like these"
+        + (f", and {_listed(worse, titles)} to raise it" if worse else "")
+        + ".",
+        "The interval for a further data set is below 0 "
+        + (f"for {_listed(sure, titles)} alone." if sure else "for none: on the next one each may do harm."),
+        f"Lower, same and higher count data sets by the mean over their runs, at {margin:g}%; shown are those on which "
+        "the correlated Bayesian t-test gives at least 95% to one of the three.",
+        f"By ranks {_title(first, titles)} comes first, and {len(with_first) - 1} of {len(ranks['ranks']) - 1} other "
+        "rows, the baseline among them, share a group with it."
+        if "baseline" in with_first
+        else f"By ranks {_title(first, titles)} comes first, and {len(with_first) - 1} of {len(ranks['ranks']) - 1} "
+        "other rows share a group with it; the baseline does not.",
+    ]
+    return " ".join(sentences)
+
+
+def rule(records: Path, link: str) -> list[str]:
+    """How the rules fare on families that they have not seen."""
+    del link
+    judged = read(records / "atlas.json")["summary"]["rule"]
+    rows = []
+    for name, row in judged["choosers"].items():
+        cells = [_RULES[name], _percent(row["gain"]["mean"]), _with_ends(row["regret"])]
+        for constant in ("dropout", "decoupled", "on average"):
+            found = [d for d in judged["differences"] if (d["rule"], d["constant"]) == (name, constant)]
+            cells.append(f"{_with_ends(found[0], -1)}, p {_p(found[0]['p_holm'])}" if found else "–")
+        rows.append(cells)
+    head = (
+        "chosen is", "change of the test loss", "loss above that of the best technique (95% CI)",
+        "against always dropout (95% CI), adjusted p", "against always weight decay", "against the best on average",
+    )  # fmt: skip
+    return [*table(head, rows), "", *_wrapped(_verdict(judged))]
+
+
+def _verdict(judged: Mapping[str, Any]) -> str:
+    """Whether a rule beats the constant ones."""
+    beats = [_RULES[name] for name in judged["beats"]]
+    tested = f"{judged['families']} families, each left out in turn"
+    if beats:
+        return f"Over {tested}, {' and '.join(beats)} is shown to be better than all three constant choices."
+    against = [d for d in judged["differences"] if d["constant"] == "on average"]
+    sizes = " and ".join(f"{_RULES[d['rule']]} ({_with_ends(d, -1)})" for d in against)
+    return (
+        f"**No rule beats the constant ones.** Over {tested}, neither is shown to be better than all of always "
+        f"dropout, always weight decay and always the technique that is best on average; against the last: {sizes}, "
+        "where a positive number is a higher test loss."
+    )
+
+
+def data_sets(records: Path, link: str) -> list[str]:
+    """The data sets, each with what helped most on it."""
+    del link
+    record = read(records / "atlas.json")
+    made, titles = record["summary"]["techniques"], record["summary"]["titles"]
+    rows = []
+    for one in record["data_sets"]:
+        effects = {name: row["each"][one["name"]] for name, row in made.items() if one["name"] in row["each"]}
+        best = max(effects, key=lambda name: effects[name])
+        kind = f"{one['classes']} classes" if one["classes"] else "numbers"
+        rows.append(
+            [
+                one["name"], one["source"], f"{one['settings']['train_examples']:,}", f"{one['columns']:,}", kind,
+                f"{titles[best]} ({_percent(effects[best])})", _percent(effects["dropout"]),
+                _percent(effects["decoupled"]),
+            ]
+        )  # fmt: skip
+    head = (
+        "data set", "source", "training examples", "inputs", "targets", "best technique, change of the test loss",
+        "dropout", "weight decay",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def _percent(gain: float) -> str:
+    """A gain of the logarithm of a loss as a change of the loss in percent."""
+    return f"{100 * math.expm1(-gain):+z.1f}%".replace("-", "−")
+
+
+def _with_ends(found: Mapping[str, Any], sign: int = 1) -> str:
+    """A difference of logarithms with its interval, in percent; with sign -1 a gain is a lower loss."""
+    low, high = sorted(100 * math.expm1(sign * end) for end in found["ci95"])
+    return f"{100 * math.expm1(sign * found['mean']):+z.1f}% ({low:+z.1f} to {high:+z.1f})".replace("-", "−")
+
+
+def _title(name: str, titles: Mapping[str, str]) -> str:
+    return titles.get(name, name)
+
+
+def _listed(names: Sequence[str], titles: Mapping[str, str]) -> str:
+    found = [_title(name, titles) for name in names]
+    return " and ".join(filter(None, [", ".join(found[:-1]), found[-1]])) if found else ""
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 120, break_on_hyphens=False)
