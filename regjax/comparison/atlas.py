@@ -1,6 +1,6 @@
 """The atlas beside a comparison: what helped on the data sets that are most similar, of those measured beforehand.
 
-The table `atlas.json` is made by `python -m experiments.atlas` in the repository, from the record that its page shows.
+The table `atlas.json` beside this file is made from the record of the atlas in the repository, which its page shows.
 """
 
 from __future__ import annotations
@@ -127,7 +127,8 @@ def similar(content: Mapping[str, Value]) -> dict[str, Json] | None:
         return None
     made = table()
     own = features(settings["train_examples"], settings["inputs"], settings["classes"], *losses)
-    family = next((one.family for one in made["data_sets"] if one.name == content["dataset"]), None)
+    own_names = [one.family for one in made["data_sets"] if content["dataset"] in (one.name, one.family)]
+    family = own_names[0] if own_names else None
     others = [one for one in made["data_sets"] if one.task == content["task"] and one.family != family]
     found = nearest(own, content["task"], others)
     if not found:

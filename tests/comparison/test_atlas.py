@@ -75,9 +75,10 @@ def test_what_helped_is_counted(content):
 
 
 def test_a_data_set_of_the_atlas_is_not_its_own_neighbour(content):
-    found = similar({**content, "dataset": "set 0"})
-    assert found["nearest"][0] == "set 1"
-    assert found["of"] == 9
+    for name in ("set 0", "variant"):
+        found = similar({**content, "dataset": name})
+        assert found["nearest"][0] == "set 1"
+        assert found["of"] == 9
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,9 @@ def test_the_summary_of_effects_that_are_known(tmp_path):
     assert next(iter(found["ranks"]["ranks"])) == "dropout"
     assert found["ranks"]["groups"]["dropout"] == "a"
     assert "a" not in found["ranks"]["groups"]["baseline"]
-    assert found["techniques"]["combination"]["mean"] == 0  # nothing was combined, so the baseline stands in
+    # Nothing was combined anywhere, so that there is no such row; in the ranks of others the baseline would stand in.
+    assert "combination" not in found["techniques"]
+    assert summarize.changes_of(sets[0])["combination"].tolist() == [0.0] * 10
     small = summarize.table_for_package(sets, found)
     assert small["rule"]["constant"] == "dropout"
     assert len(small["data_sets"][0]["features"]) == len(small["features"])
