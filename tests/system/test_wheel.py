@@ -80,7 +80,7 @@ def pins(folder):
 def test_the_wheel_holds_one_package_with_its_types(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"regjax"}
-    assert {"regjax/py.typed", "regjax/__init__.pyi"} <= set(names)
+    assert {"regjax/py.typed", "regjax/__init__.pyi", "regjax/comparison/atlas.json"} <= set(names)
     assert any(name.startswith("regjax/report/") and name.endswith(".html") for name in names)
 
 
