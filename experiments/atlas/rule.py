@@ -52,6 +52,10 @@ CONSTANTS: dict[str, Rule] = {
 }
 
 
+OWN = "own comparison"
+"""The technique that does best on validation, after all were tried on the data set itself."""
+
+
 def judged(known: Sequence[Known], own_choice: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Judge the rules and the constant ones on families that they have not seen.
 
@@ -64,7 +68,7 @@ def judged(known: Sequence[Known], own_choice: Mapping[str, str] | None = None) 
       `choosers`: of each rule its choices by data set, mean gain and regret with 95% intervals over families;
       `differences`: of each rule and each constant one, the gain of the rule beyond it with an interval and the p-value
       of a sign-flip test, and Holm's over all of them; `beats`: the rules that gain more than each constant one, by the
-      corrected test; and the number of families.
+      corrected test; `own`, the same differences for the own choice; and the number of families.
 
     Raises:
       ValueError: fewer than 6 families, with which no test can show anything.
@@ -77,18 +81,13 @@ def judged(known: Sequence[Known], own_choice: Mapping[str, str] | None = None) 
         for name, rule in {**RULES, **CONSTANTS}.items()
     }
     if own_choice is not None:
-        choices["own comparison"] = dict(own_choice)
+        choices[OWN] = dict(own_choice)
     best = _of_families(known, families, [max(one.effects.values()) for one in known])
     gains = {
         name: _of_families(known, families, [one.effects[made[one.name]] for one in known])
         for name, made in choices.items()
     }
-    compared = [(rule, constant) for rule in RULES for constant in CONSTANTS]
-    p = [sign_flip_p(gains[rule] - gains[constant]) for rule, constant in compared]
-    differences = [
-        {"rule": rule, "constant": constant, **_interval(gains[rule] - gains[constant]), "p": raw, "p_holm": adjusted}
-        for (rule, constant), raw, adjusted in zip(compared, p, holm(p), strict=True)
-    ]
+    differences = _differences(gains, list(RULES))
     beats = [
         rule
         for rule in RULES
@@ -101,8 +100,25 @@ def judged(known: Sequence[Known], own_choice: Mapping[str, str] | None = None) 
             for name, made in choices.items()
         },
         "differences": differences,
+        "own": [] if own_choice is None else _differences(gains, [OWN]),
         "beats": beats,
     }
+
+
+def _differences(gains: Mapping[str, np.ndarray], choosers: Sequence[str]) -> list[dict[str, Any]]:
+    """What each chooser gains beyond each constant one, with Holm's correction over all of them."""
+    compared = [(chooser, constant) for chooser in choosers for constant in CONSTANTS]
+    p = [sign_flip_p(gains[chooser] - gains[constant]) for chooser, constant in compared]
+    return [
+        {
+            "rule": chooser,
+            "constant": constant,
+            **_interval(gains[chooser] - gains[constant]),
+            "p": raw,
+            "p_holm": holms,
+        }
+        for (chooser, constant), raw, holms in zip(compared, p, holm(p), strict=True)
+    ]
 
 
 def _best(effects: Mapping[str, float]) -> str:

@@ -93,11 +93,9 @@ def reduced(content: Mapping[str, Any]) -> dict[str, Any]:
     """The part of the results of a comparison that the summary needs."""
     rows = {"baseline": content["baseline"], **content["techniques"]}
     kept = ("train_examples", "test_examples", "batch_size", "epochs", "updates", "learning_rate", "model")
-    references = content["references"] or {}
     return {
         "settings": {name: content["settings"][name] for name in kept},
         "chance": content["chance"],
-        "references": {name: _digits(of_one) for name, of_one in references.items()},
         "metrics": {name: _digits(of_one) for name, of_one in content["metrics"].items() if name in rows},
         "verdicts": content["diagnosis"]["verdicts"],
         "select_loss": _digits(content["baseline"]["grid"][0]["select_loss"]),

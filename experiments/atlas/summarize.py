@@ -16,6 +16,7 @@ import numpy as np
 from experiments.atlas import protocol, rule
 from regjax.analysis import (
     Posterior,
+    equal_effects,
     holm,
     number_posterior,
     practical_posterior,
@@ -111,12 +112,13 @@ def _row(
     variances = np.where(variances > 0, variances, variances[variances > 0].min(initial=np.inf))
     families = [one["family"] for one in sets]
     posteriors = [posterior(one, d) for d, one in zip(own, sets, strict=True)]
-    whole = random_effects(means, variances)
-    of_families = random_effects(*_by_family(means, variances, families))
+    whole, weighted = equal_effects(means, variances), random_effects(means, variances)
+    of_families = equal_effects(*_by_family(means, variances, families))
     edge = -math.log1p(-MARGIN)
     better = number_posterior([one.better for one in posteriors])
     return {
         **whole._asdict(),
+        "weighted": {"mean": weighted.mean, "ci95": weighted.ci95, "tau": weighted.tau},
         "of_families": {"mean": of_families.mean, "ci95": of_families.ci95, "families": of_families.studies},
         "each": {one["name"]: float(mean) for one, mean in zip(sets, means, strict=True)},
         "helped": int(np.sum(means > edge)),

@@ -12,7 +12,7 @@ from regjax.analysis.conformal import conformal_quantile
 from regjax.analysis.diagnosis import Diagnosis, diagnose
 from regjax.analysis.flips import FEWEST_RUNS, FlipTest, joint_flips
 from regjax.analysis.folds import bounded_fold_interval, fold_interval, fold_p
-from regjax.analysis.meta import RandomEffects, random_effects, resampled_variance
+from regjax.analysis.meta import RandomEffects, equal_effects, random_effects, resampled_variance
 from regjax.analysis.paired import McNemar, mcnemar, paired_bootstrap
 from regjax.analysis.pairs import Best, Pair, all_pairs, best_row, differ, letters
 from regjax.analysis.power import MOST_RUNS, VerdictPower, detectable_effect
@@ -64,6 +64,7 @@ __all__ = [
     "detectable_effect",
     "diagnose",
     "differ",
+    "equal_effects",
     "equivalent_examples",
     "expected_calibration_error",
     "fit_power_law",

@@ -140,6 +140,49 @@ def _likelihood(t: np.ndarray | float, y: np.ndarray, v: np.ndarray) -> np.ndarr
     return (logs - np.sum(w * (y - mean) ** 2, axis=-1)) / 2
 
 
+def equal_effects(estimates: Sequence[float] | np.ndarray, variances: Sequence[float] | np.ndarray) -> RandomEffects:
+    """The random-effects model in which every study counts alike, whatever its variance.
+
+      mean = mean(y),   tau^2 = max(0, var(y, ddof=1) - mean(v))
+
+    The interval of the mean is Student's over the studies, with the variance `var(y, ddof=1) / k`; the prediction
+    interval is that of the estimate of a further study, whose error it includes, with `(1 + 1 / k) var(y, ddof=1)`.
+    Neither depends on the variances. They are wider than those of `random_effects` where the model of that holds, and
+    right where it does not: studies on which a treatment does nothing at all have next to no variance, and would decide
+    a weighted fit alone.
+
+    Args:
+      estimates: `[k]`, as of `random_effects`.
+      variances: `[k]` > 0, as of `random_effects`.
+
+    Raises:
+      ValueError: as of `random_effects`.
+
+    Example:
+      >>> found = equal_effects([0.1, 0.3, 0.35, 0.65, 0.45, 0.15], [0.03, 0.03, 0.05, 0.01, 0.05, 0.02])
+      >>> [round(number, 3) for number in (found.mean, found.tau, *found.ci95)]
+      [0.333, 0.095, 0.122, 0.545]
+
+    Reference:
+      Hedges and Olkin, Statistical methods for meta-analysis, 1985.
+    """
+    y, v = np.asarray(estimates, np.float64), np.asarray(variances, np.float64)
+    weighted = random_effects(y, v)  # also checks the arguments
+    from scipy.special import stdtr, stdtrit
+
+    spread = float(y.var(ddof=1))
+    error = max(math.sqrt(spread / y.size), 1e-300)
+    mean, t = float(y.mean()), float(stdtrit(y.size - 1, 0.975))
+    half, ahead = t * error, t * math.sqrt(spread * (1 + 1 / y.size))
+    return weighted._replace(
+        mean=mean,
+        ci95=(mean - half, mean + half),
+        p=float(2 * stdtr(y.size - 1, -abs(mean) / error)),
+        tau=math.sqrt(max(0.0, spread - float(v.mean()))),
+        prediction=(mean - ahead, mean + ahead),
+    )
+
+
 def resampled_variance(differences: Sequence[float] | np.ndarray, ratio: float) -> float:
     """The variance of a mean over random splits of one data set, corrected for their common examples.
 

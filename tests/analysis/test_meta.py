@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize
+from scipy import optimize, stats
 
-from regjax.analysis import mean_interval, random_effects, resampled_variance
+from regjax.analysis import equal_effects, mean_interval, random_effects, resampled_variance
 from regjax.analysis.meta import between_variance
 
 # Trials of BCG against tuberculosis (Colditz et al. 1994): cases and others, of the treated and of controls.
@@ -97,6 +97,28 @@ def test_intervals_cover_as_often_as_they_say(studies, of_a_further_one):
         ahead.append(found.prediction[0] <= truth[-1] <= found.prediction[1])
     assert 0.91 <= np.mean(covered) <= 0.985
     assert of_a_further_one[0] <= np.mean(ahead) <= of_a_further_one[1]
+
+
+def test_with_equal_weights_the_mean_is_that_of_a_t_test():
+    y, v = np.array([0.1, 0.5, -0.2, 0.9, 0.4]), np.array([0.01, 0.05, 0.02, 0.04, 0.03])
+    found = equal_effects(y, v)
+    assert found.interval == pytest.approx(mean_interval(y.tolist()))
+    assert found.p == pytest.approx(stats.ttest_1samp(y, 0.0).pvalue)
+    assert found.tau**2 == pytest.approx(y.var(ddof=1) - 0.03)
+    assert found.q == random_effects(y, v).q
+    # t of 4 degrees of freedom at 0.975 is 2.77645.
+    assert found.prediction[1] == pytest.approx(y.mean() + 2.77645 * np.sqrt(1.2 * y.var(ddof=1)), rel=1e-5)
+    assert equal_effects([0.2, 0.21, 0.19], [0.04] * 3).tau == 0.0
+
+
+def test_studies_without_variance_do_not_decide_where_all_count_alike():
+    """On half of the data sets nothing happens and nothing varies; on the others the effect is 0.2 or -0.2."""
+    y = np.array([1e-5, -1e-5, 0.0, 2e-5] * 5 + [0.2, -0.2] * 10)
+    v = np.array([1e-10] * 20 + [0.01] * 20)
+    assert random_effects(y, v).prediction[1] < 0.01
+    low, high = equal_effects(y, v).prediction
+    assert low < -0.15
+    assert high > 0.15
 
 
 def test_the_corrected_variance_is_that_of_nadeau_and_bengio():

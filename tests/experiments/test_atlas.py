@@ -170,7 +170,10 @@ def whatever(features, rng):
 
 def test_a_rule_that_is_there_is_found():
     rng = np.random.default_rng(0)
-    judged = rule.judged([known(i, by_size, rng) for i in range(40)])
+    sets = [known(i, by_size, rng) for i in range(40)]
+    judged = rule.judged(sets, {one.name: max(one.effects, key=one.effects.get) for one in sets})
+    assert judged["choosers"]["own comparison"]["regret"]["mean"] == 0
+    assert [one["p_holm"] < 0.01 and one["mean"] > 0.15 for one in judged["own"]] == [True] * 3
     assert set(judged["beats"]) == {"nearest", "ridge"}
     assert judged["choosers"]["ridge"]["regret"]["mean"] < 0.05
     assert judged["choosers"]["dropout"]["regret"]["mean"] > 0.15
