@@ -76,6 +76,7 @@ def _ranks(axes: Any, summary: Mapping[str, Any]) -> None:
         x = right + 0.7 + 0.45 * place
         axes.plot([x, x], [min(rows) - 0.3, max(rows) + 0.3], color=LIGHT["rule"], linewidth=1.2)
         axes.plot([x] * len(rows), rows, "s", color=LIGHT["accent"], markersize=4)
+    axes.set_xticks(range(2, math.ceil(right) + 1, 2))
     axes.set_yticks(range(len(names)), [titles.get(name, name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel("mean rank, 1 is best; each column\nof squares is a group")

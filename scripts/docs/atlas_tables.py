@@ -170,7 +170,7 @@ def _with_ends(found: Mapping[str, Any], sign: int = 1) -> str:
 
 
 def _title(name: str, titles: Mapping[str, str]) -> str:
-    return titles.get(name, name)
+    return "the combination" if name == "combination" else titles.get(name, name)
 
 
 def _listed(names: Sequence[str], titles: Mapping[str, str]) -> str:
