@@ -27,7 +27,7 @@ from regjax.comparison.data_defaults import (
 )
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.registry import TechniqueContext, resolve
-from regjax.comparison.techniques import Technique, baseline, check_together, merge
+from regjax.comparison.techniques import Technique, check_together, merge
 from regjax.core.checks import in_short
 from regjax.core.errors import InputError
 from regjax.core.typing import Json, ModelLike, PyTree, Value
@@ -64,8 +64,7 @@ class Plan:
       params: the shapes of the parameters.
       techniques: the techniques, without the baseline and the combination.
       with_combination: whether to try the combination too.
-      curve_sizes: numbers of training examples of the learning curve, rising and below that of the baseline; empty if
-        there is no curve, because there are more examples for the technique "more data", or because nobody asked.
+      curve_sizes: smaller numbers of training examples of the learning curve, rising; empty if there is none.
       rates: the learning rates among which is searched; one if it is known.
       search: the search, once it was made.
       cut: what a budget of time has left; None without a budget.
@@ -98,8 +97,8 @@ class Plan:
     def always(self) -> Mapping[str, Value]:
         """The arguments of `make_hparams` that every run gets."""
         weights = weights_of_classes(self.options, class_counts(self.splits))
-        of_loss = self.options.loss_arguments() | ({} if weights is None else {"class_weights": weights})
-        return {**(self.options.always or {}), **of_loss}
+        own = {} if weights is None else {"class_weights": weights}
+        return {**(self.options.always or {}), **self.options.loss_arguments(), **own}
 
     @property
     def seeds(self) -> range:
@@ -109,8 +108,8 @@ class Plan:
     @property
     def trials(self) -> int:
         """The number of settings that are trained on a split, with the sizes of the learning curve."""
-        settings = sum(len(technique.values) for technique in [baseline(), *self.techniques])
-        settings += len(TECHNIQUES[COMBINATION].grid) if self.with_combination else 0
+        combined = self.with_combination * len(TECHNIQUES[COMBINATION].grid)
+        settings = 1 + combined + sum(len(technique.values) for technique in self.techniques)
         return settings + len(self.curve_sizes) + len(self.sizes_of_rows) * self.rows_tested
 
     @property
@@ -130,7 +129,7 @@ class Plan:
 
     @property
     def stop_independent(self) -> int:
-        """The effective number of these that are independent of each other: groups, or examples."""
+        """The effective number of these that are independent of each other."""
         return self.splits.independent("stop", MAX_STOP_EXAMPLES)
 
     @property
@@ -141,9 +140,8 @@ class Plan:
     @property
     def population(self) -> int:
         """The number of examples that some split may test: those of the test set, or if splits make it, all of them."""
-        if self.dataset is None or "test" not in self.splits.indices:
-            return len(self.splits.y_test)
-        return len(self.dataset)
+        resampled = self.dataset if "test" in self.splits.indices else None
+        return len(self.splits.y_test) if resampled is None else len(resampled)
 
     def settings(self) -> dict[str, Json]:
         """Return the settings that the results and the report list."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import atlas_tables
 import catalogue
+import claims_tables
 import studies
 import verdict_study
 from cells import RecordError, read, table
@@ -304,6 +305,7 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "atlas_rule": atlas_tables.rule,
     "atlas_sets": atlas_tables.data_sets,
     "unreached_entries": unreached_entries,
+    **claims_tables.TABLES,
 }
 
 

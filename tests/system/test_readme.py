@@ -72,9 +72,12 @@ def test_every_page_says_what_it_prints():
 
 
 def commands(text: str) -> list[list[str]]:
-    """The experiments that a page calls, as `[module, argument, ...]`; studies and the atlas have their own tests."""
+    """Experiments that a page calls, `[module, argument, ...]`; studies, atlas and claims have tests of their own."""
     joined = text.replace("\\\n", " ")
-    return [shlex.split(line) for line in re.findall(r"python -m experiments\.(?!studies\.|atlas\b)([^`\n]+)", joined)]
+    return [
+        shlex.split(line)
+        for line in re.findall(r"python -m experiments\.(?!studies\.|atlas\b|claims\b)([^`\n]+)", joined)
+    ]
 
 
 COMMANDS = [(name, command) for name, text in PAGES.items() for command in commands(text)]

@@ -1,0 +1,88 @@
+"""The tables of the page of claims, from their record. Standard library alone."""
+
+from __future__ import annotations
+
+import functools
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cells import read, table
+
+CHAPTERS = {
+    "claims_fit": "Correct fit and overfit models",
+    "claims_methods": "Methods against overfitting",
+    "claims_l2": "L2 regularization",
+    "claims_l1": "L1 regularization",
+    "claims_dropout": "Dropout regularization",
+    "claims_left_out": "What the guide leaves out",
+}
+_VERDICTS = ("supported", "contradicted", "depends on", "not shown")
+_NETS = re.compile(r"^Nets with two hidden layers.*?unless it is named\. ?")  # stands once, in the overview
+_WORDS = {"depends on": "depends on the circumstance"}
+
+
+def overview(records: Path, link: str) -> list[str]:
+    """How many claims have each verdict, how sure that is, and how the record was made."""
+    record = read(records / "claims/claims.json")
+    claims, made = record["claims"], record["reproduce"]
+    rows = [
+        [_WORDS.get(verdict, verdict), str(len(found)), ", ".join(f"[{name}](#{name})" for name in found)]
+        for verdict in _VERDICTS
+        if (found := [claim["name"].replace("_", "-") for claim in claims if claim["verdict"] == verdict])
+    ]
+    nets = next(found[0] for claim in claims if (found := _NETS.match(claim["design"])))
+    runs = sorted(claim["runs"] for claim in claims)
+    text = (
+        f"*Record: [`experiments/records/claims`]({link}/claims), made by `{made['command']}`: {len(claims)} claims in "
+        f"{record['tests']} circumstances, {runs[0]} to {runs[-1]} runs of each, commit {made['commit']}, "
+        f"jax {made['versions']['jax']}, {made['platform']}, {made['seconds']:.0f} seconds. A circumstance is judged "
+        f"at {100 * record['level']:g}% / {record['tests']}; intervals are those of the mean at 95%, one by one.*"
+    )
+    wrap = functools.partial(textwrap.wrap, width=120, break_on_hyphens=False)
+    return [*table(("verdict", "claims", "which"), rows), "", *wrap(text), "", *wrap(nets)]
+
+
+def _chapter(title: str, records: Path, link: str) -> list[str]:
+    """The claims of a chapter, each with its verdict, its numbers and its figure."""
+    lines: list[str] = []
+    for claim in read(records / "claims/claims.json")["claims"]:
+        if claim["chapter"] == title:
+            lines += _claim(claim, link)
+    return lines[:-1]
+
+
+def _claim(claim: Mapping[str, Any], link: str) -> list[str]:
+    head = f"### {claim['name'].replace('_', '-')}"
+    verdict = _WORDS.get(claim["verdict"], claim["verdict"])
+    rows = [[case["label"], case["verdict"], _effect(case, claim)] for case in claim["circumstances"]]
+    unit = f"{claim['quantity']}, {claim['unit']}"
+    texts = (
+        f"“{claim['statement']}” **{verdict[0].upper()}{verdict[1:]}.**",
+        f"Hypothesis: {claim['hypothesis']} {_NETS.sub('', claim['design'])} {claim['runs']} runs.",
+        claim["literature"],
+    )
+    lines = [head, ""]
+    for text in filter(None, texts):
+        lines += [*textwrap.wrap(text.replace("|", "\\|"), 120, break_on_hyphens=False), ""]
+    lines += [f"![{claim['quantity']} in each circumstance, with the margin]({link}/claims/{claim['name']}.png)", ""]
+    return [*lines, *table(("circumstance", "verdict", unit), rows), ""]
+
+
+def _effect(case: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
+    """The mean with its interval, with one decimal more than the margin."""
+    if case["mean"] is None:
+        return str(case["reason"])
+    digits = 0
+    while digits < 6 and round(claim["margin"], digits) != claim["margin"]:
+        digits += 1
+    mean, low, high = (f"{value:.{digits + 1}f}".replace("-", "−") for value in (case["mean"], *case["ci95"]))
+    return f"{mean} ({low} to {high})"
+
+
+TABLES: dict[str, Callable[[Path, str], list[str]]] = {
+    "claims": overview,
+    **{name: functools.partial(_chapter, title) for name, title in CHAPTERS.items()},
+}
