@@ -1,7 +1,7 @@
 """Which search finds the better setting for the same number of epochs? Seven of them on eight data sets.
 
-Command: `python -m experiments.studies.search` (13 minutes of one core; the record took 27 minutes on two cores that
-others used, too); it prints one JSON object, the record `experiments/records/search.json`. With names of data sets it
+Command: `python -m experiments.studies.search` (27 minutes for the record, on two cores that other
+work shared); it prints one JSON object, the record `experiments/records/search.json`. With names of data sets it
 runs those alone.
 
 On twelve splits of each data set, a net with 64 hidden units is trained on at most 200 examples by Adam. Its learning

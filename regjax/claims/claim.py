@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regjax.claims.judge import RELATIONS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 
-RELATIONS = ("above", "within")
 RUNS_PER_SEED = 4
 
 

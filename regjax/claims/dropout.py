@@ -11,14 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.claims.claim import Claim, Measured
-from regjax.claims.fit import NETS, TITLES, score, titles
+from regjax.claims.fit import NETS, score, titles
 from regjax.claims.grids import CHOSEN, grid, strength_picture
 from regjax.claims.lab import STEPS, Setting, Trained, baseline, chosen, spec_of
-from regjax.claims.problems import TRAIN, Problem, problem
+from regjax.claims.problems import TITLES, TRAIN, Problem, problem
 from regjax.core import rng
-from regjax.core.typing import Array, PRNGKey, PyTree
+from regjax.core.typing import Array, Batch, PRNGKey, PyTree
 from regjax.models.call import call_model
+from regjax.models.registry import make_model
 from regjax.noise import dropout
+from regjax.training.loss import build_loss
 
 CHAPTER = "Dropout regularization"
 PROBLEMS = ("noisy digits", "clusters", "teacher", "spirals")
@@ -38,11 +40,16 @@ def _fraction(runs: Sequence[int]) -> Measured:
 
 
 def _differs(runs: Sequence[int]) -> Measured:
-    """Compare the masks of a layer under the keys that the updates of a run have."""
+    """Compare which hidden units are dropped at the updates of a run: a dropped one has no gradient behind it."""
+    model = make_model("mlp", num_outputs=1, widths=(UNITS,), task="regression", activation="tanh")
+    gradient = jax.jit(jax.grad(build_loss(model.apply, "mse", rates={"dropout": 0.5}), has_aux=True))
 
     def masks(run: int) -> list[np.ndarray]:
-        keys = [rng.stream(rng.run_key(run), rng.STEP, step) for step in range(2 * STEPS)]
-        return [np.asarray(dropout(key, jnp.ones(UNITS), 0.5) == 0) for key in keys]
+        root = rng.run_key(run)
+        batch = Batch(jax.random.normal(root, (1, 10)), jnp.ones(1))
+        params = model.init(rng.stream(root, rng.INIT), batch.x)["params"]
+        keys = [rng.stream(rng.stream(root, rng.STEP, step), rng.GRADIENT) for step in range(2 * STEPS)]
+        return [np.asarray(gradient(params, batch, key)[0]["output"]["kernel"] == 0) for key in keys]
 
     within, between = [], []
     for run in runs:
@@ -205,9 +212,8 @@ CLAIMS = (
         chapter=CHAPTER,
         statement="For every epoch, different units are dropped.",
         hypothesis="In more than 99% of the pairs, two updates have different masks.",
-        design=f"{UNITS} units at rate 0.5, the keys of the updates of a run; neighbouring updates within an epoch, "
-        "and "
-        "updates at the same place of two epochs.",
+        design=f"{UNITS} units at rate 0.5 and the keys of the updates of a run; which units have no gradient behind "
+        "them, at neighbouring updates within an epoch, and at the same place of two epochs.",
         quantity="The share of pairs with different masks",
         unit="%",
         margin=99.0,
@@ -255,8 +261,8 @@ CLAIMS = (
         chapter=CHAPTER,
         statement="Dropout reduces the dependence of units on other units.",
         hypothesis=f"With dropout at rate {RATE} in training, removing half of the hidden units at inference costs "
-        "more "
-        "than 5 points less of accuracy, and the mean absolute correlation between units is more than 5 points lower.",
+        "more than 5 points less of accuracy, and the mean absolute correlation between units is more than 5 points "
+        "lower.",
         design=f"{NETS} {REMOVALS} random removals in each run, with the rest scaled up; correlations in the first "
         "hidden layer over the test examples.",
         quantity="The reduction by dropout",
@@ -289,8 +295,7 @@ CLAIMS = (
         chapter=CHAPTER,
         statement="Dropout prevents overfitting.",
         hypothesis="The rise of the test loss from the epoch of the lowest validation loss to the last one is more "
-        "than "
-        "10 points lower with dropout.",
+        "than 10 points lower with dropout.",
         design=f"{NETS} Rate {RATE}. The curves show losses after the last epoch.",
         quantity="The reduction of the rise of the test loss",
         unit="points",

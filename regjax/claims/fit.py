@@ -8,7 +8,7 @@ import numpy as np
 
 from regjax.claims.claim import Claim, Measured, Picture
 from regjax.claims.lab import BATCH, EPOCHS, LEARNING_RATE, LEARNING_RATES, STEPS, Trained, baseline
-from regjax.claims.problems import PROBLEMS, TRAIN
+from regjax.claims.problems import TITLES, TRAIN, problem
 
 CHAPTER = "Correct fit and overfit models"
 NETS = (
@@ -16,16 +16,6 @@ NETS = (
     f"learning rate {LEARNING_RATE:g} ({LEARNING_RATES['spirals']:g} on spirals), {EPOCHS} epochs of {STEPS} updates "
     f"on {BATCH} examples, no regularizer unless it is named."
 )
-TITLES = {
-    "noisy digits": "digits, 10% wrong labels",
-    "digits": "digits",
-    "random labels": "digits, labels that say nothing",
-    "clusters": "three clusters",
-    "teacher": "regression on a random net",
-    "spirals": "two spirals",
-    "breast cancer": "breast cancer",
-}
-assert set(TITLES) == set(PROBLEMS)
 LEARNED = ("noisy digits", "clusters", "spirals", "breast cancer", "random labels")
 CURVES = ("noisy digits", "digits", "clusters", "teacher", "spirals", "breast cancer")
 
@@ -66,7 +56,7 @@ def _generalizes(runs: Sequence[int]) -> Measured:
 
 def _majority(name: str, runs: Sequence[int]) -> np.ndarray:
     """The share of the test examples that belong to the class that is most frequent in training, `[R]`."""
-    of = PROBLEMS[name](runs)
+    of = problem(name, runs)
     out = []
     for own, order, test in zip(of.y, of.order, of.test, strict=True):
         most = np.bincount(own[order[:TRAIN]], minlength=of.num_classes).argmax()

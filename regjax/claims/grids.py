@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from regjax.claims.claim import Picture
-from regjax.claims.lab import Setting, Trained, train
+from regjax.claims.lab import Setting, Trained, shared, train
 from regjax.penalties import l1, l2
 
 L2_STRENGTHS = (0.001, 0.003, 0.01, 0.03)
@@ -32,11 +31,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
 }
 
 
-@functools.lru_cache(maxsize=64)
-def _grid(family: str, name: str, runs: tuple[int, ...]) -> dict[str, Trained]:
-    return train(name, runs, SETTINGS[family], ("validation", "test"))
-
-
+@shared
 def grid(family: str, name: str, runs: Sequence[int]) -> dict[str, Trained]:
     """The nets of a problem at all strengths of a family, followed on both parts.
 
@@ -45,7 +40,7 @@ def grid(family: str, name: str, runs: Sequence[int]) -> dict[str, Trained]:
       name: of `PROBLEMS`.
       runs: numbers of the runs.
     """
-    return _grid(family, name, tuple(runs))
+    return train(name, runs, SETTINGS[family], ("validation", "test"))
 
 
 def strength_picture(found: Mapping[str, Trained], title: str, x_label: str, log_x: bool = True) -> Picture:

@@ -13,6 +13,7 @@ from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 
 SUPPORTED, CONTRADICTED, DEPENDS, NOT_SHOWN = "supported", "contradicted", "depends on", "not shown"
+RELATIONS = ("above", "within")
 FEWEST_RUNS = 5
 LEVEL = 0.05
 
@@ -76,7 +77,7 @@ def judge(effects: Sequence[float], margin: float, relation: str = "above", test
     """
     from scipy.special import stdtr  # SciPy is imported where it is needed
 
-    check_choice("judge: relation", relation, ("above", "within"))
+    check_choice("judge: relation", relation, RELATIONS)
     values = np.asarray(effects, np.float64)
     if values.ndim != 1 or not values.size or tests < 1:
         raise InputError(f"judge: needs runs [R] and tests >= 1, got {values.shape} and {tests}")

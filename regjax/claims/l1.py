@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from regjax.claims.claim import Claim, Measured, Picture
-from regjax.claims.fit import NETS, TITLES, score, titles
+from regjax.claims.fit import NETS, score, titles
 from regjax.claims.grids import CHOSEN, grid, strength_picture
 from regjax.claims.l2 import zero_share
-from regjax.claims.lab import Setting, baseline, chosen, train
+from regjax.claims.lab import Setting, baseline, chosen, shared, train
 from regjax.claims.linear import LINEAR_RUNS, RIDGE_STRENGTHS, Design, Linear, best, lasso, ridge
+from regjax.claims.problems import TITLES
 from regjax.penalties import l1
 
 CHAPTER = "L1 regularization"
@@ -41,6 +42,7 @@ def _zeros(runs: Sequence[int]) -> Measured:
     return Measured(effects)
 
 
+@shared
 def _selected(design: Design, rule: bool, runs: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """The shares of the columns that matter which are kept, and of the others which are eliminated, `[R]` each."""
     matters = np.array(design.coefficients) != 0
@@ -184,8 +186,7 @@ CLAIMS = (
         chapter=CHAPTER,
         statement="L1 cannot learn complex patterns.",
         hypothesis="With L1, test accuracy (R² of the regression) after the last epoch is more than 2 points lower "
-        "than "
-        "without a regularizer.",
+        "than without a regularizer.",
         design=f"{NETS} {CHOSEN['l1']}",
         quantity="The loss by L1",
         unit="points",

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from regjax.claims.claim import Claim, Measured, Picture
-from regjax.claims.fit import NETS, TITLES, score, titles
+from regjax.claims.fit import NETS, score, titles
 from regjax.claims.grids import CHOSEN, grid, strength_picture
 from regjax.claims.lab import baseline, chosen, kernels
 from regjax.claims.linear import LINEAR_RUNS, RIDGE_STRENGTHS, Design, Linear, best, lasso, ridge
+from regjax.claims.problems import TITLES
 from regjax.core.typing import PyTree
 
 CHAPTER = "L2 regularization"
@@ -195,8 +196,7 @@ CLAIMS = (
         hypothesis="The imbalance |a - b| / (|a| + |b|) of two coefficients is more than 20 points lower under L2 than "
         "under L1.",
         design="Linear regression on two columns, 50 examples, noise of standard deviation 1; both strengths are "
-        "chosen "
-        "in each run on 60 validation examples.",
+        "chosen in each run on 60 validation examples.",
         quantity="The difference in imbalance between L1 and L2",
         unit="points",
         margin=20.0,
@@ -213,11 +213,9 @@ CLAIMS = (
         hypothesis="Dividing the columns by their standard deviations lowers the excess test error of ridge by more "
         "than 10%.",
         design="Linear regression on 20 columns, 30 examples, noise of standard deviation 2, standard deviations of "
-        "the "
-        "columns from 0.01 to 100 (1 in the last circumstance); the strength is chosen in each run on 60 validation "
-        "examples, with and without the division. The excess error is known exactly from the true coefficients, and "
-        "a difference "
-        "is in percent of the larger error.",
+        "the columns from 0.01 to 100 (1 in the last circumstance); the strength is chosen in each run on 60 "
+        "validation examples, with and without the division. The excess error is known exactly from the true "
+        "coefficients, and a difference is in percent of the larger error.",
         quantity="The reduction of the excess error",
         unit="%",
         margin=10.0,

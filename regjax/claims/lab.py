@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,9 @@ from regjax.sweeps import Lane, run_lanes
 from regjax.training.run import make_run
 from regjax.training.spec import Spec, make_hparams
 from regjax.training.state import TrainData
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 
 BATCH, STEPS, EPOCHS = 32, 4, 150
 """Examples of an update, updates of an epoch, epochs: every setting makes as many updates."""
@@ -163,14 +166,21 @@ def _metrics(values: Sequence[Mapping[str, np.ndarray]], prefix: str) -> dict[st
     return found
 
 
-@functools.lru_cache(maxsize=64)
-def _baseline(name: str, runs: tuple[int, ...]) -> Trained:
-    return train(name, runs, {"none": Setting()}, ("validation", "test"))["none"]
+def shared(measure: Callable[Given, Found]) -> Callable[Given, Found]:
+    """Keep what a function of names and runs returns, for all claims that look at the same runs."""
+    kept = functools.lru_cache(maxsize=64)(measure)
+
+    @functools.wraps(measure)
+    def found(*arguments: Given.args, **named: Given.kwargs) -> Found:
+        return kept(*(tuple(one) if isinstance(one, range | list) else one for one in arguments), **named)  # type: ignore[arg-type]
+
+    return found
 
 
+@shared
 def baseline(name: str, runs: Sequence[int]) -> Trained:
-    """The nets without a regularizer, followed on both parts; trained once for all claims that need them."""
-    return _baseline(name, tuple(runs))
+    """The nets without a regularizer, followed on both parts."""
+    return train(name, runs, {"none": Setting()}, ("validation", "test"))["none"]
 
 
 def chosen(settings: Mapping[str, Trained]) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -10,11 +10,11 @@ import numpy as np
 
 from regjax.claims import lab
 from regjax.claims.claim import Claim, Measured, Picture
-from regjax.claims.fit import NETS, TITLES
+from regjax.claims.fit import NETS
 from regjax.claims.grids import CHOSEN, grid
-from regjax.claims.lab import Setting, baseline, chosen, kernels, spec_of, train
+from regjax.claims.lab import Setting, baseline, chosen, kernels, shared, spec_of, train
 from regjax.claims.linear import Design, best, ridge
-from regjax.claims.problems import TRAIN, problem
+from regjax.claims.problems import TITLES, TRAIN, problem
 from regjax.core import rng
 from regjax.core.typing import Array, PyTree
 from regjax.losses import cross_entropy
@@ -25,7 +25,8 @@ from regjax.penalties import l2
 CHAPTER = "What the guide leaves out"
 EXAMPLES = 40
 WIDTHS = (5, 10, 15, 20, 25, 30, 35, 38, 40, 42, 45, 50, 60, 80, 120, 200, 400, 800)
-FLOORS = {"no penalty": 1e-10, "ridge, chosen": None}
+PENALTIES = ("no penalty", "ridge, chosen")
+LIMIT = 1e-10  # a strength at which ridge is least squares of the smallest norm
 STRENGTHS = np.logspace(1, -6, 29)
 TIMES = np.unique(np.logspace(0, 3, 40).astype(int))
 
@@ -40,13 +41,13 @@ def _random_features(run: int) -> dict[str, np.ndarray]:
         x = generator.normal(size=(n, 10))
         parts.append((np.maximum(x @ directions, 0.0), x @ w + 0.5 * generator.normal(size=n)))
     (f, y), (f_validation, y_validation), (f_test, y_test) = parts
-    errors: dict[str, list[float]] = {label: [] for label in FLOORS}
+    errors: dict[str, list[float]] = {label: [] for label in PENALTIES}
     for width in WIDTHS:
         scale = np.sqrt(width)
-        free = ridge(f[:, :width] / scale, y, np.array([1e-10]))
+        free = ridge(f[:, :width] / scale, y, np.array([LIMIT]))
         held = ridge(f[:, :width] / scale, y, STRENGTHS)
         on_validation = np.square(f_validation[:, :width] / scale @ held.T - y_validation[:, None]).mean(axis=0)
-        for label, coefficients in (("no penalty", free[0]), ("ridge, chosen", held[np.argmin(on_validation)])):
+        for label, coefficients in zip(PENALTIES, (free[0], held[np.argmin(on_validation)]), strict=True):
             errors[label].append(float(np.mean(np.square(f_test[:, :width] / scale @ coefficients - y_test))))
     return {label: np.array(values) for label, values in errors.items()}
 
@@ -55,7 +56,7 @@ def _double_descent(runs: Sequence[int]) -> Measured:
     found = [_random_features(run) for run in runs]
     effects, lines = {}, {}
     at = WIDTHS.index(EXAMPLES)
-    for label in FLOORS:
+    for label in PENALTIES:
         errors = np.array([one[label] for one in found])
         effects[label] = 100 * (1 - errors[:, -1] / errors[:, at])
         lines[label] = np.median(errors, axis=0)
@@ -82,6 +83,7 @@ def _decays(runs: Sequence[int]) -> Measured:
     return Measured(effects)
 
 
+@shared
 def _halved(runs: Sequence[int]) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """What halving the weights of the hidden layers of fresh nets does to outputs and to the size of gradients."""
     outputs: dict[str, list[float]] = {"with batch normalization": [], "without": []}
@@ -213,7 +215,7 @@ CLAIMS = (
         quantity="The reduction of the test error",
         unit="%",
         margin=20.0,
-        circumstances=tuple(FLOORS),
+        circumstances=PENALTIES,
         measure=_double_descent,
         runs_per_seed=8,
         literature="Belkin et al. (Reconciling modern machine-learning practice and the classical bias–variance "
@@ -252,8 +254,7 @@ CLAIMS = (
         name="batch_norm_decay_is_learning_rate",
         chapter=CHAPTER,
         statement="Under batch normalization, L2 works through the learning rate: on weights of half the size, "
-        "gradients "
-        "are twice as large.",
+        "gradients are twice as large.",
         hypothesis="After halving, the norm of the gradient of the first layer is twice that before, to within 2%.",
         design="As for the outputs.",
         quantity="The deviation from twice the gradient",
@@ -312,8 +313,7 @@ CLAIMS = (
         statement="On least squares, early stopping is a ridge whose strength is one over the training time.",
         hypothesis="The coefficients of both differ by less than 10% of their norm.",
         design="Linear regression on 20 columns, 40 examples; gradient descent from zero, stopped at the lowest "
-        "error on "
-        "60 validation examples, against ridge of strength 1 / (2 · learning rate · steps).",
+        "error on 60 validation examples, against ridge of strength 1 / (2 · learning rate · steps).",
         quantity="The distance between stopping and ridge",
         unit="%",
         margin=10.0,

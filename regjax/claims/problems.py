@@ -28,7 +28,6 @@ class Problem(NamedTuple):
 
     Attributes:
       name: identifier.
-      title: what the page calls it.
       num_classes: 0 for a regression.
       x: `[N, ...]`.
       y: `[R, N]`, the targets of each run; label noise is only in its training rows.
@@ -40,7 +39,6 @@ class Problem(NamedTuple):
     """
 
     name: str
-    title: str
     num_classes: int
     x: np.ndarray
     y: np.ndarray
@@ -62,9 +60,8 @@ def _digits(runs: Sequence[int], noise: float) -> Problem:
     y = np.repeat(data.y[None], len(runs), axis=0)
     for own, rows, number in zip(y, parts[0], runs, strict=True):
         own[rows] = noisy_labels(data.y, noise, data.num_classes, [number])[0][rows]
-    title = f"digits, {100 * noise:.0f}% wrong labels" if noise else "digits"
     pixels = (Standardization(np.float32(78.0), np.float32(96.0)),) * len(runs)  # fixed numbers, for all pixels alike
-    return Problem("digits", title, data.num_classes, data.x, y, data.y, *parts, pixels)
+    return Problem("digits", data.num_classes, data.x, y, data.y, *parts, pixels)
 
 
 def _breast_cancer(runs: Sequence[int]) -> Problem:
@@ -72,9 +69,7 @@ def _breast_cancer(runs: Sequence[int]) -> Problem:
     # Its 569 examples leave a smaller test part.
     parts = _drawn(len(data.x), TRAIN, runs, validation=140, test=300)
     y = np.repeat(data.y[None], len(runs), axis=0)
-    return Problem(
-        "breast_cancer", "breast cancer", data.num_classes, data.x, y, data.y, *parts, _standardized(data.x, parts[0])
-    )
+    return Problem("breast_cancer", data.num_classes, data.x, y, data.y, *parts, _standardized(data.x, parts[0]))
 
 
 def _drawn(
@@ -119,14 +114,14 @@ def spirals(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     return x[order] * np.float32(3), y[order]
 
 
-def _generated(name: str, title: str, draw: Draw, num_classes: int, runs: Sequence[int]) -> Problem:
+def _generated(name: str, draw: Draw, num_classes: int, runs: Sequence[int]) -> Problem:
     each = MOST + VALIDATION + TEST
     made = [draw(np.random.default_rng([number, 11]), each) for number in runs]
     x, y = (np.concatenate(arrays) for arrays in zip(*made, strict=True))
     rows = np.arange(len(x), dtype=np.int32).reshape(len(runs), each)
     identity = (Standardization(np.float32(0), np.float32(1)),) * len(runs)
     return Problem(
-        name, title, num_classes, x, np.repeat(y[None], len(runs), axis=0), y,
+        name, num_classes, x, np.repeat(y[None], len(runs), axis=0), y,
         rows[:, :MOST], rows[:, MOST : MOST + VALIDATION], rows[:, MOST + VALIDATION :], identity,
     )  # fmt: skip
 
@@ -135,11 +130,23 @@ PROBLEMS: dict[str, Callable[[Sequence[int]], Problem]] = {
     "noisy digits": functools.partial(_digits, noise=0.1),
     "digits": functools.partial(_digits, noise=0.0),
     "random labels": functools.partial(_digits, noise=0.9),  # of ten classes, a label says nothing then
-    "clusters": functools.partial(_generated, "clusters", "three clusters", clusters, 3),
-    "teacher": functools.partial(_generated, "teacher", "regression on a random net", teacher, 0),
-    "spirals": functools.partial(_generated, "spirals", "two spirals", spirals, 2),
+    "clusters": functools.partial(_generated, "clusters", clusters, 3),
+    "teacher": functools.partial(_generated, "teacher", teacher, 0),
+    "spirals": functools.partial(_generated, "spirals", spirals, 2),
     "breast cancer": _breast_cancer,
 }
+
+
+TITLES = {
+    "noisy digits": "digits, 10% wrong labels",
+    "digits": "digits",
+    "random labels": "digits, labels that say nothing",
+    "clusters": "three clusters",
+    "teacher": "regression on a random net",
+    "spirals": "two spirals",
+    "breast cancer": "breast cancer",
+}
+"""What the page calls them."""
 
 
 def problem(name: str, runs: Sequence[int]) -> Problem:

@@ -45,6 +45,7 @@ def entry(claim: Claim, measured: Measured, seeds: Sequence[int], tests: int = T
         "quantity": claim.quantity,
         "unit": claim.unit,
         "margin": claim.margin,
+        "decimals": decimals(claim.margin),
         "relation": claim.relation,
         "literature": claim.literature,
         "verdict": verdict_of(list(findings.values())),
@@ -53,6 +54,16 @@ def entry(claim: Claim, measured: Measured, seeds: Sequence[int], tests: int = T
         "circumstances": [_circumstance(label, one, measured.effects[label]) for label, one in findings.items()],
         "pictures": [_picture(picture) for picture in measured.pictures],
     }
+
+
+def decimals(margin: float) -> int:
+    """Decimals with which effects are written beside a margin: one more than the margin has, and at least one.
+
+    Example:
+      >>> decimals(10.0), decimals(0.1), decimals(0.001)
+      (1, 2, 4)
+    """
+    return next(digits for digits in range(7) if digits == 6 or round(margin, digits) == margin) + 1
 
 
 def _circumstance(label: str, finding: Finding, effects: np.ndarray) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from regjax.claims.claim import Claim, Measured
-from regjax.claims.fit import NETS, TITLES, loss_curves, score, titles
+from regjax.claims.fit import NETS, loss_curves, score, titles
 from regjax.claims.grids import CHOSEN, grid
-from regjax.claims.lab import Setting, Trained, baseline, chosen, kernels, train
-from regjax.claims.problems import MOST, TRAIN
+from regjax.claims.lab import Setting, Trained, baseline, chosen, kernels, shared, train
+from regjax.claims.problems import MOST, TITLES, TRAIN
 from regjax.core.typing import PyTree
 
 CHAPTER = "Methods against overfitting"
@@ -25,6 +25,7 @@ AUGMENTATIONS = {
 }
 
 
+@shared
 def _sizes(runs: Sequence[int]) -> dict[str, tuple[Trained, Trained]]:
     return {name: (baseline(name, runs), train(name, runs, {"more": Setting(n_train=MOST)})["more"]) for name in SIZED}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from regjax.core.extras import require
+from regjax.report import style
 from regjax.report.claims_words import LABELS, effect, finding, headline, how_sure, margin
 from regjax.report.figures import clip
 from regjax.report.page import clean, figure, render, reproduce, write
@@ -18,7 +19,6 @@ from regjax.report.style import Palette
 from regjax.report.words import finite, plain
 
 MARKS = {"supported": "helped", "contradicted": "hurt", "depends on": "depends", "not shown": "none"}
-ROLES = {"supported": ("o", "good", True), "contradicted": ("D", "bad", True), "not shown": ("o", "muted", False)}
 LINES = ("train", "val", "accent", "muted")
 
 
@@ -96,7 +96,7 @@ def _effects(claim: Mapping[str, Any]) -> Panel:
             axes.plot(values, [y + off for off in offsets], ".", color=palette["muted"], markersize=3, alpha=0.5)
             if not finite(case["mean"]):
                 continue
-            marker, role, filled = ROLES[case["verdict"]]
+            marker, role, filled = style.MARKS[MARKS[case["verdict"]]]
             axes.plot(case["ci95"], [y, y], color=palette[role], linewidth=1.8)
             face = palette[role] if filled else palette["paper"]
             axes.plot(

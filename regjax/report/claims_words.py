@@ -17,19 +17,6 @@ LABELS = {
 ORDER = ("supported", "contradicted", "not shown")
 
 
-def digits_of(margin: float) -> int:
-    """Decimals with which effects are written beside a margin: one more than the margin has, and at least one.
-
-    Example:
-      >>> digits_of(10.0), digits_of(0.1), digits_of(0.001)
-      (1, 2, 4)
-    """
-    digits = 0
-    while digits < 6 and round(margin, digits) != margin:
-        digits += 1
-    return digits + 1
-
-
 def quantity(value: Any, unit: str, digits: int) -> str:
     """A number with its unit.
 
@@ -47,7 +34,7 @@ def with_unit(number: str, unit: str) -> str:
 
 def effect(case: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
     """The mean of a circumstance with its interval, or why there is none."""
-    digits = digits_of(claim["margin"])
+    digits = claim["decimals"]
     if not finite(case["mean"]):
         return str(case["reason"])
     low, high = (fixed(end, digits) for end in case["ci95"])
@@ -126,15 +113,12 @@ def how_sure(results: Mapping[str, Any]) -> str:
     runs = sorted({claim["runs"] for claim in results["claims"]})
     span = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
     return (
-        f"A claim is measured in {span} runs, each with data drawn anew (of a data set: parts) and weights of its own. "
-        "It is supported where Student's "
-        "test shows the effect beyond the margin, contradicted where it shows that the effect does not reach it, "
-        "each at "
-        f"the level of {100 * results['level']:.0f}% divided by the {results['tests']} circumstances of all claims: "
-        "the "
-        f"probability that any verdict on this page is wrong is at most {100 * results['level']:.0f}%, as far as "
-        "means of "
-        "the runs are normal. Intervals are those of the mean at 95%, one by one."
+        f"A claim is measured in {span} runs, each with data drawn anew (of a data set: parts) and weights of its "
+        "own. It is supported where Student's test shows the effect beyond the margin, contradicted where it shows "
+        f"that the effect does not reach it, each at the level of {100 * results['level']:.0f}% divided by the "
+        f"{results['tests']} circumstances of all claims: the probability that any verdict on this page is wrong is "
+        f"at most {100 * results['level']:.0f}%, as far as means of the runs are normal. Intervals are those of the "
+        "mean at 95%, one by one."
     )
 
 

@@ -72,13 +72,10 @@ def _claim(claim: Mapping[str, Any], link: str) -> list[str]:
 
 
 def _effect(case: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
-    """The mean with its interval, with one decimal more than the margin."""
+    """The mean with its interval."""
     if case["mean"] is None:
         return str(case["reason"])
-    digits = 0
-    while digits < 6 and round(claim["margin"], digits) != claim["margin"]:
-        digits += 1
-    mean, low, high = (f"{value:.{digits + 1}f}".replace("-", "−") for value in (case["mean"], *case["ci95"]))
+    mean, low, high = (f"{value:.{claim['decimals']}f}".replace("-", "−") for value in (case["mean"], *case["ci95"]))
     return f"{mean} ({low} to {high})"
 
 

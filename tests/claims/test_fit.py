@@ -1,17 +1,9 @@
 import numpy as np
 
 from regjax.claims import fit
-from regjax.claims.fit import CURVES, TITLES, loss_curves, score, titles
+from regjax.claims.fit import CURVES, loss_curves, score
 from regjax.claims.lab import Trained
-from regjax.claims.problems import PROBLEMS, problem
-
-
-def test_every_problem_has_its_title():
-    assert set(TITLES) == set(PROBLEMS)
-    assert titles(("teacher", "digits")) == ("regression on a random net", "digits")
-    assert {name: problem(name, [0]).title for name in PROBLEMS if name != "random labels"} == {
-        name: title for name, title in TITLES.items() if name != "random labels"
-    }
+from regjax.claims.problems import problem
 
 
 def test_curves_are_means_over_runs_and_marked_at_the_mean_epoch():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from regjax.claims.problems import PROBLEMS, TRAIN, problem
+from regjax.claims.problems import PROBLEMS, TITLES, TRAIN, problem
 from regjax.core.errors import InputError
 from regjax.data import load
 
@@ -40,6 +40,10 @@ def test_half_of_the_variance_of_the_regression_is_noise():
     of = problem("teacher", range(6))
     assert of.task == "regression"
     assert np.var(of.clean) == pytest.approx(1.0, abs=0.1)
+
+
+def test_every_problem_has_a_title():
+    assert set(TITLES) == set(PROBLEMS)
 
 
 def test_an_unknown_problem_is_refused():

@@ -16,7 +16,7 @@ def case(label="here", verdict="supported", mean=12.34, ci95=(11.0, 13.5), reaso
 
 def claim(*cases, verdict="supported", **changes):
     texts = {"chapter": "Chapter", "statement": "It helps.", "hypothesis": "It helps by 10%.", "design": "Nets."}
-    numbers = {"unit": "%", "margin": 10.0, "relation": "above", "runs": 20, "verdict": verdict}
+    numbers = {"unit": "%", "margin": 10.0, "decimals": 1, "relation": "above", "runs": 20, "verdict": verdict}
     rest = {"name": "a", "quantity": "The gain", "literature": "", "command": "regjax claims --only=a", "pictures": []}
     return texts | numbers | rest | {"circumstances": list(cases or [case()])} | changes
 
