@@ -12,7 +12,7 @@ from regjax.claims.judge import RELATIONS
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 
-RUNS_PER_SEED = 4
+RUNS_PER_SEED = 6
 
 
 class Picture(NamedTuple):

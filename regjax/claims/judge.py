@@ -1,4 +1,4 @@
-"""Verdicts on claims: intervals and tests against a margin that was fixed beforehand, corrected for their number."""
+"""Verdicts on claims: sign tests against a margin that was fixed beforehand, corrected for the number of claims."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from regjax.analysis import mean_interval
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 
 SUPPORTED, CONTRADICTED, DEPENDS, NOT_SHOWN = "supported", "contradicted", "depends on", "not shown"
 RELATIONS = ("above", "within")
-FEWEST_RUNS = 5
 LEVEL = 0.05
 
 
@@ -23,15 +21,15 @@ class Finding(NamedTuple):
 
     Attributes:
       verdict: `"supported"`, `"contradicted"` or `"not shown"`.
-      mean: of the runs; NaN if one of them is not finite.
-      low: lower end of the 95% interval of the mean, not corrected.
+      median: of the runs; NaN if one of them is not finite.
+      low: lower end of an interval that covers the median with at least 95%, not corrected; NaN below 6 runs.
       high: upper end.
-      p: of the verdict that the mean points to, one-sided, not corrected; 1 if none can be reached.
+      p: of the nearer verdict, one-sided, not corrected; 1 if none can be reached.
       reason: why nothing is shown where the numbers are not the reason; else empty.
     """
 
     verdict: str
-    mean: float
+    median: float
     low: float
     high: float
     p: float
@@ -39,18 +37,19 @@ class Finding(NamedTuple):
 
 
 def judge(effects: Sequence[float], margin: float, relation: str = "above", tests: int = 1) -> Finding:
-    """Judge the effects of independent runs against a margin.
+    """Judge the effects of independent runs against a margin, by sign tests of their median.
 
-    With the mean m of R runs, its standard error s, and Student's T with R - 1 degrees of freedom,
+    With R runs and B ~ Binomial(R, 1/2),
 
-      above:   supported     if P(T >= (m - margin) / s) <= 0.05 / tests
-               contradicted  if P(T <= (m - margin) / s) <= 0.05 / tests
-      within:  supported     if both P(T >= (m + margin) / s) and P(T <= (m - margin) / s) are at most 0.05 / tests
-               contradicted  if P(T >= (|m| - margin) / s) <= 0.025 / tests
+      above:   supported     if P(B >= number of runs above the margin) <= 0.05 / tests
+               contradicted  if P(B >= number of runs below the margin) <= 0.05 / tests
+      within:  supported     if P(B >= number above -margin) and P(B >= number below margin) <= 0.05 / tests
+               contradicted  if P(B >= number above margin) or P(B >= number below -margin) <= 0.025 / tests
 
-    and not shown otherwise. One of the two verdicts is false for any true mean, so a circumstance has a false verdict
-    with probability at most `0.05 / tests`, and any of `tests` circumstances with at most 5% (Bonferroni). Runs that
-    all give the same number need no test.
+    and not shown otherwise. A run at the margin counts for neither side. Whatever the distribution of the effects, of
+    the two verdicts on their median at most one is false, with a probability of at most `0.05 / tests`; so any of
+    `tests` circumstances has a false verdict with at most 5% (Bonferroni). Student's test would not hold this: so far
+    out in the tails it needs more runs for effects as skewed as these (study `claims`).
 
     Args:
       effects: `[runs]`, independent of each other.
@@ -59,24 +58,24 @@ def judge(effects: Sequence[float], margin: float, relation: str = "above", test
       tests: how many circumstances are judged together.
 
     Returns:
-      A `Finding`. With fewer than 5 runs, or if one of them is not finite, nothing is shown.
+      A `Finding`. If the runs are too few for a verdict even if they all agree, or if one of them is not finite,
+      nothing is shown.
 
     Raises:
       InputError: there are no runs, `tests` is below 1, or the relation is unknown.
 
     Example:
-      >>> judge([4.1, 3.9, 4.4, 4.0, 4.2], margin=1.0, tests=10).verdict
+      >>> judge([4.1, 3.9, 4.4, 4.0, 4.2], margin=1.0).verdict
       'supported'
       >>> judge([4.1, 3.9, 4.4, 4.0, 4.2], margin=5.0).verdict
       'contradicted'
-      >>> judge([4.1, 3.9], margin=1.0).reason
-      '2 runs are too few; at least 5 are needed'
+      >>> judge([4.1, 3.9, 4.4, 4.0, 4.2], margin=1.0, tests=10).reason
+      '5 runs are too few; at least 8 are needed'
 
     Reference:
-      Schuirmann, A comparison of the two one-sided tests procedure and the power approach, 1987.
+      Dixon and Mood, The statistical sign test, 1946; Schuirmann, A comparison of the two one-sided tests procedure and
+      the power approach, 1987.
     """
-    from scipy.special import stdtr  # SciPy is imported where it is needed
-
     check_choice("judge: relation", relation, RELATIONS)
     values = np.asarray(effects, np.float64)
     if values.ndim != 1 or not values.size or tests < 1:
@@ -84,29 +83,51 @@ def judge(effects: Sequence[float], margin: float, relation: str = "above", test
     if not np.all(np.isfinite(values)):
         count = int(np.sum(~np.isfinite(values)))
         return Finding(NOT_SHOWN, math.nan, math.nan, math.nan, 1.0, f"{count} of {values.size} runs have no number")
-    mean, low, high = mean_interval(values.tolist())
-    if values.size < FEWEST_RUNS:
-        reason = (
-            f"{values.size} {'runs are' if values.size > 1 else 'run is'} too few; at least {FEWEST_RUNS} are needed"
-        )
-        return Finding(NOT_SHOWN, mean, low, high, 1.0, reason)
-    deviation = float(values.std(ddof=1))
-    error = deviation / math.sqrt(values.size)
-
-    def beyond(distance: float) -> float:
-        """P(T >= distance / error); without spread, it is known on which side the mean lies."""
-        return float(stdtr(values.size - 1, -distance / error)) if error > 0 else float(distance <= 0)
-
-    if relation == "above":
-        supported, contradicted = beyond(mean - margin), beyond(margin - mean)
-        limit = LEVEL / tests
-    else:
-        supported = max(beyond(mean + margin), beyond(margin - mean))
-        contradicted = min(2 * beyond(abs(mean) - margin), 1.0)
-        limit = LEVEL / tests
-    p = min(supported, contradicted)
+    median, (low, high) = float(np.median(values)), median_interval(values)
+    fewest = fewest_runs(tests, relation)
+    if values.size < fewest:
+        runs = "1 run is" if values.size == 1 else f"{values.size} runs are"
+        return Finding(NOT_SHOWN, median, low, high, 1.0, f"{runs} too few; at least {fewest} are needed")
+    above, below = _sign_p(values > margin), _sign_p(values < margin)
+    supported, contradicted = above, below
+    if relation == "within":
+        supported = max(_sign_p(values > -margin), below)
+        contradicted = min(2 * min(above, _sign_p(values < -margin)), 1.0)
+    limit = LEVEL / tests
     verdict = SUPPORTED if supported <= limit else CONTRADICTED if contradicted <= limit else NOT_SHOWN
-    return Finding(verdict, mean, low, high, p)
+    return Finding(verdict, median, low, high, min(supported, contradicted))
+
+
+def fewest_runs(tests: int, relation: str = "above") -> int:
+    """The smallest number of runs that reach either verdict if all of them agree.
+
+    Example:
+      >>> fewest_runs(1), fewest_runs(142), fewest_runs(142, "within")
+      (5, 12, 13)
+    """
+    sides = 2 if relation == "within" else 1
+    return math.ceil(math.log2(sides * tests / LEVEL))
+
+
+def median_interval(values: np.ndarray) -> tuple[float, float]:
+    """The narrowest pair of order statistics, equally far from the ends, that covers the median with at least 95%.
+
+    Example:
+      >>> median_interval(np.arange(20.0))  # the 6th and the 15th value: coverage 95.9%
+      (5.0, 14.0)
+    """
+    from scipy.special import bdtr  # SciPy is imported where it is needed
+
+    ordered, size = np.sort(values), len(values)
+    cut = int(np.sum(2 * bdtr(np.arange(size // 2), size, 0.5) <= 1 - 0.95))
+    return (float(ordered[cut - 1]), float(ordered[size - cut])) if cut else (math.nan, math.nan)
+
+
+def _sign_p(side: np.ndarray) -> float:
+    """P(B >= number of runs on this side)."""
+    from scipy.special import bdtr
+
+    return float(bdtr(np.sum(~side), len(side), 0.5))
 
 
 def verdict_of(findings: Sequence[Finding]) -> str:

@@ -70,7 +70,7 @@ def _circumstance(label: str, finding: Finding, effects: np.ndarray) -> dict[str
     return {
         "label": label,
         "verdict": finding.verdict,
-        "mean": _number(finding.mean),
+        "median": _number(finding.median),
         "ci95": [_number(finding.low), _number(finding.high)],
         "p": _number(finding.p),
         "reason": finding.reason,

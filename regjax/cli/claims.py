@@ -28,7 +28,7 @@ class Config(ResumableOptions, DeviceOptions):
     workdir: str = text("data", "runs/claims", "where the results go", fixed=False)
     only: str = text("claims", "", "claims to measure, separated by commas; default: all")
     seed: int = whole("claims", 0, "the first of the seeds", low=0)
-    seeds: int = whole("claims", 5, "seeds; each has several runs of every claim", low=2)
+    seeds: int = whole("claims", 5, "seeds; each has several runs of every claim", low=3)
     names: bool = switch("claims", False, "list the names of the claims with their statements, and end", fixed=False)
 
 

@@ -81,7 +81,7 @@ def _claim(claim: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _effects(claim: Mapping[str, Any]) -> Panel:
-    """The effect in each circumstance with its interval, every run as a point, and the margin."""
+    """The median in each circumstance with its interval, every run as a point, and the margin."""
     cases = claim["circumstances"]
 
     def draw(axes: Any, palette: Palette) -> None:
@@ -94,13 +94,14 @@ def _effects(claim: Mapping[str, Any]) -> Panel:
             values = as_array(case["values"])
             offsets = [0.18 * math.sin(2.4 * i) for i in range(len(values))]
             axes.plot(values, [y + off for off in offsets], ".", color=palette["muted"], markersize=3, alpha=0.5)
-            if not finite(case["mean"]):
+            if not finite(case["median"]):
                 continue
             marker, role, filled = style.MARKS[MARKS[case["verdict"]]]
-            axes.plot(case["ci95"], [y, y], color=palette[role], linewidth=1.8)
+            if all(map(finite, case["ci95"])):
+                axes.plot(case["ci95"], [y, y], color=palette[role], linewidth=1.8)
             face = palette[role] if filled else palette["paper"]
             axes.plot(
-                case["mean"], y, marker, color=palette[role], markersize=7, markerfacecolor=face, markeredgewidth=1.6
+                case["median"], y, marker, color=palette[role], markersize=7, markerfacecolor=face, markeredgewidth=1.6
             )
         axes.set_yticks(range(len(cases)), [clip(case["label"], 34) for case in cases])
         axes.tick_params(axis="y", labelcolor=palette["ink"])
@@ -109,7 +110,7 @@ def _effects(claim: Mapping[str, Any]) -> Panel:
         axes.grid(axis="x", color=palette["rule"], linewidth=0.6)
         axes.spines["left"].set_visible(False)
         number_ticks(axes.xaxis, 5)
-        axes.set_xlabel(f"effect, {claim['unit']} (dashed: the margin)")
+        axes.set_xlabel(f"median effect, {claim['unit']} (dashed: the margin)")
 
     text = "; ".join(f"{case['label']}: {effect(case, claim)}, {case['verdict']}" for case in cases)
     description = f"Effect in each circumstance, with 95% intervals and every run; to be {margin(claim)}: {text}."

@@ -33,13 +33,13 @@ def with_unit(number: str, unit: str) -> str:
 
 
 def effect(case: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
-    """The mean of a circumstance with its interval, or why there is none."""
+    """The median of a circumstance with its interval, or why there is none."""
     digits = claim["decimals"]
-    if not finite(case["mean"]):
+    if not finite(case["median"]):
         return str(case["reason"])
     low, high = (fixed(end, digits) for end in case["ci95"])
     interval = f" ({low} to {high})" if all(map(finite, case["ci95"])) else ""
-    return quantity(case["mean"], claim["unit"], digits) + interval
+    return quantity(case["median"], claim["unit"], digits) + interval
 
 
 def margin(claim: Mapping[str, Any]) -> str:
@@ -52,7 +52,7 @@ def finding(claim: Mapping[str, Any]) -> str:
     """The verdict of a claim in a sentence, with the circumstances of each kind.
 
     Example:
-      >>> case = {"label": "a", "verdict": "supported", "mean": 3.0, "ci95": [2.0, 4.0], "reason": ""}
+      >>> case = {"label": "a", "verdict": "supported", "median": 3.0, "ci95": [2.0, 4.0], "reason": ""}
       >>> claim = {"quantity": "The gain", "unit": "points", "margin": 1.0, "relation": "above"}
       >>> finding(claim | {"circumstances": [case]})
       'The gain is shown to be above 1 points (a).'
@@ -112,13 +112,14 @@ def how_sure(results: Mapping[str, Any]) -> str:
     """How a verdict is reached, and how often one is wrong."""
     runs = sorted({claim["runs"] for claim in results["claims"]})
     span = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+    level = f"{100 * results['level']:.0f}%"
     return (
         f"A claim is measured in {span} runs, each with data drawn anew (of a data set: parts) and weights of its "
-        "own. It is supported where Student's test shows the effect beyond the margin, contradicted where it shows "
-        f"that the effect does not reach it, each at the level of {100 * results['level']:.0f}% divided by the "
-        f"{results['tests']} circumstances of all claims: the probability that any verdict on this page is wrong is "
-        f"at most {100 * results['level']:.0f}%, as far as means of the runs are normal. Intervals are those of the "
-        "mean at 95%, one by one."
+        "own, and is about the median run. It is supported where more runs lie beyond the margin, and contradicted "
+        f"where more fall short of it, than chance allows by a sign test at the level of {level} divided by the "
+        f"{results['tests']} circumstances of all claims. The probability that any verdict on this page is wrong is "
+        f"at most {level}, whatever the distribution of the effects. Intervals are those of the median at 95%, one by "
+        "one."
     )
 
 

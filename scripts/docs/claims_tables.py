@@ -39,7 +39,7 @@ def overview(records: Path, link: str) -> list[str]:
         f"*Record: [`experiments/records/claims`]({link}/claims), made by `{made['command']}`: {len(claims)} claims in "
         f"{record['tests']} circumstances, {runs[0]} to {runs[-1]} runs of each, commit {made['commit']}, "
         f"jax {made['versions']['jax']}, {made['platform']}, {made['seconds']:.0f} seconds. A circumstance is judged "
-        f"at {100 * record['level']:g}% / {record['tests']}; intervals are those of the mean at 95%, one by one.*"
+        f"at {100 * record['level']:g}% / {record['tests']}; numbers are medians with intervals at 95%, one by one.*"
     )
     wrap = functools.partial(textwrap.wrap, width=120, break_on_hyphens=False)
     return [*table(("verdict", "claims", "which"), rows), "", *wrap(text), "", *wrap(nets)]
@@ -72,11 +72,13 @@ def _claim(claim: Mapping[str, Any], link: str) -> list[str]:
 
 
 def _effect(case: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
-    """The mean with its interval."""
-    if case["mean"] is None:
+    """The median with its interval."""
+    if case["median"] is None:
         return str(case["reason"])
-    mean, low, high = (f"{value:.{claim['decimals']}f}".replace("-", "−") for value in (case["mean"], *case["ci95"]))
-    return f"{mean} ({low} to {high})"
+    median, low, high = (
+        f"{value:.{claim['decimals']}f}".replace("-", "−") for value in (case["median"], *case["ci95"])
+    )
+    return f"{median} ({low} to {high})"
 
 
 TABLES: dict[str, Callable[[Path, str], list[str]]] = {

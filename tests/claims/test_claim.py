@@ -16,15 +16,15 @@ def claim(measure=lambda runs: Measured({"here": np.zeros(len(runs))}), **change
 
 
 def test_seeds_have_runs_of_their_own():
-    assert claim().runs([0, 1]) == list(range(8))
+    assert claim().runs([0, 1]) == list(range(12))
     assert claim(runs_per_seed=2).runs([3]) == [6, 7]
     assert not set(claim().runs([0, 2])) & set(claim().runs([1, 3]))
 
 
 def test_a_measurement_has_an_effect_for_each_run_and_circumstance():
-    assert claim().measured([0, 1]).effects["here"].shape == (8,)
-    for effects in ({"there": np.zeros(8)}, {"here": np.zeros(7)}, {"here": np.zeros(8), "there": np.zeros(8)}):
-        with pytest.raises(RuntimeError, match="8 runs of"):
+    assert claim().measured([0, 1]).effects["here"].shape == (12,)
+    for effects in ({"there": np.zeros(12)}, {"here": np.zeros(7)}, {"here": np.zeros(12), "there": np.zeros(12)}):
+        with pytest.raises(RuntimeError, match="12 runs of"):
             claim(lambda runs, found=effects: Measured(found)).measured([0, 1])
 
 

@@ -73,17 +73,17 @@ def _share_of_zeros(rate):
 )
 def test_planted_claims_get_the_verdict_that_is_known(changes, verdict):
     planted = claim(_share_of_zeros(0.5), **changes)
-    found = entry(planted, planted.measured([0, 1]), [0, 1])
+    found = entry(planted, planted.measured([0, 1, 2]), [0, 1, 2])
     assert found["verdict"] == verdict
     if changes.get("runs_per_seed"):
-        assert found["circumstances"][0]["reason"] == "4 runs are too few; at least 5 are needed"
+        assert found["circumstances"][0]["reason"] == "6 runs are too few; at least 12 are needed"
 
 
 def test_an_entry_is_json_and_rounds_to_seven_digits():
-    one = claim(lambda runs: Measured({"here": np.array([1 / 3, np.nan] * 4)}))
+    one = claim(lambda runs: Measured({"here": np.array([1 / 3, np.nan] * 6)}))
     found = entry(one, one.measured([0, 1]), [0, 1], tests=10)
     case = found["circumstances"][0]
     assert case["values"][:2] == [0.3333333, None]
-    assert (case["mean"], case["reason"]) == (None, "4 of 8 runs have no number")
+    assert (case["median"], case["reason"]) == (None, "6 of 12 runs have no number")
     assert found["level"] == pytest.approx(0.005)
     json.dumps(found, allow_nan=False)

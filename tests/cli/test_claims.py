@@ -29,18 +29,18 @@ def test_claims_come_in_the_order_of_the_guide():
 
 @pytest.mark.slow
 def test_what_is_measured_is_written_and_not_repeated(run, tmp_path):
-    done = run("claims", f"--only={QUICK}", "--seeds=2", "--workdir=w")
+    done = run("claims", f"--only={QUICK}", "--seeds=3", "--workdir=w")
     content = json.loads((tmp_path / "w/claims.json").read_text())
     assert [claim["name"] for claim in content["claims"]] == ["l2_needs_equal_ranges", "dropout_drops_stated_fraction"]
     verdicts = {claim["name"]: claim["verdict"] for claim in content["claims"]}
     assert verdicts["l2_needs_equal_ranges"] == "depends on"
     assert all(f"{name}  " in done.stdout for name in verdicts)
-    assert content["seeds"] == [0, 1]
+    assert content["seeds"] == [0, 1, 2]
     assert {"claims.json", "config.json", "report.html", "figures"} == {
         path.name for path in (tmp_path / "w").iterdir()
     }
     before = (tmp_path / "w/claims.json").read_bytes()
-    again = run("claims", f"--only={QUICK}", "--seeds=2", "--workdir=w", "--resume")
+    again = run("claims", f"--only={QUICK}", "--seeds=3", "--workdir=w", "--resume")
     assert "nothing to do" in again.stdout
     assert (tmp_path / "w/claims.json").read_bytes() == before
 
@@ -55,7 +55,7 @@ def test_the_names_are_listed_and_nothing_is_written(run, tmp_path):
 @pytest.mark.slow
 def test_a_measurement_that_was_broken_off_goes_on(run, tmp_path, monkeypatch):
     """The first claim is stored, with a mark that a second measurement would not have."""
-    flags = [f"--only={QUICK}", "--seeds=2", "--workdir=w"]
+    flags = [f"--only={QUICK}", "--seeds=3", "--workdir=w"]
     run("claims", *flags)
     content = json.loads((tmp_path / "w/claims.json").read_text())
     config = (tmp_path / "w/config.json").read_text()

@@ -3,11 +3,11 @@ import pytest
 from regjax.report.claims_words import counts, effect, finding, headline, how_sure, margin, terminal_lines
 
 
-def case(label="here", verdict="supported", mean=12.34, ci95=(11.0, 13.5), reason=""):
+def case(label="here", verdict="supported", median=12.34, ci95=(11.0, 13.5), reason=""):
     return {
         "label": label,
         "verdict": verdict,
-        "mean": mean,
+        "median": median,
         "ci95": list(ci95),
         "reason": reason,
         "values": [12.0, 13.0],
@@ -48,10 +48,10 @@ def test_circumstances_are_grouped_by_verdict():
 def test_an_effect_has_its_unit_and_interval_or_the_reason_why_there_is_none():
     assert effect(case(), claim()) == "12.3% (11.0 to 13.5)"
     assert (
-        effect(case(mean=-0.0123, ci95=(-0.02, 0.0)), claim(margin=0.1, unit="points"))
+        effect(case(median=-0.0123, ci95=(-0.02, 0.0)), claim(decimals=2, unit="points"))
         == "−0.01 points (−0.02 to 0.00)"
     )
-    none = case(mean=None, ci95=(None, None), reason="1 of 20 runs have no number")
+    none = case(median=None, ci95=(None, None), reason="1 of 20 runs have no number")
     assert effect(none, claim()) == "1 of 20 runs have no number"
 
 
