@@ -159,7 +159,7 @@ def measured(entries: list[data.Entry], workdir: Path, archives: Path | None) ->
 
 
 def spread(entries: list[data.Entry], arguments: argparse.Namespace) -> bool:
-    """Measure the data sets in several processes, each of which takes every so manieth; returns whether all are done.
+    """Measure the data sets in several processes, each of which takes every n-th one; returns whether all are done.
 
     Most of the time goes into compiling programs, which one process does on one core.
     """

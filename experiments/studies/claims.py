@@ -5,11 +5,11 @@ The study behind the sign test of `regjax.claims.judge`.
 Command: `python -m experiments.studies.claims` (half a minute on two cores); it prints one JSON object, the record
 `experiments/records/claims_errors.json`.
 
-Pages are made from the runs of `experiments/records/claims`: in each circumstance as many effects as there were runs are
-drawn from them with replacement and with some noise (a smooth bootstrap), and shifted so that their true median, or
-their true mean for Student's test, is the margin. Any verdict of one direction is false then if the truth lies a hair's
-breadth on the other side of the margin. The record has the share of the pages with at least one false verdict, for
-each direction of all circumstances and for both tests, at 5% divided by the number of circumstances.
+Pages are made from the runs of `experiments/records/claims`. In each circumstance as many effects as there were runs
+are drawn from them with replacement and with some noise (a smooth bootstrap), and shifted so that their true median is
+the margin; for Student's test, their true mean. Any verdict of one direction is then false, if the truth lies a hair's
+breadth on the other side. The record has the share of the pages with at least one false verdict, for each direction of
+all circumstances and for both tests, at 5% divided by the number of circumstances.
 """
 
 from __future__ import annotations

@@ -41,8 +41,21 @@ def overview(records: Path, link: str) -> list[str]:
         f"jax {made['versions']['jax']}, {made['platform']}, {made['seconds']:.0f} seconds. A circumstance is judged "
         f"at {100 * record['level']:g}% / {record['tests']}; numbers are medians with intervals at 95%, one by one.*"
     )
+    errors = read(records / "claims_errors.json")
+    up, down, student_up, student_down = (
+        f"{100 * errors[name]:.1f}%" for name in ("sign_up", "sign_down", "student_up", "student_down")
+    )
+    check = (
+        f"In {errors['pages']:,} pages that were simulated from these runs, with every effect at its margin, a claim "
+        "is "
+        f"falsely supported on {up} and falsely contradicted on {down} (record "
+        f"[`claims_errors`]({link}/claims_errors.json)); "
+        f"by Student's test, which takes the effects for normal, on {student_up} and {student_down}. So claims are "
+        "judged "
+        "by sign tests of the median run."
+    )
     wrap = functools.partial(textwrap.wrap, width=120, break_on_hyphens=False)
-    return [*table(("verdict", "claims", "which"), rows), "", *wrap(text), "", *wrap(nets)]
+    return [*table(("verdict", "claims", "which"), rows), "", *wrap(text), "", *wrap(check), "", *wrap(nets)]
 
 
 def _chapter(title: str, records: Path, link: str) -> list[str]:

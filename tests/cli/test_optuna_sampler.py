@@ -24,7 +24,6 @@ def proposed(seed, count=40, score=lambda point: -abs(math.log10(point["l2"]) + 
 
 
 def test_points_are_in_the_space_and_depend_on_the_seed_and_the_scores():
-    pytest.importorskip("optuna", reason="optuna is not installed")
     points = proposed(1)
     for point in points:
         assert SPACE["l2"].low <= point["l2"] <= SPACE["l2"].high
@@ -37,13 +36,11 @@ def test_points_are_in_the_space_and_depend_on_the_seed_and_the_scores():
 
 def test_later_points_are_nearer_to_the_optimum():
     """Of 30 later points the mean distance in decades is below that of 10 drawn at random, in each of five seeds."""
-    pytest.importorskip("optuna", reason="optuna is not installed")
     for seed in range(5):
         distance = [abs(math.log10(point["l2"]) + 3.0) for point in proposed(seed)]
         assert sum(distance[10:]) / 30 < 0.7 * sum(distance[:10]) / 10
 
 
 def test_a_trial_without_a_score_has_failed_and_the_search_goes_on():
-    pytest.importorskip("optuna", reason="optuna is not installed")
     points = proposed(0, 15, lambda point: math.nan if point["dropout"] else -point["l2"])
     assert len(points) == 15

@@ -103,7 +103,6 @@ def test_lists_alone_can_be_halved(run, tmp_path):
 
 @pytest.mark.slow
 def test_optuna_fills_the_places_and_repeats(run, tmp_path):
-    pytest.importorskip("optuna", reason="optuna is not installed")
     flags = ["--search=optuna", "--trials=14", "--places=3", "--seeds=2", *SPACE, *FLAGS]
     run("sweep", *flags)
     first = results_of(tmp_path)
