@@ -2,7 +2,7 @@
 
 The study behind the sign test of `regjax.claims.judge`.
 
-Command: `python -m experiments.studies.claims` (half a minute on two cores); it prints one JSON object, the record
+Command: `python -m experiments.studies.claims` (15 seconds on two cores); it prints one JSON object, the record
 `experiments/records/claims_errors.json`.
 
 Pages are made from the runs of `experiments/records/claims`. In each circumstance as many effects as there were runs
