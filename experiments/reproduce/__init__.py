@@ -1,0 +1,1 @@
+"""Published tables, repeated: each file names what was published, where, and the range that was expected beforehand."""
