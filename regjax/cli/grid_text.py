@@ -16,7 +16,9 @@ FACTORS = ("penalty", "output_penalty")  # sweeping these multiplies the strengt
 WHOLE = ("patience", "train_examples")
 BELOW_ONE = tuple(name for name, method in (NOISES | NUMBERS).items() if method.high_open)
 MAX_LANES = 100_000
-_RANGE = re.compile(r"(log)?uniform\b")
+_RANGE = re.compile(r"(log)?uniform\b|optional\b")
+OFF = 0.5
+"""In which share of the draws an optional regularizer is left out."""
 
 
 def parse_sweep(text: str) -> tuple[str, list[float]]:
@@ -59,20 +61,28 @@ def parse_space(text: str) -> tuple[str, list[float] | Range]:
 
     Example:
       >>> parse_space("dropout=uniform(0,0.8)")
-      ('dropout', Range(low=0.0, high=0.8, log=False, whole=False))
+      ('dropout', Range(low=0.0, high=0.8, log=False, whole=False, off=0.0))
+      >>> parse_space("l2=optional(loguniform(1e-6,1e-1))")[1].off
+      0.5
     """
     name, body = _name(text)
     if name == CONDITION:
         raise ValueError(f"{name} is compared, not searched: take --search=grid")
     if not _RANGE.match(body):
         return parse_sweep(text)
-    found = re.fullmatch(r"(log)?uniform\(([^,]+),([^,]+)\)", body)
+    optional = re.fullmatch(r"optional\((.*)\)", body)
+    if optional and name not in REGULARIZERS:
+        raise ValueError(f"{name} cannot be left out: write {optional[1]} without optional()")
+    found = re.fullmatch(r"(log)?uniform\(([^,()]+),([^,()]+)\)", optional[1].strip() if optional else body)
     try:
         if not found:
             raise ValueError
-        own = Range(float(found[2]), float(found[3]), log=bool(found[1]), whole=name in WHOLE)
+        off = OFF if optional else 0.0
+        own = Range(float(found[2]), float(found[3]), log=bool(found[1]), whole=name in WHOLE, off=off)
     except ValueError:
-        raise ValueError(f"{body!r}: write uniform(LOW,HIGH) or loguniform(LOW,HIGH)") from None
+        raise ValueError(
+            f"{body!r}: write uniform(LOW,HIGH), loguniform(LOW,HIGH), or optional(...) around one of them"
+        ) from None
     own.check(name)
     _check_values(name, own[:2])
     return name, own
@@ -86,7 +96,8 @@ def shown_space(values: Sequence[float] | Range) -> str:
       ('loguniform(1e-06,0.1)', '0,0.5')
     """
     if isinstance(values, Range):
-        return f"{'log' if values.log else ''}uniform({values.low:g},{values.high:g})"
+        own = f"{'log' if values.log else ''}uniform({values.low:g},{values.high:g})"
+        return f"optional({own})" if values.off else own
     return ",".join(f"{value:g}" for value in values)
 
 

@@ -35,15 +35,15 @@ class OptunaSampler:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
-        self._space = {name: self._distribution(values) for name, values in space.items()}
+        self._space = space
         self._trials: list[Any] = []
         self.points: list[dict[str, float]] = []
 
     def ask(self, trial: int) -> None:
         """Propose the point of a trial; the trials are numbered from 0, in order."""
         assert trial == len(self.points)
-        self._trials.append(self._study.ask(self._space))
-        self.points.append({name: float(self._trials[-1].params[name]) for name in self._space})
+        self._trials.append(self._study.ask())
+        self.points.append({name: self._suggested(self._trials[-1], name) for name in self._space})
 
     def tell(self, trial: int, score: float) -> None:
         """Take the score of a trial; one that is not finite has failed."""
@@ -52,10 +52,12 @@ class OptunaSampler:
         else:
             self._study.tell(self._trials[trial], state=self._optuna.trial.TrialState.FAIL)
 
-    def _distribution(self, values: Range | Sequence[float]) -> Any:
-        kinds = self._optuna.distributions
+    def _suggested(self, trial: Any, name: str) -> float:
+        values = self._space[name]
         if not isinstance(values, Range):
-            return kinds.CategoricalDistribution(list(values))
+            return float(trial.suggest_categorical(name, list(values)))
+        if values.off and not trial.suggest_categorical(f"{name} is on", [False, True]):
+            return 0.0
         if values.whole:
-            return kinds.IntDistribution(int(values.low), int(values.high), log=values.log)
-        return kinds.FloatDistribution(values.low, values.high, log=values.log)
+            return float(trial.suggest_int(name, int(values.low), int(values.high), log=values.log))
+        return float(trial.suggest_float(name, values.low, values.high, log=values.log))

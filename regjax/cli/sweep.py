@@ -51,7 +51,8 @@ class Config(SearchOptions):
     sweep: tuple[str, ...] = texts(
         "sweep",
         "NAME=logspace(-6,-1,11), NAME=linspace(0,0.8,5) or NAME=0.1,0.2; of a --search also NAME=uniform(0,0.8) or "
-        "NAME=loguniform(1e-6,1e-1); may be repeated",
+        "NAME=loguniform(1e-6,1e-1), and NAME=optional(RANGE) leaves the regularizer out in half of the trials; may be "
+        "repeated",
     )
     seeds: int = whole("sweep", 1, "seeds for each combination, from --seed on")
     cv: int | None = whole(

@@ -198,7 +198,9 @@ def search_entry(
 
 
 def _entry(values: Sequence[float] | Range) -> dict[str, Any] | list[float]:
-    return {"low": values.low, "high": values.high, "log": values.log} if isinstance(values, Range) else list(values)
+    if not isinstance(values, Range):
+        return list(values)
+    return {"low": values.low, "high": values.high, "log": values.log} | ({"off": values.off} if values.off else {})
 
 
 def _searched(trainer: Trainer, schedule: Schedule, point_of: Callable[[int], Point], part: str, bar: Bar) -> Searched:

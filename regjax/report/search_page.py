@@ -28,7 +28,12 @@ def over_range(name: str, results: Results, reference: float | None, measure: Me
     best = results["settings"][results["best"]["setting"]] if results.get("best") else None
 
     def at(value: float) -> float:
+        if value == 0 and own.get("off"):
+            return left_out
         return math.log10(value) if own["log"] else float(value)
+
+    low, high = (math.log10(end) if own["log"] else float(end) for end in (own["low"], own["high"]))
+    left_out = low - 0.14 * (high - low)  # where trials without the regularizer stand, beside the range
 
     def draw(axes: Any, palette: Palette) -> None:
         if reference is not None:
@@ -45,8 +50,8 @@ def over_range(name: str, results: Results, reference: float | None, measure: Me
             [at(one["values"][name]) for one in halted], [0.02] * len(halted), "|", color=palette["muted"],
             markersize=7, transform=axes.get_xaxis_transform(),
         )  # fmt: skip
-        low, high = at(own["low"]), at(own["high"])
-        axes.set_xlim(low - 0.04 * (high - low), high + 0.04 * (high - low))
+        first = left_out if own.get("off") else low
+        axes.set_xlim(first - 0.04 * (high - low), high + 0.04 * (high - low))
         if own["log"]:
             decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
             places = [float(d) for d in decades][:: max(1, math.ceil(len(decades) / 6))]
@@ -54,6 +59,12 @@ def over_range(name: str, results: Results, reference: float | None, measure: Me
             axes.set_xticks(places, [plain(float(f"{10.0**place:.3g}")) for place in places])
         else:
             number_ticks(axes.xaxis, 5)
+        if own.get("off"):
+            shown = [(place, plain(float(f"{place:.3g}"))) for place in axes.get_xticks() if low <= place <= high]
+            if own["log"]:
+                shown = list(zip(axes.get_xticks(), (one.get_text() for one in axes.get_xticklabels()), strict=True))
+            places, names = zip((left_out, "off"), *shown, strict=True)
+            axes.set_xticks(places, names)
         axes.set_xlabel(f"{name}{' (log axis)' if own['log'] else ''}")
         axes.margins(y=0.14)
         number_ticks(axes.yaxis, 5, scale=measure.scale)

@@ -97,7 +97,7 @@ def at_the_end(results: Results, name: str, value: float) -> bool:
       [True, False, True]
     """
     own = (results.get("search") or {}).get("space", {}).get(name)
-    if not isinstance(own, Mapping):
+    if not isinstance(own, Mapping) or (value == 0 and own.get("off")):
         return False
     low, high, at = (math.log(v) if own["log"] else v for v in (own["low"], own["high"], value))
     return not NEAR < (at - low) / (high - low) < 1 - NEAR

@@ -51,6 +51,7 @@ def test_sweeps_that_are_refused(text, message):
         ("dropout = uniform(0,0.8)", Range(0.0, 0.8)),
         ("patience=loguniform(2,64)", Range(2.0, 64.0, log=True, whole=True)),
         ("dropout=0,0.5", [0.0, 0.5]),
+        ("mixup=optional( uniform(0.1,2) )", Range(0.1, 2.0, off=0.5)),
         ("l2=logspace(-2,0,3)", pytest.approx([0.01, 0.1, 1.0])),
     ],
 )
@@ -64,7 +65,7 @@ def test_ranges_and_choices_of_a_search_are_read(text, expected):
     ("text", "message"),
     [
         ("l3=uniform(0,1)", "'l3' cannot be swept"),
-        ("l2=uniform(0)", r"write uniform\(LOW,HIGH\) or loguniform"),
+        ("l2=uniform(0)", r"write uniform\(LOW,HIGH\), loguniform"),
         ("l2=uniform(0,1,5)", r"write uniform\(LOW,HIGH\)"),
         ("l2=loguniform(a,b)", r"write uniform\(LOW,HIGH\)"),
         ("l2=loguniform(0,1)", "low end above 0"),
@@ -76,6 +77,9 @@ def test_ranges_and_choices_of_a_search_are_read(text, expected):
         ("train_examples=uniform(10,100)", "train_examples is compared, not searched"),
         ("train_examples=10,100", "train_examples is compared, not searched"),
         ("l2=normal(0,1)", "write logspace"),
+        ("learning_rate=optional(uniform(0.1,1))", r"learning_rate cannot be left out: write uniform\(0.1,1\)"),
+        ("l2=optional(0,0.5)", r"or optional\(...\) around one of them"),
+        ("l2=optional(uniform(0,1)", "optional"),
     ],
 )
 def test_ranges_that_are_refused(text, message):
@@ -83,7 +87,7 @@ def test_ranges_that_are_refused(text, message):
         parse_space(text)
 
 
-@pytest.mark.parametrize("text", ["uniform(0,0.8)", "loguniform(1e-06,0.1)", "0,0.5"])
+@pytest.mark.parametrize("text", ["uniform(0,0.8)", "loguniform(1e-06,0.1)", "0,0.5", "optional(uniform(0.1,0.8))"])
 def test_a_space_is_shown_as_it_is_read(text):
     assert shown_space(parse_space(f"dropout={text}")[1]) == text
 

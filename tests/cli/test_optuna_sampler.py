@@ -41,6 +41,19 @@ def test_later_points_are_nearer_to_the_optimum():
         assert sum(distance[10:]) / 30 < 0.7 * sum(distance[:10]) / 10
 
 
+def test_what_may_be_left_out_is_left_out_in_part_and_where_that_is_better():
+    space = {"l2": Range(1e-6, 1e-1, log=True, off=0.5), "dropout": Range(0.1, 0.8, off=0.5)}
+    sampler = OptunaSampler(space, 0)
+    for trial in range(60):
+        sampler.ask(trial)
+        point = sampler.points[trial]
+        sampler.tell(trial, (point["l2"] > 0) - point["dropout"])
+    assert all(own["l2"] == 0 or 1e-6 <= own["l2"] <= 1e-1 for own in sampler.points)
+    first, last = sampler.points[:10], sampler.points[40:]
+    assert 0 < sum(own["l2"] == 0 for own in first) < 10
+    assert sum(own["l2"] > 0 and own["dropout"] == 0 for own in last) > 15
+
+
 def test_a_trial_without_a_score_has_failed_and_the_search_goes_on():
     points = proposed(0, 15, lambda point: math.nan if point["dropout"] else -point["l2"])
     assert len(points) == 15

@@ -32,7 +32,15 @@ def test_a_value_is_in_its_range_and_its_share_is_found_again(low, factor, share
     own = Range(low, low * factor, log=log)
     value = own.at(share)
     assert own.low <= value <= own.high
-    assert own.share(value) == pytest.approx(share, abs=1e-6)
+    low, high, found = map(math.log if log else float, (own.low, own.high, value))
+    assert (found - low) / (high - low) == pytest.approx(share, abs=1e-6)
+
+
+def test_a_part_of_the_draws_is_zero_and_the_others_keep_their_distribution():
+    plain, optional = Range(1e-4, 1e-1, log=True), Range(1e-4, 1e-1, log=True, off=0.25)
+    values = [optional.at((i + 0.5) / 400) for i in range(400)]
+    assert values[:100] == [0.0] * 100
+    assert values[100:] == pytest.approx([plain.at((i + 0.5) / 300) for i in range(300)], rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +52,7 @@ def test_a_value_is_in_its_range_and_its_share_is_found_again(low, factor, share
         (Range(math.nan, 1.0), "finite"),
         (Range(0.0, 1.0, log=True), "a low end above 0"),
         (Range(0.5, 3, whole=True), "needs whole numbers"),
+        (Range(0.0, 1.0, off=1.0), r"a probability in \[0, 1\), got 1"),
     ],
 )
 def test_ranges_without_numbers_are_refused(own, message):
