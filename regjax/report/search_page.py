@@ -63,8 +63,7 @@ def over_range(name: str, results: Results, reference: float | None, measure: Me
             shown = [(place, plain(float(f"{place:.3g}"))) for place in axes.get_xticks() if low <= place <= high]
             if own["log"]:
                 shown = list(zip(axes.get_xticks(), (one.get_text() for one in axes.get_xticklabels()), strict=True))
-            places, names = zip((left_out, "off"), *shown, strict=True)
-            axes.set_xticks(places, names)
+            axes.set_xticks([left_out, *(place for place, _ in shown)], ["off", *(text for _, text in shown)])
         axes.set_xlabel(f"{name}{' (log axis)' if own['log'] else ''}")
         axes.margins(y=0.14)
         number_ticks(axes.yaxis, 5, scale=measure.scale)
