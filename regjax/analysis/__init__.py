@@ -20,6 +20,7 @@ from regjax.analysis.power_law import PowerLaw, equivalent_examples, fit_power_l
 from regjax.analysis.predictions import Predictions, read_predictions, write_predictions
 from regjax.analysis.ranks import Ranks, rank_rows
 from regjax.analysis.selection import Choice, choose
+from regjax.analysis.shapley import ShapleyDesign, shapley_design
 from regjax.analysis.statistics import (
     Interval,
     RunVariance,
@@ -52,6 +53,7 @@ __all__ = [
     "Ranks",
     "ReliabilityCurve",
     "RunVariance",
+    "ShapleyDesign",
     "Threshold",
     "VerdictPower",
     "all_pairs",
@@ -87,6 +89,7 @@ __all__ = [
     "resampled_variance",
     "run_interval",
     "run_variance",
+    "shapley_design",
     "sign_flip_p",
     "signed_rank_posterior",
     "threshold_of_cost",
