@@ -18,7 +18,6 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import time
 import warnings
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.atlas import data, figure, packages, protocol, run, summarize
+from experiments.processes import spread
 from regjax.cli import app
 from regjax.core.errors import InputError
 
@@ -55,7 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
         app.terminate_as_interrupt()
         started, done = time.time(), True
         if wanted.processes > 1 and not wanted.summary_only:
-            done = spread(entries, wanted)
+            flags = [f"--workdir={wanted.workdir}", "--measure_only"]
+            flags += [] if wanted.packages is None else [f"--packages={wanted.packages}"]
+            done = spread("experiments.atlas", [entry.name for entry in entries], flags, wanted.processes)
         elif not wanted.summary_only:
             done = not measured(entries, wanted.workdir, wanted.packages)
         if not wanted.measure_only:
@@ -156,26 +158,6 @@ def measured(entries: list[data.Entry], workdir: Path, archives: Path | None) ->
         print(f"{number}/{len(entries)} {entry.name}: {found['seconds']:.0f} s, now {took:.0f} s", flush=True)
         jax.clear_caches()  # or the memory grows with each data set
     return failed
-
-
-def spread(entries: list[data.Entry], arguments: argparse.Namespace) -> bool:
-    """Measure the data sets in several processes, each of which takes every n-th one; returns whether all are done.
-
-    Most of the time goes into compiling programs, which one process does on one core.
-    """
-    shares = [entries[number :: arguments.processes] for number in range(arguments.processes)]
-    command = [sys.executable, "-m", "experiments.atlas", f"--workdir={arguments.workdir}", "--processes=1"]
-    if arguments.packages is not None:
-        command.append(f"--packages={arguments.packages}")
-    names = [",".join(entry.name for entry in share) for share in shares if share]
-    running = [subprocess.Popen([*command, "--measure_only", f"--only={share}"]) for share in names]
-    try:
-        codes = [process.wait() for process in running]
-    except BaseException:
-        for process in running:
-            process.terminate()
-        raise
-    return not any(codes)
 
 
 if __name__ == "__main__":
