@@ -47,9 +47,7 @@ def ablated(
             subset: problem.metrics(lanes[place].run, results[place], number, "test")["accuracy"]
             for subset, place in places.items()
         }
-        gained = (
-            {} if design is None else dict(zip(parts, design.contributions(scores.__getitem__).tolist(), strict=True))
-        )
+        gained = [] if design is None else design.contributions(scores.__getitem__).tolist()
         out.append(
             {
                 "parts": dict(zip(parts, gained, strict=True)),

@@ -22,8 +22,8 @@ from experiments.cocktails.searching import (
     SEARCHES,
     TRIALS,
     Found,
+    outcomes,
     searched,
-    tested,
 )
 from regjax.cli.workdirs import write_json
 from regjax.core.errors import InputError
@@ -123,7 +123,7 @@ def measure(
             kept.get(f"{search} {number}", lambda s=search, n=number: _searched(problem, s, n, trials))  # type: ignore[misc]
             for number in range(splits)
         ]
-        test = kept.get(f"{search} test", lambda o=of_splits: _picked(tested(problem, list(map(_found, o)))))  # type: ignore[misc]
+        test = kept.get(f"{search} test", lambda o=of_splits: _picked(outcomes(problem, list(map(_found, o)))))  # type: ignore[misc]
         out["searches"][search] = {"test": test, "found": of_splits}
         accuracy = 100 * float(np.mean([one["accuracy"] for one in test]))
         say(f"{name}: {search}: {accuracy:.1f}%, {sum(one['seconds'] for one in of_splits):.0f} s")

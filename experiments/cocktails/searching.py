@@ -64,7 +64,7 @@ def searched(problem: Problem, name: str, number: int, *, programs: int = PROGRA
     return Found(program, point, score.value, epochs, share * len(each))
 
 
-def tested(problem: Problem, found: Sequence[Found]) -> list[dict[str, float]]:
+def outcomes(problem: Problem, found: Sequence[Found]) -> list[dict[str, float]]:
     """The metrics on the test examples of what was found on each split, and of nothing else.
 
     A search keeps no weights, so the runs are trained once more; they are the same in every bit.
