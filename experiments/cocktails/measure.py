@@ -31,7 +31,7 @@ from regjax.data import Dataset
 from regjax.sweeps import LaneStore
 from regjax.training.compilations import CompilationCounter
 
-SPLITS, SECONDS = 5, 30.0
+SPLITS, SECONDS = 5, 20.0
 """Splits of a data set, and the processor time of a learner on a split."""
 METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 
