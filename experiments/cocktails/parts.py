@@ -5,6 +5,8 @@ compiled program trains every subset of its parts. Parts that cost another pass 
 each weight, or that change the net are not in every program, because each program would pay for all of them: a program
 has at most one part of each of these groups (`Program`), and a search goes over several programs, drawn at random.
 
+R-Drop compares two passes with different noise, and does nothing in a cocktail without noise.
+
 Left out: those that do what another part does, such as Gaussian dropout or L2 in the loss; the snapshot ensemble, which
 prescribes a schedule of its own; the shake-shake and shake-drop of residual nets of Kadra et al.; and what needs
 convolutions, which take ten times as long. Images are trained on as rows of pixels after their augmentation.
