@@ -15,6 +15,7 @@ from typing import Any
 import atlas_tables
 import catalogue
 import claims_tables
+import cocktail_tables
 import reproduce_tables
 import studies
 import verdict_study
@@ -307,6 +308,7 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "atlas_sets": atlas_tables.data_sets,
     "unreached_entries": unreached_entries,
     **claims_tables.TABLES,
+    **cocktail_tables.TABLES,
     **reproduce_tables.TABLES,
 }
 

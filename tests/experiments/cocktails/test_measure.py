@@ -1,6 +1,9 @@
 """The measurement of a data set goes on where it was interrupted, and its summary finds what was planted."""
 
 import json
+import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from experiments.cocktails.parts import PARTS, Program
 from regjax.analysis import fold_interval, mean_interval
 from regjax.core.errors import InputError
 
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts/docs"
 SMALL = {"splits": 2, "trials": 2, "seconds": 0.0, "epochs": 3}
 
 
@@ -57,6 +61,7 @@ def test_an_interrupted_measurement_goes_on_and_gives_the_same(tmp_path, monkeyp
 def planted(number, over_plain, contribution):
     """A data set on which the cocktail is better than the plain net by a known amount, all of it by dropout."""
     rng = np.random.default_rng(number)
+    spent = [{"trials": 8, "epochs": 90, "seconds": seconds} for seconds in (9.0, 1.0, 1.0, 1.0, 3.0)]
     base, noise = 0.7 + 0.02 * rng.normal(size=5), 0.004 * rng.normal(size=5)
 
     def tests(values):
@@ -65,9 +70,25 @@ def planted(number, over_plain, contribution):
     return {
         "name": f"set {number}",
         "ratio": 0.25,
-        "searches": {"cocktail": {"test": tests(base + over_plain + noise)}, "plain": {"test": tests(base)}},
-        "learners": {"boosting": [{"test": one} for one in tests(base + over_plain + 2 * noise)]},
-        "ablation": [{"parts": {"dropout": contribution + 0.001 * rng.normal(), "l1": 0.0}} for _ in range(5)],
+        "sizes": {"train": 40, "validation": 10, "test": 10},
+        "columns": 3,
+        "classes": 2,
+        "searches": {
+            "cocktail": {"test": tests(base + over_plain + noise), "found": spent},
+            "plain": {"test": tests(base), "found": spent},
+        },
+        "learners": {
+            "boosting": [{"test": one, "tried": 6, "seconds": 2.0} for one in tests(base + over_plain + 2 * noise)]
+        },
+        "ablation": [
+            {
+                "parts": {"dropout": contribution + 0.001 * rng.normal(), "l1": 0.0},
+                "none": 0.5,
+                "all": 0.53,
+                "subsets": 4,
+            }
+            for _ in range(5)
+        ],
     }
 
 
@@ -107,6 +128,26 @@ def test_nothing_is_found_where_nothing_was_planted():
         own = summarize.parts(found)
         wrong += any(row.get("holm", 1) <= 0.05 for row in own.values())
     assert wrong <= 6
+
+
+def test_tables_say_what_was_planted(tmp_path, monkeypatch):
+    found = [planted(number, 0.05, 0.05) for number in range(7)]
+    reproduce = {"commit": "abc", "versions": {"jax": "1"}}
+    record = {"protocol": measure.protocol(), "platform": "here", "reproduce": reproduce, "data_sets": found}
+    (tmp_path / "cocktails.json").write_text(json.dumps(record | {"summary": summarize.summarized(found)}))
+    monkeypatch.setattr(sys, "path", [str(SCRIPTS), *sys.path])
+    from cocktail_tables import TABLES
+
+    text = {name: "\n".join(make(tmp_path, "records")) for name, make in TABLES.items()}
+    assert re.search(r"\| plain \| 7 / 0 / 0 \| \+[45]\.\d \(", text["cocktails"])
+    assert "Over 7 data sets the cocktail is shown to differ from plain in accuracy." in text["cocktails"]
+    assert re.search(r"\| dropout \| 100% \| \+[45]\.\d+ \| \+[45]\.\d+ \(.*\) \| < 0.001 \|", text["cocktail_parts"])
+    assert "they give +3.0 points over" in text["cocktail_parts"]
+    assert "the mean of 35 cocktails; 140 subsets" in text["cocktail_parts"]
+    assert "Shown to contribute: dropout." in text["cocktail_parts"]
+    assert "| set 3 | 40 / 10 / 10 | 3 | 2 |" in text["cocktail_sets"]
+    assert "| cocktail | 8 | 90 | 1.5 s | 9.0 s |" in text["cocktail_budgets"]
+    assert "| boosting | 6 | | 2.0 s | |" in text["cocktail_budgets"]
 
 
 def test_the_picture_is_drawn(tmp_path):
