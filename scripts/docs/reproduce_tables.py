@@ -12,6 +12,8 @@ from cells import read, table
 
 # The records, which are also the names of the modules.
 NAMES = ("sklearn_diabetes", "identities", "glmnet_vignette", "islp_chapter6", "islp_chapter10", "islp_mnist")
+FEW = 12
+"""A longer table is folded; what failed stands above it."""
 WRAP = {"width": 120, "break_on_hyphens": False, "break_long_words": False}
 
 
@@ -32,9 +34,11 @@ def reproduction(name: str, records: Path, link: str) -> list[str]:
     protocol = f"Published: {about['theirs']} Here: {about['ours']}"
     summary = f"{repeated} of {len(rows)} numbers are repeated within the range that was expected beforehand."
     head = ("row", "where", f"published, {about['unit']}", "expected", "measured (95% CI)", "repeated")
+    failed = [row for row, of_record in zip(rows, record["rows"], strict=True) if not of_record["repeated"]]
+    folded = [f"<details><summary>All {len(rows)} numbers</summary>", "", *table(head, rows), "", "</details>"]
     parts = (
         textwrap.wrap(protocol, **WRAP),
-        table(head, rows),
+        *((table(head, rows),) if len(rows) <= FEW else (table(head, failed),) * bool(failed) + (folded,)),
         textwrap.wrap(summary, **WRAP),
         textwrap.wrap(source, **WRAP),
     )

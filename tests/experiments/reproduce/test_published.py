@@ -82,3 +82,19 @@ def test_the_table_says_how_many_numbers_are_repeated(tmp_path, monkeypatch):
     assert "| a | x | −1 | −2 to 0 | −1.5 | yes |" in text
     assert "| b | y | 2 | 1 to 3 | 4.5 (−1.8531 to 10.8531) | **no** |" in text
     assert "1 of 2 numbers are repeated" in text
+
+
+def test_a_long_table_is_folded_and_what_failed_stands_above_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(SCRIPTS), *sys.path])
+    from reproduce_tables import FEW, reproduction
+
+    numbers = tuple(around(f"row {i}", i, 0.5, "x") for i in range(FEW + 1))
+    (tmp_path / "reproduce").mkdir()
+    for failed in (None, 3):
+        measured = {f"row {i}": float(i) + (i == failed) for i in range(FEW + 1)}
+        content = record("name", Publication("A", "doi:1", "%", "theirs.", "ours.", numbers), measured, time.time())
+        (tmp_path / "reproduce/name.json").write_text(json.dumps(content))
+        above, folded = "\n".join(reproduction("name", tmp_path, "records")).split("<details>")
+        assert folded.count("| row ") == FEW + 1
+        assert above.count("| row ") == (failed is not None)
+        assert ("| row 3 | x | 3 | 2.5 to 3.5 | 4 | **no** |" in above) == (failed == 3)
