@@ -20,6 +20,8 @@ NAMES: tuple[str, ...] = (
     "sklearn_diabetes",
     "srivastava_2014",
 )  # the records, which are also the names of the modules
+FEW = 12
+"""A longer table is folded; what failed stands above it."""
 WRAP = {"width": 120, "break_on_hyphens": False, "break_long_words": False}
 
 
