@@ -14,11 +14,10 @@ def draw(summary: Mapping[str, Any], path: Path) -> None:
     """Draw the summary of `experiments.cocktails.summarize` as a PNG."""
     from matplotlib.figure import Figure
 
-    over = {
-        name: row["accuracy"] | {"holm": row.get("holm")} for name, row in summary["over_data_sets"]["learners"].items()
-    }
+    learners = summary["over_data_sets"]["learners"]
+    over = {name: row["accuracy"] | {"p_adjusted": row.get("p_adjusted")} for name, row in learners.items()}
     gains = sorted(over.items(), key=lambda item: -item[1]["cocktail_over"])
-    contributed = [row for row in summary["parts"].values() if "contribution" in row]
+    contributed = [row for row in summary["parts"].values() if row["contribution"] is not None]
     contributed.sort(key=lambda row: -row["contribution"])
     with drawing():
         figure = Figure(figsize=(9.6, 5.6), layout="constrained", facecolor=LIGHT["paper"])
@@ -40,7 +39,7 @@ def _rows(axes: Any, rows: Sequence[tuple[str, float, Mapping[str, Any]]]) -> No
         for place, value in enumerate(row["each"]):
             shift = 0.22 * math.sin(2.4 * place)  # apart, so that dots do not hide each other
             axes.plot(value, y + shift, "o", color=LIGHT["muted"], markersize=3.5, alpha=0.6, markeredgewidth=0)
-        shown = row.get("holm") is not None and row["holm"] <= 0.05
+        shown = row.get("p_adjusted") is not None and row["p_adjusted"] <= 0.05
         colour = LIGHT["ink"] if not shown else LIGHT["good"] if mean > 0 else LIGHT["bad"]
         if "ci95" in row and None not in row["ci95"]:
             axes.plot(row["ci95"], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")

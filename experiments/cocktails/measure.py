@@ -114,7 +114,6 @@ def measure(
         "columns": int(np.prod(data.x.shape[1:])),
         "classes": data.num_classes,
         "sizes": {part: len(rows) for part, rows in problem.rows[0].items()},
-        "ratio": problem.ratio,
         "searches": {},
         "learners": {},
     }

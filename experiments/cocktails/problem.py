@@ -95,7 +95,6 @@ class Problem:
             x, jnp.stack([y] * splits), jnp.asarray(np.array(order)), x[:0], y[:0],
             val_rows=jnp.asarray(np.array(validation)),
         )  # fmt: skip
-        self.ratio = len(self.rows[0]["test"]) / (self.n_train + len(validation[0]))
 
     @property
     def steps_per_epoch(self) -> int:

@@ -33,6 +33,11 @@ class Found(NamedTuple):
     trials: int
 
 
+def programs_seed(name: str) -> int:
+    """By which the programs of a data set are drawn."""
+    return zlib.crc32(name.encode())
+
+
 def searched(problem: Problem, name: str, number: int, *, programs: int = PROGRAMS, trials: int = TRIALS) -> Found:
     """Search on a split. The test examples are not touched.
 
@@ -40,7 +45,7 @@ def searched(problem: Problem, name: str, number: int, *, programs: int = PROGRA
     drawn for a data set and serve all its splits; the others all of their one program.
     """
     alone = SEARCHES[name]
-    each = [alone] if alone else drawn_programs(programs, seed=zlib.crc32(problem.data.name.encode()))
+    each = [alone] if alone else drawn_programs(programs, programs_seed(problem.data.name))
     share = programs * trials // len(each)
     rungs = halving_rungs(share, problem.epochs, min_epochs=min(MIN_EPOCHS, problem.epochs), reduction=REDUCTION)
     best: tuple[Score, Program, dict[str, float]] | None = None

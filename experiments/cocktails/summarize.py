@@ -15,13 +15,12 @@ import numpy as np
 from experiments.atlas.packages import VERSIONS
 from experiments.cocktails.learners import LEARNERS
 from experiments.cocktails.measure import protocol
-from experiments.cocktails.parts import PARTS
-from regjax.analysis import fold_interval, fold_p, holm, mean_interval, rank_rows
+from experiments.cocktails.parts import PARTS, drawn_programs
+from experiments.cocktails.searching import PROGRAMS, programs_seed
+from regjax.analysis import FEWEST_RUNS, fold_interval, fold_p, holm, joint_flips, mean_interval, rank_rows
 from regjax.cli.app import reproduce
 from regjax.core.errors import InputError
 
-FEWEST = 5
-"""Data sets that a summary over data sets takes."""
 BASE = "cocktail"
 
 
@@ -75,9 +74,10 @@ def rows(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for name, values in accuracy.items():
             own[name] = {"accuracy": _round(values.mean())}
             if name != BASE:
-                gain, low, high = fold_interval(accuracy[BASE] - values, one["ratio"])
+                ratio = one["sizes"]["test"] / one["sizes"]["train"]
+                gain, low, high = fold_interval(accuracy[BASE] - values, ratio)
                 own[name] |= {"cocktail_over": _round(gain), "ci95": [_round(low), _round(high)]}
-                tests.append((one["name"], name, fold_p(accuracy[BASE] - values, one["ratio"])))
+                tests.append((one["name"], name, fold_p(accuracy[BASE] - values, ratio)))
         out[one["name"]] = own
     for (data, name, p), corrected in zip(tests, holm([p for *_, p in tests]), strict=True):
         out[data][name] |= {"p": _round(p, 4), "holm": _round(corrected, 4)}
@@ -88,8 +88,9 @@ def over_data_sets(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The cocktail against each learner over the data sets, each of which counts alike.
 
     `higher`, `equal` and `lower` count data sets by the mean accuracy, as the published comparison does; the mean
-    difference has Student's interval over data sets, and `holm` is the p-value of the signed-rank test of the ranks,
-    corrected for these learners.
+    difference has Student's interval over data sets. The p-values are those of sign flips over data sets, jointly for
+    all learners and corrected by the step-down maximum (`regjax.analysis.joint_flips`): of signed-rank tests with
+    Holm's correction none could be below 5% with so few data sets.
     """
     common = [name for name in scores(found[0]) if all(name in scores(one) for one in found)]
     out: dict[str, Any] = {"data_sets": len(found), "learners": {}}
@@ -109,50 +110,60 @@ def over_data_sets(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                     "lower": int((gain < -1e-9).sum()),
                 }
             out["learners"].setdefault(name, {})[metric] = entry
-    if len(found) >= FEWEST:
+    if len(found) >= FEWEST_RUNS:
         means = {name: np.array([scores(one)[name].mean() for one in found]) for name in common}
         ranks = rank_rows(means)
         out |= {"ranks": {name: _round(rank) for name, rank in ranks.ranks.items()}, "groups": ranks.groups}
         out["p_of_ranks"] = _round(ranks.p, 4)
-        pairs = {(pair.a, pair.b): pair.p for pair in ranks.pairs}
-        own = {name: pairs.get((BASE, name), pairs.get((name, BASE))) for name in common if name != BASE}
-        for (name, p), corrected in zip(own.items(), holm(list(own.values())), strict=True):
-            out["learners"][name] |= {"p": _round(p, 4), "holm": _round(corrected, 4)}
+        others = [name for name in common if name != BASE]
+        tests = joint_flips(np.stack([means[BASE] - means[name] for name in others], axis=1))
+        for name, test in zip(others, tests, strict=True):
+            out["learners"][name] |= {"p": _round(test.p, 4), "p_adjusted": _round(test.p_adjusted, 4)}
+        out["smallest_p"] = 2 / 2 ** len(found)
     return out
 
 
 def parts(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What each part contributes to the test accuracy of cocktails, in points.
 
-    `contribution` is the mean over data sets of the means over splits, where a part that a cocktail does not have
-    contributes 0; its interval is Student's over the data sets, and `holm` its p-value, corrected
-    for all parts. `chosen` is the share of cocktails with it, and `where_chosen` the mean over these.
+    A part is available on the data sets one of whose programs has it. `contribution` is the mean over these of the
+    means over splits, where a part that is available and not in the cocktail contributes 0; its interval is Student's
+    over the data sets, and the p-values are those of sign flips over data sets, jointly for all parts and corrected by
+    the step-down maximum. `chosen` is the share of the cocktails of these data sets that have it,
+    and `where_chosen` the mean over those cocktails.
     """
-    from scipy import stats
-
+    names = list(PARTS)
+    table = np.zeros((len(found), len(names)))
+    has = np.array([[name in available(one) for name in names] for one in found])
+    for row, one in enumerate(found):
+        for column, name in enumerate(names):
+            table[row, column] = 100 * np.mean([split["parts"].get(name, 0.0) for split in one["ablation"]])
+    tests = joint_flips(table) if len(found) >= FEWEST_RUNS else None
     out: dict[str, Any] = {}
-    p_values: list[float | None] = []
-    for name, part in PARTS.items():
-        each = [[100 * split["parts"].get(name, 0.0) for split in one["ablation"]] for one in found]
-        chosen = [100 * split["parts"][name] for one in found for split in one["ablation"] if name in split["parts"]]
-        splits = sum(map(len, each))
-        means = [float(np.mean(values)) for values in each]
-        entry: dict[str, Any] = {"title": part.title, "chosen": _round(len(chosen) / splits, 3)}
-        entry["each"] = [_round(value) for value in means]
-        entry["where_chosen"] = _round(np.mean(chosen)) if chosen else None
-        p: float | None = None
-        if len(found) >= FEWEST and any(means):
-            mean, low, high = mean_interval(means)
-            entry |= {"contribution": _round(mean), "ci95": [_round(low), _round(high)]}
-            p = float(stats.ttest_1samp(means, 0.0).pvalue)
-        else:
-            entry["contribution"] = _round(np.mean(means))
-        p_values.append(p)
+    for column, name in enumerate(names):
+        sets = [one for one, of_it in zip(found, has[:, column], strict=True) if of_it]
+        chosen = [100 * split["parts"][name] for one in sets for split in one["ablation"] if name in split["parts"]]
+        cocktails = sum(len(one["ablation"]) for one in sets)
+        means = table[has[:, column], column].tolist()
+        entry: dict[str, Any] = {
+            "title": PARTS[name].title,
+            "data_sets": len(sets),
+            "chosen": _round(len(chosen) / cocktails, 3) if sets else None,
+            "where_chosen": _round(np.mean(chosen)) if chosen else None,
+            "each": [_round(value) for value in means],
+            "contribution": _round(np.mean(means)) if means else None,
+        }
+        if len(means) > 1:
+            entry["ci95"] = [_round(end) for end in mean_interval(means)[1:]]
+        if tests is not None and means:
+            entry |= {"p": _round(tests[column].p, 4), "p_adjusted": _round(tests[column].p_adjusted, 4)}
         out[name] = entry
-    for entry, p, corrected in zip(out.values(), p_values, holm(p_values), strict=True):
-        if p is not None:
-            entry |= {"p": _round(p, 4), "holm": _round(corrected, 4)}
     return out
+
+
+def available(one: Mapping[str, Any]) -> set[str]:
+    """The parts that a program of a data set has."""
+    return {name for program in drawn_programs(PROGRAMS, programs_seed(one["name"])) for name in program.parts}
 
 
 def _versions() -> dict[str, str]:

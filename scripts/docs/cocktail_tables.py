@@ -26,7 +26,7 @@ def learners(records: Path, link: str) -> list[str]:
                 name,
                 f"{accuracy['higher']} / {accuracy['equal']} / {accuracy['lower']}",
                 _interval(accuracy, 1),
-                _p(row.get("holm")),
+                _p(row.get("p_adjusted")),
                 _interval(row["balanced_accuracy"], 1),
                 _interval(row["log_loss"], 3),
             ]
@@ -35,7 +35,11 @@ def learners(records: Path, link: str) -> list[str]:
         "against", "higher / equal / lower", "accuracy, points (95% CI)", "adjusted p", "balanced accuracy, points",
         "log loss",
     )  # fmt: skip
-    shown = [name for name, row in over["learners"].items() if row.get("holm") is not None and row["holm"] <= SHOWN]
+    shown = [
+        name
+        for name, row in over["learners"].items()
+        if row.get("p_adjusted") is not None and row["p_adjusted"] <= SHOWN
+    ]
     summary = (
         f"Over {over['data_sets']} data sets the cocktail is shown to differ from {_listed(shown)} in accuracy."
         if shown
@@ -46,8 +50,8 @@ def learners(records: Path, link: str) -> list[str]:
         f"*Record: [`experiments/records/cocktails.json`]({link}/cocktails.json), made by `{COMMAND}`: "
         f"{over['data_sets']} data sets, {protocol['splits']} splits of each, commit {made['commit']}, "
         f"jax {made['versions']['jax']}, {record['platform']}. A difference is that of the cocktail from the other; "
-        "intervals are Student's over data sets, p-values of signed-rank tests over data sets, corrected for the "
-        f"{len(rows)} comparisons.*"
+        "intervals are Student's over data sets, p-values of sign flips over data sets, corrected for the "
+        f"{len(rows)} comparisons; with so many data sets none is below {over['smallest_p']:.3f}.*"
     )
     return [*table(head, rows), "", *textwrap.wrap(summary, **WRAP), "", *textwrap.wrap(source, **WRAP)]
 
@@ -57,20 +61,29 @@ def parts(records: Path, link: str) -> list[str]:
     del link
     record = read(records / "cocktails.json")
     found = record["summary"]["parts"]
+    known = [row for row in found.values() if row["contribution"] is not None]
     rows = []
-    for row in sorted(found.values(), key=lambda row: -row["contribution"]):
+    for row in sorted(known, key=lambda row: -row["contribution"]):
         interval = f" ({_ends(row['ci95'], 2)})" if "ci95" in row else ""
         rows.append(
             [
                 row["title"],
+                str(row["data_sets"]),
                 f"{100 * row['chosen']:.0f}%",
                 _number(row["where_chosen"], 2),
                 _number(row["contribution"], 2) + interval,
-                _p(row.get("holm")),
+                _p(row.get("p_adjusted")),
             ]
         )
-    head = ("part", "in so many cocktails", "points where chosen", "points on average (95% CI)", "adjusted p")
-    shown = [row["title"] for row in found.values() if row.get("holm") is not None and row["holm"] <= SHOWN]
+    head = (
+        "part",
+        "data sets",
+        "in so many of their cocktails",
+        "points where chosen",
+        "points on average (95% CI)",
+        "adjusted p",
+    )
+    shown = [row["title"] for row in found.values() if _is_shown(row)]
     cocktails = [split for one in record["data_sets"] for split in one["ablation"] if split["subsets"]]
     gain = sum(split["all"] - split["none"] for split in cocktails) / len(cocktails)
     subsets = sum(split["subsets"] for split in cocktails)
@@ -122,6 +135,10 @@ TABLES: dict[str, Callable[[Path, str], list[str]]] = {
     "cocktail_sets": data_sets,
     "cocktail_budgets": budgets,
 }
+
+
+def _is_shown(row: Mapping[str, Any]) -> bool:
+    return row.get("p_adjusted") is not None and row["p_adjusted"] <= SHOWN
 
 
 def _mean(values: list[float]) -> float:

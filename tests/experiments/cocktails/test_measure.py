@@ -69,7 +69,6 @@ def planted(number, over_plain, contribution):
 
     return {
         "name": f"set {number}",
-        "ratio": 0.25,
         "sizes": {"train": 40, "validation": 10, "test": 10},
         "columns": 3,
         "classes": 2,
@@ -100,18 +99,20 @@ def test_the_summary_finds_what_was_planted():
     expected = fold_interval(values["cocktail"] - values["plain"], 0.25)
     assert [row["cocktail_over"], *row["ci95"]] == pytest.approx(expected, abs=0.006)
     assert row["holm"] >= row["p"]
+    assert out["over_data_sets"]["smallest_p"] == 2 / 2**7
     over = out["over_data_sets"]["learners"]["plain"]
     assert over["accuracy"]["cocktail_over"] == pytest.approx(5, abs=0.2)
     assert (over["accuracy"]["higher"], over["accuracy"]["equal"], over["accuracy"]["lower"]) == (7, 0, 0)
-    assert over["holm"] <= 0.05 < out["over_data_sets"]["learners"]["boosting"]["holm"]
+    assert over["p_adjusted"] <= 0.05 < out["over_data_sets"]["learners"]["boosting"]["p_adjusted"]
     assert out["over_data_sets"]["ranks"]["plain"] == 3.0
     part = out["parts"]["dropout"]
     assert part["contribution"] == pytest.approx(5, abs=0.1)
     assert part["chosen"] == 1.0
-    assert part["holm"] < 0.001
+    assert part["p_adjusted"] == pytest.approx(2 / 2**7, abs=1e-4)  # the smallest that seven data sets can give
     means = [100 * np.mean([split["parts"]["dropout"] for split in one["ablation"]]) for one in found]
     assert part["ci95"] == pytest.approx(mean_interval(means)[1:], abs=0.006)
     assert out["parts"]["mixup"]["chosen"] == 0
+    assert {name for name, one in out["parts"].items() if one["data_sets"] == 7} >= {"dropout", "mixup", "l1"}
     assert out["parts"]["mixup"]["where_chosen"] is None
 
 
@@ -126,7 +127,7 @@ def test_nothing_is_found_where_nothing_was_planted():
             for number in range(6)
         ]
         own = summarize.parts(found)
-        wrong += any(row.get("holm", 1) <= 0.05 for row in own.values())
+        wrong += any(row.get("p_adjusted", 1) <= 0.05 for row in own.values())
     assert wrong <= 6
 
 
@@ -141,7 +142,9 @@ def test_tables_say_what_was_planted(tmp_path, monkeypatch):
     text = {name: "\n".join(make(tmp_path, "records")) for name, make in TABLES.items()}
     assert re.search(r"\| plain \| 7 / 0 / 0 \| \+[45]\.\d \(", text["cocktails"])
     assert "Over 7 data sets the cocktail is shown to differ from plain in accuracy." in text["cocktails"]
-    assert re.search(r"\| dropout \| 100% \| \+[45]\.\d+ \| \+[45]\.\d+ \(.*\) \| < 0.001 \|", text["cocktail_parts"])
+    assert re.search(
+        r"\| dropout \| 7 \| 100% \| \+[45]\.\d+ \| \+[45]\.\d+ \(.*\) \| 0.016 \|", text["cocktail_parts"]
+    )
     assert "they give +3.0 points over" in text["cocktail_parts"]
     assert "the mean of 35 cocktails; 140 subsets" in text["cocktail_parts"]
     assert "Shown to contribute: dropout." in text["cocktail_parts"]

@@ -24,7 +24,6 @@ def problem():
 def test_splits_are_apart_and_of_one_size(problem):
     for rows in problem.rows:
         assert len(set(np.concatenate(list(rows.values())))) == sum(map(len, rows.values())) == 178
-    assert problem.ratio == pytest.approx(len(problem.rows[0]["test"]) / (178 - len(problem.rows[0]["test"])))
     train, validation, test = problem.examples(0)
     assert train[0].shape == (len(problem.rows[0]["train"]), 13)
     assert len(validation[1]) == len(problem.rows[0]["validation"])
