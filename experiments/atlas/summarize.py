@@ -49,8 +49,11 @@ def summarized(sets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for one, adjusted in zip(rows.values(), holm([row["p"] for row in rows.values()]), strict=True):
         one["p_holm"] = adjusted
     whole = [name for name in names if all(name in changes[one["name"]] for one in sets)]
-    means = {name: [float(np.mean(changes[one["name"]][name])) for one in sets] for name in whole}
-    ranks = rank_rows({BASELINE: [0.0] * len(sets), **means})
+    families = [one["family"] for one in sets]
+    means = {
+        name: over_families([float(np.mean(changes[one["name"]][name])) for one in sets], families) for name in whole
+    }
+    ranks = rank_rows({BASELINE: [0.0] * len(set(families)), **means})
     known = [known_of(one, changes[one["name"]]) for one in sets]
     return {
         "margin": MARGIN,
@@ -95,16 +98,27 @@ def known_of(one: Mapping[str, Any], changes: Mapping[str, np.ndarray]) -> Known
 
 
 def own_choice(one: Mapping[str, Any]) -> str:
-    """The technique that does best on the validation examples of the data set itself."""
+    """The technique that does best on the validation examples of the data set itself.
+
+    A combination that some splits do not have is none of them: its score was kept of the other splits alone.
+    """
     sign = METRICS[protocol.METRICS[one["task"]]].sign
-    scores = {name: sign * row["select_score"] for name, row in one["techniques"].items() if name != BASELINE}
+    scores = {
+        name: sign * row["select_score"]
+        for name, row in one["techniques"].items()
+        if name != BASELINE and None not in row["chosen"]
+    }
     return max(scores, key=lambda name: scores[name])
 
 
 def _row(
     name: str, sets: Sequence[Mapping[str, Any]], changes: Mapping[str, Mapping[str, np.ndarray]]
 ) -> dict[str, Any]:
-    """The summary of a technique over the data sets that it was tried on."""
+    """The summary of a technique over the data sets that it was tried on.
+
+    Members of a family are variants of each other, so means, tests, ranks and posteriors are over the means of
+    families; wins, ties and losses count data sets.
+    """
     own = [changes[one["name"]][name] for one in sets]
     means = np.array([d.mean() for d in own])
     variances = np.array([resampled_variance(d, ratio(one)) for d, one in zip(own, sets, strict=True)])
@@ -112,29 +126,36 @@ def _row(
     variances = np.where(variances > 0, variances, variances[variances > 0].min(initial=np.inf))
     families = [one["family"] for one in sets]
     posteriors = [posterior(one, d) for d, one in zip(own, sets, strict=True)]
-    whole, weighted = equal_effects(means, variances), random_effects(means, variances)
-    of_families = equal_effects(*_by_family(means, variances, families))
+    of_families, uncertain = over_families(means, families), _variances_of_means(variances, families)
+    whole, weighted = equal_effects(of_families, uncertain), random_effects(of_families, uncertain)
     edge = -math.log1p(-MARGIN)
     better = number_posterior([one.better for one in posteriors])
     return {
         **whole._asdict(),
         "weighted": {"mean": weighted.mean, "ci95": weighted.ci95, "tau": weighted.tau},
-        "of_families": {"mean": of_families.mean, "ci95": of_families.ci95, "families": of_families.studies},
         "each": {one["name"]: float(mean) for one, mean in zip(sets, means, strict=True)},
         "helped": int(np.sum(means > edge)),
         "hurt": int(np.sum(means < math.log1p(-MARGIN))),
         "win": sum(one.better >= SHOWN for one in posteriors),
         "tie": sum(one.same >= SHOWN for one in posteriors),
         "loss": sum(one.worse >= SHOWN for one in posteriors),
-        "in_general": signed_rank_posterior(means, edge)._asdict(),
+        "in_general": signed_rank_posterior(np.array(of_families), edge)._asdict(),
         "better_on_most": float(better[len(means) // 2 + 1 :].sum()),
     }
 
 
-def _by_family(means: np.ndarray, variances: np.ndarray, families: Sequence[str]) -> tuple[list[float], list[float]]:
-    """The mean of each family, and its variance as that of a mean of independent members."""
+def over_families(values: Sequence[float] | np.ndarray, families: Sequence[str]) -> list[float]:
+    """The mean of each family, in the order in which they come first."""
+    return [
+        float(np.mean([v for v, own in zip(values, families, strict=True) if own == f]))
+        for f in dict.fromkeys(families)
+    ]
+
+
+def _variances_of_means(variances: np.ndarray, families: Sequence[str]) -> list[float]:
+    """The variance of the mean of each family, as that of independent members."""
     groups = [[i for i, family in enumerate(families) if family == wanted] for wanted in dict.fromkeys(families)]
-    return [float(means[own].mean()) for own in groups], [float(variances[own].sum() / len(own) ** 2) for own in groups]
+    return [float(variances[own].sum() / len(own) ** 2) for own in groups]
 
 
 def table_for_package(sets: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> dict[str, Any]:

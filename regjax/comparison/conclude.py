@@ -335,9 +335,9 @@ def _chosen(own: Sequence[Row], used: Sequence[Row], sign: float) -> dict[str, J
     count = Counter(pick.value for pick in picks)
     value = max(count, key=lambda v: (count[v], v))
     typical = next(pick for pick in picks if pick.value == value)
-    entry = typical._replace(
-        select_score=float(np.mean([pick.select_score for pick in picks])), ties=sum(pick.ties for pick in picks)
-    ).entry()
+    # Over all splits: those without the row, where its stand-in did the work, may be the hard ones.
+    score = float(np.mean([sign * row.pick.select_score for row in used]))
+    entry = typical._replace(select_score=score, ties=sum(pick.ties for pick in picks)).entry()
     means = {
         outcome.trial.value: np.mean([[e.score for e in row.outcomes[i].select] for row in own])
         for i, outcome in enumerate(own[0].outcomes)

@@ -28,7 +28,7 @@ def techniques(records: Path, link: str) -> list[str]:
     ranks, groups = summary["ranks"]["ranks"], summary["ranks"]["groups"]
     rows = []
     for name, row in sorted(made.items(), key=lambda item: -item[1]["mean"]):
-        count = row["studies"]
+        count = len(row["each"])
         rows.append(
             [
                 summary["titles"][name],
@@ -42,8 +42,8 @@ def techniques(records: Path, link: str) -> list[str]:
             ]
         )
     head = (
-        "technique", "change of the test loss, mean over data sets (95% CI)", "adjusted p",
-        "ten runs on a further data set (95%)", "lower / same / higher", "shown", "better in general",
+        "technique", "change of the test loss, mean over families (95% CI)", "adjusted p",
+        "ten runs on a data set of a further family (95%)", "lower / same / higher", "shown", "better in general",
         "mean rank, group",
     )  # fmt: skip
     return [*table(head, rows), "", *_wrapped(_made(record, link)), "", *_wrapped(_reading(summary))]
@@ -71,7 +71,7 @@ def _reading(summary: Mapping[str, Any]) -> str:
     with_first = [name for name in ranks["ranks"] if set(ranks["groups"][name]) & set(ranks["groups"][first])]
     sentences = [
         f"Corrected over all rows, {_listed(better, titles) or 'no technique'} "
-        f"{'is' if len(better) < 2 else 'are'} shown to lower the test loss on average over data sets like these"
+        f"{'is' if len(better) < 2 else 'are'} shown to lower the test loss on average over families like these"
         + (f", and {_listed(worse, titles)} to raise it" if worse else "")
         + ".",
         "The interval for a further data set is below 0 "

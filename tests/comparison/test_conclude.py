@@ -1,13 +1,15 @@
 import dataclasses
 import re
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from regjax.analysis import diagnose, read_predictions, run_interval, write_predictions
 from regjax.comparison import summary
-from regjax.comparison.conclude import SplitResult, conclude
+from regjax.comparison.choose import Pick
+from regjax.comparison.conclude import SplitResult, _chosen, conclude
 from regjax.comparison.procedure import compare
 from regjax.data import from_arrays
 from regjax.report.compare_page import write_compare_report
@@ -157,3 +159,23 @@ def test_facts_of_the_comparison(result, stages):
     assert result.chance == {"score": stages.scorer.chance.score, "loss": stages.scorer.chance.loss}
     assert {"jax", "numpy"} <= result.versions.keys()
     assert 0 <= result.seconds < 60
+
+
+def made_row(name, value, score):
+    """A row of one setting, as far as its entry `chosen` needs it."""
+    outcome = SimpleNamespace(trial=SimpleNamespace(value=value), select=[SimpleNamespace(score=score)])
+    return SimpleNamespace(
+        pick=Pick(0, "strength", value, None, "best", score),
+        outcomes=[outcome],
+        technique=SimpleNamespace(name=name),
+    )
+
+
+def test_a_row_that_some_splits_lack_is_scored_on_all_of_them():
+    """A combination on the two easy splits of three: on the hard one its stand-in did the work, and counts."""
+    own = [made_row("combination", 0.5, 0.9), made_row("combination", 0.5, 0.8)]
+    used = [*own, made_row("l2", 0.1, 0.4)]
+    entry = _chosen(own, used, 1.0)
+    assert entry["select_score"] == pytest.approx((0.9 + 0.8 + 0.4) / 3)
+    assert entry["values"] == [0.5, 0.5, None]
+    assert _chosen(own, used, -1.0)["select_score"] == pytest.approx(-0.7)

@@ -213,7 +213,13 @@ def measured(number, gain, rng, task="regression"):
     losses = {"baseline": plain, "dropout": plain * np.exp(-gain - 0.02 * rng.normal(size=10))}
     losses |= {name: plain * np.exp(0.01 * rng.normal(size=10)) for name in ("decoupled", "l1")}
     rows = {
-        name: {"title": name, "test_loss": loss.tolist(), "train_loss": [0.1] * 10, "select_score": float(loss.mean())}
+        name: {
+            "title": name,
+            "test_loss": loss.tolist(),
+            "train_loss": [0.1] * 10,
+            "select_score": float(loss.mean()),
+            "chosen": [0.1] * 10,
+        }
         for name, loss in losses.items()
     }
     return {
@@ -221,6 +227,26 @@ def measured(number, gain, rng, task="regression"):
         "settings": {"train_examples": 300, "test_examples": 100}, "chance": {"loss": 1.0}, "select_loss": 0.5,
         "techniques": rows,
     }  # fmt: skip
+
+
+def test_members_of_a_family_are_one_piece_of_evidence():
+    rng = np.random.default_rng(4)
+    sets = [measured(number, 0.1 * number, rng) for number in range(8)]
+    copies = [one | {"name": f"{one['name']} {copy}"} for one in sets for copy in range(3)]
+    alone, three = (summarize.summarized(own)["techniques"]["dropout"] for own in (sets, copies))
+    assert three["studies"] == alone["studies"] == 8
+    for key in ("mean", "ci95", "p"):
+        assert three[key] == pytest.approx(alone[key])
+    assert (alone["helped"], three["helped"]) == (7, 21)
+
+
+def test_a_combination_that_some_splits_lack_is_not_chosen():
+    one = measured(0, 0.1, np.random.default_rng(0))
+    best = one["techniques"]["dropout"] | {"select_score": -1.0}
+    one["techniques"]["combination"] = best | {"chosen": [0.5, None]}
+    assert summarize.own_choice(one) != "combination"
+    one["techniques"]["combination"] = best | {"chosen": [0.5, 0.5]}
+    assert summarize.own_choice(one) == "combination"
 
 
 def test_the_summary_of_effects_that_are_known(tmp_path):
