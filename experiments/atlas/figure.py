@@ -31,7 +31,7 @@ def draw(summary: Mapping[str, Any], path: Path) -> None:
 
 
 def _effects(axes: Any, summary: Mapping[str, Any]) -> None:
-    """One dot for each data set, the mean with its interval, and behind it that for a further data set."""
+    """One dot for each data set, the mean with its interval, and behind it that for a data set of a further family."""
     rows = sorted(summary["techniques"].items(), key=lambda item: -item[1]["mean"])
     margin = -math.log1p(-summary["margin"])
     axes.set_facecolor(LIGHT["paper"])
@@ -59,7 +59,7 @@ def _effects(axes: Any, summary: Mapping[str, Any]) -> None:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(-EDGE - 0.03, EDGE + 0.03)
     axes.set_xlabel("change of the test loss (to the right: lower)")
-    axes.set_title("Effect on each data set and on average", loc="left")
+    axes.set_title("Effect on data sets, average over families", loc="left")
 
 
 def _ranks(axes: Any, summary: Mapping[str, Any]) -> None:
@@ -80,5 +80,5 @@ def _ranks(axes: Any, summary: Mapping[str, Any]) -> None:
     axes.set_yticks(range(len(names)), [titles.get(name, name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel("mean rank, 1 is best; each column\nof squares is a group")
-    axes.set_title(f"Ranks on {made['data_sets']} data sets", loc="left")
+    axes.set_title(f"Ranks on {made['data_sets']} families", loc="left")
     axes.grid(axis="y", color=LIGHT["rule"], linewidth=0.4)
