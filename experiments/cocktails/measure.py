@@ -100,7 +100,7 @@ def measure(
     path = workdir / f"{name}.json"
     own = protocol() | {
         "splits": splits, "trials": PROGRAMS * trials, "learner_seconds": seconds, "epochs": epochs,
-        "examples": len(data), "sum": float(np.asarray(data.x, np.float64).sum()),
+        "examples": len(data), "sum": float(np.nansum(data.x, dtype=np.float64)),
     }  # fmt: skip
     if path.exists():
         return Kept(path, own).found
