@@ -57,7 +57,7 @@ def equivalent_examples(law: PowerLaw, other: PowerLaw, examples: float, level: 
 
     Both curves have to be fitted to the same runs in the same order, with the same seed: then the runs of both are
     resampled together, and the interval is paired. With ten runs of two alike curves of four sizes, whose runs share a
-    part of their noise, an interval of 95% held the truth in 93 of 100 simulated experiments.
+    part of their noise, an interval of 95% held the truth in 93 of 100 simulations.
 
     Args:
       law: the curve whose examples are counted, such as that of a baseline.
