@@ -19,9 +19,9 @@ CHAPTERS = {
     "claims_dropout": "Dropout regularization",
     "claims_left_out": "What the guide leaves out",
 }
-_VERDICTS = ("supported", "contradicted", "depends on", "not shown")
+_VERDICTS = ("supported", "below the margin", "contradicted", "depends on", "not shown")
 _NETS = re.compile(r"^Nets with two hidden layers.*?unless it is named\. ?")  # stands once, in the overview
-_WORDS = {"depends on": "depends on the circumstance"}
+_WORDS = {"depends on": "depends on the circumstance", "below the margin": "true, but below the margin"}
 
 
 def overview(records: Path, link: str) -> list[str]:
@@ -70,7 +70,13 @@ def _chapter(title: str, records: Path, link: str) -> list[str]:
 def _claim(claim: Mapping[str, Any], link: str) -> list[str]:
     head = f"### {claim['name'].replace('_', '-')}"
     verdict = _WORDS.get(claim["verdict"], claim["verdict"])
-    rows = [[case["label"], case["verdict"], _effect(case, claim)] for case in claim["circumstances"]]
+    own = [case["verdict"] for case in claim["circumstances"] if not case["control"]]
+    if len(set(own)) > 1:
+        verdict += f": supported in {own.count('supported')} of {len(own)}"
+    rows = [
+        [case["label"], "control: " * case["control"] + case["verdict"], _effect(case, claim)]
+        for case in claim["circumstances"]
+    ]
     unit = f"{claim['quantity']}, {claim['unit']}"
     texts = (
         f"“{claim['statement']}” **{verdict[0].upper()}{verdict[1:]}.**",
