@@ -20,7 +20,7 @@ from regjax.report.words import finite, plain
 
 MARKS = {
     "supported": "helped",
-    "below the margin": "depends",
+    "below the margin": "same",
     "contradicted": "hurt",
     "depends on": "depends",
     "not shown": "none",
