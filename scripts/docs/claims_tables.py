@@ -49,10 +49,10 @@ def overview(records: Path, link: str) -> list[str]:
         f"In {errors['pages']:,} pages that were simulated from these runs as if they were independent, with every "
         f"effect at its margin, a claim is falsely supported on {up} and falsely contradicted on {down} (record "
         f"[`claims_errors`]({link}/claims_errors.json)); by Student's test, which takes the effects for normal, on "
-        f"{student_up} and {student_down}. So claims are judged by sign tests of the median run. Runs on generated data "
-        "are independent. Those on digits and breast cancer draw their parts from the same examples, so what is said of "
-        "them holds for draws from these; for other examples of their kind intervals are too narrow, and verdicts too "
-        "sure."
+        f"{student_up} and {student_down}. So claims are judged by sign tests of the median run. Runs on generated "
+        "data are independent. Those on digits and breast cancer draw their parts from the same examples, so what is "
+        "said of them holds for draws from these; for other examples of their kind intervals are too narrow, and "
+        "verdicts too sure."
     )
     wrap = functools.partial(textwrap.wrap, width=120, break_on_hyphens=False)
     return [*table(("verdict", "claims", "which"), rows), "", *wrap(text), "", *wrap(check), "", *wrap(nets)]
