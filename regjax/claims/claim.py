@@ -70,6 +70,8 @@ class Claim:
       relation: `"above"`, the effect exceeds the margin; `"within"`, it lies between minus and plus the margin.
       circumstances: labels of where it is measured, in the order of the page.
       measure: trains and measures.
+      controls: circumstances of which the statement does not speak, where the effect is expected not to reach the
+        margin. They are judged and shown, and have no part in the verdict on the claim.
       literature: what has been published on it, with its source; empty if nothing is cited.
       runs_per_seed: independent runs for each seed.
     """
@@ -85,6 +87,7 @@ class Claim:
     circumstances: tuple[str, ...]
     measure: Measure
     relation: str = "above"
+    controls: tuple[str, ...] = ()
     literature: str = ""
     runs_per_seed: int = RUNS_PER_SEED
 
@@ -92,8 +95,11 @@ class Claim:
         check_choice("Claim: relation", self.relation, RELATIONS)
         if not np.isfinite(self.margin) or (self.relation == "within" and self.margin <= 0):
             raise InputError(f"Claim {self.name}: margin must be a number, above 0 with 'within', got {self.margin}")
-        if not self.circumstances:
-            raise InputError(f"Claim {self.name}: needs at least one circumstance")
+        unknown = sorted(set(self.controls) - set(self.circumstances))
+        if unknown:
+            raise InputError(f"Claim {self.name}: controls {unknown} are no circumstances of it")
+        if len(self.controls) >= len(self.circumstances):
+            raise InputError(f"Claim {self.name}: needs at least one circumstance that is no control")
 
     def runs(self, seeds: Sequence[int]) -> list[int]:
         """Return the numbers of the runs of some seeds; each seed has runs of its own."""

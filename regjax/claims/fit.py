@@ -100,12 +100,13 @@ CLAIMS = (
         statement="A model that is trained on labelled samples predicts the labels of samples that it has not seen.",
         hypothesis="Test accuracy at the epoch of the lowest validation loss exceeds that of always naming the most "
         "frequent class of the training examples by more than 10 points.",
-        design=f"{NETS} Test examples with right labels. In the last circumstance 90% of the training labels are "
-        "replaced by other classes, which leaves nothing to learn.",
+        design=f"{NETS} Test examples with right labels. Control: 90% of the training labels are replaced by "
+        "other classes, which leaves nothing to learn.",
         quantity="The gain in test accuracy over the most frequent class",
         unit="points",
         margin=10.0,
         circumstances=titles(LEARNED),
+        controls=titles(("random labels",)),
         measure=_generalizes,
     ),
     Claim(

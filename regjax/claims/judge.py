@@ -11,7 +11,9 @@ import numpy as np
 from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 
-SUPPORTED, CONTRADICTED, DEPENDS, NOT_SHOWN = "supported", "contradicted", "depends on", "not shown"
+SUPPORTED, SMALLER, CONTRADICTED, DEPENDS, NOT_SHOWN = (
+    "supported", "below the margin", "contradicted", "depends on", "not shown",
+)  # fmt: skip
 RELATIONS = ("above", "within")
 LEVEL = 0.05
 
@@ -20,7 +22,7 @@ class Finding(NamedTuple):
     """The verdict in one circumstance.
 
     Attributes:
-      verdict: `"supported"`, `"contradicted"` or `"not shown"`.
+      verdict: `"supported"`, `"below the margin"`, `"contradicted"` or `"not shown"`.
       median: of the runs; NaN if one of them is not finite.
       low: lower end of an interval that covers the median with at least 95%, not corrected; NaN below 6 runs.
       high: upper end.
@@ -42,14 +44,16 @@ def judge(effects: Sequence[float], margin: float, relation: str = "above", test
     With R runs and B ~ Binomial(R, 1/2),
 
       above:   supported     if P(B >= number of runs above the margin) <= 0.05 / tests
-               contradicted  if P(B >= number of runs below the margin) <= 0.05 / tests
+               contradicted  if P(B >= number of runs below the margin) <= 0.05 / tests,
+                             but below the margin if also P(B >= number of runs above 0) <= 0.05 / tests
       within:  supported     if P(B >= number above -margin) and P(B >= number below margin) <= 0.05 / tests
                contradicted  if P(B >= number above margin) or P(B >= number below -margin) <= 0.025 / tests
 
-    and not shown otherwise. A run at the margin counts for neither side. Whatever the distribution of the effects, of
-    the two verdicts on their median at most one is false, with a probability of at most `0.05 / tests`; so any of
-    `tests` circumstances has a false verdict with at most 5% (Bonferroni). Student's test would not hold this: so far
-    out in the tails it needs more runs for effects as skewed as these (study `claims`).
+    and not shown otherwise. An effect that is shown to be there, and to be smaller than the margin, does not contradict
+    the statement: it is below the margin. A run at the margin counts for neither side. Whatever the distribution of the
+    effects, the verdicts that are false of their median have together a probability of at most `0.05 / tests`; so any
+    of `tests` circumstances has a false verdict with at most 5% (Bonferroni). Student's test would not hold this: so
+    far out in the tails it needs more runs for effects as skewed as these (study `claims`).
 
     Args:
       effects: `[runs]`, independent of each other.
@@ -68,6 +72,8 @@ def judge(effects: Sequence[float], margin: float, relation: str = "above", test
       >>> judge([4.1, 3.9, 4.4, 4.0, 4.2], margin=1.0).verdict
       'supported'
       >>> judge([4.1, 3.9, 4.4, 4.0, 4.2], margin=5.0).verdict
+      'below the margin'
+      >>> judge([0.1, -0.2, 0.1, -0.1, 0.0], margin=5.0).verdict
       'contradicted'
       >>> judge([4.1, 3.9, 4.4, 4.0, 4.2], margin=1.0, tests=10).reason
       '5 runs are too few; at least 8 are needed'
@@ -95,6 +101,8 @@ def judge(effects: Sequence[float], margin: float, relation: str = "above", test
         contradicted = min(2 * min(above, _sign_p(values < -margin)), 1.0)
     limit = LEVEL / tests
     verdict = SUPPORTED if supported <= limit else CONTRADICTED if contradicted <= limit else NOT_SHOWN
+    if verdict == CONTRADICTED and relation == "above" and margin > 0 and _sign_p(values > 0) <= limit:
+        verdict = SMALLER
     return Finding(verdict, median, low, high, min(supported, contradicted))
 
 
@@ -133,14 +141,14 @@ def _sign_p(side: np.ndarray) -> float:
 def verdict_of(findings: Sequence[Finding]) -> str:
     """The verdict of a claim from those of its circumstances.
 
-    It is supported or contradicted if all of them are, it depends on the circumstance if it is supported in one and
-    contradicted in another, and otherwise it is not shown.
+    It has the verdict that all of them have. It depends on the circumstance if it is supported in one and contradicted
+    in another, or if something else is shown in each, but not the same in all. Otherwise it is not shown.
 
     Example:
       >>> verdict_of([judge([2.0] * 5, 1.0), judge([0.0] * 5, 1.0)])
       'depends on'
     """
     verdicts = {finding.verdict for finding in findings}
-    if verdicts >= {SUPPORTED, CONTRADICTED}:
-        return DEPENDS
-    return verdicts.pop() if len(verdicts) == 1 else NOT_SHOWN
+    if len(verdicts) == 1:
+        return verdicts.pop()
+    return DEPENDS if verdicts >= {SUPPORTED, CONTRADICTED} or NOT_SHOWN not in verdicts else NOT_SHOWN

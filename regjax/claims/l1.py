@@ -171,11 +171,13 @@ CLAIMS = (
         design="Linear regression on 10 columns that all matter alike, 60 examples, of which 10% have noise of 20 "
         "times the standard deviation; the L1 penalty on squared errors, and the absolute error as loss without a "
         "penalty, against ridge on squared errors. Strengths are chosen in each run on 60 validation examples, which "
-        "have outliers too. The excess error is known exactly, and a difference is in percent of the larger error.",
+        "have outliers too; the control has none. The excess error is known exactly, and a difference is in percent "
+        "of the larger error.",
         quantity="The reduction of the excess error against ridge",
         unit="%",
         margin=20.0,
         circumstances=("L1 penalty", "absolute error as loss", "no outliers, L1"),
+        controls=("no outliers, L1",),
         measure=_outliers,
         runs_per_seed=LINEAR_RUNS,
         literature="It is the absolute error as a loss that bounds the influence of a target (Huber, Robust estimation "

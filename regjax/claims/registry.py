@@ -48,10 +48,13 @@ def entry(claim: Claim, measured: Measured, seeds: Sequence[int], tests: int = T
         "decimals": decimals(claim.margin),
         "relation": claim.relation,
         "literature": claim.literature,
-        "verdict": verdict_of(list(findings.values())),
+        "verdict": verdict_of([one for label, one in findings.items() if label not in claim.controls]),
         "runs": len(claim.runs(seeds)),
         "level": LEVEL / tests,
-        "circumstances": [_circumstance(label, one, measured.effects[label]) for label, one in findings.items()],
+        "circumstances": [
+            _circumstance(label, one, measured.effects[label], label in claim.controls)
+            for label, one in findings.items()
+        ],
         "pictures": [_picture(picture) for picture in measured.pictures],
     }
 
@@ -66,9 +69,10 @@ def decimals(margin: float) -> int:
     return next(digits for digits in range(7) if digits == 6 or round(margin, digits) == margin) + 1
 
 
-def _circumstance(label: str, finding: Finding, effects: np.ndarray) -> dict[str, Any]:
+def _circumstance(label: str, finding: Finding, effects: np.ndarray, control: bool) -> dict[str, Any]:
     return {
         "label": label,
+        "control": control,
         "verdict": finding.verdict,
         "median": _number(finding.median),
         "ci95": [_number(finding.low), _number(finding.high)],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from regjax.claims.claim import Claim, Measured
-from regjax.claims.fit import NETS, loss_curves, score, titles
+from regjax.claims.fit import CURVES, NETS, loss_curves, score, titles
 from regjax.claims.grids import CHOSEN, grid
 from regjax.claims.lab import Setting, Trained, baseline, chosen, kernels, shared, train
 from regjax.claims.problems import MOST, TITLES, TRAIN
@@ -16,7 +16,7 @@ from regjax.core.typing import PyTree
 
 CHAPTER = "Methods against overfitting"
 SIZED = ("noisy digits", "clusters", "teacher", "spirals")
-STOPPED = ("noisy digits", "clusters", "teacher", "breast cancer")
+TUNED = ("noisy digits", "clusters", "teacher", "breast cancer")
 AUGMENTATIONS = {
     "digits, small moves": ("noisy digits", "shift=1,rotate=15"),
     "digits, mirrored and turned": ("noisy digits", "flip=0.5,rotate=90"),
@@ -57,14 +57,14 @@ def _augmentation(runs: Sequence[int]) -> Measured:
 
 
 def _near_turn(runs: Sequence[int]) -> Measured:
-    found = {name: baseline(name, runs) for name in STOPPED}
+    found = {name: baseline(name, runs) for name in CURVES}
     effects = {TITLES[name]: 100 * (one.kept("test") / one.test["loss"].min(axis=1) - 1) for name, one in found.items()}
-    return Measured(effects, loss_curves(found, STOPPED))
+    return Measured(effects, loss_curves(found, CURVES))
 
 
 def _stopping_helps(runs: Sequence[int]) -> Measured:
     effects = {}
-    for name in STOPPED:
+    for name in CURVES:
         one = baseline(name, runs)
         metric = score(one)
         effects[TITLES[name]] = 100 * (one.kept("test", metric) - one.last("test", metric))
@@ -92,7 +92,7 @@ def _architecture(runs: Sequence[int]) -> Measured:
 
 def _against_stopping(runs: Sequence[int]) -> Measured:
     effects = {}
-    for name in STOPPED:
+    for name in TUNED:
         stopped = baseline(name, runs).kept("test")
         for title, family in (("L2", "l2"), ("dropout", "dropout")):
             _, metrics = chosen(grid(family, name, runs))
@@ -153,7 +153,7 @@ CLAIMS = (
         unit="%",
         margin=5.0,
         relation="within",
-        circumstances=titles(STOPPED),
+        circumstances=titles(CURVES),
         measure=_near_turn,
         literature="Prechelt (Early stopping – but when?, 1998) found that slower criteria generalize about 4% better "
         "for about four times the training time.",
@@ -164,11 +164,11 @@ CLAIMS = (
         statement="To stop when the validation loss starts to rise makes a model better on new data.",
         hypothesis="Test accuracy (R² of the regression) at the epoch of the lowest validation loss exceeds that after "
         "the last epoch by more than 1 point.",
-        design=NETS,
+        design=f"{NETS} The numbers are those of the claim about the gap, of which this is the other side.",
         quantity="The gain by stopping",
         unit="points",
         margin=1.0,
-        circumstances=titles(STOPPED),
+        circumstances=titles(CURVES),
         measure=_stopping_helps,
     ),
     Claim(
@@ -178,11 +178,12 @@ CLAIMS = (
         hypothesis="After training, more than 1% of the hidden units have no incoming or no outgoing weight, so that "
         "they can be cut out of the net without changing what it computes.",
         design=f"{NETS} Digits with 10% wrong labels; L2 of strength 0.01, proximal L1 of strength 0.01, dropout at "
-        "rate 0.6. The claim says that the first three change the net and the last two do not.",
+        "rate 0.6. Augmentation and more data are controls, of which the claim says that they do not.",
         quantity="The share of hidden units that are cut out",
         unit="%",
         margin=1.0,
         circumstances=("L2", "L1 proximal", "dropout", "augmentation", "more data"),
+        controls=("augmentation", "more data"),
         measure=_architecture,
     ),
     Claim(
@@ -195,7 +196,7 @@ CLAIMS = (
         quantity="The reduction of the test loss against early stopping",
         unit="%",
         margin=2.0,
-        circumstances=tuple(f"{title}, {TITLES[name]}" for name in STOPPED for title in ("L2", "dropout")),
+        circumstances=tuple(f"{title}, {TITLES[name]}" for name in TUNED for title in ("L2", "dropout")),
         measure=_against_stopping,
         literature="Gradient descent that is stopped early on a quadratic loss is close to L2 with a strength that "
         "falls with time (Goodfellow, Bengio and Courville, Deep Learning, 2016, section 7.8).",

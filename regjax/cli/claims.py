@@ -73,7 +73,7 @@ def _wanted(config: Config, known: list[str]) -> list[str]:
     """Return the claims that are asked for, in the order of the guide."""
     if not config.only:
         return known
-    wanted = {name.strip() for name in config.only.split(",")} - {""}
+    wanted = {name.strip().replace("-", "_") for name in config.only.split(",")} - {""}
     unknown = sorted(wanted - set(known))
     flags.check(not unknown, "only", f"{', '.join(unknown)}: no such claim; --names lists them")
     flags.check(bool(wanted), "only", "names no claim; --names lists them")

@@ -10,7 +10,7 @@ from typing import Any
 
 from regjax.core.extras import require
 from regjax.report import style
-from regjax.report.claims_words import LABELS, effect, finding, headline, how_sure, margin
+from regjax.report.claims_words import effect, finding, headline, how_sure, in_words, margin, verdict_line
 from regjax.report.figures import clip
 from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.panels import Panel, legend, number_ticks, save
@@ -18,7 +18,13 @@ from regjax.report.series import as_array
 from regjax.report.style import Palette
 from regjax.report.words import finite, plain
 
-MARKS = {"supported": "helped", "contradicted": "hurt", "depends on": "depends", "not shown": "none"}
+MARKS = {
+    "supported": "helped",
+    "below the margin": "same",
+    "contradicted": "hurt",
+    "depends on": "depends",
+    "not shown": "none",
+}
 LINES = ("train", "val", "accent", "muted")
 
 
@@ -60,7 +66,7 @@ def _claim(claim: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "name": claim["name"],
         "statement": claim["statement"],
         "mark": MARKS[claim["verdict"]],
-        "label": LABELS[claim["verdict"]],
+        "label": verdict_line(claim),
         "finding": finding(claim),
         "hypothesis": claim["hypothesis"],
         "design": f"{claim['design']} {claim['runs']} runs.",
@@ -71,7 +77,7 @@ def _claim(claim: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             {
                 "label": case["label"],
                 "mark": MARKS[case["verdict"]],
-                "verdict": case["verdict"],
+                "verdict": in_words(case),
                 "text": effect(case, claim),
             }
             for case in claim["circumstances"]
@@ -112,7 +118,7 @@ def _effects(claim: Mapping[str, Any]) -> Panel:
         number_ticks(axes.xaxis, 5)
         axes.set_xlabel(f"median effect, {claim['unit']} (dashed: the margin)")
 
-    text = "; ".join(f"{case['label']}: {effect(case, claim)}, {case['verdict']}" for case in cases)
+    text = "; ".join(f"{case['label']}: {effect(case, claim)}, {in_words(case)}" for case in cases)
     description = f"Effect in each circumstance, with 95% intervals and every run; to be {margin(claim)}: {text}."
     return Panel(
         f"effects-{claim['name']}", "", description, draw,

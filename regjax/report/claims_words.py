@@ -7,14 +7,15 @@ from typing import Any
 
 from regjax.report.words import count, finite, fixed, listing, plain
 
-VERDICTS = ("supported", "contradicted", "depends on", "not shown")
+VERDICTS = ("supported", "below the margin", "contradicted", "depends on", "not shown")
 LABELS = {
     "supported": "supported",
+    "below the margin": "true, but below the margin",
     "contradicted": "contradicted",
     "depends on": "depends on the circumstance",
     "not shown": "not shown",
 }
-ORDER = ("supported", "contradicted", "not shown")
+ORDER = ("supported", "below the margin", "contradicted", "not shown")
 
 
 def quantity(value: Any, unit: str, digits: int) -> str:
@@ -57,13 +58,13 @@ def finding(claim: Mapping[str, Any]) -> str:
       >>> finding(claim | {"circumstances": [case]})
       'The gain is shown to be above 1 points (a).'
     """
-    by_verdict = {
-        verdict: [case["label"] for case in claim["circumstances"] if case["verdict"] == verdict] for verdict in ORDER
-    }
+    own = [case for case in claim["circumstances"] if not case.get("control")]
+    by_verdict = {verdict: [case["label"] for case in own if case["verdict"] == verdict] for verdict in ORDER}
     size = with_unit(plain(claim["margin"]), claim["unit"])
     if claim["relation"] == "above":
         phrases = {
             "supported": f"is shown to be above {size}",
+            "below the margin": f"is shown to be above 0 and below {size}",
             "contradicted": f"is shown to be below {size}",
             "not shown": f"is not shown to be above or below {size}",
         }
@@ -73,7 +74,7 @@ def finding(claim: Mapping[str, Any]) -> str:
             "contradicted": f"is shown to be more than {size} from zero",
             "not shown": f"is not shown to be within {size} of zero or beyond",
         }
-    total = len(claim["circumstances"])
+    total = len(own)
     parts = []
     for verdict in ORDER:
         labels = by_verdict[verdict]
@@ -81,6 +82,30 @@ def finding(claim: Mapping[str, Any]) -> str:
             where = f"in all {total} circumstances" if len(labels) == total > 1 else f"({'; '.join(labels)})"
             parts.append(f"{phrases[verdict]} {where}")
     return f"{claim['quantity']} {listing(parts)}."
+
+
+def in_words(case: Mapping[str, Any]) -> str:
+    """The verdict of a circumstance; that of a control is marked, because a claim does not rest on it.
+
+    Example:
+      >>> in_words({"verdict": "contradicted", "control": True})
+      'control: contradicted'
+    """
+    return f"control: {case['verdict']}" if case.get("control") else str(case["verdict"])
+
+
+def verdict_line(claim: Mapping[str, Any]) -> str:
+    """The verdict of a claim, and where circumstances differ, in how many of them it is supported.
+
+    Example:
+      >>> cases = [{"verdict": "supported"}, {"verdict": "not shown"}, {"verdict": "contradicted", "control": True}]
+      >>> verdict_line({"verdict": "not shown", "circumstances": cases})
+      'not shown: supported in 1 of 2'
+    """
+    own = [case["verdict"] for case in claim["circumstances"] if not case.get("control")]
+    supported = own.count("supported")
+    label = LABELS[claim["verdict"]]
+    return label if len(set(own)) == 1 else f"{label}: supported in {supported} of {len(own)}"
 
 
 def counts(claims: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -98,6 +123,7 @@ def headline(results: Mapping[str, Any]) -> str:
     found = counts(results["claims"])
     verbs = {
         "supported": ("is supported", "are supported"),
+        "below the margin": ("is true below its margin", "are true below their margins"),
         "contradicted": ("is contradicted", "are contradicted"),
         "depends on": ("depends on the circumstance", "depend on the circumstance"),
         "not shown": ("is neither shown nor contradicted", "are neither shown nor contradicted"),
@@ -117,13 +143,17 @@ def how_sure(results: Mapping[str, Any]) -> str:
         f"A claim is measured in {span} runs, each with data drawn anew (of a data set: parts) and weights of its "
         "own, and is about the median run. It is supported where more runs lie beyond the margin, and contradicted "
         f"where more fall short of it, than chance allows by a sign test at the level of {level} divided by the "
-        f"{results['tests']} circumstances of all claims. The probability that any verdict on this page is wrong is "
-        f"at most {level}, whatever the distribution of the effects. Intervals are those of the median at 95%, one by "
-        "one."
+        f"{results['tests']} circumstances of all claims. An effect that is shown to be there, but smaller than the "
+        "margin, does not contradict a claim. Controls are circumstances of which a claim does not speak; they have no "
+        "part in its verdict. The probability that any verdict on this page is wrong is "
+        f"at most {level} if runs are independent, whatever the distribution of the effects. Runs on generated data "
+        "are. Those on digits and breast cancer draw their parts from the same examples, so what is said of them holds "
+        "for draws from these; for other examples of their kind intervals are too narrow, and verdicts too sure. "
+        "Intervals are those of the median at 95%, one by one."
     )
 
 
 def terminal_lines(results: Mapping[str, Any]) -> list[str]:
     """A line for each claim."""
     width = max(len(claim["name"]) for claim in results["claims"])
-    return [f"{claim['name']:{width}}  {LABELS[claim['verdict']]}" for claim in results["claims"]]
+    return [f"{claim['name']:{width}}  {verdict_line(claim)}" for claim in results["claims"]]

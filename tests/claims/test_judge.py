@@ -8,6 +8,7 @@ from regjax.claims.judge import (
     CONTRADICTED,
     DEPENDS,
     NOT_SHOWN,
+    SMALLER,
     SUPPORTED,
     Finding,
     fewest_runs,
@@ -98,6 +99,20 @@ def test_what_cannot_be_judged_is_refused(arguments, message):
         judge(*arguments)
 
 
+def test_a_small_effect_is_below_the_margin_and_none_contradicts():
+    small, none, less = np.linspace(0.2, 0.6, 20), np.linspace(-0.3, 0.4, 20), np.linspace(-0.9, -0.5, 20)
+    assert [judge(values, 1.0).verdict for values in (small, none, less)] == [SMALLER, CONTRADICTED, CONTRADICTED]
+    assert judge(less, 0.0).verdict == CONTRADICTED
+    assert judge(small + 2, 1.0, "within").verdict == CONTRADICTED
+
+
+def test_none_is_called_an_effect_at_most_as_often_as_stated():
+    """A median of 0: the effect is there only by chance. 2,000 sets; false alarm of this test below 1e-4."""
+    drawn = np.random.default_rng(3).normal(size=(2000, 20)) * 0.1
+    wrong = sum(judge(row, 1.0).verdict == SMALLER for row in drawn)
+    assert wrong <= stats.binom.ppf(1 - 1e-4, 2000, 0.05)
+
+
 @pytest.mark.parametrize("shape", ["normal", "skewed", "mixed"])
 @pytest.mark.parametrize(("relation", "truth"), [("above", 1.0), ("within", 1.0), ("within", -1.0)])
 def test_a_median_at_the_margin_is_judged_falsely_at_most_as_often_as_stated(shape, relation, truth):
@@ -108,8 +123,9 @@ def test_a_median_at_the_margin_is_judged_falsely_at_most_as_often_as_stated(sha
         "skewed": rng.exponential(size=(2000, 20)) - math.log(2),
         "mixed": rng.choice([-0.01, 30.0], size=(2000, 20)),
     }[shape]
-    for verdict in (SUPPORTED, CONTRADICTED):
-        wrong = sum(judge(row, 1.0, relation).verdict == verdict for row in drawn + truth)
+    found = [judge(row, 1.0, relation).verdict for row in drawn + truth]
+    for verdicts in ((SUPPORTED,), (CONTRADICTED, SMALLER)):
+        wrong = sum(verdict in verdicts for verdict in found)
         assert wrong <= stats.binom.ppf(1 - 1e-4, 2000, 0.05)
 
 
@@ -120,6 +136,10 @@ def test_a_median_at_the_margin_is_judged_falsely_at_most_as_often_as_stated(sha
         ([CONTRADICTED], CONTRADICTED),
         ([SUPPORTED, CONTRADICTED, NOT_SHOWN], DEPENDS),
         ([SUPPORTED, NOT_SHOWN], NOT_SHOWN),
+        ([SMALLER, SMALLER], SMALLER),
+        ([SMALLER, SUPPORTED], DEPENDS),
+        ([SMALLER, CONTRADICTED], DEPENDS),
+        ([SMALLER, SUPPORTED, NOT_SHOWN], NOT_SHOWN),
         ([CONTRADICTED, NOT_SHOWN], NOT_SHOWN),
     ],
 )

@@ -32,6 +32,18 @@ def test_a_claim_has_its_verdict_effects_curves_and_command(page, tmp_path):
     assert (tmp_path / "w/figures/a_curves.png").stat().st_size > 1000
 
 
+def test_small_effects_and_controls_are_marked(page):
+    cases = [
+        case("first"),
+        case("second", "below the margin", 0.5, (0.2, 0.8)),
+        case("third", "contradicted") | {"control": True},
+    ]
+    text = page(claim(*cases, verdict="depends on"))
+    assert "depends on the circumstance: supported in 1 of 2" in text
+    assert "control: contradicted" in text
+    assert "is shown to be above 0 and below" in text
+
+
 def test_names_are_escaped_and_ids_unique(page):
     text = page(claim(statement="<b>It</b> helps."), claim(name="b", chapter="Other", relation="within"))
     assert "<b>It</b>" not in text

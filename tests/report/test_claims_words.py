@@ -62,7 +62,9 @@ def test_margins():
 
 def test_counts_and_headline_agree():
     claims = [claim(verdict=v) for v in ("supported", "contradicted", "contradicted", "not shown")]
-    assert counts(claims) == {"supported": 1, "contradicted": 2, "depends on": 0, "not shown": 1}
+    assert counts(claims) == {
+        "supported": 1, "below the margin": 0, "contradicted": 2, "depends on": 0, "not shown": 1,
+    }  # fmt: skip
     assert headline({"claims": claims}) == (
         "Of 4 claims, 1 is supported, 2 are contradicted, and 1 is neither shown nor contradicted."
     )
