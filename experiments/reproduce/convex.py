@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,21 @@ import numpy as np
 
 import regjax as rj
 
+P, R = ParamSpec("P"), TypeVar("R")
 LOSSES: dict[str, Callable[..., Any]] = {"mse": rj.squared_error, "logistic": rj.cross_entropy}
-TOL, ITERATIONS = 1e-9, 1_000_000
+TOL, ITERATIONS = 1e-11, 200_000
+REACHED = 1e-7  # of the proximal gradient, where the precision of the numbers ends before `TOL`
+
+
+def double_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a function in double precision. Penalties must be made inside too: they hold their strengths as arrays."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        with jax.enable_x64(True):
+            return function(*args, **kwargs)
+
+    return wrapped
 
 
 class Fit(NamedTuple):
@@ -22,13 +36,11 @@ class Fit(NamedTuple):
       coefficients: `[P]`, or `[P, K]` for several outputs, in the units of the given columns.
       intercept: a number, or `[K]`.
       value: of the objective, in the units of the scaled problem.
-      converged: whether the proximal gradient is below the tolerance.
     """
 
     coefficients: np.ndarray
     intercept: Any
     value: float
-    converged: bool
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Predictions `x w + c` (the linear predictor of a logistic model)."""
@@ -63,41 +75,47 @@ def fitted(
       weight: `[N]`, weights of the mean; None weighs all alike.
 
     Raises:
-      RuntimeError: the minimum was not reached.
+      RuntimeError: outside of `double_precision`, or the minimum was not reached.
     """
+    check_precision()
     mean, deviation = centre_and_scale(x, weight)
     scale = deviation if standardize else np.ones_like(mean)
     outputs = (int(y.max()) + 1) if loss == "logistic" else (1 if y.ndim == 1 else y.shape[1])
     share = np.full(len(y), 1 / len(y)) if weight is None else weight / weight.sum()
-    with jax.enable_x64(True):
-        columns, target, shares = jnp.asarray((x - mean) / scale), jnp.asarray(y), jnp.asarray(share)
-        each = LOSSES[loss]
+    columns, target, shares = jnp.asarray((x - mean) / scale), jnp.asarray(y), jnp.asarray(share)
+    each = LOSSES[loss]
 
-        def objective(params: dict[str, Any]) -> Any:
-            predicted = columns @ params["w"] + params["bias"]
-            return shares @ each(predicted[:, 0] if loss == "mse" and y.ndim == 1 else predicted, target)
+    def objective(params: dict[str, Any]) -> Any:
+        predicted = columns @ params["w"] + params["bias"]
+        return shares @ each(predicted[:, 0] if loss == "mse" and y.ndim == 1 else predicted, target)
 
-        start = {"w": jnp.zeros((x.shape[1], outputs)), "bias": jnp.zeros(outputs)}
-        solution = rj.proximal_gradient(objective, penalty or rj.l2(0.0), start, tol=TOL, max_iterations=ITERATIONS)
-        w, c = np.asarray(solution.params["w"]), np.asarray(solution.params["bias"])
-        # In double precision the last bits of large targets may keep the residual just above the tolerance.
-        reached = bool(solution.converged) or float(solution.residual) < 1e-6
-        value = float(solution.value)
-    if not reached:
-        raise RuntimeError(f"the minimum was not reached: residual {float(solution.residual):.2g}")
+    start = {"w": jnp.zeros((x.shape[1], outputs)), "bias": jnp.zeros(outputs)}
+    solution = rj.proximal_gradient(objective, penalty or rj.l2(0.0), start, tol=TOL, max_iterations=ITERATIONS)
+    if float(solution.residual) > REACHED * max(1.0, float(np.std(y))):
+        raise RuntimeError(f"the minimum was not reached: proximal gradient {float(solution.residual):.2g}")
+    w, c = np.asarray(solution.params["w"]), np.asarray(solution.params["bias"])
     w = w / scale[:, None]
     c = c - mean @ w
-    return Fit(w[:, 0], float(c[0]), value, reached) if outputs == 1 else Fit(w, c, value, reached)
+    value = float(solution.value)
+    return Fit(w[:, 0], float(c[0]), value) if outputs == 1 else Fit(w, c, value)
 
 
 def lasso_fits(x: np.ndarray, y: np.ndarray, alphas: Sequence[float] | np.ndarray) -> list[Fit]:
     """Lasso fits for scikit-learn's `alphas` (descending), by `rj.lasso_path`."""
-    with jax.enable_x64(True):
-        path = rj.lasso_path(
-            jnp.asarray(x), jnp.asarray(y), 2 * np.asarray(alphas), tol=1e-9, max_iterations=100_000, fit_intercept=True
-        )
-        parts = [np.asarray(part) for part in (path.coefficients, path.intercept, path.objective, path.converged)]
-    return [Fit(w, float(c), float(value), bool(done)) for w, c, value, done in zip(*parts, strict=True)]
+    check_precision()
+    path = rj.lasso_path(
+        jnp.asarray(x), jnp.asarray(y), 2 * np.asarray(alphas), tol=1e-9, max_iterations=100_000, fit_intercept=True
+    )
+    if not bool(path.converged.all()):
+        raise RuntimeError("lasso_path did not converge")
+    parts = [np.asarray(part) for part in (path.coefficients, path.intercept, path.objective)]
+    return [Fit(w, float(c), float(value)) for w, c, value in zip(*parts, strict=True)]
+
+
+def check_precision() -> None:
+    """Refuse single precision, in which printed digits would be missed."""
+    if not jax.config.jax_enable_x64:
+        raise RuntimeError("exact fits need double precision: decorate the caller with double_precision")
 
 
 def r2(predicted: np.ndarray, y: np.ndarray) -> float:

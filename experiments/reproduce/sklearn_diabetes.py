@@ -21,7 +21,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Lasso
 
 import regjax as rj
-from experiments.reproduce.convex import Fit, fitted, lasso_fits, r2
+from experiments.reproduce.convex import Fit, double_precision, fitted, lasso_fits, r2
 from experiments.reproduce.published import Publication, Published, printed, record, rounded, show
 
 TEST = 20  # the last rows
@@ -95,6 +95,7 @@ def stopped(x: np.ndarray, y: np.ndarray, alpha: float, ours: Fit) -> dict[str, 
     return out
 
 
+@double_precision
 def run() -> dict[str, Any]:
     """The record."""
     started = time.time()
