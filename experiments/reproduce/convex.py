@@ -12,7 +12,8 @@ import numpy as np
 
 import regjax as rj
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 LOSSES: dict[str, Callable[..., Any]] = {"mse": rj.squared_error, "logistic": rj.cross_entropy}
 TOL, ITERATIONS = 1e-11, 200_000
 REACHED = 1e-7  # of the proximal gradient, where the precision of the numbers ends before `TOL`
@@ -114,7 +115,7 @@ def lasso_fits(x: np.ndarray, y: np.ndarray, alphas: Sequence[float] | np.ndarra
 
 def check_precision() -> None:
     """Refuse single precision, in which printed digits would be missed."""
-    if not jax.config.jax_enable_x64:
+    if jnp.zeros(()).dtype != jnp.float64:
         raise RuntimeError("exact fits need double precision: decorate the caller with double_precision")
 
 

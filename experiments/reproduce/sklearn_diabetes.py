@@ -1,6 +1,6 @@
 """Linear models of scikit-learn's documentation: least squares, ridge and lasso of the diabetes data, and two toys.
 
-Command: `python -m experiments.reproduce.sklearn_diabetes` (SECONDS seconds on two cores that other work shared); it
+Command: `python -m experiments.reproduce.sklearn_diabetes` (20 seconds on two cores that other work shared); it
 prints the record `experiments/records/reproduce/sklearn_diabetes.json`.
 
 The published numbers are `PUBLICATION` below. The documentation prints them cut off after some digits, as
