@@ -1,6 +1,6 @@
 """Identities between regularizers: dropout and ridge, early stopping and ridge, ridge and lasso in closed form.
 
-Command: `python -m experiments.reproduce.identities` (SECONDS seconds on two cores that other work shared); it prints
+Command: `python -m experiments.reproduce.identities` (two minutes on two cores that other work shared); it prints
 the record `experiments/records/reproduce/identities.json`.
 
 `PUBLICATION` below has the formulas' values as published numbers, and their sources. The expected ranges:
@@ -175,7 +175,8 @@ def early_stopping(measured: dict[str, Any]) -> dict[str, Any]:
     middle = D2[D // 2]
     for t, fit in zip(TIMES, descent(x, y, np.array(TIMES) / middle), strict=True):
         measured[f"gradient flow, t d^2 = {t:g}, shrinkage"] = float(shrinkage(basis, fit, y)[D // 2])
-    times = np.geomspace(1e-3, 20.0, 60)
+    size = STEP / D2.max()
+    times = np.unique(np.round(np.geomspace(1e-3, 20.0, 60) / size)) * size  # whole steps, and no rounded times
     flow = np.array([shrinkage(basis, fit, y) for fit in descent(x, y, times)])
     ridge = np.array(
         [shrinkage(basis, x @ fitted(x, y, rj.l2(1 / (t * N))).coefficients, y) for t in times]  # the loss is a mean
