@@ -15,7 +15,7 @@ import regjax as rj
 P = ParamSpec("P")
 R = TypeVar("R")
 LOSSES: dict[str, Callable[..., Any]] = {"mse": rj.squared_error, "logistic": rj.cross_entropy}
-TOL, ITERATIONS = 1e-11, 200_000
+TOL, ITERATIONS, PATH_ITERATIONS = 1e-11, 200_000, 20_000
 REACHED = 1e-7  # of the proximal gradient, where the precision of the numbers ends before `TOL`
 
 
@@ -99,6 +99,30 @@ def fitted(
     c = c - mean @ w
     value = float(solution.value)
     return Fit(w[:, 0], float(c[0]), value) if outputs == 1 else Fit(w, c, value)
+
+
+def ridge_fits(x: np.ndarray, y: np.ndarray, strengths: Sequence[float] | np.ndarray) -> list[Fit]:
+    """Minima of `mean (x w + c - y)^2 + s ||w||^2` for descending strengths `s`, by `rj.regularization_path`."""
+    check_precision()
+    mean = x.mean(axis=0)
+    columns, target = jnp.asarray(x - mean), jnp.asarray(y - y.mean())
+
+    def objective(params: dict[str, Any]) -> Any:
+        return jnp.mean(rj.squared_error((columns @ params["w"])[:, 0], target))
+
+    path = rj.regularization_path(
+        objective,
+        rj.l2(1.0),
+        np.asarray(strengths),
+        {"w": jnp.zeros((x.shape[1], 1))},
+        tol=TOL,
+        max_iterations=PATH_ITERATIONS,
+    )
+    worst = float(path.residual.max())
+    if worst > REACHED * max(1.0, float(np.std(y))):
+        raise RuntimeError(f"a minimum was not reached: proximal gradient {worst:.2g}")
+    weights = np.asarray(path.params["w"])[..., 0]
+    return [Fit(w, float(y.mean() - mean @ w), float(v)) for w, v in zip(weights, path.value, strict=True)]
 
 
 def lasso_fits(x: np.ndarray, y: np.ndarray, alphas: Sequence[float] | np.ndarray) -> list[Fit]:
