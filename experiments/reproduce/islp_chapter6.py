@@ -1,8 +1,8 @@
 """Ridge and lasso of the salaries of baseball players: the lab of chapter 6 of a textbook (Hitters).
 
 Command: `python -m experiments.reproduce.islp_chapter6 --packages=DIR` (75 seconds on two cores that other work
-shared); it prints the record `experiments/records/reproduce/islp_chapter6.json`. DIR holds the archive of ISLP 0.4.0, which has
-the table: `pip download --no-deps --dest=DIR ISLP==0.4.0`.
+shared); it prints the record `experiments/records/reproduce/islp_chapter6.json`. DIR
+holds the archive of ISLP 0.4.0, which has the table: `pip download --no-deps --dest=DIR ISLP==0.4.0`.
 
 The published numbers are those of `PUBLICATION` below. The lab uses scikit-learn's coordinate descent, which stops
 at a duality gap of `1e-4 ||y||^2` or after 1,000 sweeps, and it hides the warnings that ridge did not converge. So
@@ -136,7 +136,8 @@ def ridge_rows(x: np.ndarray, y: np.ndarray, labels: list[str]) -> tuple[dict[st
         measured[f"ridge at 25.5, {name}"] = float(value)
     measured["ridge at 25.5, norm"] = float(np.linalg.norm(fits[STRONG].coefficients))
     measured["ridge at 0.244, norm"] = float(np.linalg.norm(fits[WEAK].coefficients))
-    [(train, test)] = [(train_half, test_half)] = ShuffleSplit(n_splits=1, test_size=0.5, random_state=0).split(x)
+    train_half, test_half = next(ShuffleSplit(n_splits=1, test_size=0.5, random_state=0).split(x))
+    train, test = train_half, test_half
     # The lab's null model is ridge with penalty 1e10 on columns as they are, of which the largest has variance 5e6.
     null = ridge_fits(x[train], y[train], [1e10])[0]
     measured["null model, test MSE"] = float(np.mean((null(x[test]) - y[test]) ** 2))

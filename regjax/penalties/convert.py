@@ -15,7 +15,7 @@ Here a loss is a mean over examples, `l1(s) = s sum |w|` and `l2(s) = s sum w^2`
 | `LogisticRegression(C, r)` | `C n mean loss + r |w| + (1 - r) ||w||^2 / 2` | `l1(r / Cn) + l2((1 - r) / 2Cn)` |
 | `MLPClassifier(a)` | mean loss `+ a ||w||^2 / 2n`, `n` the batch | `l2(a / 2n)` |
 | `MLPRegressor(a)` | `mse / 2 + a ||w||^2 / 2n`, `n` the batch | `l2(a / n)` |
-| glmnet `lambda, alpha` | that of `ElasticNet(lambda, alpha)` | as there |
+| glmnet `lambda, alpha` | that of `ElasticNet(lambda, alpha)`, on `y` scaled to variance one | see `from_glmnet` |
 
 Here the mean squared error is also a mean over outputs, so with several outputs the terms are divided by their number.
 """
@@ -219,40 +219,55 @@ def to_sklearn(penalty: Penalty, *, n: int | None = None, loss: str = "mse") -> 
     )
 
 
-def from_glmnet(lambda_: float, alpha: float = 1.0, *, family: str = "gaussian", where: Where = None) -> Penalty:
+def from_glmnet(
+    lambda_: float,
+    alpha: float = 1.0,
+    *,
+    family: str = "gaussian",
+    y_std: float | None = None,
+    where: Where = None,
+) -> Penalty:
     """The penalty of glmnet's `lambda` and `alpha`, on standardized inputs.
 
-    glmnet standardizes `x` by default, so that it penalizes the standardized coefficients, and for the gaussian family
-    scales `y` to variance one during the fit, with `lambda` in the units of `y`. So use inputs that are standardized
-    with `1/n` variances, and `y` unchanged.
+    glmnet standardizes `x` by default, so that it penalizes the standardized coefficients. For the gaussian family it
+    also scales `y` to variance one during the fit and divides `lambda` by the same standard deviation. In the units of
+    `y` the lasso term is then `lambda alpha |b|`, but the ridge term `lambda (1 - alpha) b^2 / (2 std(y))`. So use
+    inputs that are standardized with `1/n` variances, `y` unchanged, and give `y_std` if there is a ridge term.
 
     Args:
       lambda_: glmnet's `lambda`, >= 0.
       alpha: 1 is the lasso, 0 is ridge; in [0, 1].
+      y_std: standard deviation of `y` (of variance with `1/n`, and with weights their weighted one), > 0: needed for
+        the gaussian family with `alpha < 1`; else it has no effect.
       family: `"gaussian"` (for `mse`, which is twice glmnet's `RSS / 2n`), `"binomial"` or `"multinomial"` (for the
         mean cross entropy).
       where: which leaves; see `regjax.core.tree.leaf_mask`.
 
     Raises:
-      InputError: an unknown family.
+      InputError: an unknown family, or no `y_std` where it is needed.
       ValueError: a number out of range.
 
     Example:
       >>> from_glmnet(0.05).describe("w")
       'l1(0.1)'
+      >>> from_glmnet(0.05, alpha=0.0, y_std=2.0).describe("w")
+      'l2(0.025)'
     """
     check_choice("from_glmnet: family", family, FAMILIES)
     check_range("from_glmnet: lambda_", lambda_, 0.0, np.inf, high_open=True)
     check_range("from_glmnet: alpha", alpha, 0.0, 1.0)
     factor = 2.0 if family == "gaussian" else 1.0
-    return _elastic(factor * lambda_ * alpha, factor * lambda_ * (1 - alpha) / 2, where)
+    scale = _y_scale("from_glmnet", family, y_std, ridge=alpha < 1)
+    return _elastic(factor * lambda_ * alpha, factor * lambda_ * (1 - alpha) / (2 * scale), where)
 
 
-def to_glmnet(penalty: Penalty, *, family: str = "gaussian") -> dict[str, float]:
+def to_glmnet(penalty: Penalty, *, family: str = "gaussian", y_std: float | None = None) -> dict[str, float]:
     """Glmnet's `lambda` and `alpha` for a sum of `l1`, `l2` and `elastic_net`: the inverse of `from_glmnet`.
 
     Raises:
-      InputError: another penalty, a strength that is not one number, or an unknown family.
+      InputError: another penalty, a strength that is not one number, an unknown family, or no `y_std` where it is
+        needed.
+      ValueError: `y_std` is not positive.
 
     Example:
       >>> to_glmnet(l1(0.5))
@@ -261,8 +276,23 @@ def to_glmnet(penalty: Penalty, *, family: str = "gaussian") -> dict[str, float]
     check_choice("to_glmnet: family", family, FAMILIES)
     constants = _constants(penalty, "glmnet", ("l1", "l2"))
     factor = 2.0 if family == "gaussian" else 1.0
-    total = constants["l1"] + 2 * constants["l2"]
+    scale = _y_scale("to_glmnet", family, y_std, ridge=constants["l2"] > 0)
+    total = constants["l1"] + 2 * constants["l2"] * scale
     return {"lambda": total / factor, "alpha": constants["l1"] / total if total else 1.0}
+
+
+def _y_scale(name: str, family: str, y_std: float | None, *, ridge: bool) -> float:
+    """By what glmnet divides the constant of the ridge term."""
+    if y_std is not None:
+        check_range(f"{name}: y_std", y_std, 0.0, np.inf, low_open=True, high_open=True)
+    if family != "gaussian" or not ridge:
+        return 1.0
+    if y_std is None:
+        raise InputError(
+            f"{name}: glmnet divides the ridge term of the gaussian family by the standard deviation of y; give it "
+            "as y_std=, or use alpha=1"
+        )
+    return y_std
 
 
 def _elastic(l1_strength: float, l2_strength: float, where: Where) -> Penalty:

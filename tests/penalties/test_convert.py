@@ -115,11 +115,18 @@ def test_one_update_of_sklearns_mlp(kind, model):
         np.testing.assert_allclose(before[layer]["kernel"] - factor * grads[layer]["kernel"], w, atol=2e-6)
 
 
-def test_glmnet_is_elastic_net_of_sklearn_on_gaussian_data():
-    """Glmnet's documented objective is that of scikit-learn's ElasticNet with `alpha = lambda`, `l1_ratio = alpha`."""
-    model = ElasticNet(alpha=0.3, l1_ratio=0.4, fit_intercept=False, tol=1e-8).fit(X, Y)
-    w = solve(mse(Y), rj.from_glmnet(0.3, 0.4), (P, 1))[:, 0]
-    np.testing.assert_allclose(w, model.coef_, atol=1e-5)
+def test_glmnet_is_elastic_net_of_sklearn_on_scaled_targets():
+    """Glmnet's algorithm is scikit-learn's ElasticNet with `alpha = lambda / std(y)` on `y / std(y)`, scaled back.
+
+    `tests/experiments/reproduce/test_glmnet_vignette.py` has numbers that glmnet printed.
+    """
+    scale = float(Y.std())
+    model = ElasticNet(alpha=0.3 / scale, l1_ratio=0.4, fit_intercept=False, tol=1e-8).fit(X, Y / scale)
+    w = solve(mse(Y), rj.from_glmnet(0.3, 0.4, y_std=scale), (P, 1))[:, 0]
+    np.testing.assert_allclose(w, scale * model.coef_, atol=1e-5)
+    assert abs(scale - 1) > 0.2  # so that the scale is seen
+    lasso = ElasticNet(alpha=0.3, l1_ratio=1.0, fit_intercept=False, tol=1e-8).fit(X, Y)
+    np.testing.assert_allclose(solve(mse(Y), rj.from_glmnet(0.3), (P, 1))[:, 0], lasso.coef_, atol=1e-5)
     # Binomial: -(1/n) log-likelihood + lambda alpha |b|, so C = 1 / (n lambda).
     logistic = LogisticRegression(C=1 / (N * 0.05), l1_ratio=1.0, solver="saga", fit_intercept=False, tol=1e-8,
                                   max_iter=50_000, random_state=0).fit(X, LABELS)  # fmt: skip
@@ -173,7 +180,7 @@ def test_there_and_back():
     back = rj.to_sklearn(rj.from_sklearn("logistic", C=0.2, l1_ratio=0.3, n=N), n=N, loss="cross_entropy")
     assert back[1] == pytest.approx({"C": 0.2, "l1_ratio": 0.3})
     for family in ("gaussian", "binomial"):
-        back = rj.to_glmnet(rj.from_glmnet(0.3, 0.4, family=family), family=family)
+        back = rj.to_glmnet(rj.from_glmnet(0.3, 0.4, family=family, y_std=3.0), family=family, y_std=3.0)
         assert back == pytest.approx({"lambda": 0.3, "alpha": 0.4})
     assert rj.to_keras(rj.elastic_net(2.0, 0.25)) == pytest.approx({"l1": 0.5, "l2": 1.5})
 
@@ -188,6 +195,9 @@ def test_there_and_back():
         (lambda: rj.from_sklearn("logistic", n=3), "logistic needs C="),
         (lambda: rj.from_sklearn("logistic", n=3, C=0.0), "C must be > 0, got 0.0"),
         (lambda: rj.from_glmnet(1.0, 1.5), r"alpha must be in \[0, 1\], got 1.5"),
+        (lambda: rj.from_glmnet(1.0, 0.5), "by the standard deviation of y; give it as y_std="),
+        (lambda: rj.from_glmnet(1.0, 0.5, y_std=0.0), "y_std must be > 0, got 0.0"),
+        (lambda: rj.to_glmnet(rj.l2(1.0)), "to_glmnet: glmnet divides the ridge term"),
         (lambda: rj.from_glmnet(1.0, family="poisson"), "accepted: binomial, gaussian, multinomial"),
         (lambda: rj.to_torch_weight_decay(rj.l1(1.0)), "no equivalent for torch weight_decay; accepted: l2"),
         (lambda: rj.to_keras(rj.mcp(1.0)), r"mcp\(1, 3\) has no equivalent for keras"),
