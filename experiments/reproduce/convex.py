@@ -14,7 +14,11 @@ import regjax as rj
 
 P = ParamSpec("P")
 R = TypeVar("R")
-LOSSES: dict[str, Callable[..., Any]] = {"mse": rj.squared_error, "logistic": rj.cross_entropy}
+LOSSES: dict[str, Callable[..., Any]] = {
+    "mse": rj.squared_error,
+    "logistic": rj.cross_entropy,
+    "binary": lambda logits, y: rj.binary_cross_entropy(logits, y[:, None]),
+}
 TOL, ITERATIONS, PATH_ITERATIONS = 1e-11, 200_000, 20_000
 REACHED = 1e-7  # of the proximal gradient, where the precision of the numbers ends before `TOL`
 
@@ -69,9 +73,10 @@ def fitted(
 
     Args:
       x: `[N, P]`.
-      y: `[N]` or `[N, D]` numbers, or classes for `"logistic"`.
+      y: `[N]` or `[N, D]` numbers, or classes.
       penalty: on the coefficients of the (standardized) columns; None is least squares.
-      loss: `"mse"` (of several outputs their mean) or `"logistic"` (softmax over as many classes as there are).
+      loss: `"mse"` (of several outputs their mean) `"logistic"` (softmax over as many classes as there are) or
+        `"binary"` (one logit for labels 0 and 1).
       standardize: whether to penalize the coefficients of columns with variance one.
       weight: `[N]`, weights of the mean; None weighs all alike.
 
