@@ -1,7 +1,7 @@
 """Paths of glmnet: the elastic net, lasso, several responses and logistic regression of its vignette.
 
-Command: `python -m experiments.reproduce.glmnet_vignette --data=DIR` (45 seconds on two cores that other work shared); it
-prints the record `experiments/records/reproduce/glmnet_vignette.json`. DIR is the folder `data` of the repository
+Command: `python -m experiments.reproduce.glmnet_vignette --data=DIR` (45 seconds on two cores that other work shared);
+it prints the record `experiments/records/reproduce/glmnet_vignette.json`. DIR is the folder `data` of the repository
 https://github.com/bbalasub1/glmnet_python, which has the examples of the R package as text (`QuickStartExampleX.dat`
 and others); its documentation has the vignette for Python, whose printed numbers are those of `PUBLICATION` below.
 

@@ -1,6 +1,6 @@
 """Least squares, lasso and a net with dropout for salaries of baseball players: the lab of chapter 10 of a textbook.
 
-Command: `python -m experiments.reproduce.islp_chapter10 --packages=DIR` (SECONDS on two cores that other work
+Command: `python -m experiments.reproduce.islp_chapter10 --packages=DIR` (100 seconds on two cores that other work
 shared); it prints the record `experiments/records/reproduce/islp_chapter10.json`. DIR holds the archive of ISLP 0.4.0,
 which has the table: `pip download --no-deps --dest=DIR ISLP==0.4.0`.
 
@@ -33,6 +33,7 @@ from experiments.reproduce.convex import double_precision, fitted, lasso_fits
 from experiments.reproduce.islp_chapter6 import hitters, lasso_grid, standardized
 from experiments.reproduce.nets import PYTORCH, Net
 from experiments.reproduce.published import Publication, around, record, rounded, show
+from regjax.analysis import mean_interval
 from regjax.core.rng import run_key
 
 FLAGS = flags.FLAGS
@@ -101,6 +102,12 @@ def nets(parts: tuple[np.ndarray, ...], seeds: int = SEEDS, rate: float = DROPOU
     return [mae(np.asarray(apply(result.weights.params)), y_test) for result in results]
 
 
+def compared_pairs(one: list[float], other: list[float]) -> dict[str, Any]:
+    """Mean of the differences over seeds, with Student's interval."""
+    mean, low, high = mean_interval(np.subtract(one, other))
+    return {"mean": rounded(mean), "ci95": [rounded(low), rounded(high)], "seeds": len(one)}
+
+
 def run(packages: Path) -> dict[str, Any]:
     """The record."""
     started = time.time()
@@ -108,10 +115,12 @@ def run(packages: Path) -> dict[str, Any]:
     x, x_test, y, y_test = train_test_split(x, y, test_size=1 / 3, random_state=1)
     parts = (x, y, x_test, y_test)
     found = nets(parts)
+    without, scaled = nets(parts, rate=0.0), nets(parts, scale=True)
     more = {
         "net_least_and_largest": [rounded(min(found)), rounded(max(found))],
-        "net_without_dropout": [rounded(value) for value in nets(parts, rate=0.0)],
-        "net_on_standardized_columns": [rounded(value) for value in nets(parts, scale=True)],
+        "net_without_dropout": [rounded(value) for value in without],
+        "net_on_standardized_columns": [rounded(value) for value in scaled],
+        "dropout_minus_none": compared_pairs(found, without),
     }
     measured: dict[str, Any] = {**linear(*parts), "net with dropout": found}
     return record("islp_chapter10", PUBLICATION, measured, started, **more)
