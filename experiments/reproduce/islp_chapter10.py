@@ -104,7 +104,7 @@ def nets(parts: tuple[np.ndarray, ...], seeds: int = SEEDS, rate: float = DROPOU
 
 def compared_pairs(one: list[float], other: list[float]) -> dict[str, Any]:
     """Mean of the differences over seeds, with Student's interval."""
-    mean, low, high = mean_interval(np.subtract(one, other))
+    mean, low, high = mean_interval([a - b for a, b in zip(one, other, strict=True)])
     return {"mean": rounded(mean), "ci95": [rounded(low), rounded(high)], "seeds": len(one)}
 
 
