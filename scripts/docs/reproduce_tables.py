@@ -10,7 +10,14 @@ from typing import Any
 
 from cells import read, table
 
-NAMES = ("sklearn_diabetes",)  # the records, which are also the names of the modules
+# The records, which are also the names of the modules.
+NAMES = ("sklearn_diabetes", "identities", "glmnet_vignette", "islp_chapter6", "islp_chapter10")
+    "sklearn_diabetes",
+    "identities",
+    "glmnet_vignette",
+    "islp_chapter6",
+    "islp_chapter10",
+)  # the records, which are also the names of the modules
 WRAP = {"width": 120, "break_on_hyphens": False, "break_long_words": False}
 
 
