@@ -9,6 +9,8 @@ the record `experiments/records/reproduce/identities.json`.
 - gradient descent with steps `h` in place of gradient flow: the factors differ by at most `h d^2 / 2` of themselves,
   which is 5e-4 here;
 - averages over 4,000 draws of dropout: 2%, which is more than four of their standard errors;
+- decoupled decay and L2 under SGD: 1e-12, rounding over 300 updates; a strength counts as equivalent under Adam if
+  all weights of all updates are within 1% of the largest weight of L2;
 - training with dropout by stochastic gradients: the distance from ridge, as a share of that between least squares and
   ridge, below 0.1; its steps go to zero linearly, and what remains is their noise.
 
@@ -61,8 +63,9 @@ def largest_ratio() -> float:
 D2 = singular_values() ** 2
 PUBLICATION = Publication(
     "Srivastava et al. 2014 (section 9.1); Ali, Kolter and Tibshirani 2019 (abstract; the ratio is computed from its "
-    "formulas); Hastie, Tibshirani and Friedman 2009 (section 3.4); Tibshirani 1996 (section 2.2)",
-    "https://jmlr.org/papers/v15/srivastava14a.html, https://arxiv.org/abs/1810.10082",
+    "formulas); Loshchilov and Hutter 2019 (abstract); Hastie, Tibshirani and Friedman 2009 (section 3.4); Tibshirani 1996 (section 2.2)",
+    "https://jmlr.org/papers/v15/srivastava14a.html, https://arxiv.org/abs/1810.10082, "
+    "https://arxiv.org/abs/1711.05101",
     "as named",
     "formulas.",
     f"a random design of {N} rows and {D} columns with singular values from 1 to 4; `rj.proximal_gradient`, "
@@ -83,6 +86,9 @@ PUBLICATION = Publication(
         around("gradient flow over ridge, largest shrinkage ratio", largest_ratio(), 1e-3, "max (1 - e^-x)(1 + x) / x"),
         Published("gradient flow over ridge, smallest shrinkage ratio", 1.0, 0.999, 1.01, "limit for t -> 0 and inf"),
         Published("gradient flow over ridge, largest risk ratio", 1.69, 1.0, 1.69, "abstract, an upper bound"),
+        around("SGD: decoupled decay, distance from L2", 0.0, 1e-12, "Loshchilov and Hutter, abstract"),
+        around("SGD: decay that the rate does not scale, distance from L2", 0.0, 1e-12, "the same"),
+        Published("Adam: decoupled strengths that are equivalent to L2, of 200", 0.0, 0.0, 0.0, "the same"),
         around("lasso, orthonormal: distance from soft thresholding", 0.0, 1e-8, "Tibshirani 1996, 2.2"),
         around("lasso, orthonormal, trained by proximal SGD: the same", 0.0, 1e-5, "Tibshirani 1996, 2.2"),
     ),
@@ -194,6 +200,37 @@ def early_stopping(measured: dict[str, Any]) -> dict[str, Any]:
     return {"ratio_by_t_d2": curve}
 
 
+def trajectory(optimizer: str, mode: Any, strength: float, rate: float = 0.01, steps: int = 300) -> np.ndarray:
+    """Weights `[steps, D]` of training with `l2(strength)` in a mode of `rj.make_optimizer`."""
+    x, _, y = design()
+    tx = rj.make_optimizer(optimizer, rate, penalty=rj.l2(strength), mode=mode)
+
+    def step(carry: Any, _: None) -> Any:
+        params, state = carry
+        updates, state = tx.update({"w": x.T @ (x @ params["w"] - y[:, None])}, state, params)
+        params = optax.apply_updates(params, updates)
+        return (params, state), params["w"][:, 0]
+
+    params = {"w": jnp.zeros((D, 1))}
+    return np.asarray(jax.lax.scan(step, (params, tx.init(params)), length=steps)[1])
+
+
+def decay(measured: dict[str, Any], count: int = 200) -> dict[str, Any]:
+    """Add the rows of weight decay; return how near the nearest decoupled strength comes to L2 under Adam."""
+    strength, rate = 1.0, 0.01
+    l2 = trajectory("sgd", "coupled", strength, rate)
+    decoupled, independent = trajectory("sgd", "decoupled", strength, rate), trajectory("sgd", "independent", rate)
+    measured["SGD: decoupled decay, distance from L2"] = float(np.abs(decoupled - l2).max())
+    measured["SGD: decay that the rate does not scale, distance from L2"] = float(np.abs(independent - l2).max())
+    l2 = trajectory("adam", "coupled", strength, rate)
+    strengths = np.geomspace(1e-4, 40.0, count)  # at 50, a decay of 2 s rate would erase the weights in one update
+    distances = [np.abs(trajectory("adam", "decoupled", float(s), rate) - l2).max() for s in strengths]
+    distances = [float(distance / np.abs(l2).max()) for distance in distances]
+    measured["Adam: decoupled strengths that are equivalent to L2, of 200"] = float(np.sum(np.less(distances, 0.01)))
+    best = int(np.argmin(distances))
+    return {"adam_nearest": {"strength": rounded(float(strengths[best])), "distance": rounded(distances[best])}}
+
+
 def soft(z: np.ndarray, threshold: float) -> np.ndarray:
     """Soft thresholding."""
     return np.sign(z) * np.maximum(np.abs(z) - threshold, 0)
@@ -233,7 +270,7 @@ def run() -> dict[str, Any]:
     ridge = x @ fitted(x, y, rj.l2(RIDGE / N)).coefficients
     for d, left in zip(singular_values(), shrinkage(basis, ridge, y), strict=True):
         measured[f"ridge, shrinkage at d = {d:.3g}"] = float(left)
-    more = early_stopping(measured)
+    more = early_stopping(measured) | decay(measured)
     orthonormal(measured)
     return record("identities", PUBLICATION, measured, started, **more)
 

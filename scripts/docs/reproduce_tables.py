@@ -12,12 +12,6 @@ from cells import read, table
 
 # The records, which are also the names of the modules.
 NAMES = ("sklearn_diabetes", "identities", "glmnet_vignette", "islp_chapter6", "islp_chapter10")
-    "sklearn_diabetes",
-    "identities",
-    "glmnet_vignette",
-    "islp_chapter6",
-    "islp_chapter10",
-)  # the records, which are also the names of the modules
 WRAP = {"width": 120, "break_on_hyphens": False, "break_long_words": False}
 
 
