@@ -63,7 +63,8 @@ def largest_ratio() -> float:
 D2 = singular_values() ** 2
 PUBLICATION = Publication(
     "Srivastava et al. 2014 (section 9.1); Ali, Kolter and Tibshirani 2019 (abstract; the ratio is computed from its "
-    "formulas); Loshchilov and Hutter 2019 (abstract); Hastie, Tibshirani and Friedman 2009 (section 3.4); Tibshirani 1996 (section 2.2)",
+    "formulas); Loshchilov and Hutter 2019 (abstract); Hastie, Tibshirani and Friedman 2009 (section 3.4); "
+    "Tibshirani 1996 (section 2.2)",
     "https://jmlr.org/papers/v15/srivastava14a.html, https://arxiv.org/abs/1810.10082, "
     "https://arxiv.org/abs/1711.05101",
     "as named",

@@ -71,3 +71,14 @@ def test_short_training_with_dropout_goes_towards_ridge(problem):
     distances = module.trained_with_dropout(x, y, 0.5, steps=2000)
     assert len(distances) == module.SEEDS
     assert np.mean(distances) < 0.2  # least squares is at distance 1
+
+
+def test_decay_of_sgd_by_hand():
+    """One update from zero is the gradient alone; the second shrinks the weights by 1 - 2 s rate first."""
+    with jax.enable_x64(True):
+        x, _, y = module.design()
+        for mode, strength in (("coupled", 3.0), ("decoupled", 3.0), ("independent", 3.0 * 0.01)):
+            first, second = module.trajectory("sgd", mode, strength, rate=0.01, steps=2)
+            np.testing.assert_allclose(first, 0.01 * x.T @ y, rtol=1e-12)
+            expected = first * (1 - 2 * 3.0 * 0.01) - 0.01 * x.T @ (x @ first - y)
+            np.testing.assert_allclose(second, expected, rtol=1e-11, err_msg=mode)
