@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 from absl import app, flags
 
 import regjax as rj
@@ -69,6 +70,10 @@ class Protocol(NamedTuple):
     batch: int
     decay: float  # of the second moment of RMSProp: 0.99 in PyTorch, 0.9 in Keras
     l2: float = 0.0
+    outside: bool = False  # whether epsilon is added to the root, as in PyTorch, and not inside of it, as here
+
+
+OUTSIDE = "notebook, net with dropout, epsilon outside of the root"
 
 
 def protocols() -> dict[str, Protocol]:
@@ -82,6 +87,7 @@ def protocols() -> dict[str, Protocol]:
         "net with dropout": Protocol(Net(10, library=KERAS, **dropout), 0.001, 128, 0.9),
         **{f"net with ridge {s:g}": Protocol(plain, 0.001, 128, 0.9, s) for s in RIDGE},
         "logistic regression": Protocol(Net(10, library=KERAS), 0.001, 128, 0.9),
+        OUTSIDE: Protocol(Net(10, library=PYTORCH, **dropout), 0.01, 256, 0.99, outside=True),
     }
 
 
@@ -95,7 +101,13 @@ def lanes(protocol: Protocol, n_train: int, epochs: int, seeds: int) -> list[rj.
         epochs=epochs,
         optimizer="rmsprop",
     )
-    run = rj.make_run(spec, lambda hp: rj.make_optimizer("rmsprop", hp.learning_rate, decay=protocol.decay))
+
+    def make_tx(hparams: Any) -> optax.GradientTransformation:
+        if protocol.outside:
+            return optax.rmsprop(hparams.learning_rate, decay=protocol.decay, eps_in_sqrt=False)
+        return rj.make_optimizer("rmsprop", hparams.learning_rate, decay=protocol.decay)
+
+    run = rj.make_run(spec, make_tx)
     penalties: Any = {"loss": rj.l2(protocol.l2)} if protocol.l2 else None
     hparams = rj.make_hparams(learning_rate=protocol.learning_rate, n_train=n_train, penalties=penalties)
     return [rj.Lane(run, hparams, run_key(seed)) for seed in range(seeds)]
@@ -120,8 +132,12 @@ def errors(data: Dataset, store: Path, epochs: int = EPOCHS, seeds: int = SEEDS)
             measured = rj.evaluate(protocol.net.apply, weights.params, weights.model_state, x_test, y_test)
             test.append(100 * (1 - float(measured["accuracy"])))
         validation = [100 * (1 - float(result.history.values["val/accuracy"][-1])) for result in results]
+        by_epoch = np.array([100 * (1 - np.asarray(result.history.values["val/accuracy"])) for result in results])
         train = [100 * (1 - float(result.history.values["train/accuracy"][-1])) for result in results]
-        found[name] = {"train": train, "validation": validation, "test": test}
+        # How much the error moves from epoch to epoch at the end: the least and the largest of the last ten.
+        last = by_epoch[:, -10:]
+        moves = [*last.min(axis=1).tolist(), *last.max(axis=1).tolist()]
+        found[name] = {"train": train, "validation": validation, "test": test, "last_ten_least_and_largest": moves}
         print(f"{name}: test error {np.mean(test):.2f}%, {time.time() - started:.0f} s", file=sys.stderr, flush=True)
     return found
 
