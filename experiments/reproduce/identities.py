@@ -201,8 +201,8 @@ def early_stopping(measured: dict[str, Any]) -> dict[str, Any]:
     return {"ratio_by_t_d2": curve}
 
 
-def trajectory(optimizer: str, mode: Any, strength: float, rate: float = 0.01, steps: int = 300) -> np.ndarray:
-    """Weights `[steps, D]` of training with `l2(strength)` in a mode of `rj.make_optimizer`."""
+def trajectory(optimizer: str, mode: Any, strength: Any, rate: float = 0.01, steps: int = 300) -> Any:
+    """Weights `[steps, D]` of training with `l2(strength)` in a mode of `rj.make_optimizer`; `strength` may be traced."""
     x, _, y = design()
     tx = rj.make_optimizer(optimizer, rate, penalty=rj.l2(strength), mode=mode)
 
@@ -213,7 +213,7 @@ def trajectory(optimizer: str, mode: Any, strength: float, rate: float = 0.01, s
         return (params, state), params["w"][:, 0]
 
     params = {"w": jnp.zeros((D, 1))}
-    return np.asarray(jax.lax.scan(step, (params, tx.init(params)), length=steps)[1])
+    return jax.lax.scan(step, (params, tx.init(params)), length=steps)[1]
 
 
 def decay(measured: dict[str, Any], count: int = 200) -> dict[str, Any]:
@@ -225,11 +225,11 @@ def decay(measured: dict[str, Any], count: int = 200) -> dict[str, Any]:
     measured["SGD: decay that the rate does not scale, distance from L2"] = float(np.abs(independent - l2).max())
     l2 = trajectory("adam", "coupled", strength, rate)
     strengths = np.geomspace(1e-4, 40.0, count)  # at 50, a decay of 2 s rate would erase the weights in one update
-    distances = [np.abs(trajectory("adam", "decoupled", float(s), rate) - l2).max() for s in strengths]
-    distances = [float(distance / np.abs(l2).max()) for distance in distances]
-    measured["Adam: decoupled strengths that are equivalent to L2, of 200"] = float(np.sum(np.less(distances, 0.01)))
+    paths = jax.lax.map(lambda s: trajectory("adam", "decoupled", s, rate), jnp.asarray(strengths))
+    distances = np.abs(np.asarray(paths) - l2).max(axis=(1, 2)) / np.abs(l2).max()
+    measured["Adam: decoupled strengths that are equivalent to L2, of 200"] = float(np.sum(distances < 0.01))
     best = int(np.argmin(distances))
-    return {"adam_nearest": {"strength": rounded(float(strengths[best])), "distance": rounded(distances[best])}}
+    return {"adam_nearest": {"strength": rounded(float(strengths[best])), "distance": rounded(float(distances[best]))}}
 
 
 def soft(z: np.ndarray, threshold: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What a published comparison of SAM, mixup, CutMix or Cutout would cost here: the time of an update of ResNet-18.
 
 Command: `python -m experiments.reproduce.regularizers` (SECONDS on two cores that other work shared); it prints the
-record `experiments/records/reproduce/regularizers.json`.
+record `experiments/records/regularizers_cost.json`.
 
 Published comparisons of these regularizers train residual nets on CIFAR for hundreds of epochs. None of them is
 repeated; this measures the reason. A net of the size of ResNet-18 (`rj.models`, stages of 64 to 512 channels, two

@@ -11,7 +11,7 @@ from typing import Any
 from cells import read, table
 
 # The records, which are also the names of the modules.
-NAMES = ("sklearn_diabetes", "identities", "glmnet_vignette", "islp_chapter6", "islp_chapter10")
+NAMES = ("sklearn_diabetes", "identities", "glmnet_vignette", "islp_chapter6", "islp_chapter10", "islp_mnist")
 WRAP = {"width": 120, "break_on_hyphens": False, "break_long_words": False}
 
 
