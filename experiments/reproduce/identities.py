@@ -1,6 +1,6 @@
 """Identities between regularizers: dropout and ridge, early stopping and ridge, ridge and lasso in closed form.
 
-Command: `python -m experiments.reproduce.identities` (two minutes on two cores that other work shared); it prints
+Command: `python -m experiments.reproduce.identities` (two to four minutes on two cores that other work shared); it prints
 the record `experiments/records/reproduce/identities.json`.
 
 `PUBLICATION` below has the formulas' values as published numbers, and their sources. The expected ranges:
@@ -202,7 +202,7 @@ def early_stopping(measured: dict[str, Any]) -> dict[str, Any]:
 
 
 def trajectory(optimizer: str, mode: Any, strength: Any, rate: float = 0.01, steps: int = 300) -> Any:
-    """Weights `[steps, D]` of training with `l2(strength)` in a mode of `rj.make_optimizer`; `strength` may be traced."""
+    """Weights `[steps, D]` of training with `l2(strength)` in a mode of `rj.make_optimizer`; it may be traced."""
     x, _, y = design()
     tx = rj.make_optimizer(optimizer, rate, penalty=rj.l2(strength), mode=mode)
 

@@ -1,6 +1,6 @@
 """MNIST in chapter 10 of a textbook: nets with dropout or ridge, and multinomial logistic regression.
 
-Command: `python -m experiments.reproduce.islp_mnist --data_dir=DIR --store=DIR` (SECONDS on two cores that other
+Command: `python -m experiments.reproduce.islp_mnist --data_dir=DIR --store=DIR` (27 minutes on two cores that other
 work shared); it prints the record `experiments/records/reproduce/islp_mnist.json`. `--data_dir` holds MNIST as
 TensorFlow Datasets prepares it; results of runs are kept in `--store`, and a command that is started again goes on.
 
