@@ -1,7 +1,7 @@
 """Identities between regularizers: dropout and ridge, early stopping and ridge, ridge and lasso in closed form.
 
-Command: `python -m experiments.reproduce.identities` (two to four minutes on two cores that other work shared); it prints
-the record `experiments/records/reproduce/identities.json`.
+Command: `python -m experiments.reproduce.identities` (two to four minutes on two cores that other work shared); it
+prints the record `experiments/records/reproduce/identities.json`.
 
 `PUBLICATION` below has the formulas' values as published numbers, and their sources. The expected ranges:
 
