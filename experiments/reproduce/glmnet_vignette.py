@@ -237,10 +237,7 @@ def run(directory: Path) -> dict[str, Any]:
 def main(argv: list[str]) -> None:
     """Print the record."""
     del argv
-    content = run(Path(FLAGS.data))
-    made = content["reproduce"]
-    made["command"] = made["command"].replace(FLAGS.data, "DIR")  # a directory of one machine
-    show(content)
+    show(run(Path(FLAGS.data)), FLAGS.data)
 
 
 if __name__ == "__main__":

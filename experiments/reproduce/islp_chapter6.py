@@ -203,10 +203,7 @@ def run(packages: Path) -> dict[str, Any]:
 def main(argv: list[str]) -> None:
     """Print the record."""
     del argv
-    content = run(Path(FLAGS.packages))
-    made = content["reproduce"]
-    made["command"] = made["command"].replace(FLAGS.packages, "DIR")  # a directory of one machine
-    show(content)
+    show(run(Path(FLAGS.packages)), FLAGS.packages)
 
 
 if __name__ == "__main__":

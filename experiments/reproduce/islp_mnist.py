@@ -164,11 +164,7 @@ def run(data_dir: Path, store: Path) -> dict[str, Any]:
 def main(argv: list[str]) -> None:
     """Print the record."""
     del argv
-    content = run(Path(FLAGS.data_dir), Path(FLAGS.store))
-    made = content["reproduce"]
-    for path in (FLAGS.data_dir, FLAGS.store):  # directories of one machine
-        made["command"] = made["command"].replace(path, "DIR")
-    show(content)
+    show(run(Path(FLAGS.data_dir), Path(FLAGS.store)), FLAGS.data_dir, FLAGS.store)
 
 
 if __name__ == "__main__":

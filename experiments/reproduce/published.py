@@ -134,6 +134,9 @@ def rounded(value: float) -> float | None:
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
-def show(content: Mapping[str, Any]) -> None:
-    """Print a record."""
-    print(json.dumps(content, indent=2, ensure_ascii=False))
+def show(content: Mapping[str, Any], *directories: str) -> None:
+    """Print a record, with `DIR` for these directories of one machine in its command."""
+    made = dict(content["reproduce"])
+    for directory in filter(None, directories):
+        made["command"] = made["command"].replace(directory, "DIR")
+    print(json.dumps({**content, "reproduce": made}, indent=2, ensure_ascii=False))

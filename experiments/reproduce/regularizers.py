@@ -7,7 +7,8 @@ Published comparisons of these regularizers train residual nets on CIFAR for hun
 repeated; this measures the reason. A net of the size of ResNet-18 (`rj.models`, stages of 64 to 512 channels, two
 blocks each) is trained on random images of 32 x 32 x 3 in batches of 16 (with 128, as published, the measurement did
 not end in 9 minutes on a loaded machine), and the time of an update is the difference of a longer and a shorter run of
-one compiled program each, over the difference of their updates. An epoch of CIFAR has 50,000 images; `RUNS` has the epochs of the publications' repositories.
+one compiled program each, over the difference of their updates. An epoch of CIFAR has 50,000 images; `RUNS` has the
+epochs of the publications' repositories.
 """
 
 from __future__ import annotations

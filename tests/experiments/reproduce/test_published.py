@@ -58,6 +58,13 @@ def test_a_record_has_every_row_and_no_other(capsys):
         record("name", about, {"a": 1.0, "b": 1.0, "c": 1.0}, time.time())
 
 
+def test_directories_of_one_machine_are_not_printed(capsys):
+    show(
+        {"a": 1, "reproduce": {"command": "python -m x --data=/here/there --store=/other"}}, "/here/there", "", "/other"
+    )
+    assert json.loads(capsys.readouterr().out)["reproduce"]["command"] == "python -m x --data=DIR --store=DIR"
+
+
 def test_rounding_keeps_significant_digits():
     assert rounded(1 / 3e5) == 3.333333333e-06
     assert rounded(math.inf) is None
