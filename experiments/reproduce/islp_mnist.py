@@ -4,6 +4,8 @@ Command: `python -m experiments.reproduce.islp_mnist --data_dir=DIR --store=DIR`
 work shared); it prints the record `experiments/records/reproduce/islp_mnist.json`. `--data_dir` holds MNIST as
 TensorFlow Datasets prepares it; results of runs are kept in `--store`, and a command that is started again goes on.
 
+The record was made by a command that went on after 27 minutes, so that its seconds are of the last part alone.
+
 The published numbers are those of `PUBLICATION` below; each is one run. The expected ranges of the mean of three seeds:
 
 - the notebook (PyTorch, RMSProp with rate 0.01): +-0.7 points, because a rate this large leaves the last epochs noisy;
