@@ -1,0 +1,68 @@
+"""The repetition with wrong labels: its machinery on small digits, and the record that is kept."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.reproduce import label_noise as own
+from experiments.reproduce.published import compared, record
+
+RECORD = Path(__file__).resolve().parents[3] / "experiments/records/reproduce/label_noise.json"
+SMALL = own.Plan(
+    widths=(64, 64), examples=300, validation=200, updates=300, evaluations=10, random_updates=300, seeds=2
+)
+
+
+def test_on_small_digits_labels_at_random_are_fitted_and_half_random_ones_at_a_price(small_images, tmp_path):
+    measured, more = own.run(small_images, SMALL, str(tmp_path / "store"))
+    made = record("label_noise", own.PUBLICATION, measured, 0.0, **more)
+    assert all(len(row["runs"]) == 2 for row in made["rows"])
+    random = more["random_labels"]["plain"]
+    assert min(random["training_accuracy"]) > 95
+    assert 85 < np.mean(random["test_error"]) < 95  # labels at random teach nothing: 90% by chance
+    half = more["half_random"]
+    assert half["wrong_labels"] == pytest.approx(0.45, abs=0.07)  # 600 labels: more than 3 standard errors
+    errors = half["errors"]
+    for method in ("plain", "dropout", "mixup"):
+        assert errors[method]["best by test"]["mean"] <= errors[method]["best by validation"]["mean"]
+        assert errors[method]["best by test"]["mean"] <= errors[method]["last"]["mean"]
+    assert errors["plain"]["last"]["mean"] > errors["plain"]["best by validation"]["mean"] + 2
+    gap = np.subtract(errors["plain"]["last"]["runs"], errors["plain"]["best by test"]["runs"])
+    np.testing.assert_allclose(measured[own.PLAIN_GAP], gap, atol=1e-6)
+    again, _ = own.run(small_images, SMALL, str(tmp_path / "store"))  # from the store
+    assert again == measured
+
+
+def test_validation_labels_are_as_wrong_as_those_of_training_and_the_test_is_clean(small_images):
+    noisy = own.Noisy(small_images, SMALL._replace(examples=600, validation=600), 0.45)
+    assert np.mean(noisy.labels != noisy.pool.y) == pytest.approx(0.45, abs=0.06)
+    assert noisy.pool.x_test is small_images.x_test
+    np.testing.assert_array_equal(noisy.pool.y_test, small_images.y_test)
+    where = {row.tobytes(): label for row, label in zip(small_images.x, small_images.y, strict=True)}
+    truth = np.array([where[row.tobytes()] for row in noisy.validation.x_test])
+    assert np.mean(noisy.validation.y_test != truth) == pytest.approx(0.45, abs=0.08)
+    own_rows = {row.tobytes() for row in noisy.pool.x}
+    assert not own_rows & {row.tobytes() for row in noisy.validation.x_test}
+
+
+def test_the_best_epoch_is_taken_by_the_named_error():
+    validation = np.array([[60.0, 50.0, 55.0], [50.0, 50.0, 60.0]])
+    test = np.array([[20.0, 18.0, 30.0], [25.0, 21.0, 33.0]])
+    found = own.entry(validation, test)
+    assert found["last"] == {"mean": 31.5, "runs": [30.0, 33.0]}
+    assert found["best by test"]["runs"] == [18.0, 21.0]
+    assert found["best by validation"]["runs"] == [18.0, 25.0]  # the first of equal ones
+    assert found["evaluation chosen by validation"] == [1, 0]
+
+
+def test_the_record_has_the_verdicts_of_the_ranges_as_they_stand():
+    if not RECORD.exists():
+        pytest.skip("no record")
+    made = json.loads(RECORD.read_text())
+    rows = {number.row: number for number in own.PUBLICATION.numbers}
+    assert [row["row"] for row in made["rows"]] == list(rows)
+    for row in made["rows"]:
+        assert compared(rows[row["row"]], row["runs"]) == row
+    assert "--data_dir=DATA_DIR" in made["reproduce"]["command"]
