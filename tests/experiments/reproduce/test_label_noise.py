@@ -15,6 +15,7 @@ SMALL = own.Plan(
 )
 
 
+@pytest.mark.slow
 def test_on_small_digits_labels_at_random_are_fitted_and_half_random_ones_at_a_price(small_images, tmp_path):
     measured, more = own.run(small_images, SMALL, str(tmp_path / "store"))
     made = record("label_noise", own.PUBLICATION, measured, 0.0, **more)

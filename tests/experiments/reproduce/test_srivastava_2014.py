@@ -22,6 +22,7 @@ SMALL = own.Plan(
 )
 
 
+@pytest.mark.slow
 def test_the_whole_repetition_on_small_digits(small_images, tmp_path):
     measured, more = own.run(small_images, SMALL, str(tmp_path / "store"))
     made = record("srivastava_2014", own.PUBLICATION, measured, 0.0, **more)

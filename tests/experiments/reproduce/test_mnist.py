@@ -1,0 +1,77 @@
+"""What the repetitions on MNIST share: the arrays, the runs, and a command without paths."""
+
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import regjax as rj
+from experiments.reproduce import mnist
+from experiments.reproduce.mnist import Cell
+
+ROOT = Path(__file__).resolve().parents[3]
+METHODS = {"plain": lambda _: {}, "L2": lambda s: {"penalties": {"loss": rj.l2(s)}}}
+
+
+@pytest.mark.slow
+def test_mnist_has_its_classes_and_brightness_from_0_to_1(tmp_path, monkeypatch):
+    named = os.environ.get("REGJAX_TEST_DATA_DIR")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data" / "tensorflow_datasets"
+    if not (folder / "mnist").is_dir():
+        pytest.skip(f"no prepared mnist in {folder}; set REGJAX_TEST_DATA_DIR")
+    monkeypatch.setenv("REGJAX_CACHE", str(tmp_path))
+    pool = mnist.images(folder)
+    assert pool.x.shape == (60_000, 784)
+    assert pool.x_test.shape == (10_000, 784)
+    assert (pool.x.min(), pool.x.max()) == (0.0, 1.0)
+    assert np.bincount(pool.y).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(pool.y_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_the_command_of_a_record_names_no_directory():
+    made = {"rows": [], "reproduce": {"command": "python -m x --data_dir=/a/b --store=/tmp/c", "commit": "1"}}
+    found = mnist.without_paths(made)
+    assert found["reproduce"] == {"command": "python -m x --data_dir=DATA_DIR", "commit": "1"}
+    assert made["reproduce"]["command"].endswith("/tmp/c")  # the record itself stays
+
+
+def test_held_out_examples_are_not_trained_on(small_images):
+    part = mnist.held_out(small_images, 300)
+    assert (len(part.y), len(part.y_test)) == (900, 300)
+    together = np.concatenate([part.x, part.x_test])
+    np.testing.assert_array_equal(np.unique(together, axis=0), np.unique(small_images.x, axis=0))
+    again = mnist.held_out(small_images, 300)
+    np.testing.assert_array_equal(again.x_test, part.x_test)
+
+
+def test_subsets_are_nested_and_labels_are_the_given_ones(small_images):
+    data = mnist.train_data(small_images, 2)
+    assert data.order.shape == data.y.shape == (2, 1200)
+    assert set(np.asarray(data.order[0, :100]).tolist()) != set(np.asarray(data.order[1, :100]).tolist())
+    counts = np.bincount(small_images.y[np.asarray(data.order[0, :100])], minlength=10)
+    assert counts.min() >= 9
+    assert counts.max() <= 11
+    wrong = np.stack([(small_images.y + 1) % 10] * 2)
+    np.testing.assert_array_equal(mnist.train_data(small_images, 2, wrong).y, wrong)
+
+
+def test_a_run_is_that_of_its_spec_and_is_not_trained_again(small_images, tmp_path, capsys):
+    cells = [Cell("plain", 0.0, 0.1, 200, 12, 0), Cell("L2", 0.5, 0.05, 200, 12, 1)]
+    lanes = mnist.lanes(cells, METHODS, (8,), evaluations=2)
+    data = mnist.train_data(small_images, 2)
+    results = mnist.trained(cells, lanes, data, str(tmp_path / "store"))
+    shown = capsys.readouterr()
+    assert shown.out == ""  # the record alone goes there
+    assert shown.err.count("% error") == 2
+    state = jax.jit(lanes[1].run)(lanes[1].hparams, lanes[1].key, data, 1)
+    assert int(state.train.step) == 12
+    expected = 100 - 100 * np.asarray(state.history.values["val/accuracy"], np.float64)
+    np.testing.assert_allclose(mnist.errors(results[cells[1]]), expected, atol=1e-3)
+    assert len(mnist.errors(results[cells[0]])) == 2
+    saved = sorted((tmp_path / "store").iterdir())
+    before = [path.stat().st_mtime_ns for path in saved]
+    again = mnist.trained(cells, lanes, data, str(tmp_path / "store"))
+    assert [mnist.errors(again[cell]) for cell in cells] == [mnist.errors(results[cell]) for cell in cells]
+    assert [path.stat().st_mtime_ns for path in saved] == before
