@@ -104,7 +104,7 @@ class Noisy:
 
     def runs(
         self, strengths: Mapping[str, Sequence[float]], updates: int, test: bool, store: str | None
-    ) -> dict[Cell, RunResult]:
+    ) -> mnist.Trained:
         """Train each method with each of its strengths for all seeds, followed on the test or validation examples."""
         plan = self.plan
         cells = [
@@ -149,10 +149,13 @@ def entry(validation: np.ndarray, test: np.ndarray) -> dict[str, Any]:
 def corrupted(pool: Images, plan: Plan, store: str | None) -> dict[str, Any]:
     """The errors of plain, dropout and mixup where half of the labels are random."""
     noisy = Noisy(pool, plan, NOISE_RATE)
-    validation = by_setting(noisy.runs(STRENGTHS, plan.updates, False, store))
+    found, seconds = noisy.runs(STRENGTHS, plan.updates, False, store)
+    validation = by_setting(found)
     chosen = {m: min(values, key=lambda s: validation[m, s][:, -1].mean()) for m, values in STRENGTHS.items()}
-    test = by_setting(noisy.runs({m: [s] for m, s in chosen.items()}, plan.updates, True, store))
+    found, more = noisy.runs({m: [s] for m, s in chosen.items()}, plan.updates, True, store)
+    test = by_setting(found)
     return {
+        "seconds_of_all_runs": round(seconds + more),
         "wrong_labels": rounded(float(np.mean(noisy.labels != noisy.pool.y))),
         "validation_error_at_the_end": {
             f"{m} {s:g}": rounded(float(values[:, -1].mean())) for (m, s), values in validation.items()
@@ -166,8 +169,8 @@ def corrupted(pool: Images, plan: Plan, store: str | None) -> dict[str, Any]:
 def memorized(pool: Images, plan: Plan, store: str | None) -> dict[str, Any]:
     """Training accuracy and test error, both by seed, where all labels are random."""
     noisy = Noisy(pool, plan, RANDOM_RATE)
-    results = noisy.runs({m: [s] for m, s in RANDOM.items()}, plan.random_updates, True, store)
-    out: dict[str, Any] = {}
+    results, seconds = noisy.runs({m: [s] for m, s in RANDOM.items()}, plan.random_updates, True, store)
+    out: dict[str, Any] = {"seconds_of_all_runs": round(seconds)}
     for cell, result in results.items():
         own = out.setdefault(cell.method, {"strength": cell.strength, "training_accuracy": [], "test_error": []})
         own["training_accuracy"].append(round(100 - mnist.errors(result, "train/accuracy")[-1], 4))

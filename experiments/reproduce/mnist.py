@@ -51,6 +51,16 @@ class Cell(NamedTuple):
     seed: int
 
 
+class Trained(NamedTuple):
+    """The results of cells, and the seconds that they took, those before an interruption included.
+
+    Runs that train side by side count in full, so that this is more than the time on the clock.
+    """
+
+    results: dict[Cell, RunResult]
+    seconds: float
+
+
 Arguments = Callable[[float], dict[str, Any]]
 
 
@@ -125,17 +135,17 @@ def lanes(
     return out
 
 
-def trained(
-    cells: Sequence[Cell], made: Sequence[rj.Lane], data: rj.TrainData, store: str | None
-) -> dict[Cell, RunResult]:
-    """The results of cells, with progress on stderr; those that the store has are not trained again."""
+def trained(cells: Sequence[Cell], made: Sequence[rj.Lane], data: rj.TrainData, store: str | None) -> Trained:
+    """Train the cells that the store does not have yet, with progress on stderr."""
+    total = [0.0]
 
     def done(i: int, result: RunResult, seconds: float) -> None:
+        total.append(seconds)
         print(f"{cells[i]}: {errors(result)[-1]:.2f}% error, {seconds:.0f} s", file=sys.stderr, flush=True)
 
     kept = None if store is None else LaneStore(store)
     results = rj.run_lanes(made, data, keep_weights=False, store=kept, on_done=done)
-    return dict(zip(cells, results, strict=True))
+    return Trained(dict(zip(cells, results, strict=True)), sum(total))
 
 
 def errors(result: RunResult, metric: str = "val/accuracy") -> list[float]:

@@ -107,10 +107,11 @@ class Plan(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """What the validation examples chose: strength and learning rate of each method, and all trials."""
+    """What the validation examples chose: strength and learning rate of each method, all trials, and their seconds."""
 
     settings: dict[str, tuple[float, float]]
     trials: list[dict[str, Any]]
+    seconds: float
 
     def cell(self, method: str, examples: int, updates: int, seed: int) -> Cell:
         """A run with the chosen setting."""
@@ -128,13 +129,15 @@ def chosen(pool: Images, plan: Plan, store: str | None) -> Chosen:
     own = mnist.held_out(pool, plan.validation)
     data, n = mnist.train_data(own, 1), len(own.y)
 
-    def tried(cells: list[Cell], part: str) -> dict[Cell, Any]:
+    def tried(cells: list[Cell], part: str) -> mnist.Trained:
         folder = None if store is None else f"{store}/{part}"
         return mnist.trained(cells, mnist.lanes(cells, METHODS, plan.widths), data, folder)
 
-    rates = tried([Cell(m, 0.0, r, n, plan.choice, 0) for m in (STANDARD, DROPOUT) for r in LEARNING_RATES], "rates")
+    rates, spent = tried(
+        [Cell(m, 0.0, r, n, plan.choice, 0) for m in (STANDARD, DROPOUT) for r in LEARNING_RATES], "rates"
+    )
     plain, dropped = (best(rates, method).learning_rate for method in (STANDARD, DROPOUT))
-    strengths = tried(
+    strengths, more = tried(
         [
             Cell(method, s, dropped if method == BOTH else plain, n, plan.choice, 0)
             for method, values in STRENGTHS.items()
@@ -154,7 +157,8 @@ def chosen(pool: Images, plan: Plan, store: str | None) -> Chosen:
         }
         for cell, result in (rates | strengths).items()
     ]
-    return Chosen({method: (cell.strength, cell.learning_rate) for method, cell in found.items()}, trials)
+    settings = {method: (cell.strength, cell.learning_rate) for method, cell in found.items()}
+    return Chosen(settings, trials, spent + more)
 
 
 def cells(setting: Chosen, n: int, plan: Plan) -> list[Cell]:
@@ -248,9 +252,10 @@ def run(pool: Images, plan: Plan, store: str | None) -> tuple[dict[str, Any], di
     todo = cells(setting, n, plan)
     data = mnist.train_data(pool, max(count for *_, count in plan.sizes))
     made = mnist.lanes(todo, METHODS, plan.widths)
-    results = mnist.trained(todo, made, data, None if store is None else f"{store}/test")
+    results, seconds = mnist.trained(todo, made, data, None if store is None else f"{store}/test")
     found = Errors({cell: mnist.errors(result)[-1] for cell, result in results.items()})
-    return summary(setting, found, n, plan)
+    measured, more = summary(setting, found, n, plan)
+    return measured, more | {"seconds_of_all_runs": round(setting.seconds + seconds)}
 
 
 def main(argv: list[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cells import read, table
 
-NAMES: tuple[str, ...] = ()  # the records, which are also the names of the modules
+NAMES: tuple[str, ...] = ("srivastava_2014", "label_noise")  # the records, which are also the names of the modules
 WRAP = {"width": 120, "break_on_hyphens": False, "break_long_words": False}
 
 

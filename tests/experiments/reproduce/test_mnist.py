@@ -61,7 +61,7 @@ def test_a_run_is_that_of_its_spec_and_is_not_trained_again(small_images, tmp_pa
     cells = [Cell("plain", 0.0, 0.1, 200, 12, 0), Cell("L2", 0.5, 0.05, 200, 12, 1)]
     lanes = mnist.lanes(cells, METHODS, (8,), evaluations=2)
     data = mnist.train_data(small_images, 2)
-    results = mnist.trained(cells, lanes, data, str(tmp_path / "store"))
+    results, seconds = mnist.trained(cells, lanes, data, str(tmp_path / "store"))
     shown = capsys.readouterr()
     assert shown.out == ""  # the record alone goes there
     assert shown.err.count("% error") == 2
@@ -72,6 +72,7 @@ def test_a_run_is_that_of_its_spec_and_is_not_trained_again(small_images, tmp_pa
     assert len(mnist.errors(results[cells[0]])) == 2
     saved = sorted((tmp_path / "store").iterdir())
     before = [path.stat().st_mtime_ns for path in saved]
-    again = mnist.trained(cells, lanes, data, str(tmp_path / "store"))
+    again, before_the_stop = mnist.trained(cells, lanes, data, str(tmp_path / "store"))
+    assert before_the_stop == pytest.approx(seconds)
     assert [mnist.errors(again[cell]) for cell in cells] == [mnist.errors(results[cell]) for cell in cells]
     assert [path.stat().st_mtime_ns for path in saved] == before

@@ -72,9 +72,10 @@ def test_differences_are_paired_by_seed_and_their_sign_is_judged_with_all_others
 
 
 def test_a_curve_leads_where_its_power_law_leads():
-    updates, noise = (750, 1500, 3000, 6000), np.random.default_rng(0).normal(0, 0.01, 3)
+    plan = own.Plan()
+    updates, noise = (*plan.fewer, plan.updates), np.random.default_rng(0).normal(0, 0.01, 3)
     errors = {Cell("m", 0.0, 0.1, 60, u, seed): 1.0 + 40 * u**-0.5 + noise[seed] for u in updates for seed in range(3)}
-    found = own.curve(own.Errors(errors), "m", 60, own.Plan())
+    found = own.curve(own.Errors(errors), "m", 60, plan)
     assert found["power_law"]["floor"] == pytest.approx(1.0, abs=0.05)
     assert found["at_a_million_updates"][0] == pytest.approx(1.04, abs=0.05)
 
