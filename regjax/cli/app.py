@@ -198,10 +198,15 @@ def version() -> str:
 
 
 def _commit() -> str | None:
-    """Read the commit of the checkout from .git; None outside a checkout."""
+    """Read the commit of the checkout, also of a linked worktree, from .git; None outside a checkout."""
     git = CHECKOUT / ".git"
     try:
+        if git.is_file():  # of a worktree: `gitdir: PATH`, whose branches are in the common directory
+            git = CHECKOUT / git.read_text().strip().removeprefix("gitdir: ")
         head = (git / "HEAD").read_text().strip()
-        return (git / head[5:]).read_text().strip()[:12] if head.startswith("ref: ") else head[:12]
+        if not head.startswith("ref: "):
+            return head[:12]
+        common = git / (git / "commondir").read_text().strip() if (git / "commondir").is_file() else git
+        return (common / head[5:]).read_text().strip()[:12]
     except OSError:
         return None

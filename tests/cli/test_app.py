@@ -151,3 +151,28 @@ def test_a_fault_shows_where_it_is_and_how_to_go_on(tmp_path, environment, epoch
     assert ended.returncode == 1
     assert "RuntimeError: a fault" in ended.stderr
     assert ("go on with --resume" in ended.stderr) == said
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["clone", "worktree"])
+@pytest.mark.parametrize("branch", [True, False], ids=["branch", "detached"])
+def test_the_commit_is_that_of_git(monkeypatch, tmp_path, linked, branch):
+    def git(*arguments, where):
+        author = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        return subprocess.run(
+            ("git", *author, *arguments), cwd=where, check=True, capture_output=True, text=True
+        ).stdout
+
+    checkout = tmp_path / "clone"
+    checkout.mkdir()
+    git("init", "-q", where=checkout)
+    git("commit", "-q", "--allow-empty", "-m", "one", where=checkout)
+    if linked:
+        git("worktree", "add", "-q", "-b", "other", "../linked", where=checkout)
+        checkout = tmp_path / "linked"
+        git("commit", "-q", "--allow-empty", "-m", "two", where=checkout)
+    if not branch:
+        git("checkout", "-q", "--detach", where=checkout)
+    monkeypatch.setattr(app, "CHECKOUT", checkout)
+    assert app._commit() == git("rev-parse", "HEAD", where=checkout)[:12]
+    monkeypatch.setattr(app, "CHECKOUT", tmp_path)
+    assert app._commit() is None
