@@ -79,11 +79,16 @@ def images(data_dir: str | os.PathLike[str]) -> Images:
     return Images(x, np.asarray(data.y, np.int32), x_test, np.asarray(data.test[1], np.int32))
 
 
-def without_paths(record: dict[str, Any]) -> dict[str, Any]:
-    """The record with a command that names no directory of this machine."""
+def finished(record: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The record of a command that may have been interrupted, without directories of this machine.
+
+    Args:
+      record: from `experiments.reproduce.published.record`.
+      seconds: of all runs, from `trained`; they take the place of those since the last start.
+    """
     words = [word for word in record["reproduce"]["command"].split() if not word.startswith("--store")]
     words = [f"--data_dir={PLACEHOLDER}" if word.startswith("--data_dir") else word for word in words]
-    return record | {"reproduce": record["reproduce"] | {"command": " ".join(words)}}
+    return record | {"reproduce": record["reproduce"] | {"command": " ".join(words), "seconds": round(seconds)}}
 
 
 def train_data(pool: Images, seeds: int, y: np.ndarray | None = None) -> rj.TrainData:

@@ -17,7 +17,7 @@ SMALL = own.Plan(
 
 @pytest.mark.slow
 def test_on_small_digits_labels_at_random_are_fitted_and_half_random_ones_at_a_price(small_images, tmp_path):
-    measured, more = own.run(small_images, SMALL, str(tmp_path / "store"))
+    measured, more, seconds = own.run(small_images, SMALL, str(tmp_path / "store"))
     made = record("label_noise", own.PUBLICATION, measured, 0.0, **more)
     assert all(len(row["runs"]) == 2 for row in made["rows"])
     random = more["random_labels"]["plain"]
@@ -32,8 +32,9 @@ def test_on_small_digits_labels_at_random_are_fitted_and_half_random_ones_at_a_p
     assert errors["plain"]["last"]["mean"] > errors["plain"]["best by validation"]["mean"] + 2
     gap = np.subtract(errors["plain"]["last"]["runs"], errors["plain"]["best by test"]["runs"])
     np.testing.assert_allclose(measured[own.PLAIN_GAP], gap, atol=1e-6)
-    again, _ = own.run(small_images, SMALL, str(tmp_path / "store"))  # from the store
+    again, _, before_the_stop = own.run(small_images, SMALL, str(tmp_path / "store"))  # from the store
     assert again == measured
+    assert before_the_stop == pytest.approx(seconds)
 
 
 def test_validation_labels_are_as_wrong_as_those_of_training_and_the_test_is_clean(small_images):

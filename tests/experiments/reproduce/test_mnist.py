@@ -31,9 +31,9 @@ def test_mnist_has_its_classes_and_brightness_from_0_to_1(tmp_path, monkeypatch)
 
 
 def test_the_command_of_a_record_names_no_directory():
-    made = {"rows": [], "reproduce": {"command": "python -m x --data_dir=/a/b --store=/tmp/c", "commit": "1"}}
-    found = mnist.without_paths(made)
-    assert found["reproduce"] == {"command": "python -m x --data_dir=DATA_DIR", "commit": "1"}
+    made = {"rows": [], "reproduce": {"command": "python -m x --data_dir=/a/b --store=/tmp/c", "seconds": 1.0}}
+    found = mnist.finished(made, 99.6)
+    assert found["reproduce"] == {"command": "python -m x --data_dir=DATA_DIR", "seconds": 100}
     assert made["reproduce"]["command"].endswith("/tmp/c")  # the record itself stays
 
 

@@ -24,7 +24,7 @@ SMALL = own.Plan(
 
 @pytest.mark.slow
 def test_the_whole_repetition_on_small_digits(small_images, tmp_path):
-    measured, more = own.run(small_images, SMALL, str(tmp_path / "store"))
+    measured, more, seconds = own.run(small_images, SMALL, str(tmp_path / "store"))
     made = record("srivastava_2014", own.PUBLICATION, measured, 0.0, **more)
     rows = {row["row"]: row for row in made["rows"]}
     assert all(len(row["runs"]) == 3 for name, row in rows.items() if "500" not in name)
@@ -36,8 +36,9 @@ def test_the_whole_repetition_on_small_digits(small_images, tmp_path):
     assert more["sizes"][-1]["standard net"] == rows["standard net"]["runs"]
     assert [row[-1] for row in more["curves"][0]["errors"]] == rows["standard net"]["runs"]
     assert {trial["method"] for trial in more["choice"]} == {"standard net", "dropout", *own.STRENGTHS}
-    again, _ = own.run(small_images, SMALL, str(tmp_path / "store"))  # from the store
+    again, _, before_the_stop = own.run(small_images, SMALL, str(tmp_path / "store"))  # from the store
     assert again == measured
+    assert before_the_stop == pytest.approx(seconds)
 
 
 def test_the_choice_takes_the_lowest_validation_error_and_the_loss_in_ties():
