@@ -22,7 +22,7 @@ METHODS = {"plain": LIGHT["train"], "dropout": LIGHT["val"], "mixup": LIGHT["goo
 
 
 def budgets(axes: Any, record: Mapping[str, Any]) -> None:
-    """Errors against updates, their power laws, and at a million updates what was published."""
+    """Errors against updates, their power laws, later runs, and at a million updates what was published."""
     published = {row["row"]: row["published"] for row in record["rows"]}
     for curve in record["curves"]:
         colour, law = COLOURS[curve["method"]], curve["power_law"]
@@ -34,12 +34,15 @@ def budgets(axes: Any, record: Mapping[str, Any]) -> None:
         seen = grid <= curve["updates"][-1]
         axes.plot(grid[seen], line[seen], color=colour, label=curve["method"])
         axes.plot(grid[~seen], line[~seen], "--", color=colour, linewidth=1)
+        [further] = [entry for entry in record["longer"] if entry["method"] == curve["method"]]
+        marks = [further["updates"]] * len(further["errors"])
+        axes.plot(marks, further["errors"], "x", color=colour, markersize=5)
         _, low, high = curve["at_a_million_updates"]
         axes.plot([MILLION] * 2, [low, high], color=colour, linewidth=5, alpha=0.3, solid_capstyle="butt")
         axes.plot(MILLION * 1.6, published[curve["method"]], "*", color=colour, markersize=8)
     axes.set(xscale="log", yscale="log", xlabel="updates", ylabel="test error, %")
-    axes.set_title("Power laws; stars are the paper's", fontsize=10, loc="left")
-    ticks = [1, 1.5, 2, 3, 4, 6, 8]
+    axes.set_title("Power laws; x: later runs, stars: the paper", fontsize=10, loc="left")
+    ticks = [0.3, 0.5, 1, 1.5, 2, 3, 4]
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.legend(frameon=False, fontsize=8)

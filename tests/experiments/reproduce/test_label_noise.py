@@ -60,11 +60,28 @@ def test_the_best_epoch_is_taken_by_the_named_error():
 
 
 def test_the_record_has_the_verdicts_of_the_ranges_as_they_stand():
-    if not RECORD.exists():
-        pytest.skip("no record")
     made = json.loads(RECORD.read_text())
     rows = {number.row: number for number in own.PUBLICATION.numbers}
     assert [row["row"] for row in made["rows"]] == list(rows)
     for row in made["rows"]:
         assert compared(rows[row["row"]], row["runs"]) == row
     assert "--data_dir=DATA_DIR" in made["reproduce"]["command"]
+
+
+def test_what_the_page_says_of_the_record():
+    made = json.loads(RECORD.read_text())
+    page = " ".join((RECORD.parents[3] / "scripts/docs/pages/reproductions.md").read_text().split())
+    random, half = made["random_labels"], made["half_random"]
+    plain, both = (np.mean(random[m]["training_accuracy"]) for m in ("plain", "L2 and dropout"))
+    assert f"here {plain:.0f}% without a regularizer, {both:.0f}% with L2 and dropout" in page
+    assert all(round(np.mean(random[m]["test_error"]), -1) == 90 for m in ("plain", "L2 and dropout"))
+    errors = half["errors"]["plain"]
+    gain = errors["last"]["mean"] - errors["best by validation"]["mean"]
+    assert f"stopping is worth {gain:.0f} points to a plain net" in page
+    assert f"({errors['best by validation']['mean']:.1f}% against {errors['best by test']['mean']:.1f}%)" in page
+    learned = {m: np.mean(values) for m, values in half["labels_learned"].items()}
+    assert f"learned {learned['mixup']:.0f}% of the wrong and right labels, dropout {learned['dropout']:.0f}%" in page
+    [row] = [row for row in made["rows"] if row["row"] == own.TO_MIX]
+    assert row["ci95"][0] < 0 < row["ci95"][1]  # "has crept up to that of the plain net"
+    a_fifth = len(half["curves"]["plain"]) // 5
+    assert half["curves"]["mixup"][a_fifth] < half["curves"]["plain"][a_fifth] - 15  # "delays"

@@ -21,6 +21,9 @@ RECORD = {
         }
         for method in ("standard net", "dropout + max-norm")
     ],
+    "longer": [
+        {"method": method, "updates": 16_000, "errors": [1.5, 1.4]} for method in ("standard net", "dropout + max-norm")
+    ],
     "sizes": [
         {"examples": n, "difference": d, "runs": [d - 0.1, d + 0.1], "simultaneous_ci95": [d - 1, d + 1]}
         for n, d in ((100, 0.0), (1000, 2.0))
@@ -46,6 +49,8 @@ def test_a_power_law_is_dashed_where_nothing_was_measured(axes):
     assert dashed.get_ydata()[-1] == pytest.approx(1.0 + 50 * 1e6**-0.5)
     stars = [float(line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "*"]
     assert stars == [1.6, 1.06]
+    later = [line.get_xydata().tolist() for line in axes.lines if line.get_marker() == "x"]
+    assert later == [[[16_000, 1.5], [16_000, 1.4]]] * 2
 
 
 def test_gains_and_errors_are_drawn_as_they_are(axes):

@@ -17,6 +17,7 @@ SMALL = own.Plan(
     choice=20,
     updates=60,
     fewer=(15, 20, 30),
+    longer=(90, 2),
     seeds=3,
     sizes=((100, 20, 3), (500, 20, 2)),
 )
@@ -35,6 +36,11 @@ def test_the_whole_repetition_on_small_digits(small_images, tmp_path):
         np.testing.assert_allclose(entry["runs"], gains, atol=1e-6)
     assert more["sizes"][-1]["standard net"] == rows["standard net"]["runs"]
     assert [row[-1] for row in more["curves"][0]["errors"]] == rows["standard net"]["runs"]
+    assert [len(entry["errors"]) for entry in more["longer"]] == [2, 2]
+    other = {entry["examples"]: entry for entry in more["few_examples_at_the_other_rate"]}
+    assert list(other) == [100, 500]
+    if more["chosen"]["standard net"]["learning_rate"] == other[100]["learning_rate"]:
+        assert other[100]["runs"] == more["sizes"][0]["runs"]
     assert {trial["method"] for trial in more["choice"]} == {"standard net", "dropout", *own.STRENGTHS}
     again, _, before_the_stop = own.run(small_images, SMALL, str(tmp_path / "store"))  # from the store
     assert again == measured
@@ -82,11 +88,36 @@ def test_a_curve_leads_where_its_power_law_leads():
 
 
 def test_the_record_has_the_verdicts_of_the_ranges_as_they_stand():
-    if not RECORD.exists():
-        pytest.skip("no record")
     made = json.loads(RECORD.read_text())
     rows = {number.row: number for number in own.PUBLICATION.numbers}
     assert [row["row"] for row in made["rows"]] == list(rows)
     for row in made["rows"]:
         assert compared(rows[row["row"]], row["runs"]) == row
     assert "--data_dir=DATA_DIR" in made["reproduce"]["command"]
+
+
+def test_what_the_page_says_of_the_record():
+    made = json.loads(RECORD.read_text())
+    page = " ".join((RECORD.parents[3] / "scripts/docs/pages/reproductions.md").read_text().split())
+    rows = {row["row"]: row["measured"] for row in made["rows"]}
+    assert f"with {rows['standard net']:.2f}% and {rows['L2']:.2f}%" in page
+    assert f"Max-norm alone is {rows['max-norm'] - 1.5:.2f} points outside" in page
+    assert f"{rows['dropout']:.2f}%, and {rows['dropout + max-norm']:.2f}% with max-norm" in page
+    order = {tuple(entry["pair"]): entry for entry in made["order"]}
+    assert order["max-norm", "dropout"]["verdict"] == "lower"
+    assert f"costs {-order['max-norm', 'dropout']['difference']:.2f} points against max-norm (shown)" in page
+    curves = {entry["method"]: entry for entry in made["curves"]}
+    longer = {entry["method"]: entry for entry in made["longer"]}
+    assert f"the power −{curves['dropout + max-norm']['power_law']['rate']:.2f} of the updates" in page
+    both, plain = (longer[m]["mean"] for m in ("dropout + max-norm", "standard net"))
+    foreseen = curves["dropout + max-norm"]["at_longer"][0]
+    assert f"has {both:.2f}% after 16,000 updates, where that law says {foreseen:.2f}%" in page
+    assert f"the standard net {plain:.2f}%" in page
+    assert f"differ by {abs(rows[own.DIFFERENCE]):.2f} points" in page
+    gains = {entry["examples"]: entry["difference"] for entry in made["sizes"]}
+    assert max(gains, key=gains.get) == 100
+    assert f"largest there, {gains[100]:.1f} and {gains[500]:.1f} points" in page
+    other = {entry["examples"]: entry for entry in made["few_examples_at_the_other_rate"]}
+    assert f"former, {gains[100] - other[100]['difference']:.1f} points are the learning rate's" in page
+    assert f"{other[100]['difference']:.1f} and {other[500]['difference']:.1f} points worse" in page
+    assert {other[size]["verdict"] for size in (100, 500)} == {"higher"}
