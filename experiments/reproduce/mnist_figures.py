@@ -7,7 +7,7 @@ the records.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def budgets(axes: Any, record: Mapping[str, Any]) -> None:
     axes.set_title("Power laws; x: later runs, stars: the paper", fontsize=10, loc="left")
     ticks = [0.3, 0.5, 1, 1.5, 2, 3, 4]
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
+    counts(axes, (500, 4000, 16_000, 100_000, MILLION))
     axes.legend(frameon=False, fontsize=8)
 
 
@@ -56,8 +56,15 @@ def sizes(axes: Any, record: Mapping[str, Any]) -> None:
         axes.plot([entry["examples"]] * 2, [low, high], color=LIGHT["accent"], linewidth=2, alpha=0.5)
         axes.plot([entry["examples"]] * len(entry["runs"]), entry["runs"], ".", color=LIGHT["muted"], markersize=4)
         axes.plot(entry["examples"], entry["difference"], "o", color=LIGHT["accent"], markersize=5)
-    axes.set(xscale="log", xlabel="training examples", ylabel="error without less with dropout, points")
+    axes.set(xscale="log", xlabel="training examples", ylabel="gain, points")
     axes.set_title(f"Gain of {DROPOUT}", fontsize=10, loc="left")
+    counts(axes, tuple(entry["examples"] for entry in record["sizes"]))
+
+
+def counts(axes: Any, ticks: Sequence[float]) -> None:
+    """Label a logarithmic axis with numbers in thousands, because mathematical text is off."""
+    axes.minorticks_off()
+    axes.set_xticks(ticks, [f"{tick / 1000:g}k" if tick >= 1000 else f"{tick:g}" for tick in ticks], fontsize=8)
 
 
 def by_epoch(axes: Any, record: Mapping[str, Any]) -> None:

@@ -50,6 +50,7 @@ def test_a_power_law_is_dashed_where_nothing_was_measured(axes):
     stars = [float(line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "*"]
     assert stars == [1.6, 1.06]
     later = [line.get_xydata().tolist() for line in axes.lines if line.get_marker() == "x"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["500", "4k", "16k", "100k", "1000k"]
     assert later == [[[16_000, 1.5], [16_000, 1.4]]] * 2
 
 
