@@ -76,7 +76,7 @@ def commands(text: str) -> list[list[str]]:
     joined = text.replace("\\\n", " ")
     return [
         shlex.split(line)
-        for line in re.findall(r"python -m experiments\.(?!studies\.|atlas\b|claims\b)([^`\n]+)", joined)
+        for line in re.findall(r"python -m experiments\.(?!studies\.|reproduce\.|atlas\b|claims\b|cocktails\b)([^`\n]+)", joined)
     ]
 
 
