@@ -71,13 +71,13 @@ def test_every_page_says_what_it_prints():
         assert f"# {text}" in page(stem)
 
 
+LONG = r"studies\.|reproduce\.|atlas\b|claims\b|cocktails\b"  # they have tests of their own
+
+
 def commands(text: str) -> list[list[str]]:
-    """Experiments that a page calls, `[module, argument, ...]`; studies, atlas and claims have tests of their own."""
+    """Experiments that a page calls, `[module, argument, ...]`, without those that take long or data of their own."""
     joined = text.replace("\\\n", " ")
-    return [
-        shlex.split(line)
-        for line in re.findall(r"python -m experiments\.(?!studies\.|reproduce\.|atlas\b|claims\b|cocktails\b)([^`\n]+)", joined)
-    ]
+    return [shlex.split(line) for line in re.findall(rf"python -m experiments\.(?!{LONG})([^`\n]+)", joined)]
 
 
 COMMANDS = [(name, command) for name, text in PAGES.items() for command in commands(text)]
