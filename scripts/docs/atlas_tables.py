@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cells import read, table
+from cells import listed, p_value, read, table, wrapped
 
 _LEVEL = 0.05
 _RULES = {
@@ -33,7 +32,7 @@ def techniques(records: Path, link: str) -> list[str]:
             [
                 summary["titles"][name],
                 f"{_percent(row['mean'])} ({_percent(row['ci95'][1])} to {_percent(row['ci95'][0])})",
-                _p(row["p_holm"]),
+                p_value(row["p_holm"]),
                 f"{_percent(row['prediction'][1])} to {_percent(row['prediction'][0])}",
                 f"{row['helped']} / {count - row['helped'] - row['hurt']} / {row['hurt']}",
                 f"{row['win']} / {row['tie']} / {row['loss']}",
@@ -46,7 +45,7 @@ def techniques(records: Path, link: str) -> list[str]:
         "ten runs on a data set of a further family (95%)", "lower / same / higher", "shown", "better in general",
         "mean rank, group",
     )  # fmt: skip
-    return [*table(head, rows), "", *_wrapped(_made(record, link)), "", *_wrapped(_reading(summary))]
+    return [*table(head, rows), "", *wrapped(_made(record, link)), "", *wrapped(_reading(summary))]
 
 
 def _made(record: Mapping[str, Any], link: str) -> str:
@@ -98,13 +97,13 @@ def rule(records: Path, link: str) -> list[str]:
             found = [
                 d for d in (*judged["differences"], *judged["own"]) if (d["rule"], d["constant"]) == (name, constant)
             ]
-            cells.append(f"{_with_ends(found[0], -1)}, p {_p(found[0]['p_holm'])}" if found else "–")
+            cells.append(f"{_with_ends(found[0], -1)}, p {p_value(found[0]['p_holm'])}" if found else "–")
         rows.append(cells)
     head = (
         "chosen is", "change of the test loss", "loss above that of the best technique (95% CI)",
         "against always dropout (95% CI), adjusted p", "against always weight decay", "against the best on average",
     )  # fmt: skip
-    return [*table(head, rows), "", *_wrapped(f"{_verdict(judged)} {_own(judged)}".strip())]
+    return [*table(head, rows), "", *wrapped(f"{_verdict(judged)} {_own(judged)}".strip())]
 
 
 def _own(judged: Mapping[str, Any]) -> str:
@@ -115,7 +114,7 @@ def _own(judged: Mapping[str, Any]) -> str:
     shown = "is shown to be" if found[0]["p_holm"] <= _LEVEL and found[0]["mean"] > 0 else "is not shown to be"
     return (
         f"To try all of them on the data set itself, and to take the best on validation, {shown} better than that "
-        f"({_with_ends(found[0], -1)}, adjusted p {_p(found[0]['p_holm'])})."
+        f"({_with_ends(found[0], -1)}, adjusted p {p_value(found[0]['p_holm'])})."
     )
 
 
@@ -174,13 +173,4 @@ def _title(name: str, titles: Mapping[str, str]) -> str:
 
 
 def _listed(names: Sequence[str], titles: Mapping[str, str]) -> str:
-    found = [_title(name, titles) for name in names]
-    return " and ".join(filter(None, [", ".join(found[:-1]), found[-1]])) if found else ""
-
-
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 120, break_on_hyphens=False)
+    return listed([_title(name, titles) for name in names])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
-import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cells import read, table
+from cells import read, table, wrapped
 
 CHAPTERS = {
     "claims_fit": "Correct fit and overfit models",
@@ -54,8 +53,7 @@ def overview(records: Path, link: str) -> list[str]:
         "said of them holds for draws from these; for other examples of their kind intervals are too narrow, and "
         "verdicts too sure."
     )
-    wrap = functools.partial(textwrap.wrap, width=120, break_on_hyphens=False)
-    return [*table(("verdict", "claims", "which"), rows), "", *wrap(text), "", *wrap(check), "", *wrap(nets)]
+    return [*table(("verdict", "claims", "which"), rows), "", *wrapped(text), "", *wrapped(check), "", *wrapped(nets)]
 
 
 def _chapter(title: str, records: Path, link: str) -> list[str]:
@@ -85,7 +83,7 @@ def _claim(claim: Mapping[str, Any], link: str) -> list[str]:
     )
     lines = [head, ""]
     for text in filter(None, texts):
-        lines += [*textwrap.wrap(text.replace("|", "\\|"), 120, break_on_hyphens=False), ""]
+        lines += [*wrapped(text.replace("|", "\\|")), ""]
     lines += [f"![{claim['quantity']} in each circumstance, with the margin]({link}/claims/{claim['name']}.png)", ""]
     return [*lines, *table(("circumstance", "verdict", unit), rows), ""]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cells import read, table
+from cells import listed, p_value, read, table, wrapped
 
-WRAP = {"width": 120, "break_on_hyphens": False, "break_long_words": False}
 SHOWN = 0.05
 COMMAND = "python -m experiments.cocktails --packages=DIR --data_dir=DIR --keep"
 
@@ -26,7 +24,7 @@ def learners(records: Path, link: str) -> list[str]:
                 name,
                 f"{accuracy['higher']} / {accuracy['equal']} / {accuracy['lower']}",
                 _interval(accuracy, 1),
-                _p(row.get("p_adjusted")),
+                p_value(row.get("p_adjusted")),
                 _interval(row["balanced_accuracy"], 1),
                 _interval(row["log_loss"], 3),
             ]
@@ -41,7 +39,7 @@ def learners(records: Path, link: str) -> list[str]:
         if row.get("p_adjusted") is not None and row["p_adjusted"] <= SHOWN
     ]
     summary = (
-        f"Over {over['data_sets']} data sets the cocktail is shown to differ from {_listed(shown)} in accuracy."
+        f"Over {over['data_sets']} data sets the cocktail is shown to differ from {listed(shown)} in accuracy."
         if shown
         else f"Over {over['data_sets']} data sets the cocktail is not shown to differ from any of them in accuracy."
     )
@@ -53,7 +51,7 @@ def learners(records: Path, link: str) -> list[str]:
         "intervals are Student's over data sets, p-values of sign flips over data sets, corrected for the "
         f"{len(rows)} comparisons; with so many data sets none is below {over['smallest_p']:.3f}.*"
     )
-    return [*table(head, rows), "", *textwrap.wrap(summary, **WRAP), "", *textwrap.wrap(source, **WRAP)]
+    return [*table(head, rows), "", *wrapped(summary), "", *wrapped(source)]
 
 
 def parts(records: Path, link: str) -> list[str]:
@@ -72,7 +70,7 @@ def parts(records: Path, link: str) -> list[str]:
                 f"{100 * row['chosen']:.0f}%",
                 _number(row["where_chosen"], 2),
                 _number(row["contribution"], 2) + interval,
-                _p(row.get("p_adjusted")),
+                p_value(row.get("p_adjusted")),
             ]
         )
     head = (
@@ -90,9 +88,9 @@ def parts(records: Path, link: str) -> list[str]:
     text = (
         f"Together they give {_number(100 * gain, 1)} points over the plain net with the same "
         f"learning rate, as the mean of {len(cocktails)} cocktails; {subsets:,} subsets were trained. "
-        + (f"Shown to contribute: {_listed(shown)}." if shown else "No part alone is shown to contribute.")
+        + (f"Shown to contribute: {listed(shown)}." if shown else "No part alone is shown to contribute.")
     )
-    return [*table(head, rows), "", *textwrap.wrap(text, **WRAP)]
+    return [*table(head, rows), "", *wrapped(text)]
 
 
 def data_sets(records: Path, link: str) -> list[str]:
@@ -155,11 +153,3 @@ def _ends(interval: list[float | None], digits: int) -> str:
 
 def _interval(row: Mapping[str, Any], digits: int) -> str:
     return f"{_number(row['cocktail_over'], digits)} ({_ends(row['ci95'], digits)})"
-
-
-def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}" if value >= 0.001 else "< 0.001"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

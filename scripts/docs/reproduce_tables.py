@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cells import read, table
+from cells import read, table, wrapped
 
 NAMES: tuple[str, ...] = (
     "glmnet_vignette",
@@ -22,7 +21,6 @@ NAMES: tuple[str, ...] = (
 )  # the records, which are also the names of the modules
 FEW = 12
 """A longer table is folded; what failed stands above it."""
-WRAP = {"width": 120, "break_on_hyphens": False, "break_long_words": False}
 
 
 def reproduction(name: str, records: Path, link: str) -> list[str]:
@@ -45,10 +43,10 @@ def reproduction(name: str, records: Path, link: str) -> list[str]:
     failed = [row for row, of_record in zip(rows, record["rows"], strict=True) if not of_record["repeated"]]
     folded = [f"<details><summary>All {len(rows)} numbers</summary>", "", *table(head, rows), "", "</details>"]
     parts = (
-        textwrap.wrap(protocol, **WRAP),
+        wrapped(protocol),
         *((table(head, rows),) if len(rows) <= FEW else (table(head, failed),) * bool(failed) + (folded,)),
-        textwrap.wrap(summary, **WRAP),
-        textwrap.wrap(source, **WRAP),
+        wrapped(summary),
+        wrapped(source),
     )
     return [line for part in parts for line in ("", *part)][1:]
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cells import read, table
+from cells import read, table, wrapped
 
 
 def splits(records: Path, link: str) -> list[str]:
@@ -47,9 +46,9 @@ def splits(records: Path, link: str) -> list[str]:
     return [
         *table(head, rows),
         "",
-        *textwrap.wrap(text, 120, break_on_hyphens=False),
+        *wrapped(text),
         "",
-        *textwrap.wrap(_one_split(record), 120, break_on_hyphens=False),
+        *wrapped(_one_split(record)),
     ]
 
 
@@ -105,7 +104,7 @@ def diagnosis(records: Path, link: str) -> list[str]:
 
 
 def _wrap(text: str) -> list[str]:
-    return textwrap.wrap(text, width=120, break_on_hyphens=False)
+    return wrapped(text)
 
 
 def _correlated(record: Mapping[str, Any]) -> list[str]:
@@ -184,7 +183,7 @@ def intervals(records: Path, link: str) -> list[str]:
         f"{record['fresh']:,} new examples each, nominal {100 * record['level']:.0f}%, ± one standard error; the width "
         "is in standard deviations of the target.*"
     )
-    return [*table(head, rows), "", *textwrap.wrap(text, 120, break_on_hyphens=False)]
+    return [*table(head, rows), "", *wrapped(text)]
 
 
 SEARCHES = {
@@ -225,4 +224,4 @@ def search(records: Path, link: str) -> list[str]:
         "differ: p of Nadeau and Bengio over splits, by Holm over all comparisons, at most 0.05; "
         f"{record['seconds'] / 60:.0f} minutes.*"
     )
-    return [*table(head, rows), "", *textwrap.wrap(text, 120, break_on_hyphens=False)]
+    return [*table(head, rows), "", *wrapped(text)]

@@ -7,7 +7,6 @@ import io
 import math
 import os
 import re
-import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import cocktail_tables
 import reproduce_tables
 import studies
 import verdict_study
-from cells import RecordError, read, table
+from cells import RecordError, p_value, read, table, wrapped
 
 END = "<!-- end -->"
 _BEGIN = re.compile(r"<!-- (record|catalogue): (\w*) -->")
@@ -72,7 +71,7 @@ def digits(records: Path, link: str) -> list[str]:
         change = ["", ""]
         if gain:
             half = 100 * (gain["ci95"][1] - gain["ci95"][0]) / 2
-            change = [f"{100 * gain['mean']:+z.1f} ± {half:.1f}".replace("-", "−"), _p(gain["p_adjusted"])]
+            change = [f"{100 * gain['mean']:+z.1f} ± {half:.1f}".replace("-", "−"), p_value(gain["p_adjusted"])]
         rows.append(
             [
                 row["title"],
@@ -97,7 +96,7 @@ def digits(records: Path, link: str) -> list[str]:
         f"{record['seeds']} runs, {record['settings']['updates']} updates a run, {commit}"
         f"jax {made['versions']['jax']}, {made['platform']}, {record['seconds']:.0f} seconds.*",
         "",
-        *textwrap.wrap(_reading(record), 120, break_on_hyphens=False),
+        *wrapped(_reading(record)),
     ]
 
 
@@ -124,7 +123,7 @@ def _reading(record: Mapping[str, Any]) -> str:
     sparse = max(rows, key=lambda row: row["zero_fraction"])
     if sparse["zero_fraction"] > 0.5:
         gain = sparse["improvement"]
-        change = f"{100 * gain['mean']:+z.1f} points, adjusted p {_p(gain['p_adjusted'])}".replace("-", "−")
+        change = f"{100 * gain['mean']:+z.1f} points, adjusted p {p_value(gain['p_adjusted'])}".replace("-", "−")
         sentences.append(
             f"{sparse['title']} sets {100 * sparse['zero_fraction']:.0f}% of the weights to exactly zero, on average "
             f"over the runs, which differ in strength ({change})."
@@ -311,7 +310,3 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     **cocktail_tables.TABLES,
     **reproduce_tables.TABLES,
 }
-
-
-def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}" if value >= 0.001 else "< 0.001"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
-from cells import read, table
+from cells import read, table, wrapped
 
 TITLES = {
     "balanced_accuracy": "balanced accuracy",
@@ -54,8 +53,7 @@ def verdicts(records: Path, link: str) -> list[str]:
         f"true power at the detectable effect is {100 * powers[0]:.0f} to {100 * powers[-1]:.0f}% on average, and much "
         "lower where the first runs happened to vary little."
     )
-    wrap = {"width": 120, "break_on_hyphens": False}
-    return [*table(head, rows), "", *textwrap.wrap(text, **wrap), "", *textwrap.wrap(summary, **wrap)]
+    return [*table(head, rows), "", *wrapped(text), "", *wrapped(summary)]
 
 
 def units(records: Path, link: str) -> list[str]:
@@ -94,7 +92,7 @@ def units(records: Path, link: str) -> list[str]:
         "",
         *table(("groups", "rows each", "splits of ten runs", "false alarms", "if rows were counted"), groups),
         "",
-        *textwrap.wrap(text, width=120, break_on_hyphens=False),
+        *wrapped(text),
     ]
 
 
@@ -126,4 +124,4 @@ def fresh_seeds(records: Path, link: str) -> list[str]:
         "Each cell is without → with fresh seeds; the standard error of a bias of the winner is at most "
         f"{max(errors):.2f} points.*"
     )
-    return [*table(head, rows), "", *textwrap.wrap(text, width=120, break_on_hyphens=False)]
+    return [*table(head, rows), "", *wrapped(text)]
