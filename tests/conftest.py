@@ -208,3 +208,13 @@ def run(request, server, environment, tmp_path):
         return done
 
     return command
+
+
+@pytest.fixture(scope="session")
+def prepared_dir():
+    """Directory of prepared TFDS sets; the test is skipped by name where there is none."""
+    named = os.environ.get("REGJAX_TEST_DATA_DIR")
+    folder = Path(named) if named else HERE.parents[1] / "shared" / "data" / "tensorflow_datasets"
+    if not (folder / "mnist").is_dir():
+        pytest.skip(f"no prepared mnist in {folder}; set REGJAX_TEST_DATA_DIR")
+    return folder

@@ -16,21 +16,19 @@ penalty are repeated, the choice is not. The Poisson and Cox families are not re
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
 
 import regjax as rj
+from experiments.reproduce.command import command
 from experiments.reproduce.convex import Fit, centre_and_scale, double_precision, fitted
-from experiments.reproduce.published import Publication, around, printed, record, rounded, show
+from experiments.reproduce.published import Publication, around, printed, record, rounded
 from regjax.core.errors import InputError
-
-FLAGS = flags.FLAGS
-flags.DEFINE_string("data", "", "Folder with the examples as text.")
 
 ALPHA, COUNT = 0.2, 20
 WEIGHTS = np.repeat([1.0, 2.0], 50)
@@ -226,19 +224,13 @@ def logistic(directory: Path) -> tuple[dict[str, float], dict[str, Any]]:
 
 
 @double_precision
-def run(directory: Path) -> dict[str, Any]:
+def run(data: Path) -> dict[str, Any]:
     """The record."""
     started = time.time()
-    rows, more = logistic(directory)
-    measured = gaussian(directory) | responses(directory) | rows
+    rows, more = logistic(data)
+    measured = gaussian(data) | responses(data) | rows
     return record("glmnet_vignette", PUBLICATION, measured, started, **more)
 
 
-def main(argv: list[str]) -> None:
-    """Print the record."""
-    del argv
-    show(run(Path(FLAGS.data)), FLAGS.data)
-
-
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(command(run, __doc__, {"data": "folder with the examples as text"}))

@@ -20,6 +20,7 @@ Here `X = U diag(d) V'`, and shrinkage is what a method leaves of least squares 
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from typing import Any
 
@@ -27,12 +28,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from absl import app
 from scipy.optimize import minimize_scalar
 
 import regjax as rj
+from experiments.reproduce.command import command
 from experiments.reproduce.convex import double_precision, fitted, lasso_fits
-from experiments.reproduce.published import Publication, Published, around, record, rounded, show
+from experiments.reproduce.published import Publication, Published, around, record, rounded
 from regjax.core.rng import run_key
 from regjax.models import make_model
 
@@ -276,11 +277,5 @@ def run() -> dict[str, Any]:
     return record("identities", PUBLICATION, measured, started, **more)
 
 
-def main(argv: list[str]) -> None:
-    """Print the record."""
-    del argv
-    show(run())
-
-
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(command(run, __doc__))

@@ -18,6 +18,7 @@ book is another split (that of the R edition) and is not repeated. MNIST of the 
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -25,18 +26,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
 from sklearn.model_selection import KFold, train_test_split
 
 import regjax as rj
+from experiments.reproduce.command import PACKAGES, command
 from experiments.reproduce.convex import double_precision, fitted, lasso_fits
 from experiments.reproduce.islp_chapter6 import hitters, lasso_grid, standardized
 from experiments.reproduce.nets import PYTORCH, Net
-from experiments.reproduce.published import Publication, around, record, rounded, show
+from experiments.reproduce.published import Publication, around, record, rounded
 from regjax.analysis import mean_interval
 from regjax.core.rng import run_key
-
-FLAGS = flags.FLAGS
 
 EPOCHS, BATCH, SEEDS, DROPOUT = 50, 32, 20, 0.4
 CELL = "Ch10-deeplearning-lab.ipynb, cell {}".format
@@ -126,11 +125,5 @@ def run(packages: Path) -> dict[str, Any]:
     return record("islp_chapter10", PUBLICATION, measured, started, **more)
 
 
-def main(argv: list[str]) -> None:
-    """Print the record."""
-    del argv
-    show(run(Path(FLAGS.packages)), FLAGS.packages)
-
-
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(command(run, __doc__, PACKAGES))

@@ -22,20 +22,18 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl import app, flags
 from sklearn.model_selection import KFold, ShuffleSplit
 
 from experiments.atlas.packages import read_member
+from experiments.reproduce.command import PACKAGES, command
 from experiments.reproduce.convex import Fit, centre_and_scale, double_precision, fitted, lasso_fits, ridge_fits
-from experiments.reproduce.published import Publication, Published, around, printed, record, rounded, show
-
-FLAGS = flags.FLAGS
-flags.DEFINE_string("packages", "", "Directory with the archive of ISLP 0.4.0.")
+from experiments.reproduce.published import Publication, Published, around, printed, record, rounded
 
 LEVELS = {"League": "N", "Division": "W", "NewLeague": "N"}  # the level that the column of a factor is 1 for
 STRONG, WEAK = 39, 59  # positions on the grid
@@ -200,11 +198,5 @@ def run(packages: Path) -> dict[str, Any]:
     return record("islp_chapter6", PUBLICATION, measured, started, **more)
 
 
-def main(argv: list[str]) -> None:
-    """Print the record."""
-    del argv
-    show(run(Path(FLAGS.packages)), FLAGS.packages)
-
-
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(command(run, __doc__, PACKAGES))

@@ -1,6 +1,6 @@
 """MNIST in chapter 10 of a textbook: nets with dropout or ridge, and multinomial logistic regression.
 
-Command: `python -m experiments.reproduce.islp_mnist --data_dir=DIR --store=DIR` (27 minutes on two cores that other
+Command: `python -m experiments.reproduce.islp_mnist --data_dir=DIR [--store=DIR]` (27 minutes on two cores that other
 work shared); it prints the record `experiments/records/reproduce/islp_mnist.json`. `--data_dir` holds MNIST as
 TensorFlow Datasets prepares it; results of runs are kept in `--store`, and a command that is started again goes on.
 
@@ -27,17 +27,13 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 import optax
-from absl import app, flags
 
 import regjax as rj
+from experiments.reproduce.command import MNIST, STORE, command
+from experiments.reproduce.mnist import Images, images
 from experiments.reproduce.nets import KERAS, PYTORCH, Net
-from experiments.reproduce.published import Publication, around, record, rounded, show
+from experiments.reproduce.published import Publication, around, record, rounded
 from regjax.core.rng import run_key
-from regjax.data import Dataset, load
-
-FLAGS = flags.FLAGS
-flags.DEFINE_string("data_dir", "", "Directory of prepared TensorFlow Datasets.")
-flags.DEFINE_string("store", "", "Directory that keeps the results of finished runs.")
 
 EPOCHS, VALIDATION, SEEDS = 30, 0.2, 3
 RIDGE = (1e-5, 1e-4, 1e-3)  # strengths s of `s sum w^2`
@@ -115,19 +111,18 @@ def lanes(protocol: Protocol, n_train: int, epochs: int, seeds: int) -> list[rj.
     return [rj.Lane(run, hparams, run_key(seed)) for seed in range(seeds)]
 
 
-def errors(data: Dataset, store: Path, epochs: int = EPOCHS, seeds: int = SEEDS) -> dict[str, dict[str, list[float]]]:
+def errors(
+    pool: Images, store: Path | None, epochs: int = EPOCHS, seeds: int = SEEDS
+) -> dict[str, dict[str, list[float]]]:
     """Errors in percent on validation and test images, for each protocol and seed."""
-    assert data.test is not None
-    x, x_test = (jnp.asarray(np.asarray(part), jnp.float32) / 255 for part in (data.x, data.test[0]))
-    y, y_test = jnp.asarray(data.y, jnp.int32), jnp.asarray(data.test[1], jnp.int32)
+    x, y, x_test, y_test = map(jnp.asarray, pool)
     n_train = round(len(y) * (1 - VALIDATION))
     arrays = rj.TrainData(x, y, jnp.arange(n_train), x[n_train:], y[n_train:])
     found = {}
     for position, (name, protocol) in enumerate(protocols().items()):
         started = time.time()
-        results = rj.run_lanes(
-            lanes(protocol, n_train, epochs, seeds), arrays, store=rj.LaneStore(store / str(position))
-        )
+        kept = None if store is None else rj.LaneStore(store / str(position))
+        results = rj.run_lanes(lanes(protocol, n_train, epochs, seeds), arrays, store=kept)
         test = []
         for result in results:
             weights = result.weights
@@ -149,10 +144,10 @@ def chosen(found: dict[str, dict[str, list[float]]]) -> str:
     return min((name for name in found if "ridge" in name), key=lambda name: float(np.mean(found[name]["validation"])))
 
 
-def run(data_dir: Path, store: Path) -> dict[str, Any]:
+def run(data_dir: Path, store: Path | None) -> dict[str, Any]:
     """The record."""
     started = time.time()
-    found = errors(load("mnist", data_dir=data_dir), store)
+    found = errors(images(data_dir), store)
     ridge = chosen(found)
     rows = [number.row for number in PUBLICATION.numbers]
     measured = {row: found[ridge if row == "net with ridge" else row]["test"] for row in rows}
@@ -163,11 +158,5 @@ def run(data_dir: Path, store: Path) -> dict[str, Any]:
     return record("islp_mnist", PUBLICATION, measured, started, chosen=ridge, errors=kept)
 
 
-def main(argv: list[str]) -> None:
-    """Print the record."""
-    del argv
-    show(run(Path(FLAGS.data_dir), Path(FLAGS.store)), FLAGS.data_dir, FLAGS.store)
-
-
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(command(run, __doc__, MNIST, STORE))

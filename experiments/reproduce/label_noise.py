@@ -1,6 +1,6 @@
 """Labels at random are fitted, and stopping early or regularizing keeps half-wrong ones from being: two papers.
 
-Command: `python -m experiments.reproduce.label_noise --data_dir=DATA_DIR [--store=DIR]`, where DATA_DIR has the
+Command: `python -m experiments.reproduce.label_noise --data_dir=DIR [--store=DIR]`, where the first DIR has the
 prepared TFDS set `mnist`; it prints the record `experiments/records/reproduce/label_noise.json`. It took 30 minutes on
 two cores with a load of 12 by other work; `seconds` of the record adds up runs that trained side by side.
 
@@ -22,17 +22,19 @@ error, which nobody can know; `validation` is the epoch with the lowest error on
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from absl import app, flags
 
 import regjax as rj
 from experiments.reproduce import mnist
+from experiments.reproduce.command import MNIST, STORE, command
 from experiments.reproduce.mnist import Cell, Images
-from experiments.reproduce.published import Publication, Published, record, rounded, show
+from experiments.reproduce.published import Publication, Published, record, rounded
 from regjax.analysis import mean_interval
 from regjax.data import noisy_labels
 from regjax.training.run import RunResult
@@ -104,7 +106,7 @@ class Noisy:
         self.validation = self.pool._replace(x_test=pool.x[rest], y_test=wrong)
 
     def runs(
-        self, strengths: Mapping[str, Sequence[float]], updates: int, test: bool, store: str | None
+        self, strengths: Mapping[str, Sequence[float]], updates: int, test: bool, store: Path | None
     ) -> mnist.Trained:
         """Train each method with each of its strengths for all seeds, followed on the test or validation examples."""
         plan = self.plan
@@ -116,7 +118,7 @@ class Noisy:
         ]
         lanes = mnist.lanes(cells, METHODS, plan.widths, plan.evaluations)
         data = mnist.train_data(self.pool if test else self.validation, plan.seeds, self.labels)
-        folder = None if store is None else f"{store}/{self.rate:g}-{'test' if test else 'validation'}"
+        folder = store and store / f"{self.rate:g}-{'test' if test else 'validation'}"
         return mnist.trained(cells, lanes, data, folder)
 
 
@@ -147,7 +149,7 @@ def entry(validation: np.ndarray, test: np.ndarray) -> dict[str, Any]:
     } | {"evaluation chosen by validation": chosen.tolist()}
 
 
-def corrupted(pool: Images, plan: Plan, store: str | None) -> tuple[dict[str, Any], float]:
+def corrupted(pool: Images, plan: Plan, store: Path | None) -> tuple[dict[str, Any], float]:
     """The errors of plain, dropout and mixup where half of the labels are random, and the seconds of the runs."""
     noisy = Noisy(pool, plan, NOISE_RATE)
     found, seconds = noisy.runs(STRENGTHS, plan.updates, False, store)
@@ -170,7 +172,7 @@ def corrupted(pool: Images, plan: Plan, store: str | None) -> tuple[dict[str, An
     return out, seconds + more
 
 
-def memorized(pool: Images, plan: Plan, store: str | None) -> tuple[dict[str, Any], float]:
+def memorized(pool: Images, plan: Plan, store: Path | None) -> tuple[dict[str, Any], float]:
     """Training accuracy and test error by seed, where all labels are random, and the seconds of the runs."""
     noisy = Noisy(pool, plan, RANDOM_RATE)
     results, seconds = noisy.runs({m: [s] for m, s in RANDOM.items()}, plan.random_updates, True, store)
@@ -182,7 +184,7 @@ def memorized(pool: Images, plan: Plan, store: str | None) -> tuple[dict[str, An
     return out, seconds
 
 
-def run(pool: Images, plan: Plan, store: str | None) -> tuple[dict[str, Any], dict[str, Any], float]:
+def run(pool: Images, plan: Plan, store: Path | None) -> tuple[dict[str, Any], dict[str, Any], float]:
     """Everything: what was measured for the published rows, the further results, and the seconds of all runs."""
     (random, spent), (half, more) = memorized(pool, plan, store), corrupted(pool, plan, store)
 
@@ -207,14 +209,14 @@ def run(pool: Images, plan: Plan, store: str | None) -> tuple[dict[str, Any], di
     return measured, {"random_labels": random, "half_random": half, "validation_less_test": known}, spent + more
 
 
-def main(argv: list[str]) -> None:
-    """Print the record."""
-    del argv
+def repeated(data_dir: Path, store: Path | None) -> dict[str, Any]:
+    """The record."""
     started = time.time()
-    measured, more, seconds = run(mnist.images(flags.FLAGS.data_dir), Plan(), flags.FLAGS.store)
-    show(mnist.finished(record("label_noise", PUBLICATION, measured, started, **more), seconds))
+    measured, more, seconds = run(mnist.images(data_dir), Plan(), store)
+    made = record("label_noise", PUBLICATION, measured, started, **more)
+    made["reproduce"]["seconds"] = round(seconds)  # of all runs, those before an interruption included
+    return made
 
 
 if __name__ == "__main__":
-    mnist.define_flags()
-    app.run(main)
+    sys.exit(command(repeated, __doc__, MNIST, STORE))

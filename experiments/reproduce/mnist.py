@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from absl import flags
 
 import regjax as rj
 from regjax.core.rng import run_key
@@ -19,7 +19,6 @@ from regjax.sweeps import LaneStore
 from regjax.training.run import RunResult
 
 BATCH, CLASSES = 128, 10
-PLACEHOLDER = "DATA_DIR"
 
 
 class Images(NamedTuple):
@@ -64,12 +63,6 @@ class Trained(NamedTuple):
 Arguments = Callable[[float], dict[str, Any]]
 
 
-def define_flags() -> None:
-    """The flags of the commands that need MNIST."""
-    flags.DEFINE_string("data_dir", None, "Directory of prepared TFDS sets with mnist.", required=True)
-    flags.DEFINE_string("store", None, "Directory that keeps each run; with it, an interrupted command goes on.")
-
-
 def images(data_dir: str | os.PathLike[str]) -> Images:
     """MNIST from a directory of prepared TFDS sets."""
     data = load("mnist", data_dir=data_dir)
@@ -77,18 +70,6 @@ def images(data_dir: str | os.PathLike[str]) -> Images:
         raise ValueError(f"images: mnist in {data_dir} has no test set")
     x, x_test = (np.asarray(part, np.float32).reshape(len(part), -1) / 255 for part in (data.x, data.test[0]))
     return Images(x, np.asarray(data.y, np.int32), x_test, np.asarray(data.test[1], np.int32))
-
-
-def finished(record: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """The record of a command that may have been interrupted, without directories of this machine.
-
-    Args:
-      record: from `experiments.reproduce.published.record`.
-      seconds: of all runs, from `trained`; they take the place of those since the last start.
-    """
-    words = [word for word in record["reproduce"]["command"].split() if not word.startswith("--store")]
-    words = [f"--data_dir={PLACEHOLDER}" if word.startswith("--data_dir") else word for word in words]
-    return record | {"reproduce": record["reproduce"] | {"command": " ".join(words), "seconds": round(seconds)}}
 
 
 def train_data(pool: Images, seeds: int, y: np.ndarray | None = None) -> rj.TrainData:
@@ -140,7 +121,7 @@ def lanes(
     return out
 
 
-def trained(cells: Sequence[Cell], made: Sequence[rj.Lane], data: rj.TrainData, store: str | None) -> Trained:
+def trained(cells: Sequence[Cell], made: Sequence[rj.Lane], data: rj.TrainData, store: Path | None) -> Trained:
     """Train the cells that the store does not have yet, with progress on stderr."""
     total = [0.0]
 

@@ -7,7 +7,6 @@ reported as one. A range is never widened after a measurement.
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -132,11 +131,3 @@ def record(
 def rounded(value: float) -> float | None:
     """A number as records keep it; None if it is not finite."""
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-
-
-def show(content: Mapping[str, Any], *directories: str) -> None:
-    """Print a record, with `DIR` for these directories of one machine in its command."""
-    made = dict(content["reproduce"])
-    for directory in filter(None, directories):
-        made["command"] = made["command"].replace(directory, "DIR")
-    print(json.dumps({**content, "reproduce": made}, indent=2, ensure_ascii=False))

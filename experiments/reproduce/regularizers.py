@@ -13,15 +13,16 @@ epochs of the publications' repositories.
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from absl import app
 
 import regjax as rj
-from experiments.reproduce.published import rounded, show
+from experiments.reproduce.command import command
+from experiments.reproduce.published import rounded
 from regjax.cli.app import reproduce
 from regjax.core.rng import run_key
 from regjax.models import make_model
@@ -67,13 +68,12 @@ def summary(update: float) -> dict[str, Any]:
     return {"seconds_per_update": rounded(update), "hours_per_epoch": rounded(epoch), "runs": runs}
 
 
-def main(argv: list[str]) -> None:
-    """Print the record."""
-    del argv
+def measured() -> dict[str, Any]:
+    """The record."""
     started = time.time()
     update = (seconds(LONG) - seconds(SHORT)) / (LONG - SHORT)
-    show({**summary(update), "reproduce": reproduce("reproduce.regularizers", started)})
+    return {**summary(update), "reproduce": reproduce("reproduce.regularizers", started)}
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(command(measured, __doc__))

@@ -12,17 +12,18 @@ how far that is from the minimum, by the same solver with a small `tol` and by t
 from __future__ import annotations
 
 import math
+import sys
 import time
 from typing import Any
 
 import numpy as np
-from absl import app
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Lasso
 
 import regjax as rj
+from experiments.reproduce.command import command
 from experiments.reproduce.convex import Fit, double_precision, fitted, lasso_fits, r2
-from experiments.reproduce.published import Publication, Published, printed, record, rounded, show
+from experiments.reproduce.published import Publication, Published, printed, record, rounded
 
 TEST = 20  # the last rows
 ALPHAS = np.logspace(-4, -1, 6)
@@ -133,11 +134,5 @@ def run() -> dict[str, Any]:
     return record("sklearn_diabetes", PUBLICATION, measured, started, **more)
 
 
-def main(argv: list[str]) -> None:
-    """Print the record."""
-    del argv
-    show(run())
-
-
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(command(run, __doc__))

@@ -1,6 +1,6 @@
 """Dropout on MNIST by nets that do not know which pixels are neighbours: tables and a figure of its paper.
 
-Command: `python -m experiments.reproduce.srivastava_2014 --data_dir=DATA_DIR [--store=DIR]`, where DATA_DIR has the
+Command: `python -m experiments.reproduce.srivastava_2014 --data_dir=DIR [--store=DIR]`, where the first DIR has the
 prepared TFDS set `mnist`; it prints the record `experiments/records/reproduce/srivastava_2014.json`. With `--store`,
 an interrupted command goes on. The runs took 11,753 seconds, added up, on
 two cores with a load of 5 to 14 by other work (`seconds` of the record).
@@ -22,17 +22,19 @@ the examples. Intervals of differences are Student's over seeds and simultaneous
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from absl import app, flags
 
 import regjax as rj
 from experiments.reproduce import mnist
+from experiments.reproduce.command import MNIST, STORE, command
 from experiments.reproduce.mnist import Cell, Images
-from experiments.reproduce.published import Publication, Published, around, record, rounded, show
+from experiments.reproduce.published import Publication, Published, around, record, rounded
 from regjax.analysis import fit_power_law, mean_interval
 
 WITHIN = 0.15
@@ -127,13 +129,13 @@ def best(trials: dict[Cell, Any], method: str) -> Cell:
     return min(own, key=lambda c: (mnist.errors(trials[c])[-1], float(trials[c].history.values["val/loss"][-1])))
 
 
-def chosen(pool: Images, plan: Plan, store: str | None) -> Chosen:
+def chosen(pool: Images, plan: Plan, store: Path | None) -> Chosen:
     """Choose learning rates for nets with and without dropout, then strengths, on a part of the training examples."""
     own = mnist.held_out(pool, plan.validation)
     data, n = mnist.train_data(own, 1), len(own.y)
 
     def tried(cells: list[Cell], part: str) -> mnist.Trained:
-        folder = None if store is None else f"{store}/{part}"
+        folder = store and store / part
         return mnist.trained(cells, mnist.lanes(cells, METHODS, plan.widths), data, folder)
 
     rates, spent = tried(
@@ -249,7 +251,7 @@ def summary(setting: Chosen, found: Errors, n: int, plan: Plan) -> tuple[dict[st
 
 
 def at_the_other_rate(
-    setting: Chosen, data: rj.TrainData, found: Errors, plan: Plan, store: str | None
+    setting: Chosen, data: rj.TrainData, found: Errors, plan: Plan, store: Path | None
 ) -> tuple[list[dict[str, Any]], float]:
     """The gain of dropout on few examples if the standard net trains at the learning rate of the net with dropout.
 
@@ -259,7 +261,7 @@ def at_the_other_rate(
     _, rate = setting.settings[DROPOUT]
     few = [(size, updates, count) for size, updates, count in plan.sizes if size <= FEW]
     todo = [Cell(STANDARD, 0.0, rate, size, updates, seed) for size, updates, count in few for seed in range(count)]
-    folder = None if store is None else f"{store}/other_rate"
+    folder = store and store / "other_rate"
     results, seconds = mnist.trained(todo, mnist.lanes(todo, METHODS, plan.widths), data, folder)
     own = Errors({cell: mnist.errors(result)[-1] for cell, result in results.items()})
     out = []
@@ -271,7 +273,7 @@ def at_the_other_rate(
 
 
 def longer(
-    setting: Chosen, data: rj.TrainData, n: int, plan: Plan, store: str | None
+    setting: Chosen, data: rj.TrainData, n: int, plan: Plan, store: Path | None
 ) -> tuple[list[dict[str, Any]], float]:
     """The errors after more updates, which the power laws of `curves` have not seen (`at_longer` is what they say).
 
@@ -279,7 +281,7 @@ def longer(
     """
     updates, seeds = plan.longer
     todo = [setting.cell(method, n, updates, seed) for seed in range(seeds) for method in (STANDARD, BOTH)]
-    folder = None if store is None else f"{store}/longer"
+    folder = store and store / "longer"
     results, seconds = mnist.trained(todo, mnist.lanes(todo, METHODS, plan.widths), data, folder)
     own = Errors({cell: mnist.errors(result)[-1] for cell, result in results.items()})
     entries = []
@@ -290,14 +292,14 @@ def longer(
     return entries, seconds
 
 
-def run(pool: Images, plan: Plan, store: str | None) -> tuple[dict[str, Any], dict[str, Any], float]:
+def run(pool: Images, plan: Plan, store: Path | None) -> tuple[dict[str, Any], dict[str, Any], float]:
     """Everything: what was measured for the published rows, the further results, and the seconds of all runs."""
     setting = chosen(pool, plan, store)
     n = len(pool.y)
     todo = cells(setting, n, plan)
     data = mnist.train_data(pool, max(count for *_, count in plan.sizes))
     made = mnist.lanes(todo, METHODS, plan.widths)
-    results, seconds = mnist.trained(todo, made, data, None if store is None else f"{store}/test")
+    results, seconds = mnist.trained(todo, made, data, store and store / "test")
     found = Errors({cell: mnist.errors(result)[-1] for cell, result in results.items()})
     measured, more = summary(setting, found, n, plan)
     few, extra = at_the_other_rate(setting, data, found, plan, store)
@@ -306,15 +308,14 @@ def run(pool: Images, plan: Plan, store: str | None) -> tuple[dict[str, Any], di
     return measured, more, setting.seconds + seconds + extra + most
 
 
-def main(argv: list[str]) -> None:
-    """Print the record."""
-    del argv
+def repeated(data_dir: Path, store: Path | None) -> dict[str, Any]:
+    """The record."""
     started = time.time()
-    options = flags.FLAGS
-    measured, more, seconds = run(mnist.images(options.data_dir), Plan(), options.store)
-    show(mnist.finished(record("srivastava_2014", PUBLICATION, measured, started, **more), seconds))
+    measured, more, seconds = run(mnist.images(data_dir), Plan(), store)
+    made = record("srivastava_2014", PUBLICATION, measured, started, **more)
+    made["reproduce"]["seconds"] = round(seconds)  # of all runs, those before an interruption included
+    return made
 
 
 if __name__ == "__main__":
-    mnist.define_flags()
-    app.run(main)
+    sys.exit(command(repeated, __doc__, MNIST, STORE))

@@ -1,6 +1,5 @@
 """Fixtures of the data tests: every test has a cache of its own, and MNIST is used where it is prepared."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +20,6 @@ def cache(tmp_path, monkeypatch):
 def warm_cache(tmp_path_factory):
     """A cache directory that the tests of a session share, for data that are only read."""
     return tmp_path_factory.mktemp("warm-cache")
-
-
-@pytest.fixture(scope="session")
-def prepared_dir():
-    """Directory of prepared TFDS sets; the test is skipped by name where there is none."""
-    named = os.environ.get("REGJAX_TEST_DATA_DIR")
-    folder = Path(named) if named else ROOT.parent / "shared" / "data" / "tensorflow_datasets"
-    if not (folder / "mnist").is_dir():
-        pytest.skip(f"no prepared mnist in {folder}; set REGJAX_TEST_DATA_DIR")
-    return folder
 
 
 @pytest.fixture

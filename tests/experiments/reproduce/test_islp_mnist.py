@@ -4,22 +4,20 @@ import numpy as np
 import pytest
 
 from experiments.reproduce import islp_mnist as module
-from regjax.data import Dataset
+from experiments.reproduce.mnist import Images
 
 
 def easy(count, seed):
-    """Images of 4 x 4 with one bright pixel, whose position is the class."""
-    rng = np.random.default_rng(seed)
+    """Images of 16 pixels with a bright one, whose position is the class."""
     labels = np.arange(count) % 10
-    x = rng.integers(0, 60, size=(count, 4, 4, 1)).astype(np.uint8)
-    x.reshape(count, 16)[np.arange(count), labels] = 255
+    x = np.random.default_rng(seed).uniform(0, 0.25, size=(count, 16)).astype(np.float32)
+    x[np.arange(count), labels] = 1.0
     return x, labels.astype(np.int32)
 
 
 @pytest.fixture
 def data():
-    x, y = easy(640, 0)
-    return Dataset(name="easy", task="classification", x=x, y=y, test=easy(100, 1))
+    return Images(*easy(640, 0), *easy(100, 1))
 
 
 def test_every_protocol_learns_what_is_easy_and_a_second_call_trains_nothing(data, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.reproduce import label_noise as own
-from experiments.reproduce.published import compared, record
+from experiments.reproduce.published import record
 
 RECORD = Path(__file__).resolve().parents[3] / "experiments/records/reproduce/label_noise.json"
 SMALL = own.Plan(
@@ -17,7 +17,7 @@ SMALL = own.Plan(
 
 @pytest.mark.slow
 def test_on_small_digits_labels_at_random_are_fitted_and_half_random_ones_at_a_price(small_images, tmp_path):
-    measured, more, seconds = own.run(small_images, SMALL, str(tmp_path / "store"))
+    measured, more, seconds = own.run(small_images, SMALL, tmp_path / "store")
     made = record("label_noise", own.PUBLICATION, measured, 0.0, **more)
     assert all(len(row["runs"]) == 2 for row in made["rows"])
     random = more["random_labels"]["plain"]
@@ -32,7 +32,7 @@ def test_on_small_digits_labels_at_random_are_fitted_and_half_random_ones_at_a_p
     assert errors["plain"]["last"]["mean"] > errors["plain"]["best by validation"]["mean"] + 2
     gap = np.subtract(errors["plain"]["last"]["runs"], errors["plain"]["best by test"]["runs"])
     np.testing.assert_allclose(measured[own.PLAIN_GAP], gap, atol=1e-6)
-    again, _, before_the_stop = own.run(small_images, SMALL, str(tmp_path / "store"))  # from the store
+    again, _, before_the_stop = own.run(small_images, SMALL, tmp_path / "store")  # from the store
     assert again == measured
     assert before_the_stop == pytest.approx(seconds)
 
@@ -57,15 +57,6 @@ def test_the_best_epoch_is_taken_by_the_named_error():
     assert found["best by test"]["runs"] == [18.0, 21.0]
     assert found["best by validation"]["runs"] == [18.0, 25.0]  # the first of equal ones
     assert found["evaluation chosen by validation"] == [1, 0]
-
-
-def test_the_record_has_the_verdicts_of_the_ranges_as_they_stand():
-    made = json.loads(RECORD.read_text())
-    rows = {number.row: number for number in own.PUBLICATION.numbers}
-    assert [row["row"] for row in made["rows"]] == list(rows)
-    for row in made["rows"]:
-        assert compared(rows[row["row"]], row["runs"]) == row
-    assert "--data_dir=DATA_DIR" in made["reproduce"]["command"]
 
 
 def test_what_the_page_says_of_the_record():

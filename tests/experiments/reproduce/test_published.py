@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from experiments.reproduce.published import Publication, Published, around, compared, printed, record, rounded, show
+from experiments.reproduce.published import Publication, Published, around, compared, printed, record, rounded
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts/docs"
 
@@ -45,25 +45,16 @@ def test_what_is_not_finite_is_not_repeated():
         compared(around("loss", 1.0, 10.0, "x"), [])
 
 
-def test_a_record_has_every_row_and_no_other(capsys):
+def test_a_record_has_every_row_and_no_other():
     about = Publication("A", "doi:1", "%", "theirs.", "ours.", (around("a", 1, 1, "x"), around("b", 2, 1, "x")))
     content = record("name", about, {"a": 1.0, "b": [4.0, 5.0]}, time.time(), more=[1])
     assert [row["repeated"] for row in content["rows"]] == [True, False]
     assert content["more"] == [1]
     assert content["reproduce"]["command"].startswith("python -m experiments.reproduce.name")
-    show(content)
-    assert json.loads(capsys.readouterr().out) == content
     with pytest.raises(ValueError, match="'b'"):
         record("name", about, {"a": 1.0}, time.time())
     with pytest.raises(ValueError, match="'c'"):
         record("name", about, {"a": 1.0, "b": 1.0, "c": 1.0}, time.time())
-
-
-def test_directories_of_one_machine_are_not_printed(capsys):
-    show(
-        {"a": 1, "reproduce": {"command": "python -m x --data=/here/there --store=/other"}}, "/here/there", "", "/other"
-    )
-    assert json.loads(capsys.readouterr().out)["reproduce"]["command"] == "python -m x --data=DIR --store=DIR"
 
 
 def test_rounding_keeps_significant_digits():

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.reproduce import srivastava_2014 as own
 from experiments.reproduce.mnist import Cell
-from experiments.reproduce.published import compared, record
+from experiments.reproduce.published import record
 
 RECORD = Path(__file__).resolve().parents[3] / "experiments/records/reproduce/srivastava_2014.json"
 SMALL = own.Plan(
@@ -25,7 +25,7 @@ SMALL = own.Plan(
 
 @pytest.mark.slow
 def test_the_whole_repetition_on_small_digits(small_images, tmp_path):
-    measured, more, seconds = own.run(small_images, SMALL, str(tmp_path / "store"))
+    measured, more, seconds = own.run(small_images, SMALL, tmp_path / "store")
     made = record("srivastava_2014", own.PUBLICATION, measured, 0.0, **more)
     rows = {row["row"]: row for row in made["rows"]}
     assert all(len(row["runs"]) == 3 for name, row in rows.items() if "500" not in name)
@@ -42,7 +42,7 @@ def test_the_whole_repetition_on_small_digits(small_images, tmp_path):
     if more["chosen"]["standard net"]["learning_rate"] == other[100]["learning_rate"]:
         assert other[100]["runs"] == more["sizes"][0]["runs"]
     assert {trial["method"] for trial in more["choice"]} == {"standard net", "dropout", *own.STRENGTHS}
-    again, _, before_the_stop = own.run(small_images, SMALL, str(tmp_path / "store"))  # from the store
+    again, _, before_the_stop = own.run(small_images, SMALL, tmp_path / "store")  # from the store
     assert again == measured
     assert before_the_stop == pytest.approx(seconds)
 
@@ -85,15 +85,6 @@ def test_a_curve_leads_where_its_power_law_leads():
     found = own.curve(own.Errors(errors), "m", 60, plan)
     assert found["power_law"]["floor"] == pytest.approx(1.0, abs=0.05)
     assert found["at_a_million_updates"][0] == pytest.approx(1.04, abs=0.05)
-
-
-def test_the_record_has_the_verdicts_of_the_ranges_as_they_stand():
-    made = json.loads(RECORD.read_text())
-    rows = {number.row: number for number in own.PUBLICATION.numbers}
-    assert [row["row"] for row in made["rows"]] == list(rows)
-    for row in made["rows"]:
-        assert compared(rows[row["row"]], row["runs"]) == row
-    assert "--data_dir=DATA_DIR" in made["reproduce"]["command"]
 
 
 def test_what_the_page_says_of_the_record():
