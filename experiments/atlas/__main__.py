@@ -22,10 +22,9 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Any
 
 from experiments.atlas import data, figure, packages, protocol, run, summarize
-from experiments.processes import spread
+from experiments.commands import compact, exit_code, spread
 from regjax.cli import app
 from regjax.core.errors import InputError
 
@@ -46,30 +45,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="write record and table into the repository too")
     parser.add_argument("--list", action="store_true", help="list the data sets and end")
     wanted = parser.parse_args(arguments)
-    try:
-        entries = chosen(wanted.only)
-        if wanted.list:
-            print("\n".join(f"{entry.name:24}{entry.source}" for entry in entries))
-            return 0
-        wanted.workdir.mkdir(parents=True, exist_ok=True)
-        app.terminate_as_interrupt()
-        started, done = time.time(), True
-        if wanted.processes > 1 and not wanted.summary_only:
-            flags = [f"--workdir={wanted.workdir}", "--measure_only"]
-            flags += [] if wanted.packages is None else [f"--packages={wanted.packages}"]
-            done = spread("experiments.atlas", [entry.name for entry in entries], flags, wanted.processes)
-        elif not wanted.summary_only:
-            done = not measured(entries, wanted.workdir, wanted.packages)
-        if not wanted.measure_only:
-            write(entries, wanted.workdir, keep=wanted.keep)
-            print(f"{wanted.workdir / 'atlas.json'}: {time.time() - started:.0f} s")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return app.BAD_INPUT
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
-        return app.INTERRUPTED
-    return app.DONE if done else app.FAILED
+    return exit_code(lambda: made(wanted))
+
+
+def made(wanted: argparse.Namespace) -> bool:
+    """Do what the flags ask for; returns whether every data set could be measured."""
+    entries = chosen(wanted.only)
+    if wanted.list:
+        print("\n".join(f"{entry.name:24}{entry.source}" for entry in entries))
+        return True
+    wanted.workdir.mkdir(parents=True, exist_ok=True)
+    app.terminate_as_interrupt()
+    started, done = time.time(), True
+    if wanted.processes > 1 and not wanted.summary_only:
+        flags = [f"--workdir={wanted.workdir}", "--measure_only"]
+        flags += [] if wanted.packages is None else [f"--packages={wanted.packages}"]
+        done = spread("experiments.atlas", [entry.name for entry in entries], flags, wanted.processes)
+    elif not wanted.summary_only:
+        done = not measured(entries, wanted.workdir, wanted.packages)
+    if not wanted.measure_only:
+        write(entries, wanted.workdir, keep=wanted.keep)
+        print(f"{wanted.workdir / 'atlas.json'}: {time.time() - started:.0f} s")
+    return done
 
 
 def described() -> str:
@@ -107,19 +104,6 @@ def write(entries: list[data.Entry], workdir: Path, *, keep: bool) -> None:
         compact(RECORD, record)
         compact(TABLE, table)
         shutil.copyfile(workdir / "atlas.png", RECORD.with_suffix(".png"))
-
-
-def compact(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON with one line for each key and each data set, so that a change shows where it is."""
-
-    def line(value: Any) -> str:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
-
-    head = [f" {line(name)}: {line(value)}" for name, value in content.items() if name != "data_sets"]
-    sets = ",\n".join(f"  {line(one)}" for one in content["data_sets"])
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text("{\n" + ",\n".join([*head, f' "data_sets": [\n{sets}\n ]']) + "\n}\n")
-    partial.rename(path)
 
 
 def chosen(only: str | None) -> list[data.Entry]:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from experiments.atlas.packages import DOWNLOAD
 from experiments.cocktails.problem import NAMES, load
-from experiments.processes import spread
+from experiments.commands import compact, exit_code, spread
 from regjax.cli import app
 from regjax.core.errors import InputError
 
@@ -44,28 +44,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--measure_only", action="store_true", help="measure, and do not summarize")
     parser.add_argument("--keep", action="store_true", help="write the record into the repository too")
     wanted = parser.parse_args(arguments)
+    return exit_code(lambda: made(wanted))
+
+
+def made(wanted: argparse.Namespace) -> bool:
+    """Do what the flags ask for; returns whether every data set could be measured."""
     names, started = wanted.only.split(","), time.time()
-    try:
-        for name in names:
-            if name not in NAMES:
-                raise InputError(f"--only: {name!r} is not known; accepted: {', '.join(NAMES)}")
-        wanted.workdir.mkdir(parents=True, exist_ok=True)
-        app.terminate_as_interrupt()
-        if wanted.processes > 1:
-            given = {"workdir": wanted.workdir, "packages": wanted.packages, "data_dir": wanted.data_dir}
-            flags = [f"--{key}={value}" for key, value in given.items() if value is not None]
-            done = spread("experiments.cocktails", names, ["--measure_only", *flags], wanted.processes)
-        else:
-            done = measured(names, wanted)
-        if done and not wanted.measure_only:
-            write(names, wanted.workdir, started, keep=wanted.keep)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return app.BAD_INPUT
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
-        return app.INTERRUPTED
-    return app.DONE if done else app.FAILED
+    for name in names:
+        if name not in NAMES:
+            raise InputError(f"--only: {name!r} is not known; accepted: {', '.join(NAMES)}")
+    wanted.workdir.mkdir(parents=True, exist_ok=True)
+    app.terminate_as_interrupt()
+    if wanted.processes > 1:
+        given = {"workdir": wanted.workdir, "packages": wanted.packages, "data_dir": wanted.data_dir}
+        flags = [f"--{key}={value}" for key, value in given.items() if value is not None]
+        done = spread("experiments.cocktails", names, ["--measure_only", *flags], wanted.processes)
+    else:
+        done = measured(names, wanted)
+    if done and not wanted.measure_only:
+        write(names, wanted.workdir, started, keep=wanted.keep)
+    return done
 
 
 def measured(names: list[str], wanted: argparse.Namespace) -> bool:
@@ -98,7 +96,6 @@ def measured(names: list[str], wanted: argparse.Namespace) -> bool:
 
 def write(names: list[str], workdir: Path, started: float, *, keep: bool) -> None:
     """Write the record of the data sets."""
-    from experiments.atlas.__main__ import compact
     from experiments.cocktails.figure import draw
     from experiments.cocktails.summarize import record_of
 

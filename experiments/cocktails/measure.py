@@ -47,10 +47,10 @@ class Kept:
             if self.found["protocol"] != protocol:
                 raise InputError(f"{path}: of another protocol; remove it, or use another --workdir")
 
-    def get(self, name: str, make: Callable[[], Any]) -> Any:
-        """What is kept under a name, or what `make` returns, which is kept then."""
+    def get(self, name: str, make: Callable[..., Any], *arguments: Any) -> Any:
+        """What is kept under a name, or what `make` returns for the arguments, which is kept then."""
         if name not in self.found:
-            self.found[name] = make()
+            self.found[name] = make(*arguments)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_json(self.path, self.found)
         return self.found[name]
@@ -119,16 +119,14 @@ def measure(
     }
     for search in SEARCHES:
         of_splits = [
-            kept.get(f"{search} {number}", lambda s=search, n=number: _searched(problem, s, n, trials))  # type: ignore[misc]
-            for number in range(splits)
+            kept.get(f"{search} {number}", _searched, problem, search, number, trials) for number in range(splits)
         ]
-        test = kept.get(f"{search} test", lambda o=of_splits: _picked(outcomes(problem, list(map(_found, o)))))  # type: ignore[misc]
+        test = kept.get(f"{search} test", _tested, problem, of_splits)
         out["searches"][search] = {"test": test, "found": of_splits}
         accuracy = 100 * float(np.mean([one["accuracy"] for one in test]))
         say(f"{name}: {search}: {accuracy:.1f}%, {sum(one['seconds'] for one in of_splits):.0f} s")
     cocktails = [_found(one) for one in out["searches"]["cocktail"]["found"]]
-    store = LaneStore(directory / "ablation")
-    out["ablation"] = kept.get("ablation", lambda: ablated(problem, cocktails, store))
+    out["ablation"] = kept.get("ablation", ablated, problem, cocktails, LaneStore(directory / "ablation"))
     say(f"{name}: ablation")
     for learner, about in LEARNERS.items():
         if about.package in lacking:
@@ -136,8 +134,7 @@ def measure(
         budgets = {f"{learner}, default": 0.0} | ({f"{learner}, searched": seconds} if about.space else {})
         for row, budget in budgets.items():
             out["learners"][row] = [
-                kept.get(f"{row} {number}", lambda w=learner, b=budget, n=number: _learned(problem, w, n, b))  # type: ignore[misc]
-                for number in range(splits)
+                kept.get(f"{row} {number}", _learned, problem, learner, number, budget) for number in range(splits)
             ]
             say(f"{name}: {row}: {100 * np.mean([one['test']['accuracy'] for one in out['learners'][row]]):.1f}%")
     write_json(path, out)
@@ -160,6 +157,10 @@ def _searched(problem: Problem, name: str, number: int, trials: int) -> dict[str
         "seconds": round(seconds, 2),
         "compile_seconds": round(compilations.seconds, 2),
     }
+
+
+def _tested(problem: Problem, found: list[dict[str, Any]]) -> list[dict[str, float]]:
+    return _picked(outcomes(problem, list(map(_found, found))))
 
 
 def _found(kept: dict[str, Any]) -> Found:

@@ -68,7 +68,7 @@ class Problem:
       epochs: of a whole training.
 
     Raises:
-      InputError: the data are no classes, or have missing cells.
+      InputError: the data are no classes.
     """
 
     def __init__(self, data: Dataset, splits: int, epochs: int = EPOCHS):

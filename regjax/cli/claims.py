@@ -4,7 +4,8 @@
 
 Writes claims.json, report.html and figures/ into --workdir. Each claim has a hypothesis and a margin that were fixed
 before. It is measured in several runs for each of --seeds, under one or more circumstances; the probability that any of
-the verdicts is wrong is at most 5%. All of them take about seven minutes on two cores, and no data beyond those that
+the verdicts is wrong is at most 5%, if runs are independent. Those on embedded data draw from the same examples, so
+what is said of them holds for these. All of them take about seven minutes on two cores, and no data beyond those that
 are embedded. Use --resume to continue after an interruption (exit code 75); --only=NAME,NAME measures some of the
 claims, and --names lists them.
 """

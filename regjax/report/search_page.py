@@ -32,6 +32,9 @@ def over_range(name: str, results: Results, reference: float | None, measure: Me
             return left_out
         return math.log10(value) if own["log"] else float(value)
 
+    def number_at(place: float) -> str:
+        return plain(float(f"{10.0**place if own['log'] else place:.3g}"))
+
     low, high = (math.log10(end) if own["log"] else float(end) for end in (own["low"], own["high"]))
     left_out = low - 0.14 * (high - low)  # where trials without the regularizer stand, beside the range
 
@@ -56,14 +59,12 @@ def over_range(name: str, results: Results, reference: float | None, measure: Me
             decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
             places = [float(d) for d in decades][:: max(1, math.ceil(len(decades) / 6))]
             places = places if len(places) > 1 else [low, high]
-            axes.set_xticks(places, [plain(float(f"{10.0**place:.3g}")) for place in places])
+            axes.set_xticks(places, [number_at(place) for place in places])
         else:
             number_ticks(axes.xaxis, 5)
         if own.get("off"):
-            shown = [(place, plain(float(f"{place:.3g}"))) for place in axes.get_xticks() if low <= place <= high]
-            if own["log"]:
-                shown = list(zip(axes.get_xticks(), (one.get_text() for one in axes.get_xticklabels()), strict=True))
-            axes.set_xticks([left_out, *(place for place, _ in shown)], ["off", *(text for _, text in shown)])
+            places = [place for place in axes.get_xticks() if low <= place <= high]
+            axes.set_xticks([left_out, *places], ["off", *map(number_at, places)])
         axes.set_xlabel(f"{name}{' (log axis)' if own['log'] else ''}")
         axes.margins(y=0.14)
         number_ticks(axes.yaxis, 5, scale=measure.scale)

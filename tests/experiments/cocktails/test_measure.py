@@ -23,10 +23,12 @@ SMALL = {"splits": 2, "trials": 2, "seconds": 0.0, "epochs": 3}
 
 @pytest.mark.slow
 def test_an_interrupted_measurement_goes_on_and_gives_the_same(tmp_path, monkeypatch):
-    only = {name: searching.SEARCHES[name] for name in ("cocktail", "plain")}
-    monkeypatch.setattr(measure, "SEARCHES", only)
-    monkeypatch.setattr(searching, "drawn_programs", lambda count, seed: [Program(("dropout", "skip"))] * count)
+    def drawn(count, seed):
+        return [Program(("dropout", "skip"))] * count
+
+    monkeypatch.setattr(measure, "SEARCHES", {name: searching.SEARCHES[name] for name in ("cocktail", "plain")})
     monkeypatch.setattr(measure, "LEARNERS", {"MLP of scikit-learn": learners.LEARNERS["MLP of scikit-learn"]})
+    monkeypatch.setattr(searching, "drawn_programs", drawn)
     data, said = rj.data.load("wine"), []
 
     def stop_after_one(text):
@@ -40,10 +42,7 @@ def test_an_interrupted_measurement_goes_on_and_gives_the_same(tmp_path, monkeyp
     assert set(kept) == {"protocol", "cocktail 0", "cocktail 1", "cocktail test"}
     monkeypatch.setattr(searching, "drawn_programs", None)  # what is kept is not searched again
     part = measure.measure("wine", data, tmp_path / "part", **SMALL)
-    monkeypatch.undo()
-    monkeypatch.setattr(measure, "SEARCHES", only)
-    monkeypatch.setattr(searching, "drawn_programs", lambda count, seed: [Program(("dropout", "skip"))] * count)
-    monkeypatch.setattr(measure, "LEARNERS", {"MLP of scikit-learn": learners.LEARNERS["MLP of scikit-learn"]})
+    monkeypatch.setattr(searching, "drawn_programs", drawn)
     whole = measure.measure("wine", data, tmp_path / "whole", **SMALL)
     assert [one["test"] for one in part["searches"].values()] == [one["test"] for one in whole["searches"].values()]
     assert part["ablation"] == whole["ablation"]
