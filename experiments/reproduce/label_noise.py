@@ -23,7 +23,6 @@ error, which nobody can know; `validation` is the epoch with the lowest error on
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +33,7 @@ import regjax as rj
 from experiments.reproduce import mnist
 from experiments.reproduce.command import MNIST, STORE, command
 from experiments.reproduce.mnist import Cell, Images
-from experiments.reproduce.published import Publication, Published, record, rounded
+from experiments.reproduce.published import Publication, Published, rounded
 from regjax.analysis import mean_interval
 from regjax.data import noisy_labels
 from regjax.training.run import RunResult
@@ -184,7 +183,7 @@ def memorized(pool: Images, plan: Plan, store: Path | None) -> tuple[dict[str, A
     return out, seconds
 
 
-def run(pool: Images, plan: Plan, store: Path | None) -> tuple[dict[str, Any], dict[str, Any], float]:
+def run(pool: Images, plan: Plan, store: Path | None) -> mnist.Outcome:
     """Everything: what was measured for the published rows, the further results, and the seconds of all runs."""
     (random, spent), (half, more) = memorized(pool, plan, store), corrupted(pool, plan, store)
 
@@ -211,11 +210,7 @@ def run(pool: Images, plan: Plan, store: Path | None) -> tuple[dict[str, Any], d
 
 def repeated(data_dir: Path, store: Path | None) -> dict[str, Any]:
     """The record."""
-    started = time.time()
-    measured, more, seconds = run(mnist.images(data_dir), Plan(), store)
-    made = record("label_noise", PUBLICATION, measured, started, **more)
-    made["reproduce"]["seconds"] = round(seconds)  # of all runs, those before an interruption included
-    return made
+    return mnist.record_of("label_noise", PUBLICATION, lambda pool: run(pool, Plan(), store), data_dir)
 
 
 if __name__ == "__main__":

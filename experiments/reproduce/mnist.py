@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import regjax as rj
+from experiments.reproduce.published import Publication, record
 from regjax.core.rng import run_key
 from regjax.data import load, nested_order
 from regjax.models import make_model
@@ -61,6 +63,7 @@ class Trained(NamedTuple):
 
 
 Arguments = Callable[[float], dict[str, Any]]
+Outcome = tuple[dict[str, Any], dict[str, Any], float]
 
 
 def images(data_dir: str | os.PathLike[str]) -> Images:
@@ -132,6 +135,22 @@ def trained(cells: Sequence[Cell], made: Sequence[rj.Lane], data: rj.TrainData, 
     kept = None if store is None else LaneStore(store)
     results = rj.run_lanes(made, data, keep_weights=False, store=kept, on_done=done)
     return Trained(dict(zip(cells, results, strict=True)), sum(total))
+
+
+def record_of(name: str, publication: Publication, run: Callable[[Images], Outcome], data_dir: Path) -> dict[str, Any]:
+    """The record of a repetition, with the seconds of all its runs, those before an interruption included.
+
+    Args:
+      name: of the module.
+      publication: what was published.
+      run: returns what was measured for the published rows, further results, and the seconds of all runs.
+      data_dir: of the images.
+    """
+    started = time.time()
+    measured, more, seconds = run(images(data_dir))
+    made = record(name, publication, measured, started, **more)
+    made["reproduce"]["seconds"] = round(seconds)
+    return made
 
 
 def errors(result: RunResult, metric: str = "val/accuracy") -> list[float]:

@@ -23,7 +23,6 @@ the examples. Intervals of differences are Student's over seeds and simultaneous
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +33,7 @@ import regjax as rj
 from experiments.reproduce import mnist
 from experiments.reproduce.command import MNIST, STORE, command
 from experiments.reproduce.mnist import Cell, Images
-from experiments.reproduce.published import Publication, Published, around, record, rounded
+from experiments.reproduce.published import Publication, Published, around, rounded
 from regjax.analysis import fit_power_law, mean_interval
 
 WITHIN = 0.15
@@ -292,7 +291,7 @@ def longer(
     return entries, seconds
 
 
-def run(pool: Images, plan: Plan, store: Path | None) -> tuple[dict[str, Any], dict[str, Any], float]:
+def run(pool: Images, plan: Plan, store: Path | None) -> mnist.Outcome:
     """Everything: what was measured for the published rows, the further results, and the seconds of all runs."""
     setting = chosen(pool, plan, store)
     n = len(pool.y)
@@ -310,11 +309,7 @@ def run(pool: Images, plan: Plan, store: Path | None) -> tuple[dict[str, Any], d
 
 def repeated(data_dir: Path, store: Path | None) -> dict[str, Any]:
     """The record."""
-    started = time.time()
-    measured, more, seconds = run(mnist.images(data_dir), Plan(), store)
-    made = record("srivastava_2014", PUBLICATION, measured, started, **more)
-    made["reproduce"]["seconds"] = round(seconds)  # of all runs, those before an interruption included
-    return made
+    return mnist.record_of("srivastava_2014", PUBLICATION, lambda pool: run(pool, Plan(), store), data_dir)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 import regjax as rj
 from experiments.reproduce import mnist
 from experiments.reproduce.mnist import Cell
+from experiments.reproduce.published import Publication, around
 
 METHODS = {"plain": lambda _: {}, "L2": lambda s: {"penalties": {"loss": rj.l2(s)}}}
 
@@ -61,3 +62,17 @@ def test_a_run_is_that_of_its_spec_and_is_not_trained_again(small_images, tmp_pa
     assert before_the_stop == pytest.approx(seconds)
     assert [mnist.errors(again[cell]) for cell in cells] == [mnist.errors(results[cell]) for cell in cells]
     assert [path.stat().st_mtime_ns for path in saved] == before
+
+
+@pytest.mark.slow
+def test_a_record_has_the_seconds_of_all_runs(prepared_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("REGJAX_CACHE", str(tmp_path))
+    about = Publication("A", "doi:1", "%", "theirs.", "ours.", (around("images", 60_000, 0, "x"),))
+
+    def run(pool):
+        return {"images": float(len(pool.y))}, {"further": 1}, 1234.4
+
+    made = mnist.record_of("name", about, run, prepared_dir)
+    assert made["rows"][0]["repeated"]
+    assert made["further"] == 1
+    assert made["reproduce"]["seconds"] == 1234
