@@ -76,7 +76,7 @@ def _claim(claim: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "cases": [
             {
                 "label": case["label"],
-                "mark": MARKS[case["verdict"]],
+                "mark": _mark(case),
                 "verdict": in_words(case),
                 "text": effect(case, claim),
             }
@@ -84,6 +84,11 @@ def _claim(claim: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         ],
         "pictures": [figure(picture) for picture in pictures],
     }
+
+
+def _mark(case: Mapping[str, Any]) -> str:
+    """How a circumstance is marked; a control neither supports nor contradicts."""
+    return "untested" if case.get("control") else MARKS[case["verdict"]]
 
 
 def _effects(claim: Mapping[str, Any]) -> Panel:
@@ -102,7 +107,7 @@ def _effects(claim: Mapping[str, Any]) -> Panel:
             axes.plot(values, [y + off for off in offsets], ".", color=palette["muted"], markersize=3, alpha=0.5)
             if not finite(case["median"]):
                 continue
-            marker, role, filled = style.MARKS[MARKS[case["verdict"]]]
+            marker, role, filled = style.MARKS[_mark(case)]
             if all(map(finite, case["ci95"])):
                 axes.plot(case["ci95"], [y, y], color=palette[role], linewidth=1.8)
             face = palette[role] if filled else palette["paper"]
