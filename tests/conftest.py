@@ -192,8 +192,9 @@ def server(environment):
 def run(request, server, environment, tmp_path):
     """Run a command in `tmp_path` and check its exit code, if one is expected.
 
-    With `kill_after` it gets SIGKILL after so many seconds, if it is still there, counted from when it first writes
-    the file `once_written` if one is given; with `variables` more of an environment; without the packages `hidden`.
+    With `kill_after` it gets SIGKILL after so many seconds, if it is still there, counted from when it writes a file
+    that matches the glob pattern `once_written` if one is given; with `variables` more of an environment; without the
+    packages `hidden`.
     """
     assert request.node.get_closest_marker("slow"), "a test that runs a command takes seconds: mark it as slow"
 

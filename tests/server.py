@@ -1,10 +1,13 @@
 """Runs experiments in forked children: imports are paid once, each command still gets a process of its own.
 
 Reads one JSON line a command, `{"argv": [...], "cwd": ..., "env": {...}, "kill_after": seconds or None}`; answers
-`{"code", "stdout", "stderr"}`. The seconds count from the start, or from the next change of the file `"once_written"`.
+`{"code", "stdout", "stderr"}`. The seconds count from the start, or from the next change of the files that match the
+glob pattern `"once_written"`.
 Packages of the list `"hidden"` cannot be imported.
 """
 
+import contextlib
+import glob
 import importlib
 import json
 import os
@@ -68,18 +71,19 @@ def child(request, stdout, stderr):
     os._exit(code)
 
 
-def version(path):
-    """What differs once a file has been written to."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+def versions(pattern):
+    """What differs once a file that matches the pattern has been written to."""
+    found = {}
+    for path in glob.iglob(pattern, recursive=True):
+        with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+            state = os.stat(path)
+            found[path] = (state.st_ino, state.st_size, state.st_mtime_ns)
+    return found
 
 
-def kill(pid, ended, seconds, path, before):
-    """Kill a process after so many seconds, counted from when a file changes if one is given, unless it has ended."""
-    while path is not None and version(path) == before:
+def kill(pid, ended, seconds, pattern, before):
+    """Kill a process after so many seconds, counted from a change of files if one is named, unless it has ended."""
+    while pattern is not None and versions(pattern) == before:
         if ended.wait(0.002):
             return
     if not ended.wait(seconds):
@@ -92,15 +96,16 @@ def main():
     preload()
     for line in sys.stdin:
         request = json.loads(line)
-        path = request.get("once_written") and os.path.join(request["cwd"], request["once_written"])
-        before = path and version(path)
+        written = request.get("once_written")
+        pattern = written and os.path.join(glob.escape(request["cwd"]), written)
+        before = pattern and versions(pattern)
         with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
             pid = os.fork()
             if pid == 0:
                 child(request, stdout, stderr)
             killer, ended = None, threading.Event()
             if request.get("kill_after") is not None:
-                killer = threading.Thread(target=kill, args=(pid, ended, request["kill_after"], path, before))
+                killer = threading.Thread(target=kill, args=(pid, ended, request["kill_after"], pattern, before))
                 killer.start()
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
             ended.set()

@@ -229,13 +229,16 @@ def _begin(config: Config, prepared: Prepared, started: float, *, resuming: bool
                 f"begun on {before[-1]} device{'s' if before[-1] > 1 else ''}, goes on with {devices}: sums have "
                 f"another order there, so weights agree within {DEVICES_AGREE:g} instead of bit for bit"
             )
-    else:
-        workdirs.emptied(workdir)
-        (workdir / "preprocess.json").write_text(prepared.loaded.preprocessor.to_json())
     facts = Facts.of(prepared.loaded.splits)
     content: dict[str, Any] = {"experiment": "train", "flags": config.to_json(), "facts": facts._asdict()}
     content["devices"] = [*before, *([] if before[-1:] == [devices] else [devices])]
-    workdirs.write_json(workdir / "config.json", content | {"reproduce": app.reproduce("train", started)})
+    content["reproduce"] = app.reproduce("train", started)
+    if resuming:
+        workdirs.write_json(workdir / "config.json", content)
+        return
+    with workdirs.written_aside(workdir) as aside:  # a run that is killed here leaves its configuration, or nothing
+        (aside / "preprocess.json").write_text(prepared.loaded.preprocessor.to_json())
+        workdirs.write_json(aside / "config.json", content)
 
 
 def _held(arrays: Any, splits: Any) -> str:

@@ -149,13 +149,6 @@ def check_same_flags(workdir: Path, experiment: str, config: WorkdirOptions, fre
     flags.check(not changed, "resume", f"the run in {workdir} has other flags: {diff}")
 
 
-def emptied(path: Path) -> None:
-    """Make `path` an empty directory; an existing one is renamed first and then deleted."""
-    from regjax.core.files import replace_directory
-
-    replace_directory(_aside(path), path)
-
-
 @contextlib.contextmanager
 def unfinished(config: WorkdirOptions, experiment: str) -> Iterator[Path]:
     """Yield a directory inside --workdir for finished runs, which --resume reads, and lock --workdir.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from regjax.core.extras import require
 from regjax.report.style import LIGHT, PLACEHOLDER, Palette, drawing
 from regjax.report.svg import inline_svg, standalone_svg
 
+TITLE: dict[str, Any] = {"size": 13, "weight": "bold"}
 Draw = Callable[[Any, Palette], None]  # (axes, palette) -> None
 Margins = tuple[float, float, float, float]  # left, right, top, bottom
 
@@ -77,14 +79,16 @@ def save(panels: Sequence[Panel], stem: Path, title: str, *, columns: int = 1, s
     require("matplotlib")
     from matplotlib.figure import Figure
 
-    head, gap = 34.0, 24.0 if any(panel.title for panel in panels) else 6.0
+    gap = 24.0 if any(panel.title for panel in panels) else 6.0
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
     width, cell = panels[0].width, panels[0].height + gap
-    size = (columns * width, rows * cell + head)
     with drawing():
+        lines = _title_lines(title, columns * width - 24)
+        head = 34.0 + 17 * (len(lines) - 1)
+        size = (columns * width, rows * cell + head)
         figure = Figure(figsize=(size[0] / 72, size[1] / 72), facecolor=LIGHT["paper"])
-        figure.text(12 / size[0], 1 - 12 / size[1], title, va="top", size=13, weight="bold", color=LIGHT["ink"])
+        figure.text(12 / size[0], 1 - 12 / size[1], "\n".join(lines), va="top", color=LIGHT["ink"], **TITLE)
         for index, panel in enumerate(panels):
             row, column = divmod(index, columns)
             corner = (column * width, size[1] - head - row * cell - gap - panel.height)
@@ -96,6 +100,19 @@ def save(panels: Sequence[Panel], stem: Path, title: str, *, columns: int = 1, s
             description = " ".join(panel.description for panel in panels)
             stem.with_suffix(".svg").write_text(standalone_svg(figure, stem.name, title, description), encoding="utf-8")
         figure.savefig(stem.with_suffix(".png"), dpi=144, facecolor=LIGHT["paper"], metadata={"Software": None})
+
+
+def _title_lines(title: str, room: float) -> list[str]:
+    """The title in as few lines as fit into `room` points."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(dpi=72).text(0, 0, "", **TITLE)  # at 72 pixels an inch, a pixel is a point
+    for width in range(max(len(title), 20), 19, -2):
+        lines = textwrap.wrap(title, width, break_long_words=False) or [""]
+        drawn.set_text("\n".join(lines))
+        if drawn.get_window_extent().width <= room:
+            break
+    return lines
 
 
 def dress(axes: Any, palette: Palette) -> None:

@@ -147,13 +147,6 @@ def test_files_written_aside_appear_together_or_not_at_all():
     assert [path.name for path in Path().iterdir()] == ["w"]  # nothing is left beside it
 
 
-def test_an_emptied_directory_is_there_and_empty():
-    run_in("w")
-    for place in ("w", "new"):
-        workdirs.emptied(Path(place))
-        assert list(Path(place).iterdir()) == []
-
-
 def test_what_is_unfinished_is_found_by_resume_and_begun_anew_otherwise():
     with workdirs.unfinished(config("w"), "sweep") as place:
         (place / "lane").write_text("done")

@@ -27,6 +27,19 @@ def test_panels_are_laid_out_in_rows(tmp_path, count, columns, size):
     assert {"heading", *(f"title of p{i}" for i in range(count))} <= set(texts)
 
 
+def test_a_long_title_is_wrapped_within_the_figure(tmp_path):
+    """Pixels at the right edge have the colour of the paper in every row of the title."""
+    title = "A statement that is far too long for one line of a figure that is only 300 points wide"
+    save([panel("a")], tmp_path / "a", title)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.width == 600
+        lines, rest = divmod(image.height - 2 * 258, 2 * 17)
+        assert rest == 0
+        assert lines >= 2  # more lines than the first
+        edge = image.convert("RGB").crop((image.width - 16, 0, image.width, 2 * (34 + 17 * lines)))
+        assert len(edge.getcolors()) == 1
+
+
 def test_margins_are_points_around_the_axes():
     figure = Figure()
     axes = panel("a", margins=(30, 60, 20, 50))._place(figure, (300, 0), (600, 200), LIGHT)

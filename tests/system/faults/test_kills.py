@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -60,18 +61,39 @@ def test_a_killed_run_resumes_to_the_same_bits(run, tmp_path, name):
     assert not list(part.rglob(".tmp-*"))
 
 
+@pytest.mark.parametrize("module", ["train", "sweep", "compare"])
+def test_what_is_killed_as_it_writes_its_first_file_can_be_resumed(run, tmp_path, module):
+    task = {"train": (), "sweep": ("--sweep=l2=0.01,0.1",), "compare": ("--techniques=l2",)}[module]
+    flags = ("--workdir=w", "--resume", "--epochs=1", "--train_examples=64", "--widths=4", *task)
+    for _ in range(5):
+        run(module, *flags, code=-9, kill_after=0.0, once_written="w/**/*")
+        assert list((tmp_path / "w").rglob("config.json"))
+        shutil.rmtree(tmp_path / "w")
+    run(module, *flags, code=-9, kill_after=0.0, once_written="w/**/*")
+    run(module, *flags)
+
+
+RESULTS = "unfinished/**/lane-*.npz"
+
+
 def kept_lanes(workdir):
-    """When the result of each lane was written."""
-    return {path: path.stat().st_mtime_ns for path in workdir.glob("unfinished/**/lane-*.npz")}
+    """When the result of each lane was written; the states of paused lanes are replaced and removed as they go on."""
+    paths = [path for path in workdir.glob(RESULTS) if path.parent.name != "states"]
+    return {path: path.stat().st_mtime_ns for path in paths}
 
 
 def kill_and_resume(run, workdir, moments, module, *flags):
     """Resume until done; says how many kills there were, and how many results outlived one."""
     kept, kills, outlived = {}, 0, 0
     while True:
-        # Later and later, until a busy machine too has finished something before a kill.
-        after = moments.uniform(0.2, 0.7) * (1 + kills / 4) if kills < 6 or not outlived else None
-        done = run(module, f"--workdir={workdir.name}", "--resume", *flags, code=None, kill_after=after)
+        # In turn at some moment and soon after a result was written; after so many, the command may end.
+        if kills >= KILLS:
+            when = {}
+        elif kills % 2:
+            when = {"kill_after": moments.uniform(0.0, 0.1), "once_written": f"{workdir.name}/{RESULTS}"}
+        else:
+            when = {"kill_after": moments.uniform(0.2, 0.7)}
+        done = run(module, f"--workdir={workdir.name}", "--resume", *flags, code=None, **when)
         assert done.code in (0, -9), done.stderr
         if done.code == 0:
             return kills, outlived
