@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regjax.analysis.flips import joint_flips
 from regjax.analysis.selection import choose
 from regjax.analysis.settings import (
     paired_difference,
@@ -16,6 +17,7 @@ from regjax.analysis.settings import (
     standard_error,
     whole_hits,
 )
+from regjax.analysis.statistics import holm
 from regjax.cli.grid import CONDITION, Point, references_of
 from regjax.cli.sweep_table import mean_of, number_in, or_none, score_in
 
@@ -45,8 +47,9 @@ def settings_of(
         after fewer epochs cannot be compared.
 
     Returns:
-      `settings` in the order of `points`; `best`, with its differences from the reference and from the second, None if
-      every setting has a run without a score; `reference`, what it is, None without a swept regularizer; and
+      `settings` in the order of `points`, whose differences from the reference have the `p` of this setting alone and
+      `p_adjusted`, corrected for all settings with the same reference; `best`, with its difference from the second,
+      None if every setting has a run without a score; `reference`, what it is, None without a swept regularizer; and
       `one_standard_error`, the choice by that rule, None without an order of strength.
     """
     runs = len(table) // len(points)
@@ -88,6 +91,7 @@ def settings_of(
                 "over_reference": difference(i, reference),
             }
         )
+    _correct(settings, once, ratio)
     best = None
     if ranking:
         second = ranking[1] if len(ranking) > 1 else None
@@ -100,6 +104,24 @@ def settings_of(
         "best": best,
         "one_standard_error": _one_standard_error(scores, losses, points, off, ranking, error),
     }
+
+
+def _correct(settings: Sequence[dict[str, Any]], once: np.ndarray, ratio: float | None) -> None:
+    """Add `p_adjusted` to the differences from the reference: the best of many settings is above it by chance alone.
+
+    Seeds flip their signs jointly over all settings; folds are not exchangeable, and Holm's correction is used.
+    """
+    compared = {i: setting["over_reference"] for i, setting in enumerate(settings) if setting["over_reference"]}
+    for reference in {found["setting"] for found in compared.values()}:
+        same = [i for i, found in compared.items() if found["setting"] == reference]
+        if ratio is not None:
+            adjusted = holm([compared[i]["p"] for i in same])
+        elif once.shape[1] < 2:
+            adjusted = [None] * len(same)
+        else:
+            adjusted = [test.p_adjusted for test in joint_flips((once[same] - once[reference]).T)]
+        for i, p in zip(same, adjusted, strict=True):
+            compared[i]["p_adjusted"] = p
 
 
 def _one_standard_error(

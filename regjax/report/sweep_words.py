@@ -165,7 +165,7 @@ def second(results: Results) -> str:
     details = [f"95% interval over {unit}s {interval}"] if interval else []
     if not finite(gain["p"]):
         return f"{subject} {where}; {'folds that agree do' if unit == 'fold' else 'one seed does'} not tell them apart."
-    details.append(f"{'corrected t-test' if unit == 'fold' else 'sign-flip'} p {_p(gain['p'])}")
+    details.append(f"{_test_over(unit)} p {_p(gain['p'])}")
     text = f"{subject} {where} ({', '.join(details)})"
     if told_apart(gain):
         return f"{text}: they are shown to differ on these examples."
@@ -191,12 +191,15 @@ def simplest(results: Results) -> str:
 def told_apart(gain: Mapping[str, Any]) -> bool:
     """Whether the seeds or folds show that the better of two settings is better on the same examples.
 
+    Of a difference from the reference, the p-value is the one that is corrected for all settings.
+
     Example:
       >>> told_apart({"p": 0.03, "ci95": [0.001, 0.02]}), told_apart({"p": 0.25, "ci95": [0.001, 0.02]})
       (True, False)
     """
     pair = ends(gain["ci95"])
-    return finite(gain["p"]) and gain["p"] <= LEVEL and (pair is None or pair[0] > 0)
+    p = gain.get("p_adjusted", gain["p"])
+    return finite(p) and p <= LEVEL and (pair is None or pair[0] > 0)
 
 
 def reference_sentence(results: Results) -> str:
@@ -247,7 +250,13 @@ def _above_reference(results: Results, best: Mapping[str, Any], measure: Measure
     other = f"without {listing(list(results['reference']['off']))}"
     interval = measure.changes(gain["ci95"])
     unit = unit_of(results)
-    tail = f" (95% interval over {unit}s {interval})" if interval else f" in every {unit}" if best["runs"] > 1 else ""
+    details = [f"95% interval over {unit}s {interval}"] if interval else []
+    if finite(gain.get("p_adjusted")):
+        others = sum((one["over_reference"] or {}).get("setting") == gain["setting"] for one in results["settings"])
+        corrected = f", corrected for {plain(others)} settings" if others > 1 else ""
+        details.append(f"{_test_over(unit)} p {_p(gain['p_adjusted'])}{corrected}")
+    every = f" in every {unit}" if best["runs"] > 1 and not interval else ""
+    tail = every + (f" ({', '.join(details)})" if details else "")
     if _is_zero(gain["mean"], measure):
         return f", level with the reference {other}{tail}"
     where = "above" if gain["mean"] > 0 else "below"
@@ -262,6 +271,10 @@ def size_of(value: float, measure: Measure) -> str:
     while digits < measure.digits + 3 and round(size, digits) == 0:
         digits += 1
     return fixed(size, digits) + measure.step
+
+
+def _test_over(unit: str) -> str:
+    return "corrected t-test" if unit == "fold" else "sign-flip"
 
 
 def _is_zero(value: float, measure: Measure) -> bool:

@@ -30,9 +30,10 @@ def test_the_headline_has_the_score_and_the_difference_with_their_intervals():
     shown = [100 * value for value in (setting["score"]["mean"], *setting["score"]["ci95"])]
     gain = setting["over_reference"]
     expected = [f"{value:.1f}" for value in shown] + [f"{100 * gain['mean']:.1f}"]
-    expected += [f"{100 * end:+.1f}" for end in gain["ci95"]]
+    expected += [f"{100 * end:+.1f}" for end in gain["ci95"]] + [f"{gain['p_adjusted']:.3f}"]
     assert numbers(words.headline(results)) == expected
     assert " points" in words.headline(results)
+    assert "corrected for 2 settings" in words.headline(results)
 
 
 def test_the_reference_as_best_has_no_difference_and_nothing_to_confirm():
