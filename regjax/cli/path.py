@@ -2,10 +2,12 @@
 
   regjax path --dataset=breast_cancer --path=l1='logspace(-5,0,16)' --penalty_mode=proximal --workdir=runs/path
 
-Writes results.json, path.csv and report.html into --workdir; this command takes about 20 seconds on two cores. Use
+Writes results.json, path.csv and report.html into --workdir; this command takes about 25 seconds on two cores. Use
 --resume to continue paths that were interrupted (exit code 75). From weak to strong, a penalty takes weights away from
-a net that fits; from strong to weak, it lets them in. --epochs are those of each strength. Scores are on the validation
-set; the test set is not used. --path takes values as --sweep of `sweep` does, of one regularizer that is off at 0.
+a net that fits; from strong to weak, it lets them in. --epochs are those of each strength, so a point that comes later
+has trained longer; every path has a control, which trains for the same epochs with the regularizer off. Scores are on
+the validation set; the test set is not used. --path takes values as --sweep of `sweep` does, of one regularizer that is
+off at 0.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from regjax.cli import app, flags, sweep_table, workdirs
 from regjax.cli.grid import REGULARIZERS, Point
 from regjax.cli.grid_text import FACTORS, as_options, parse_sweep
 from regjax.cli.options import RunOptions
+from regjax.cli.path_points import CONTROL, content_of
 from regjax.core.options import choice, text, whole
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ class Config(RunOptions):
     epochs: int = whole("training", 20, "passes over the training examples for each strength at most")
     path: str = text("path", "", "NAME=logspace(-6,-1,11), NAME=linspace(0,0.8,5) or NAME=0.1,0.2")
     order: str = choice("path", "both", ("both", *PATH_ORDERS), "from weak to strong (up), from strong to weak (down)")
-    seeds: int = whole("path", 3, "paths of each order, from --seed on")
+    seeds: int = whole("path", 6, "paths of each order, from --seed on")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +73,6 @@ def main(config: Config) -> int:
         print(f"{workdir}: these paths are finished; nothing to do")
         return app.DONE
 
-    from regjax.cli.path_points import content_of
     from regjax.report import write_path_report
     from regjax.report.path_words import path_sentences
 
@@ -123,7 +125,7 @@ def _prepared(config: Config, name: str, values: list[float]) -> _Prepared:
 
 
 def _train(prepared: _Prepared) -> list[dict[str, Any]]:
-    """Train the paths that are not there yet, and return the rows of all of them, one for each point."""
+    """Train the paths and controls that are not there yet, and return the rows of all of them, one for each point."""
     from regjax.cli.progress import Bar
     from regjax.core.rng import run_key
     from regjax.sweeps import path
@@ -131,19 +133,26 @@ def _train(prepared: _Prepared) -> list[dict[str, Any]]:
 
     config, run, rows = prepared.config, make_run(prepared.spec), []
     orders = PATH_ORDERS if config.order == "both" else (config.order,)
-    paths = list(itertools.product(orders, prepared.runs.runs))
+    paths = list(itertools.product((*orders, CONTROL), prepared.runs.runs))
     app.terminate_as_interrupt()
     with workdirs.unfinished(config, "path") as directory, Bar("paths", len(paths)) as bar:
         for number, (order, one) in enumerate(paths, 1):
             file = directory / f"{order}-{one.seed}.json"
             if not file.exists():
-                values = prepared.values if order == "up" else prepared.values[::-1]
+                values = _in_order(prepared.values, order)
                 hparams, unit = _hparams(prepared, one, values)
                 made = path(run, hparams, run_key(one.seed), prepared.runs.arrays, seed=one.row)
                 workdirs.write_json(file, _rows(prepared, one, order, values, made, unit))
             rows += json.loads(file.read_text())
             bar.update(number, f"{order}, seed {one.seed}")
     return rows
+
+
+def _in_order(values: list[float], order: str) -> list[float]:
+    """Return the values of a path in the order of training."""
+    if order == CONTROL:
+        return [0.0] * len(values)
+    return values if order == "up" else values[::-1]
 
 
 def _hparams(prepared: _Prepared, one: SweepRun, values: Sequence[float]) -> tuple[Hparams, float]:
@@ -169,7 +178,7 @@ def _hparams(prepared: _Prepared, one: SweepRun, values: Sequence[float]) -> tup
 def _rows(
     prepared: _Prepared, one: SweepRun, order: str, values: Sequence[float], made: Trained, unit: float
 ) -> list[dict[str, Any]]:
-    """Return a row for each point of a path."""
+    """Return a row for each point of a path, in the order of training."""
     import jax
     import numpy as np
 
@@ -179,12 +188,13 @@ def _rows(
     score = sweep_table.scores_of(prepared.config, prepared.spec, prepared.runs)[one.row]
     rows = sweep_table.rows_of(results, points, [one], [score], [unit] * len(values))
     dropped = ("reference", "best_epoch", "val_score_last")
-    out = []
+    out, epochs = [], 0
     for i, row in enumerate(rows):
+        epochs += row["epochs"]
         kept = {name: value for name, value in row.items() if name not in dropped}
         # Weights that are not finite have no share of zeros.
         zeros = float(host.zeros[i]) if np.isfinite(host.norm[i]) else None
-        kept = {"order": order} | kept | {"zeros": zeros, "norm": float(host.norm[i])}
+        kept = {"order": order} | kept | {"total_epochs": epochs, "zeros": zeros, "norm": float(host.norm[i])}
         if prepared.columns is not None and host.inputs is not None:
             names = (f"norm of {column}" for column in prepared.columns)
             kept |= dict(zip(names, map(float, host.inputs[i]), strict=True))

@@ -13,7 +13,17 @@ from regjax.core.extras import require
 from regjax.report.figures import clip
 from regjax.report.page import clean, figure, render, reproduce, write
 from regjax.report.panels import Panel, legend, number_ticks, save
-from regjax.report.path_words import ORDERS, features, headline, longest_in_use, optimism, orders, percent, simplest
+from regjax.report.path_words import (
+    ORDERS,
+    features,
+    headline,
+    longest_in_use,
+    optimism,
+    orders,
+    over_control,
+    percent,
+    simplest,
+)
 from regjax.report.scale import Scale
 from regjax.report.series import as_array
 from regjax.report.style import Palette
@@ -48,7 +58,7 @@ def write_path_report(results: Mapping[str, Any], workdir: str | Path) -> Path:
         "dataset": results["dataset"],
         "parameter": results["parameter"],
         "headline": headline(results),
-        "sub": " ".join(filter(None, [simplest(results), optimism(results), orders(results)])),
+        "sub": " ".join(filter(None, (said(results) for said in (over_control, simplest, optimism, orders)))),
         "panels": [figure(panel) for panel in panels],
         "panels_caption": _caption(results),
         "features": figure(of_features) if of_features else None,
@@ -71,13 +81,20 @@ def _series(points: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
 
 
 def _lines(name: str, title: str, results: Mapping[str, Any], series: Sequence[str], factor: float) -> Panel:
-    """One number, or that of validation and training, against the strength; a line for each order."""
+    """One number, or that of validation and training, against the strength; a line for each order and its control."""
     scale = Scale.of(results["values"])
     best = results.get("best")
 
     def draw(axes: Any, palette: Palette) -> None:
         x = [scale.at(value) for value in results["values"]]
         for order, points in results["orders"].items():
+            control = results["control"] if order == "up" else results["control"][::-1]
+            axes.plot(
+                x, factor * _series(control, series[0]), color=palette["muted"], linewidth=1.0, linestyle=LINES[order],
+                label=f"{'validation ' if len(series) > 1 else ''}without {results['parameter']}"
+                if order == next(iter(results["orders"]))
+                else None,
+            )  # fmt: skip
             for one in series:
                 training = one.startswith("train")
                 role = palette["train"] if training or len(series) == 1 else palette["val"]
@@ -96,8 +113,7 @@ def _lines(name: str, title: str, results: Mapping[str, Any], series: Sequence[s
         scale.label(axes, results["parameter"])
         axes.margins(y=0.12)
         number_ticks(axes.yaxis, 5)
-        if len(series) > 1:
-            legend(axes, palette)
+        legend(axes, palette)
 
     first = next(iter(results["orders"].values()))
     told = factor * _series(first, series[0])
@@ -105,8 +121,7 @@ def _lines(name: str, title: str, results: Mapping[str, Any], series: Sequence[s
     text = f"{title} against {results['parameter']}."
     if told.size:
         text += f" From {fixed(told[0], 3)} at the weakest to {fixed(told[-1], 3)} at the strongest."
-    top = 26 if len(series) > 1 else 8
-    return Panel(f"path-{name}", title, text, draw, width=360, height=230, margins=(52, 12, top, 40))
+    return Panel(f"path-{name}", title, text, draw, width=360, height=230, margins=(52, 12, 26, 40))
 
 
 def _features(results: Mapping[str, Any]) -> Panel | None:
@@ -148,6 +163,10 @@ def _caption(results: Mapping[str, Any]) -> str:
     text = f"Means over {count(seeds, 'seed')}." if seeds > 1 else "One seed."
     if len(results["orders"]) > 1:
         text += f" Solid: {ORDERS['up']}; dashed: {ORDERS['down']}."
+    text += f" Grey: the same training without {results['parameter']}. Each point goes on from the one before, so what "
+    text += (
+        "lies between the lines of an order and the grey one is owed to the regularizer, and the rest to more epochs."
+    )
     if results.get("best"):
         text += " The dot is the best point"
         drawn = "seeds and validation examples" if Measure.of(results).unit else "seeds on these validation examples"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from regjax.report.sweep_words import size_of
+from regjax.report.sweep_words import is_zero, p_equals, size_of, told_apart
 from regjax.report.words import Measure, count, finite, fixed, listing, plain
 
 Results = Mapping[str, Any]
@@ -15,10 +15,9 @@ MOST_NAMED = 8
 
 
 def path_sentences(results: Results) -> list[str]:
-    """What is said of paths: the best point, the strongest near it, what the orders change, and the last features."""
-    return [
-        *filter(None, [headline(results), simplest(results), optimism(results), orders(results), features(results)])
-    ]
+    """What is said of paths: the best point, what epochs alone do, the strongest near it, orders, and last features."""
+    said = (headline, over_control, simplest, optimism, orders, features)
+    return [*filter(None, (sentence(results) for sentence in said))]
 
 
 def headline(results: Results) -> str:
@@ -45,11 +44,40 @@ def _beside(results: Results) -> str:
     text = ""
     if others:
         text = f" {count(others, 'other point')} {'share' if others > 1 else 'shares'} this score at a higher loss."
+    last = best["position"] == (len(values) - 1 if best["order"] == "up" else 0)
+    epochs = f"{'more' if last else 'fewer'} epochs"
     if best["position"] == len(values) - 1:
-        return f"{text} It is the strongest value of the path, so a stronger one might be better."
+        return f"{text} It is the strongest value of the path, so a stronger one, or {epochs}, might be better."
     if best["position"] == 0 and values[0] > 0:
-        return f"{text} It is the weakest value of the path, so a weaker one, or none, might be better."
+        return f"{text} It is the weakest value of the path, so a weaker one, or {epochs}, might be better."
     return text
+
+
+def over_control(results: Results) -> str:
+    """How far the best point is above the control after as many epochs; empty where one of them has no score."""
+    best = results.get("best")
+    gain = best and results["orders"][best["order"]][best["position"]]["over_control"]
+    if not gain:
+        return ""
+    measure, name = Measure.of(results), results["parameter"]
+    value = measure.value(gain["control"]) + measure.unit
+    text = f"Without {name}, the same epochs give {value}"
+    if is_zero(gain["mean"], measure):
+        return f"{text}, the same score."
+    where = f"{size_of(gain['mean'], measure)} {'less' if gain['mean'] > 0 else 'more'}"
+    points = sum(bool(point["over_control"]) for of_order in results["orders"].values() for point in of_order)
+    return f"{text}, {where}" + _evidence(gain, measure, f", corrected for {count(points, 'point')}")
+
+
+def _evidence(gain: Mapping[str, Any], measure: Measure, corrected: str = "") -> str:
+    """The interval and test of a difference over seeds, and what they show."""
+    interval = measure.changes(gain["ci95"])
+    details = [f"95% interval over seeds {interval}"] if interval else []
+    if not finite(gain["p_adjusted"]):
+        return "; one seed does not show whether that is chance."
+    details.append(f"sign-flip p {p_equals(gain['p_adjusted'])}{corrected}")
+    shown = "which is shown" if told_apart(gain) else "which is not shown to be more than chance"
+    return f" ({', '.join(details)}), {shown} on these examples."
 
 
 def simplest(results: Results) -> str:
@@ -80,20 +108,17 @@ def optimism(results: Results) -> str:
 
 
 def orders(results: Results) -> str:
-    """How far apart the two orders are at the same strength; empty with one."""
+    """How far apart the two orders are on average over all strengths; empty with one."""
     gap = results.get("orders_differ")
     if not gap:
         return ""
-    measure, name = Measure.of(results), results["parameter"]
-    value = plain(results["values"][gap["position"]])
-    if abs(gap["mean"]) * measure.scale < 10.0 ** -(measure.digits + 3):
-        return f"Both orders have the same mean validation {measure.name} at every value."
+    measure = Measure.of(results)
+    over = f"On average over the {count(len(results['values']), 'value')}, for which both orders train equally long"
+    if is_zero(gap["mean"], measure):
+        return f"{over}, they have the same validation {measure.name}.{_stuck(results)}"
     higher = ORDERS["up" if gap["mean"] > 0 else "down"]
-    text = (
-        f"At the same value, the two orders differ by at most {size_of(gap['mean'], measure)} of mean validation "
-        f"{measure.name}: at {name} = {value}, where it is higher {higher}."
-    )
-    return text + _stuck(results)
+    text = f"{over}, the validation {measure.name} {higher} is {size_of(gap['mean'], measure)} higher"
+    return text + _evidence(gap, measure) + _stuck(results)
 
 
 def _stuck(results: Results) -> str:

@@ -53,7 +53,7 @@ def headline(results: Results) -> str:
     subject = f"the {'reference' if best['reference'] else 'one'} with {name_of(best['values'])}"
     metric, gain = f"validation {measure.name}", results["best"]["over_second"]
     found = f"{subject} has the highest {metric}"
-    if gain and _is_zero(gain["mean"], measure):
+    if gain and is_zero(gain["mean"], measure):
         found = f"none has a higher {metric} than {subject}"
     text = f"Of {tried(results)}, {found}"
     return f"{text}: {value}, {runs}{_above_reference(results, best, measure)}."
@@ -147,7 +147,7 @@ def epoch_choice(results: Results) -> list[str]:
     if not finite(gain):
         return [f"{text}."]
     measure = Measure.of(results)
-    where = "level with" if _is_zero(gain, measure) else f"{size_of(gain, measure)} {'above' if gain > 0 else 'below'}"
+    where = "level with" if is_zero(gain, measure) else f"{size_of(gain, measure)} {'above' if gain > 0 else 'below'}"
     return [f"{text}: their mean is {where} that of the last epochs; how much of it is chance is not known."]
 
 
@@ -159,13 +159,13 @@ def second(results: Results) -> str:
     measure = Measure.of(results)
     other, seeds, unit = results["settings"][gain["setting"]], int(results["seeds"]), unit_of(results)
     subject = f"The second, {'the reference ' if other['reference'] else ''}with {name_of(other['values'])}, is"
-    where = "level with it" if _is_zero(gain["mean"], measure) else f"{size_of(gain['mean'], measure)} below"
+    where = "level with it" if is_zero(gain["mean"], measure) else f"{size_of(gain['mean'], measure)} below"
     interval = measure.changes(gain["ci95"])
     where += "" if interval or (seeds < 2 and unit == "seed") else f" in every {unit}"
     details = [f"95% interval over {unit}s {interval}"] if interval else []
     if not finite(gain["p"]):
         return f"{subject} {where}; {'folds that agree do' if unit == 'fold' else 'one seed does'} not tell them apart."
-    details.append(f"{_test_over(unit)} p {_p(gain['p'])}")
+    details.append(f"{_test_over(unit)} p {p_equals(gain['p'])}")
     text = f"{subject} {where} ({', '.join(details)})"
     if told_apart(gain):
         return f"{text}: they are shown to differ on these examples."
@@ -254,10 +254,10 @@ def _above_reference(results: Results, best: Mapping[str, Any], measure: Measure
     if finite(gain.get("p_adjusted")):
         others = sum((one["over_reference"] or {}).get("setting") == gain["setting"] for one in results["settings"])
         corrected = f", corrected for {plain(others)} settings" if others > 1 else ""
-        details.append(f"{_test_over(unit)} p {_p(gain['p_adjusted'])}{corrected}")
+        details.append(f"{_test_over(unit)} p {p_equals(gain['p_adjusted'])}{corrected}")
     every = f" in every {unit}" if best["runs"] > 1 and not interval else ""
     tail = every + (f" ({', '.join(details)})" if details else "")
-    if _is_zero(gain["mean"], measure):
+    if is_zero(gain["mean"], measure):
         return f", level with the reference {other}{tail}"
     where = "above" if gain["mean"] > 0 else "below"
     shown = "" if told_apart(gain) or not finite(gain["p"]) else "; they are not shown to differ"
@@ -277,10 +277,17 @@ def _test_over(unit: str) -> str:
     return "corrected t-test" if unit == "fold" else "sign-flip"
 
 
-def _is_zero(value: float, measure: Measure) -> bool:
+def is_zero(value: float, measure: Measure) -> bool:
+    """Whether a difference is 0 but for rounding."""
     return abs(value) * measure.scale < 10.0 ** -(measure.digits + 3)
 
 
-def _p(value: float) -> str:
+def p_equals(value: float) -> str:
+    """A p-value with its sign of relation.
+
+    Example:
+      >>> p_equals(0.031), p_equals(1e-5)
+      ('= 0.031', '< 0.001')
+    """
     text = p_value(value)
     return text if text.startswith("<") else f"= {text}"

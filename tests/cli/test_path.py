@@ -37,14 +37,12 @@ def test_points_are_those_of_the_library_and_a_second_start_trains_nothing(run, 
     flags = ["--dataset=wine", "--model=linear", "--epochs=3", "--seeds=2", "--penalty_mode=proximal", "--workdir=w"]
     run("path", "--path=l1=1,0.001,0.1", *flags)
     rows = read_csv(tmp_path / "w/path.csv")
-    assert [(row["order"], row["seed"]) for row in rows[::3]] == [
-        ("up", "0"),
-        ("up", "1"),
-        ("down", "0"),
-        ("down", "1"),
-    ]
+    expected = [(order, seed) for order in ("up", "down", "control") for seed in ("0", "1")]
+    assert [(row["order"], row["seed"]) for row in rows[::3]] == expected
     assert [float(row["l1"]) for row in rows[:3]] == [0.001, 0.1, 1.0]
     assert [float(row["l1"]) for row in rows[6:9]] == [1.0, 0.1, 0.001]
+    assert [float(row["l1"]) for row in rows[12:15]] == [0.0, 0.0, 0.0]
+    assert [row["total_epochs"] for row in rows[12:15]] == ["3", "6", "9"]
     # The second seed from strong to weak, in Python.
     config = Config(dataset="wine", model="linear", epochs=3, penalty_mode="proximal", seed=1)
     loaded = setup.load(config, 0)
@@ -60,7 +58,7 @@ def test_points_are_those_of_the_library_and_a_second_start_trains_nothing(run, 
     ]
     made = rj.path(rj.make_run(setup.make_spec(config, facts)), rj.stack_hparams(hparams), run_key(1), arrays)
     for row, zeros, norm, losses in zip(
-        rows[9:], made.zeros, made.norm, made.result.history.values["val/loss"], strict=True
+        rows[9:12], made.zeros, made.norm, made.result.history.values["val/loss"], strict=True
     ):
         assert float(row["zeros"]) == pytest.approx(float(zeros))
         assert float(row["norm"]) == pytest.approx(float(norm), rel=1e-5)
@@ -94,15 +92,16 @@ def test_paths_that_are_there_are_not_trained_again(tmp_path, monkeypatch):
     monkeypatch.setattr(path, "_rows", lambda *given: trained.append((given[2], given[1].seed)) or rows(*given))
     assert path.main(Config(**given, resume=True)) == 0
     app._finish()
-    assert trained == [("up", 0), ("up", 1), ("down", 0), ("down", 1)]
-    assert [row["order"] for row in read_csv(tmp_path / "w/path.csv")] == ["up"] * 4 + ["down"] * 4
+    orders = ("up", "down", "control")
+    assert trained == [(order, seed) for order in orders for seed in (0, 1)]
+    assert [row["order"] for row in read_csv(tmp_path / "w/path.csv")] == [order for order in orders for _ in range(4)]
 
 
 @pytest.mark.slow
 def test_weights_that_are_not_finite_have_no_share_of_zeros_and_missing_features_are_told_of(run, tmp_path):
     flags = ["--dataset=wine", "--epochs=2", "--seeds=1", "--order=up", "--optimizer=sgd", "--workdir=w"]
     done = run("path", "--path=l2=0.001,0.01", "--learning_rate=1e9", "--widths=13,5", *flags)
-    assert [(row["status"], row["zeros"]) for row in read_csv(tmp_path / "w/path.csv")] == [("diverged", "")] * 2
+    assert [(row["status"], row["zeros"]) for row in read_csv(tmp_path / "w/path.csv")] == [("diverged", "")] * 4
     assert "had a run without a result" in done.stdout
     # With 13 columns, the matrices of both hidden layers have 13 rows.
     assert "no paths of features" in done.stderr

@@ -7,11 +7,16 @@ import pytest
 from regjax.report import path_words as words
 
 
+def gain(mean, p=0.03, control=0.8):
+    return {"control": control, "mean": mean, "ci95": [mean - 0.01, mean + 0.01], "p": p / 2, "p_adjusted": p}
+
+
 def point(value, score, zeros=0.0, inputs=None, runs=3):
     interval = [score - 0.05, score + 0.05]
     return {
         "value": value, "runs": runs, "failed": 0, "score": {"mean": score, "ci95": interval}, "train_score": 0.9,
         "val_loss": 0.5, "train_loss": 0.4, "zeros": zeros, "norm": 2.0, "epochs": 3, "inputs": inputs,
+        "over_control": gain(score - 0.8),
         "used": None if inputs is None else [float(norm > 0) for norm in inputs],
     }  # fmt: skip
 
@@ -22,6 +27,7 @@ def results_of(up, down=None, **changes):
     return {
         "dataset": "d", "task": "classification", "metric": "accuracy", "seeds": 3, "parameter": "l1", "values": values,
         "validation_examples": 90, "columns": None, "orders": orders,
+        "control": [point(0.0, 0.8, 0.0)] * 3,
         "best": {"order": "up", "position": 0, "share": 1},
         "one_standard_error": {"order": "up", "position": 1, "error": 0.0123}, "orders_differ": None,
     } | changes  # fmt: skip
@@ -56,17 +62,43 @@ def test_the_strongest_near_the_best_has_its_zeros_and_the_error():
 
 @pytest.mark.parametrize(("difference", "higher"), [(0.39, "up"), (-0.2, "down")])
 def test_orders_differ_by_a_size_and_the_higher_one_is_named(difference, higher):
-    text = words.orders(results_of(UP, DOWN, orders_differ={"position": 1, "mean": difference}))
-    assert f"{100 * abs(difference):.1f} points" in text
-    assert f"higher {words.ORDERS[higher]}" in text
+    text = words.orders(results_of(UP, DOWN, orders_differ=gain(difference)))
+    assert f"accuracy {words.ORDERS[higher]} is {100 * abs(difference):.1f} points higher" in text
+    assert f"{100 * difference - 1:+.1f} to {100 * difference + 1:+.1f}".replace("-", "\N{MINUS SIGN}") in text
 
 
 def test_a_net_that_stays_at_zero_is_told_of():
-    gap = {"position": 1, "mean": 0.39}
+    gap = gain(0.39)
     assert "still zero at 0.1," in words.orders(results_of(UP, DOWN, orders_differ=gap))
     assert "still zero" not in words.orders(results_of(UP, UP, orders_differ=gap))
-    same = words.orders(results_of(UP, UP, orders_differ={"position": 0, "mean": 0.0}))
+    same = words.orders(results_of(UP, UP, orders_differ=gain(0.0)))
     assert numbers(same) == []
+
+
+@pytest.mark.parametrize(
+    ("gained", "expected"),
+    [
+        (gain(0.1), ("80.0", "10.0 points less", "+9.0 to +11.0", "0.03", "corrected for 6 points", "which is shown")),
+        (gain(-0.1), ("80.0", "10.0 points more")),
+        (gain(0.1, 0.06), ("10.0 points less", "0.06", "not shown to be more than chance")),
+        (gain(0.0), ("80.0", "the same score")),
+        (gain(0.1) | {"ci95": [None, None], "p": None, "p_adjusted": None}, ("10.0 points less", "one seed")),
+    ],
+)
+def test_what_the_epochs_alone_give_is_told_beside_the_best(gained, expected):
+    text = words.over_control(results_of([UP[0] | {"over_control": gained}, *UP[1:]], DOWN))
+    assert [part for part in expected if part not in text] == []
+    assert words.over_control(results_of([UP[0] | {"over_control": None}, *UP[1:]])) == ""
+    assert words.over_control(results_of(UP, best=None)) == ""
+
+
+def test_the_end_of_the_path_and_that_of_training_are_told_apart():
+    last = {"order": "up", "position": 2, "share": 1}
+    assert "a stronger one, or more epochs" in words.headline(results_of(UP, DOWN, best=last))
+    assert "a stronger one, or fewer epochs" in words.headline(results_of(UP, DOWN, best=last | {"order": "down"}))
+    first = last | {"position": 0}
+    assert "a weaker one, or fewer epochs" in words.headline(results_of(UP, DOWN, best=first))
+    assert "a weaker one, or more epochs" in words.headline(results_of(UP, DOWN, best=first | {"order": "down"}))
 
 
 def test_features_are_named_by_how_long_they_are_in_use():
@@ -86,7 +118,7 @@ def test_features_that_all_stay_and_unknown_ones_are_not_told_of():
 
 
 def test_sentences_are_those_that_apply():
-    assert len(words.path_sentences(results_of(UP))) == 3
+    assert len(words.path_sentences(results_of(UP))) == 4
     assert all(words.path_sentences(results_of(UP, best=None, one_standard_error=None)))
 
 
