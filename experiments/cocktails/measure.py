@@ -100,7 +100,8 @@ def measure(
     path = workdir / f"{name}.json"
     own = protocol() | {
         "splits": splits, "trials": PROGRAMS * trials, "learner_seconds": seconds, "epochs": epochs,
-        "examples": len(data), "sum": float(np.nansum(data.x, dtype=np.float64)),
+        # Rounded, because processors add in different orders.
+        "examples": len(data), "sum": float(f"{np.nansum(data.x, dtype=np.float64):.12g}"),
     }  # fmt: skip
     if path.exists():
         return Kept(path, own).found
