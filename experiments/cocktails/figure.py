@@ -11,7 +11,7 @@ from regjax.report.style import LIGHT, drawing
 
 
 def draw(summary: Mapping[str, Any], path: Path) -> None:
-    """Draw the summary of `experiments.cocktails.summarize` as a PNG."""
+    """Draw the summary of `experiments.cocktails.summarize` as a PNG: dots are data sets, with their mean's interval."""
     from matplotlib.figure import Figure
 
     learners = summary["over_data_sets"]["learners"]
@@ -23,11 +23,11 @@ def draw(summary: Mapping[str, Any], path: Path) -> None:
         figure = Figure(figsize=(9.6, 5.6), layout="constrained", facecolor=LIGHT["paper"])
         left, right = figure.subplots(1, 2)
         _rows(left, [(name, row["cocktail_over"], row) for name, row in gains])
-        left.set_title("Test accuracy of the cocktail over that of", loc="left")
+        left.set_title("The cocktail over", loc="left")
         _rows(right, [(row["title"], row["contribution"], row) for row in contributed])
-        right.set_title("Contribution of each part to the test accuracy", loc="left")
+        right.set_title("What each part contributes", loc="left")
         for axes in (left, right):
-            axes.set_xlabel("points; dots are data sets, lines the 95% interval of their mean")
+            axes.set_xlabel("test accuracy, points")
         figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
