@@ -11,7 +11,7 @@ from regjax.report.style import LIGHT, drawing
 
 
 def draw(summary: Mapping[str, Any], path: Path) -> None:
-    """Draw the summary of `experiments.cocktails.summarize` as a PNG: dots are data sets, with their mean's interval."""
+    """Draw the summary of `experiments.cocktails.summarize` as a PNG; dots are data sets, lines intervals of means."""
     from matplotlib.figure import Figure
 
     learners = summary["over_data_sets"]["learners"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize
+from scipy import stats
 
 from regjax.analysis.statistics import Interval
 from regjax.core.errors import InputError
+
+_RATES = (1e-3, 10.0)
+_GRID, _REFINEMENTS = 33, 6  # the last step of the logarithm of a rate is 3e-7
 
 FEWEST_SIZES = {True: 4, False: 3}
 """With a floor there are three numbers to fit, without one there are two; one more size shows whether they fit."""
@@ -26,6 +29,11 @@ class PowerLaw(NamedTuple):
       resampled: `[resamples, 3]`, the three numbers fitted to resampled runs.
       misfit: the largest distance of a mean error from the curve, in standard errors of that mean. With ten runs or
         more, values far above 3 say that it is no power law; of fewer runs, standard errors are known too badly.
+      runs: number of runs behind it.
+
+    Intervals are those of the percentiles over resampled runs, stretched around the estimate: a bootstrap of `n` runs
+    varies too little by `sqrt(n / (n - 1))`, and Student's quantiles are further out than the normal ones. In
+    simulations, those of 95% held the truth in 87 to 95%, those of the floor in 81 to 95%.
     """
 
     floor: float
@@ -33,21 +41,20 @@ class PowerLaw(NamedTuple):
     rate: float
     resampled: np.ndarray
     misfit: float
+    runs: int
 
     def at(self, examples: float, level: float = 0.95) -> Interval:
-        """Return the error with a number of training examples, with the percentile interval over resampled runs.
+        """Return the error with a number of training examples, with its interval.
 
         It is for other runs of the same kind, where the power law goes on; far beyond the largest size it need not.
         """
-        drawn = _curve(examples, *self.resampled.T)
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-        return Interval(float(_curve(examples, self.floor, self.scale, self.rate)), float(low), float(high))
+        value = float(_curve(examples, self.floor, self.scale, self.rate))
+        return _stretched(value, _curve(examples, *self.resampled.T), self.runs, level)
 
     def interval(self, name: str, level: float = 0.95) -> Interval:
-        """Return `"floor"`, `"scale"` or `"rate"` with its percentile interval over resampled runs."""
+        """Return `"floor"`, `"scale"` or `"rate"` with its interval."""
         column = self.resampled[:, ("floor", "scale", "rate").index(name)]
-        low, high = np.quantile(column, [(1 - level) / 2, (1 + level) / 2])
-        return Interval(float(getattr(self, name)), float(low), float(high))
+        return _stretched(float(getattr(self, name)), column, self.runs, level, logs=name != "floor")
 
 
 def equivalent_examples(law: PowerLaw, other: PowerLaw, examples: float, level: float = 0.95) -> Interval:
@@ -56,14 +63,13 @@ def equivalent_examples(law: PowerLaw, other: PowerLaw, examples: float, level: 
       n such that   floor + scale n^-rate = error_other(examples)
 
     Both curves have to be fitted to the same runs in the same order, with the same seed: then the runs of both are
-    resampled together, and the interval is paired. With ten runs of two alike curves of four sizes, whose runs share a
-    part of their noise, an interval of 95% held the truth in 93 of 100 simulations.
+    resampled together, and the interval is paired.
 
     Args:
       law: the curve whose examples are counted, such as that of a baseline.
       other: the curve whose error is to be reached, such as that of a technique.
       examples: of `other`.
-      level: of the percentile interval over resampled runs.
+      level: of the interval, as those of `PowerLaw`.
 
     Returns:
       The number with its interval; infinite where the error is not above the floor, so that no number reaches it.
@@ -90,9 +96,7 @@ def equivalent_examples(law: PowerLaw, other: PowerLaw, examples: float, level: 
 
     numbers = needed(law.resampled, other.resampled)
     own, reached = (np.array([[of.floor, of.scale, of.rate]]) for of in (law, other))
-    # Quantiles by position, as those between a finite and an infinite number are not defined.
-    low, high = np.quantile(numbers, [(1 - level) / 2, (1 + level) / 2], method="nearest")
-    return Interval(float(needed(own, reached)[0]), float(low), float(high))
+    return _stretched(float(needed(own, reached)[0]), numbers, law.runs, level)
 
 
 def fit_power_law(
@@ -137,12 +141,28 @@ def fit_power_law(
         raise InputError("fit_power_law: every error must be a finite number > 0")
     deviation = table.std(axis=0, ddof=1) / np.sqrt(len(table))
     weight = np.maximum(deviation, 1e-3 * max(float(deviation.max()), 1e-3 * float(table.mean())))
-    best = _fitted(n, table.mean(axis=0), weight, floor, None)
+    [best] = _fitted(n, table.mean(axis=0)[None], weight, floor)
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(table), (resamples, len(table)))
-    resampled = np.array([_fitted(n, table[own].mean(axis=0), weight, floor, best) for own in rows])
+    resampled = _fitted(n, table[rows].mean(axis=1), weight, floor)
     misfit = float(np.max(np.abs(table.mean(axis=0) - _curve(n, *best)) / weight))
-    return PowerLaw(float(best[0]), float(best[1]), float(best[2]), resampled, misfit)
+    return PowerLaw(float(best[0]), float(best[1]), float(best[2]), resampled, misfit, len(table))
+
+
+def _stretched(value: float, drawn: np.ndarray, runs: int, level: float, *, logs: bool = True) -> Interval:
+    """The percentile interval, stretched around the value: in logarithms, or for what may be 0 without."""
+    # Quantiles by position, as those between a finite and an infinite number are not defined.
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method="nearest")
+    if not math.isfinite(value):
+        return Interval(value, float(drawn.min()), value)  # the widest that is known
+    of_normal, of_student = stats.norm.ppf((1 + level) / 2), stats.t.ppf((1 + level) / 2, runs - 1)
+    factor = of_student / of_normal * math.sqrt(runs / (runs - 1))
+    if not logs:
+        low, high = (value + factor * (end - value) for end in (min(low, value), max(high, value)))
+        return Interval(value, max(float(low), 0.0), float(high))
+    with np.errstate(over="ignore"):
+        low, high = (value * (end / value) ** factor for end in (min(low, value), max(high, value)))
+    return Interval(value, float(low), float(high))
 
 
 def _curve(
@@ -151,30 +171,29 @@ def _curve(
     return np.asarray(floor + scale * np.asarray(n, np.float64) ** -np.asarray(rate))
 
 
-def _fitted(n: np.ndarray, means: np.ndarray, weight: np.ndarray, floor: bool, start: np.ndarray | None) -> np.ndarray:
-    """Return floor, scale and rate of the best fit, from several starts unless one is given."""
+def _fitted(n: np.ndarray, means: np.ndarray, weight: np.ndarray, floor: bool) -> np.ndarray:
+    """Return floor, scale and rate of the best fits to `means`, `[fits, sizes]`, as `[fits, 3]`.
+
+    With a given rate, floor and scale are a line's; the rate is searched on a grid that is refined around its best.
+    """
     reference = float(np.exp(np.log(n).mean()))  # scale and rate are least correlated there
-
-    def numbers(p: np.ndarray) -> tuple[float, float, float]:
-        return (float(p[2]) if floor else 0.0), float(np.exp(p[0])), float(np.exp(p[1]))
-
-    def residuals(p: np.ndarray) -> np.ndarray:
-        base, height, rate = numbers(p)
-        return (_curve(n / reference, base, height, rate) - means) / weight
-
-    starts = [(0.2, 0.0), (0.5, 0.0), (0.5, 0.8), (1.0, 0.5)]
-    if start is not None:
-        starts = [(float(start[2]), float(start[0]) / means.min())]
-    found = []
-    for rate, share in starts:
-        base = min(share, 0.99) * means.min() if floor else 0.0
-        p = [np.log(max(float(means.mean()) - base, 1e-3 * float(means.min()))), np.log(rate)]
-        low, high = [-np.inf, np.log(1e-3)], [np.inf, np.log(10.0)]
+    y, w, most = means[:, None, :], weight**-2.0, means.min(axis=1)[:, None]
+    low, high = np.full((2, len(means)), np.log(_RATES)[:, None])
+    every = np.arange(len(means))
+    for _ in range(_REFINEMENTS):
+        rates = np.exp(np.linspace(low, high, _GRID, axis=1))
+        basis = (n / reference) ** -rates[:, :, None]
+        sw, sb, sbb = w.sum(), basis @ w, basis**2 @ w
+        sy, sby = y @ w, (basis * y) @ w
+        base = np.zeros_like(sb)
         if floor:
-            p, low, high = [*p, base], [*low, 0.0], [*high, float(means.min())]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            made = optimize.least_squares(residuals, np.clip(p, low, high), bounds=(low, high))
-        found.append((made.cost, made.x))
-    base, height, rate = numbers(min(found, key=lambda pair: pair[0])[1])
-    return np.array([base, height * reference**rate, rate])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                base = np.clip(np.nan_to_num((sbb * sy - sb * sby) / (sw * sbb - sb**2)), 0.0, most)
+        height = np.maximum((sby - base * sb) / sbb, 1e-12 * most)
+        cost = (base[:, :, None] + height[:, :, None] * basis - y) ** 2 @ w
+        best = cost.argmin(axis=1)
+        step = (high - low) / (_GRID - 1)
+        found = np.stack([base[every, best], height[every, best], rates[every, best]], axis=1)
+        ends = np.log(_RATES)
+        low, high = (np.clip(np.log(found[:, 2]) + side * step, *ends) for side in (-1, 1))
+    return found * np.stack([np.ones(len(means)), reference ** found[:, 2], np.ones(len(means))], axis=1)

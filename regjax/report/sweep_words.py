@@ -181,11 +181,16 @@ def simplest(results: Results) -> str:
         return ""
     measure, setting = Measure.of(results), results["settings"][rule["setting"]]
     error, values = f"one standard error ({size_of(rule['error'], measure)})", name_of(setting["values"])
-    less = rule["parameter"] == "patience"  # which regularizes more the smaller it is
+    name = rule["parameter"]
+    less = name == "patience"  # which regularizes more the smaller it is
+    more, most = ("smaller", "smallest") if less else ("stronger", "strongest")
+    tried = [one["values"][name] for one in results["settings"]]
+    at_end = setting["values"][name] == (min(tried) if less else max(tried))
     if rule["setting"] == results["best"]["setting"]:
-        return f"No {'smaller' if less else 'stronger'} {rule['parameter']} is within {error} of the best."
-    most = "smallest" if less else "strongest"
-    return f"The {most} {rule['parameter']} within {error} of the best is the setting with {values}."
+        end = f"The best has the {most} {name} that was tried, so a {more} one might be within {error} of it."
+        return end if at_end else f"No {more} {name} is within {error} of the best."
+    beyond = f"; none {more} was tried" if at_end else ""
+    return f"The {most} {name} within {error} of the best is the setting with {values}{beyond}."
 
 
 def told_apart(gain: Mapping[str, Any]) -> bool:

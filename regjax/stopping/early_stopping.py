@@ -73,7 +73,7 @@ class EarlyStopping:
 
     - `"gl"`: `GL(t) = 100 (v(t) / E_opt(t) - 1)`, stop when `GL > alpha`;
     - `"pq"`: `P_k(t) = 1000 (sum of the last k training losses / (k min of them) - 1)`, stop when `GL / P_k > alpha`,
-      once there are k training losses;
+      once there are k training losses (at every evaluation; in the paper at the end of a strip);
     - `"up"`: stop when the validation loss rose in `strips` successive strips of `k` evaluations.
 
     All numbers are data: inside a compiled program, `patience=NEVER` switches early stopping off.

@@ -15,6 +15,7 @@ import atlas_tables
 import catalogue
 import claims_tables
 import cocktail_tables
+import curve_studies
 import reproduce_tables
 import studies
 import verdict_study
@@ -308,5 +309,6 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "unreached_entries": unreached_entries,
     **claims_tables.TABLES,
     **cocktail_tables.TABLES,
+    **curve_studies.TABLES,
     **reproduce_tables.TABLES,
 }

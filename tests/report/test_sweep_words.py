@@ -181,3 +181,12 @@ def test_the_one_standard_error_rule_names_its_setting_and_its_error():
     results["one_standard_error"]["setting"] = results["best"]["setting"]
     assert words.simplest(results).startswith("No stronger l2")
     assert words.simplest(results | {"one_standard_error": None}) == ""
+
+
+def test_the_end_of_the_grid_is_told_by_the_one_standard_error_rule():
+    """The settings are l2 = 1 and 2, of which the second is the strongest."""
+    results = results_of([0.1, 0.095], one_standard_error={"setting": 1, "parameter": "l2", "error": 0.0123})
+    assert words.simplest(results).endswith("none stronger was tried.")
+    results = results_of([0.09, 0.1], one_standard_error={"setting": 1, "parameter": "l2", "error": 0.0123})
+    assert results["best"]["setting"] == 1
+    assert words.simplest(results).startswith("The best has the strongest l2 that was tried")
