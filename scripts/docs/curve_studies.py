@@ -42,8 +42,8 @@ def criteria(records: Path, link: str) -> list[str]:
         for n in ("1", "10", "100")
     )
     summary = (
-        f"Most is gained early: from a patience of 1 to one of 10, the test loss falls from {short:.0f}% to {middle:.0f}% "
-        f"above the lowest, and from 10 to 100 to {long:.0f}%."
+        f"Most is gained early: from a patience of 1 to one of 10, the test loss falls from {short:.0f}% to "
+        f"{middle:.0f}% above the lowest, and from 10 to 100 to {long:.0f}%."
     )
     head = ("criterion", "epochs", "test loss above the lowest", "over data sets", f"not stopped by {record['epochs']}")
     return [*table(head, rows), "", *wrapped(summary), "", *wrapped(text)]
@@ -65,8 +65,8 @@ def trade(records: Path, link: str) -> list[str]:
     text = (
         f"On {len(slopes)} data sets with {record['splits']} splits and {len(record['hidden_units'])} nets each, "
         "trained by Adam without a regularizer, a stop four times later changed the test loss by "
-        f"{_signed(found)} on average, with a 95% interval over data sets of {_signed(low)} to {_signed(high)}. {agrees} "
-        "The change ranged from "
+        f"{_signed(found)} on average, with a 95% interval over data sets of {_signed(low)} to {_signed(high)}. "
+        f"{agrees} The change ranged from "
         f"{_signed(ranked[0][1], 0)} ({ranked[0][0].replace('_', ' ')}) to {_signed(ranked[-1][1], 0)} "
         f"({ranked[-1][0].replace('_', ' ')}), and was less than 0.5% on {small} of them."
     )
