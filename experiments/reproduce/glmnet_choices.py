@@ -152,7 +152,7 @@ def run(data: Path, draws: int = DRAWS) -> dict[str, Any]:
             low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
             more[f"{case.title}, {name}"] = {
                 "printed": printed, "median": rounded(middle), "middle_95_percent": [rounded(low), rounded(high)],
-                "same_as_printed": rounded(np.mean(np.abs(values - printed) < 1e-5 * printed)),
+                "same_as_printed": rounded(float(np.mean(np.abs(values - printed) < 1e-5 * printed))),
             }  # fmt: skip
     return record("glmnet_choices", PUBLICATION, measured, started, draws=draws, chosen=more)
 
