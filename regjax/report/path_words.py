@@ -70,7 +70,11 @@ def over_control(results: Results) -> str:
 
 
 def _evidence(gain: Mapping[str, Any], measure: Measure, corrected: str = "") -> str:
-    """The interval and test of a difference over seeds, and what they show."""
+    """The interval and test of the size of a difference over seeds, and what they show."""
+    if gain["mean"] < 0:
+        low, high = gain["ci95"]
+        turned = [-end if finite(end) else None for end in (high, low)]
+        gain = {**gain, "mean": -gain["mean"], "ci95": turned}
     interval = measure.changes(gain["ci95"])
     details = [f"95% interval over seeds {interval}"] if interval else []
     if not finite(gain["p_adjusted"]):

@@ -10,6 +10,7 @@ from typing import Any
 from cells import read, table, wrapped
 
 NAMES: tuple[str, ...] = (
+    "glmnet_choices",
     "glmnet_vignette",
     "identities",
     "islp_chapter10",

@@ -64,7 +64,8 @@ def test_the_strongest_near_the_best_has_its_zeros_and_the_error():
 def test_orders_differ_by_a_size_and_the_higher_one_is_named(difference, higher):
     text = words.orders(results_of(UP, DOWN, orders_differ=gain(difference)))
     assert f"accuracy {words.ORDERS[higher]} is {100 * abs(difference):.1f} points higher" in text
-    assert f"{100 * difference - 1:+.1f} to {100 * difference + 1:+.1f}".replace("-", "\N{MINUS SIGN}") in text
+    assert f"{100 * abs(difference) - 1:+.1f} to {100 * abs(difference) + 1:+.1f}, sign-flip p = 0.030)" in text
+    assert "which is shown" in text
 
 
 def test_a_net_that_stays_at_zero_is_told_of():
@@ -79,7 +80,7 @@ def test_a_net_that_stays_at_zero_is_told_of():
     ("gained", "expected"),
     [
         (gain(0.1), ("80.0", "10.0 points less", "+9.0 to +11.0", "0.03", "corrected for 6 points", "which is shown")),
-        (gain(-0.1), ("80.0", "10.0 points more")),
+        (gain(-0.1), ("80.0", "10.0 points more", "+9.0 to +11.0", "which is shown")),
         (gain(0.1, 0.06), ("10.0 points less", "0.06", "not shown to be more than chance")),
         (gain(0.0), ("80.0", "the same score")),
         (gain(0.1) | {"ci95": [None, None], "p": None, "p_adjusted": None}, ("10.0 points less", "one seed")),
