@@ -1,7 +1,8 @@
 """What cross-validation chooses in glmnet's vignette: `lambda_min` and `lambda_1se` over random folds.
 
 Command: `python -m experiments.reproduce.glmnet_choices --data=DIR` (about 20 minutes on two cores that other work
-shared); it prints the record `experiments/records/reproduce/glmnet_choices.json`. DIR is that of `experiments.reproduce.glmnet_vignette`.
+shared); it prints the record `experiments/records/reproduce/glmnet_choices.json`. DIR is
+that of `experiments.reproduce.glmnet_vignette`.
 
 The vignette draws its folds at random and does not print them, so its choices cannot be repeated digit by digit. Here
 folds of equal size are drawn 100 times. A printed choice is repeated if it lies within the middle 95% of what these
