@@ -326,8 +326,8 @@ CLAIMS = (
         "of ridge, the bound that is proven for gradient flow.",
         design="Linear regression on 20 columns, 40 examples; gradient descent from zero, stopped at the lowest "
         "error on 60 validation examples, against ridge of strength 1 / (2 · learning rate · steps). That both have "
-        "the same coefficients, within 10% of their norm, was contradicted before (by 19% and 15%), and this claim put in "
-        "its place.",
+        "the same coefficients, within 10% of their norm, was contradicted before (by 19% and 15%), and this claim put "
+        "in its place.",
         quantity="What the error of stopping lacks to 1.69 times that of ridge",
         unit="%",
         margin=0.0,

@@ -292,7 +292,7 @@ def p_equals(value: float) -> str:
 
     Example:
       >>> p_equals(0.031), p_equals(1e-5)
-      ('= 0.031', '< 0.001')
+      ('= 0.031', '<0.001')
     """
     text = p_value(value)
     return text if text.startswith("<") else f"= {text}"
