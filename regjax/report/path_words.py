@@ -61,7 +61,7 @@ def over_control(results: Results) -> str:
         return ""
     measure, name = Measure.of(results), results["parameter"]
     value = measure.value(gain["control"]) + measure.unit
-    text = f"Without {name}, the same epochs give {value}"
+    text = f"With as many epochs and without {name} throughout, it is {value}"
     if is_zero(gain["mean"], measure):
         return f"{text}, the same score."
     where = f"{size_of(gain['mean'], measure)} {'less' if gain['mean'] > 0 else 'more'}"
@@ -85,20 +85,25 @@ def _evidence(gain: Mapping[str, Any], measure: Measure, corrected: str = "") ->
 
 
 def simplest(results: Results) -> str:
-    """The strongest point within one standard error of the best; empty where it is not known."""
+    """The strongest point within one standard error of the best; empty where it is not known or the best itself."""
     rule = results.get("one_standard_error")
     if not rule:
         return ""
     measure, points = Measure.of(results), results["orders"][rule["order"]]
     point, best = points[rule["position"]], results["best"]
     error = f"one standard error ({size_of(rule['error'], measure)})"
+    last = len(results["values"]) - 1
+    if best["position"] == last:
+        return ""
     if rule["position"] == best["position"]:
         return f"No stronger value is within {error} of it."
     least = points[best["position"]]["score"]["mean"] - rule["error"]
     between = [points[i]["score"]["mean"] for i in range(best["position"] + 1, rule["position"])]
     outside = sum(not finite(mean) or mean < least for mean in between)
     text = f"The strongest within {error} of it is {plain(point['value'])}, with {_percent(point['zeros'])} of the "
-    return text + "weights exactly zero" + (f"; {plain(outside)} between them are not." if outside else ".")
+    text += "weights exactly zero"
+    text += f"; {plain(outside)} between them {'is' if outside == 1 else 'are'} not" if outside else ""
+    return text + ("; none stronger was trained." if rule["position"] == last else ".")
 
 
 def optimism(results: Results) -> str:

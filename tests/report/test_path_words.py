@@ -58,6 +58,8 @@ def test_the_strongest_near_the_best_has_its_zeros_and_the_error():
     at_best = {"order": "up", "position": 0, "error": 0.0123}
     assert words.simplest(results_of(UP, one_standard_error=at_best)).startswith("No stronger value")
     assert words.simplest(results_of(UP, one_standard_error=None)) == ""
+    at_end = {"order": "up", "position": 2, "share": 1}
+    assert words.simplest(results_of(UP, best=at_end, one_standard_error=at_end | {"error": 0.01})) == ""
 
 
 @pytest.mark.parametrize(("difference", "higher"), [(0.39, "up"), (-0.2, "down")])
@@ -136,7 +138,9 @@ def test_what_shares_the_score_and_the_ends_of_the_path_are_told_of():
 def test_points_between_that_are_outside_the_error_are_counted():
     points = [point(0.01, 0.9), point(0.1, 0.8), point(1.0, 0.895)]
     rule = {"order": "up", "position": 2, "error": 0.01}
-    assert words.simplest(results_of(points, one_standard_error=rule)).endswith("; 1 between them are not.")
+    assert words.simplest(results_of(points, one_standard_error=rule)).endswith(
+        "; 1 between them is not; none stronger was trained."
+    )
 
 
 def test_features_of_one_strength_are_not_cut_in_silence():
