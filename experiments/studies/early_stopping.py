@@ -4,7 +4,8 @@ The study behind what the page on early stopping says of the choice between crit
 that slower criteria generalize about 4% better on average and take about four times as long.
 
 Command: `python -m experiments.studies.early_stopping` (about six minutes on two cores); it prints one JSON object, the
-record `experiments/records/early_stopping.json`. With names of data sets it runs those alone.
+record `experiments/records/early_stopping.json`. With names of data sets it runs those alone; with those of
+a record and of a picture, `RECORD.json PICTURE.png`, it draws the record.
 
 On ten splits of each data set, nets with 16 and with 128 hidden units are trained for 600 epochs by Adam, without any
 regularizer. Each run is trained twice with the same seed, so that the same net is followed on its validation and on its
@@ -13,7 +14,8 @@ run serves all of them. For each data set and criterion the record has
 
 - `epochs`: the geometric mean of the epochs until the stop;
 - `loss`: the geometric mean of the test loss at the epoch that is kept, by the lowest of all criteria in that run;
-- `kept_on`: the share of the runs in which it did not stop within 600 epochs.
+- `kept_on`: the share of the runs in which it did not stop within 600 epochs;
+- `curves`: after some epochs, the geometric means over runs of validation and test loss, each by its lowest in the run.
 
 `trade` is the answer: by how much the test loss changes for four times the epochs. In each run the logarithm of the
 loss is regressed on that of the epochs over all criteria; the slopes are averaged over the runs of a data set in which
@@ -26,6 +28,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -39,6 +42,7 @@ from regjax.analysis import mean_interval
 from regjax.core.rng import run_key
 from regjax.data import Dataset, Preprocessor, load, nested_order, split
 from regjax.models import make_model
+from regjax.report.style import LIGHT, drawing
 
 SPLITS, EPOCHS, WIDTHS, BATCH, LEARNING_RATE = 10, 600, (16, 128), 32, 1e-3
 CRITERIA: dict[str, list[tuple[str, rj.EarlyStopping]]] = {
@@ -47,6 +51,7 @@ CRITERIA: dict[str, list[tuple[str, rj.EarlyStopping]]] = {
     "pq": [(f"{a:g}", rj.EarlyStopping(criterion="pq", alpha=a)) for a in (0.5, 0.75, 1.0, 2.0, 3.0)],
     "up": [(f"{s}", rj.EarlyStopping(criterion="up", strips=s)) for s in (2, 3, 4, 6, 8)],
 }
+TITLES = {"patience": "patience", "gl": "GL", "pq": "PQ", "up": "UP"}
 EMBEDDED = ("digits", "breast_cancer", "wine", "diabetes", "spirals", "sparse_regression")
 DATA = (*EMBEDDED, "iris", "friedman", "clusters", "teacher")
 
@@ -156,7 +161,56 @@ def summary(of: dict[str, np.ndarray]) -> dict[str, Any]:
         for group, members in groups.items()
     }
     means = {group: float(np.mean(own)) if own.size else None for group, own in slopes.items()}
-    return {"criteria": table, "slopes": means}
+    return {"criteria": table, "slopes": means, "curves": thinned(of)}
+
+
+def thinned(of: dict[str, np.ndarray], points: int = 40) -> dict[str, list[float]]:
+    """The losses at epochs that are evenly spread in the logarithm, over the lowest of their run."""
+    epochs = np.unique(np.geomspace(1, of["test"].shape[1], points).astype(int))
+    out: dict[str, list[float]] = {"epochs": epochs.tolist()}
+    for part in ("validation", "test"):
+        above = np.log(of[part]) - np.log(of[part]).min(axis=1, keepdims=True)
+        out[part] = np.exp(above.mean(axis=0))[epochs - 1].round(4).tolist()
+    return out
+
+
+def draw(record: dict[str, Any], path: str) -> None:
+    """Draw the criteria by what they cost and keep, and the test losses that they stop."""
+    from matplotlib.figure import Figure
+
+    colours = dict(zip(CRITERIA, ("train", "val", "good", "accent"), strict=True))
+    with drawing():
+        figure = Figure(figsize=(9.6, 3.8), layout="constrained", facecolor=LIGHT["paper"])
+        left, right = figure.subplots(1, 2)
+        for family in CRITERIA:
+            cells = [one["criteria"][family] for one in record["data"].values()]
+            x, y = (
+                [float(np.exp(np.mean([np.log(cell[parameter][name]) for cell in cells]))) for parameter in cells[0]]
+                for name in ("epochs", "loss")
+            )
+            left.plot(
+                x, 100 * (np.array(y) - 1), "o-", color=LIGHT[colours[family]], label=TITLES[family], markersize=4
+            )
+        left.set(xscale="log", xlabel="epochs until the stop", ylabel="test loss above the lowest, %")
+        left.set_ylim(bottom=0)
+        left.set_title("Ten data sets together", loc="left")
+        left.legend(frameon=False)
+        below = 0.0
+        for name, one in sorted(record["data"].items(), key=lambda item: item[1]["curves"]["test"][-1]):
+            curve = one["curves"]
+            [line] = right.plot(curve["epochs"], curve["test"], linewidth=1.2)
+            below = max(curve["test"][-1], 1.075 * below)  # so that no name is on another
+            at = (curve["epochs"][-1] * 1.06, below)
+            right.annotate(name.replace("_", " "), at, color=line.get_color(), fontsize=7, va="center")
+        right.set(xscale="log", yscale="log", xlabel="epochs", ylabel="test loss over its lowest")
+        right.set(xlim=(1, 6_000), ylim=(0.95, 6))
+        right.set_yticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])
+        right.set_title("Each data set", loc="left")
+        for axes, ticks in ((left, (50, 100, 200, 400)), (right, (1, 10, 100, 600))):
+            axes.set_facecolor(LIGHT["paper"])
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axes.minorticks_off()
+        figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
 def trade(slopes: Sequence[float | None]) -> dict[str, Any]:
@@ -187,7 +241,9 @@ def run(names: Sequence[str] = DATA) -> dict[str, Any]:
 
 
 def main(argv: list[str]) -> None:
-    """Print the record."""
+    """Print the record, or draw one."""
+    if len(argv) == 3 and argv[1].endswith(".json"):
+        return draw(json.loads(Path(argv[1]).read_text()), argv[2])
     print(json.dumps(run(argv[1:] or DATA), indent=2))
 
 

@@ -33,6 +33,20 @@ def test_what_is_kept_on_a_known_curve_of_early_stopping():
     assert told["slopes"]["all"] < -0.2  # here it pays to stop late
 
 
+def test_curves_are_thinned_to_epochs_and_are_over_the_lowest_of_their_run():
+    """One run falls from 4 to 1, one from 9 to 1: their geometric mean begins at 6."""
+    losses = np.array([np.linspace(4, 1, 50), np.linspace(9, 1, 50)])
+    found = early_stopping.thinned({"validation": losses, "test": 2 * losses}, points=5)
+    assert (found["epochs"][0], found["epochs"][-1]) == (1, 50)
+    assert (found["test"][0], found["test"][-1]) == (6.0, 1.0)
+    assert found["test"] == found["validation"]
+
+
+def test_the_record_is_drawn(tmp_path):
+    early_stopping.draw(json.loads((RECORDS / "early_stopping.json").read_text()), str(tmp_path / "a.png"))
+    assert (tmp_path / "a.png").stat().st_size > 10_000
+
+
 def test_the_trade_is_that_of_four_times_the_epochs():
     """Loss = epochs^-0.1: four times the epochs divide it by 4^0.1."""
     epochs = np.array([[10, 10], [40, 10], [160, 10]])
