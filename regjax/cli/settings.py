@@ -91,7 +91,9 @@ def settings_of(
                 "over_reference": difference(i, reference),
             }
         )
-    _correct(settings, once, ratio)
+    # A reference is its own, and not compared with itself.
+    tests = {reference: references.count(reference) - 1 for reference in references if reference is not None}
+    _correct(settings, once, ratio, tests, halted=len(whole) < len(points))
     best = None
     if ranking:
         second = ranking[1] if len(ranking) > 1 else None
@@ -106,22 +108,40 @@ def settings_of(
     }
 
 
-def _correct(settings: Sequence[dict[str, Any]], once: np.ndarray, ratio: float | None) -> None:
+def _correct(
+    settings: Sequence[dict[str, Any]],
+    once: np.ndarray,
+    ratio: float | None,
+    tests: Mapping[int, int],
+    *,
+    halted: bool,
+) -> None:
     """Add `p_adjusted` to the differences from the reference: the best of many settings is above it by chance alone.
 
-    Seeds flip their signs jointly over all settings; folds are not exchangeable, and Holm's correction is used.
+    Seeds flip their signs jointly over all settings; folds are not exchangeable, and Holm's correction is used. Where
+    some were halted, the others were chosen by what are their scores too: then all that were begun count (Bonferroni).
+
+    Args:
+      settings: those of the result.
+      once: their scores.
+      ratio: of folds.
+      tests: by reference, how many settings were begun that are compared with it.
+      halted: whether some did not train to the end.
     """
     compared = {i: setting["over_reference"] for i, setting in enumerate(settings) if setting["over_reference"]}
     for reference in {found["setting"] for found in compared.values()}:
         same = [i for i, found in compared.items() if found["setting"] == reference]
-        if ratio is not None:
+        if halted:
+            alone = [compared[i]["p"] for i in same]
+            adjusted = [None if p is None else min(1.0, p * tests[reference]) for p in alone]
+        elif ratio is not None:
             adjusted = holm([compared[i]["p"] for i in same])
         elif once.shape[1] < 2:
             adjusted = [None] * len(same)
         else:
             adjusted = [test.p_adjusted for test in joint_flips((once[same] - once[reference]).T)]
         for i, p in zip(same, adjusted, strict=True):
-            compared[i]["p_adjusted"] = p
+            compared[i] |= {"p_adjusted": p, "tests": tests[reference] if halted else len(same)}
 
 
 def _one_standard_error(

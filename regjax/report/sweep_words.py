@@ -257,8 +257,7 @@ def _above_reference(results: Results, best: Mapping[str, Any], measure: Measure
     unit = unit_of(results)
     details = [f"95% interval over {unit}s {interval}"] if interval else []
     if finite(gain.get("p_adjusted")):
-        others = sum((one["over_reference"] or {}).get("setting") == gain["setting"] for one in results["settings"])
-        corrected = f", corrected for {plain(others)} settings" if others > 1 else ""
+        corrected = f", corrected for {plain(gain['tests'])} settings" if gain["tests"] > 1 else ""
         details.append(f"{_test_over(unit)} p {p_equals(gain['p_adjusted'])}{corrected}")
     every = f" in every {unit}" if best["runs"] > 1 and not interval else ""
     tail = every + (f" ({', '.join(details)})" if details else "")
