@@ -210,15 +210,17 @@ def curve(found: Errors, method: str, n: int, plan: Plan) -> dict[str, Any]:
     """The errors of a method by updates, and where their power law leads."""
     updates = [*plan.fewer, plan.updates]
     table = np.array([found.of(method, n, u) for u in updates]).T
-    law = fit_power_law(updates, np.maximum(table, 1e-3))
+    return {"method": method, "updates": updates, "errors": table.tolist()} | fitted(updates, table, plan.longer[0])
+
+
+def fitted(updates: Sequence[int], errors: np.ndarray, longer: int) -> dict[str, Any]:
+    """The power law of errors, `[seeds, updates]`, and what it says of more updates."""
+    law = fit_power_law(updates, np.maximum(errors, 1e-3))
     return {
-        "method": method,
-        "updates": updates,
-        "errors": table.tolist(),
         "power_law": {"floor": rounded(law.floor), "scale": rounded(law.scale), "rate": rounded(law.rate)},
         "misfit": rounded(law.misfit),
         "at_a_million_updates": [rounded(value) for value in law.at(MILLION)],
-        "at_longer": [rounded(value) for value in law.at(plan.longer[0])],
+        "at_longer": [rounded(value) for value in law.at(longer)],
     }
 
 

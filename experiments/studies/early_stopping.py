@@ -193,7 +193,7 @@ def draw(record: dict[str, Any], path: str) -> None:
             )
         left.set(xscale="log", xlabel="epochs until the stop", ylabel="test loss above the lowest, %")
         left.set_ylim(bottom=0)
-        left.set_title("Ten data sets together", loc="left")
+        left.set_title(f"{len(record['data'])} data sets together", loc="left")
         left.legend(frameon=False)
         below = 0.0
         for name, one in sorted(record["data"].items(), key=lambda item: item[1]["curves"]["test"][-1]):

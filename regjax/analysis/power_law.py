@@ -178,8 +178,8 @@ def _fitted(n: np.ndarray, means: np.ndarray, weight: np.ndarray, floor: bool) -
     """
     reference = float(np.exp(np.log(n).mean()))  # scale and rate are least correlated there
     y, w, most = means[:, None, :], weight**-2.0, means.min(axis=1)[:, None]
-    low, high = np.full((2, len(means)), np.log(_RATES)[:, None])
-    every = np.arange(len(means))
+    ends, every = np.log(_RATES), np.arange(len(means))
+    low, high = np.full((2, len(means)), ends[:, None])
     for _ in range(_REFINEMENTS):
         rates = np.exp(np.linspace(low, high, _GRID, axis=1))
         basis = (n / reference) ** -rates[:, :, None]
@@ -194,6 +194,6 @@ def _fitted(n: np.ndarray, means: np.ndarray, weight: np.ndarray, floor: bool) -
         best = cost.argmin(axis=1)
         step = (high - low) / (_GRID - 1)
         found = np.stack([base[every, best], height[every, best], rates[every, best]], axis=1)
-        ends = np.log(_RATES)
         low, high = (np.clip(np.log(found[:, 2]) + side * step, *ends) for side in (-1, 1))
-    return found * np.stack([np.ones(len(means)), reference ** found[:, 2], np.ones(len(means))], axis=1)
+    found[:, 1] *= reference ** found[:, 2]
+    return found

@@ -1,7 +1,7 @@
 """The points of regularization paths over their seeds: means, the best one, and what the epochs alone account for.
 
 Each point goes on from the one before, so strength and training time change together along a path. The control trains
-for the same epochs without the regularizer: what a point has over it at the same time is owed to the regularizer.
+for the same epochs, in the same order of examples, without the regularizer: at the same time nothing else differs.
 """
 
 from __future__ import annotations

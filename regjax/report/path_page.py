@@ -163,10 +163,8 @@ def _caption(results: Mapping[str, Any]) -> str:
     text = f"Means over {count(seeds, 'seed')}." if seeds > 1 else "One seed."
     if len(results["orders"]) > 1:
         text += f" Solid: {ORDERS['up']}; dashed: {ORDERS['down']}."
-    text += f" Grey: the same training without {results['parameter']}. Each point goes on from the one before, so what "
-    text += (
-        "lies between the lines of an order and the grey one is owed to the regularizer, and the rest to more epochs."
-    )
+    text += f" Grey: the same training without {results['parameter']}. Each point goes on from the one before and "
+    text += "has trained longer, which the grey lines have too: only the regularizer differs from them."
     if results.get("best"):
         text += " The dot is the best point"
         drawn = "seeds and validation examples" if Measure.of(results).unit else "seeds on these validation examples"

@@ -42,8 +42,8 @@ def criteria(records: Path, link: str) -> list[str]:
         for n in ("1", "10", "100")
     )
     summary = (
-        f"Most is gained early: from a patience of 1 to one of 10, the test loss falls from {short:.0f}% to "
-        f"{middle:.0f}% above the lowest, and from 10 to 100 to {long:.0f}%."
+        f"With a patience of 1 the test loss is {short:.0f}% above the lowest, with one of 10 {middle:.0f}%, and with "
+        f"one of 100 {long:.0f}%."
     )
     head = ("criterion", "epochs", "test loss above the lowest", "over data sets", f"not stopped by {record['epochs']}")
     return [*table(head, rows), "", *wrapped(summary), "", *wrapped(text)]
@@ -100,15 +100,8 @@ def learning_curves(records: Path, link: str) -> list[str]:
         f"of 95% is {error:.1f} points.*"
     )
     head = (
-        "runs",
-        "floor",
-        "shared variance",
-        "rate",
-        "floor held",
-        "error at 800",
-        "worth in examples",
-        "not stretched",
-    )
+        "runs", "floor", "shared variance", "rate", "floor held", "error at 800", "worth in examples", "not stretched",
+    )  # fmt: skip
     return [*table(head, rows), "", *wrapped(summary), "", *wrapped(text)]
 
 

@@ -79,6 +79,16 @@ def test_every_point_is_compared_with_the_control_after_as_many_epochs():
     assert {point["value"] for point in found["control"]} == {0.0}
 
 
+def test_what_more_epochs_alone_do_is_neither_an_effect_of_strength_nor_of_order():
+    """Both orders and the control rise alike with the epochs, from 0.5 to 0.9; at the ends the orders differ by 0.4."""
+    rise = [[0.5, 0.5], [0.7, 0.7], [0.9, 0.9]]
+    found = content(rows_of(rise, rise[::-1], rise))
+    assert found["orders"]["up"][2]["score"]["mean"] - found["orders"]["down"][2]["score"]["mean"] == pytest.approx(0.4)
+    assert found["orders_differ"]["mean"] == pytest.approx(0)
+    gains = [point["over_control"]["mean"] for points in found["orders"].values() for point in points]
+    assert gains == pytest.approx([0] * 6)
+
+
 def test_the_best_of_points_that_change_nothing_is_rarely_shown_to_be_above_the_control():
     """All scores rise with the epochs, as the control's do: the effect of training is not taken for that of strength.
 
@@ -95,7 +105,6 @@ def test_the_best_of_points_that_change_nothing_is_rarely_shown_to_be_above_the_
         gain = found["orders"][best["order"]][best["position"]]["over_control"]
         shown += told_apart(gain)
         alone += told_apart({"p": gain["p"], "ci95": gain["ci95"]})
-        assert abs(found["orders_differ"]["mean"]) < 0.05
     assert shown <= 12 < alone
 
 

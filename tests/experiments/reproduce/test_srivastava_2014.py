@@ -87,6 +87,16 @@ def test_a_curve_leads_where_its_power_law_leads():
     assert found["at_a_million_updates"][0] == pytest.approx(1.04, abs=0.05)
 
 
+def test_the_power_laws_of_the_record_are_those_of_its_errors():
+    record = json.loads(RECORD.read_text())
+    for one in record["curves"]:
+        again = own.fitted(one["updates"], np.array(one["errors"]), record["longer"][0]["updates"])
+        for name in ("power_law", "misfit"):
+            assert one[name] == pytest.approx(again[name], rel=1e-4, abs=1e-9)
+        for name in ("at_a_million_updates", "at_longer"):
+            assert one[name] == pytest.approx(again[name], rel=1e-4)
+
+
 def test_what_the_page_says_of_the_record():
     made = json.loads(RECORD.read_text())
     page = " ".join((RECORD.parents[3] / "scripts/docs/pages/reproductions.md").read_text().split())
