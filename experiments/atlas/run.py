@@ -14,12 +14,14 @@ import numpy as np
 
 from experiments.atlas import protocol
 from experiments.atlas.data import Entry
+from regjax.catalog import METRICS
 from regjax.cli.workdirs import write_json
 from regjax.comparison.procedure import compare
+from regjax.comparison.techniques import BASELINE
 from regjax.core.errors import InputError
 from regjax.data import Dataset, split
 
-FORMAT = 1
+FORMAT = 2
 
 
 def measure(
@@ -80,38 +82,60 @@ def settings(entry: Entry, data: Dataset, runs: int, updates: int) -> dict[str, 
         "rows": len(data),
         "columns": int(np.prod(data.x.shape[1:])),
         "classes": data.num_classes,
+        "groups": None if data.groups is None else len(np.unique(data.groups)),
         "options": options,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(data.x).tobytes() + np.ascontiguousarray(data.y).tobytes())
     for one in protocol.techniques(data.task):
         digest.update(repr(one if isinstance(one, str) else (one.name, one.values, one.combines)).encode())
+    if data.groups is not None:
+        digest.update(np.ascontiguousarray(data.groups).tobytes())
     return facts | {"protocol": digest.hexdigest()[:16]}
 
 
 def reduced(content: Mapping[str, Any]) -> dict[str, Any]:
     """The part of the results of a comparison that the summary needs."""
     rows = {"baseline": content["baseline"], **content["techniques"]}
-    kept = ("train_examples", "test_examples", "batch_size", "epochs", "updates", "learning_rate", "model")
+    sign = METRICS[content["metric"]].sign
+    kept = ("train_examples", "test_examples", "batch_size", "epochs", "updates", "learning_rate_search", "model")
     return {
         "settings": {name: content["settings"][name] for name in kept},
         "chance": content["chance"],
         "metrics": {name: _digits(of_one) for name, of_one in content["metrics"].items() if name in rows},
         "verdicts": content["diagnosis"]["verdicts"],
         "select_loss": _digits(content["baseline"]["grid"][0]["select_loss"]),
-        "techniques": {name: _row(row) for name, row in rows.items()},
+        "techniques": {name: _row(row, _select_scores(row, rows, sign)) for name, row in rows.items()},
         "versions": content["versions"],
     }
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+def _select_scores(row: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], sign: float) -> list[float]:
+    """The validation score of what a row chose in each split, of one run each.
+
+    Where a split has no combination, the best of its parts or the baseline stands in, as in `compare`.
+    """
+    grid = {point["value"]: iter(point["select_score"]["values"]) for point in row["grid"]}
+    out = []
+    for number, value in enumerate(row["chosen"].get("values", [row["chosen"]["value"]])):
+        if value is None:
+            parts = [name for name in (BASELINE, *protocol.COMBINED) if name in rows]
+            own = [_select_scores(rows[name], rows, sign)[number] for name in parts]
+            out.append(sign * max(sign * score for score in own))
+            continue
+        scores = {one: next(score) for one, score in grid.items()}
+        out.append(scores[value])
+    return out
+
+
+def _row(row: Mapping[str, Any], select_scores: list[float]) -> dict[str, Any]:
     accuracy = row.get("test_accuracy")
     return {
         "title": row["title"],
         "test_loss": _digits(row["test_loss"]["values"]),
         "train_loss": _digits(row["train_loss"]["values"]),
         "accuracy": None if accuracy is None else _digits(accuracy["values"]),
-        "select_score": _digits(row["chosen"]["select_score"]),
+        "select_scores": _digits(select_scores),
         "chosen": row["chosen"]["values"],
         "parts": row["chosen"].get("parts"),
         "diverged": row["diverged"],

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import jax
 
-from regjax.comparison.learning_rate import SEARCH_RUNS
 from regjax.comparison.options import seconds_of
 from regjax.comparison.plan import Plan
 from regjax.comparison.techniques import baseline, merge
@@ -118,10 +117,8 @@ def expected_seconds(plan: Plan, timing: Timing) -> float:
 
 
 def runs(plan: Plan) -> int:
-    """Return the number of runs of a comparison on all splits, with those of the search for a learning rate."""
-    search = len(plan.rates) * min(SEARCH_RUNS, plan.options.seeds) if len(plan.rates) > 1 else 0
-    fresh = plan.rows_tested if plan.options.fresh_seeds else 0
-    return search + (plan.trials + fresh) * plan.options.seeds
+    """Return the number of runs on all splits, with the least that the searches for a learning rate take."""
+    return plan.runs_of_split * (plan.options.splits or 1)
 
 
 def programs(plan: Plan) -> int:

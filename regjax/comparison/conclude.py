@@ -19,6 +19,7 @@ from regjax.comparison.importance import left_out, summarized
 from regjax.comparison.improvements import paired_statistics
 from regjax.comparison.layout import Layout
 from regjax.comparison.learning_curve import learning_curve
+from regjax.comparison.learning_rate import Search, entry
 from regjax.comparison.plan import Plan
 from regjax.comparison.ranking import rank, with_practical
 from regjax.comparison.references import all_metrics, references_of
@@ -51,6 +52,9 @@ class SplitResult(NamedTuple):
       test_rows: positions of the test examples in the dataset; None if it came with a test set of its own.
       test_groups: the group of each test example; None if the dataset has no groups, or came with a test set.
       stop_independent: see `Plan`.
+      learning_rate: of all rows.
+      search: the search for it; None if it was given.
+      select_chance: the scores of a constant guess on the selection part.
     """
 
     split_seed: int
@@ -67,6 +71,9 @@ class SplitResult(NamedTuple):
     test_rows: np.ndarray | None
     test_groups: np.ndarray | None
     stop_independent: int
+    learning_rate: float
+    search: Search | None
+    select_chance: Chance
     row_curves: Mapping[str, Mapping[int, Sequence[Evaluation]]] = {}
 
     @classmethod
@@ -81,7 +88,7 @@ class SplitResult(NamedTuple):
         importance: Mapping[str, np.ndarray],
     ) -> SplitResult:
         """Keep of a split what the result needs, but not its training data."""
-        splits = plan.splits
+        splits, weights = plan.splits, plan.always.get("class_weights")
         return cls(
             split_seed=plan.options.split_seed + plan.number,
             seeds=plan.options.tested_seeds(plan.seeds),
@@ -91,14 +98,15 @@ class SplitResult(NamedTuple):
             curve=curve,
             importance=importance,
             chance=scorer.chance,
-            train_chance=chance_of(
-                splits, plan.unit, splits.y_train, loss=plan.loss, class_weights=plan.always.get("class_weights")
-            ),
+            train_chance=chance_of(splits, plan.unit, splits.y_train, loss=plan.loss, class_weights=weights),
             references=references_of(plan),
             y_test=splits.y_test,
             test_rows=splits.indices.get("test"),
             test_groups=splits.groups.get("test"),
             stop_independent=plan.stop_independent,
+            learning_rate=plan.options.learning_rate or plan.rates[0],
+            search=plan.search,
+            select_chance=chance_of(splits, plan.unit, splits.y_select, loss=plan.loss, class_weights=weights),
         )
 
     def row(self, name: str) -> Row:
@@ -149,6 +157,7 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         runs=tuple((part.split_seed, seed) for part in parts for seed in part.seeds),
         select=plan.options.select,
         settings=plan.settings()
+        | _learning_rates(parts)
         | {
             "importance_left_out": left_out(plan, plan.rows_tested),
             "test_units": layout.tested([run.losses for run in tests[BASELINE]]),
@@ -156,7 +165,11 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
         baseline=plain,
         techniques=with_practical(techniques, tests, plan.options, layout),
         diagnosis=diagnose_all(of_baseline, parts[0].train_chance.loss, n_val, n_train),
-        chance={"score": METRICS[plan.metric].sign * float(chances[0]), "loss": float(chances[1])},
+        chance={
+            "score": METRICS[plan.metric].sign * float(chances[0]),
+            "loss": float(chances[1]),
+            "select_loss": float(np.mean([part.select_chance.loss for part in parts])),
+        },
         seconds=time.perf_counter() - started,
         versions={name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
         **rank(tests, layout)._asdict(),
@@ -185,6 +198,16 @@ def conclude(plan: Plan, parts: Sequence[SplitResult], started: float) -> Compar
             layout,
         ),
     )
+
+
+def _learning_rates(parts: Sequence[SplitResult]) -> dict[str, Json]:
+    """The learning rate that most splits have, of ties the higher one, and the searches for it."""
+    count = Counter(part.learning_rate for part in parts)
+    searches = [part.search for part in parts if part.search is not None]
+    return {
+        "learning_rate": max(count, key=lambda rate: (count[rate], rate)),
+        "learning_rate_search": entry(searches) if searches else None,
+    }
 
 
 def _has_curve(parts: Sequence[SplitResult], name: str) -> bool:
@@ -292,8 +315,8 @@ def _row_of_table(
         lanes=sum((len(row.outcomes) + (row.fresh is not None)) * len(row.chosen.results) for row in own),
         seconds=sum(outcome.seconds for row in own for outcome in (*row.outcomes, *filter(None, [row.fresh]))),
         flags=[
-            of_row(row.pick.value)
-            for row, of_row in zip(used, flags, strict=True)
+            of_row(row.pick.value) | ({} if part.search is None else {"learning_rate": part.learning_rate})
+            for part, row, of_row in zip(parts, used, flags, strict=True)
             if of_row is not None
             for _ in row.chosen.results
         ]

@@ -84,8 +84,10 @@ def _value(value: object) -> str:
 FEWEST_OF_CURVE = 8
 """Training examples of a point of the learning curve at least."""
 
-RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)
 """Learning rates among which a comparison searches; those of plain gradient descent are ten times as large."""
+WIDER = 2
+"""So many of these at each end are tried only if the best one is next to them."""
 _PLAIN = ("sgd", "momentum", "nesterov")
 
 

@@ -1,28 +1,32 @@
-"""The learning rate of a comparison, searched for the baseline so that no technique wins because it was a bad one."""
+"""The learning rate of a comparison, searched for the baseline so that no technique wins because it was a bad one.
+
+It is searched within each split, like every other choice: with the validation examples of another split it would be
+chosen by examples that this one tests.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from regjax.analysis import choose
 from regjax.catalog import METRICS
-from regjax.comparison.plan import Plan, plan_of_split
+from regjax.comparison.data_defaults import WIDER
+from regjax.comparison.plan import Plan
 from regjax.comparison.train import Outcome, Runner, Trial
 from regjax.core.typing import Json
 
 NAME = "learning rate"  # of its runs, in progress
-SEARCH_RUNS = 3  # of each learning rate: one on each of so many splits, or with one split of so many seeds
 
 
 class Search(NamedTuple):
-    """The search for a learning rate: the baseline with each of them.
+    """The search for a learning rate on one split: the baseline with each of them.
 
     Attributes:
-      rates: the learning rates, rising.
+      rates: the learning rates that were tried, rising.
       scores: the mean metric of each on the selection part.
       runs: the number of runs of each.
       chosen: the best one.
@@ -33,36 +37,79 @@ class Search(NamedTuple):
     runs: int
     chosen: float
 
-    def entry(self) -> dict[str, Json]:
-        """Return the entry of the settings."""
-        return {"rates": list(self.rates), "scores": list(self.scores), "runs": self.runs}
+    @property
+    def at_end(self) -> bool:
+        """Whether the best one is the lowest or the highest that was tried."""
+        return self.chosen in (self.rates[0], self.rates[-1])
 
 
-def searched(plan: Plan, make: Callable[[Plan], Runner]) -> Plan:
-    """Return the plan with a learning rate; the plan itself if it has one.
+def searched(plan: Plan, runner: Runner) -> tuple[Plan, Runner]:
+    """Return the plan of a split with a learning rate, and its runner; the same ones if the plan has it.
 
-    The baseline is trained with each of the plan's learning rates on the first splits, and the one with the best mean
-    score on the selection part is taken for all rows; the lower loss decides ties. Test examples have no say.
+    The baseline is trained with each of the learning rates in the middle of `plan.rates`, and while the best one is the
+    last in its direction, with the next one there too. The one with the best mean score on the selection part is taken
+    for all rows of this split; the lower loss decides ties. Test examples have no say.
 
     Args:
-      plan: the plan on the first split.
-      make: makes the runner of a plan, whose seeds are those of the search.
+      plan: the plan on a split.
+      runner: its runner; at most `SEARCH_RUNS` of its seeds train each learning rate.
     """
     if len(plan.rates) == 1:
-        return plan
-    found: list[list[Outcome]] = []
-    several = (plan.options.splits or 1) > 1
-    for number in range(min(SEARCH_RUNS, plan.options.splits or 1)):
-        of_split = plan_of_split(plan, number)
-        runner = make(of_split)
-        runner.seeds = runner.seeds[:1] if several else runner.seeds[:SEARCH_RUNS]
-        runner.done = sum(len(plan.rates) * len(of_split[0].results) for of_split in found)
-        runner.total = len(plan.rates) * min(SEARCH_RUNS, plan.options.seeds)
-        found.append(runner.run([Trial(NAME, rate, {"learning_rate": rate}) for rate in plan.rates], "search"))
-    runs = [[run for of_split in found for run in of_split[i].select] for i in range(len(plan.rates))]
-    scores, losses = (np.array([[getattr(run, name) for run in each] for each in runs]) for name in ("score", "loss"))
-    position = choose(scores, losses, plan.rates, "best").position
-    means = tuple(float(value) for value in METRICS[plan.metric].sign * scores.mean(axis=1))
-    search = Search(plan.rates, means, len(runs[0]), plan.rates[position])
+        return plan, runner
+    own = dataclasses.replace(runner, seeds=plan.seeds[: plan.search_runs])
+    low, high = WIDER, len(plan.rates) - WIDER
+    outcomes = _trained(own, plan.rates[low:high], "search")
+    while True:
+        position = _best(outcomes)
+        if position == 0 and low > 0:
+            low -= 1
+            outcomes = [*_trained(own, plan.rates[low : low + 1], f"search_low_{low}"), *outcomes]
+        elif position == len(outcomes) - 1 and high < len(plan.rates):
+            high += 1
+            outcomes += _trained(own, plan.rates[high - 1 : high], f"search_high_{high}")
+        else:
+            break
+    sign = METRICS[plan.metric].sign
+    means = tuple(float(sign * np.mean([run.score for run in outcome.select])) for outcome in outcomes)
+    search = Search(plan.rates[low:high], means, plan.search_runs, plan.rates[low + position])
     options = dataclasses.replace(plan.options, learning_rate=search.chosen)
-    return dataclasses.replace(plan, options=options, search=search.entry())
+    defaults = {**runner.defaults, "learning_rate": search.chosen}
+    found = dataclasses.replace(runner, defaults=defaults, done=own.done)
+    found.expect(plan.runs_of_rows)
+    return dataclasses.replace(plan, options=options, search=search), found
+
+
+def _trained(runner: Runner, rates: Sequence[float], part: str) -> list[Outcome]:
+    """The outcome of each learning rate; more than were announced move the end of the progress."""
+    runner.total = max(runner.total, runner.done + len(rates) * len(runner.seeds))
+    return runner.run([Trial(NAME, rate, {"learning_rate": rate}) for rate in rates], part)
+
+
+def _best(outcomes: Sequence[Outcome]) -> int:
+    """The position of the best one on the selection part."""
+    scores, losses = (
+        np.array([[getattr(run, name) for run in outcome.select] for outcome in outcomes]) for name in ("score", "loss")
+    )
+    return choose(scores, losses, [outcome.trial.value for outcome in outcomes], "best").position
+
+
+def entry(searches: Sequence[Search]) -> dict[str, Json]:
+    """Return the entry `learning_rate_search` of the settings, over all splits.
+
+    `rates` are those that any split tried, `scores` their means over the splits that tried them, `tried` the number of
+    these, `runs` the runs of each on a split, `chosen` the choices by split, and `at_end` how many of them are the
+    lowest or the highest rate that was tried.
+    """
+    scores: dict[float, list[float]] = {}
+    for search in searches:
+        for rate, score in zip(search.rates, search.scores, strict=True):
+            scores.setdefault(rate, []).append(score)
+    rates = sorted(scores)
+    return {
+        "rates": rates,
+        "scores": [float(np.mean(scores[rate])) for rate in rates],
+        "tried": [len(scores[rate]) for rate in rates],
+        "runs": searches[0].runs,
+        "chosen": [search.chosen for search in searches],
+        "at_end": sum(search.at_end for search in searches),
+    }

@@ -24,8 +24,9 @@ class CompareOptions(TrainingOptions):
 
     Some options of `TrainingOptions` have a special meaning here. `batch_size=None` is a fiftieth of the training set,
     as a power of 2 from 32 to 1024. `epochs=None` trains for at least 800 updates and 50 epochs, on large sets for
-    10,000 updates and at least 10 epochs. The learning rate is the same for every setting; `learning_rate=None` takes
-    the best of five for the baseline on validation (`regjax.comparison.learning_rate`), on the embedded digits 3e-3.
+    10,000 updates and at least 10 epochs. The learning rate is the same for every setting on a split;
+    `learning_rate=None` takes within each split the best for the baseline on its validation examples, of five, or of up
+    to seven if the best is at an end (`regjax.comparison.learning_rate`), on the embedded digits 3e-3.
     `patience` is used by the technique "early stopping" only; it is fixed, not tuned, and None means 10.
 
     Attributes:
@@ -62,7 +63,7 @@ class CompareOptions(TrainingOptions):
     learning_rate: float | None = number(  # type: ignore[assignment]
         "training",
         None,
-        "base learning rate; default: the best of five for the baseline on validation, on digits 0.003",
+        "base learning rate; default: the best of five to seven for the baseline on validation, on digits 0.003",
         low_open=True,
     )
     seeds: int = whole("compare", 10, "how many runs of each setting, with seeds from --seed on; below 6 nothing shows")

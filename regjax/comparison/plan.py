@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
 
-from regjax.catalog import COMBINATION, METRICS, TECHNIQUES, default_metric
+from regjax.catalog import COMBINATION, TECHNIQUES, default_metric
+from regjax.comparison.checks import check_metric, check_splits, check_technique
 from regjax.comparison.data_defaults import (
+    WIDER,
     as_augmentation,
     batch_size_of,
     class_counts,
@@ -27,7 +30,7 @@ from regjax.comparison.data_defaults import (
 )
 from regjax.comparison.options import CompareOptions
 from regjax.comparison.registry import TechniqueContext, resolve
-from regjax.comparison.techniques import Technique, check_together, merge
+from regjax.comparison.techniques import Technique
 from regjax.core.checks import in_short
 from regjax.core.errors import InputError
 from regjax.core.typing import Json, ModelLike, PyTree, Value
@@ -38,13 +41,17 @@ from regjax.models import make_model
 from regjax.models.call import takes_rates
 from regjax.models.interface import as_model
 from regjax.training.options import loss_of_task
-from regjax.training.preflight import check_loss, check_targets, output_shape
+from regjax.training.preflight import check_targets, output_shape
 from regjax.training.program import weight_shapes
-from regjax.training.spec import Spec, make_hparams
+from regjax.training.spec import Spec
 from regjax.training.state import TrainData
+
+if TYPE_CHECKING:
+    from regjax.comparison.learning_rate import Search
 
 MAX_STOP_EXAMPLES = 2000  # validation examples that are evaluated after every epoch; selection uses all of its own
 PATIENCE = 10  # epochs; for the technique "early stopping"
+SEARCH_RUNS = 3  # of each learning rate on a split, at most
 
 Data = Splits | Dataset | tuple[np.ndarray, np.ndarray]
 Wanted = Sequence[str | Technique] | Mapping[str, Sequence[float]] | None
@@ -65,8 +72,8 @@ class Plan:
       techniques: the techniques, without the baseline and the combination.
       with_combination: whether to try the combination too.
       curve_sizes: smaller numbers of training examples of the learning curve, rising; empty if there is none.
-      rates: the learning rates among which is searched; one if it is known.
-      search: the search, once it was made.
+      rates: the learning rates among which each split searches; one if it is known.
+      search: the search on this split, once it was made.
       cut: what a budget of time has left; None without a budget.
       number: the number of the split, from 0.
       dataset: the data from which other splits are made; None if the splits were given.
@@ -83,7 +90,7 @@ class Plan:
     with_combination: bool
     curve_sizes: tuple[int, ...]
     rates: tuple[float, ...]
-    search: Mapping[str, Json] | None
+    search: Search | None
     number: int
     dataset: Dataset | None
     cut: Mapping[str, Json] | None = None
@@ -111,6 +118,21 @@ class Plan:
         combined = self.with_combination * len(TECHNIQUES[COMBINATION].grid)
         settings = 1 + combined + sum(len(technique.values) for technique in self.techniques)
         return settings + len(self.curve_sizes) + len(self.sizes_of_rows) * self.rows_tested
+
+    @property
+    def runs_of_rows(self) -> int:
+        """The number of runs of all rows on a split, with those that are trained anew for the test."""
+        return (self.trials + (self.rows_tested if self.options.fresh_seeds else 0)) * len(self.seeds)
+
+    @property
+    def search_runs(self) -> int:
+        """The number of runs of each learning rate on a split; 0 if it is known."""
+        return min(SEARCH_RUNS, len(self.seeds)) if len(self.rates) > 1 else 0
+
+    @property
+    def runs_of_split(self) -> int:
+        """The number of runs on a split, if its search for a learning rate ends where it begins."""
+        return self.search_runs * (len(self.rates) - 2 * WIDER) + self.runs_of_rows
 
     @property
     def sizes_of_rows(self) -> tuple[int, ...]:
@@ -164,7 +186,6 @@ class Plan:
             "loss": self.loss._asdict(),
             "optimizer": spec.optimizer,
             "learning_rate": options.learning_rate,
-            "learning_rate_search": None if self.search is None else dict(self.search),
             "schedule": spec.schedule,
             "label_noise": options.label_noise,
             "class_weight": options.class_weight,
@@ -197,7 +218,7 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
     if options.splits is None:
         one = isinstance(dataset, Splits) or dataset.times is not None
         options = dataclasses.replace(options, splits=1 if one else options.seeds)
-    _check_splits(dataset, options)
+    check_splits(dataset, options)
     check_metric(options, splits)
     check_targets(loss_of_task(splits.task, options.loss), splits)
     module = make_model(model, num_outputs=splits.num_outputs, task=splits.task) if isinstance(model, str) else model
@@ -219,7 +240,7 @@ def make_plan(model: ModelLike, data: Data, techniques: Wanted, options: Compare
     )
     params = weight_shapes(spec, example).params
     for technique in chosen:
-        _check_technique(technique, spec, params, options, example, splits)
+        check_technique(technique, spec, params, options, example, splits)
     task = described_task(data, splits, options.task)
     source = None if isinstance(dataset, Splits) else dataset
     return Plan(
@@ -248,41 +269,6 @@ def plan_of_split(first: Plan, number: int) -> Plan:
     link = first.options.link
     preprocessor = Preprocessor.for_splits(splits, standardize=first.options.standardize, link=link)
     return dataclasses.replace(first, splits=splits, preprocessor=preprocessor, number=number)
-
-
-def _check_splits(dataset: Dataset | Splits, options: CompareOptions) -> None:
-    """Check before the first run that the data can be split so often."""
-    if options.splits == 1:
-        return
-    if isinstance(dataset, Splits):
-        raise InputError(f"splits {options.splits}: the data are split already; give the dataset, or splits=1")
-    if dataset.times is not None:
-        raise InputError(f"splits {options.splits}: data with times are cut in one way only; accepted: splits=1")
-    for number in range(1, options.splits or 1):
-        other = split(dataset, seed=options.split_seed + number, **options.fractions())
-        other.check_targets()
-        check_metric(options, other)
-        check_targets(loss_of_task(other.task, options.loss), other)
-
-
-def check_metric(options: CompareOptions, splits: Splits) -> None:
-    """Check that the metric is for this task, and that every part by which it is computed has what it needs.
-
-    Raises:
-      InputError: names the metric and what is accepted, or the part with a single class.
-    """
-    if options.metric is None:
-        return
-    own = [name for name, metric in METRICS.items() if metric.serves(splits.task)]
-    if options.metric not in own:
-        raise InputError(f"metric {options.metric!r}: {splits.name} is a {splits.task} set; accepted: {', '.join(own)}")
-    if METRICS[options.metric].needs_classes:
-        for part, y in (("selection", splits.y_select), ("test", splits.y_test)):
-            if (np.ptp(y, axis=0) == 0).all():  # of several labels, one has to differ
-                raise InputError(
-                    f"metric {options.metric!r}: all {len(y)} {part} examples of {splits.name} are of one class; "
-                    "give more data, or another metric"
-                )
 
 
 def filled_in(options: CompareOptions, splits: Splits) -> tuple[CompareOptions, int, int]:
@@ -316,21 +302,6 @@ def technique_context(
         task=splits.task,
         has_augmentation=has_augmentation,
     )
-
-
-def _check_technique(
-    technique: Technique, spec: Spec, params: PyTree, options: CompareOptions, example: np.ndarray, splits: Splits
-) -> None:
-    """Raise an `InputError` if the program cannot run a technique."""
-    arguments = merge(
-        [{**(options.always or {}), **options.loss_arguments()}, technique.arguments(technique.values[0])]
-    )
-    try:
-        check_together(arguments, params)
-        hparams = make_hparams(**{"n_train": options.train_examples, **arguments})
-        check_loss(spec, hparams, example, splits.num_outputs)
-    except ValueError as error:
-        raise InputError(f"technique {technique.name!r}: {error}") from None
 
 
 def training_arrays(plan: Plan, seeds: range | None = None) -> TrainData:

@@ -43,7 +43,8 @@ def compare(
     """Compare regularizers on a model and a dataset.
 
     The runs are spread over splits of the data, by default one split for each; settings are chosen and tested within
-    each split. There every setting of every technique trains with the same seeds, number of updates and learning rate.
+    each split. There every setting of every technique trains with the same seeds, number of updates and learning rate;
+    where none is given, each split takes the best for the baseline on its validation examples.
     The validation set has two parts: one decides when early stopping stops, the other chooses the setting of each
     technique. The chosen setting is evaluated once on the test set. The weights after the last epoch are evaluated,
     except for early stopping and combinations that include it, which restore the best weights: to restore them
@@ -87,11 +88,11 @@ def compare(
     started = time.perf_counter()
     first = make_plan(model, data, techniques, with_changes(config, options))
     first = within_budget(first, lambda plan: make_runner(plan, workers), directory, announce)
-    first = searched(first, lambda plan: make_runner(plan, workers, _folder(directory, plan.number), progress))
     parts, done = [], 0
     for number in range(first.options.splits or 1):
         plan = plan_of_split(first, number)
         runner = make_runner(plan, workers, _folder(directory, number), progress, done)
+        plan, runner = searched(plan, runner)
         rows = choose(plan, train(plan, runner))
         rows |= combine(plan, rows, runner)
         rows, runner = train_anew(plan, rows, runner)
@@ -143,9 +144,9 @@ def make_runner(
         directory=directory,
         progress=progress,
         done=done,
-        later_splits=(plan.options.splits or 1) - plan.number - 1,
+        later=((plan.options.splits or 1) - plan.number - 1) * plan.runs_of_split,
     )
-    runner.expect(plan.trials + (plan.rows_tested if plan.options.fresh_seeds else 0))
+    runner.expect(plan.runs_of_split)
     return runner
 
 
@@ -176,7 +177,7 @@ def combine(plan: Plan, rows: Mapping[str, Row], runner: Runner) -> dict[str, Ro
     united, parts = combination(gained, dict(plan.always), plan.params)
     if united is None:
         points = len(plan.curve_sizes) + len(plan.sizes_of_rows) * len(rows)
-        runner.expect(0, points + (len(rows) if plan.options.fresh_seeds else 0))
+        runner.expect((points + (len(rows) if plan.options.fresh_seeds else 0)) * len(plan.seeds))
         return {}
     outcomes = runner.run([Trial(united.name, c, united.arguments(c)) for c in united.values], "combination")
     chosen = pick(united, outcomes, plan.options.select)._replace(parts=parts)

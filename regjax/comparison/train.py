@@ -63,18 +63,12 @@ class Runner:
     directory: str | os.PathLike[str] | None
     progress: Progress | None
     done: int = 0  # runs, those on earlier splits included
-    later_splits: int = 0
+    later: int = 0  # runs on later splits
     total: int = 0
 
-    def __post_init__(self) -> None:
-        self._before = self.done
-
-    def expect(self, trials: int, left: int = 0) -> None:
-        """Announce the number of trials of a split, for the progress; 0 if only `left` trials of this one are left."""
-        if trials:
-            self._of_split = trials * len(self.seeds)
-        on_this = self._of_split if trials else self.done - self._before + left * len(self.seeds)
-        self.total = self._before + on_this + self.later_splits * self._of_split
+    def expect(self, left: int) -> None:
+        """Announce, for the progress, that so many runs of this split are left."""
+        self.total = self.done + left + self.later
 
     def run(self, trials: Sequence[Trial], part: str) -> list[Outcome]:
         """Run all trials with all seeds; `part` names the directory for their results."""

@@ -48,10 +48,9 @@ def test_progress_names_the_technique_and_ends_at_the_number_expected(stages):
     assert {name for _, _, name in stages.steps} == {"baseline", "l2"}
 
 
-def test_nothing_more_to_expect_means_that_all_are_done(stages):
-    runner = Runner(None, {}, {}, None, range(3), None, None, None, None, None)
-    runner.expect(4)
-    assert runner.total == 12
-    runner.done = 7
+def test_what_is_left_is_counted_from_what_is_done_with_that_of_later_splits():
+    runner = Runner(None, {}, {}, None, range(3), None, None, None, None, None, done=7, later=20)
+    runner.expect(12)
+    assert runner.total == 39
     runner.expect(0)
-    assert runner.total == 7
+    assert runner.total == 27

@@ -162,6 +162,16 @@ def test_the_learning_rate_is_told_with_what_was_tried():
     assert learning_rate_sentence({"learning_rate": 0.01}, measure) == ""
 
 
+def test_the_learning_rates_of_several_splits_are_counted():
+    search = {"rates": [0.001, 0.01], "scores": [0.81, 0.9], "runs": 1, "chosen": [0.01, 0.001, 0.01], "at_end": 1}
+    settings = {"learning_rate": 0.01, "learning_rate_search": search}
+    text = learning_rate_sentence(settings, Measure.of({"metric": "accuracy"}))
+    assert "0.001 in 1 and 0.01 in 2 of the 3 splits" in text
+    assert "In 1 split it is at an end" in text
+    search["at_end"] = 0
+    assert "at an end" not in learning_rate_sentence(settings, Measure.of({"metric": "accuracy"}))
+
+
 def test_what_a_budget_has_left_is_told(results):
     cut = {"budget": "5min", "wanted_seeds": 10, "seeds": 6, "every": 2}
     text = said(results | {"settings": results["settings"] | {"budget": cut}})[0]
