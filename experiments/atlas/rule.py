@@ -7,8 +7,9 @@ have gained beyond that. Means are over families, whose members count together a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,13 +57,25 @@ OWN = "own comparison"
 """The technique that does best on validation, after all were tried on the data set itself."""
 
 
-def judged(known: Sequence[Known], own_choice: Mapping[str, str] | None = None) -> dict[str, Any]:
+class Own(NamedTuple):
+    """What a comparison on a data set itself chooses by the validation examples of each split.
+
+    Attributes:
+      choices: the technique, or the baseline, by split.
+      gain: what it gains there, mean over splits.
+    """
+
+    choices: Sequence[str]
+    gain: float
+
+
+def judged(known: Sequence[Known], own: Mapping[str, Own] | None = None) -> dict[str, Any]:
     """Judge the rules and the constant ones on families that they have not seen.
 
     Args:
       known: all data sets.
-      own_choice: the technique that a comparison on the data set itself chooses on its validation examples, by name of
-        the data set; it is judged beside the rules, but it has tried everything.
+      own: what a comparison on the data set itself chooses, by name of the data set; it is judged beside the rules,
+        but it has tried everything.
 
     Returns:
       `choosers`: of each rule its choices by data set, mean gain and regret with 95% intervals over families;
@@ -80,13 +93,14 @@ def judged(known: Sequence[Known], own_choice: Mapping[str, str] | None = None) 
         name: {one.name: rule(one, [other for other in known if other.family != one.family]) for one in known}
         for name, rule in {**RULES, **CONSTANTS}.items()
     }
-    if own_choice is not None:
-        choices[OWN] = dict(own_choice)
     best = _of_families(known, families, [max(one.effects.values()) for one in known])
     gains = {
         name: _of_families(known, families, [one.effects[made[one.name]] for one in known])
         for name, made in choices.items()
     }
+    if own is not None:
+        choices[OWN] = {one.name: Counter(own[one.name].choices).most_common(1)[0][0] for one in known}
+        gains[OWN] = _of_families(known, families, [own[one.name].gain for one in known])
     differences = _differences(gains, list(RULES))
     beats = [
         rule
@@ -100,7 +114,7 @@ def judged(known: Sequence[Known], own_choice: Mapping[str, str] | None = None) 
             for name, made in choices.items()
         },
         "differences": differences,
-        "own": [] if own_choice is None else _differences(gains, [OWN]),
+        "own": [] if own is None else _differences(gains, [OWN]),
         "beats": beats,
     }
 

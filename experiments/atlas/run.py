@@ -117,7 +117,7 @@ def _select_scores(row: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]
     """
     grid = {point["value"]: iter(point["select_score"]["values"]) for point in row["grid"]}
     out = []
-    for number, value in enumerate(row["chosen"].get("values", [row["chosen"]["value"]])):
+    for number, value in enumerate(row["chosen"].get("values") or [row["chosen"]["value"]]):
         if value is None:
             parts = [name for name in (BASELINE, *protocol.COMBINED) if name in rows]
             own = [_select_scores(rows[name], rows, sign)[number] for name in parts]

@@ -42,10 +42,10 @@ def summarized(sets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     Args:
       sets: from `experiments.atlas.run.measure`, at least 6 of different families.
     """
-    changes = {one["name"]: changes_of(one) for one in sets}
+    changes, forced = ({one["name"]: changes_of(one, off=off) for one in sets} for off in (True, False))
     titles = {name: row["title"] for one in sets for name, row in one["techniques"].items() if name != BASELINE}
     names = [name for name in titles if sum(name in changes[one["name"]] for one in sets) >= TOO_FEW]
-    rows = {name: _row(name, [one for one in sets if name in changes[one["name"]]], changes) for name in names}
+    rows = {name: _row(name, [one for one in sets if name in changes[one["name"]]], changes, forced) for name in names}
     for one, adjusted in zip(rows.values(), holm([row["p"] for row in rows.values()]), strict=True):
         one["p_holm"] = adjusted
     whole = [name for name in names if all(name in changes[one["name"]] for one in sets)]
@@ -61,19 +61,35 @@ def summarized(sets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "titles": titles,
         "techniques": rows,
         "ranks": ranks._replace(pairs=[])._asdict() | {"pairs": [pair._asdict() for pair in ranks.pairs]},
-        "rule": rule.judged(known, {one["name"]: own_choice(one) for one in sets}),
+        "rule": rule.judged(known, {one["name"]: own_choice(one, changes[one["name"]]) for one in sets}),
     }
 
 
-def changes_of(one: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def changes_of(one: Mapping[str, Any], *, off: bool = True) -> dict[str, np.ndarray]:
     """By how much the logarithm of the test loss fell in each run, by technique.
 
     A data set on which no split had two techniques to combine has no combination; the baseline stands in for it.
+
+    Args:
+      one: what was measured.
+      off: whether none is a strength too: in a split where no strength has a better validation score than the
+        baseline, the technique is left out, and changes nothing.
     """
     plain = np.log(one["techniques"][BASELINE]["test_loss"])
-    out = {name: plain - np.log(row["test_loss"]) for name, row in one["techniques"].items() if name != BASELINE}
+    out = {}
+    for name, gains in gains_on_validation(one).items():
+        change = plain - np.log(one["techniques"][name]["test_loss"])
+        out[name] = np.where(gains > 0, change, 0.0) if off else change
     out.setdefault(COMBINATION, np.zeros(len(plain)))
     return out
+
+
+def gains_on_validation(one: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """By how much the validation score of what each technique chose is better than the baseline's, by split."""
+    sign = METRICS[protocol.METRICS[one["task"]]].sign
+    scores = {name: sign * np.array(row["select_scores"]) for name, row in one["techniques"].items()}
+    plain = scores.pop(BASELINE)
+    return {name: own - plain for name, own in scores.items()}
 
 
 def ratio(one: Mapping[str, Any]) -> float:
@@ -91,28 +107,27 @@ def known_of(one: Mapping[str, Any], changes: Mapping[str, np.ndarray]) -> Known
     """What the rules know of a data set, and the mean effects."""
     train = float(np.mean(one["techniques"][BASELINE]["train_loss"]))
     own = features(
-        one["settings"]["train_examples"], one["columns"], one["classes"], one["chance"]["loss"], train,
+        one["settings"]["train_examples"], one["columns"], one["classes"], one["chance"]["select_loss"], train,
         one["select_loss"],
     )  # fmt: skip
     return Known(one["name"], one["family"], one["task"], own, {n: float(np.mean(d)) for n, d in changes.items()})
 
 
-def own_choice(one: Mapping[str, Any]) -> str:
-    """The technique that does best on the validation examples of the data set itself.
-
-    A combination that some splits do not have is none of them: its score was kept of the other splits alone.
-    """
-    sign = METRICS[protocol.METRICS[one["task"]]].sign
-    scores = {
-        name: sign * row["select_score"]
-        for name, row in one["techniques"].items()
-        if name != BASELINE and None not in row["chosen"]
-    }
-    return max(scores, key=lambda name: scores[name])
+def own_choice(one: Mapping[str, Any], changes: Mapping[str, np.ndarray]) -> rule.Own:
+    """The technique that does best on the validation examples of each split, or none, and what that gains."""
+    gains = gains_on_validation(one)
+    names = list(gains)
+    best = np.argmax([gains[name] for name in names], axis=0)
+    chosen = [names[i] if gains[names[i]][split] > 0 else BASELINE for split, i in enumerate(best)]
+    gained = [0.0 if name == BASELINE else changes[name][split] for split, name in enumerate(chosen)]
+    return rule.Own(chosen, float(np.mean(gained)))
 
 
 def _row(
-    name: str, sets: Sequence[Mapping[str, Any]], changes: Mapping[str, Mapping[str, np.ndarray]]
+    name: str,
+    sets: Sequence[Mapping[str, Any]],
+    changes: Mapping[str, Mapping[str, np.ndarray]],
+    forced: Mapping[str, Mapping[str, np.ndarray]],
 ) -> dict[str, Any]:
     """The summary of a technique over the data sets that it was tried on.
 
@@ -123,19 +138,27 @@ def _row(
     means = np.array([d.mean() for d in own])
     variances = np.array([resampled_variance(d, ratio(one)) for d, one in zip(own, sets, strict=True)])
     # A data set on which nothing was changed is as certain as the most certain other one.
-    variances = np.where(variances > 0, variances, variances[variances > 0].min(initial=np.inf))
+    variances = np.where(variances > 0, variances, variances[variances > 0].min() if variances.any() else 1.0)
     families = [one["family"] for one in sets]
     posteriors = [posterior(one, d) for d, one in zip(own, sets, strict=True)]
     of_families, uncertain = over_families(means, families), _variances_of_means(variances, families)
     whole, weighted = equal_effects(of_families, uncertain), random_effects(of_families, uncertain)
     edge = -math.log1p(-MARGIN)
     better = number_posterior([one.better for one in posteriors])
+    without_off = np.array([forced[one["name"]][name].mean() for one in sets])
+    left_out = [np.mean(gains_on_validation(one)[name] <= 0) for one in sets if name in one["techniques"]]
     return {
         **whole._asdict(),
         "weighted": {"mean": weighted.mean, "ci95": weighted.ci95, "tau": weighted.tau},
+        "left_out": float(np.mean(left_out)),
+        "forced": {
+            "mean": float(np.mean(over_families(without_off, families))),
+            "helped": int(np.sum(without_off > edge)),
+            "hurt": int(np.sum(without_off < -edge)),
+        },
         "each": {one["name"]: float(mean) for one, mean in zip(sets, means, strict=True)},
         "helped": int(np.sum(means > edge)),
-        "hurt": int(np.sum(means < math.log1p(-MARGIN))),
+        "hurt": int(np.sum(means < -edge)),
         "win": sum(one.better >= SHOWN for one in posteriors),
         "tie": sum(one.same >= SHOWN for one in posteriors),
         "loss": sum(one.worse >= SHOWN for one in posteriors),

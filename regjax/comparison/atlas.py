@@ -51,7 +51,7 @@ def features(
       train_examples: number of training examples, as a power of 10.
       inputs: number of inputs of an example, as a power of 10.
       classes: number of classes, as a power of 2; 0 for a regression.
-      chance_loss: test loss of a constant guess.
+      chance_loss: of a constant guess on the validation examples.
       train_loss: of the net, on its training examples.
       select_loss: of the net, on validation examples. With that of chance it is an estimate of the noise, the logarithm
         of their ratio; with the training loss the gap, `1 - train_loss / select_loss`, at least -1.
@@ -121,7 +121,9 @@ def similar(content: Mapping[str, Value]) -> dict[str, Json] | None:
       where the baseline has no loss.
     """
     settings, plain = content["settings"], content["baseline"]
-    losses = (content["chance"].get("loss"), plain["train_loss"]["mean"], plain["grid"][0]["select_loss"])
+    # Results of earlier versions have the loss of a constant guess on the test examples alone.
+    chance = content["chance"].get("select_loss", content["chance"].get("loss"))
+    losses = (chance, plain["train_loss"]["mean"], plain["grid"][0]["select_loss"])
     usual = {"classification": "cross_entropy", "regression": "mse"}.get(content["task"])
     if usual is None or (settings.get("loss") or {}).get("name") != usual or not all(map(_positive, losses)):
         return None

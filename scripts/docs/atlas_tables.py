@@ -16,7 +16,7 @@ _RULES = {
     "dropout": "always dropout",
     "decoupled": "always weight decay",
     "on average": "always the best on average",
-    "own comparison": "the best on validation, after trying all",
+    "own comparison": "the best on validation in each split, or none, after trying all",
 }
 
 
@@ -34,6 +34,7 @@ def techniques(records: Path, link: str) -> list[str]:
                 f"{_percent(row['mean'])} ({_percent(row['ci95'][1])} to {_percent(row['ci95'][0])})",
                 p_value(row["p_holm"]),
                 f"{_percent(row['prediction'][1])} to {_percent(row['prediction'][0])}",
+                f"{100 * (1 - row['left_out']):.0f}%",
                 f"{row['helped']} / {count - row['helped'] - row['hurt']} / {row['hurt']}",
                 f"{row['win']} / {row['tie']} / {row['loss']}",
                 f"{100 * row['in_general']['better']:.0f}%",
@@ -42,8 +43,8 @@ def techniques(records: Path, link: str) -> list[str]:
         )
     head = (
         "technique", "change of the test loss, mean over families (95% CI)", "adjusted p",
-        "ten runs on a data set of a further family (95%)", "lower / same / higher", "shown", "better in general",
-        "mean rank, group",
+        "ten runs on a data set of a further family (95%)", "used in", "lower / same / higher", "shown",
+        "better in general", "mean rank, group",
     )  # fmt: skip
     return [*table(head, rows), "", *wrapped(_made(record, link)), "", *wrapped(_reading(summary))]
 
@@ -77,6 +78,7 @@ def _reading(summary: Mapping[str, Any]) -> str:
         + (f"for {_listed(sure, titles)} alone." if sure else "for none: on the next one, each may do harm."),
         f"Lower, same and higher count data sets by the mean over their runs, at {margin:g}%; shown are those on which "
         "the correlated Bayesian t-test gives at least 95% to one of the three.",
+        _forced(made, titles),
         f"By ranks {_title(first, titles)} comes first, and {len(with_first) - 1} of {len(ranks['ranks']) - 1} other "
         "rows, the baseline among them, share a group with it."
         if "baseline" in with_first
@@ -84,6 +86,17 @@ def _reading(summary: Mapping[str, Any]) -> str:
         "other rows share a group with it; the baseline does not.",
     ]
     return " ".join(sentences)
+
+
+def _forced(made: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]) -> str:
+    """What the techniques do if none is no choice."""
+    dearest = max(made, key=lambda name: made[name]["mean"] - made[name]["forced"]["mean"])
+    forced, row = made[dearest]["forced"], made[dearest]
+    return (
+        "“Used in” is the share of splits in which some strength was better on validation than none. If none were no "
+        f"choice, {_title(dearest, titles)} would lose most by it: the mean would be {_percent(forced['mean'])} instead "
+        f"of {_percent(row['mean'])}, and {forced['hurt']} data sets would have a higher loss instead of {row['hurt']}."
+    )
 
 
 def rule(records: Path, link: str) -> list[str]:

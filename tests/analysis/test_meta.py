@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from regjax.analysis import equal_effects, mean_interval, random_effects, resampled_variance
-from regjax.analysis.meta import between_variance
+from regjax.analysis.meta import _variance_by_moments, between_variance
 
 # Trials of BCG against tuberculosis (Colditz et al. 1994): cases and others, of the treated and of controls.
 BCG = np.array([
@@ -104,7 +104,8 @@ def test_with_equal_weights_the_mean_is_that_of_a_t_test():
     found = equal_effects(y, v)
     assert found.interval == pytest.approx(mean_interval(y.tolist()))
     assert found.p == pytest.approx(stats.ttest_1samp(y, 0.0).pvalue)
-    assert found.tau**2 == pytest.approx(y.var(ddof=1) - 0.03)
+    same = equal_effects(y, np.full(5, 0.03))
+    assert same.tau**2 == pytest.approx(y.var(ddof=1) - 0.03)
     assert found.q == random_effects(y, v).q
     # t of 4 degrees of freedom at 0.975 is 2.77645.
     assert found.prediction[1] == pytest.approx(y.mean() + 2.77645 * np.sqrt(1.2 * y.var(ddof=1)), rel=1e-5)
@@ -119,6 +120,24 @@ def test_studies_without_variance_do_not_decide_where_all_count_alike():
     low, high = equal_effects(y, v).prediction
     assert low < -0.15
     assert high > 0.15
+
+
+def test_one_study_that_is_known_badly_does_not_hide_the_spread_of_the_others():
+    """Over 400 draws of a true spread of 0.1, on average as large, where equal weights often leave nothing of it."""
+    rng = np.random.default_rng(5)
+    v = np.array([0.001] * 30 + [2.0])
+    draws = 0.1 * rng.normal(size=(400, 31)) + np.sqrt(v) * rng.normal(size=(400, 31))
+    found = np.array([equal_effects(y, v).tau ** 2 for y in draws])
+    assert found.mean() == pytest.approx(0.01, rel=0.1)
+    assert np.mean(found == 0) < 0.01
+    equal = draws.var(axis=1, ddof=1) - v.mean()
+    assert np.mean(equal <= 0) > 0.5
+
+
+def test_the_moments_of_weighted_squares_are_solved_by_hand():
+    """Weights 1 and 1/2 for estimates 0 and 3: the mean is 1, the squares sum to 3; errors add 1 - 2/3 + 1 - 1/3."""
+    y, v = np.array([0.0, 3.0]), np.array([1.0, 2.0])
+    assert _variance_by_moments(y, v, np.array([1.0, 0.5])) == pytest.approx((3 - (2 - 1)) / (1.5 - 1.25 / 1.5))
 
 
 def test_the_corrected_variance_is_that_of_nadeau_and_bengio():

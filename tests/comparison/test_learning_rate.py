@@ -107,7 +107,9 @@ def test_an_error_is_searched_for_its_lowest_value():
 def test_what_is_given_is_not_searched(noise):
     splits = split(noise)
     assert learning_rates_of(CompareOptions(learning_rate=0.5), splits) == (0.5,)
-    assert learning_rates_of(CompareOptions(optimizer="momentum"), splits) == pytest.approx([10 * rate for rate in RATES])
+    assert learning_rates_of(CompareOptions(optimizer="momentum"), splits) == pytest.approx(
+        [10 * rate for rate in RATES]
+    )
     assert learning_rates_of(CompareOptions(), split(load("digits"))) == (0.003,)
 
 

