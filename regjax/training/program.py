@@ -108,7 +108,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
         def body(i: Array, carry: tuple[TrainState, PyTree, Array]) -> tuple[TrainState, PyTree, Array]:
             train, averages, loss_sum = carry
-            batch = split_examples(block.batch(i), spec.mesh)
+            with jax.named_scope("batch"):
+                batch = split_examples(block.batch(i), spec.mesh)
             train, metrics = step(hparams, train, batch, stream(key, STEP, train.step))
             if hparams.average is not None:
                 averages, weights = hparams.average.update(averages, Weights(train.params, train.model_state))
@@ -124,7 +125,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
         train, averages = state.train, state.averages
         running_loss = state.loss_sum / spec.steps_per_epoch
         weights = evaluated_weights(train, averages, hparams)
-        on_train, on_val = _measure(spec, model.apply, weights, hparams, data)
+        with jax.named_scope("evaluate"):
+            on_train, on_val = _measure(spec, model.apply, weights, hparams, data)
         # A training loss that is not finite must stop the run, even if the validation loss is still finite.
         watched = jnp.where(jnp.isfinite(running_loss), on_val["loss"], jnp.nan)
         stop = hparams.stopping.update(state.stop, watched, on_train["loss"])
@@ -153,7 +155,8 @@ def make_program(spec: Spec, make_tx: MakeTx | None = None) -> Program:
 
     def epoch_block(state: RunState, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunState:
         steps = spec.steps_per_epoch
-        block = next_block(spec, key, state.train.step, data, hparams.n_train, steps)
+        with jax.named_scope("shuffle"):
+            block = next_block(spec, key, state.train.step, data, hparams.n_train, steps)
         return end_epoch(updates(state, hparams, key, block, steps), hparams, data)
 
     return Program(init, updates, end_epoch, epoch_block)

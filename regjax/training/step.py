@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -97,16 +98,19 @@ def make_step(
                 micro_batch=micro_batch,
             )
 
-        (loss, aux), grads = gradient_at(state.params)
+        # The scopes name the parts of an update in a profile.
+        with jax.named_scope("gradients"):
+            (loss, aux), grads = gradient_at(state.params)
         # grad_fn serves optimizers such as SAM, which compute gradients at other points on the same batch and noise.
-        updates, opt_state = transform.update(
-            grads,
-            state.opt_state,
-            state.params,
-            grad_fn=lambda params, _: gradient_at(params)[1],
-            key=stream(key, GRADIENT),
-        )
-        params = apply_constraints(resolve(constraint, hparams), optax.apply_updates(state.params, updates))
+        with jax.named_scope("optimizer"):
+            updates, opt_state = transform.update(
+                grads,
+                state.opt_state,
+                state.params,
+                grad_fn=lambda params, _: gradient_at(params)[1],
+                key=stream(key, GRADIENT),
+            )
+            params = apply_constraints(resolve(constraint, hparams), optax.apply_updates(state.params, updates))
         return TrainState(state.step + 1, params, aux.model_state, opt_state), {"loss": loss, **aux.parts}
 
     return step

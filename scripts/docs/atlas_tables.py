@@ -94,8 +94,8 @@ def _forced(made: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]) ->
     forced, row = made[dearest]["forced"], made[dearest]
     return (
         "“Used in” is the share of splits in which some strength was better on validation than none. If none were no "
-        f"choice, {_title(dearest, titles)} would lose most by it: the mean would be {_percent(forced['mean'])} instead "
-        f"of {_percent(row['mean'])}, and {forced['hurt']} data sets would have a higher loss instead of {row['hurt']}."
+        f"choice, {_title(dearest, titles)} would lose most by it: the mean would be {_percent(forced['mean'])}, not "
+        f"{_percent(row['mean'])}, and the loss would be higher on {forced['hurt']} data sets, not {row['hurt']}."
     )
 
 

@@ -65,6 +65,20 @@ class Contender(NamedTuple):
     rounds: int | None = None
 
 
+class Program(NamedTuple):
+    """A compiled program and what it does.
+
+    Attributes:
+      function: a jitted function.
+      arguments: what it is called with.
+      updates: how many updates it makes.
+    """
+
+    function: Any
+    arguments: tuple[Any, ...]
+    updates: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """One row of the table.
@@ -81,6 +95,7 @@ class Case:
       floor_value: a floor that is known without measuring, in the unit of the case.
       needs_data_dir: skipped without `--data_dir`.
       only_on_request: part of `--all` and `--only`, not of a plain call.
+      program: of ours, for `--explain`; None if it cannot be explained.
       compilation_counts: the unit is seconds, and the ratio with compilation included is printed as well.
     """
 
@@ -96,6 +111,7 @@ class Case:
     needs_data_dir: bool = False
     only_on_request: bool = False
     compilation_counts: bool = False
+    program: Callable[[Context], Program] | None = None
 
 
 def seconds(function: Callable[[], Any]) -> float:

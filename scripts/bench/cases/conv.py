@@ -96,6 +96,7 @@ CASES = {
         unit="ms/step",
         quality="validation loss",
         prepare=prepare,
+        program=lambda context: problems.epoch_program(context, cnn(), BATCH),
         contenders={
             "ours": Contender(ours),
             "torch": Contender(torch, ("torch",)),

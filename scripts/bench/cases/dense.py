@@ -91,6 +91,7 @@ CASES = {
         unit="ms/step",
         quality="validation loss",
         prepare=prepare,
+        program=lambda context: problems.epoch_program(context, mlp(context), BATCH, rates={"dropout": RATE}),
         contenders={
             "ours": Contender(ours),
             "torch": Contender(lambda context: torch_round(context, False), ("torch",)),

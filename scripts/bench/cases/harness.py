@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from cases.base import Case
 
 ROOT = Path(__file__).resolve().parents[3]
+BRIEF_ROUNDS = 5
 
 
 class Outcome(NamedTuple):
@@ -22,6 +23,7 @@ class Outcome(NamedTuple):
 
     Attributes:
       variants: median of each variant over the rounds.
+      rounds: the headline of each round.
       value: the headline, None when the contender is missing.
       quality: median over the rounds.
       compile_seconds: what the first round took beyond a warm one.
@@ -29,6 +31,7 @@ class Outcome(NamedTuple):
     """
 
     variants: dict[str, float]
+    rounds: list[float]
     value: float | None
     quality: float | None
     compile_seconds: float | None
@@ -89,12 +92,14 @@ class BenchmarkError(Exception):
     """Ours or the preparation of a case failed; peers that fail are named as missing instead."""
 
 
-def measure(case: Case, *, quick: bool, data_dir: str | None) -> dict[str, Outcome]:
-    """Measure all contenders of a case.
+def measure(case: Case, *, quick: bool, data_dir: str | None, brief: bool = False) -> dict[str, Outcome]:
+    """Measure all contenders of a case; with `brief` ours and the floor alone, in `BRIEF_ROUNDS`.
 
     Raises:
       BenchmarkError: ours failed.
     """
+    contenders = {name: one for name, one in case.contenders.items() if not brief or name in ("ours", "floor")}
+    rounds = 1 if quick else BRIEF_ROUNDS if brief else case.rounds
     with tempfile.TemporaryDirectory(prefix="regjax-bench-") as scratch:
         shared = os.path.join(scratch, "shared.npz")
         options = {"quick": quick, "shared": shared, "data_dir": data_dir, "scratch": scratch}
@@ -106,7 +111,7 @@ def measure(case: Case, *, quick: bool, data_dir: str | None) -> dict[str, Outco
         missing: dict[str, str] = {}
         answers: dict[str, list[dict[str, Any]]] = {}
         try:
-            for name, contender in case.contenders.items():
+            for name, contender in contenders.items():
                 absent = [module for module in contender.needs if importlib.util.find_spec(module) is None]
                 if absent:
                     missing[name] = f"{absent[0]} is not installed"
@@ -121,11 +126,11 @@ def measure(case: Case, *, quick: bool, data_dir: str | None) -> dict[str, Outco
                 else:
                     answers[name] = [first]
             # The answer of the set-up is warm too and counts as the first round.
-            for number in range(1, 1 if quick else case.rounds):
+            for number in range(1, rounds):
                 for name, worker in workers.items():
                     if name in missing:
                         continue
-                    limit = case.contenders[name].rounds
+                    limit = contenders[name].rounds
                     if limit is None or number < limit:
                         reply = worker.ask()
                         if name in ("ours", "floor"):
@@ -138,21 +143,22 @@ def measure(case: Case, *, quick: bool, data_dir: str | None) -> dict[str, Outco
             for worker in workers.values():
                 worker.close()
     return {
-        name: Outcome({}, None, None, None, missing[name]) if name in missing else _outcome(case, answers[name])
-        for name in case.contenders
+        name: Outcome({}, [], None, None, None, missing[name]) if name in missing else _outcome(case, answers[name])
+        for name in contenders
     }
 
 
 def _outcome(case: Case, answers: list[dict[str, Any]]) -> Outcome:
     variants = {name: statistics.median(a["values"][name] for a in answers) for name in answers[0]["values"]}
     if case.headline in ("max", "min"):
-        value = (max if case.headline == "max" else min)(variants.values())
+        shown = (max if case.headline == "max" else min)(variants, key=lambda name: variants[name])
     else:
         # Peers that have no variant of that name have only one.
-        value = variants.get(case.headline, next(iter(variants.values())))
+        shown = case.headline if case.headline in variants else next(iter(variants))
+    value, rounds = variants[shown], [answer["values"][shown] for answer in answers]
     qualities = [a["quality"] for a in answers if a["quality"] is not None]
     quality = statistics.median(qualities) if qualities else None
-    return Outcome(variants, value, quality, answers[0].get("compile_seconds"), None)
+    return Outcome(variants, rounds, value, quality, answers[0].get("compile_seconds"), None)
 
 
 def _check(case: str, name: str, worker: Worker, answer: dict[str, Any]) -> None:

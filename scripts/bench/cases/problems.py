@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from cases.base import Context
+from cases.base import Context, Program
 
 
 def clusters(examples: int, shape: tuple[int, ...], classes: int = 10) -> tuple[Any, Any]:
@@ -144,10 +144,10 @@ def dense_floor(batch: int, sizes: tuple[int, ...], steps: int = 20) -> Any:
     return one_round
 
 
-def ours_epoch(
+def epoch_program(
     context: Context, model: Any, batch_size: int, *, optimizer: str = "adam", **hyperparameters: Any
-) -> Any:
-    """A function that trains one epoch with `regjax.make_run`, all of it compiled, and returns the `RunState`."""
+) -> Program:
+    """The program that trains one epoch with `regjax.make_run`."""
     import jax
 
     from regjax.training.run import make_run
@@ -163,5 +163,13 @@ def ours_epoch(
         optimizer=optimizer,
     )
     hparams = make_hparams(n_train=len(shared["x"]), **hyperparameters)
-    run, key, data, weights = jax.jit(make_run(spec)), jax.random.key(0), jax_data(shared), jax_weights(shared)
-    return lambda: jax.block_until_ready(run(hparams, key, data, 0, weights))
+    arguments = (hparams, jax.random.key(0), jax_data(shared), 0, jax_weights(shared))
+    return Program(jax.jit(make_run(spec)), arguments, len(shared["index"]))
+
+
+def ours_epoch(context: Context, model: Any, batch_size: int, **options: Any) -> Any:
+    """A function that runs `epoch_program`, all of it compiled, and returns the `RunState`."""
+    import jax
+
+    run, arguments, _ = epoch_program(context, model, batch_size, **options)
+    return lambda: jax.block_until_ready(run(*arguments))

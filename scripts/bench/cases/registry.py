@@ -25,6 +25,9 @@ MODULES = {
     "cold_start": "starts",
 }
 
+BRIEF = ("dense_step", "conv_step", "sweep_64")
+"""The cases with a floor of matrix products, which every machine can measure without a peer."""
+
 
 class UnknownCaseError(Exception):
     """A name that is not a case; the text is one line for stderr."""

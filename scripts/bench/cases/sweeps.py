@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cases import torch_sweep
-from cases.base import Case, Contender, Context, Measured, Round, fastest, seconds
+from cases.base import Case, Contender, Context, Measured, Program, Round, fastest, seconds
 
 SIZES, BATCH, LEARNING_RATE = (64, 128, 128, 10), 64, 1e-3
 
@@ -43,15 +43,12 @@ def problem(context: Context) -> dict[str, Any]:
     }
 
 
-def ours(context: Context) -> Round:
-    """`regjax.run_lanes`: one compiled program for all lanes, on both cores."""
-    import jax
+def run_and_data(given: dict[str, Any]) -> tuple[Any, Any]:
+    """The run of a lane, and the data of all."""
     import jax.numpy as jnp
-    import numpy as np
 
     import regjax as rj
 
-    given = problem(context)
     arrays = [jnp.asarray(given[name]) for name in ("x", "y", "x_val", "y_val")]
     order = jnp.arange(len(arrays[0]), dtype=jnp.int32)
     data = rj.TrainData(arrays[0], arrays[1].astype(jnp.int32), order, arrays[2], arrays[3].astype(jnp.int32))
@@ -62,9 +59,33 @@ def ours(context: Context) -> Round:
         steps_per_epoch=len(order) // BATCH,
         epochs=given["epochs"],
     )
-    run = rj.make_run(spec)
+    return rj.make_run(spec), data
+
+
+def lane_program(context: Context) -> Program:
+    """The program of one lane on one device, for five epochs."""
+    import jax
+
+    import regjax as rj
+
+    run, data = run_and_data(problem(context) | {"epochs": 5})
+    hparams = rj.make_hparams(n_train=len(data.x), rates={"dropout": 0.2})
+    device = jax.devices()[0]
+    arguments = jax.device_put((hparams, jax.random.key(0), data), device)
+    return Program(jax.jit(run), arguments, 5 * run.spec.steps_per_epoch)
+
+
+def ours(context: Context) -> Round:
+    """`regjax.run_lanes`: one compiled program for all lanes, on both cores."""
+    import jax
+    import numpy as np
+
+    import regjax as rj
+
+    given = problem(context)
+    run, data = run_and_data(given)
     lanes = [
-        rj.Lane(run, rj.make_hparams(n_train=len(order), rates={"dropout": rate}), jax.random.key(i))
+        rj.Lane(run, rj.make_hparams(n_train=len(data.x), rates={"dropout": rate}), jax.random.key(i))
         for i, rate in enumerate(given["rates"])
     ]
     results: list[Any] = []
@@ -274,6 +295,7 @@ def _case(name: str, lanes: int, rounds: int) -> Case:
         unit="s",
         quality="validation accuracy",
         prepare=prepare,
+        program=lane_program,
         rounds=rounds,
         contenders={
             "ours": Contender(ours),

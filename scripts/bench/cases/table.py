@@ -68,6 +68,7 @@ def row(case: Case, outcomes: dict[str, Outcome], busy: float | None = None) -> 
         "ours": _rounded(ours.value),
         "variants": {name: _rounded(value) for name, value in ours.variants.items()},
         "peers": {name: _rounded(outcome.value) for name, outcome in peers.items()},
+        "rounds": {name: [_rounded(value) for value in outcome.rounds] for name, outcome in outcomes.items()},
         "ratio_to_best_peer": _ratio(min(measured, default=None), ours.value),
         "fraction_of_floor": _ratio(least, ours.value),
         "quality": {

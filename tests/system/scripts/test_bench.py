@@ -17,6 +17,7 @@ KEYS = {
     "ours",
     "variants",
     "peers",
+    "rounds",
     "ratio_to_best_peer",
     "fraction_of_floor",
     "quality",
@@ -42,7 +43,7 @@ def test_help_names_every_flag_without_loading_jax():
         timeout=60,
     )
     assert done.returncode == 0
-    for flag in ("--only", "--json", "--quick", "--list", "--data_dir", "--all"):
+    for flag in ("--only", "--json", "--against", "--tolerance", "--brief", "--quick", "--list", "--data_dir", "--all"):
         assert flag in done.stdout
     assert " jax" not in done.stderr
     assert " numpy" not in done.stderr
@@ -66,6 +67,31 @@ def test_a_json_file_in_no_directory_is_refused_before_anything_is_measured(tmp_
     done = bench("--only=augment", f"--json={tmp_path}/absent/rows.json")
     assert done.returncode == 2
     assert "its directory does not exist" in done.stderr
+
+
+def test_a_record_that_is_none_is_refused_before_anything_is_measured(tmp_path: Path):
+    (tmp_path / "rows.json").write_text('{"case": 3}')
+    for name in ("rows.json", "absent.json"):
+        done = bench("--only=augment", f"--against={tmp_path / name}")
+        assert done.returncode == 2
+        assert f"--against={tmp_path / name}: not rows from --json" in done.stderr
+        assert "case " not in done.stdout
+
+
+def test_a_run_is_compared_with_its_record(tmp_path: Path):
+    """Against its own rows, and against the same with ours a hundred times as fast."""
+    path = tmp_path / "rows.json"
+    assert bench("--only=dense_step", "--brief", "--quick", f"--json={path}").returncode == 0
+    done = bench("--only=dense_step", "--brief", "--quick", f"--against={path}", "--tolerance=20")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "against the record: not slower" in done.stdout
+    (row,) = json.loads(path.read_text())
+    assert set(row["rounds"]) == {"ours", "floor"}
+    row["rounds"]["ours"] = [value / 100 for value in row["rounds"]["ours"]]
+    path.write_text(json.dumps([row]))
+    done = bench("--only=dense_step", "--brief", "--quick", f"--against={path}", "--tolerance=20")
+    assert done.returncode == 1
+    assert "SLOWER" in done.stdout
 
 
 def test_a_case_that_needs_data_is_skipped_by_name():
