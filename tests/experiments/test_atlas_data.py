@@ -8,6 +8,7 @@ import pytest
 
 from experiments.atlas import generated, groups, packages
 from experiments.atlas.data import ENTRIES, distinct, table
+from regjax.comparison.data_defaults import is_demonstration
 from regjax.core.errors import InputError
 from regjax.data import from_arrays, split
 
@@ -15,6 +16,13 @@ from regjax.data import from_arrays, split
 def test_data_sets_have_names_and_families_of_their_own():
     assert len({entry.name for entry in ENTRIES}) == len(ENTRIES) >= 30
     assert len({entry.family for entry in ENTRIES}) >= 25
+
+
+def test_no_data_set_has_the_defaults_of_the_demonstration():
+    """With these the learning rate would be given, and not chosen in each split."""
+    for entry in ENTRIES:
+        if entry.family == "digits":
+            assert not is_demonstration(split(entry.make(entry.name, None)))
 
 
 def test_one_row_of_each_group_of_duplicates_stays():
