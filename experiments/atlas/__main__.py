@@ -88,7 +88,7 @@ def write(entries: list[data.Entry], workdir: Path, *, keep: bool) -> None:
     record = {
         "command": "python -m experiments.atlas --packages=DIR --workdir=runs/atlas --keep",
         "seconds": round(sum(one["seconds"] for one in found)),
-        "runs": sum(row["lanes"] for one in found for row in one["techniques"].values()),
+        "runs": sum(run.runs_of(one) for one in found),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": found[0]["versions"],
         "packages": packages.VERSIONS,

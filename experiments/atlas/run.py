@@ -110,6 +110,12 @@ def reduced(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def runs_of(one: Mapping[str, Any]) -> int:
+    """The number of runs behind a data set, those of the search for learning rates included."""
+    search = one["settings"]["learning_rate_search"]
+    return sum(row["lanes"] for row in one["techniques"].values()) + sum(search["tried"]) * search["runs"]
+
+
 def _select_scores(row: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], sign: float) -> list[float]:
     """The validation score of what a row chose in each split, of one run each.
 

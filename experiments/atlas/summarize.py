@@ -1,6 +1,7 @@
 """The summary of the atlas: effects with their spread between data sets, ranks, wins and losses, and the rules.
 
-The unit is the logarithm of the test loss, baseline minus technique on the same split: 0.1 is a loss that is 10% lower.
+The unit is the logarithm of the test loss, baseline minus technique on the same split: 0.1 is a loss that is 10% lower;
+a hundredth of the loss of a constant guess is added to both, so that a loss of 0 has one.
 It has no unit of the data, so that cross entropies and squared errors can stand side by side; a technique that halves a
 loss weighs as much as one that doubles it; and what makes a split hard for both cancels out.
 """
@@ -31,6 +32,11 @@ from regjax.comparison.techniques import BASELINE
 
 MARGIN = 0.02
 """The smallest change of a test loss that matters, a share: the default of `compare`."""
+FLOOR = 0.01
+"""What is added to each test loss, a share of that of a constant guess: far below it losses count as alike.
+
+Cross entropies on a few test examples may be 0 in float32, whose logarithm is none.
+"""
 SHOWN = 0.95
 """A posterior probability from which a win, a tie or a loss on a data set counts as shown."""
 TOO_FEW = 6  # data sets
@@ -75,12 +81,13 @@ def changes_of(one: Mapping[str, Any], *, off: bool = True) -> dict[str, np.ndar
       off: whether none is a strength too: in a split where no strength has a better validation score than the
         baseline, the technique is left out, and changes nothing.
     """
-    plain = np.log(one["techniques"][BASELINE]["test_loss"])
+    floor = FLOOR * one["chance"]["loss"]
+    logs = {name: np.log(np.array(row["test_loss"]) + floor) for name, row in one["techniques"].items()}
     out = {}
     for name, gains in gains_on_validation(one).items():
-        change = plain - np.log(one["techniques"][name]["test_loss"])
+        change = logs[BASELINE] - logs[name]
         out[name] = np.where(gains > 0, change, 0.0) if off else change
-    out.setdefault(COMBINATION, np.zeros(len(plain)))
+    out.setdefault(COMBINATION, np.zeros(len(logs[BASELINE])))
     return out
 
 

@@ -90,13 +90,16 @@ def _reading(summary: Mapping[str, Any]) -> str:
 
 def _forced(made: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]) -> str:
     """What the techniques do if none is no choice."""
-    dearest = max(made, key=lambda name: made[name]["mean"] - made[name]["forced"]["mean"])
-    forced, row = made[dearest]["forced"], made[dearest]
-    return (
-        "“Used in” is the share of splits in which some strength was better on validation than none. If none were no "
-        f"choice, {_title(dearest, titles)} would lose most by it: the mean would be {_percent(forced['mean'])}, not "
-        f"{_percent(row['mean'])}, and the loss would be higher on {forced['hurt']} data sets, not {row['hurt']}."
-    )
+    gained = {name: row["forced"]["mean"] - row["mean"] for name, row in made.items()}
+    worst, best = min(gained, key=lambda name: gained[name]), max(gained, key=lambda name: gained[name])
+
+    def means(name: str) -> str:
+        forced, chosen = made[name]["forced"]["mean"], made[name]["mean"]
+        return f"{_title(name, titles)} would have a mean of {_percent(forced)}, not {_percent(chosen)}"
+
+    text = "“Used in” is the share of splits in which some strength was better on validation than none. "
+    text += f"If none were no choice, {means(worst)}"
+    return f"{text}; while {means(best)}." if gained[best] > 0 else f"{text}."
 
 
 def rule(records: Path, link: str) -> list[str]:
@@ -139,10 +142,12 @@ def _verdict(judged: Mapping[str, Any]) -> str:
         return f"Over {tested}, {' and '.join(beats)} is shown to be better than all three constant choices."
     against = [d for d in judged["differences"] if d["constant"] == "on average"]
     sizes = " and ".join(f"{_RULES[d['rule']]} ({_with_ends(d, -1)})" for d in against)
+    worse = [d for d in judged["differences"] if d["p_holm"] <= _LEVEL and d["mean"] < 0]
+    shown = [f"{_RULES[d['rule']]} is shown to be worse than {_RULES[d['constant']]}" for d in worse]
     return (
         f"**No rule beats the constant ones.** Over {tested}, neither is shown to be better than all of always "
         f"dropout, always weight decay and always the technique that is best on average; against the last: {sizes}, "
-        "where a positive number is a higher test loss."
+        f"where a positive number is a higher test loss.{''.join(f' Indeed, {text}.' for text in shown)}"
     )
 
 

@@ -160,7 +160,7 @@ def measured(number, gain, rng, task="regression"):
     }
     return {
         "name": f"set {number}", "family": f"family {number}", "task": task, "columns": 10, "classes": 0,
-        "settings": {"train_examples": 300, "test_examples": 100}, "chance": {"loss": 9.0, "select_loss": 1.0},
+        "settings": {"train_examples": 300, "test_examples": 100}, "chance": {"loss": 0.09, "select_loss": 1.0},
         "select_loss": 0.5, "techniques": rows,
     }  # fmt: skip
 
@@ -183,13 +183,23 @@ def test_a_technique_is_left_out_where_validation_does_not_speak_for_it():
         "dropout": {"test_loss": [2.0, 4.0, 0.5], "select_scores": [0.4, 0.5, 0.6]},
         "l1": {"test_loss": [0.5, 8.0, 0.25], "select_scores": [0.3, 0.7, 0.5]},
     }
-    one = {"task": "regression", "techniques": rows}
+    one = {"task": "regression", "techniques": rows, "chance": {"loss": 0.0}}
     log = np.log(2.0)
     assert summarize.changes_of(one)["dropout"] == pytest.approx([-log, 0, 0])
     assert summarize.changes_of(one, off=False)["dropout"] == pytest.approx([-log, -2 * log, log])
     own = summarize.own_choice(one, summarize.changes_of(one))
     assert own.choices == ["l1", "baseline", "baseline"]
     assert own.gain == pytest.approx(log / 3)
+
+
+def test_a_loss_of_0_is_a_hundredth_of_that_of_a_constant_guess():
+    rows = {
+        "baseline": {"test_loss": [0.0, 2.0], "select_scores": [1.0, 1.0]},
+        "dropout": {"test_loss": [2.0, 0.0], "select_scores": [0.5, 0.5]},
+    }
+    one = {"task": "classification", "techniques": rows, "chance": {"loss": 1.0}}
+    expected = [np.log(0.01) - np.log(2.01), np.log(2.01) - np.log(0.01)]
+    assert summarize.changes_of(one)["dropout"] == pytest.approx(expected)
 
 
 def test_a_technique_that_harms_is_seldom_used_and_its_harm_is_still_told():
@@ -203,7 +213,7 @@ def test_a_technique_that_harms_is_seldom_used_and_its_harm_is_still_told():
 
 
 def test_the_guess_that_the_noise_is_compared_with_is_that_of_validation_examples():
-    """log(0.5 / 1): the loss of a constant guess on the test examples, 9, has no say."""
+    """log(0.5 / 1): the loss of a constant guess on the test examples, 0.09, has no say."""
     one = measured(0, 0.1, np.random.default_rng(0))
     assert summarize.known_of(one, summarize.changes_of(one)).features[3] == pytest.approx(np.log(0.5))
 
