@@ -16,6 +16,8 @@ from regjax.penalties.constraints import max_norm
 
 UPDATES = 400
 """Updates of every run, rounded up to whole passes over the training examples."""
+SEED = 1_000
+"""The first seed of splits and runs; the splits that earlier measurements have seen begin at 0."""
 RUNS = 10
 """Runs of each setting, each on a split of its own."""
 METRICS = {"classification": "log_loss", "regression": "rmse"}
@@ -27,7 +29,7 @@ GRIDS: dict[str, tuple[float, ...]] = {
     "early_stopping": (),
     "l2": (1e-4, 1e-3, 1e-2, 1e-1),
     "decoupled": (0.1, 0.5, 2.0, 8.0),
-    "l1": (1e-4, 5e-4, 2e-3, 1e-2),
+    "l1": (5e-4, 2e-3, 1e-2, 5e-2),
     "dropout": (0.2, 0.4, 0.6, 0.8),
     "augmentation": (0.25, 0.5, 1.0, 2.0),
     "mixup": (0.1, 0.3, 1.0, 3.0),
@@ -43,11 +45,11 @@ def own_techniques() -> list[Technique]:
     """The techniques that are not in the catalogue: a group lasso, a constraint and an average of weights."""
     return [
         Technique(
-            "group_lasso", "group lasso of inputs", "strength", (5e-4, 2e-3, 1e-2, 5e-2),
+            "group_lasso", "group lasso of inputs", "strength", (2e-3, 1e-2, 5e-2, 2e-1),
             lambda s: {"penalties": {"proximal": group_lasso(s, axis="in")}}, combines=False,
         ),
         Technique(
-            "max_norm", "max norm", "inverse norm", (0.25, 0.5, 1.0, 2.0),
+            "max_norm", "max norm", "inverse norm", (0.5, 1.0, 2.0, 4.0),
             lambda c: {"constraint": max_norm(1.0 / c)}, combines=False,
         ),
         Technique(
@@ -73,6 +75,8 @@ def options(task: str, kind: str, train_examples: int, updates: int, runs: int) 
         "epochs": math.ceil(updates / math.ceil(train_examples / batch)),
         "seeds": runs,
         "splits": runs,
+        "seed": SEED,
+        "split_seed": SEED,
         "metric": METRICS[task],
         "augmentation": AUGMENTATIONS[kind],
     }
@@ -84,6 +88,7 @@ def described() -> dict[str, Any]:
     return {
         "updates": UPDATES,
         "runs": RUNS,
+        "seed": SEED,
         "metrics": METRICS,
         "combined": list(COMBINED),
         "grids": {one.name: {"title": one.title, "parameter": one.parameter, "values": one.values} for one in made},

@@ -155,6 +155,34 @@ def equal_effects(estimates: Sequence[float] | np.ndarray, variances: Sequence[f
 
       tau^2 = max(0, (sum_i a_i (y_i - m)^2 - sum_i a_i v_i + sum_i a_i^2 v_i / A) / (A - sum_i a_i^2 / A))
 
+    with `A = sum_i a_i`, `m = sum_i a_i y_i / A` and `t = var(y, ddof=1)`, so that neither studies without variance
+    decide, nor one study that is known far worse than the others hides their spread. Where all variances are the same
+    it is `var(y, ddof=1) - v`.
+
+    The interval of the mean is Student's over the studies, with the variance `var(y, ddof=1) / k`; the prediction
+    interval is that of the estimate of a further study, whose error it includes, with `(1 + 1 / k) var(y, ddof=1)`.
+    Neither depends on the variances. They are wider than those of `random_effects` where the model of that holds, and
+    right where it does not: studies on which a treatment does nothing at all have next to no variance, and would decide
+    a weighted fit alone.
+
+    The spread between studies is the estimator of moments with the weights `a_i = 1 / (v_i + t)`,
+
+      tau^2 = max(0, (sum_i a_i (y_i - m)^2 - sum_i a_i v_i + sum_i a_i^2 v_i / A) / (A - sum_i a_i^2 / A))
+
+    with `A = sum_i a_i` and `m = sum_i a_i y_i / A`, and `t = var(y, ddof=1)`, so that neither studies without variance
+    decide, nor one study that is known far worse than the others hides their spread. Where all variances are the same it
+    is `var(y, ddof=1) - v`.
+
+    The interval of the mean is Student's over the studies, with the variance `var(y, ddof=1) / k`; the prediction
+    interval is that of the estimate of a further study, whose error it includes, with `(1 + 1 / k) var(y, ddof=1)`.
+    Neither depends on the variances. They are wider than those of `random_effects` where the model of that holds, and
+    right where it does not: studies on which a treatment does nothing at all have next to no variance, and would decide
+    a weighted fit alone.
+
+    The spread between studies is the estimator of moments with the weights `a_i = 1 / (v_i + t)`,
+
+      tau^2 = max(0, (sum_i a_i (y_i - m)^2 - sum_i a_i v_i + sum_i a_i^2 v_i / A) / (A - sum_i a_i^2 / A))
+
     with `A = sum_i a_i` and `m = sum_i a_i y_i / A`, first for `t = var(y, ddof=1)`, and once more for the `tau^2` of
     that. Where all variances are the same it is `var(y, ddof=1) - v`; and one study that is known far worse than the
     others does not hide their spread.
@@ -169,7 +197,7 @@ def equal_effects(estimates: Sequence[float] | np.ndarray, variances: Sequence[f
     Example:
       >>> found = equal_effects([0.1, 0.3, 0.35, 0.65, 0.45, 0.15], [0.03, 0.03, 0.05, 0.01, 0.05, 0.02])
       >>> [round(number, 3) for number in (found.mean, found.tau, *found.ci95)]
-      [0.333, 0.157, 0.122, 0.545]
+      [0.333, 0.138, 0.122, 0.545]
 
     Reference:
       Hedges and Olkin, Statistical methods for meta-analysis, 1985; DerSimonian and Kacker, Random-effects model for
@@ -183,9 +211,7 @@ def equal_effects(estimates: Sequence[float] | np.ndarray, variances: Sequence[f
     error = max(math.sqrt(spread / y.size), 1e-300)
     mean, t = float(y.mean()), float(stdtrit(y.size - 1, 0.975))
     half, ahead = t * error, t * math.sqrt(spread * (1 + 1 / y.size))
-    between = spread
-    for _ in range(2):
-        between = _variance_by_moments(y, v, 1 / (v + between)) if between > 0 else 0.0
+    between = _variance_by_moments(y, v, 1 / (v + spread)) if spread > 0 else 0.0
     return weighted._replace(
         mean=mean,
         ci95=(mean - half, mean + half),

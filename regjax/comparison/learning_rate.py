@@ -7,6 +7,7 @@ chosen by examples that this one tests.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,7 +49,8 @@ def searched(plan: Plan, runner: Runner) -> tuple[Plan, Runner]:
 
     The baseline is trained with each of the learning rates in the middle of `plan.rates`, and while the best one is the
     last in its direction, with the next one there too. The one with the best mean score on the selection part is taken
-    for all rows of this split; the lower loss decides ties. Test examples have no say.
+    for all rows of this split; the lower loss decides ties, and then the one nearer to the middle, so that
+    the search does not go on where several have a validation loss of 0. Test examples have no say.
 
     Args:
       plan: the plan on a split.
@@ -60,7 +62,7 @@ def searched(plan: Plan, runner: Runner) -> tuple[Plan, Runner]:
     low, high = WIDER, len(plan.rates) - WIDER
     outcomes = _trained(own, plan.rates[low:high], "search")
     while True:
-        position = _best(outcomes)
+        position = _best(outcomes, plan.rates[len(plan.rates) // 2])
         if position == 0 and low > 0:
             low -= 1
             outcomes = [*_trained(own, plan.rates[low : low + 1], f"search_low_{low}"), *outcomes]
@@ -85,12 +87,13 @@ def _trained(runner: Runner, rates: Sequence[float], part: str) -> list[Outcome]
     return runner.run([Trial(NAME, rate, {"learning_rate": rate}) for rate in rates], part)
 
 
-def _best(outcomes: Sequence[Outcome]) -> int:
+def _best(outcomes: Sequence[Outcome], middle: float) -> int:
     """The position of the best one on the selection part."""
     scores, losses = (
         np.array([[getattr(run, name) for run in outcome.select] for outcome in outcomes]) for name in ("score", "loss")
     )
-    return choose(scores, losses, [outcome.trial.value for outcome in outcomes], "best").position
+    nearness = [-abs(math.log(outcome.trial.value / middle)) for outcome in outcomes]
+    return choose(scores, losses, nearness, "best").position
 
 
 def entry(searches: Sequence[Search]) -> dict[str, Json]:

@@ -71,6 +71,10 @@ def test_rates_beyond_the_first_five_are_tried_only_while_the_best_is_at_an_end(
     asked, search = tried(lambda rate: -rate)
     assert (asked, search.rates, search.at_end) == ([*middle, *RATES[:WIDER][::-1]], RATES[: len(RATES) - WIDER], True)
     assert search.scores == pytest.approx([-rate for rate in search.rates])
+    asked, search = tried(lambda rate: 0.0)  # all as good: the middle, and no further ones
+    assert (asked, search.chosen, search.at_end) == ([*middle], 0.003, False)
+    asked, search = tried(lambda rate: float(rate >= 0.01))
+    assert (asked, search.chosen) == ([*middle], 0.01)
     asked, search = tried(lambda rate: -abs(rate - 0.003))
     assert (asked, search.chosen, search.at_end) == ([*middle], 0.003, False)
     asked, search = tried(lambda rate: -abs(rate - 0.1))
