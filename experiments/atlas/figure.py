@@ -31,14 +31,14 @@ def draw(summary: Mapping[str, Any], path: Path) -> None:
 
 
 def _effects(axes: Any, summary: Mapping[str, Any]) -> None:
-    """One dot for each data set, the mean with its interval, and behind it that for a data set of a further family."""
+    """One dot for each data set, the mean with its interval, and behind it the range of the means of families."""
     rows = sorted(summary["techniques"].items(), key=lambda item: -item[1]["mean"])
     margin = -math.log1p(-summary["margin"])
     axes.set_facecolor(LIGHT["paper"])
     axes.axvspan(-margin, margin, color=LIGHT["ink"], alpha=0.07, linewidth=0)
     axes.axvline(0, color=LIGHT["ink"], linewidth=1.0)
     for y, (_, row) in enumerate(rows):
-        low, high = (min(max(end, -EDGE), EDGE) for end in row["prediction"])
+        low, high = (min(max(end, -EDGE), EDGE) for end in row["range"])
         axes.plot([low, high], [y, y], color=LIGHT["train"], linewidth=7, alpha=0.2, solid_capstyle="butt")
         for place, effect in enumerate(row["each"].values()):
             shift = 0.26 * math.sin(2.4 * place)  # apart, so that dots do not hide each other

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from regjax.averaging import ema
-from regjax.catalog import COMBINATION
+from regjax.catalog import COMBINATION, TECHNIQUES
 from regjax.comparison.data_defaults import batch_size_of
 from regjax.comparison.registry import TechniqueContext, resolve
 from regjax.comparison.techniques import Technique
@@ -79,6 +79,14 @@ def options(task: str, kind: str, train_examples: int, updates: int, runs: int) 
         "split_seed": SEED,
         "metric": METRICS[task],
         "augmentation": AUGMENTATIONS[kind],
+    }
+
+
+def strongest_settings() -> dict[str, float]:
+    """The last value of each grid; early stopping has none."""
+    last = {one.name: one.values[-1] for one in techniques("classification") if isinstance(one, Technique)}
+    return {name: value for name, value in last.items() if name != "early_stopping"} | {
+        COMBINATION: TECHNIQUES[COMBINATION].grid[-1]
     }
 
 

@@ -1,20 +1,19 @@
-"""The summary of the atlas: effects with their spread between data sets, ranks, wins and losses, and the rules.
-
-The unit is the logarithm of the test loss, baseline minus technique on the same split: 0.1 is a loss that is 10% lower;
-a hundredth of the loss of a constant guess is added to both, so that a loss of 0 has one.
-It has no unit of the data, so that cross entropies and squared errors can stand side by side; a technique that halves a
-loss weighs as much as one that doubles it; and what makes a split hard for both cancels out.
-"""
+"""The summary of the atlas: effects with their spread between data sets, ranks, wins and losses, and the rules."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
-from experiments.atlas import protocol, rule
+from experiments.atlas import rule
+from experiments.atlas.effects import FLOOR, changes_of, features_by_split, gains_on_validation, known_of, ratio
+from experiments.atlas.protocol import strongest_settings
+from experiments.atlas.rule import LEVEL, t_p
 from regjax.analysis import (
     Posterior,
     equal_effects,
@@ -26,19 +25,15 @@ from regjax.analysis import (
     resampled_variance,
     signed_rank_posterior,
 )
-from regjax.catalog import COMBINATION, METRICS
-from regjax.comparison.atlas import FEATURES, NEAREST, Known, features
+from regjax.comparison.atlas import FEATURES, NEAREST
 from regjax.comparison.techniques import BASELINE
 
 MARGIN = 0.02
 """The smallest change of a test loss that matters, a share: the default of `compare`."""
-FLOOR = 0.01
-"""What is added to each test loss, a share of that of a constant guess: far below it losses count as alike.
-
-Cross entropies on a few test examples may be 0 in float32, whose logarithm is none.
-"""
 SHOWN = 0.95
 """A posterior probability from which a win, a tie or a loss on a data set counts as shown."""
+FLOORS = (0.001, FLOOR, 0.1)
+"""Shares of the loss of a constant guess with which the tests are repeated."""
 TOO_FEW = 6  # data sets
 
 
@@ -60,64 +55,51 @@ def summarized(sets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         name: over_families([float(np.mean(changes[one["name"]][name])) for one in sets], families) for name in whole
     }
     ranks = rank_rows({BASELINE: [0.0] * len(set(families)), **means})
+    for pair in ranks.pairs:  # label smoothing, which is for classes alone, has none
+        if BASELINE in (pair.a, pair.b):
+            rows[pair.b if pair.a == BASELINE else pair.a]["p_ranks"] = pair.p_adjusted
     known = [known_of(one, changes[one["name"]]) for one in sets]
+    by_split = {one["name"]: rule.BySplit(features_by_split(one), changes[one["name"]]) for one in sets}
     return {
         "margin": MARGIN,
         "data_sets": len(sets),
         "titles": titles,
         "techniques": rows,
         "ranks": ranks._replace(pairs=[])._asdict() | {"pairs": [pair._asdict() for pair in ranks.pairs]},
-        "rule": rule.judged(known, {one["name"]: own_choice(one, changes[one["name"]]) for one in sets}),
+        "floors": {str(floor): _shown_at(sets, names, floor) for floor in FLOORS},
+        "rule": rule.judged(known, {one["name"]: own_choice(one, changes[one["name"]]) for one in sets}, by_split),
     }
 
 
-def changes_of(one: Mapping[str, Any], *, off: bool = True) -> dict[str, np.ndarray]:
-    """By how much the logarithm of the test loss fell in each run, by technique.
+def _shown_at(sets: Sequence[Mapping[str, Any]], names: Sequence[str], floor: float) -> dict[str, Any]:
+    """Which techniques are shown to help with another floor: on the mean, by Student's t, and by signed ranks.
 
-    A data set on which no split had two techniques to combine has no combination; the baseline stands in for it.
-
-    Args:
-      one: what was measured.
-      off: whether none is a strength too: in a split where no strength has a better validation score than the
-        baseline, the technique is left out, and changes nothing.
+    Both are corrected over all techniques by Holm.
     """
-    floor = FLOOR * one["chance"]["loss"]
-    logs = {name: np.log(np.array(row["test_loss"]) + floor) for name, row in one["techniques"].items()}
-    out = {}
-    for name, gains in gains_on_validation(one).items():
-        change = logs[BASELINE] - logs[name]
-        out[name] = np.where(gains > 0, change, 0.0) if off else change
-    out.setdefault(COMBINATION, np.zeros(len(logs[BASELINE])))
-    return out
-
-
-def gains_on_validation(one: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """By how much the validation score of what each technique chose is better than the baseline's, by split."""
-    sign = METRICS[protocol.METRICS[one["task"]]].sign
-    scores = {name: sign * np.array(row["select_scores"]) for name, row in one["techniques"].items()}
-    plain = scores.pop(BASELINE)
-    return {name: own - plain for name, own in scores.items()}
-
-
-def ratio(one: Mapping[str, Any]) -> float:
-    """The number of test examples over that of training examples."""
-    return float(one["settings"]["test_examples"] / one["settings"]["train_examples"])
+    changes = {one["name"]: changes_of(one, floor=floor) for one in sets}
+    means = []
+    for name in names:
+        own = [one for one in sets if name in changes[one["name"]]]
+        each = [float(np.mean(changes[one["name"]][name])) for one in own]
+        means.append(np.array(over_families(each, [one["family"] for one in own])))
+    tests = {
+        "mean": [t_p(values) for values in means],
+        "ranks": [float(stats.wilcoxon(values).pvalue) if values.any() else 1.0 for values in means],
+    }
+    return {
+        test: [
+            name
+            for name, values, adjusted in zip(names, means, holm(p), strict=True)
+            if values.mean() > 0 and adjusted is not None and adjusted <= LEVEL
+        ]
+        for test, p in tests.items()
+    }
 
 
 def posterior(one: Mapping[str, Any], changes: np.ndarray) -> Posterior:
     """The correlated Bayesian t-test on a data set, with the practical margin."""
     share = ratio(one) / (1 + ratio(one))
     return practical_posterior(changes, -math.log1p(-MARGIN), correlation=share)
-
-
-def known_of(one: Mapping[str, Any], changes: Mapping[str, np.ndarray]) -> Known:
-    """What the rules know of a data set, and the mean effects."""
-    train = float(np.mean(one["techniques"][BASELINE]["train_loss"]))
-    own = features(
-        one["settings"]["train_examples"], one["columns"], one["classes"], one["chance"]["select_loss"], train,
-        one["select_loss"],
-    )  # fmt: skip
-    return Known(one["name"], one["family"], one["task"], own, {n: float(np.mean(d)) for n, d in changes.items()})
 
 
 def own_choice(one: Mapping[str, Any], changes: Mapping[str, np.ndarray]) -> rule.Own:
@@ -153,11 +135,13 @@ def _row(
     edge = -math.log1p(-MARGIN)
     better = number_posterior([one.better for one in posteriors])
     without_off = np.array([forced[one["name"]][name].mean() for one in sets])
-    left_out = [np.mean(gains_on_validation(one)[name] <= 0) for one in sets if name in one["techniques"]]
+    used, strongest = _use_of(name, sets)
     return {
         **whole._asdict(),
         "weighted": {"mean": weighted.mean, "ci95": weighted.ci95, "tau": weighted.tau},
-        "left_out": float(np.mean(left_out)),
+        "range": [min(of_families), max(of_families)],
+        "used": used,
+        "strongest": strongest,
         "forced": {
             "mean": float(np.mean(over_families(without_off, families))),
             "helped": int(np.sum(without_off > edge)),
@@ -172,6 +156,22 @@ def _row(
         "in_general": signed_rank_posterior(np.array(of_families), edge)._asdict(),
         "better_on_most": float(better[len(means) // 2 + 1 :].sum()),
     }
+
+
+def _use_of(name: str, sets: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """The share of splits that used a technique, and of these the share that chose its strongest setting.
+
+    A split whose combination is a single technique, or the baseline, has none.
+    """
+    used, strongest, splits, last = 0, 0, 0, strongest_settings().get(name)
+    for one in sets:
+        row = one["techniques"].get(name)
+        gains = gains_on_validation(one).get(name, [0.0] * len(one["techniques"][BASELINE]["test_loss"]))
+        chosen = [None] * len(gains) if row is None else row["chosen"]
+        own = [value for value, gain in zip(chosen, gains, strict=True) if value is not None and gain > 0]
+        splits, used = splits + len(chosen), used + len(own)
+        strongest += sum(value == last for value in own)
+    return used / splits, strongest / used if used else 0.0
 
 
 def over_families(values: Sequence[float] | np.ndarray, families: Sequence[str]) -> list[float]:
@@ -194,7 +194,9 @@ def table_for_package(sets: Sequence[Mapping[str, Any]], summary: Mapping[str, A
     judged = summary["rule"]
     pair = ("nearest", "on average")
     against = next(one for one in judged["differences"] if (one["rule"], one["constant"]) == pair)
-    constant = judged["choosers"]["on average"]["choices"].values()
+    constant: Counter[str] = Counter()
+    for counts in judged["choosers"]["on average"]["choices"].values():
+        constant.update(counts)
     titles = summary["titles"]
     return {
         "margin": summary["margin"],
@@ -204,7 +206,7 @@ def table_for_package(sets: Sequence[Mapping[str, Any]], summary: Mapping[str, A
         "rule": {
             "beats": "nearest" in judged["beats"],
             "families": judged["families"],
-            "constant": titles[max(set(constant), key=list(constant).count)],
+            "constant": titles[constant.most_common(1)[0][0]],
             "mean": _short(against["mean"]),
             "ci95": [_short(end) for end in against["ci95"]],
         },

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from experiments.atlas import __main__ as command
-from experiments.atlas import figure, protocol, rule, run, summarize
+from experiments.atlas import effects, figure, protocol, rule, run, summarize
 from experiments.atlas.data import ENTRIES
 from regjax.comparison.atlas import Known, table
 from regjax.core.errors import InputError
@@ -107,7 +107,7 @@ def test_a_rule_that_is_there_is_found():
     sets = [known(i, by_size, rng) for i in range(40)]
     best = {one.name: max(one.effects, key=one.effects.get) for one in sets}
     judged = rule.judged(sets, {one.name: rule.Own([best[one.name]] * 3, one.effects[best[one.name]]) for one in sets})
-    assert judged["choosers"]["own comparison"]["choices"] == best
+    assert judged["choosers"]["own comparison"]["choices"] == {name: {chosen: 3} for name, chosen in best.items()}
     assert judged["choosers"]["own comparison"]["regret"]["mean"] == 0
     assert [one["p_holm"] < 0.01 and one["mean"] > 0.15 for one in judged["own"]] == [True] * 3
     assert set(judged["beats"]) == {"nearest", "ridge"}
@@ -135,6 +135,35 @@ def test_a_family_is_left_out_as_a_whole():
     assert judged["families"] == 12
     assert 0.1 < judged["choosers"]["nearest"]["regret"]["mean"] < 0.9
     assert judged["beats"] == []
+
+
+def test_the_best_on_average_is_that_of_families():
+    """Dropout is best on the six members of one family, weight decay on the only member of each of two others."""
+
+    def one(number, family, dropout):
+        return Known(str(number), family, "regression", (0.0,), {"dropout": dropout, "decoupled": 1.0})
+
+    others = [one(i, "large", 1.5) for i in range(6)] + [one(6, "a", 0.0), one(7, "b", 0.0)]
+    assert rule.on_average(one(8, "c", 0.0), others) == "decoupled"
+
+
+def test_a_rule_chooses_for_each_split_by_its_own_features():
+    """Where dropout helps is seen in the feature of the split: the gains are those of the split that chose."""
+    sets = [
+        Known(str(i), str(i), "regression", (float(i % 2),), {"dropout": float(i % 2), "decoupled": 0.5})
+        for i in range(20)
+    ]
+    changes = {"dropout": [0.25, 2.0], "decoupled": [1.0, 0.75]}
+    judged = rule.judged(sets, by_split={one.name: rule.BySplit([(0.0,), (1.0,)], changes) for one in sets})
+    assert judged["choosers"]["nearest"]["choices"]["3"] == {"decoupled": 1, "dropout": 1}
+    assert judged["choosers"]["nearest"]["gain"]["mean"] == pytest.approx((1.0 + 2.0) / 2)
+    assert judged["choosers"]["dropout"]["gain"]["mean"] == pytest.approx((0.25 + 2.0) / 2)
+
+
+def test_the_p_value_is_that_of_students_t():
+    """Of 1, 2, 3: mean 2 over 1 / sqrt(3) is t = 3.4641, with 2 degrees of freedom p = 0.0742."""
+    assert rule.t_p(np.array([1.0, 2.0, 3.0])) == pytest.approx(0.0742, abs=1e-4)
+    assert rule.t_p(np.zeros(4)) == 1.0
 
 
 def test_too_few_families_are_refused():
@@ -185,9 +214,9 @@ def test_a_technique_is_left_out_where_validation_does_not_speak_for_it():
     }
     one = {"task": "regression", "techniques": rows, "chance": {"loss": 0.0}}
     log = np.log(2.0)
-    assert summarize.changes_of(one)["dropout"] == pytest.approx([-log, 0, 0])
-    assert summarize.changes_of(one, off=False)["dropout"] == pytest.approx([-log, -2 * log, log])
-    own = summarize.own_choice(one, summarize.changes_of(one))
+    assert effects.changes_of(one)["dropout"] == pytest.approx([-log, 0, 0])
+    assert effects.changes_of(one, off=False)["dropout"] == pytest.approx([-log, -2 * log, log])
+    own = summarize.own_choice(one, effects.changes_of(one))
     assert own.choices == ["l1", "baseline", "baseline"]
     assert own.gain == pytest.approx(log / 3)
 
@@ -199,23 +228,44 @@ def test_a_loss_of_0_is_a_hundredth_of_that_of_a_constant_guess():
     }
     one = {"task": "classification", "techniques": rows, "chance": {"loss": 1.0}}
     expected = [np.log(0.01) - np.log(2.01), np.log(2.01) - np.log(0.01)]
-    assert summarize.changes_of(one)["dropout"] == pytest.approx(expected)
+    assert effects.changes_of(one)["dropout"] == pytest.approx(expected)
 
 
 def test_a_technique_that_harms_is_seldom_used_and_its_harm_is_still_told():
     rng = np.random.default_rng(6)
     row = summarize.summarized([measured(i, -0.3, rng) for i in range(8)])["techniques"]["dropout"]
-    assert (row["left_out"], row["mean"], row["hurt"]) == (1.0, 0.0, 0)
+    assert (row["used"], row["mean"], row["hurt"]) == (0.0, 0.0, 0)
     assert row["forced"]["mean"] == pytest.approx(-0.3, abs=0.01)
     assert row["forced"]["hurt"] == 8
     null = summarize.summarized([measured(i, 0.0, rng) for i in range(8)])["techniques"]["l1"]
-    assert null["left_out"] == pytest.approx(0.5, abs=0.2)
+    assert null["used"] == pytest.approx(0.5, abs=0.2)
+
+
+def test_each_split_has_the_features_of_its_own_losses():
+    """Errors 1 and 3 have squares of mean 5, which is a mean loss of 0.5: the losses are 0.1 and 0.9."""
+    one = measured(0, 0.1, np.random.default_rng(0))
+    one["techniques"]["baseline"] |= {"select_scores": [1.0, 3.0], "train_loss": [0.05, 0.09]}
+    first, second = effects.features_by_split(one)
+    assert first[3:] == pytest.approx((np.log(0.1), 0.5))
+    assert second[3:] == pytest.approx((np.log(0.9), 0.9))
+
+
+def test_the_use_of_a_technique_is_counted_by_split():
+    """Used in three of four splits, of which one chose the last value of the grid; a stand-in is no combination."""
+    one = measured(0, 0.1, np.random.default_rng(0))
+    rows = {name: one["techniques"][name] for name in ("baseline", "dropout")}
+    one["techniques"] = rows
+    rows["baseline"] |= {"select_scores": [1.0] * 4, "test_loss": [1.0] * 4}
+    rows["dropout"] |= {"select_scores": [0.5, 0.5, 0.5, 1.5], "chosen": [0.2, 0.8, 0.4, 0.8]}
+    rows["combination"] = {"select_scores": [0.5, 0.5, 0.5, 0.5], "chosen": [1.0, None, None, 0.5]}
+    assert summarize._use_of("dropout", [one]) == (0.75, pytest.approx(1 / 3))
+    assert summarize._use_of("combination", [one]) == (0.5, 0.5)
 
 
 def test_the_guess_that_the_noise_is_compared_with_is_that_of_validation_examples():
     """log(0.5 / 1): the loss of a constant guess on the test examples, 0.09, has no say."""
     one = measured(0, 0.1, np.random.default_rng(0))
-    assert summarize.known_of(one, summarize.changes_of(one)).features[3] == pytest.approx(np.log(0.5))
+    assert effects.known_of(one, effects.changes_of(one)).features[3] == pytest.approx(np.log(0.5))
 
 
 def test_where_a_split_has_no_combination_its_best_part_is_scored():
@@ -242,6 +292,9 @@ def test_the_summary_of_effects_that_are_known(tmp_path):
     assert row["tau"] == pytest.approx(0.05, abs=0.025)
     assert (row["helped"], row["hurt"], row["win"], row["loss"]) == (20, 0, 20, 0)
     assert row["in_general"]["better"] > 0.99
+    assert row["p_ranks"] < 0.01
+    assert found["floors"]["0.01"] == {"mean": ["dropout"], "ranks": ["dropout"]}
+    assert row["range"][0] == pytest.approx(min(row["each"].values()))
     assert row["better_on_most"] > 0.99
     other = found["techniques"]["l1"]
     assert other["tie"] > 5
@@ -251,7 +304,7 @@ def test_the_summary_of_effects_that_are_known(tmp_path):
     assert "a" not in found["ranks"]["groups"]["baseline"]
     # Nothing was combined anywhere, so that there is no such row; in the ranks of others the baseline would stand in.
     assert "combination" not in found["techniques"]
-    assert summarize.changes_of(sets[0])["combination"].tolist() == [0.0] * 10
+    assert effects.changes_of(sets[0])["combination"].tolist() == [0.0] * 10
     small = summarize.table_for_package(sets, found)
     assert small["rule"]["constant"] == "dropout"
     assert len(small["data_sets"][0]["features"]) == len(small["features"])
