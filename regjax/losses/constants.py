@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from regjax.catalog import LOSSES as RECORDS
 from regjax.core.checks import check_choice
+from regjax.core.typing import Array
 from regjax.losses.registry import LOSSES
 
 LEAST = 1e-12  # the share of a class without an example, and the mean of counts that are all 0: logarithms are finite
@@ -71,9 +74,19 @@ def constant_losses(loss: str, outputs: np.ndarray, y: np.ndarray, parameter: fl
       >>> constant_losses("mse", np.array(4.0), np.array([1.0, 2.0, 9.0])).tolist()
       [9.0, 4.0, 25.0]
     """
-    of_all = jnp.broadcast_to(jnp.asarray(outputs, jnp.float32), (len(y), *np.shape(outputs)))
-    arguments = () if parameter is None else (parameter,)
-    return np.asarray(LOSSES[loss](of_all, jnp.asarray(y), *arguments), np.float64)
+    y, arguments = np.asarray(y), () if parameter is None else (parameter,)
+    if RECORDS[loss].task == "classification":
+        classes = np.arange(len(outputs), dtype=np.int32)  # one size for all numbers of examples, so one program
+        return np.asarray(_of_all(loss, outputs, classes, *arguments), np.float64)[y]
+    return np.asarray(_of_all(loss, outputs, y, *arguments), np.float64)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _of_all(loss: str, outputs: Array, y: Array, *arguments: Array) -> Array:
+    """The loss of each example; compiled, because each operation alone would be a program of its own."""
+    return LOSSES[loss](
+        jnp.broadcast_to(jnp.asarray(outputs, jnp.float32), (len(y), *np.shape(outputs))), y, *arguments
+    )
 
 
 def _huber_constant(y: np.ndarray, delta: float) -> np.ndarray:

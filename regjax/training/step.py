@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from regjax.core.barrier import after_all
 from regjax.core.rng import GRADIENT, stream
 from regjax.core.tree import leaf_mask, leaf_names
 from regjax.core.typing import Array, Aux, Batch, PRNGKey, PyTree
@@ -101,6 +102,7 @@ def make_step(
         # The scopes name the parts of an update in a profile.
         with jax.named_scope("gradients"):
             (loss, aux), grads = gradient_at(state.params)
+            grads = after_all(grads)
         # grad_fn serves optimizers such as SAM, which compute gradients at other points on the same batch and noise.
         with jax.named_scope("optimizer"):
             updates, opt_state = transform.update(
