@@ -1,14 +1,12 @@
 """Where the time of a program goes: XLA's own profile, by operation, put into a few kinds.
 
-Threads that run operations side by side are counted by thread: with two of them, an operation that keeps one busy for a
-millisecond costs half a millisecond of the program. What no operation accounts for is waiting: starting operations, and
-a thread that has none.
+Of an instant in which several operations run, each counts for an equal share. What no operation accounts for is the
+waiting for one to start.
 """
 
 from __future__ import annotations
 
 import collections
-import os
 import re
 import statistics
 import tempfile
@@ -94,17 +92,23 @@ class Span(NamedTuple):
     end: float
 
 
-def own_times(spans: Iterable[Span]) -> dict[str, float]:
-    """The time of each name in a thread, without that of the events within its own."""
+def shares(lines: Iterable[Iterable[Span]]) -> dict[str, float]:
+    """The time of each name in ns: of an instant in which several run, on threads or within each other, an equal share.
+
+    A matrix product runs on all threads, but only that which started it names it.
+    """
+    edges = [
+        edge for spans in lines for span in spans for edge in ((span.start, 1, span.name), (span.end, -1, span.name))
+    ]
     total: dict[str, float] = collections.defaultdict(float)
-    open_: list[Span] = []
-    for span in sorted(spans, key=lambda one: (one.start, -one.end)):
-        while open_ and open_[-1].end <= span.start:
-            open_.pop()
-        if open_:
-            total[open_[-1].name] -= span.end - span.start
-        total[span.name] += span.end - span.start
-        open_.append(span)
+    active: dict[str, int] = collections.defaultdict(int)
+    before = 0.0
+    for at, change, name in sorted(edges):
+        running = [one for one, number in active.items() if number]
+        for one in running:
+            total[one] += (at - before) / len(running)
+        before = at
+        active[name] += change
     return dict(total)
 
 
@@ -115,13 +119,11 @@ class Profile(NamedTuple):
       wall: of one call without a profile, in ms an update: the median of several.
       kinds: ms an update of each kind, and of waiting.
       names: ms an update of each operation, the dearest first.
-      threads: how many threads ran operations at the same time, at most.
     """
 
     wall: float
     kinds: dict[str, float]
     names: dict[str, float]
-    threads: int
 
 
 def profiled(program: Program, rounds: int = 5) -> Profile:
@@ -141,7 +143,7 @@ def profiled(program: Program, rounds: int = 5) -> Profile:
             profiled_wall = seconds(once)
         (file,) = Path(directory).rglob("*.xplane.pb")
         lines = _lines(file.read_bytes())
-    return summarized(known, lines, wall, profiled_wall, program.updates, len(os.sched_getaffinity(0)))
+    return summarized(known, lines, wall, profiled_wall, program.updates)
 
 
 def summarized(
@@ -150,7 +152,6 @@ def summarized(
     wall: float,
     profiled_wall: float,
     updates: int,
-    cores: int,
 ) -> Profile:
     """Add up the operations of the threads.
 
@@ -160,23 +161,16 @@ def summarized(
       wall: seconds of a call without a profile.
       profiled_wall: seconds of the call with it, to which the operations add up.
       updates: of a call.
-      cores: of the machine; more threads than cores take turns.
     """
-    busy = [own_times(span for span in spans if span.name in known) for spans in lines]
-    busy = [times for times in busy if times]
-    names: dict[str, float] = collections.defaultdict(float)
-    for times in busy:
-        for name, value in times.items():
-            names[name] += value
-    threads = max(1, min(len(busy), cores))
+    found = shares([span for span in spans if span.name in known] for spans in lines)
     # Of the call without a profile, which takes a little longer with one.
-    scale = 1e-6 / threads / updates * wall / profiled_wall
-    shown = {name: value * scale for name, value in sorted(names.items(), key=lambda item: -item[1])}
+    scale = 1e-6 / updates * wall / profiled_wall
+    names = {name: value * scale for name, value in sorted(found.items(), key=lambda item: -item[1])}
     kinds = dict.fromkeys(KINDS, 0.0)
-    for name, value in shown.items():
+    for name, value in names.items():
         kinds[kind_of(known[name])] += value
     per_update = 1e3 * wall / updates
-    return Profile(per_update, kinds | {WAITING: per_update - sum(kinds.values())}, shown, threads)
+    return Profile(per_update, kinds | {WAITING: per_update - sum(kinds.values())}, names)
 
 
 def _lines(content: bytes) -> list[list[Span]]:
@@ -201,9 +195,9 @@ def table(profile: Profile, most: int = 8) -> list[str]:
     kinds = sorted(profile.kinds.items(), key=lambda item: -item[1])
     return [
         f"{'':<44}{'ms an update':>13}{'share':>9}",
-        *(line(KINDS.get(kind, "waiting: starting operations, idle threads"), value) for kind, value in kinds),
+        *(line(KINDS.get(kind, "waiting for an operation to start"), value) for kind, value in kinds),
         line("together", sum(profile.kinds.values())),
-        f"{profile.threads} threads; the dearest operations:",
+        "the dearest operations:",
         *(line(f"  {name}", value) for name, value in list(profile.names.items())[:most]),
     ]
 
@@ -212,4 +206,4 @@ def entry(case: str, profile: Profile, most: int = 20) -> dict[str, Any]:
     """A profile as it is recorded, with the dearest operations."""
     names = {name: round(value, 6) for name, value in list(profile.names.items())[:most]}
     kinds = {kind: round(value, 6) for kind, value in profile.kinds.items()}
-    return {"case": case, "wall": round(profile.wall, 6), "threads": profile.threads, "kinds": kinds, "names": names}
+    return {"case": case, "wall": round(profile.wall, 6), "kinds": kinds, "names": names}

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[3] / "scripts/bench"))
 
-from cases.explain import WAITING, Operation, Span, entry, kind_of, operations, own_times, summarized, table
+from cases.explain import WAITING, Operation, Span, entry, kind_of, operations, shares, summarized, table
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -60,34 +60,32 @@ def test_elementwise_operations_are_put_by_their_origin(origin, kind):
     assert kind_of(Operation("fusion", frozenset({"add", "parameter"}), origin)) == kind
 
 
-def test_an_event_does_not_count_what_happens_within_it():
-    spans = [Span("outer", 0, 10), Span("inner", 2, 5), Span("outer", 12, 13), Span("deep", 3, 4)]
-    assert own_times(spans) == {"outer": 8.0, "inner": 2.0, "deep": 1.0}
+def test_an_instant_is_shared_by_what_runs():
+    """Alone from 0 to 2, with another from 2 to 6, nothing until 8, and alone to 9."""
+    lines = [[Span("a", 0, 6), Span("a", 8, 9)], [Span("b", 2, 6)]]
+    assert shares(lines) == {"a": 2 + 4 / 2 + 1, "b": 4 / 2}
+    assert shares([[Span("a", 0, 6), Span("a", 1, 2)]]) == {"a": 6.0}
 
 
 def test_kinds_and_waiting_add_up_to_the_time():
-    """Two threads for 10 ms and 4 updates: products 6 and 4 ms, an optimizer 5 ms; 5 of 20 ms nothing is done."""
+    """10 ms for 4 updates: a product to 6 ms, beside an optimizer from 4 to 6 ms; then nothing, and to 10 a product."""
     known = {
         "dot": Operation("dot", frozenset(), "gradients"),
         "adam": Operation("fusion", frozenset({"multiply"}), "a/optimizer/b"),
     }
-    lines = [
-        [Span("dot", 0, 6e6), Span("unknown", 6e6, 9e6)],
-        [Span("dot", 0, 4e6), Span("adam", 4e6, 9e6)],
-        [Span("unknown", 0, 9e6)],
-    ]
-    made = summarized(known, lines, 0.010, 0.010, 4, cores=2)
-    assert (made.wall, made.threads) == (2.5, 2)
-    assert made.kinds["products"] == pytest.approx(10 / 2 / 4)
-    assert made.kinds["optimizer"] == pytest.approx(5 / 2 / 4)
-    assert made.kinds[WAITING] == pytest.approx(5 / 2 / 4)
+    lines = [[Span("dot", 0, 6e6), Span("unknown", 6e6, 9e6), Span("dot", 9e6, 10e6)], [Span("adam", 4e6, 6e6)]]
+    made = summarized(known, lines, 0.010, 0.010, 4)
+    assert made.wall == 2.5
+    assert made.kinds["products"] == pytest.approx((4 + 1 + 1) / 4)
+    assert made.kinds["optimizer"] == pytest.approx(1 / 4)
+    assert made.kinds[WAITING] == pytest.approx(3 / 4)
     assert sum(made.kinds.values()) == pytest.approx(made.wall)
     assert list(made.names) == ["dot", "adam"]
     # With a profile it took twice as long: the same shares.
-    slow = summarized(known, [[Span(s.name, 2 * s.start, 2 * s.end) for s in line] for line in lines], 0.01, 0.02, 4, 2)
+    slow = summarized(known, [[Span(s.name, 2 * s.start, 2 * s.end) for s in line] for line in lines], 0.01, 0.02, 4)
     assert slow.kinds == pytest.approx(made.kinds)
     assert "matrix products" in table(made)[1]
-    assert entry("made", made)["names"] == {"dot": 1.25, "adam": 0.625}
+    assert entry("made", made)["names"] == {"dot": 1.5, "adam": 0.25}
 
 
 @pytest.mark.slow
