@@ -45,7 +45,8 @@ def test_runs_and_programs_are_those_of_a_comparison(fresh):
         "mlp", DATA, techniques, announce=told.append, progress=lambda done, total, _: seen.append((done, total)),
         **options,
     )  # fmt: skip
-    assert told[0].runs == seen[-1][0] == seen[-1][1]
+    # More learning rates than five where the best is at an end.
+    assert told[0].runs <= seen[-1][0] == seen[-1][1] <= told[0].runs + 2 * 2
     # That of the baseline serves early stopping and more data too.
     assert told[0].programs == train_lane._cache_size() - before == 3
     assert told[0].cut is None

@@ -153,10 +153,14 @@ def test_too_few_test_groups_have_neither_interval_nor_test(fraction, tested, tm
 def test_facts_of_the_comparison(result, stages):
     assert (result.dataset, result.task, result.metric, result.seeds) == ("table", "classification", "accuracy", 2)
     assert result.settings == stages.plan.settings() | {
+        "learning_rate_search": None,
         "importance_left_out": "",
         "test_units": len(stages.plan.splits.y_test),
     }
-    assert result.chance == {"score": stages.scorer.chance.score, "loss": stages.scorer.chance.loss}
+    select = stages.runner.scorer.chance.loss
+    assert result.chance == {
+        "score": stages.scorer.chance.score, "loss": stages.scorer.chance.loss, "select_loss": select,
+    }  # fmt: skip
     assert {"jax", "numpy"} <= result.versions.keys()
     assert 0 <= result.seconds < 60
 

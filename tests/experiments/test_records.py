@@ -25,7 +25,11 @@ def test_the_record_of_digits_is_what_the_code_gives():
     of_ten = {"splits": record["splits"], "test_units": record["settings"]["test_units"]}
     assert settings | of_ten == record["settings"]
     for name, values in chosen.items():
-        assert found.techniques[name].chosen["values"] == values  # the best of the grid is the best of a part of it
+        row = found.techniques[name]
+        scores = {point.value: point.select_score.values for point in row.grid}
+        for split, (own, recorded) in enumerate(zip(row.chosen["values"], values, strict=True)):
+            # The best of the grid is the best of a part of it, but for what another processor rounds.
+            assert scores[own][split] - scores[recorded][split] <= 3 / record["settings"]["select_examples"]
     for split, (_, seed) in enumerate(record["runs"][:2]):
         alone = {name: [values[split]] for name, values in chosen.items()} | {"early_stopping": []}
         options = {"seeds": 1, "seed": seed, "split_seed": split, "fresh_seeds": False}
