@@ -19,8 +19,8 @@ from regjax.comparison.importance import left_out, summarized
 from regjax.comparison.improvements import paired_statistics
 from regjax.comparison.layout import Layout
 from regjax.comparison.learning_curve import learning_curve
-from regjax.comparison.learning_rate import Search, entry
-from regjax.comparison.plan import Plan
+from regjax.comparison.learning_rate import entry
+from regjax.comparison.plan import Plan, Search
 from regjax.comparison.ranking import rank, with_practical
 from regjax.comparison.references import all_metrics, references_of
 from regjax.comparison.result import CompareResult, Trained

@@ -9,39 +9,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from regjax.analysis import choose
 from regjax.catalog import METRICS
 from regjax.comparison.data_defaults import WIDER
-from regjax.comparison.plan import Plan
+from regjax.comparison.plan import Plan, Search
 from regjax.comparison.train import Outcome, Runner, Trial
 from regjax.core.typing import Json
 
 NAME = "learning rate"  # of its runs, in progress
-
-
-class Search(NamedTuple):
-    """The search for a learning rate on one split: the baseline with each of them.
-
-    Attributes:
-      rates: the learning rates that were tried, rising.
-      scores: the mean metric of each on the selection part.
-      runs: the number of runs of each.
-      chosen: the best one.
-    """
-
-    rates: tuple[float, ...]
-    scores: tuple[float, ...]
-    runs: int
-    chosen: float
-
-    @property
-    def at_end(self) -> bool:
-        """Whether the best one is the lowest or the highest that was tried."""
-        return self.chosen in (self.rates[0], self.rates[-1])
 
 
 def searched(plan: Plan, runner: Runner) -> tuple[Plan, Runner]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -46,15 +46,33 @@ from regjax.training.program import weight_shapes
 from regjax.training.spec import Spec
 from regjax.training.state import TrainData
 
-if TYPE_CHECKING:
-    from regjax.comparison.learning_rate import Search
-
 MAX_STOP_EXAMPLES = 2000  # validation examples that are evaluated after every epoch; selection uses all of its own
 PATIENCE = 10  # epochs; for the technique "early stopping"
 SEARCH_RUNS = 3  # of each learning rate on a split, at most
 
 Data = Splits | Dataset | tuple[np.ndarray, np.ndarray]
 Wanted = Sequence[str | Technique] | Mapping[str, Sequence[float]] | None
+
+
+class Search(NamedTuple):
+    """The search for a learning rate on one split: the baseline with each of them.
+
+    Attributes:
+      rates: the learning rates that were tried, rising.
+      scores: the mean metric of each on the selection part.
+      runs: the number of runs of each.
+      chosen: the best one.
+    """
+
+    rates: tuple[float, ...]
+    scores: tuple[float, ...]
+    runs: int
+    chosen: float
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the best one is the lowest or the highest that was tried."""
+        return self.chosen in (self.rates[0], self.rates[-1])
 
 
 @dataclasses.dataclass(frozen=True)

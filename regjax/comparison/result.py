@@ -18,7 +18,8 @@ from regjax.core.typing import ApplyFn, Json, Value
 from regjax.data import Preprocessor
 from regjax.report.atlas_words import atlas_sentences
 from regjax.report.learning_curve import more_data_sentence
-from regjax.report.notes import coarse_choice, learning_rate_sentence, luck_sentence, tail_sentence
+from regjax.report.learning_rate_words import learning_rate_sentence
+from regjax.report.notes import coarse_choice, luck_sentence, tail_sentence
 from regjax.report.reach import caution, independent_runs, too_few_units
 from regjax.report.reference_notes import ahead_note, rare_class_note, reference_notes
 from regjax.report.row_curves import row_curve_sentences

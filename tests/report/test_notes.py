@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from regjax.report.notes import captions, learning_rate_sentence, notes
+from regjax.report.notes import captions, notes
 from regjax.report.verdict import short
 from regjax.report.words import Measure
 
@@ -150,39 +150,11 @@ def test_the_luck_of_the_seeds_that_chose_is_told_without_fresh_ones(results):
     assert not any(told in note for note in said(results))
 
 
-def test_the_learning_rate_is_told_with_what_was_tried():
-    search = {"rates": [0.001, 0.01], "scores": [0.81, 0.9], "runs": 3}
-    measure = Measure.of({"metric": "accuracy"})
-    text = learning_rate_sentence({"learning_rate": 0.01, "learning_rate_search": search}, measure)
-    assert "0.001 (81.0), 0.01 (90.0)" in text
-    assert "3 runs" in text
-    assert "end of what was tried" in text
-    middle = {**search, "rates": [0.001, 0.01, 0.1], "scores": [0.81, 0.9, 0.5]}
-    assert "end of" not in learning_rate_sentence({"learning_rate": 0.01, "learning_rate_search": middle}, measure)
-    assert learning_rate_sentence({"learning_rate": 0.01}, measure) == ""
-
-
-def test_the_learning_rates_of_several_splits_are_counted():
-    search = {"rates": [0.001, 0.01], "scores": [0.81, 0.9], "runs": 1, "chosen": [0.01, 0.001, 0.01], "at_end": 1}
-    settings = {"learning_rate": 0.01, "learning_rate_search": search}
-    text = learning_rate_sentence(settings, Measure.of({"metric": "accuracy"}))
-    assert "0.001 in 1 and 0.01 in 2 of the 3 splits" in text
-    assert "In 1 split it is at an end" in text
-    search["at_end"] = 0
-    assert "at an end" not in learning_rate_sentence(settings, Measure.of({"metric": "accuracy"}))
-
-
 def test_what_a_budget_has_left_is_told(results):
     cut = {"budget": "5min", "wanted_seeds": 10, "seeds": 6, "every": 2}
     text = said(results | {"settings": results["settings"] | {"budget": cut}})[0]
     assert "within 5min 6 of 10 runs of each setting and one of 2 strengths of each grid" in text
     assert "5min" not in said(results)[0]
-
-
-def test_learning_rates_that_tie_are_told(results):
-    search = {"rates": [0.001, 0.01, 0.1], "scores": [0.9, 0.9, 0.5], "runs": 3}
-    settings = {"learning_rate": 0.01, "learning_rate_search": search}
-    assert "the best of the 2 that tie" in learning_rate_sentence(settings, Measure.of(results))
 
 
 def test_columns_that_are_not_permuted_have_a_reason(results):
