@@ -13,7 +13,8 @@ def test_it_is_the_quantile_of_numpy(errors, share):
     """The level is ceil((n + 1) share) / n, and "inverted_cdf" takes the smallest error that reaches it."""
     n = len(errors)
     level = np.ceil(round((n + 1) * share, 6)) / n
-    expected = np.inf if level > 1 else np.quantile(errors, level, method="inverted_cdf")
+    # A little below, since 29 times 15 / 29 lies above 15 in float64.
+    expected = np.inf if level > 1 else np.quantile(errors, level - 1e-9, method="inverted_cdf")
     assert conformal_quantile(np.array(errors), share) == expected
 
 
