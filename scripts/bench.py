@@ -15,7 +15,7 @@ equal work was done. Peers that are not installed are named as missing: pip inst
 Compared with a record are not times, which differ with the machine, but those of ours over those of the others in the
 same round. Ours counts as slower if it is beside every contender, by more than 5% and three standard errors.
 
-Exit code 0 done, 1 a contender of ours failed or became slower, 2 bad input.
+Exit code 0 done, 1 a contender of ours failed, became slower or could not be compared, 2 bad input.
 """
 
 from __future__ import annotations
@@ -58,8 +58,6 @@ def main() -> int:
     except UnknownCaseError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if arguments.explain:
-        return _explain(arguments)
     if arguments.list:
         for case in chosen:
             print(f"{case.name:<19} {case.summary}")
@@ -67,6 +65,8 @@ def main() -> int:
     if arguments.json and not Path(arguments.json).absolute().parent.is_dir():
         print(f"error: --json={arguments.json}: its directory does not exist", file=sys.stderr)
         return 2
+    if arguments.explain:
+        return _explain(arguments)
 
     from cases import against, table
 
@@ -74,6 +74,10 @@ def main() -> int:
         recorded = {} if arguments.against is None else _recorded(Path(arguments.against))
     except (OSError, ValueError, TypeError, KeyError) as error:
         print(f"error: --against={arguments.against}: not rows from --json ({error})", file=sys.stderr)
+        return 2
+    missing = [case.name for case in chosen if arguments.against and not recorded.get(case.name, {}).get("rounds")]
+    if missing:
+        print(f"error: --against={arguments.against}: without rounds of {', '.join(missing)}", file=sys.stderr)
         return 2
     rows, code = [], 0
     print(table.HEADER, flush=True)
@@ -91,7 +95,7 @@ def main() -> int:
         if arguments.against:
             found = against.changes(row, recorded.get(case.name, {}), arguments.tolerance)
             print(against.sentence(found), flush=True)
-            code = max(code, int(against.slower(found)))
+            code = max(code, int(not found or against.slower(found)))
         if arguments.json:  # after every case, so that an interruption keeps what was measured
             partial = Path(f"{arguments.json}.partial")
             partial.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n")
@@ -123,8 +127,9 @@ def _explain(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="regjax-bench-") as scratch:
         context = Context(case.name, arguments.quick, {}, None, scratch)
         context = Context(case.name, arguments.quick, case.prepare(context), None, scratch)
-        profile = explain.profiled(case.program(context))
-    print(case.summary, *explain.table(profile), sep="\n")
+        program = case.program(context)
+        profile = explain.profiled(program)
+    print(program.what, *explain.table(profile), sep="\n")
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(explain.entry(case.name, profile), indent=1) + "\n")
     return 0

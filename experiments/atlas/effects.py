@@ -70,9 +70,10 @@ def known_of(one: Mapping[str, Any], changes: Mapping[str, np.ndarray]) -> Known
 
 
 def features_by_split(one: Mapping[str, Any]) -> list[tuple[float, ...]]:
-    """The features as each split alone knows them, from the losses of its own training and validation examples.
+    """The features of each split, from the losses of the plain net on its own training and validation examples.
 
-    A root mean squared error is in the unit of the target; its square is brought to that of the mean validation loss.
+    The loss of a constant guess, which is the scale of the targets, is the mean over splits. A root mean squared error
+    is in the unit of the target; its square is brought to that of the mean validation loss.
     """
     plain = one["techniques"][BASELINE]
     losses = np.array(plain["select_scores"]) ** (2 if one["task"] == "regression" else 1)

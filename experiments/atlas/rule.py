@@ -79,7 +79,7 @@ class BySplit(NamedTuple):
     """A data set as each of its splits knows it.
 
     Attributes:
-      features: of each split, from its own training and validation examples alone.
+      features: of each split, from the losses of the plain net there.
       changes: for each technique by how much the logarithm of the test loss fell in each split.
     """
 

@@ -159,20 +159,6 @@ def equal_effects(estimates: Sequence[float] | np.ndarray, variances: Sequence[f
     decide, nor one study that is known far worse than the others hides their spread. Where all variances are the same
     it is `var(y, ddof=1) - v`.
 
-    The interval of the mean is Student's over the studies, with the variance `var(y, ddof=1) / k`; the prediction
-    interval is that of the estimate of a further study, whose error it includes, with `(1 + 1 / k) var(y, ddof=1)`.
-    Neither depends on the variances. They are wider than those of `random_effects` where the model of that holds, and
-    right where it does not: studies on which a treatment does nothing at all have next to no variance, and would decide
-    a weighted fit alone.
-
-    The spread between studies is the estimator of moments with the weights `a_i = 1 / (v_i + t)`,
-
-      tau^2 = max(0, (sum_i a_i (y_i - m)^2 - sum_i a_i v_i + sum_i a_i^2 v_i / A) / (A - sum_i a_i^2 / A))
-
-    with `A = sum_i a_i` and `m = sum_i a_i y_i / A`, first for `t = var(y, ddof=1)`, and once more for the `tau^2` of
-    that. Where all variances are the same it is `var(y, ddof=1) - v`; and one study that is known far worse than the
-    others does not hide their spread.
-
     Args:
       estimates: `[k]`, as of `random_effects`.
       variances: `[k]` > 0, as of `random_effects`.

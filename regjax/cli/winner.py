@@ -42,13 +42,20 @@ def winner_of(content: Mapping[str, Any]) -> dict[str, Any]:
 def typical(runs: Sequence[TrainConfig]) -> int:
     """Return the number of the first run with the options that most runs of a row have, apart from the seeds.
 
+    Learning rates differ between splits, so that hardly two runs may have all options in common: the most frequent one
+    is taken of those runs that have the most frequent other options.
+
     Example:
       >>> typical([TrainConfig(l2=0.1, seed=1), TrainConfig(l2=0.2, seed=2), TrainConfig(l2=0.2, seed=3)])
       1
     """
-    settings = [repr({**run.to_json(), "seed": 0, "split_seed": 0, "workdir": ""}) for run in runs]
-    most = Counter(settings).most_common(1)[0][0]
-    return settings.index(most)
+    fixed = {"seed": 0, "split_seed": 0, "workdir": ""}
+    settings = [{**run.to_json(), **fixed} for run in runs]
+    others = [repr({**setting, "learning_rate": 0}) for setting in settings]
+    most = Counter(others).most_common(1)[0][0]
+    rates = Counter(setting["learning_rate"] for setting, own in zip(settings, others, strict=True) if own == most)
+    wanted = rates.most_common(1)[0][0]
+    return next(i for i, own in enumerate(others) if own == most and settings[i]["learning_rate"] == wanted)
 
 
 def write_flags(

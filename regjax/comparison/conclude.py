@@ -106,7 +106,7 @@ class SplitResult(NamedTuple):
             stop_independent=plan.stop_independent,
             learning_rate=plan.options.learning_rate or plan.rates[0],
             search=plan.search,
-            select_chance=chance_of(splits, plan.unit, splits.y_select, loss=plan.loss, class_weights=weights),
+            select_chance=chance_of(splits, plan.unit, splits.y_select, loss=plan.loss),
         )
 
     def row(self, name: str) -> Row:

@@ -26,6 +26,13 @@ def test_the_typical_run_has_the_most_frequent_options():
     assert typical(runs[:1]) == 0
 
 
+def test_learning_rates_that_differ_do_not_hide_the_most_frequent_strength():
+    """By all options together no two runs are alike but the first two; by strength, 0.2 comes three times."""
+    options = [(0.1, 0.01), (0.1, 0.01), (0.2, 0.03), (0.2, 0.1), (0.2, 0.1)]
+    runs = [TrainConfig(l2=l2, learning_rate=rate, seed=i) for i, (l2, rate) in enumerate(options)]
+    assert typical(runs) == 3
+
+
 @pytest.mark.slow
 def test_the_next_commands_work_as_they_are_printed(run, tmp_path):
     """From the directory in which the comparison ran; the model of the winner is that of its run, bit by bit."""

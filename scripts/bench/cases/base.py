@@ -72,11 +72,13 @@ class Program(NamedTuple):
       function: a jitted function.
       arguments: what it is called with.
       updates: how many updates it makes.
+      what: what it trains, in words.
     """
 
     function: Any
     arguments: tuple[Any, ...]
     updates: int
+    what: str
 
 
 @dataclasses.dataclass(frozen=True)

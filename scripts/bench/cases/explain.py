@@ -26,7 +26,7 @@ KINDS = {
     "model": "activations, losses and their gradients",
     "rest": "anything else",
 }
-"""Kinds of operations, in the order in which an operation is put into the first that fits."""
+"""Kinds of operations; `kind_of` has the order in which they are tried."""
 WAITING = "waiting"
 CONTROL = ("while", "conditional", "call")
 SCOPES = {"evaluate": "evaluation", "optimizer": "optimizer", "batch": "batch", "shuffle": "batch"}

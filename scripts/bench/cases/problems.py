@@ -164,12 +164,13 @@ def epoch_program(
     )
     hparams = make_hparams(n_train=len(shared["x"]), **hyperparameters)
     arguments = (hparams, jax.random.key(0), jax_data(shared), 0, jax_weights(shared))
-    return Program(jax.jit(make_run(spec)), arguments, len(shared["index"]))
+    steps = len(shared["index"])
+    return Program(jax.jit(make_run(spec)), arguments, steps, f"an epoch of {steps} updates of {context.case}")
 
 
 def ours_epoch(context: Context, model: Any, batch_size: int, **options: Any) -> Any:
     """A function that runs `epoch_program`, all of it compiled, and returns the `RunState`."""
     import jax
 
-    run, arguments, _ = epoch_program(context, model, batch_size, **options)
+    run, arguments, *_ = epoch_program(context, model, batch_size, **options)
     return lambda: jax.block_until_ready(run(*arguments))

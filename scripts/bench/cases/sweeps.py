@@ -72,7 +72,8 @@ def lane_program(context: Context) -> Program:
     hparams = rj.make_hparams(n_train=len(data.x), rates={"dropout": 0.2})
     device = jax.devices()[0]
     arguments = jax.device_put((hparams, jax.random.key(0), data), device)
-    return Program(jax.jit(run), arguments, 5 * run.spec.steps_per_epoch)
+    what = f"one lane of {context.case} alone on one device, five epochs with an evaluation each"
+    return Program(jax.jit(run), arguments, 5 * run.spec.steps_per_epoch, what)
 
 
 def ours(context: Context) -> Round:

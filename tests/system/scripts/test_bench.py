@@ -78,6 +78,14 @@ def test_a_record_that_is_none_is_refused_before_anything_is_measured(tmp_path: 
         assert "case " not in done.stdout
 
 
+def test_a_record_without_rounds_is_no_comparison(tmp_path: Path):
+    """It would pass whatever is measured."""
+    (tmp_path / "rows.json").write_text(json.dumps([{"case": "dense_step", "ours": 1.0}]))
+    done = bench("--only=dense_step", "--only=conv_step", f"--against={tmp_path / 'rows.json'}")
+    assert done.returncode == 2
+    assert "without rounds of dense_step, conv_step" in done.stderr
+
+
 def test_a_run_is_compared_with_its_record(tmp_path: Path):
     """Against its own rows, and against the same with ours a hundred times as fast."""
     path = tmp_path / "rows.json"
