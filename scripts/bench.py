@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cases.base import Case
 
-sys.path[:0] = [str(Path(__file__).resolve().parent / "bench")]
+SCRIPTS = Path(__file__).resolve().parent
+sys.path[:0] = [str(SCRIPTS / "bench"), str(SCRIPTS.parent)]  # regjax may be a clone that is not installed
 
 
 def main() -> int:

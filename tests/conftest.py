@@ -19,6 +19,7 @@ import pytest
 import regjax as rj
 
 HERE = Path(__file__).parent
+os.environ.pop("PYTHONPATH", None)  # a command must find regjax in a clone without it
 
 
 # Compiled programs stay until they are dropped: two megabytes and several of the 65,530 memory maps of a process each,
