@@ -76,7 +76,7 @@ def predictor(
 
     def outputs(x: Any, first: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         starts = range(0, len(x), batch_size)
-        parts = [batch(jnp.asarray(pre.transform(x[i : i + batch_size])), first + i) for i in starts]
+        parts = [batch(pre.transform(x[i : i + batch_size]), first + i) for i in starts]
         unsure = {name: np.concatenate([np.asarray(part[1][name]) for part in parts]) for name in parts[0][1]}
         return np.concatenate([np.asarray(part[0]) for part in parts]), unsure
 

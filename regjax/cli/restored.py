@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from regjax.cli import flags, setup, workdirs
 from regjax.cli.predictor import TrainedModel
@@ -75,7 +76,7 @@ def restore(workdir: Path) -> Restored:
         state = Checkpoints(workdir / "checkpoints").restore_latest(like)
         flags.check(state is not like, "workdir", "holds no checkpoint yet")
         weights = state.weights(hparams)
-    finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(weights.params))
+    finite = all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(weights.params))
     flags.check(finite, "workdir", "the training of this run diverged: its weights are not finite; train another")
     return Restored(options, spec, hparams, preprocessor, weights)
 

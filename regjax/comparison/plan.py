@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from regjax.catalog import COMBINATION, TECHNIQUES, default_metric
@@ -336,14 +336,8 @@ def training_arrays(plan: Plan, seeds: range | None = None) -> TrainData:
     else:
         labels = np.broadcast_to(y, (len(seeds), *y.shape))
     stop = slice(0, plan.stop_examples)
-    return TrainData(
-        x=jnp.asarray(splits.x_train),
-        y=jnp.asarray(labels),
-        order=jnp.asarray(order),
-        x_val=jnp.asarray(splits.x_stop[stop]),
-        y_val=jnp.asarray(splits.y_stop[stop]),
-        weight=None if splits.weight_train is None else jnp.asarray(splits.weight_train),
-    )
+    arrays = (splits.x_train, labels, order, splits.x_stop[stop], splits.y_stop[stop], splits.weight_train)
+    return TrainData(*jax.device_put(arrays))
 
 
 def as_dataset(data: Data, task: str | None = None) -> Dataset | Splits:

@@ -131,9 +131,9 @@ class Scorer:
         self.metric = metric or SCORE[splits.task]
         self._apply = apply_fn
         self._whole = preprocessor
-        self._x = jnp.asarray(x)
+        self._x = jax.device_put(x)
         self._targets = y
-        self._y = jnp.asarray(preprocessor.target_transform(y))
+        self._y = jax.device_put(preprocessor.target_transform(y))
         self.chance = chance_of(splits, preprocessor, y, metric, self._loss)
         self._guess = _constant_guess(splits, preprocessor, self._loss)
         self._least = least_loss(self._loss, np.asarray(self._y)) if self.metric == "d2" else 1.0

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from regjax.core.typing import Array, PRNGKey, PyTree
+from regjax.data.standardization import Standardization
 from regjax.sweeps.lane import DeviceOrMesh, Lane, program_of, put, run_on
 from regjax.training.program import init_weights, make_program
 from regjax.training.run import Run, RunResult
@@ -118,9 +119,10 @@ def results_of(run: Run, states: RunState, hparams: Hparams) -> RunResult:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _init_weights(spec: Spec, key: PRNGKey, x: Array) -> Weights:
+def _init_weights(spec: Spec, key: PRNGKey, x: Array, standardization: Standardization | None) -> Weights:
     # Not part of the run, so that it compiles once for all programs of a model; this halves the time to compile each.
-    return init_weights(spec, key, x)
+    example = x[:1]
+    return init_weights(spec, key, example if standardization is None else standardization.apply(example))
 
 
 def train_lane_arguments(
@@ -212,4 +214,4 @@ def _initial_weights(lane: Lane, key: PRNGKey, data: TrainData, device: DeviceOr
         return put(lane.weights, device)
     spec = lane.run.spec
     # The initial weights depend on model and task alone; other fields would only cause recompilations.
-    return _init_weights(Spec(spec.model, task=spec.task), key, lane.hparams.standardized(data.x[:1]))
+    return _init_weights(Spec(spec.model, task=spec.task), key, data.x, lane.hparams.standardization)

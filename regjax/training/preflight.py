@@ -93,11 +93,12 @@ def check_loss(spec: Spec, hparams: Hparams, x: Examples, num_outputs: int) -> N
       ...
       ValueError: the model takes no argument 'rates', but rates for ['dropout'] were given
     """
-    size, key = spec.batch_size, jax.random.key(0)
+    size = spec.batch_size
     targets = () if spec.task == "classification" or num_outputs == 1 else (num_outputs,)
     dtype = np.int32 if spec.task == "classification" else np.float32
 
     def loss(x: Array, y: Array) -> Array:
+        key = jax.random.key(0)
         params, model_state = as_model(spec.model).init(key, x[:1])
         return loss_of(spec)(params, Batch(x, y), key, model_state=model_state, hparams=hparams)[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cases.base import Case, Contender, Context, Measured, Round, seconds
-from cases.sweeps import in_two_processes
+from cases.sweep_peers import in_two_processes
 
 BATCH, SIDE, PAD, LAYERS, MAGNITUDE = 256, 32, 4, 2, 9  # of 10
 # Full strengths of RandAugment: degrees, slope, share of the side, change of a factor, bits.

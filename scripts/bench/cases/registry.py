@@ -12,6 +12,7 @@ MODULES = {
     "conv_step": "conv",
     "sweep_64": "sweeps",
     "sweep_512": "sweeps",
+    "tables": "tables",
     "early_stop_reclaim": "reclaim",
     "scaling": "scaling",
     "penalties": "overheads",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Any
 
-from cases import sweeps
+from cases import sweep_peers, sweeps
 from cases.base import Case, Contender, Context, Measured, Round, seconds
 
 LANES, EPOCHS = 16, 20
@@ -86,7 +86,7 @@ def torch_loop(context: Context) -> Round:
 
     given = sweeps.problem(context) | {"lanes": context.size(LANES, 2), "epochs": context.size(EPOCHS, 2)}
     given |= {"adam": {"foreach": True}}
-    two = sweeps.in_two_processes(torch_sweep.loop, given)
+    two = sweep_peers.in_two_processes(torch_sweep.loop, given)
 
     def one_round() -> Measured:
         accuracies: list[float] = []

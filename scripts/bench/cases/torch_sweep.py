@@ -15,7 +15,8 @@ def loop(problem: Problem, lanes: list[int]) -> float:
     torch = torch_nets.setting(threads=1)
     functional = torch.nn.functional
     x, y, x_val, y_val = (torch.tensor(problem[name]) for name in ("x", "y", "x_val", "y_val"))
-    batch, total = problem["batch"], 0.0
+    batch, total, seen = problem["batch"], 0.0, problem["evaluated"]
+    everything = torch.cat([x[:seen], x_val])
     for lane in lanes:
         torch.manual_seed(lane)
         model = _net(problem["sizes"], float(problem["rates"][lane]))
@@ -30,10 +31,10 @@ def loop(problem: Problem, lanes: list[int]) -> float:
                 optimizer.step()
             model.eval()
             with torch.no_grad():
-                outputs = model(torch.cat([x, x_val]))
-                train_loss = functional.cross_entropy(outputs[: len(x)], y)
-                val_loss = functional.cross_entropy(outputs[len(x) :], y_val)
-                accuracy = (outputs[len(x) :].argmax(1) == y_val).float().mean()
+                outputs = model(everything)
+                train_loss = functional.cross_entropy(outputs[:seen], y[:seen])
+                val_loss = functional.cross_entropy(outputs[seen:], y_val)
+                accuracy = (outputs[seen:].argmax(1) == y_val).float().mean()
                 history = (float(train_loss), float(val_loss), float(accuracy))
         total += history[2]
     return total
@@ -44,7 +45,7 @@ def ensemble(problem: Problem, lanes: list[int], threads: int = 1) -> float:
     torch = torch_nets.setting(threads)
     functional = torch.nn.functional
     x, y, x_val, y_val = (torch.tensor(problem[name]) for name in ("x", "y", "x_val", "y_val"))
-    batch, sizes, count = problem["batch"], problem["sizes"], len(lanes)
+    batch, sizes, count, seen = problem["batch"], problem["sizes"], len(lanes), problem["evaluated"]
     torch.manual_seed(lanes[0])
     nets = [_net(sizes, 0.0) for _ in lanes]
     params = [
@@ -65,7 +66,7 @@ def ensemble(problem: Problem, lanes: list[int], threads: int = 1) -> float:
 
     gradients = torch.func.vmap(torch.func.grad(loss_of), in_dims=(0, 0, 0, 0), randomness="different")
     predict = torch.func.vmap(outputs, in_dims=(0, None))
-    everything = torch.cat([x, x_val])
+    everything = torch.cat([x[:seen], x_val])
     accuracy = torch.zeros(count)
     for _ in range(problem["epochs"]):
         order = torch.rand(count, len(x)).argsort(1)
@@ -77,10 +78,10 @@ def ensemble(problem: Problem, lanes: list[int], threads: int = 1) -> float:
         with torch.no_grad():
             both = predict(params, everything)
             flat = both.reshape(-1, sizes[-1])
-            losses = functional.cross_entropy(flat, torch.cat([y, y_val]).repeat(count), reduction="none")
+            losses = functional.cross_entropy(flat, torch.cat([y[:seen], y_val]).repeat(count), reduction="none")
             losses = losses.reshape(count, -1)
-            history = (losses[:, : len(x)].mean(1), losses[:, len(x) :].mean(1))
-            accuracy = (both[:, len(x) :].argmax(2) == y_val).float().mean(1)
+            history = (losses[:, :seen].mean(1), losses[:, seen:].mean(1))
+            accuracy = (both[:, seen:].argmax(2) == y_val).float().mean(1)
     assert all(bool(part.isfinite().all()) for part in history)
     return float(accuracy.sum())
 
