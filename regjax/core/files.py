@@ -14,6 +14,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
@@ -48,20 +49,34 @@ def digest(data: bytes | Numeric) -> str:
     return hashlib.sha256(memoryview(data)).hexdigest()
 
 
-def file_digests(path: Path) -> list[str]:
+def file_digests(path: Path, into: memoryview | None = None) -> list[str]:
     """SHA-256 of each `PIECE_BYTES` of a file.
 
     Hashing is slower than reading, so pieces are hashed on other cores while the next ones are read. One thread
     reads, because disks are fastest when read in order.
+
+    Args:
+      path: the file.
+      into: bytes to read the file into, as many as it has; None drops what was read.
     """
     digests: list[str] = []
     pending: deque[Future[str]] = deque()
     with path.open("rb") as file, ThreadPoolExecutor(_HASHERS) as pool:
-        while piece := file.read(PIECE_BYTES):
+        for piece in _pieces(file, into):
             pending.append(pool.submit(digest, piece))
             if len(pending) > 2 * _HASHERS:  # bounds the memory that a large file takes
                 digests.append(pending.popleft().result())
     return digests + [future.result() for future in pending]
+
+
+def _pieces(file: BufferedReader, into: memoryview | None) -> Iterator[bytes | memoryview]:
+    if into is None:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+    else:
+        for start in range(0, len(into), PIECE_BYTES):
+            part = into[start : start + PIECE_BYTES]
+            yield part[: file.readinto(part)]
 
 
 def seal(manifest: dict[str, Json]) -> str:

@@ -1,8 +1,8 @@
 """A cache of decoded arrays on disk, which are verified by SHA-256 whenever they are read.
 
 An entry is a directory with one `.npy` file per array and a `manifest.json` with the shape, dtype, size and SHA-256
-of each array, metadata such as class names, and a fingerprint of the source. An entry that fails verification is
-never returned: the source is decoded again, with a `CacheWarning`.
+of each array (in pieces, which are hashed on all cores), metadata such as class names, and a fingerprint of the source.
+An entry that fails verification is never returned: the source is decoded again, with a `CacheWarning`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from regjax.core.errors import InputError
-from regjax.core.files import digest, remove_stale, replace_directory, seal, temporary_sibling
+from regjax.core.files import file_digests, remove_stale, replace_directory, seal, temporary_sibling
 
-FORMAT = 1
+FORMAT = 2
 Arrays = dict[str, np.ndarray]
 
 
@@ -127,13 +127,15 @@ def _read(entry: Path, fingerprint: dict[str, Any]) -> tuple[Arrays, dict[str, A
         raise _Unusable("its source has changed")
     arrays = {}
     for name, facts in manifest["arrays"].items():
+        path, written = entry / f"{name}.npy", facts["file_bytes"]
         try:
-            raw = np.fromfile(entry / f"{name}.npy", np.uint8)
+            if (size := path.stat().st_size) != written:
+                raise _Unusable(f"{name}.npy has {size} bytes, {written} were written")
+            raw = np.empty(written, np.uint8)
+            digests = file_digests(path, raw.data)
         except OSError as error:
             raise _Unusable(f"{name}.npy cannot be read ({error})") from None
-        if raw.size != facts["file_bytes"]:
-            raise _Unusable(f"{name}.npy has {raw.size} bytes, {facts['file_bytes']} were written")
-        if digest(raw) != facts["sha256"]:
+        if digests != facts["sha256"]:
             raise _Unusable(f"{name}.npy does not match its SHA-256")
         # The bytes are hashed before they are interpreted, so unverified data are never parsed; a view needs no copy.
         data = raw[raw.size - facts["bytes"] :]
@@ -167,7 +169,7 @@ def _write(entry: Path, fingerprint: dict[str, Any], arrays: Arrays, facts: dict
                 "count": len(array),
                 "bytes": array.nbytes,
                 "file_bytes": path.stat().st_size,
-                "sha256": digest(np.fromfile(path, np.uint8)),
+                "sha256": file_digests(path),
             }
         manifest = {"format": FORMAT, "fingerprint": fingerprint, "facts": facts, "arrays": described}
         manifest["seal"] = seal(json.loads(json.dumps(manifest)))

@@ -130,6 +130,7 @@ class Dataset:
         if (
             held
             and x.dtype.kind in "iu"
+            and not np.can_cast(x.dtype, np.int32)
             and not _INT32.min <= int(x.min(initial=0)) <= int(x.max(initial=0)) <= _INT32.max
         ):
             raise InputError(f"{self.name}:{part} integers must fit int32, found [{x.min()}, {x.max()}]")

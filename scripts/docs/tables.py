@@ -179,6 +179,8 @@ CASES = {
     "checkpoint": "what a checkpoint after every epoch of it adds",
     "conv_step": "update of a small convolutional net",
     "sweep_64": "64 runs on digits, 50 epochs each",
+    "sweep_512": "512 runs on digits, 50 epochs each",
+    "tables": "a comparison of 40 runs on a table of 10,000 x 30, the defaults of `compare`",
     "early_stop_reclaim": "64 runs, some stopped early: share of the full time, for {quality} of the epochs",
     "scaling": "a sweep in two processes of one core each: share of the time of one",
     "augment": "RandAugment, crop and flip of 256 colour images",
@@ -198,7 +200,7 @@ NAMES = {  # as tables have the peers
     "pillow": "PIL in two processes", "sklearn": "scikit-learn", "tfds": "TFDS", "torch_compile": "torch.compile",
     "torch_loop": "torch loop", "torch_vmap": "torch.func",
 }  # fmt: skip
-MATRIX_PRODUCTS = ("dense_step", "conv_step", "sweep_64")  # whose floor they are
+MATRIX_PRODUCTS = ("dense_step", "conv_step", "sweep_64", "sweep_512", "tables")  # whose floor they are
 OTHER_WORK = re.compile(r"no dropout|unverified")  # peers that do less, and are not compared with
 
 

@@ -14,6 +14,7 @@ from regjax.core.files import (
     DamagedError,
     Lock,
     LockedError,
+    file_digests,
     remove_stale,
     replace_directory,
     temporary_sibling,
@@ -70,6 +71,18 @@ def test_a_flipped_bit_in_any_piece_of_a_large_file_is_noticed(tmp_path, monkeyp
         (tmp_path / "large").write_bytes(content[:position] + bytes([content[position] ^ 4]) + content[position + 1 :])
         with pytest.raises(DamagedError, match="large does not match"):
             verify_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("size", [1, 64, 65, 200])
+def test_a_file_is_read_while_its_pieces_are_hashed(tmp_path, monkeypatch, size):
+    monkeypatch.setattr("regjax.core.files.PIECE_BYTES", 64)
+    content = bytes(range(size))
+    (tmp_path / "file").write_bytes(content)
+    written, into = file_digests(tmp_path / "file"), bytearray(size)
+    assert file_digests(tmp_path / "file", memoryview(into)) == written
+    assert into == content
+    (tmp_path / "file").write_bytes(content[:-1])
+    assert file_digests(tmp_path / "file", memoryview(bytearray(size))) != written
 
 
 def test_a_file_too_many_is_noticed(sealed):

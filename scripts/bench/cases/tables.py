@@ -73,7 +73,7 @@ def ours(context: Context) -> Round:
 
     def one_round() -> Measured:
         taken = seconds(lambda: results.append(rj.compare(*arguments, **options)))
-        rows = results.pop().rows
+        rows = results.pop().rows()
         return Measured({"compare": taken}, sum(float(row.test.mean) for row in rows) / len(rows))
 
     return one_round

@@ -25,7 +25,7 @@ KEYS = {
     "versions",
 }
 CASES = {
-    *("dense_step", "conv_step", "sweep_64", "sweep_512", "early_stop_reclaim", "penalties", "dropout"),
+    *("dense_step", "conv_step", "sweep_64", "sweep_512", "tables", "early_stop_reclaim", "penalties", "dropout"),
     *("augment", "scaling", "lasso_path", "loading", "checkpoint", "verify", "resume", "cold_start"),
 }
 
