@@ -47,7 +47,9 @@ def main() -> int:
         "--brief", action="store_true", help="ours and the floor alone, of the cases with matrix products"
     )
     parser.add_argument("--quick", action="store_true", help="tiny sizes, one round: shows that it runs, no figures")
-    parser.add_argument("--explain", metavar="NAME", help="profile ours in this case, by kinds of operations")
+    parser.add_argument(
+        "--explain", action="append", metavar="NAME", help="profile ours in this case instead; may be repeated"
+    )
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     parser.add_argument("--data_dir", metavar="DIR", help="prepared TFDS sets, for the case loading")
     arguments = parser.parse_args()
@@ -105,34 +107,36 @@ def main() -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    """Print where the time of ours goes in a case, and write it with --json."""
+    """Print where the time of ours goes in some cases, and write it with --json."""
     import tempfile
 
+    from cases import explain, table
     from cases.base import Context
     from cases.registry import MODULES, UnknownCaseError, find
 
     try:
-        case = find(arguments.explain)
+        cases = [find(name) for name in arguments.explain]
     except UnknownCaseError as error:
         print(f"error: {str(error).replace('--only', '--explain')}", file=sys.stderr)
         return 2
-    if case.program is None or case.prepare is None:
-        accepted = [name for name in MODULES if find(name).program]
-        print(
-            f"error: --explain={case.name}: has no program of its own; accepted: {', '.join(accepted)}", file=sys.stderr
-        )
-        return 2
-
-    from cases import explain
-
-    with tempfile.TemporaryDirectory(prefix="regjax-bench-") as scratch:
-        context = Context(case.name, arguments.quick, {}, None, scratch)
-        context = Context(case.name, arguments.quick, case.prepare(context), None, scratch)
-        program = case.program(context)
-        profile = explain.profiled(program)
-    print(program.what, *explain.table(profile), sep="\n")
+    for case in cases:
+        if case.program is None:
+            accepted = ", ".join(name for name in MODULES if find(name).program)
+            print(f"error: --explain={case.name}: has no program of its own; accepted: {accepted}", file=sys.stderr)
+            return 2
+    entries = []
+    for case in cases:
+        assert case.program is not None
+        assert case.prepare is not None
+        with tempfile.TemporaryDirectory(prefix="regjax-bench-") as scratch:
+            context = Context(case.name, arguments.quick, {}, None, scratch)
+            context = Context(case.name, arguments.quick, case.prepare(context), None, scratch)
+            program = case.program(context)
+            profile = explain.profiled(program)
+        print(program.what, *explain.table(profile), sep="\n")
+        entries.append(explain.entry(case.name, profile) | {"versions": table.versions()})
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps(explain.entry(case.name, profile), indent=1) + "\n")
+        Path(arguments.json).write_text(json.dumps(entries, indent=1) + "\n")
     return 0
 
 

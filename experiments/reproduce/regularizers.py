@@ -1,14 +1,13 @@
 """What a published comparison of SAM, mixup, CutMix or Cutout would cost here: the time of an update of ResNet-18.
 
-Command: `python -m experiments.reproduce.regularizers` (4 minutes on two cores that other work shared); it prints the
-record `experiments/records/regularizers_cost.json`.
+Command: `python -m experiments.reproduce.regularizers` (two minutes on two cores); it prints the record
+`experiments/records/regularizers_cost.json`.
 
 Published comparisons of these regularizers train residual nets on CIFAR for hundreds of epochs. None of them is
 repeated; this measures the reason. A net of the size of ResNet-18 (`rj.models`, stages of 64 to 512 channels, two
-blocks each) is trained on random images of 32 x 32 x 3 in batches of 16 (with 128, as published, the measurement did
-not end in 9 minutes on a loaded machine), and the time of an update is the difference of a longer and a shorter run of
-one compiled program each, over the difference of their updates. An epoch of CIFAR has 50,000 images; `RUNS` has the
-epochs of the publications' repositories.
+blocks each) is trained on random images of 32 x 32 x 3 in batches of 16, where published runs have 128, and the time of
+an update is the difference of a longer and a shorter run of one compiled program each, over the difference of their
+updates. An epoch of CIFAR has 50,000 images; `RUNS` has the epochs of the publications' repositories.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Inside `lax.scan` and `lax.while_loop`, in which whole training runs execute, XLA does not use its fast convolution for
 CPUs: there `lax.conv_general_dilated` takes about ten times as long as outside. The same convolution as slices of the
-image times a matrix (im2col) does not. Accelerators use the native convolution.
+image times a matrix (im2col) does not, and with 3 x 3 kernels fewer products do (`regjax.models.winograd`).
+Accelerators use the native convolution.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from jax import lax
 
 from regjax.core.checks import check_choice
 from regjax.core.typing import Array
+from regjax.models.winograd import conv_3x3, is_faster
 
-IMPLEMENTATIONS = ("auto", "native", "patches")
+IMPLEMENTATIONS = ("auto", "native", "patches", "winograd")
 _PADDINGS = ("SAME", "VALID")
 
 
@@ -38,8 +40,9 @@ def conv2d(
       kernel: `[KH, KW, C, O]`.
       strides: steps along height and width.
       padding: `"SAME"`, `"VALID"` or zeros `((top, bottom), (left, right))`.
-      implementation: `"native"` (`lax.conv_general_dilated`), `"patches"` (im2col: a matrix product), or
-        `"auto"`: patches on CPU, native elsewhere. This is decided when the program is lowered
+      implementation: `"native"` (`lax.conv_general_dilated`), `"patches"` (im2col: a matrix product), `"winograd"`
+        (fewer products, for 3 x 3 kernels at stride 1), or `"auto"`: on CPU winograd where it is faster, which takes
+        float32 and 32 channels, and patches otherwise; native elsewhere. This is decided when the program is lowered
         (`lax.platform_dependent`), not by the default backend, so a program for the CPU of a machine with a GPU
         gets the right one, and so does a program exported for another platform.
 
@@ -56,6 +59,9 @@ def conv2d(
              [4., 6., 4.]], dtype=float32)
     """
     check_choice("conv2d: implementation", implementation, IMPLEMENTATIONS)
+    if implementation == "winograd" and (kernel.shape[:2] != (3, 3) or tuple(strides) != (1, 1)):
+        given = f"{kernel.shape[:2]} at {tuple(strides)}"
+        raise ValueError(f"conv2d: implementation 'winograd' is for 3 x 3 kernels at strides (1, 1), got {given}")
     return _conv2d(x, kernel, *_geometry(x, kernel, strides, padding), implementation)
 
 
@@ -170,11 +176,17 @@ def _conv2d(
         product = columns.reshape(-1, columns.shape[-1]) @ kernel.reshape(-1, kernel.shape[-1])
         return product.reshape(*columns.shape[:-1], kernel.shape[-1])
 
+    def fewest(x: Array, kernel: Array) -> Array:
+        return conv_3x3(x, kernel, pads)
+
+    if implementation == "winograd":
+        return fewest(x, kernel)
     if implementation == "native":
         return native(x, kernel)
     if implementation == "patches":
         return patches(x, kernel)
-    return lax.platform_dependent(x, kernel, cpu=patches, default=native)
+    on_cpu = fewest if is_faster(kernel.shape, strides, x.dtype) else patches
+    return lax.platform_dependent(x, kernel, cpu=on_cpu, default=native)
 
 
 def _geometry(

@@ -16,7 +16,9 @@ import catalogue
 import claims_tables
 import cocktail_tables
 import curve_studies
+import growth_tables
 import reproduce_tables
+import speed_tables
 import studies
 import verdict_study
 from cells import RecordError, p_value, read, table, wrapped
@@ -171,101 +173,6 @@ def _check_csv(record: Mapping[str, Any], path: Path) -> None:
                 raise RecordError(f"{path}: {column} of {name} is {cell or 'empty'}, in results.json {value}")
 
 
-# What a case measures; `{floor}` is what the machine needs for the bare work, `{quality}` what was achieved.
-CASES = {
-    "dense_step": "update of a 784-1024-1024-10 net, dropout, batch 128, Adam",
-    "dropout": "what dropout adds to it",
-    "penalties": "the most that a penalty adds to it",
-    "checkpoint": "what a checkpoint after every epoch of it adds",
-    "conv_step": "update of a small convolutional net",
-    "sweep_64": "64 runs on digits, 50 epochs each",
-    "sweep_512": "512 runs on digits, 50 epochs each",
-    "tables": "a comparison of 40 runs on a table of 10,000 x 30, the defaults of `compare`",
-    "early_stop_reclaim": "64 runs, some stopped early: share of the full time, for {quality} of the epochs",
-    "scaling": "a sweep in two processes of one core each: share of the time of one",
-    "augment": "RandAugment, crop and flip of 256 colour images",
-    "lasso_path": "lasso path, 1,000 x 2,000, 50 strengths",
-    "loading": "MNIST into memory in a fresh process, the second time",
-    "cold_start": "from the command to the first trained epoch",
-    "resume": "from the command to the first epoch after a checkpoint (a start without one: {floor})",
-    "verify": "SHA-256 of a checkpoint of {quality} MB read from disk (reading alone: {floor})",
-}
-UNITS = {  # decimals and unit of a figure, by the unit of its case
-    "ms/step": (1, " ms"), "ms/batch": (1, " ms"), "ms": (0, " ms"), "s": (1, " s"), "share of time": (2, ""),
-    "% of a step": (1, "%"), "% of the time": (1, "%"),
-}  # fmt: skip
-DECIMALS = {"lasso_path": 2}  # where those of the unit are too few
-NAMES = {  # as tables have the peers
-    "flax": "Flax", "keras_jax": "Keras on JAX", "kornia": "kornia, one choice a batch",
-    "pillow": "PIL in two processes", "sklearn": "scikit-learn", "tfds": "TFDS", "torch_compile": "torch.compile",
-    "torch_loop": "torch loop", "torch_vmap": "torch.func",
-}  # fmt: skip
-MATRIX_PRODUCTS = ("dense_step", "conv_step", "sweep_64", "sweep_512", "tables")  # whose floor they are
-OTHER_WORK = re.compile(r"no dropout|unverified")  # peers that do less, and are not compared with
-
-
-def bench(records: Path, link: str) -> list[str]:
-    """What `scripts/bench.py` measured, one row a case."""
-    cases = {row["case"]: row for row in read(records / "bench.json")}
-    unknown = sorted(set(cases) - set(CASES))
-    if unknown:
-        raise RecordError(f"bench.json: no words for the case {unknown[0]!r} in scripts/docs/tables.py")
-    rows = [_bench_row(cases[name]) for name in CASES if name in cases]
-    head = (
-        "case", "regjax", "peers, the fastest first", "regjax takes, of the fastest peer's time",
-        "share of the matrix-product floor",
-    )  # fmt: skip
-    found = next(iter(cases.values()))["versions"]
-    dates = sorted({row["versions"]["date"] for row in cases.values()})
-    packages = ", ".join(f"{name} {_latest(cases, name)}" for name in ("jax", "torch", "keras", "scikit-learn"))
-    return [
-        *table(head, rows),
-        "",
-        f"*Record: [`experiments/records/bench.json`]({link}/bench.json): {found['cores']} CPU cores ({found['cpu']}),",
-        f"{packages}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}.*",
-    ]
-
-
-def _bench_row(row: Mapping[str, Any]) -> list[str]:
-    decimals, unit = UNITS[row["unit"]]
-    decimals = DECIMALS.get(row["case"], decimals)
-
-    def shown(value: float, quality: float | None = None) -> str:
-        text = f"{value:.{decimals}f}{unit}".replace("-", "−")
-        if row["case"] == "lasso_path" and quality is not None:
-            text += f", objective within {quality:.0e}".replace("e-0", "e-")
-        return text
-
-    floor = row["fraction_of_floor"]
-    own, quality = row["ours"], row["quality"]
-    label = CASES[row["case"]].format(floor=shown(own * floor) if floor else "", quality=f"{quality['ours']:g}")
-    busy = row["versions"].get("used_by_others") or 0.0
-    if busy > 0.1:
-        label += f" (other processes used {100 * busy:.0f}% of the machine)"
-    # A peer that was not installed has no figure.
-    peers = sorted((item for item in row["peers"].items() if item[1] is not None), key=lambda item: item[1])
-    same = [value for name, value in peers if not OTHER_WORK.search(name)]
-    # A share of an overhead near zero, or of a share, says nothing.
-    share = f"{own / same[0]:.2f}" if same and row["unit"] in ("ms/step", "ms/batch", "ms", "s") else ""
-    return [
-        label,
-        shown(own, quality["ours"]),
-        "; ".join(f"{shown(value, quality['peers'][name])} ({_peer(name)})" for name, value in peers),
-        share,
-        f"{floor:.2f}" if floor and row["case"] in MATRIX_PRODUCTS else "",
-    ]
-
-
-def _peer(name: str) -> str:
-    """`"keras_jax (2 runs, scaled)"` as `"Keras on JAX, 2 runs, scaled"`."""
-    first, _, rest = name.partition(" (")
-    return NAMES.get(first, first) + (f", {rest[:-1]}" if rest else "")
-
-
-def _latest(cases: Mapping[str, Any], package: str) -> str:
-    return " and ".join(sorted({row["versions"][package] for row in cases.values() if package in row["versions"]}))
-
-
 def unreached_entries(records: Path, link: str) -> list[str]:
     """What becomes of entries without a gradient, for three answers."""
     record = read(records / "unreached_entries.json")
@@ -304,7 +211,6 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     "verdicts": verdict_study.verdicts,
     "units": verdict_study.units,
     "fresh_seeds": verdict_study.fresh_seeds,
-    "bench": bench,
     "atlas": atlas_tables.techniques,
     "atlas_rule": atlas_tables.rule,
     "atlas_sets": atlas_tables.data_sets,
@@ -312,5 +218,7 @@ RECORDS: dict[str, Callable[[Path, str], list[str]]] = {
     **claims_tables.TABLES,
     **cocktail_tables.TABLES,
     **curve_studies.TABLES,
+    **growth_tables.TABLES,
     **reproduce_tables.TABLES,
+    **speed_tables.TABLES,
 }

@@ -241,40 +241,6 @@ def test_the_table_of_penalties_and_modes_is_what_the_code_does():
         assert adam.startswith("yes") == works, name
 
 
-def test_the_table_of_speed_is_that_of_the_record():
-    record = {row["case"]: row for row in json.loads((ROOT / "experiments/records/bench.json").read_text())}
-    section = in_one_line(page("benchmarks"))
-    for case, unit in (
-        ("dense_step", "ms"),
-        ("conv_step", "ms"),
-        ("sweep_64", "s"),
-        ("early_stop_reclaim", ""),
-        ("scaling", ""),
-    ):
-        digits = 2 if unit == "" else 1
-        assert f"| {record[case]['ours']:.{digits}f} {unit}".rstrip() in section, case
-    for case, column in (("dense_step", "0.81"), ("conv_step", "0.88"), ("sweep_64", "0.74")):
-        assert f"{record[case]['fraction_of_floor']:.2f}" == column
-        assert f"| {column} |" in section
-    assert f"{record['lasso_path']['ours']:.2f} s" in section
-    assert f"| {record['dropout']['ours']:.1f}% |" in section
-    variants = record["penalties"]["variants"]
-    assert f"group lasso {variants['proximal group_lasso, momentum']:.1f}%" in section
-    assert f"add 0 to {max(variants.values()):.1f}% to the update" in section
-    assert "with a noise of about 2 points" in section
-    assert f"| {record['augment']['ours']:.1f} ms |" in section
-    assert f"| {record['cold_start']['ours']:.1f} s |" in section
-    checkpoint = record["checkpoint"]
-    assert f"({checkpoint['ours']:.0f}%, torch {checkpoint['peers']['torch']:.0f}%)".replace("-", "−") in section
-    resume, verify = record["resume"], record["verify"]
-    assert f"{resume['ours'] * resume['fraction_of_floor']:.1f} s) | {resume['ours']:.1f} s |" in section
-    assert f"{verify['ours'] * verify['fraction_of_floor']:.0f} ms) | {verify['ours']:.0f} ms |" in section
-    share = record["scaling"]["variants"]["a lane among 64, of one among 16"]
-    assert f"A run among 64 takes {share:.2f} of the time" in section
-    for name, text in (("l1", "L1"), ("elastic_net", "elastic net"), ("mcp", "MCP")):
-        assert f"{text} {variants[f'proximal {name}']:.1f}%" in section
-
-
 def test_each_fault_of_the_table_names_a_test_that_is_there():
     section = page("faults").split("## What happens")[1]
     rows = [line for line in section.splitlines() if line.startswith("|")][2:]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from cases import sweep_peers
-from cases.base import Case, Context, Measured, Round, seconds
+from cases.base import Case, Context, Measured, Program, Round, seconds
 
 RATES, UNITS, INPUTS = (0.1, 0.2, 0.4), 256, 30
 
@@ -64,6 +64,23 @@ def problem(context: Context) -> dict[str, Any]:
     return arrays | numbers | {"sizes": sizes, "learning_rate": 1e-3, "lanes": len(rates), "rates": rates}
 
 
+def program(context: Context) -> Program:
+    """The program of one run alone, for five epochs."""
+    import dataclasses
+
+    import jax
+
+    import regjax as rj
+    from regjax.comparison.plan import training_arrays
+
+    plan = _plan(context, context.shared["table"], context.shared["classes"])
+    run = rj.make_run(dataclasses.replace(plan.spec, epochs=5))
+    size, standardization = plan.options.train_examples, plan.preprocessor.standardization
+    hparams = rj.make_hparams(n_train=size, rates={"dropout": RATES[1]}, standardization=standardization)
+    arguments = (hparams, jax.random.key(0), training_arrays(plan), 0)
+    return Program(jax.jit(run), arguments, run.spec.total_steps, "one run of tables alone, five epochs with dropout")
+
+
 def ours(context: Context) -> Round:
     """`regjax.compare`, from the arrays to the table of results."""
     import regjax as rj
@@ -86,6 +103,7 @@ CASES = {
         unit="s",
         quality="accuracy on held-out examples",
         prepare=prepare,
+        program=program,
         rounds=5,
         contenders=sweep_peers.contenders(ours, problem),
         compilation_counts=True,

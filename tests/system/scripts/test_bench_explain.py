@@ -89,14 +89,14 @@ def test_kinds_and_waiting_add_up_to_the_time():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["dense_step", "conv_step", "sweep_64"])
+@pytest.mark.parametrize("case", ["dense_step", "conv_step", "sweep_64", "tables"])
 def test_a_program_of_ours_is_explained(tmp_path, case):
     """Products, optimizer and bits are found in a real profile, and the parts are the whole."""
     path = tmp_path / "profile.json"
     command = [sys.executable, str(ROOT / "scripts/bench.py"), f"--explain={case}", "--quick", f"--json={path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
-    made = json.loads(path.read_text())
+    (made,) = json.loads(path.read_text())
     assert sum(made["kinds"].values()) == pytest.approx(made["wall"], rel=1e-3)
     assert all(made["kinds"][kind] > 0 for kind in ("products", "optimizer", "model", "evaluation"))
     assert "matrix products" in done.stdout
@@ -107,4 +107,4 @@ def test_what_has_no_program_is_refused_with_those_that_have():
     command = [sys.executable, str(ROOT / "scripts/bench.py"), "--explain=loading"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ))
     assert done.returncode == 2
-    assert "accepted: dense_step, conv_step, sweep_64" in done.stderr
+    assert "accepted: dense_step, conv_step, sweep_64, sweep_512, tables" in done.stderr
