@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from regjax.cli import cluster, flags
+from regjax.cli import cluster, flags, program_cache
 from regjax.cli.options import DeviceOptions, ResumableOptions
 from regjax.core.errors import InputError
 from regjax.core.extras import MissingPackage, require
@@ -140,9 +140,9 @@ def _setup() -> None:
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs its exceptions, with the stacks of its threads
     import jax
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "regjax" / "xla"
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        jax.config.update("jax_compilation_cache_dir", str(cache))
+        program_cache.prune(program_cache.folder())
+        jax.config.update("jax_compilation_cache_dir", str(program_cache.folder()))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
