@@ -1,7 +1,7 @@
 """A cache of decoded arrays on disk, which are verified by SHA-256 whenever they are read.
 
 An entry is a directory with one `.npy` file per array and a `manifest.json` with the shape, dtype, size and SHA-256
-of each array (in pieces, which are hashed on all cores), metadata such as class names, and a fingerprint of the source.
+of each array (in pieces, which two threads hash), metadata such as class names, and a fingerprint of the source.
 An entry that fails verification is never returned: the source is decoded again, with a `CacheWarning`.
 """
 

@@ -13,6 +13,7 @@ from regjax.core.checks import check_choice
 from regjax.core.errors import InputError
 from regjax.core.random_bits import fast_key
 from regjax.core.typing import Array, ArrayLike, Value
+from regjax.models.dense import dot_general
 from regjax.noise import depth_rates
 from regjax.noise.linen import (
     AlphaDropout,
@@ -106,7 +107,8 @@ class NoisyModel(nn.Module):
 
     def head(self, x: Array) -> Array:
         """The last layer, from features `[B, F]` to logits or predictions."""
-        return self.squeezed(nn.Dense(self.num_outputs, kernel_init=output_init, name="output")(x))
+        layer = nn.Dense(self.num_outputs, kernel_init=output_init, dot_general=dot_general, name="output")
+        return self.squeezed(layer(x))
 
     def squeezed(self, y: Array) -> Array:
         """Outputs `[B, D]`, or `[B]` for regression with one target."""
