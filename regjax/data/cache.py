@@ -32,6 +32,10 @@ class _Unusable(Exception):
     """An entry cannot be used; the message says why."""
 
 
+class _Outdated(_Unusable):
+    """An earlier version wrote the entry, which is no damage."""
+
+
 def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """Return the directory of all caches: `cache_dir`, `$REGJAX_CACHE`, `$XDG_CACHE_HOME/regjax` or `~/.cache/regjax`.
 
@@ -93,6 +97,8 @@ def cached_arrays(
     if entry.is_dir():
         try:
             return _read_twice(entry, fingerprint)
+        except _Outdated:
+            pass
         except _Unusable as reason:
             warnings.warn(f"cache entry {entry} is not used: {reason}; decoding again", CacheWarning, stacklevel=2)
     arrays, facts = decode()
@@ -121,8 +127,9 @@ def _read(entry: Path, fingerprint: dict[str, Any]) -> tuple[Arrays, dict[str, A
         raise _Unusable(f"its manifest cannot be read ({error})") from None
     if not sound:
         raise _Unusable("its manifest does not match its own checksum")
-    if manifest["format"] != FORMAT:
-        raise _Unusable(f"it has format {manifest['format']}, this version writes {FORMAT}")
+    if (found := manifest["format"]) != FORMAT:
+        kind = _Outdated if found < FORMAT else _Unusable
+        raise kind(f"it has format {found}, this version writes {FORMAT}")
     if manifest["fingerprint"] != fingerprint:
         raise _Unusable("its source has changed")
     arrays = {}

@@ -2,11 +2,13 @@ import json
 import os
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
 
 from regjax.core.errors import InputError
+from regjax.core.files import seal
 from regjax.data import CacheWarning, cache_root
 from regjax.data.cache import cached_arrays, file_fingerprint
 
@@ -96,6 +98,22 @@ def test_another_source_is_decoded_again(cache):
     with pytest.warns(CacheWarning, match="source has changed"):
         arrays, _ = cached_arrays("toy", {"name": "other"}, lambda: ({"x": np.zeros(2)}, {}))
     assert arrays["x"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("change", "warned"), [(-1, False), (1, True)])
+def test_an_entry_of_another_version_is_decoded_again(cache, change, warned):
+    """Silently, if the version is earlier: nothing is damaged."""
+    cached_arrays("toy", SOURCE, decode)
+    path = entry(cache) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["format"] += change
+    path.write_text(json.dumps(manifest | {"seal": seal(manifest)}))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        arrays, _ = cached_arrays("toy", SOURCE, decode)
+    assert [str(one.message).partition(" it has ")[2][:8] for one in caught] == ["format 3"] * warned
+    np.testing.assert_array_equal(arrays["x"], decode()[0]["x"])
+    cached_arrays("toy", SOURCE, never)
 
 
 def test_unwritable_cache_costs_only_time(tmp_path):

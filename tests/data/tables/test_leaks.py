@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
@@ -16,7 +16,9 @@ def test_rank_correlation_is_that_of_scipy(seed, noise):
     rng = np.random.default_rng(seed)
     y = rng.normal(size=80)
     x = np.stack([np.exp(-y) + noise * rng.normal(size=80), rng.normal(size=80)], axis=1)
-    found = abs(spearmanr(x[:, 0], y)[0]) >= ORDERED
+    correlation = abs(spearmanr(x[:, 0], y)[0])
+    assume(abs(correlation - ORDERED) > 1e-9)
+    found = correlation >= ORDERED
     assert [note.split(" alone")[0] for note in leaks(x, y, NAMES, "regression")] == (["a"] if found else [])
 
 
@@ -26,6 +28,7 @@ def test_area_is_that_of_scikit_learn(seed, distance, sign):
     y = np.arange(80) % 2
     x = np.stack([rng.normal(size=80), sign * distance * y + rng.normal(size=80).round(1)], axis=1)
     area = roc_auc_score(y, x[:, 1])
+    assume(abs(max(area, 1 - area) - SEPARATED) > 1e-9)  # scikit-learn adds up trapezoids, and rounds
     found = max(area, 1 - area) >= SEPARATED
     assert [note.split(" alone")[0] for note in leaks(x, y, NAMES, "classification")] == (["b"] if found else [])
 
