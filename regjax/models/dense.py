@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Any, TypeAlias
 
 import jax
 from jax import lax
 
 from regjax.core.typing import Array
+
+Options: TypeAlias = tuple[tuple[str, Any], ...]
 
 FEW_OUTPUTS = 64
 """Layers with more outputs, or with more outputs than inputs, compute their gradient as usual (measured)."""
@@ -27,33 +30,38 @@ def dot_general(lhs: Array, rhs: Array, dimension_numbers: Any, **options: Any) 
       **options: as of `lax.dot_general`.
 
     Example:
+      >>> import jax.numpy as jnp
       >>> dot_general(jnp.ones((2, 3)), jnp.ones((3, 1)), (((1,), (0,)), ((), ()))).shape
       (2, 1)
     """
-    plain = dimension_numbers == (((lhs.ndim - 1,), (0,)), ((), ())) and rhs.ndim == 2
-    if not plain or rhs.shape[1] > FEW_OUTPUTS or rhs.shape[1] > rhs.shape[0]:
+    usual = dimension_numbers == (((lhs.ndim - 1,), (0,)), ((), ())) and rhs.ndim == 2
+    if not usual or rhs.shape[1] > FEW_OUTPUTS or rhs.shape[1] > rhs.shape[0]:
         return lax.dot_general(lhs, rhs, dimension_numbers, **options)
-
-    @jax.custom_jvp
-    def product(x: Array, kernel: Array) -> Array:
-        return lax.dot_general(x, kernel, dimension_numbers, **options)
-
-    @product.defjvp
-    def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-        (x, kernel), (dx, dkernel) = primals, tangents
-        by_inputs = lax.dot_general(dx, kernel, dimension_numbers, **options)
-        return product(x, kernel), by_inputs + _transposed(x, dkernel, options)
-
-    return product(lhs, rhs)
+    return _product(lhs, rhs, tuple(options.items()))
 
 
-def _transposed(x: Array, kernel: Array, options: dict[str, Any]) -> Array:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _with_tangent(x: Array, kernel: Array, options: Options) -> Array:
+    return lax.dot_general(x, kernel, (((x.ndim - 1,), (0,)), ((), ())), **dict(options))
+
+
+@_with_tangent.defjvp
+def _(options: Options, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (x, kernel), (dx, dkernel) = primals, tangents
+    return _product(x, kernel, options), _product(dx, kernel, options) + _transposed(x, dkernel, options)
+
+
+# Stacked kernels of NumPy are no constants that `custom_jvp` takes; `jit` makes them such.
+_product = jax.jit(_with_tangent, static_argnums=2, inline=True)
+
+
+def _transposed(x: Array, kernel: Array, options: Options) -> Array:
     """`x @ kernel` as `(kernel^T x^T)^T`. Of this only the transpose is computed, `g -> (g^T x)^T`.
 
     The barriers keep the compiler from taking it for `x^T g`.
     """
     rows = x.reshape(-1, x.shape[-1])
-    y = lax.dot_general(_kept(kernel.T), rows, (((1,), (1,)), ((), ())), **options)
+    y = lax.dot_general(_kept(kernel.T), rows, (((1,), (1,)), ((), ())), **dict(options))
     return _kept(y).T.reshape(*x.shape[:-1], -1)
 
 

@@ -55,6 +55,17 @@ def test_forward_second_and_vectorized_derivatives_exist():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+def test_stacked_kernels_of_numpy_are_taken_inside_a_compiled_function():
+    """Weights that come from a file are NumPy arrays, and a function closes over them."""
+    kernels, x = np.asarray(normal(1, (3, 4, 2))), normal(0, (5, 4))
+
+    @jax.jit
+    def outputs(x):
+        return jax.vmap(lambda kernel: dot_general(x, kernel, LAST))(kernels)
+
+    np.testing.assert_allclose(outputs(x), x @ kernels, rtol=1e-5)
+
+
 def test_options_are_passed_on():
     x, kernel = jnp.ones((2, 3), jnp.bfloat16), jnp.ones((3, 1), jnp.bfloat16)
     y = dot_general(x, kernel, LAST, preferred_element_type=jnp.float32)
