@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import jax
 from jax import lax
 
-from regjax.core.typing import Array
+from regjax.core.typing import Array, Value
 
-Options: TypeAlias = tuple[tuple[str, Any], ...]
+Options: TypeAlias = tuple[tuple[str, Value], ...]
 
 FEW_OUTPUTS = 64
 """Layers with more outputs, or with more outputs than inputs, compute their gradient as usual (measured)."""
 
 
-def dot_general(lhs: Array, rhs: Array, dimension_numbers: Any, **options: Any) -> Array:
+def dot_general(lhs: Array, rhs: Array, dimension_numbers: Value, **options: Value) -> Array:
     """`lax.dot_general`, for the argument of that name of `flax.linen.Dense`.
 
     The gradient of a kernel `[I, O]` is a product of inputs `[B, I]` and of gradients of outputs `[B, O]`. With few
