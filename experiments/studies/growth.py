@@ -1,6 +1,6 @@
 """How time and memory grow with examples, parameters, lanes, devices and penalties, and where growth is a power.
 
-Command: `python -m experiments.studies.growth` (about fifteen minutes on two cores); it prints one JSON object, the
+Command: `python -m experiments.studies.growth` (about seven minutes on two cores); it prints one JSON object, the
 record `experiments/records/growth.json`. With the names of a record and of a picture, `RECORD.json PICTURE.png`, it
 draws the record. With `SERIES SIZE` it measures one point and prints it.
 
@@ -151,14 +151,12 @@ def _lanes(size: int, layout: str) -> Point:
     made = [rj.Lane(run, hparams, jax.random.key(i)) for i in range(size)]
     options: dict[str, Any] = {"layout": layout, "chunk": size, "workers": 1 if layout == "vmap" else None}
     planned = plan_lanes(made, data, **options, memory_limit="80%", compact=True, mesh=None, predict=True).call_bytes
-    before, started = _peak(), time.perf_counter()
+    before = _peak()
     rj.run_lanes(made, data, **options, keep_weights=False)
-    first, started = time.perf_counter() - started, time.perf_counter()
-    peak = _peak()
-    if first < 60:
-        rj.run_lanes(made, data, **options, keep_weights=False)
-        first = time.perf_counter() - started
-    return {"seconds": first, "bytes": peak - before, "planned": float(planned or 0)}
+    peak, started = _peak(), time.perf_counter()
+    rj.run_lanes(made, data, **options, keep_weights=False)
+    taken = time.perf_counter() - started
+    return {"seconds": taken, "bytes": peak - before, "planned": float(planned or 0)}
 
 
 def devices(size: int) -> Point:
@@ -195,15 +193,15 @@ def penalties(size: int) -> Point:
 def _timed(function: Any, arguments: tuple[Any, ...], updates: int) -> Point:
     import jax
 
-    compiled = function.lower(*arguments).compile()
-    plan = compiled.memory_analysis()
-    planned = plan.temp_size_in_bytes + plan.output_size_in_bytes - plan.alias_size_in_bytes
+    from regjax.sweeps.memory import program_memory
+
+    planned = program_memory(function, *arguments)
     before = _peak()
-    jax.block_until_ready(compiled(*arguments))
+    jax.block_until_ready(function(*arguments))
     peak, taken = _peak(), []
     for _ in range(3):
         started = time.perf_counter()
-        jax.block_until_ready(compiled(*arguments))
+        jax.block_until_ready(function(*arguments))
         taken.append(time.perf_counter() - started)
     return {"seconds": min(taken) / updates, "bytes": peak - before, "planned": float(planned)}
 

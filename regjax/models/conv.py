@@ -176,16 +176,16 @@ def _conv2d(
         product = columns.reshape(-1, columns.shape[-1]) @ kernel.reshape(-1, kernel.shape[-1])
         return product.reshape(*columns.shape[:-1], kernel.shape[-1])
 
-    def fewest(x: Array, kernel: Array) -> Array:
+    def winograd(x: Array, kernel: Array) -> Array:
         return conv_3x3(x, kernel, pads)
 
     if implementation == "winograd":
-        return fewest(x, kernel)
+        return winograd(x, kernel)
     if implementation == "native":
         return native(x, kernel)
     if implementation == "patches":
         return patches(x, kernel)
-    on_cpu = fewest if is_faster(kernel.shape, strides, x.dtype) else patches
+    on_cpu = winograd if is_faster(kernel.shape, strides, x.dtype) else patches
     return lax.platform_dependent(x, kernel, cpu=on_cpu, default=native)
 
 

@@ -27,7 +27,7 @@ def growth(records: Path, link: str) -> list[str]:
                 _planned(found),
             ]
         )
-    head = ("with more", "sizes", "time", "its exponent", "memory", "its exponent", "memory, of the plan")
+    head = ("with more", "sizes", "time", "its exponent", "memory", "its exponent", "planned by XLA")
     text = (
         f"*Record: [`experiments/records/growth.json`]({link}/growth.json), made by "
         f"`python -m experiments.studies.growth`: {record['cores']} CPU cores, jax {record['jax']}.*"
@@ -40,9 +40,8 @@ def _seconds(value: float) -> str:
 
 
 def _planned(found: Mapping[str, Any]) -> str:
-    """What the largest size took, of what the compiler planned."""
-    planned = found.get("planned")
-    return f"{found['bytes'][-1] / planned[-1]:.2f}" if planned and planned[-1] else "–"
+    """What the compiler planned for the largest size."""
+    return f"{found['planned'][-1] / 2**20:,.0f} MiB" if "planned" in found else "–"
 
 
 def hosts(records: Path, link: str) -> list[str]:

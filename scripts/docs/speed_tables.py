@@ -186,22 +186,18 @@ GOALS = (
 
 
 def goals(records: Path, link: str) -> list[str]:
-    """The goals, what the record of before had, and what this one has."""
-    before, now = ({row["case"]: row for row in read(records / name)} for name in ("bench_before.json", "bench.json"))
-    rows, reached = [], 0
+    """The goals, and what the record has."""
+    cases = {row["case"]: row for row in read(records / "bench.json")}
+    rows = []
     for goal in GOALS:
-        old, new = (goal.measured(cases[goal.case]) if goal.case in cases else None for cases in (before, now))
-        met = new is not None and (new >= goal.target if goal.least else new <= goal.target)
-        reached += met
+        value = goal.measured(cases[goal.case]) if goal.case in cases else None
+        met = value is not None and (value >= goal.target if goal.least else value <= goal.target)
+        answer = "not measured" if value is None else "yes" if met else "no"
         words = f"{'at least' if goal.least else 'at most'} {goal.words.format(f'{goal.target:g}')}"
-        figures = ["–" if value is None else f"{value:.2f}" for value in (old, new)]
-        rows.append([f"`{goal.case}`", words, *figures, "yes" if met else "no"])
-    first, last = (next(iter(cases.values()))["versions"] for cases in (before, now))
-    text = (
-        f"{reached} of {len(GOALS)} goals are reached. Before: [`bench_before.json`]({link}/bench_before.json), "
-        f"{first['cpu']}, {first['date']}; now: {last['cpu']}, {last['date']}."
-    )
-    return [*table(("case", "goal", "before", "now", "reached"), rows), "", *wrapped(text)]
+        rows.append([f"`{goal.case}`", words, "–" if value is None else f"{value:.2f}", answer])
+    reached = sum(row[-1] == "yes" for row in rows)
+    text = f"{reached} of {len(rows)} goals are reached by the [record]({link}/bench.json) above."
+    return [*table(("case", "goal", "measured", "reached"), rows), "", *wrapped(text)]
 
 
 _KINDS = {

@@ -63,7 +63,7 @@ def test_after_a_death_only_the_lanes_in_flight_train_anew():
     assert found == (death + hosts.HEARTBEAT + hosts.RESTART + hosts.START + 50.0, 1, 5.0)
 
 
-@pytest.mark.parametrize("kind", ["alike", "varied", "half stop early"])
+@pytest.mark.parametrize("kind", hosts.KINDS)
 def test_lanes_take_ten_minutes_on_average(kind):
     """10,000 lanes vary by at most 0.82 of their mean: four standard errors are 3.3%."""
     assert hosts.durations(kind, np.random.default_rng(1)).mean() == pytest.approx(hosts.MEAN, rel=0.033)

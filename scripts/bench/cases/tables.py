@@ -12,7 +12,7 @@ from typing import Any
 from cases import sweep_peers
 from cases.base import Case, Context, Measured, Program, Round, seconds
 
-RATES, UNITS, INPUTS = (0.1, 0.2, 0.4), 256, 30
+RATES, UNITS, INPUTS, LEARNING_RATE = (0.1, 0.2, 0.4), 256, 30, 1e-3
 
 
 def prepare(context: Context) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def prepare(context: Context) -> dict[str, Any]:
 
 
 def _arguments(context: Context, x: Any, y: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    options: dict[str, Any] = {"seeds": context.size(10, 2), "learning_rate": 1e-3, "fresh_seeds": False}
+    options: dict[str, Any] = {"seeds": context.size(10, 2), "learning_rate": LEARNING_RATE, "fresh_seeds": False}
     return ("mlp", (x, y), {"dropout": RATES}), options | ({"epochs": 2} if context.quick else {})
 
 
@@ -61,7 +61,7 @@ def problem(context: Context) -> dict[str, Any]:
     numbers = {name: int(shared[name]) for name in ("batch", "epochs", "evaluated")}
     rates = np.repeat(np.asarray((0.0, *RATES), np.float32), context.size(10, 2))
     sizes = (INPUTS, UNITS, 2)
-    return arrays | numbers | {"sizes": sizes, "learning_rate": 1e-3, "lanes": len(rates), "rates": rates}
+    return arrays | numbers | {"sizes": sizes, "learning_rate": LEARNING_RATE, "lanes": len(rates), "rates": rates}
 
 
 def program(context: Context) -> Program:
