@@ -1,6 +1,6 @@
 """Measures regjax against other libraries on the same work, side by side.
 
-  python scripts/bench.py                        every case (about 20 minutes on 2 cores)
+  python scripts/bench.py                        every case (about an hour on 2 cores)
   python scripts/bench.py --only=dense_step      one case; may be repeated
   python scripts/bench.py --json=FILE            also write the rows as JSON
   python scripts/bench.py --against=FILE         compare with rows of before, and fail where ours became slower

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import jax
 from jax import lax
 
-from regjax.core.typing import Array, Value
+from regjax.core.typing import Array, PyTree, Value
 
 Options: TypeAlias = tuple[tuple[str, Value], ...]
 
@@ -61,9 +61,10 @@ def _transposed(x: Array, kernel: Array, options: Options) -> Array:
     The barriers keep the compiler from taking it for `x^T g`.
     """
     rows = x.reshape(-1, x.shape[-1])
-    y = lax.dot_general(_kept(kernel.T), rows, (((1,), (1,)), ((), ())), **dict(options))
-    return _kept(y).T.reshape(*x.shape[:-1], -1)
+    y = lax.dot_general(kept(kernel.T), rows, (((1,), (1,)), ((), ())), **dict(options))
+    return kept(y).T.reshape(*x.shape[:-1], -1)
 
 
-def _kept(array: Array) -> Array:
-    return lax.platform_dependent(array, cpu=lax.optimization_barrier, default=lambda array: array)
+def kept(arrays: PyTree) -> PyTree:
+    """The same arrays, which on a CPU are computed as written: the compiler moves no transposition across them."""
+    return lax.platform_dependent(arrays, cpu=lax.optimization_barrier, default=lambda arrays: arrays)

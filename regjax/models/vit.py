@@ -10,6 +10,7 @@ import numpy as np
 
 from regjax.core.errors import InputError
 from regjax.core.typing import Array
+from regjax.models.attention import attention
 from regjax.models.base import NoisyModel, Rates, check_input, check_sizes
 from regjax.noise.linen import Dropout, record_activation
 
@@ -77,12 +78,16 @@ class ViT(NoisyModel):
         name, size = f"block_{block}", self.width // self.heads
         h = nn.LayerNorm(name=f"{name}_norm_0")(x)
         h = nn.Dense(3 * self.width, name=f"{name}_query_key_value")(h)
-        query, key, value = jnp.moveaxis(h.reshape(*h.shape[:2], 3, self.heads, size), 2, 0)
-        scores = jnp.einsum("bqhd,bkhd->bhqk", query, key).astype(jnp.float32) / np.sqrt(size)
-        weights = nn.softmax(scores).astype(h.dtype)
+        projected = h.reshape(*h.shape[:2], 3, self.heads, size)
         if "attention_dropout" in active:
+            query, key, value = jnp.moveaxis(projected, 2, 0)
+            scores = jnp.einsum("bqhd,bkhd->bhqk", query, key).astype(jnp.float32) / np.sqrt(size)
+            weights = nn.softmax(scores).astype(h.dtype)
             weights = Dropout(name=f"attention_dropout_{block}")(weights, active["attention_dropout"])
-        h = jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(x.shape)
+            h = jnp.einsum("bhqk,bkhd->bqhd", weights, value)
+        else:
+            h = attention(projected)
+        h = h.reshape(x.shape)
         h = self.noisy(nn.Dense(self.width, name=f"{name}_project")(h), active, ("dropout",), f"{block}_attention")
         return self.residual(x, h, active, 2 * block, 2 * self.depth)
 

@@ -19,6 +19,8 @@ CASES = {
     "penalties": "the most that a penalty adds to it",
     "checkpoint": "what a checkpoint after every epoch of it adds",
     "conv_step": "update of a small convolutional net",
+    "resnet_step": "update of a small residual net, images of 32 x 32",
+    "vit_step": "update of a small vision transformer, images of 32 x 32",
     "sweep_64": "64 runs on digits, 50 epochs each",
     "sweep_512": "512 runs on digits, 50 epochs each",
     "tables": "a comparison of 40 runs on a table of 10,000 x 30, the defaults of `compare`",
@@ -27,6 +29,8 @@ CASES = {
     "augment": "RandAugment, crop and flip of 256 colour images",
     "lasso_path": "lasso path, 1,000 x 2,000, 50 strengths",
     "loading": "MNIST into memory in a fresh process, the second time",
+    "load_csv": "a CSV file of 100,000 rows and 31 columns into an array, checks included",
+    "load_images": "2,000 photos of 320 x 240, decoded and brought to 64 x 64",
     "cold_start": "from the command to the first trained epoch",
     "resume": "from the command to the first epoch after a checkpoint (a start without one: {floor})",
     "verify": "SHA-256 of a checkpoint of {quality} MB read from disk (reading alone: {floor})",
@@ -39,9 +43,17 @@ DECIMALS = {"lasso_path": 2}  # where those of the unit are too few
 NAMES = {  # as tables have the peers
     "flax": "Flax", "keras_jax": "Keras on JAX", "kornia": "kornia, one choice a batch",
     "pillow": "PIL in two processes", "sklearn": "scikit-learn", "tfds": "TFDS", "torch_compile": "torch.compile",
-    "torch_loop": "torch loop", "torch_vmap": "torch.func",
+    "torch_loop": "torch loop", "torchvision": "torchvision with two processes", "torch_vmap": "torch.func",
 }  # fmt: skip
-MATRIX_PRODUCTS = ("dense_step", "conv_step", "sweep_64", "sweep_512", "tables")  # whose floor they are
+MATRIX_PRODUCTS = (
+    "dense_step",
+    "conv_step",
+    "resnet_step",
+    "vit_step",
+    "sweep_64",
+    "sweep_512",
+    "tables",
+)  # whose floor they are
 AMONG = "a lane among 64, of one among 16"  # a variant of the case `scaling`
 OTHER_WORK = re.compile(r"no dropout|unverified")  # peers that do less, and are not compared with
 
@@ -180,6 +192,8 @@ GOALS = (
     Goal("early_stop_reclaim", "{} of the time of its epochs", 1.03, lambda row: 1 / row["fraction_of_floor"], False),
     Goal("scaling", "{} for a run among 64, of one among 16", 1.0, _dearest(AMONG), False),
     Goal("loading", "as fast as numpy.load and SHA-256", 1.0, _times_as_fast_as("numpy.load and SHA-256")),
+    Goal("load_csv", "{} times as fast as pandas", 1.2, _times_as_fast_as("pandas (unverified)")),
+    Goal("load_images", "{} times as fast as torchvision", 1.5, _times_as_fast_as("torchvision")),
     Goal("checkpoint", "{}%", 1.5, lambda row: row["ours"], False),
     Goal("resume", "{} s", 1.0, lambda row: row["ours"], False),
 )

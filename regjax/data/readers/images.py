@@ -7,8 +7,12 @@ transparent parts over the background, 8 bits per channel, and brought to one si
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,7 +117,7 @@ def header(root: Path, file: Path) -> Header:
     Raises:
       InputError: the image cannot be read; the message names it.
     """
-    with _open(root, file) as image:
+    with _without_bomb_warnings(), _open(root, file) as image:
         sixteen_bit, gray = is_sixteen_bit(image), image.mode in _GRAY or is_sixteen_bit_gray(image)
         # Pillow decodes a whole PNG to find an orientation that is stored after the pixels.
         orientation = _orientation(image) if image.format != "PNG" or _tells_orientation(file) else 1
@@ -152,14 +156,23 @@ def _orientation(image: Any) -> int:
     return found if found in range(1, 9) else 1
 
 
+@contextmanager
+def _without_bomb_warnings() -> Iterator[None]:
+    """Silence Pillow about images of many pixels, for which `MAX_PIXELS` is the stricter limit."""
+    require("PIL")
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
 def _open(root: Path, file: Path) -> Any:
     require("PIL")
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is stricter
-            image = Image.open(file)
+        image = Image.open(file)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{root.name}: {file.relative_to(root)} is not a readable image ({error})") from None
     width, height = image.size
@@ -181,12 +194,16 @@ def _open(root: Path, file: Path) -> Any:
 def decode_files(root: Path, files: list[Path], shape: tuple[int, ...], rule: ImageRule) -> np.ndarray:
     """Decode images to `uint8[N, *shape]`, and bring those of another size to that of `shape`.
 
+    Pillow decodes and scales outside the interpreter's lock, so each core has a thread.
+
     Raises:
-      InputError: an image cannot be read or is damaged; the message names it.
+      InputError: an image cannot be read or is damaged; the message names the first one.
     """
     height, width, channels = shape
     out = np.empty((len(files), *shape), np.uint8)
-    for i, file in enumerate(files):
+
+    def decode(i: int) -> None:
+        file = files[i]
         try:
             pixels = _as_shown(root, file, rule.background).convert("L" if channels == 1 else "RGB")
         except InputError:
@@ -194,6 +211,10 @@ def decode_files(root: Path, files: list[Path], shape: tuple[int, ...], rule: Im
         except (OSError, ValueError, SyntaxError) as error:
             raise InputError(f"{root.name}: {file.relative_to(root)} is damaged ({error})") from None
         out[i] = np.asarray(rule.apply(pixels, (height, width))).reshape(shape)
+
+    with _without_bomb_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(decode, range(len(files))):
+            pass
     return out
 
 

@@ -36,11 +36,7 @@ def ours(context: Context) -> Round:
     train = problems.ours_epoch(context, mlp(context), BATCH, rates={"dropout": RATE})
     steps = len(context.shared["index"])
 
-    def one_round() -> Measured:
-        taken = seconds(train)
-        return Measured({"run": 1e3 * taken / steps}, float(train().history.values["val/loss"][0]))
-
-    return one_round
+    return problems.timed_epoch(train, steps)
 
 
 def torch_round(context: Context, compiled: bool, adam: str | None = None) -> Round:

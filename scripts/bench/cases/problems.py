@@ -22,7 +22,7 @@ def clusters(examples: int, shape: tuple[int, ...], classes: int = 10) -> tuple[
 def training_problem(model: Any, shape: tuple[int, ...], batch_size: int, steps: int, held_out: int) -> dict[str, Any]:
     """Arrays of one epoch of training: data, `index` (the rows of each batch, as regjax draws them) and weights.
 
-    The weights are named `layer/kernel` and `layer/bias`.
+    The weights are named `layer/kernel`, `layer/bias`, ..., and the batch statistics `layer/mean` and `layer/var`.
     """
     import jax
     import numpy as np
@@ -36,8 +36,9 @@ def training_problem(model: Any, shape: tuple[int, ...], batch_size: int, steps:
     x, y = clusters(count + held_out, shape)
     key = jax.random.key(0)
     index = shuffled_indices(stream(key, "shuffle"), 0, steps * batch_size, count)
-    params = init_weights(Spec(model), key, x[:1]).params
-    weights = {f"{layer}/{name}": value for layer, leaves in params.items() for name, value in leaves.items()}
+    first = init_weights(Spec(model), key, x[:1])
+    layers = [*first.params.items(), *first.model_state.get("batch_stats", {}).items()]
+    weights = {f"{layer}/{name}": value for layer, leaves in layers for name, value in leaves.items()}
     return {
         "x": x[:count],
         "y": y[:count],
@@ -55,11 +56,13 @@ def jax_weights(shared: Mapping[str, Any]) -> Any:
     from regjax.training.state import Weights
 
     params: dict[str, dict[str, Any]] = {}
+    statistics: dict[str, dict[str, Any]] = {}
     for name in shared:
         layer, _, leaf = name.partition("/")
         if leaf:
-            params.setdefault(layer, {})[leaf] = jnp.asarray(shared[name])
-    return Weights(params, {})
+            tree = statistics if leaf in ("mean", "var") else params
+            tree.setdefault(layer, {})[leaf] = jnp.asarray(shared[name])
+    return Weights(params, {"batch_stats": statistics} if statistics else {})
 
 
 def jax_data(shared: Mapping[str, Any]) -> Any:
@@ -147,7 +150,7 @@ def dense_floor(batch: int, sizes: tuple[int, ...], steps: int = 20) -> Any:
 def epoch_program(
     context: Context, model: Any, batch_size: int, *, optimizer: str = "adam", **hyperparameters: Any
 ) -> Program:
-    """The program that trains one epoch with `regjax.make_run`."""
+    """The program that trains one epoch with `regjax.make_run`, from the shared weights."""
     import jax
 
     from regjax.training.run import make_run
@@ -166,6 +169,18 @@ def epoch_program(
     arguments = (hparams, jax.random.key(0), jax_data(shared), 0, jax_weights(shared))
     steps = len(shared["index"])
     return Program(jax.jit(make_run(spec)), arguments, steps, f"an epoch of {steps} updates of {context.case}")
+
+
+def timed_epoch(train: Any, steps: int) -> Any:
+    """The round of ours, from `ours_epoch`: ms for each update, and the validation loss after them."""
+    from cases.base import Measured, seconds
+
+    def one_round() -> Measured:
+        finished: list[Any] = []
+        taken = seconds(lambda: finished.append(train()))
+        return Measured({"run": 1e3 * taken / steps}, float(finished[0].history.values["val/loss"][0]))
+
+    return one_round
 
 
 def ours_epoch(context: Context, model: Any, batch_size: int, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Fresh processes: until the first epoch is trained, and until MNIST is in memory."""
+"""Fresh processes, until the first epoch is trained."""
 
 from __future__ import annotations
 
@@ -59,38 +59,6 @@ def started(name: str, argument: str = "", **environment: str) -> Round:
     return one_round
 
 
-def prepare_mnist(context: Context) -> dict[str, Any]:
-    """Decodes MNIST into the cache of regjax, and writes the files of the peers."""
-    import numpy as np
-
-    from regjax import data
-
-    found = data.load("mnist", data_dir=context.data_dir, cache_dir=os.path.join(context.scratch, "cache"))
-    np.save(os.path.join(context.scratch, "x.npy"), found.x)
-    try:
-        import torch
-    except ImportError:
-        return {}
-    torch.save(torch.tensor(found.x), os.path.join(context.scratch, "x.pt"))
-    return {}
-
-
-def load(name: str, argument: str) -> Any:
-    """The set-up of a contender that loads; `{scratch}` and `{data_dir}` in its argument are filled in."""
-
-    def setup(context: Context) -> Round:
-        filled = argument.format(scratch=context.scratch, data_dir=context.data_dir)
-
-        def one_round() -> Measured:
-            _, answer = fresh(name, filled)
-            values = {"load": 1e3 * answer["seconds"], "with imports": 1e3 * answer["with_imports"]}
-            return Measured(values, answer["quality"])
-
-        return one_round
-
-    return setup
-
-
 CASES = {
     "cold_start": Case(
         name="cold_start",
@@ -103,23 +71,6 @@ CASES = {
             "ours": Contender(ours_start, warmups=0),
             "torch": Contender(lambda _: started("torch_epoch"), ("torch",)),
             "keras_jax": Contender(lambda _: started("keras_epoch"), ("keras",)),
-        },
-    ),
-    "loading": Case(
-        name="loading",
-        summary="MNIST into memory in a fresh process, the second time; needs --data_dir",
-        unit="ms",
-        quality="mean pixel",
-        rounds=5,
-        headline="load",
-        needs_data_dir=True,
-        prepare=prepare_mnist,
-        contenders={
-            "ours": Contender(load("regjax_load", "{data_dir}|{scratch}/cache"), warmups=0),
-            "numpy.load (unverified)": Contender(load("numpy_load", "{scratch}/x.npy")),
-            "numpy.load and SHA-256": Contender(load("numpy_verified", "{scratch}/x.npy")),
-            "torch.load (unverified)": Contender(load("torch_load", "{scratch}/x.pt"), ("torch",)),
-            "tfds (decodes)": Contender(load("tfds_load", "{data_dir}"), warmups=0, rounds=1),
         },
     ),
 }

@@ -31,9 +31,9 @@ def mlp(shared: Mapping[str, Any], dropout: float) -> Any:
     layers: list[Any] = []
     names = [name for name in shared if name.startswith("hidden_") and name.endswith("kernel")]
     for name in sorted(names):
-        layers += [_linear(shared, name.partition("/")[0]), nn.ReLU()]
+        layers += [linear(shared, name.partition("/")[0]), nn.ReLU()]
         layers += [nn.Dropout(dropout)] if dropout else []
-    return nn.Sequential(*layers, _linear(shared, "output"))
+    return nn.Sequential(*layers, linear(shared, "output"))
 
 
 def cnn(shared: Mapping[str, Any]) -> Any:
@@ -53,8 +53,8 @@ def cnn(shared: Mapping[str, Any]) -> Any:
     kernel = shared["dense/kernel"]
     side = int((kernel.shape[0] // channels) ** 0.5)
     kernel = kernel.reshape(side, side, channels, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)
-    dense = _linear({**shared, "dense/kernel": kernel}, "dense")
-    return nn.Sequential(*layers, nn.Flatten(), dense, nn.ReLU(), _linear(shared, "output"))
+    dense = linear({**shared, "dense/kernel": kernel}, "dense")
+    return nn.Sequential(*layers, nn.Flatten(), dense, nn.ReLU(), linear(shared, "output"))
 
 
 def epoch(model: Any, optimizer: Any, x: Any, y: Any, index: Any, penalty: Callable[[], Any] | None = None) -> None:
@@ -111,7 +111,8 @@ def tuned(trial: Callable[[dict[str, Any]], Callable[[], Any]], variants: Mappin
     return name
 
 
-def _linear(shared: Mapping[str, Any], name: str) -> Any:
+def linear(shared: Mapping[str, Any], name: str) -> Any:
+    """A dense layer with the shared weights."""
     import torch
     from torch import nn
 

@@ -27,6 +27,7 @@ KEYS = {
 CASES = {
     *("dense_step", "conv_step", "sweep_64", "sweep_512", "tables", "early_stop_reclaim", "penalties", "dropout"),
     *("augment", "scaling", "lasso_path", "loading", "checkpoint", "verify", "resume", "cold_start"),
+    *("resnet_step", "vit_step", "load_csv", "load_images"),
 }
 
 

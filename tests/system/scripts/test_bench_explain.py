@@ -107,4 +107,4 @@ def test_what_has_no_program_is_refused_with_those_that_have():
     command = [sys.executable, str(ROOT / "scripts/bench.py"), "--explain=loading"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ))
     assert done.returncode == 2
-    assert "accepted: dense_step, conv_step, sweep_64, sweep_512, tables" in done.stderr
+    assert "accepted: dense_step, conv_step, resnet_step, vit_step, sweep_64, sweep_512, tables" in done.stderr
