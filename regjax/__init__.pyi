@@ -7,6 +7,7 @@ from . import augment as augment
 from . import losses as losses
 from . import models as models
 from . import noise as noise
+from . import sklearn as sklearn
 from .analysis import Diagnosis as Diagnosis
 from .analysis import diagnose as diagnose
 from .averaging import AverageState as AverageState
@@ -116,7 +117,8 @@ from .sweeps import search as search
 from .sweeps import sweep as sweep
 from .training.evaluate import evaluate as evaluate
 from .training.evaluate import predict as predict
-from .training.fit import FitResult as FitResult
+from .training.events import Callback as Callback
+from .training.events import FitResult as FitResult
 from .training.fit import fit as fit
 from .training.loss import build_loss as build_loss
 from .training.program import init_weights as init_weights
@@ -143,6 +145,7 @@ __all__ = [
     "AverageState",
     "BaseAndShape",
     "Batch",
+    "Callback",
     "CompareResult",
     "Constraint",
     "Diagnosis",
@@ -237,6 +240,7 @@ __all__ = [
     "sam",
     "scad",
     "search",
+    "sklearn",
     "smooth_labels",
     "snapshot_schedule",
     "snapshots",
