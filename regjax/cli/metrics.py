@@ -6,27 +6,31 @@ import json
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from regjax.training.state import RunState
+from regjax.training.events import Callback, EpochEnded, Started
+from regjax.training.fit import history_row
+from regjax.training.state import RunState
 
 
-class Metrics:
+class Metrics(Callback):
     """The file metrics.jsonl, with one line per epoch and without gaps or duplicates after a resume."""
 
     def __init__(self, path: Path, steps_per_epoch: int, left_out: tuple[str, ...] = ()):
-        self.path, self.steps, self.left_out = (
-            path,
-            steps_per_epoch,
-            left_out,
-        )  # prefixes of columns that are not written
+        self.path, self.steps = path, steps_per_epoch
+        self.left_out = left_out  # prefixes of columns that are not written
         self._last = time.perf_counter()
+
+    def on_start(self, event: Started) -> None:
+        """Open the file."""
+        self.open(event.epochs, event.state)
+
+    def on_epoch(self, event: EpochEnded) -> None:
+        """Append the line of the epoch."""
+        self.write(event.epoch, event.row)
 
     def open(self, done: int, state: RunState) -> None:
         """Drop the lines of epochs that will be trained again, and rewrite lines that differ from the history."""
-        from regjax.training.fit import history_row
-
         written = self.path.read_bytes().splitlines() if self.path.exists() else []
         lines: list[dict[str, Any]] = []
         restored = 0

@@ -9,7 +9,6 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from regjax.catalog import SCORE
 from regjax.report.words import duration
 
 
@@ -91,15 +90,3 @@ class Bar:
             return ""
         left = (now - self._begun) * (self.total - done) / (done - self._first)
         return f", about {duration(round(left))} left"
-
-
-def epoch_status(epoch: int, row: dict[str, float], wait: int, patience: int) -> str:
-    """Return the status text of a training run: epoch (from 0), losses, metric, countdown of early stopping."""
-    part = "val" if "val/loss" in row else "train"  # a final run has no validation examples
-    metric = next(name for name in SCORE.values() if f"{part}/{name}" in row)
-    words = f"epoch {epoch}: loss {row['train/loss']:.4f}"
-    words += f"  val {row['val/loss']:.4f}" if part == "val" else ""
-    words += f"  {metric if part == 'val' else f'training {metric}'} {row[f'{part}/{metric}']:.3f}"
-    if patience < 2**31 - 1:
-        words += f"  stops in {max(patience - wait, 0)}"
-    return words

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from regjax.cli.setup import Loaded
     from regjax.data import Splits
     from regjax.training.compilations import CompilationCounter
-    from regjax.training.fit import FitResult
+    from regjax.training.events import FitResult
     from regjax.training.spec import Hparams, Spec
     from regjax.training.state import TrainData
     from regjax.training.stream import StreamLoader

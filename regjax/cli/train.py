@@ -10,13 +10,14 @@ Writes config.json, metrics.jsonl, summary.json, curves.png, preprocess.json, va
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regjax import catalog
 from regjax.cli import app, cluster, flags, workdirs
-from regjax.cli.metrics import Metrics
 from regjax.cli.options import RunOptions, SharedBatchOptions
 from regjax.cli.run_summary import Prepared, describe, devices_of, draw, summary_of
 from regjax.cli.signals import Signals
@@ -24,8 +25,7 @@ from regjax.core.extras import require
 from regjax.core.options import choice, number, switch, text, whole
 
 if TYPE_CHECKING:
-    from regjax.training.fit import FitResult
-    from regjax.training.state import RunState
+    from regjax.training.events import Callback, FitResult
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
 
@@ -64,6 +64,9 @@ class Config(SharedBatchOptions, RunOptions):
         "memory",
         ("memory", "stream"),
         "where the training set lives; stream reads it from disk while it trains, for sets larger than memory",
+    )
+    log: str = text(
+        "run", "", f"logs beside metrics.jsonl, separated by commas: {', '.join(catalog.LOGS)}", fixed=False
     )
     read_threads: int = whole("run", 2, "threads that read, with --loader=stream", fixed=False)
 
@@ -118,6 +121,11 @@ def _check_flags(config: Config) -> None:
     flags.check(
         not (config.final and config.train_examples), "final", "trains on all examples; leave out --train_examples"
     )
+    for name in _logs(config):
+        near = difflib.get_close_matches(name, catalog.LOGS, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        flags.check(name in catalog.LOGS, "log", f"has no {name!r}{hint}; accepted: {', '.join(catalog.LOGS)}")
+        require(*catalog.LOGS[name], extra="loggers")
     whole_part = config.validation == "all" or config.loader == "memory"
     flags.check(whole_part, "validation", "is for --loader=memory; a streamed run evaluates what memory holds")
 
@@ -174,29 +182,22 @@ def _prepared(config: Config, workdir: Path, resuming: bool) -> Prepared:
 
 def _fit(config: Config, prepared: Prepared, stopping: Signals) -> FitResult:
     """Train, with a progress bar, checkpoints and `metrics.jsonl`."""
-    from regjax.cli.final import without_validation
-    from regjax.cli.progress import Bar, epoch_status
+    from regjax.cli.epoch_bar import EpochBar
+    from regjax.cli.logs import LOGS
+    from regjax.cli.metrics import Metrics
+    from regjax.cli.progress import Bar
     from regjax.core.rng import run_key
     from regjax.training.checkpoint import Checkpoints
     from regjax.training.fit import fit
 
     spec, hparams = prepared.spec, prepared.hparams
     with Bar("epochs", spec.epochs) as bar:
-        # Every process trains and has the same results; one of them writes.
         left_out = ("val/",) if config.final else ()
-        metrics = Metrics(prepared.workdir / "metrics.jsonl", spec.steps_per_epoch, left_out)
-
-        def on_start(done: int, state: RunState) -> None:
-            if cluster.leads():
-                metrics.open(done, state)
-            bar.start_at(done)
-
-        def on_epoch(epoch: int, row: dict[str, float], state: RunState) -> None:
-            if cluster.leads():
-                metrics.write(epoch, row)
-            row = without_validation(row) if config.final else row
-            bar.update(epoch + 1, epoch_status(epoch, row, int(state.stop.wait), int(hparams.stopping.patience)))
-
+        callbacks: list[Callback] = [EpochBar(bar, int(hparams.stopping.patience), left_out)]
+        if cluster.leads():  # every process trains and has the same results; one of them writes
+            callbacks.append(Metrics(prepared.workdir / "metrics.jsonl", spec.steps_per_epoch, left_out))
+            made = (prepared.workdir, config.to_json(), spec.steps_per_epoch, left_out)
+            callbacks += [LOGS[name](*made) for name in _logs(config)]
         return fit(
             spec,
             hparams,
@@ -206,12 +207,16 @@ def _fit(config: Config, prepared: Prepared, stopping: Signals) -> FitResult:
             checkpoint_every=config.checkpoint_every,
             checkpoint_steps=config.checkpoint_steps,
             checkpoint_seconds=config.checkpoint_seconds,
-            on_start=on_start,
-            on_epoch=on_epoch,
+            callbacks=callbacks,
             # All processes must agree, because a process that continues alone would wait for the others.
             interrupted=lambda: cluster.any_of(stopping.received),
             loader=prepared.loader,
         )
+
+
+def _logs(config: Config) -> list[str]:
+    """Return the names of the logs."""
+    return list(dict.fromkeys(name for name in config.log.split(",") if name))
 
 
 def _begin(config: Config, prepared: Prepared, started: float, *, resuming: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -15,6 +15,7 @@ from regjax.core.mesh import on_mesh
 from regjax.core.typing import Array, Batch, PRNGKey
 from regjax.training.batches import next_block
 from regjax.training.checkpoint import Checkpoints
+from regjax.training.events import Callback, EpochEnded, FitResult, Saved, Started, Stopped
 from regjax.training.intervals import MOST_STEPS, BlockLength, SaveInterval
 from regjax.training.preflight import check_order, check_run
 from regjax.training.program import make_program
@@ -22,22 +23,6 @@ from regjax.training.spec import Hparams, Spec
 from regjax.training.state import RunState, TrainData, Weights
 from regjax.training.step import MakeTx
 from regjax.training.stream import StreamLoader
-
-
-class FitResult(NamedTuple):
-    """The result of `fit`.
-
-    Attributes:
-      state: the last `RunState`.
-      weights: the weights of the best evaluation if `hparams.restore_best`, else the last ones.
-      status: `"completed"`, `"stopped_early"`, `"diverged"` or `"interrupted"`.
-      seconds: duration of this call, including compilation.
-    """
-
-    state: RunState
-    weights: Weights
-    status: str
-    seconds: float
 
 
 def fit(
@@ -51,8 +36,7 @@ def fit(
     checkpoint_every: int = 1,
     checkpoint_steps: int | None = None,
     checkpoint_seconds: float | None = None,
-    on_start: Callable[[int, RunState], None] | None = None,
-    on_epoch: Callable[[int, dict[str, float], RunState], None] | None = None,
+    callbacks: Sequence[Callback] = (),
     interrupted: Callable[[], bool] = lambda: False,
     loader: StreamLoader | None = None,
 ) -> FitResult:
@@ -73,8 +57,7 @@ def fit(
       checkpoint_steps: number of updates between saves, instead of epochs. With a loader, saves happen at the end of
         the block that was read.
       checkpoint_seconds: number of seconds between saves, instead of epochs; saves happen at the end of a block.
-      on_start: callback `(number of epochs that were already done, state)`.
-      on_epoch: callback `(epoch, row, state)` after each epoch, where `row` is its row of the history.
+      callbacks: what watches the run, from `rj.Callback`; it changes nothing about the run.
       interrupted: called between blocks and after each epoch; if it returns True, the run is saved and returned with
         status `"interrupted"`. A resumed run continues with the next update.
       loader: reads the training pool from disk; `data` is then `loader.evaluation_data(...)`.
@@ -116,9 +99,11 @@ def fit(
     def save(wait: bool) -> None:
         if checkpoints is not None and checkpoints.save(state, wait=wait):
             saves.saved(step)
+            for callback in callbacks:
+                callback.on_save(Saved(step))
 
-    if on_start is not None:
-        on_start(done, state)
+    for callback in callbacks:
+        callback.on_start(Started(done, state))
     stop, halted = _stopped(state), False
     with contextlib.ExitStack() as ending:
         feed: _Memory | _Stream
@@ -142,8 +127,10 @@ def fit(
                 break
             state = _end_epoch(spec, make_tx, state, hparams, data)
             done, stop = done + 1, _stopped(state)
-            if on_epoch is not None:
-                on_epoch(done - 1, history_row(state, done - 1), state)
+            for callback in callbacks:
+                callback.on_epoch(EpochEnded(done - 1, history_row(state, done - 1), state))
+                if stop:
+                    callback.on_stop(Stopped(done - 1, state.stop.reason_name))
             halted = interrupted()
             final = stop or halted or done == spec.epochs
             if final or saves.due(step, done):
@@ -151,7 +138,10 @@ def fit(
     weights = _final_weights(state, hparams)
     if spec.mesh is not None:
         state, weights = jax.device_get((state, weights))  # usable without the devices of other processes
-    return FitResult(state, weights, _status(state, spec, stop, halted), time.perf_counter() - started)
+    result = FitResult(state, weights, _status(state, spec, stop, halted), time.perf_counter() - started)
+    for callback in callbacks:
+        callback.on_end(result)
+    return result
 
 
 def history_row(state: RunState, epoch: int) -> dict[str, float]:

@@ -1,7 +1,6 @@
 """Progress where there is no terminal, as in a test."""
 
-from regjax.cli.progress import Bar, epoch_status
-from regjax.stopping import NEVER
+from regjax.cli.progress import Bar
 
 
 def shown(capsys):
@@ -52,12 +51,3 @@ def test_what_ends_soon_shows_nothing(capsys):
     with Bar("percent", 100, after=1000.0) as bar:
         bar.update(100, "all")
     assert shown(capsys) == []
-
-
-def test_the_status_has_the_metric_and_the_countdown():
-    row = {"train/loss": 0.5, "val/loss": 0.25, "val/accuracy": 0.875}
-    assert epoch_status(7, row, wait=2, patience=NEVER) == "epoch 7: loss 0.5000  val 0.2500  accuracy 0.875"
-    assert epoch_status(7, row, wait=2, patience=5).endswith("stops in 3")
-    assert epoch_status(7, row, wait=9, patience=5).endswith("stops in 0")
-    regression = {"train/loss": 0.5, "val/loss": 0.25, "val/r2": -1.0}
-    assert epoch_status(0, regression, wait=0, patience=NEVER).endswith("r2 -1.000")

@@ -147,3 +147,16 @@ def test_a_resumed_run_may_have_more_epochs_unless_schedules_end_with_them():
     assert "epochs" in cosine.keys() - plain.keys()
     assert {"l2", "seed", "dataset"} <= plain.keys()
     assert {"workdir", "resume", "overwrite", "checkpoint_every"}.isdisjoint(cosine)
+
+
+@pytest.mark.slow
+def test_a_log_for_other_tools_stands_beside_the_metrics(run, tmp_path):
+    run("train", "--workdir=w", "--log=csv", *SMALL)
+    lines = (tmp_path / "w/metrics.jsonl").read_text().splitlines()
+    rows = read_csv(tmp_path / "w/logs/metrics.csv")
+    assert [float(row["val/loss"]) for row in rows] == [json.loads(line)["val/loss"] for line in lines]
+
+
+def test_a_log_that_is_not_known_is_refused():
+    with pytest.raises(FlagError, match="did you mean 'tensorboard'"):
+        train._check_flags(Config(log="csv,tensorbord"))

@@ -12,8 +12,10 @@ import regjax as rj
 from regjax.stopping import REASONS
 from regjax.sweeps.programs import train_lane
 from regjax.training.checkpoint import Checkpoints
+from regjax.training.events import Started
 from regjax.training.fit import history_row
 from tests.helpers import assert_trees_equal
+from tests.training.recorder import Recorder
 
 pytestmark = pytest.mark.slow
 
@@ -77,9 +79,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(noisy, blobs, name, asked,
     whole = train()
     first = train(checkpoints=Checkpoints(tmp_path), interrupted=interrupt)
     assert (first.status, int(first.state.train.step), int(first.state.epoch)) == ("interrupted", asked, asked // 3)
-    started = []
-    second = train(checkpoints=Checkpoints(tmp_path), on_start=lambda done, _: started.append(done))
-    assert started == [asked // 3]
+    recorder = Recorder()
+    second = train(checkpoints=Checkpoints(tmp_path), callbacks=[recorder])
+    assert [event.epochs for event in recorder.of(Started)] == [asked // 3]
     assert_trees_equal(whole.state, second.state)
     assert_trees_equal(whole.weights, second.weights)
 
@@ -180,7 +182,7 @@ def test_fit_compiles_three_programs_and_no_more(spec, blobs, restore_best):
     hp = rj.make_hparams(learning_rate=0.02, n_train=80, restore_best=restore_best)
     jax.clear_caches()
     with CompilationCounter() as counter:
-        result = rj.fit(spec, hp, key, data, on_epoch=lambda epoch, row, state: None)
+        result = rj.fit(spec, hp, key, data, callbacks=[Recorder()])
     assert counter.count == 3  # initialization, updates, the end of an epoch
     assert_trees_equal(result.weights, result.state.weights(hp))
 

@@ -13,7 +13,9 @@ import pytest
 import regjax as rj
 from regjax.data import Preprocessor, as_rows, noisy_labels
 from regjax.training.checkpoint import Checkpoints
+from regjax.training.events import EpochEnded, Started
 from tests.helpers import assert_trees_equal
+from tests.training.recorder import Recorder
 
 pytestmark = pytest.mark.slow
 
@@ -83,24 +85,18 @@ def test_stream_equals_memory(request, name, steps):
 @pytest.mark.parametrize("asked", [1, 3, 4, 5])
 def test_interrupted_between_blocks_and_resumed_equals_uninterrupted(table, tmp_path, asked):
     """With blocks of 3, 3 and 1 updates, interruptions fall inside the first two epochs and on the end of one."""
-    whole, calls, epochs = table.streamed(3), [], []
+    whole, calls, recorder = table.streamed(3), [], Recorder()
 
     def interrupt():
         calls.append(1)
         return len(calls) == asked
 
-    def on_epoch(epoch, row, state):
-        epochs.append(epoch)
-
-    first = table.streamed(3, checkpoints=Checkpoints(tmp_path), interrupted=interrupt, on_epoch=on_epoch)
+    first = table.streamed(3, checkpoints=Checkpoints(tmp_path), interrupted=interrupt, callbacks=[recorder])
     done = (asked // 3) * 7 + 3 * (asked % 3)
     assert (first.status, int(first.state.train.step), int(first.state.epoch)) == ("interrupted", done, asked // 3)
-    started = []
-    second = table.streamed(
-        3, checkpoints=Checkpoints(tmp_path), on_start=lambda done, _: started.append(done), on_epoch=on_epoch
-    )
-    assert started == [asked // 3]
-    assert epochs == [0, 1, 2]
+    second = table.streamed(3, checkpoints=Checkpoints(tmp_path), callbacks=[recorder])
+    assert [event.epochs for event in recorder.of(Started)] == [0, asked // 3]
+    assert [event.epoch for event in recorder.of(EpochEnded)] == [0, 1, 2]
     assert_trees_equal(whole.state, second.state)
     assert_trees_equal(whole.weights, second.weights)
 

@@ -37,14 +37,17 @@ def regjax_next_epoch(argument: str) -> dict[str, Any]:
     import regjax as rj
     from regjax.training.checkpoint import Checkpoints
 
-    def on_epoch(epoch: int, row: dict[str, float], state: Any) -> None:
-        if epoch + 1 < spec.epochs:
-            print(json.dumps({"quality": row["val/accuracy"]}), flush=True)
-            os._exit(0)
+    class EndsEarly(rj.Callback):
+        """Ends the process after the first epoch, if it is not the last one."""
+
+        def on_epoch(self, event: Any) -> None:
+            if event.epoch + 1 < spec.epochs:
+                print(json.dumps({"quality": event.row["val/accuracy"]}), flush=True)
+                os._exit(0)
 
     store = Checkpoints(directory)
     state = rj.fit(
-        spec, hparams, jax.random.key(0), arrays, checkpoints=store, checkpoint_every=10**6, on_epoch=on_epoch
+        spec, hparams, jax.random.key(0), arrays, checkpoints=store, checkpoint_every=10**6, callbacks=[EndsEarly()]
     ).state
     return {"quality": float(state.history.values["val/accuracy"][-1])}
 
