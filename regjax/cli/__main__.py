@@ -21,6 +21,12 @@ COMMANDS = {
     "export": "a trained model as files that need no regjax",
     "gallery": "what augmentation does to examples",
 }
+PLAIN = {
+    "list": ("listing", "methods by name, as in `regjax list penalties`"),
+    "doctor": ("doctor", "versions, devices, caches, what is missing, and a self-test"),
+    "completion": ("completion", "of commands and flags in bash, zsh or fish"),
+}
+"""Commands without flags: the module and the description of each."""
 
 
 def run(name: str) -> None:
@@ -30,6 +36,15 @@ def run(name: str) -> None:
 
     module = importlib.import_module(f"regjax.cli.{name}")
     app.run(name, module.main, module.Config, module.__doc__ or "")
+
+
+def run_plain(name: str, arguments: list[str]) -> NoReturn:
+    """Run a command without flags and exit with its code."""
+    _load_plugins()
+    try:
+        sys.exit(importlib.import_module(f"regjax.cli.{PLAIN[name][0]}").main(arguments))
+    except InputError as error:
+        _refuse(str(error))
 
 
 def _load_plugins() -> None:
@@ -56,16 +71,20 @@ def main() -> None:
     first = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if first in ("-h", "-help", "--help", "help"):
         print("Which regularizer helps on your data.\n\n  regjax COMMAND --flag=value ...\n")
-        print("\n".join(f"  {name:9} {text}" for name, text in COMMANDS.items()))
+        described = COMMANDS | {name: text for name, (_, text) in PLAIN.items()}
+        print("\n".join(f"  {name:11}{text}" for name, text in described.items()))
         print("\nregjax COMMAND --help lists the flags of a command.")
         sys.exit(0)
     if first == "--version":
         print(f"regjax {regjax.__version__}")
         sys.exit(0)
+    if first in PLAIN:
+        run_plain(first, sys.argv[2:])
     if first not in COMMANDS:
-        near = difflib.get_close_matches(first, COMMANDS, 1)
+        accepted = [*COMMANDS, *PLAIN]
+        near = difflib.get_close_matches(first, accepted, 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        _refuse(f"{first!r} is not a command{hint}; accepted: {', '.join(COMMANDS)}")
+        _refuse(f"{first!r} is not a command{hint}; accepted: {', '.join(accepted)}")
     del sys.argv[1]
     run(first)
 
