@@ -258,8 +258,6 @@ IMPUTE = ("median", "refuse")
 IMAGE_FITS = ("crop", "pad")
 IMAGE_BACKGROUNDS = ("white", "gray", "black")
 SCHEDULES = ("constant", "cosine", "linear")
-LOGS = {"csv": (), "tensorboard": ("tensorboardX",), "wandb": ("wandb",), "mlflow": ("mlflow",)}
-"""Logs of a training run beside metrics.jsonl, and the packages that each needs."""
 RATE_SCHEDULES = ("constant", "up", "down")
 PRECISIONS = ("float32", "bfloat16")
 SMOOTHINGS = ("uniform", "others")

@@ -42,7 +42,12 @@ def run_plain(name: str, arguments: list[str]) -> NoReturn:
     """Run a command without flags and exit with its code."""
     _load_plugins()
     try:
-        sys.exit(importlib.import_module(f"regjax.cli.{PLAIN[name][0]}").main(arguments))
+        code = importlib.import_module(f"regjax.cli.{PLAIN[name][0]}").main(arguments)
+        sys.stdout.flush()
+        sys.exit(code)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except InputError as error:
         _refuse(str(error))
 

@@ -10,6 +10,7 @@ import csv
 import json
 import math
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -80,7 +81,10 @@ class TensorboardLog(Log):
         from tensorboardX import SummaryWriter
 
         done = self.updates(event.epochs)
-        self._writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=done + 1 if done else None)
+        # A file is named after the second in which it begins, which two short runs may share.
+        self._writer = SummaryWriter(
+            str(self.folder / "tensorboard"), purge_step=done + 1 if done else None, filename_suffix=f".{done:08}"
+        )
         if not done:
             flags = "\n".join(f"    {name} = {value}" for name, value in self.settings.items())
             self._writer.add_text("flags", flags, 0)
@@ -104,7 +108,7 @@ class WandbLog(Log):
         require("wandb", extra="loggers")
         import wandb
 
-        name = _same_name(self.folder / "wandb.json", wandb.util.generate_id)
+        name = _same_name(self.folder / "wandb.json", lambda: secrets.token_hex(4))
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "regjax"),
             name=self.workdir.name,
@@ -158,7 +162,7 @@ class MlflowLog(Log):
 
 
 LOGS: dict[str, type[Log]] = {"csv": CsvLog, "tensorboard": TensorboardLog, "wandb": WandbLog, "mlflow": MlflowLog}
-"""The logs by name, as `--log` takes them; the same names as `regjax.catalog.LOGS`."""
+"""The logs by name, as `--log` takes them; the same names as `regjax.cli.train.LOGS`."""
 
 
 def _same_name(path: Path, make: Value) -> str:

@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regjax import catalog
 from regjax.cli import app, cluster, flags, workdirs
 from regjax.cli.options import RunOptions, SharedBatchOptions
 from regjax.cli.run_summary import Prepared, describe, devices_of, draw, summary_of
@@ -26,6 +25,9 @@ from regjax.core.options import choice, number, switch, text, whole
 
 if TYPE_CHECKING:
     from regjax.training.events import Callback, FitResult
+
+LOGS = {"csv": (), "tensorboard": ("tensorboardX",), "wandb": ("wandb",), "mlflow": ("mlflow",)}
+"""Logs beside metrics.jsonl by name, and the packages that each needs; `regjax.cli.logs` writes them."""
 
 EXIT_CODE = {"diverged": app.DIVERGED, "interrupted": app.INTERRUPTED}
 
@@ -65,9 +67,7 @@ class Config(SharedBatchOptions, RunOptions):
         ("memory", "stream"),
         "where the training set lives; stream reads it from disk while it trains, for sets larger than memory",
     )
-    log: str = text(
-        "run", "", f"logs beside metrics.jsonl, separated by commas: {', '.join(catalog.LOGS)}", fixed=False
-    )
+    log: str = text("run", "", f"logs beside metrics.jsonl, separated by commas: {', '.join(LOGS)}", fixed=False)
     read_threads: int = whole("run", 2, "threads that read, with --loader=stream", fixed=False)
 
     def __post_init__(self) -> None:
@@ -122,10 +122,10 @@ def _check_flags(config: Config) -> None:
         not (config.final and config.train_examples), "final", "trains on all examples; leave out --train_examples"
     )
     for name in _logs(config):
-        near = difflib.get_close_matches(name, catalog.LOGS, 1)
+        near = difflib.get_close_matches(name, LOGS, 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        flags.check(name in catalog.LOGS, "log", f"has no {name!r}{hint}; accepted: {', '.join(catalog.LOGS)}")
-        require(*catalog.LOGS[name], extra="loggers")
+        flags.check(name in LOGS, "log", f"has no {name!r}{hint}; accepted: {', '.join(LOGS)}")
+        require(*LOGS[name], extra="loggers")
     whole_part = config.validation == "all" or config.loader == "memory"
     flags.check(whole_part, "validation", "is for --loader=memory; a streamed run evaluates what memory holds")
 
@@ -182,8 +182,8 @@ def _prepared(config: Config, workdir: Path, resuming: bool) -> Prepared:
 
 def _fit(config: Config, prepared: Prepared, stopping: Signals) -> FitResult:
     """Train, with a progress bar, checkpoints and `metrics.jsonl`."""
+    from regjax.cli import logs
     from regjax.cli.epoch_bar import EpochBar
-    from regjax.cli.logs import LOGS
     from regjax.cli.metrics import Metrics
     from regjax.cli.progress import Bar
     from regjax.core.rng import run_key
@@ -197,7 +197,7 @@ def _fit(config: Config, prepared: Prepared, stopping: Signals) -> FitResult:
         if cluster.leads():  # every process trains and has the same results; one of them writes
             callbacks.append(Metrics(prepared.workdir / "metrics.jsonl", spec.steps_per_epoch, left_out))
             made = (prepared.workdir, config.to_json(), spec.steps_per_epoch, left_out)
-            callbacks += [LOGS[name](*made) for name in _logs(config)]
+            callbacks += [logs.LOGS[name](*made) for name in _logs(config)]
         return fit(
             spec,
             hparams,

@@ -90,3 +90,16 @@ def test_help_is_fast_and_complete(module):
     assert "| jax\n" not in done.stderr
     assert f"python -m experiments.{module}" in done.stdout
     assert "--workdir" in done.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    command = f"{sys.executable} -u -m regjax.cli list augmentations | head -1"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_commands_without_flags_run_and_refuse_in_one_line():
+    assert "l1" in called("list", "penalties").stdout
+    refused = called("list", "penaltees", code=app.BAD_INPUT)
+    assert refused.stderr.count("\n") == 1
+    assert "did you mean 'penalties'" in refused.stderr

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import regjax as rj
-from regjax import catalog
+from regjax.cli import train
 from regjax.cli.logs import LOGS, CsvLog, MlflowLog, TensorboardLog, WandbLog
 from regjax.training.checkpoint import Checkpoints
 from regjax.training.fit import history_row
@@ -39,8 +39,8 @@ def twice(kind, folder, **options):
     return [history_row(state, epoch) for epoch in range(EPOCHS)]
 
 
-def test_the_names_are_those_of_the_catalogue():
-    assert list(LOGS) == list(catalog.LOGS)
+def test_the_names_are_those_of_the_flag():
+    assert list(LOGS) == list(train.LOGS)
 
 
 def test_a_table_has_a_row_for_each_epoch(tmp_path):
@@ -99,7 +99,7 @@ def test_weights_and_biases_keeps_an_offline_run(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", LOGS.values(), ids=list(LOGS))
 def test_a_log_changes_no_bit(kind, tmp_path, monkeypatch):
-    for package in catalog.LOGS[next(name for name, own in LOGS.items() if own is kind)]:
+    for package in train.LOGS[next(name for name, own in LOGS.items() if own is kind)]:
         pytest.importorskip(package)
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
