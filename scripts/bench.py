@@ -5,7 +5,7 @@
   python scripts/bench.py --json=FILE            also write the rows as JSON
   python scripts/bench.py --against=FILE         compare with rows of before, and fail where ours became slower
   python scripts/bench.py --explain=dense_step   where the time of ours goes, by operation
-  python scripts/bench.py --brief --against=FILE the same in two minutes: ours and the floor of three cases
+  python scripts/bench.py --brief --against=FILE the same in three minutes: ours and the floor of three cases
 
 Each contender has a process of its own and is warm. All of a case take turns, and the median of the rounds counts, so
 compare figures of one call only. The ratio is best peer / ours: above 1, ours is faster than every peer. The floor

@@ -40,14 +40,24 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-Commands = Mapping[str, tuple[str, Sequence[Flag]]]
+class Command(NamedTuple):
+    """A command: its description, its flags, and the words that follow it where it has no flags."""
+
+    text: str
+    flags: Sequence[Flag]
+    words: Sequence[str]
+
+
+Commands = Mapping[str, Command]
 
 
 def commands() -> Commands:
-    """Return the description and the flags of each command."""
-    from regjax.cli.__main__ import COMMANDS
+    """Return all commands by name."""
+    from regjax.cli.__main__ import COMMANDS, PLAIN
 
-    return {name: (text, flags_of(name)) for name, text in COMMANDS.items()}
+    words = {"list": tuple(KINDS), "completion": tuple(SHELLS)}
+    with_flags = {name: Command(text, flags_of(name), ()) for name, text in COMMANDS.items()}
+    return with_flags | {name: Command(text, (), words.get(name, ())) for name, (_, text) in PLAIN.items()}
 
 
 def flags_of(command: str) -> list[Flag]:
@@ -66,21 +76,18 @@ def _bash(found: Commands) -> Iterator[str]:
     yield '  local current="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" words="" flag=""'
     yield "  COMPREPLY=()"
     yield "  if (( COMP_CWORD == 1 )); then"
-    names = " ".join([*found, "list", "doctor", "completion"])
-    yield f'    COMPREPLY=( $(compgen -W "{names}" -- "$current") ); return'
+    yield f'    COMPREPLY=( $(compgen -W "{" ".join(found)}" -- "$current") ); return'
     yield "  fi"
     # A word break at "=" makes three words of --flag=value.
     yield '  if [[ "$current" == "=" ]]; then flag="$before"; current=""; fi'
     yield '  if [[ "$before" == "=" ]]; then flag="${COMP_WORDS[COMP_CWORD-2]}"; fi'
     yield '  case "${COMP_WORDS[1]} $flag" in'
-    for name, (_, flags) in found.items():
-        for flag in flags:
+    for name, command in found.items():
+        for flag in command.flags:
             if flag.values:
                 yield f'    "{name} --{flag.name}") words="{" ".join(flag.values)}" ;;'
-        written = " ".join(f"--{flag.name}{'=' if flag.takes_value else ''}" for flag in flags)
-        yield f'    "{name} ") words="{written}" ;;'
-    yield f'    "list ") words="{" ".join(KINDS)}" ;;'
-    yield f'    "completion ") words="{" ".join(SHELLS)}" ;;'
+        written = [f"--{flag.name}{'=' if flag.takes_value else ''}" for flag in command.flags]
+        yield f'    "{name} ") words="{" ".join([*written, *command.words])}" ;;'
     yield "  esac"
     yield '  COMPREPLY=( $(compgen -W "$words" -- "$current") )'
     yield '  [[ "${COMPREPLY[0]-}" == *= ]] && compopt -o nospace 2>/dev/null'
@@ -94,25 +101,25 @@ def _zsh(found: Commands) -> Iterator[str]:
     yield "_regjax() {"
     yield "  if (( CURRENT == 2 )); then"
     yield "    local -a described=("
-    for name, (text, _) in found.items():
-        yield f"      {_quoted(f'{name}:{text}')}"
-    yield "      'list:methods by name' 'doctor:versions, devices and a self-test' 'completion:this script'"
+    yield from (f"      {_quoted(f'{name}:{command.text}')}" for name, command in found.items())
     yield "    )"
     yield "    _describe command described; return"
     yield "  fi"
     yield "  local command=$words[2]"
     yield "  shift words; (( CURRENT-- ))"
     yield "  case $command in"
-    for name, (_, flags) in found.items():
+    for name, command in found.items():
+        if command.words:
+            yield f"    {name}) _values word {' '.join(command.words)} ;;"
+        if not command.flags:
+            continue
         yield f"    {name}) _arguments \\"
-        for flag in flags:
+        for flag in command.flags:
             text = flag.help.replace("[", "(").replace("]", ")").replace(":", "\\:")
             value = f":value:({' '.join(flag.values)})" if flag.values else ":value:_files"
             ending = f"=[{text}]{value}" if flag.takes_value else f"[{text}]"
             yield f"      {_quoted(f'--{flag.name}{ending}')} \\"
         yield "      ;;"
-    yield f"    list) _values kind {' '.join(KINDS)} ;;"
-    yield f"    completion) _values shell {' '.join(SHELLS)} ;;"
     yield "  esac"
     yield "}"
     yield '_regjax "$@"'
@@ -121,24 +128,23 @@ def _zsh(found: Commands) -> Iterator[str]:
 def _fish(found: Commands) -> Iterator[str]:
     yield "# Completion of regjax for fish."
     yield "complete -c regjax -n __fish_use_subcommand -f"
-    for name, (text, flags) in found.items():
-        yield f"complete -c regjax -n __fish_use_subcommand -a {name} -d {_quoted(text)}"
-        for flag in flags:
-            line = f"complete -c regjax -n '__fish_seen_subcommand_from {name}' -l {flag.name} -d {_quoted(flag.help)}"
+    for name, command in found.items():
+        seen = f"complete -c regjax -n '__fish_seen_subcommand_from {name}'"
+        yield f"complete -c regjax -n __fish_use_subcommand -a {name} -d {_quoted(command.text, fish=True)}"
+        if command.words:
+            yield f"{seen} -f -a {_quoted(' '.join(command.words), fish=True)}"
+        for flag in command.flags:
+            line = f"{seen} -l {flag.name} -d {_quoted(flag.help, fish=True)}"
             if flag.values:
-                line += f" -x -a {_quoted(' '.join(flag.values))}"
+                line += f" -x -a {_quoted(' '.join(flag.values), fish=True)}"
             elif flag.takes_value:
                 line += " -r"
             yield line
-    for name, values in (("list", KINDS), ("doctor", ()), ("completion", SHELLS)):
-        yield f"complete -c regjax -n __fish_use_subcommand -a {name}"
-        if values:
-            yield f"complete -c regjax -n '__fish_seen_subcommand_from {name}' -f -a {_quoted(' '.join(values))}"
 
 
 SHELLS: Mapping[str, Callable[[Commands], Iterator[str]]] = {"bash": _bash, "zsh": _zsh, "fish": _fish}
 
 
-def _quoted(text: str) -> str:
-    """Return text in single quotes, as all three shells read it."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "'\\''") + "'"
+def _quoted(text: str, fish: bool = False) -> str:
+    """Return text in single quotes, where a backslash stands for itself, except in fish."""
+    return "'" + (text.replace("\\", "\\\\") if fish else text).replace("'", "'\\''") + "'"

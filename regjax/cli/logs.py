@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from regjax.core.extras import require
 from regjax.core.typing import Json, Value
 from regjax.training.events import Callback, EpochEnded, FitResult, Started
 from regjax.training.fit import history_row
@@ -77,7 +76,6 @@ class TensorboardLog(Log):
 
     def on_start(self, event: Started) -> None:
         """Open a file; what a run of before logged beyond its checkpoint is hidden."""
-        require("tensorboardX", extra="loggers")
         from tensorboardX import SummaryWriter
 
         done = self.updates(event.epochs)
@@ -105,7 +103,6 @@ class WandbLog(Log):
 
     def on_start(self, event: Started) -> None:
         """Start a run, or go on with that of before."""
-        require("wandb", extra="loggers")
         import wandb
 
         name = _same_name(self.folder / "wandb.json", lambda: secrets.token_hex(4))
@@ -133,7 +130,6 @@ class MlflowLog(Log):
 
     def on_start(self, event: Started) -> None:
         """Start a run, or go on with that of before."""
-        require("mlflow", extra="loggers")
         from mlflow import MlflowClient
 
         file = f"sqlite:///{(self.folder / 'mlflow.db').absolute()}"

@@ -45,17 +45,10 @@ class Examples(NamedTuple):
     weight: np.ndarray | None
 
     def without_weightless(self) -> Examples:
-        """Leave out examples of weight 0, whose number must not matter.
-
-        Raises:
-          ValueError: there are no others.
-        """
+        """Leave out examples of weight 0, whose number must not matter."""
         if self.weight is None or np.all(self.weight > 0):
             return self
-        kept = self.weight > 0
-        if np.any(self.weight < 0) or not np.any(kept):
-            raise ValueError("sample_weight must be >= 0, and above 0 for one example at least")
-        return self.of(np.flatnonzero(kept))
+        return self.of(np.flatnonzero(self.weight))
 
     def of(self, rows: np.ndarray) -> Examples:
         """Return the examples of these rows."""
@@ -229,6 +222,8 @@ class Regularized(BaseEstimator):  # type: ignore[misc]
             self, X, y, reset=reset, dtype=np.float32, multi_output=True, y_numeric=self.task == "regression"
         )
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, x, dtype=np.float32)
+        if weight is not None and (np.any(weight < 0) or not np.any(weight)):
+            raise ValueError("sample_weight must be >= 0, and above 0 for one example at least")
         return Examples(x, self._targets(y, classes), weight)
 
     def _plan(self, examples: Examples, rows: np.ndarray) -> Plan:

@@ -14,6 +14,7 @@ from regjax.core.typing import Array, ModelLike, PRNGKey, Value
 from regjax.models.interface import as_model
 from regjax.training.batches import next_block
 from regjax.training.evaluate import predict
+from regjax.training.preflight import check_run
 from regjax.training.program import make_program
 from regjax.training.run import RunResult, make_run
 from regjax.training.spec import Hparams, Spec
@@ -69,9 +70,19 @@ def train_data(x: np.ndarray, y: np.ndarray, weight: np.ndarray | None, parts: S
 
 
 def train(spec: Spec, hparams: Hparams, key: PRNGKey, data: TrainData) -> RunResult:
-    """Train one run; the result is of NumPy arrays."""
+    """Train one run; the result is of NumPy arrays.
+
+    Raises:
+      ValueError: targets and outputs do not fit each other; see `check_run`.
+    """
+    _check(spec, hparams, data)
     done: RunResult = jax.device_get(_run(spec)(hparams, key, data))
     return done
+
+
+def _check(spec: Spec, hparams: Hparams, data: TrainData) -> None:
+    """Check the arrays before they are traced, when their values cannot be seen any more."""
+    check_run(spec, data, hparams.n_train, standardized=hparams.standardizes_inputs)
 
 
 @functools.lru_cache(PROGRAMS)
@@ -105,7 +116,11 @@ def train_once(
       number: how many passes there were before; it determines the order of the examples.
       state: the state after the pass before; None begins.
       weights: the weights to begin with; None initializes them.
+
+    Raises:
+      ValueError: as `train`.
     """
+    _check(spec, hparams, data)
     done: Pass = jax.device_get(_once(spec)(hparams, key, data, number, state, weights))
     return done
 

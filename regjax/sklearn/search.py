@@ -87,7 +87,7 @@ class RegularizerSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mi
 
         Raises:
           TypeError: the estimator is not one of regjax.
-          ValueError: as the estimator, or there are several scores.
+          ValueError: as the estimator, there are several scores, or no candidate has one.
         """
         if not isinstance(self.estimator, Regularized):
             raise TypeError(
@@ -106,7 +106,9 @@ class RegularizerSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mi
         self.n_splits_, self.scorer_ = len(folds), scorer
         self.cv_results_ = _results(candidates, trials)
         scores = self.cv_results_["mean_test_score"]
-        self.best_index_ = int(np.nanargmax(scores)) if np.isfinite(scores).any() else 0
+        if not np.isfinite(scores).any():
+            raise ValueError("no candidate has a score on all folds; the warnings above say why")
+        self.best_index_ = int(np.nanargmax(scores))
         self.best_score_, self.best_params_ = float(scores[self.best_index_]), candidates[self.best_index_]
         if self.refit:
             started = time.perf_counter()
@@ -125,7 +127,8 @@ class RegularizerSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mi
         scorer: Callable[..., float],
     ) -> list[list[Trial]]:
         """Train and score each candidate on each fold."""
-        (examples, *_) = [model._examples(X, y, sample_weight) for model in models]
+        for model in models:
+            examples = model._examples(X, y, sample_weight)  # the same for each, which then knows its classes
         used = np.ones(len(examples.x), bool) if examples.weight is None else examples.weight > 0
         plans = [model._plan(examples, train[used[train]]) for model in models for train, _ in folds]
         lanes = [Lane(make_run(plan.spec), plan.hparams, plan.key, i) for i, plan in enumerate(plans)]

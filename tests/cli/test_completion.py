@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from regjax.catalog import OPTIMIZERS
+from regjax.catalog import OPTIMIZERS, SCHEDULES
 from regjax.cli import completion
 from regjax.cli.__main__ import COMMANDS, PLAIN
 from regjax.core.errors import InputError
@@ -42,6 +42,17 @@ def test_bash_offers_what_fits(words, expected, capsys):
     assert done.stderr == ""
     offered = set(done.stdout.split())
     assert offered == expected
+
+
+def test_fish_offers_what_fits(capsys, tmp_path):
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    (tmp_path / "script").write_text(script("fish", capsys))
+    asked = f"source {tmp_path}/script; complete -C 'regjax train --schedule='; complete -C 'regjax list pen'"
+    done = subprocess.run(["fish", "--no-config", "-c", asked], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    expected = [*(f"--schedule={name}" for name in SCHEDULES), "penalties"]
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == expected
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

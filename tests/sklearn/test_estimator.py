@@ -126,6 +126,7 @@ def test_each_regularizer_is_a_parameter(options):
         ({"optimizer": "adamm"}, "adam"),
         ({"loss_parameter": 1.0}, "loss_parameter=1.0"),
         ({"max_iter": 0}, "epochs"),
+        ({"model": rj.models.make_model("mlp", num_outputs=5)}, "num_classes is 3, but the model gives 5"),
         ({"learning_rate_init": 1e20}, "the loss is not finite any more in epoch 1"),
     ],
 )
@@ -139,3 +140,15 @@ def test_what_needs_all_epochs_is_refused_in_a_single_pass(name):
     model = small(RegularizedRegressor, **{name: {"early_stopping": True, "average": "ema(0.9)"}[name]})
     with pytest.raises(ValueError, match=f"partial_fit: {name}"):
         model.partial_fit(*load_diabetes(return_X_y=True))
+
+
+@pytest.mark.parametrize("fitting", ["fit", "partial_fit"])
+def test_targets_that_a_loss_cannot_have_are_refused(fitting):
+    with pytest.raises(ValueError, match="poisson"):
+        getattr(small(RegularizedRegressor, loss="poisson"), fitting)(X, Y - 1.0)
+
+
+@pytest.mark.parametrize("weight", [-1.0, 0.0])
+def test_weights_that_are_negative_or_all_zero_are_refused(weight):
+    with pytest.raises(ValueError, match="sample_weight must be >= 0"):
+        small(RegularizedClassifier).fit(X, Y, sample_weight=np.full(len(X), weight))

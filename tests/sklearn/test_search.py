@@ -77,6 +77,17 @@ def test_a_candidate_that_diverges_has_no_score_and_the_others_do():
     assert list(search.cv_results_["rank_test_score"]) == [2, 1]
 
 
+@pytest.mark.filterwarnings("ignore:a candidate has no score")
+def test_a_search_without_any_score_is_refused():
+    with pytest.raises(ValueError, match="no candidate has a score on all folds"):
+        RegularizerSearchCV(net(), {"learning_rate_init": [1e20]}, cv=2).fit(X, Y)
+
+
+def test_negative_weights_are_refused():
+    with pytest.raises(ValueError, match="sample_weight must be >= 0"):
+        RegularizerSearchCV(net(), {"dropout": [0.1]}, cv=2).fit(X, Y, sample_weight=np.r_[-1.0, np.ones(149)])
+
+
 def test_what_it_cannot_search_is_refused():
     with pytest.raises(TypeError, match="got Ridge; GridSearchCV searches any estimator"):
         RegularizerSearchCV(Ridge(), {"alpha": [1.0]}).fit(X, Y)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 Key = TypeVar("Key")
+Made = TypeVar("Made")
 
 
 class Measured(NamedTuple):
@@ -118,9 +119,14 @@ class Case:
 
 def seconds(function: Callable[[], Any]) -> float:
     """Wall time of one call."""
+    return timed(function)[0]
+
+
+def timed(function: Callable[[], Made]) -> tuple[float, Made]:
+    """Wall time of one call, and what it returned."""
     started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
+    made = function()
+    return time.perf_counter() - started, made
 
 
 def fastest(candidates: Mapping[Key, Callable[[], Any]], repeats: int = 3) -> Key:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cases import keras_nets, problems, torch_nets
-from cases.base import Case, Contender, Context, Measured, Round, seconds
+from cases.base import Case, Contender, Context, Round
 
 BATCH, SIDE, CHANNELS, DENSE = 64, 28, (32, 64), 128
 
@@ -32,32 +32,7 @@ def ours(context: Context) -> Round:
 
 def torch(context: Context) -> Round:
     """Eager updates with the faster memory format and the fastest Adam."""
-    module = torch_nets.setting()
-    data = torch_nets.tensors(context.shared)
-    start = torch_nets.cnn(context.shared).state_dict()
-    formats = {"channels_last": module.channels_last, "contiguous": module.contiguous_format}
-
-    def placed(name: str) -> tuple[Any, Any]:
-        images = data["x"].permute(0, 3, 1, 2).contiguous(memory_format=formats[name])
-        return torch_nets.cnn(context.shared).to(memory_format=formats[name]), images
-
-    def trial(options: dict[str, Any]) -> Any:
-        model, images = placed(options["format"])
-        optimizer = module.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-        return lambda: torch_nets.epoch(model, optimizer, images, data["y"], data["index"][:5])
-
-    chosen = torch_nets.tuned(trial, {name: {"format": name} for name in formats})
-    model, images = placed(chosen)
-    held_out = data["x_val"].permute(0, 3, 1, 2)
-
-    def one_round() -> Measured:
-        model.load_state_dict(start)
-        optimizer = module.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-        taken = seconds(lambda: torch_nets.epoch(model, optimizer, images, data["y"], data["index"]))
-        loss = torch_nets.loss_of(model, held_out, data["y_val"])
-        return Measured({f"{chosen}, {module.get_num_threads()} threads": 1e3 * taken / len(data["index"])}, loss)
-
-    return one_round
+    return torch_nets.image_round(context.shared, torch_nets.cnn)
 
 
 def keras(context: Context) -> Round:

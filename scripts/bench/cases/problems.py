@@ -173,12 +173,11 @@ def epoch_program(
 
 def timed_epoch(train: Any, steps: int) -> Any:
     """The round of ours, from `ours_epoch`: ms for each update, and the validation loss after them."""
-    from cases.base import Measured, seconds
+    from cases.base import Measured, timed
 
     def one_round() -> Measured:
-        finished: list[Any] = []
-        taken = seconds(lambda: finished.append(train()))
-        return Measured({"run": 1e3 * taken / steps}, float(finished[0].history.values["val/loss"][0]))
+        taken, state = timed(train)
+        return Measured({"run": 1e3 * taken / steps}, float(state.history.values["val/loss"][0]))
 
     return one_round
 

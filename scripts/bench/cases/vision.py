@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from cases import problems, torch_nets
-from cases.base import Case, Contender, Context, Measured, Round, fastest, seconds
+from cases.base import Case, Contender, Context, Round
 
 BATCH, SIDE, COLOURS = 64, 32, 3
 WIDTHS = (32, 64, 128)
@@ -35,40 +35,13 @@ def ours(context: Context) -> Round:
     return problems.timed_epoch(train, steps)
 
 
-def torch_round(context: Context, compiled: bool) -> Round:
-    """Eager updates, or the model through `torch.compile`; the faster memory format and fused Adam."""
-    torch = torch_nets.setting()
+def torch(context: Context) -> Round:
+    """Eager updates with the faster memory format and fused Adam."""
     from cases import torch_vision
 
-    data = torch_nets.tensors(context.shared)
-    formats = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
-
-    def net() -> Any:
-        if context.case == "resnet_step":
-            return torch_vision.resnet(context.shared, blocks=1)
-        return torch_vision.vit(context.shared, DEPTH, HEADS, PATCH)
-
-    def trial(layout: str) -> Any:
-        images = data["x"].permute(0, 3, 1, 2).contiguous(memory_format=formats[layout])
-        made = net().to(memory_format=formats[layout])
-        optimizer = torch.optim.Adam(made.parameters(), lr=1e-3, fused=True)
-        called = torch.compile(made) if compiled else made
-        return made, lambda rows: torch_nets.epoch(called, optimizer, images, data["y"], rows), images, called
-
-    tried = {layout: trial(layout)[1] for layout in formats}
-    few = data["index"][:3]
-    layout = fastest({name: lambda run=run: run(few) for name, run in tried.items()})
-    made, _, images, called = trial(layout)
-    start = {name: value.clone() for name, value in made.state_dict().items()}
-    held_out = data["x_val"].permute(0, 3, 1, 2)
-
-    def one_round() -> Measured:
-        made.load_state_dict(start)
-        optimizer = torch.optim.Adam(made.parameters(), lr=1e-3, fused=True)
-        taken = seconds(lambda: torch_nets.epoch(called, optimizer, images, data["y"], data["index"]))
-        return Measured({layout: 1e3 * taken / len(data["index"])}, torch_nets.loss_of(made, held_out, data["y_val"]))
-
-    return one_round
+    if context.case == "resnet_step":
+        return torch_nets.image_round(context.shared, lambda shared: torch_vision.resnet(shared, blocks=1))
+    return torch_nets.image_round(context.shared, lambda shared: torch_vision.vit(shared, DEPTH, HEADS, PATCH))
 
 
 def floor(context: Context) -> Round:
@@ -114,7 +87,7 @@ def _case(name: str, summary: str) -> Case:
         program=lambda context: problems.epoch_program(context, model(context), BATCH),
         contenders={
             "ours": Contender(ours),
-            "torch": Contender(lambda context: torch_round(context, False), ("torch",)),
+            "torch": Contender(torch, ("torch",)),
             "floor": Contender(floor),
         },
     )
