@@ -222,8 +222,8 @@ class Regularized(BaseEstimator):  # type: ignore[misc]
             self, X, y, reset=reset, dtype=np.float32, multi_output=True, y_numeric=self.task == "regression"
         )
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, x, dtype=np.float32)
-        if weight is not None and (np.any(weight < 0) or not np.any(weight)):
-            raise ValueError("sample_weight must be >= 0, and above 0 for one example at least")
+        if weight is not None and np.any(weight < 0):  # scikit-learn refuses those that are all 0
+            raise ValueError(f"sample_weight must be >= 0, got {weight.min():g}")
         return Examples(x, self._targets(y, classes), weight)
 
     def _plan(self, examples: Examples, rows: np.ndarray) -> Plan:
