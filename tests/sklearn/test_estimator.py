@@ -150,5 +150,5 @@ def test_targets_that_a_loss_cannot_have_are_refused(fitting):
 
 @pytest.mark.parametrize("weight", [-1.0, 0.0])
 def test_weights_that_are_negative_or_all_zero_are_refused(weight):
-    with pytest.raises(ValueError, match="sample_weight must be >= 0|one non-zero"):
+    with pytest.raises(ValueError, match=r"sample_weight must be >= 0|one non-zero"):
         small(RegularizedClassifier).fit(X, Y, sample_weight=np.full(len(X), weight))
